@@ -1,0 +1,5 @@
+"""`python -m mesm` is the command `mesm`."""
+
+from mesm.cli import main
+
+raise SystemExit(main())

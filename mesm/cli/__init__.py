@@ -1,0 +1,47 @@
+"""The command `mesm`: one verb, one file. `--help` loads no torch."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+
+from mesm.errors import MesmError
+
+#: verb -> (module, one line). The module has `add_arguments(parser)` and `run(arguments) -> int`,
+#: and imports heavy packages inside `run` only.
+VERBS: dict[str, tuple[str, str]] = {
+    "ingest": ("mesm.cli.ingest", "turn a clip into face crops, mel chunks and words"),
+    "corpus": ("mesm.cli.corpus", "build the demo corpus; card, contact sheets, audit"),
+    "train": ("mesm.cli.train", "train a model from a preset"),
+    "evaluate": ("mesm.cli.evaluate", "score a checkpoint on a corpus"),
+    "predict": ("mesm.cli.predict", "score clips in a folder or a CSV"),
+}
+
+
+def parser() -> argparse.ArgumentParser:
+    """The whole command line."""
+    top = argparse.ArgumentParser(
+        prog="mesm",
+        description="Multimodal end-to-end sparse models for emotion recognition.",
+        epilog='example: mesm predict clips/ --out scores.csv   |   mesm VERB --help shows more',
+    )
+    verbs = top.add_subparsers(dest="verb", metavar="VERB", required=True)
+    for verb, (module, line) in VERBS.items():
+        part = verbs.add_parser(verb, help=line, description=line, formatter_class=argparse.RawDescriptionHelpFormatter)
+        importlib.import_module(module).add_arguments(part)
+        part.set_defaults(module=module)
+    return top
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one verb; a user's error is one sentence on stderr and exit status 2."""
+    parsed = parser().parse_args(arguments)
+    try:
+        return int(importlib.import_module(parsed.module).run(parsed))
+    except MesmError as error:
+        print(f"mesm {parsed.verb}: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print(f"mesm {parsed.verb}: stopped", file=sys.stderr)
+        return 130

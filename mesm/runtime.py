@@ -1,0 +1,40 @@
+"""Seed, device and threads: the only place that sets them."""
+
+from __future__ import annotations
+
+import os
+import random
+from pathlib import Path
+
+import numpy as np
+
+
+def seed_everything(seed: int) -> None:
+    """Seed Python, numpy and torch."""
+    import torch
+
+    random.seed(seed)
+    np.random.seed(seed % 2**32)
+    torch.manual_seed(seed)
+
+
+def pick_device(name: str = "auto") -> str:
+    """`auto` is CUDA where there is one, else the CPU."""
+    import torch
+
+    if name != "auto":
+        return name
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def workspace(home: str | os.PathLike[str] | None = None) -> Path:
+    """The user's folder for checkpoints/, corpora/, records/ and runs/.
+
+    `home`, else the environment's MESM_HOME, else `mesm_home` in the current folder. Not created here.
+    """
+    return Path(home or os.environ.get("MESM_HOME") or "mesm_home").expanduser()
+
+
+def assets() -> Path:
+    """The bundled assets: beside the package in a checkout."""
+    return Path(__file__).resolve().parent.parent / "assets"
