@@ -83,6 +83,8 @@ class ModelConfig(_Json):
     """`cls` (the paper) or `mean`, which is what MiniLM was trained with."""
     text_max_tokens: int = 50
     """Longer transcripts are cut (flagged in the sample's quality)."""
+    text_hidden: int = 0
+    """Hidden units between the text's vector and its scores; 0 is the paper's single linear layer."""
     text_trainable: bool = False
     """The paper fine-tunes ALBERT; the shipped checkpoints keep MiniLM frozen and refer to it by name and hash."""
     face_mean: tuple[float, ...] = (159.0, 111.0, 102.0)
@@ -119,6 +121,8 @@ class ModelConfig(_Json):
     """Layers of the sequence Transformer."""
     transformer_heads: int = 4
     """Heads of the sequence Transformer."""
+    transformer_feedforward: int = 2048
+    """Hidden units of the Transformer's feed-forward layers; 2048 is torch's default, which the authors use."""
     positions: bool = True
     """Learned position embeddings: in the paper's text, commented out in the authors' code."""
     max_segments: int = 128

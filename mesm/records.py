@@ -119,11 +119,13 @@ def write_atomic(path: str | os.PathLike[str], data: bytes) -> Path:
             out.write(data)
             out.flush()
             os.fsync(out.fileno())
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
+        Path(temporary).chmod(0o644)
+        Path(temporary).replace(path)
     except OSError as error:
         Path(temporary).unlink(missing_ok=True)
-        raise DataError(f"cannot write {path}: {error.strerror or error}; free some space or choose another folder") from error
+        raise DataError(
+            f"cannot write {path}: {error.strerror or error}; free some space or choose another folder"
+        ) from error
     return path
 
 

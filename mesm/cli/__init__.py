@@ -24,7 +24,7 @@ def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(
         prog="mesm",
         description="Multimodal end-to-end sparse models for emotion recognition.",
-        epilog='example: mesm predict clips/ --out scores.csv   |   mesm VERB --help shows more',
+        epilog="example: mesm predict clips/ --out scores.csv   |   mesm VERB --help shows more",
     )
     verbs = top.add_subparsers(dest="verb", metavar="VERB", required=True)
     for verb, (module, line) in VERBS.items():

@@ -1,0 +1,68 @@
+"""`mesm evaluate`: score a checkpoint on a corpus and write the record."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of `mesm evaluate`."""
+    parser.epilog = "example:\n  mesm evaluate marionette-mesm --corpus marionette --top-p 0.5"
+    parser.add_argument("checkpoint", help="name or folder of a checkpoint")
+    parser.add_argument("--corpus", required=True, help="name or folder of a corpus")
+    parser.add_argument("--split", default="test", help="train, valid or test (default)")
+    parser.add_argument("--top-p", type=float, help="nucleus mass in (0, 1]; default: the checkpoint's")
+    parser.add_argument("--out", help="folder of the record; default: the workspace's records/")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Evaluate, print the table, write the record."""
+    from tqdm import tqdm
+
+    from mesm.analysis.evaluation import evaluate
+    from mesm.analysis.predictor import load
+    from mesm.data.corpora import open_corpus
+    from mesm.records import write_record
+    from mesm.runtime import workspace
+
+    predictor, corpus = load(arguments.checkpoint), open_corpus(arguments.corpus)
+    with tqdm(total=len(corpus.ids(arguments.split)), unit="clip", leave=False) as bar:
+        data = evaluate(
+            predictor, corpus, arguments.split, arguments.top_p, progress=lambda done, _: bar.update(done - bar.n)
+        )
+    path = write_record(
+        Path(arguments.out) if arguments.out else workspace() / "records",
+        "evaluate",
+        predictor.name,
+        corpus.name,
+        data,
+        checkpoint_sha256=predictor.sha256,
+        command=f"mesm evaluate {predictor.name} --corpus {corpus.name} --split {arguments.split}"
+        + (f" --top-p {arguments.top_p}" if arguments.top_p else ""),
+    )
+    print(_table(data))
+    print(path)
+    return 0
+
+
+def _table(data: dict) -> str:
+    names = ("wacc", "f1", "accuracy", "auc")
+    lines = ["".join([f"{'':12}", *(f"{n:>10}" for n in names), f"{'positives':>11}"])]
+    for label in data["labels"]:
+        row = data["per_class"][label]
+        lines.append(f"{label:12}" + "".join(_cell(row[n]) for n in names) + f"{row['positives']:11d}")
+    lines.append(f"{'average':12}" + "".join(_cell(data[n]) for n in names))
+    for name, row in data["trivial"].items():
+        lines.append(f"{name:12}" + "".join(_cell(row.get(n)) for n in names))
+    low, high = data["interval"]["wacc"]
+    lines.append(f"WAcc 95 % interval over {data['speakers']} speakers: {low} to {high}; {data['clips']} clips")
+    if data["macs_ratio"] is not None:
+        lines.append(f"conv stack: {data['macs_ratio']:.3f} of FE2E's multiply-adds at top_p {data['top_p']}")
+    if data["left_out"]:
+        lines.append(f"not in this corpus and left out: {', '.join(data['left_out'])}")
+    return "\n".join(lines)
+
+
+def _cell(value: float | None) -> str:
+    return f"{'-':>10}" if value is None else f"{value:10.2f}"

@@ -1,0 +1,94 @@
+"""`mesm train`: fit a model from a preset, or go on with a run."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from mesm.errors import ConfigError
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of `mesm train`."""
+    parser.epilog = (
+        "examples:\n"
+        "  mesm train --preset marionette-fe2e --corpus corpora/marionette --out runs/fe2e\n"
+        "  mesm train --preset marionette-mesm --corpus corpora/marionette --out runs/mesm --init runs/fe2e/checkpoint\n"
+        "  mesm train --resume runs/mesm\n"
+        "  accelerate launch -m mesm train --preset mosei-mesm --corpus corpora/mosei --out runs/mosei"
+    )
+    parser.add_argument("--preset", help="named settings; see mesm/presets.py")
+    parser.add_argument("--corpus", help="folder or name of the corpus")
+    parser.add_argument("--out", help="folder of the run")
+    parser.add_argument("--init", default="", help="checkpoint to start from (MESM from FE2E)")
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="PART.KEY=VALUE",
+        help="model.width=0.5 or train.epochs=3; repeatable",
+    )
+    parser.add_argument("--seed", type=int, help="short for --set train.seed=N")
+    parser.add_argument("--resume", metavar="RUN", help="go on with this run; needs nothing else")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Train, with a progress bar; prints the folder of the checkpoint."""
+    from mesm.training.trainer import Trainer, resume
+
+    report = Bar()
+    if arguments.resume:
+        print(resume(arguments.resume, report))
+        return 0
+    if not (arguments.preset and arguments.corpus and arguments.out):
+        raise ConfigError("give --preset, --corpus and --out, or --resume RUN")
+    print(Trainer(settings(arguments), arguments.out, report).fit())
+    return 0
+
+
+def settings(arguments: argparse.Namespace) -> Any:
+    """The RunConfig that a command line asks for."""
+    from dataclasses import replace
+
+    from mesm.data.corpora import find_corpus
+    from mesm.presets import preset
+
+    chosen = preset(arguments.preset)
+    changes: dict[str, dict[str, str]] = {"model": {}, "train": {}}
+    for item in arguments.set:
+        part, _, rest = item.partition(".")
+        key, equals, value = rest.partition("=")
+        if part not in changes or not equals:
+            raise ConfigError(f"--set {item!r} must look like model.width=0.5 or train.epochs=3")
+        changes[part][key] = value
+    train = replace(chosen.train, corpus=str(find_corpus(arguments.corpus)), init_from=arguments.init)
+    if arguments.seed is not None:
+        train = replace(train, seed=arguments.seed)
+    return replace(
+        chosen, model=chosen.model.with_settings(changes["model"]), train=train.with_settings(changes["train"])
+    )
+
+
+class Bar:
+    """Shows a trainer's reports as a tqdm bar with throughput and the time left, one line per epoch."""
+
+    def __init__(self) -> None:
+        from tqdm import tqdm
+
+        self.tqdm = tqdm
+        self.bar: Any = None
+
+    def __call__(self, row: dict[str, Any]) -> None:
+        if row["kind"] == "step":
+            if self.bar is None:
+                self.bar = self.tqdm(
+                    total=row["batches"], initial=row["batch"] - 1, desc=f"epoch {row['epoch']}", leave=False
+                )
+            self.bar.update(1)
+            self.bar.set_postfix(loss=f"{row['loss']:.3f}", refresh=False)
+            return
+        if self.bar is not None:
+            self.bar.close()
+            self.bar = None
+        shown = {k: v for k, v in row.items() if k not in ("kind", "lr")}
+        self.tqdm.write("  ".join(f"{k} {v:.3f}" if isinstance(v, float) else f"{k} {v}" for k, v in shown.items()))

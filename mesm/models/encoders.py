@@ -1,0 +1,88 @@
+"""One branch per modality: segments in, class logits out."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from mesm.config import ModelConfig
+from mesm.layers.sparse_vgg import LayerTensors, SparseVGG
+from mesm.layers.transformer import SequenceTransformer
+from mesm.layers.vgg import DenseVGG
+
+#: Modality -> (input channels, height and width of the CNN's last map) (paper, section 4.2).
+SEGMENT_SHAPES: dict[str, tuple[int, tuple[int, int]]] = {"visual": (3, (3, 3)), "acoustic": (1, (8, 2))}
+
+
+class TextBranch(nn.Module):
+    """Scores of the text's vector: one linear layer (the paper), or one hidden layer before it."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        classes, hidden = len(config.labels), config.text_hidden
+        if hidden:
+            self.out: nn.Module = nn.Sequential(
+                nn.Linear(config.text_dim, hidden), nn.ReLU(), nn.Dropout(config.dropout), nn.Linear(hidden, classes)
+            )
+        else:
+            self.out = nn.Linear(config.text_dim, classes)
+
+    def forward(self, text_BD: Tensor) -> Tensor:
+        """(B, D) to (B, E) logits."""
+        return self.out(text_BD)
+
+
+class SegmentBranch(nn.Module):
+    """CNN per face or mel chunk -> linear -> Transformer over the sequence -> logits.
+
+    Args:
+        modality: visual or acoustic.
+        config: the model's config.
+        sparse: MESM's cross-modal sparse CNN instead of the dense one.
+    """
+
+    def __init__(self, modality: str, config: ModelConfig, *, sparse: bool) -> None:
+        super().__init__()
+        self.modality = modality
+        in_channels, (height, width) = SEGMENT_SHAPES[modality]
+        self.cnn: DenseVGG | SparseVGG = (
+            SparseVGG(in_channels, config, config.text_dim) if sparse else DenseVGG(in_channels, config)
+        )
+        self.flatten = nn.Sequential(
+            nn.Linear(config.channels(512) * height * width, config.head_dim),
+            nn.ReLU(),
+            nn.Linear(config.head_dim, config.transformer_dim),
+        )
+        self.transformer = SequenceTransformer(config)
+        self.dropout = nn.Dropout(config.dropout)
+        self.out = nn.Linear(config.transformer_dim, len(config.labels))
+        self.scaling = config.mel_scaling
+        shape = (1, in_channels, 1, 1)
+        mean, std = (
+            (config.face_mean, config.face_std) if modality == "visual" else ((config.mel_mean,), (config.mel_std,))
+        )
+        self.register_buffer("mean", torch.tensor(mean).view(shape), persistent=False)
+        self.register_buffer("std", torch.tensor(std).view(shape), persistent=False)
+
+    def normalise(self, segments_SCHW: Tensor) -> Tensor:
+        """Raw faces (0..255) or log10 mel power to the CNN's input, float32."""
+        x = segments_SCHW.float()
+        if self.modality == "acoustic" and self.scaling == "power":
+            x = torch.pow(10.0, x)
+        return (x - self.mean) / self.std  # type: ignore[operator]
+
+    def prepare(self, segments_SCHW: Tensor) -> Tensor:
+        """The part that does not depend on top_p: MESM's stem, or FE2E's whole CNN."""
+        x = self.normalise(segments_SCHW)
+        return self.cnn.stem(x) if isinstance(self.cnn, SparseVGG) else self.cnn(x)
+
+    def finish(
+        self, maps_SCHW: Tensor, query_SD: Tensor, counts_B: Tensor, top_p: float, trace: bool
+    ) -> tuple[Tensor, tuple[LayerTensors, ...]]:
+        """From `prepare`'s maps to (B, E) logits, and the attention layers if a trace is asked for."""
+        layers: tuple[LayerTensors, ...] = ()
+        if isinstance(self.cnn, SparseVGG):
+            result = self.cnn.sparse_part(maps_SCHW, query_SD, top_p, trace=trace)
+            maps_SCHW, layers = result.features_SCHW, result.layers
+        segments_SD = self.flatten(maps_SCHW.flatten(1))
+        return self.out(self.dropout(self.transformer(segments_SD, counts_B))), layers

@@ -1,0 +1,154 @@
+"""Metrics of multi-label scores, with their formulas. Numpy only; every function takes (N, E) arrays.
+
+With TP, FP, TN, FN counted per class at its threshold, P = TP + FN positives and Q = TN + FP negatives:
+    accuracy  = (TP + TN) / (P + Q)
+    WAcc      = (TP * Q / P + TN) / (2 Q) = (TP / P + TN / Q) / 2       chance and both trivial answers: 50 %
+    binary F1 = 2 TP / (2 TP + FP + FN)                                 of the positive class, not weighted
+    weighted F1 = (P * F1(positive) + Q * F1(negative)) / (P + Q)
+    AUC       = probability that a random positive scores above a random negative (ties count half)
+A class without positives or without negatives has no WAcc and no AUC: NaN here, left out of averages. All in percent.
+Source: Dai et al. 2021, section 5.2 (their WAcc with its denominator printed as TN is a slip).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+#: The paper's candidates for a class's decision threshold.
+THRESHOLDS = np.arange(0.05, 0.951, 0.05).round(2)
+
+
+@dataclass(frozen=True)
+class Counts:
+    """TP, FP, TN, FN of each class, (E,) each."""
+
+    tp: np.ndarray
+    fp: np.ndarray
+    tn: np.ndarray
+    fn: np.ndarray
+
+
+def count(decided_NE: np.ndarray, truth_NE: np.ndarray, weights_N: np.ndarray | None = None) -> Counts:
+    """Confusion counts per class; `weights_N` repeats rows (bootstrap)."""
+    w = np.ones(len(truth_NE)) if weights_N is None else weights_N
+    d, t = decided_NE.astype(bool), truth_NE.astype(bool)
+    return Counts(w @ (d & t), w @ (d & ~t), w @ (~d & ~t), w @ (~d & t))
+
+
+def _ratio(a: np.ndarray, b: np.ndarray, empty: float) -> np.ndarray:
+    return np.divide(a, b, out=np.full(np.shape(a), empty, float), where=np.asarray(b) > 0)
+
+
+def accuracy(c: Counts) -> np.ndarray:
+    """(E,) percent."""
+    return 100 * _ratio(c.tp + c.tn, c.tp + c.tn + c.fp + c.fn, np.nan)
+
+
+def weighted_accuracy(c: Counts) -> np.ndarray:
+    """(E,) percent; the mean of sensitivity and specificity."""
+    return 50 * (_ratio(c.tp, c.tp + c.fn, np.nan) + _ratio(c.tn, c.tn + c.fp, np.nan))
+
+
+def binary_f1(c: Counts) -> np.ndarray:
+    """(E,) percent; 0 where there is nothing positive in truth and decision."""
+    return 100 * _ratio(2 * c.tp, 2 * c.tp + c.fp + c.fn, 0.0)
+
+
+def weighted_f1(c: Counts) -> np.ndarray:
+    """(E,) percent; F1 of both classes weighted by their support."""
+    p, q = c.tp + c.fn, c.tn + c.fp
+    negative = 100 * _ratio(2 * c.tn, 2 * c.tn + c.fp + c.fn, 0.0)
+    return _ratio(p * binary_f1(c) + q * negative, p + q, np.nan)
+
+
+def auc(scores_NE: np.ndarray, truth_NE: np.ndarray) -> np.ndarray:
+    """(E,) percent, by ranks (Mann-Whitney)."""
+    out = np.full(scores_NE.shape[1], np.nan)
+    for e in range(scores_NE.shape[1]):
+        t = truth_NE[:, e].astype(bool)
+        p, q = int(t.sum()), int((~t).sum())
+        if p and q:
+            _, inverse, counts = np.unique(scores_NE[:, e], return_inverse=True, return_counts=True)
+            ranks = (np.cumsum(counts) - (counts - 1) / 2)[inverse]
+            out[e] = 100 * (ranks[t].sum() - p * (p + 1) / 2) / (p * q)
+    return out
+
+
+def choose_thresholds(scores_NE: np.ndarray, truth_NE: np.ndarray) -> np.ndarray:
+    """(E,) threshold of each class from `THRESHOLDS` with the best binary F1; the lowest such if several tie."""
+    f1 = np.stack([binary_f1(count(scores_NE >= t, truth_NE)) for t in THRESHOLDS])
+    return THRESHOLDS[f1.argmax(0)]
+
+
+def summarise(scores_NE: np.ndarray, truth_NE: np.ndarray, thresholds_E: np.ndarray, labels: tuple[str, ...]) -> dict:
+    """Every metric per class and averaged over the classes, in percent, JSON-ready (NaN becomes None)."""
+    c = count(scores_NE >= thresholds_E, truth_NE)
+    table = {
+        "accuracy": accuracy(c),
+        "wacc": weighted_accuracy(c),
+        "f1": binary_f1(c),
+        "weighted_f1": weighted_f1(c),
+        "auc": auc(scores_NE, truth_NE),
+    }
+    result: dict = {name: _mean(values) for name, values in table.items()}
+    result["per_class"] = {
+        label: {name: to_json(values[e]) for name, values in table.items()} | {"positives": int(truth_NE[:, e].sum())}
+        for e, label in enumerate(labels)
+    }
+    result["n"] = len(truth_NE)
+    return result
+
+
+def trivial_rows(truth_NE: np.ndarray, labels: tuple[str, ...]) -> dict[str, dict]:
+    """What needs no model: answering never, always, and at random with each class's frequency (its expectation)."""
+    n = len(truth_NE)
+    rate_E = truth_NE.mean(0)
+    never = summarise(np.zeros_like(truth_NE, float), truth_NE, np.ones(len(labels)), labels)
+    always = summarise(np.ones_like(truth_NE, float), truth_NE, np.zeros(len(labels)), labels)
+    positives = rate_E * n
+    expected = Counts(
+        positives * rate_E, (n - positives) * rate_E, (n - positives) * (1 - rate_E), positives * (1 - rate_E)
+    )
+    chance = {
+        "accuracy": _mean(accuracy(expected)),
+        "wacc": _mean(weighted_accuracy(expected)),
+        "f1": _mean(binary_f1(expected)),
+    }
+    keep = ("accuracy", "wacc", "f1")
+    return {"never": {k: never[k] for k in keep}, "always": {k: always[k] for k in keep}, "chance": chance}
+
+
+def bootstrap_interval(
+    scores_NE: np.ndarray,
+    truth_NE: np.ndarray,
+    thresholds_E: np.ndarray,
+    groups_N: np.ndarray,
+    *,
+    draws: int = 1000,
+    seed: int = 0,
+) -> dict[str, tuple[float, float]]:
+    """95 % interval of average WAcc, F1 and accuracy, resampling whole groups (speakers), not clips."""
+    names, member = np.unique(groups_N, return_inverse=True)
+    rng = np.random.default_rng(seed)
+    decided = scores_NE >= thresholds_E
+    rows = []
+    for _ in range(draws):
+        times = np.bincount(rng.integers(0, len(names), len(names)), minlength=len(names))
+        c = count(decided, truth_NE, times[member].astype(float))
+        rows.append([np.nanmean(f(c)) for f in (weighted_accuracy, binary_f1, accuracy)])
+    low, high = np.nanpercentile(np.array(rows), [2.5, 97.5], axis=0)
+    return {
+        n: (round(float(a), 2), round(float(b), 2))
+        for n, a, b in zip(("wacc", "f1", "accuracy"), low, high, strict=True)
+    }
+
+
+def to_json(value: float) -> float | None:
+    """Rounded to three places; NaN, which JSON lacks, becomes None."""
+    return None if np.isnan(value) else round(float(value), 3)
+
+
+def _mean(values: np.ndarray) -> float | None:
+    return None if np.isnan(values).all() else to_json(float(np.nanmean(values)))

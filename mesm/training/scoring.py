@@ -1,0 +1,74 @@
+"""Scores of a split: the loop that validation, evaluation and sweeps share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from mesm.batch import Batch
+from mesm.data.store import Corpus
+from mesm.layers.text import TextEncoder
+from mesm.models import EmotionModel, ModelOutput
+
+
+@dataclass(frozen=True)
+class SplitScores:
+    """Scores and truth of N clips in loader order: (N, E) scores in [0, 1], (N, E) truth 0/1, (N, M, E) branch scores."""
+
+    clip_ids: tuple[str, ...]
+    scores: np.ndarray
+    truth: np.ndarray
+    branch_scores: np.ndarray
+
+
+@torch.no_grad()
+def score_batches(
+    model: EmotionModel,
+    batches: Iterable[Batch],
+    top_p: float | None = None,
+    *,
+    device: str = "cpu",
+    trace: bool = False,
+    on_output: Callable[[Batch, ModelOutput], None] | None = None,
+) -> SplitScores:
+    """Run a model in eval mode over labelled batches; it is left in the mode it was found in.
+
+    Args:
+        on_output: sees every batch and its output (with layers if `trace`), e.g. to count their cost.
+    """
+    was_training = model.training
+    model.eval()
+    ids: list[str] = []
+    scores, truth, branches = [], [], []
+    try:
+        for batch in batches:
+            batch = batch.to(device)
+            output = model(batch, top_p, trace)
+            if on_output is not None:
+                on_output(batch, output)
+            ids += batch.clip_ids
+            scores.append(output.scores_BE.cpu().numpy())
+            branches.append(torch.sigmoid(output.modality_logits_BME.float()).cpu().numpy())
+            if batch.labels is not None:
+                truth.append(batch.labels.cpu().numpy())
+    finally:
+        model.train(was_training)
+    labels, modalities = len(model.config.labels), len(model.config.modalities)
+    return SplitScores(
+        tuple(ids),
+        np.concatenate(scores) if scores else np.zeros((0, labels)),
+        np.concatenate(truth) if truth else np.zeros((0, labels)),
+        np.concatenate(branches) if branches else np.zeros((0, modalities, labels)),
+    )
+
+
+def text_vectors(corpus: Corpus, encoder: TextEncoder, splits: tuple[str, ...]) -> dict[str, Tensor]:
+    """Clip id -> (D,) vector of a frozen encoder, each distinct transcript encoded once."""
+    rows = [(row.clip_id, row.text) for split in splits for row in corpus.rows(split)]
+    texts = sorted({text for _, text in rows})
+    vectors = dict(zip(texts, encoder.vectors(texts), strict=True))
+    return {clip_id: vectors[text] for clip_id, text in rows}

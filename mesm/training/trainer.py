@@ -1,0 +1,290 @@
+"""Training: one run is one folder, and a run that is killed goes on as if nothing had happened.
+
+    <run>/config.json      the RunConfig
+    <run>/metrics.jsonl    one line per epoch
+    <run>/state.pt         weights, optimiser, schedule and position; written whole, loaded with weights_only=True
+    <run>/best/            checkpoint with the best valid average F1 so far
+    <run>/checkpoint/      the result
+
+All random numbers of a step come from (seed, epoch, step, process), never from what ran before: that is what makes a
+resumed run end with the weights of an unbroken one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from accelerate import Accelerator
+from torch import Tensor
+
+from mesm.config import RunConfig
+from mesm.data.loading import SplitLoader
+from mesm.data.store import Corpus
+from mesm.errors import ConfigError, DataError, MesmError
+from mesm.layers.text import TextEncoder
+from mesm.models import EmotionModel, build_model, load_checkpoint, save_checkpoint
+from mesm.models.checkpoint import warm_start
+from mesm.records import write_atomic
+from mesm.runtime import seed_everything
+from mesm.training import metrics
+from mesm.training.augment import augment
+from mesm.training.losses import emotion_loss, finite, positive_weights
+from mesm.training.optim import build_optimizer, build_schedule, clip_gradients
+from mesm.training.scoring import score_batches, text_vectors
+
+Report = Callable[[dict[str, Any]], None]
+
+
+def _step_seed(seed: int, epoch: int, step: int, process: int) -> int:
+    return int(np.random.SeedSequence([seed, epoch, step, process]).generate_state(1)[0])
+
+
+class Trainer:
+    """Fits one model on one corpus.
+
+    Args:
+        run: what to train and how.
+        folder: the run's folder, created if needed; a folder with a state goes on from it.
+        report: called with a dict after every step (`kind="step"`) and epoch (`kind="epoch"`).
+
+    Raises:
+        ConfigError: the folder holds a run with other settings.
+        DataError: the corpus lacks a label or a split.
+    """
+
+    def __init__(self, run: RunConfig, folder: str | os.PathLike[str], report: Report | None = None) -> None:
+        self.run, self.folder = run, Path(folder)
+        self.report: Report = report or (lambda _: None)
+        precision = {"float32": "no", "bfloat16": "bf16"}[run.train.precision]
+        self.accelerator = Accelerator(mixed_precision=precision)
+        self.device = self.accelerator.device
+        self.corpus = Corpus(run.train.corpus)
+        seed_everything(run.train.seed)
+        self.model, self.text_sha256 = self._build()
+        missing = [label for label in run.model.labels if label not in self.corpus.labels]
+        if missing:
+            raise DataError(
+                f"corpus {self.corpus.name!r} has no label {missing[0]!r}; it has {', '.join(self.corpus.labels)}"
+            )
+        self.train_loader = self._loader("train", shuffle=True)
+        self.valid_loader = self._loader("valid", shuffle=False)
+        truth = self.train_loader.truth()
+        weights = positive_weights(truth) if run.train.positive_weight == "balanced" else torch.ones(truth.shape[1])
+        self.positive_weights = weights.to(self.device)
+        self.optimizer = build_optimizer(self.model, run.train)
+        steps = -(-len(self.train_loader) // run.train.accumulate) * run.train.epochs
+        self.schedule = build_schedule(self.optimizer, run.train, steps)
+        self.wrapped = self.accelerator.prepare_model(self.model)
+        self.epoch, self.next_batch, self.best, self.best_epoch = 0, 0, -1.0, -1
+        self.seconds = 0.0
+
+    def _build(self) -> tuple[EmotionModel, str]:
+        """The model, and the frozen text encoder's vectors of this corpus in `self.vectors`."""
+        model = build_model(self.run.model)
+        self.vectors: dict[str, Tensor] | None = None
+        if model.text_encoder is None:
+            encoder = TextEncoder(self.run.model)
+            self.vectors = text_vectors(self.corpus, encoder, ("train", "valid"))
+            digest = encoder.sha256
+        else:
+            digest = model.text_encoder.sha256
+        model.config = type(model.config).from_dict({**model.config.to_dict(), "text_sha256": digest})
+        if self.run.train.init_from:
+            warm_start(model, load_checkpoint(self.run.train.init_from).model.state_dict())
+        return model.to(self.device), digest
+
+    def _loader(self, split: str, *, shuffle: bool) -> SplitLoader:
+        encoder = self.model.text_encoder
+        return SplitLoader(
+            self.corpus,
+            split,
+            self.run.model.labels,
+            batch_size=self.run.train.batch_size * self.accelerator.num_processes,
+            seed=self.run.train.seed,
+            shuffle=shuffle,
+            tokenize=encoder.tokenize if encoder is not None else None,
+            text_vectors=self.vectors,
+            part=(self.accelerator.process_index, self.accelerator.num_processes) if shuffle else (0, 1),
+        )
+
+    def fit(self, save_minutes: float = 10.0) -> Path:
+        """Train to the end and return the folder of the resulting checkpoint."""
+        self._open_folder()
+        while self.epoch < self.run.train.epochs:
+            started = time.perf_counter()
+            losses = self._train_epoch(save_minutes)
+            self.seconds += time.perf_counter() - started
+            row = {
+                "epoch": self.epoch,
+                "loss": round(float(np.mean(losses)), 5) if losses else None,
+                **self._validate(),
+            }
+            row |= {"seconds": round(self.seconds, 1), "lr": self.optimizer.param_groups[0]["lr"]}
+            self.epoch, self.next_batch = self.epoch + 1, 0
+            self._log(row)
+            self._save_state()
+            self.report({"kind": "epoch", **row})
+            if self.run.train.patience and self.epoch - 1 - self.best_epoch >= self.run.train.patience:
+                break
+        return self._finish()
+
+    def _train_epoch(self, save_minutes: float) -> list[float]:
+        self.wrapped.train()
+        losses, saved = [], time.perf_counter()
+        wait = 0.0
+        batches = self.train_loader.batches(self.epoch, start=self.next_batch)
+        for index in range(self.next_batch, len(self.train_loader)):
+            asked = time.perf_counter()
+            batch = next(batches)
+            wait += time.perf_counter() - asked
+            losses.append(self._step(batch, index))
+            self.next_batch = index + 1
+            self.report(
+                {"kind": "step", "epoch": self.epoch, "batch": index + 1, "batches": len(self.train_loader),
+                 "clips": len(batch), "loss": losses[-1], "wait_s": wait}
+            )  # fmt: skip
+            whole = (index + 1) % self.run.train.accumulate == 0
+            if whole and time.perf_counter() - saved > 60 * save_minutes:
+                self._save_state()
+                saved = time.perf_counter()
+        return losses
+
+    def _step(self, batch: Any, index: int) -> float:
+        config = self.run.train
+        seed = _step_seed(config.seed, self.epoch, index, self.accelerator.process_index)
+        torch.manual_seed(seed)
+        if config.augment:
+            batch = augment(batch, torch.Generator().manual_seed(seed))
+        top_p = self._draw_top_p(index)
+        last = (index + 1) % config.accumulate == 0 or index + 1 == len(self.train_loader)
+        batch = batch.to(self.device)
+        sync = contextlib.nullcontext() if last else self.accelerator.no_sync(self.wrapped)
+        with sync, self.accelerator.autocast():
+            output = self.wrapped(batch, top_p)
+            loss = emotion_loss(output, batch.labels, self.positive_weights, config.branch_loss, config.label_smoothing)
+            if not finite(loss):
+                raise DataError(
+                    f"the loss is {loss.item()} in epoch {self.epoch}, batch {index} (clips {', '.join(batch.clip_ids[:4])}"
+                    ", ...); lower the learning rate or look at these clips, then resume from the last state"
+                )
+            self.accelerator.backward(loss / config.accumulate)
+        if last:
+            clip_gradients(self.optimizer, config.clip_norm)
+            self.optimizer.step()
+            self.schedule.step()
+            self.optimizer.zero_grad(set_to_none=True)
+        return float(loss.detach())
+
+    def _draw_top_p(self, index: int) -> float | None:
+        if not self.run.train.top_p_range:
+            return None
+        # The same for all processes: the mask's mass is a property of the step.
+        rng = np.random.default_rng([self.run.train.seed, self.epoch, index])
+        return float(rng.uniform(*self.run.train.top_p_range))
+
+    def _validate(self) -> dict[str, Any]:
+        found = score_batches(self.model, self.valid_loader.batches(0), device=str(self.device))
+        thresholds = metrics.choose_thresholds(found.scores, found.truth)
+        summary = metrics.summarise(found.scores, found.truth, thresholds, self.run.model.labels)
+        row = {f"valid_{k}": summary[k] for k in ("f1", "wacc", "auc")}
+        if (summary["f1"] or 0.0) > self.best:
+            self.best, self.best_epoch = summary["f1"] or 0.0, self.epoch
+            if self.accelerator.is_main_process:
+                content = self._metrics(thresholds, summary)
+                save_checkpoint(self.folder / "best", self.model, content, "")
+        return row
+
+    def _metrics(self, thresholds: np.ndarray, summary: dict[str, Any]) -> dict[str, Any]:
+        return {
+            "trained_on": self.corpus.name,
+            "thresholds": [float(t) for t in thresholds],
+            "thresholds_top_p": self.run.model.top_p,
+            "valid": summary,
+            "epoch": self.epoch,
+            "train": self.run.train.to_dict()
+            | {"corpus": self.corpus.name, "init_from": Path(self.run.train.init_from).name},
+        }
+
+    def _finish(self) -> Path:
+        best = load_checkpoint(self.folder / "best")
+        content = best.metrics | {"train_seconds": round(self.seconds, 1)}
+        if self.accelerator.is_main_process:
+            save_checkpoint(self.folder / "checkpoint", best.model, content, best.card, half=True)
+        self.accelerator.wait_for_everyone()
+        return self.folder / "checkpoint"
+
+    def _open_folder(self) -> None:
+        """Write the config of a fresh run, or go on from the state of the same run."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        config = self.folder / "config.json"
+        if config.is_file():
+            if RunConfig.from_dict(json.loads(config.read_text())) != self.run:
+                raise ConfigError(
+                    f"{self.folder} holds a run with other settings; choose another --out, or --resume it"
+                )
+        elif self.accelerator.is_main_process:
+            write_atomic(config, (json.dumps(self.run.to_dict(), indent=1) + "\n").encode())
+        if (self.folder / "state.pt").is_file():
+            self._load_state()
+
+    def _save_state(self) -> None:
+        if not self.accelerator.is_main_process:
+            return
+        buffer = io.BytesIO()
+        torch.save(
+            {
+                "model": self.model.state_dict(),
+                "optimizer": self.optimizer.state_dict(),
+                "schedule": self.schedule.state_dict(),
+                "position": [self.epoch, self.next_batch, self.best, self.best_epoch, self.seconds],
+            },
+            buffer,
+        )
+        write_atomic(self.folder / "state.pt", buffer.getvalue())
+
+    def _load_state(self) -> None:
+        try:
+            state = torch.load(self.folder / "state.pt", weights_only=True, map_location=self.device)
+        except Exception as error:
+            raise DataError(f"{self.folder / 'state.pt'} cannot be read ({error}); delete it to start over") from error
+        self.model.load_state_dict(state["model"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.schedule.load_state_dict(state["schedule"])
+        self.epoch, self.next_batch, self.best, self.best_epoch, self.seconds = state["position"]
+        # Lines of an epoch that the state does not know yet would be written twice.
+        log = self.folder / "metrics.jsonl"
+        if log.is_file():
+            kept = [line for line in log.read_text().splitlines() if json.loads(line)["epoch"] < self.epoch]
+            write_atomic(log, "".join(line + "\n" for line in kept).encode())
+
+    def _log(self, row: dict[str, Any]) -> None:
+        if self.accelerator.is_main_process:
+            with (self.folder / "metrics.jsonl").open("a") as log:
+                log.write(json.dumps(row) + "\n")
+
+
+def read_log(folder: str | os.PathLike[str]) -> Iterator[dict[str, Any]]:
+    """The epochs of a run so far; a half-written last line is left out."""
+    path = Path(folder) / "metrics.jsonl"
+    for line in path.read_text().splitlines() if path.is_file() else []:
+        with contextlib.suppress(json.JSONDecodeError):
+            yield json.loads(line)
+
+
+def resume(folder: str | os.PathLike[str], report: Report | None = None) -> Path:
+    """Go on with the run in `folder`."""
+    config = Path(folder) / "config.json"
+    if not config.is_file():
+        raise MesmError(
+            f"{folder} holds no run (no config.json); start one with mesm train --preset ... --out {folder}"
+        )
+    return Trainer(RunConfig.from_dict(json.loads(config.read_text())), folder, report).fit()

@@ -1,0 +1,71 @@
+"""Metrics against tables worked by hand and against other definitions."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from mesm.training import metrics
+
+
+def test_hand_worked_table() -> None:
+    # Ten clips: 3 of 4 positives found, 1 of 6 negatives wrongly: TP 3, FN 1, FP 1, TN 5.
+    truth = np.array([1, 1, 1, 1, 0, 0, 0, 0, 0, 0])[:, None]
+    decided = np.array([1, 1, 1, 0, 1, 0, 0, 0, 0, 0])[:, None]
+    c = metrics.count(decided, truth)
+    assert [c.tp[0], c.fp[0], c.tn[0], c.fn[0]] == [3, 1, 5, 1]
+    assert metrics.accuracy(c)[0] == pytest.approx(80)
+    # The paper's form: (TP * N / P + TN) / 2N = (3 * 6 / 4 + 5) / 12.
+    assert metrics.weighted_accuracy(c)[0] == pytest.approx(100 * (3 * 6 / 4 + 5) / 12)
+    assert metrics.binary_f1(c)[0] == pytest.approx(100 * 6 / 8)
+    assert metrics.weighted_f1(c)[0] == pytest.approx(0.4 * 75 + 0.6 * 100 * 10 / 12)
+
+
+def test_auc_by_counting_pairs() -> None:
+    rng = np.random.default_rng(0)
+    scores = rng.integers(0, 5, (40, 3)) / 4
+    truth = rng.integers(0, 2, (40, 3))
+    for e in range(3):
+        p, q = scores[truth[:, e] == 1, e], scores[truth[:, e] == 0, e]
+        pairs = (p[:, None] > q[None]).mean() + 0.5 * (p[:, None] == q[None]).mean()
+        assert metrics.auc(scores, truth)[e] == pytest.approx(100 * pairs)
+
+
+def test_trivial_rows() -> None:
+    truth = np.zeros((100, 2))
+    truth[:20, 0] = 1
+    truth[:50, 1] = 1
+    rows = metrics.trivial_rows(truth, ("anger", "fear"))
+    assert rows["never"]["accuracy"] == pytest.approx(65) and rows["never"]["wacc"] == pytest.approx(50)
+    assert rows["always"]["f1"] == pytest.approx((100 * 40 / 120 + 100 * 100 / 150) / 2, abs=1e-3)
+    assert rows["chance"]["wacc"] == pytest.approx(50)
+    assert rows["chance"]["f1"] == pytest.approx((20 + 50) / 2)
+
+
+def test_a_class_without_positives_has_no_wacc() -> None:
+    summary = metrics.summarise(
+        np.full((5, 2), 0.7), np.array([[0, 1]] * 4 + [[0, 0]]), np.full(2, 0.5), ("anger", "fear")
+    )
+    assert summary["per_class"]["anger"]["wacc"] is None
+    assert summary["wacc"] == summary["per_class"]["fear"]["wacc"] == pytest.approx(50)
+
+
+@given(arrays(np.float64, (30, 2), elements=st.floats(0, 1)), arrays(np.int64, (30, 2), elements=st.integers(0, 1)))
+def test_no_threshold_beats_the_chosen_one(scores: np.ndarray, truth: np.ndarray) -> None:
+    best = metrics.binary_f1(metrics.count(scores >= metrics.choose_thresholds(scores, truth), truth))
+    for t in metrics.THRESHOLDS:
+        assert (best >= metrics.binary_f1(metrics.count(scores >= t, truth)) - 1e-9).all()
+
+
+def test_bootstrap_holds_whole_speakers() -> None:
+    # Two speakers, one all right and one all wrong: a draw sees accuracy 0, 50 or 100 and nothing between.
+    truth = np.tile([[1], [0]], (10, 1))
+    scores = np.where(np.arange(20)[:, None] < 10, truth, 1 - truth).astype(float)
+    interval = metrics.bootstrap_interval(scores, truth, np.array([0.5]), np.repeat(["a", "b"], 10), draws=200)
+    assert interval["accuracy"] == (0, 100)
+    # Clip-wise resampling of the same table would be far narrower.
+    clipwise = metrics.bootstrap_interval(scores, truth, np.array([0.5]), np.arange(20), draws=200)
+    assert clipwise["accuracy"][0] > 20
