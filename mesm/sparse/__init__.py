@@ -1,1 +1,1 @@
-"""sparse"""
+"""Submanifold sparse convolution on maps of segments: values (`sites`), backends, and the choice between them."""

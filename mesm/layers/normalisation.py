@@ -1,0 +1,120 @@
+"""Batch norm over the active sites of all processes, and its folding into a convolution."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+import torch.distributed as dist
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from mesm.sparse.gather_backend import pack
+
+
+class _SumOverProcesses(torch.autograd.Function):
+    """All-reduce (sum) whose gradient is the all-reduce of the gradients: every loss depends on every process's sum."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        total = x.clone()
+        dist.all_reduce(total)
+        return total
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> Tensor:
+        total = grads[0].clone()
+        dist.all_reduce(total)
+        return total
+
+
+def _processes() -> int:
+    return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
+
+
+class MaskedBatchNorm(nn.BatchNorm2d):
+    """`nn.BatchNorm2d` for rows of active sites (N, C) or for maps (S, C, H, W), with the same parameters and buffers.
+
+    Rows hold active sites only, so inactive ones never enter the statistics. In training the moments are summed over
+    all processes of `torch.distributed`; a process without a row takes part with zeros.
+    """
+
+    @property
+    def _share(self) -> float:
+        """Weight of the current batch in the running statistics."""
+        assert self.momentum is not None, "cumulative averages are not supported"
+        return self.momentum
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C) or (S, C, H, W) -> the same shape and dtype."""
+        if x.dim() not in (2, 4):
+            raise ValueError(f"expected (N, C) rows or (S, C, H, W) maps, not {tuple(x.shape)}")
+        count = x.numel() // x.shape[1]
+        if not self.training:
+            return F.batch_norm(x, self.running_mean, self.running_var, self.weight, self.bias, False, 0.0, self.eps)
+        if _processes() == 1 and count > 1:
+            self.num_batches_tracked.add_(1)  # type: ignore[union-attr]
+            return F.batch_norm(
+                x, self.running_mean, self.running_var, self.weight, self.bias, True, self._share, self.eps
+            )
+        return self._by_moments(x)
+
+    def _by_moments(self, x: Tensor) -> Tensor:
+        """Training over several processes, or on a single row, whose variance is 0."""
+        over = (0,) if x.dim() == 2 else (0, 2, 3)
+        values = x.to(torch.promote_types(x.dtype, torch.float32))
+        sums = torch.cat([values.sum(over), values.square().sum(over), values.new_tensor([x.numel() // x.shape[1]])])
+        if _processes() > 1:
+            sums = _SumOverProcesses.apply(sums)
+        count = sums[-1].detach()
+        if count == 0:
+            return x
+        mean, square = (sums[:-1] / count).chunk(2)
+        var = (square - mean.square()).clamp(min=0)
+        with torch.no_grad():
+            self.num_batches_tracked.add_(1)  # type: ignore[union-attr]
+            if count > 1:
+                self.running_mean.lerp_(mean, self._share)  # type: ignore[union-attr]
+                self.running_var.lerp_(var * count / (count - 1), self._share)  # type: ignore[union-attr]
+        scale = self.weight * torch.rsqrt(var + self.eps)
+        shift = self.bias - mean * scale
+        column = (1, -1) + (1,) * (x.dim() - 2)
+        return (values * scale.view(column) + shift.view(column)).to(x.dtype)
+
+
+class FoldedConv:
+    """The weights of a convolution with its batch norm folded in, for inference, kept until either changes.
+
+    The key is the identity, storage and version of the five tensors, so an optimiser step, `load_state_dict` (also with
+    assign=True), a copy or a move to another device all lead to fresh weights.
+    """
+
+    def __init__(self) -> None:
+        self._key: tuple[Any, ...] = ()
+        self._sources: tuple[Tensor, ...] = ()
+        self.weight_KCRR: Tensor
+        self.bias_K: Tensor
+        self._packed: Tensor | None = None
+
+    def refresh(self, conv: nn.Conv2d, norm: nn.BatchNorm2d) -> FoldedConv:
+        """Fold again if any of the tensors changed since the last call; returns self."""
+        assert norm.running_mean is not None and norm.running_var is not None
+        sources = (conv.weight, norm.weight, norm.bias, norm.running_mean, norm.running_var)
+        versions = tuple(-1 if t.is_inference() else t._version for t in sources)
+        key = (*versions, *(t.data_ptr() for t in sources))
+        same = len(self._sources) == len(sources) and all(a is b for a, b in zip(self._sources, sources, strict=True))
+        if not same or key != self._key or -1 in versions:
+            with torch.no_grad():
+                scale = norm.weight * torch.rsqrt(norm.running_var + norm.eps)
+                folded = conv.weight * scale.view(-1, 1, 1, 1)
+                self.weight_KCRR = folded.contiguous(memory_format=torch.channels_last)
+                self.bias_K = norm.bias - norm.running_mean * scale
+            self._sources, self._key, self._packed = sources, key, None
+        return self
+
+    @property
+    def weight_9CK(self) -> Tensor:  # noqa: N802 - the suffix is the shape
+        """The folded weights as the gather backend multiplies them."""
+        if self._packed is None:
+            self._packed = pack(self.weight_KCRR)
+        return self._packed

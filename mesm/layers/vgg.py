@@ -1,0 +1,109 @@
+"""The VGG-like CNN per face and per mel chunk, dense (FE2E).
+
+Shape legend: S segments, C channels, H W map. conv5x5 -> BN -> ReLU -> max-pool; blocks 64-64, 64-64, then 64-128,
+128-256 and 256-512, each of these three followed by a max-pool. A 48x48 face ends as 512x3x3, a 128x32 mel chunk as
+512x8x2. Convolutions carry no bias: the batch norm behind each would take it away again.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from mesm.config import ModelConfig
+from mesm.layers.normalisation import FoldedConv, MaskedBatchNorm
+
+#: (input, output) channels of the five blocks at width 1.
+BLOCK_CHANNELS: tuple[tuple[int, int], ...] = ((64, 64), (64, 64), (64, 128), (128, 256), (256, 512))
+#: Blocks that a max-pool follows.
+POOLED_BLOCKS: tuple[int, ...] = (2, 3, 4)
+
+
+class ConvNorm:
+    """A convolution, its batch norm and the ReLU: as they are where gradients flow, folded into one in inference."""
+
+    def __init__(self, conv: nn.Conv2d, norm: MaskedBatchNorm) -> None:
+        self.conv, self.norm, self._folded = conv, norm, FoldedConv()
+
+    @property
+    def foldable(self) -> bool:
+        """Whether running statistics are used and nobody asks for gradients."""
+        return not self.norm.training and not torch.is_grad_enabled()
+
+    def folded(self) -> FoldedConv:
+        """The current folded weights; only where `foldable`."""
+        return self._folded.refresh(self.conv, self.norm)
+
+    def __call__(self, maps_SCHW: Tensor) -> Tensor:
+        padding = self.conv.padding
+        if self.foldable:
+            folded = self.folded()
+            return F.conv2d(maps_SCHW, folded.weight_KCRR, folded.bias_K, padding=padding).relu_()
+        return F.relu(self.norm(self.conv(maps_SCHW)))
+
+
+class VGGBlock(nn.Module):
+    """(conv3x3, BN, ReLU) twice."""
+
+    def __init__(self, c_in: int, c_out: int, eps: float) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(c_in, c_out, 3, padding=1, bias=False)
+        self.bn1 = MaskedBatchNorm(c_out, eps=eps)
+        self.conv2 = nn.Conv2d(c_out, c_out, 3, padding=1, bias=False)
+        self.bn2 = MaskedBatchNorm(c_out, eps=eps)
+        self.steps = (ConvNorm(self.conv1, self.bn1), ConvNorm(self.conv2, self.bn2))
+
+    def forward(self, maps_SCHW: Tensor) -> Tensor:
+        """(S, c_in, H, W) -> (S, c_out, H, W)."""
+        for step in self.steps:
+            maps_SCHW = step(maps_SCHW)
+        return maps_SCHW
+
+
+class VGGTrunk(nn.Module):
+    """The parameters that FE2E and MESM share, under the same names: `conv`, `bn`, `blocks.0` ... `blocks.4`."""
+
+    def __init__(self, in_channels: int, config: ModelConfig) -> None:
+        super().__init__()
+        self.config = config
+        first, eps = config.channels(64), config.batch_norm_eps
+        self.conv = nn.Conv2d(in_channels, first, 5, padding=2, bias=False)
+        self.bn = MaskedBatchNorm(first, eps=eps)
+        self.blocks = nn.ModuleList(VGGBlock(config.channels(a), config.channels(b), eps) for a, b in BLOCK_CHANNELS)
+        self.first = ConvNorm(self.conv, self.bn)
+
+    @property
+    def out_channels(self) -> int:
+        """C of the last map: 512 at width 1."""
+        return self.config.channels(512)
+
+    def trunk_parameters(self) -> list[nn.Parameter]:
+        """Convolutions and batch norms: what FE2E has too."""
+        return [*self.conv.parameters(), *self.bn.parameters(), *self.blocks.parameters()]
+
+    def stem(self, maps_SCHW: Tensor, blocks: int | None = None) -> Tensor:
+        """The part before the first attention: the 5x5 convolution, its pool and the first `config.stem_blocks` blocks.
+
+        Args:
+            maps_SCHW: (S, in_channels, H, W) normalised faces or mels.
+            blocks: how many 64-64 blocks to run, if not the config's.
+
+        Returns:
+            (S, 64 * width, H // 2, W // 2).
+        """
+        maps = F.max_pool2d(self.first(maps_SCHW.contiguous(memory_format=torch.channels_last)), 2)
+        for block in self.blocks[: self.config.stem_blocks if blocks is None else blocks]:
+            maps = block(maps)
+        return maps
+
+
+class DenseVGG(VGGTrunk):
+    """FE2E's CNN: every position of every map."""
+
+    def forward(self, maps_SCHW: Tensor) -> Tensor:
+        """(S, in_channels, H, W) -> (S, 512 * width, H // 16, W // 16)."""
+        maps = self.stem(maps_SCHW, blocks=POOLED_BLOCKS[0])
+        for index in POOLED_BLOCKS:
+            maps = F.max_pool2d(self.blocks[index](maps), 2)
+        return maps

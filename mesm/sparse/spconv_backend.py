@@ -1,0 +1,48 @@
+"""Submanifold convolution by spconv, on CUDA only: its CPU build gives wrong results with more than one thread."""
+
+from __future__ import annotations
+
+import importlib.util
+
+import torch
+from torch import Tensor
+
+from mesm.errors import BackendUnavailable
+from mesm.sparse.sites import Rulebook
+
+
+def why_not(device: torch.device) -> str | None:
+    """Why spconv cannot run on `device`, or None where it can."""
+    if device.type != "cuda":
+        return (
+            f"the spconv backend runs on CUDA only, and this tensor is on {device.type}: spconv's CPU build returns "
+            "wrong sums with more than one thread; use backend='auto' or 'gather'"
+        )
+    if importlib.util.find_spec("spconv") is None:
+        return "the spconv backend needs the package spconv-cu126 (pip install spconv-cu126); or use backend='gather'"
+    return None
+
+
+def convolve(features_NC: Tensor, book: Rulebook, weight_KCRR: Tensor, bias_K: Tensor | None = None) -> Tensor:
+    """As `dense_backend.convolve`; raises `BackendUnavailable` off CUDA.
+
+    A widened rulebook is convolved on all its sources and then read at the destinations.
+    """
+    reason = why_not(features_NC.device)
+    if reason:
+        raise BackendUnavailable(reason)
+    import spconv.pytorch as spconv
+    from spconv.pytorch import functional as spconv_functional  # noqa: F401 - registers the autograd functions
+
+    s, h, w = book.shape
+    rows = book.source_rows
+    sites = torch.stack([rows // (h * w), rows // w % h, rows % w], 1).int()
+    layer = spconv.SubMConv2d(weight_KCRR.shape[1], weight_KCRR.shape[0], 3, padding=1, bias=False, indice_key="block")
+    layer = layer.to(features_NC.device)
+    # spconv stores (K, 3, 3, C); assigning through a functional call keeps our weight's graph.
+    packed = weight_KCRR.permute(0, 2, 3, 1).contiguous()
+    tensor = spconv.SparseConvTensor(features_NC.contiguous(), sites, [h, w], s)
+    out = torch.func.functional_call(layer, {"weight": packed}, (tensor,)).features
+    if book.widened:
+        out = out.index_select(0, torch.searchsorted(rows, book.rows_N))
+    return out if bias_K is None else out + bias_K
