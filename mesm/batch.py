@@ -32,11 +32,12 @@ MEL_FLOOR = 1e-10
 
 @dataclass(frozen=True)
 class Word:
-    """One word and when it is said, in seconds from the start of the clip."""
+    """One word and when it is said, in seconds from the start of the clip; `approximate` where nobody measured it."""
 
     text: str
     start_s: float
     end_s: float
+    approximate: bool = False
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,9 @@ class Sample:
         faces: (S, 48, 48, 3) uint8 RGB, one crop every `FRAME_INTERVAL_MS`; zero rows when there is no picture.
         faces_large: (S, L, L, 3) uint8, a larger crop of the same boxes, for the eye; may be empty.
         face_times_s: (S,) seconds.
-        face_boxes: (S, 4) x0, y0, x1, y1 in pixels of the source frame.
+        face_boxes: (S, 4) x0, y0, x1, y1 in pixels of the source frame: the rectangle that was cut out.
+        face_points: (S, 5, 2) x, y in pixels of the 48-px crop: left and right eye, nose, left and right mouth
+            corner, as seen in the picture; NaN where no face was found; may be empty.
         face_found: (S,) bool; False where the crop is the centred fallback.
         mel: (chunks, 128, 32) float16, log10(mel power + `MEL_FLOOR`); chunk i starts at i * 400 ms; zero rows when
             there is no sound. Rounded to float16 once, at ingestion, so that a stored and a fresh clip are equal.
@@ -95,6 +98,7 @@ class Sample:
     faces_large: np.ndarray = field(default_factory=lambda: np.zeros((0, 1, 1, 3), np.uint8))
     face_times_s: np.ndarray = field(default_factory=lambda: np.zeros(0, np.float32))
     face_boxes: np.ndarray = field(default_factory=lambda: np.zeros((0, 4), np.float32))
+    face_points: np.ndarray = field(default_factory=lambda: np.zeros((0, 5, 2), np.float32))
     face_found: np.ndarray = field(default_factory=lambda: np.zeros(0, bool))
     labels: dict[str, float] | None = None
     words: tuple[Word, ...] = ()

@@ -1,0 +1,186 @@
+"""Any sound -> 16 kHz mono -> mel power -> log10 -> chunks of 400 ms.
+
+The spectrogram is the paper's: window and transform of 25 ms, hop 12.5 ms, 128 HTK mel bands without area
+normalisation, power 2. It equals `librosa.feature.melspectrogram(htk=True, norm=None, power=2)`, which the tests
+use as oracle; it is computed here because importing librosa's filters compiles for many seconds.
+"""
+
+from __future__ import annotations
+
+import os
+from functools import lru_cache
+
+import av
+import av.error
+import numpy as np
+from av.audio.resampler import AudioResampler
+
+from mesm.batch import CHUNK_HOPS, MEL_BANDS, MEL_FLOOR, SAMPLE_RATE_HZ
+from mesm.data.ingest.media import Limits, audio_stream, open_media, origin_s
+from mesm.errors import DataError
+
+WINDOW = 400
+HOP = 200
+#: Root mean square below which a clip counts as silent: -60 dB of full scale.
+SILENCE_RMS = 1e-3
+#: A sample this close to full scale is clipped; a clip is flagged when more than this share of its samples are.
+CLIPPED_LEVEL, CLIPPED_SHARE = 0.999, 1e-3
+_BLOCK_HOPS = 4096
+
+
+def _mel(frequency_hz: np.ndarray | float) -> np.ndarray:
+    """HTK's mel scale."""
+    return 2595.0 * np.log10(1.0 + np.asarray(frequency_hz, np.float64) / 700.0)
+
+
+@lru_cache(maxsize=1)
+def mel_filters() -> np.ndarray:
+    """The triangular HTK filters. (128, 201) float32, peak 1, not writable."""
+    bins_hz = np.linspace(0, SAMPLE_RATE_HZ / 2, WINDOW // 2 + 1)
+    edges_mel = np.linspace(_mel(0.0), _mel(SAMPLE_RATE_HZ / 2), MEL_BANDS + 2)
+    edges_hz = 700.0 * (10.0 ** (edges_mel / 2595.0) - 1.0)
+    width = np.diff(edges_hz)
+    ramps = edges_hz[:, None] - bins_hz[None, :]
+    rising = -ramps[:-2] / width[:-1, None]
+    falling = ramps[2:] / width[1:, None]
+    filters = np.maximum(0, np.minimum(rising, falling)).astype(np.float32)
+    filters.flags.writeable = False
+    return filters
+
+
+def empty_mel_bands() -> tuple[int, ...]:
+    """Bands narrower than the spacing of the transform's bins, which hold no bin: always at the floor."""
+    return tuple(int(i) for i in np.flatnonzero(mel_filters().max(axis=1) == 0))
+
+
+def mel_power(waveform: np.ndarray) -> np.ndarray:
+    """Mel power spectrogram of a 16 kHz waveform.
+
+    Args:
+        waveform: (samples,) float32 in [-1, 1].
+
+    Returns:
+        (128, 1 + samples // 200) float32; hop i is centred on sample 200 i, the ends are zero-padded.
+    """
+    padded = np.pad(np.asarray(waveform, np.float32), WINDOW // 2)
+    windows = np.lib.stride_tricks.sliding_window_view(padded, WINDOW)[::HOP]
+    hann = (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(WINDOW) / WINDOW)).astype(np.float32)
+    filters = mel_filters()
+    blocks = []
+    for start in range(0, len(windows), _BLOCK_HOPS):  # bounded memory for long recordings
+        spectrum = np.fft.rfft(windows[start : start + _BLOCK_HOPS] * hann, axis=1)
+        blocks.append(filters @ (spectrum.real**2 + spectrum.imag**2).T.astype(np.float32))
+    return np.concatenate(blocks, axis=1)
+
+
+def mel_chunks(waveform: np.ndarray) -> np.ndarray:
+    """Log mel power in chunks of 32 hops; chunk i covers 400 i to 400 (i + 1) ms.
+
+    Args:
+        waveform: (samples,) float32 at 16 kHz.
+
+    Returns:
+        (ceil(samples / 6400), 128, 32) float16 of log10(power + `MEL_FLOOR`); the last chunk is padded with power 0.
+    """
+    samples = len(waveform)
+    if samples == 0:
+        return np.zeros((0, MEL_BANDS, CHUNK_HOPS), np.float16)
+    hops = -(-samples // HOP)
+    chunks = -(-hops // CHUNK_HOPS)
+    power = np.zeros((MEL_BANDS, chunks * CHUNK_HOPS), np.float32)
+    power[:, :hops] = mel_power(waveform)[:, :hops]
+    logs = np.log10(power + np.float32(MEL_FLOOR)).astype(np.float16)
+    return np.ascontiguousarray(logs.reshape(MEL_BANDS, chunks, CHUNK_HOPS).transpose(1, 0, 2))
+
+
+def sound_flags(waveform: np.ndarray) -> tuple[str, ...]:
+    """`silence` and `clipping`, where they apply to a (samples,) waveform."""
+    flags = []
+    if len(waveform) == 0 or float(np.sqrt(np.mean(np.square(waveform, dtype=np.float64)))) < SILENCE_RMS:
+        flags.append("silence")
+    elif float(np.mean(np.abs(waveform) >= CLIPPED_LEVEL)) > CLIPPED_SHARE:
+        flags.append("clipping")
+    return tuple(flags)
+
+
+def to_mono_16k(waveform: np.ndarray, sample_rate_hz: int) -> np.ndarray:
+    """A mono waveform at any rate -> (samples,) float32 at 16 kHz, by the resampler that files go through."""
+    waveform = np.ascontiguousarray(waveform, dtype=np.float32)
+    if waveform.ndim != 1:
+        raise DataError(f"the waveform has shape {waveform.shape}; give one channel, shape (samples,)")
+    if sample_rate_hz == SAMPLE_RATE_HZ or len(waveform) == 0:
+        return waveform
+    frame = av.AudioFrame.from_ndarray(waveform[None], format="flt", layout="mono")
+    frame.sample_rate = int(sample_rate_hz)
+    resampler = AudioResampler(format="flt", layout="mono", rate=SAMPLE_RATE_HZ)
+    pieces = [piece.to_ndarray()[0] for part in (frame, None) for piece in resampler.resample(part)]
+    return np.concatenate(pieces) if pieces else np.zeros(0, np.float32)
+
+
+def read_waveform(
+    path: str | os.PathLike[str],
+    *,
+    start_s: float | None = None,
+    end_s: float | None = None,
+    limits: Limits | None = None,
+) -> np.ndarray | None:
+    """The sound of a file, all channels mixed, at 16 kHz, on the clock of the clip.
+
+    A sound that starts after the picture is preceded by silence, so that second 0 is second 0 of the clip.
+
+    Returns:
+        (samples,) float32 in [-1, 1], or None when the file has no sound.
+    """
+    limits = limits or Limits()
+    with open_media(path) as container:
+        stream = audio_stream(container)
+        if stream is None:
+            return None
+        zero = origin_s(container) + (start_s or 0.0)
+        stop = None if end_s is None else end_s - (start_s or 0.0)
+        if start_s and start_s > 1:
+            container.seek(round((zero - 0.5) / (stream.time_base or 1)), stream=stream, backward=True)
+        return _decode_sound(path, container, stream, zero, stop, limits)
+
+
+def _decode_sound(
+    path: object,
+    container: av.container.InputContainer,
+    stream: av.AudioStream,
+    zero: float,
+    stop: float | None,
+    limits: Limits,
+) -> np.ndarray:
+    resampler = AudioResampler(format="flt", layout="mono", rate=SAMPLE_RATE_HZ)
+    pieces: list[np.ndarray] = []
+    offset: int | None = None  # where the first piece begins on the clip's clock, in samples
+    total = 0
+    enough = round(min(limits.max_duration_s + 1, stop if stop is not None else np.inf) * SAMPLE_RATE_HZ)
+    try:
+        for frame in container.decode(stream):
+            if offset is None:
+                at = float(frame.pts * frame.time_base) if frame.pts is not None and frame.time_base else zero
+                offset = round((at - zero) * SAMPLE_RATE_HZ)
+            for piece in resampler.resample(frame):
+                pieces.append(piece.to_ndarray()[0])
+                total += pieces[-1].size
+            if offset + total >= enough:
+                break
+        else:
+            pieces += [piece.to_ndarray()[0] for piece in resampler.resample(None)]
+    except (av.error.FFmpegError, ValueError) as error:
+        if not pieces:
+            raise DataError(
+                f"the sound of {path} cannot be decoded ({error}); convert it to wav and try again"
+            ) from error
+    if not pieces or offset is None:
+        return np.zeros(0, np.float32)
+    waveform = np.concatenate(pieces)
+    waveform = np.pad(waveform, (offset, 0)) if offset > 0 else waveform[-offset:] if offset < 0 else waveform
+    if stop is None and len(waveform) > limits.max_duration_s * SAMPLE_RATE_HZ:
+        raise DataError(
+            f"{path} has more than {limits.max_duration_s:.0f} s of sound, above the limit; "
+            "cut it, or give a start and an end"
+        )
+    waveform = np.nan_to_num(waveform if stop is None else waveform[: round(stop * SAMPLE_RATE_HZ)])
+    return np.ascontiguousarray(np.clip(waveform, -1.0, 1.0), dtype=np.float32)

@@ -1,0 +1,166 @@
+"""One raw clip -> one `Sample`: decode, find faces, mel, words, quality flags."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from mesm.batch import SAMPLE_RATE_HZ, Sample, Word
+from mesm.data.ingest.audio import mel_chunks, read_waveform, sound_flags, to_mono_16k
+from mesm.data.ingest.faces import Detector, FaceTrack, track_faces
+from mesm.data.ingest.media import Limits, existing_file, picture_format
+from mesm.data.ingest.text import clean_text, known_or_spread
+from mesm.data.ingest.video import FrameSampler, read_picture
+from mesm.errors import DataError
+from mesm.records import slug
+
+#: Called with what is being done and the share of it that is done, in [0, 1].
+Progress = Callable[[str, float], None]
+#: A picture that ends this much before the length that the file declares was cut off.
+CUT_OFF_S = 1.0
+
+
+def ingest_arrays(
+    frames: Iterable[np.ndarray],
+    frame_times_s: Sequence[float],
+    waveform: np.ndarray | None,
+    sample_rate_hz: int,
+    text: str,
+    *,
+    clip_id: str,
+    duration_s: float | None = None,
+    words: Sequence[Word] = (),
+    labels: Mapping[str, float] | None = None,
+    speaker: str = "",
+    split: str = "",
+    large_px: int = 96,
+    detector: Detector | None = None,
+) -> Sample:
+    """Frames and sound in memory -> `Sample`, through the functions that files go through.
+
+    Args:
+        frames: (H, W, 3) uint8 RGB, taken as they are: one every 500 ms in this project.
+        frame_times_s: their times.
+        waveform: (samples,) float32 mono in [-1, 1], or None for no sound.
+        sample_rate_hz: of the waveform; other rates than 16 kHz are resampled.
+        text: the transcript; may be empty.
+        duration_s: length of the clip; by default the longer of picture and sound.
+        words: word times; spread over the clip and marked approximate when none are given.
+        labels: emotion name -> intensity.
+        large_px: side of the larger crops; 0 for none.
+        detector: MTCNN unless given.
+    """
+    track = track_faces(zip(frame_times_s, frames, strict=True), large_px=large_px, detector=detector)
+    sound = None if waveform is None else to_mono_16k(waveform, sample_rate_hz)
+    picture_s = float(track.times_s[-1]) if len(track.times_s) else 0.0
+    return _assemble(clip_id, text, track, sound, duration_s or picture_s, words, labels, speaker, split, ())
+
+
+def ingest_clip(
+    path: str | os.PathLike[str],
+    text: str,
+    *,
+    clip_id: str | None = None,
+    audio_path: str | os.PathLike[str] | None = None,
+    words: Sequence[Word] = (),
+    labels: Mapping[str, float] | None = None,
+    speaker: str = "",
+    split: str = "",
+    large_px: int = 96,
+    detector: Detector | None = None,
+    start_s: float | None = None,
+    end_s: float | None = None,
+    progress: Progress | None = None,
+    limits: Limits | None = None,
+) -> Sample:
+    """A video, a sound, or a picture with a sound beside it -> `Sample`.
+
+    Args:
+        path: the file; its content decides what it is, not its name.
+        text: the transcript; may be empty.
+        clip_id: the file's name without extension unless given.
+        audio_path: take the sound from here instead.
+        start_s: with `end_s`, use only this part of the file; times in the sample count from it.
+        progress: called as decoding goes on.
+        limits: see `Limits`.
+
+    Raises:
+        DataError: the file is missing, empty, not media, damaged beyond use, or too large; one sentence.
+    """
+    path, limits = existing_file(path), limits or Limits()
+    if start_s is not None and (start_s < 0 or (end_s is not None and end_s <= start_s)):
+        raise DataError(f"the part from {start_s} s to {end_s} s of {path} is empty; give 0 <= start < end")
+    tell = progress or (lambda what, share: None)
+    flags: list[str] = []
+    still = picture_format(path) is not None
+    if still:
+        track = track_faces([(0.0, read_picture(path, limits))], large_px=large_px, detector=detector)
+        picture_s = 0.0
+    else:
+        sampler = FrameSampler(path, start_s=start_s, end_s=end_s, limits=limits)
+        track = track_faces(_reporting(sampler, tell), large_px=large_px, detector=detector)
+        picture_s = sampler.end_s
+        if sampler.broken or (len(track.faces) and audio_path is None and _cut_off(sampler, path)):
+            flags.append("cut_off")
+    tell("reading the sound", 0.9)
+    source = audio_path if audio_path is not None else None if still else path
+    sound = None if source is None else read_waveform(source, start_s=start_s, end_s=end_s, limits=limits)
+    if len(track.faces) == 0 and (sound is None or len(sound) == 0):
+        raise DataError(f"{path} holds neither a picture nor a sound that can be decoded; record or convert it again")
+    name = clip_id or slug(path.stem)
+    sample = _assemble(name, text, track, sound, picture_s, words, labels, speaker, split, tuple(flags))
+    tell("done", 1.0)
+    return sample
+
+
+def _reporting(sampler: FrameSampler, tell: Progress) -> Iterator[tuple[float, np.ndarray]]:
+    for time_s, frame in sampler:
+        share = time_s / sampler.declared_s if sampler.declared_s else 0.0
+        tell(f"finding faces, {time_s:.1f} s", 0.9 * min(share, 1.0))
+        yield time_s, frame
+
+
+def _cut_off(sampler: FrameSampler, path: Path) -> bool:
+    """Whether the picture ends long before the file says, and its sound does too."""
+    if sampler.declared_s - sampler.end_s <= CUT_OFF_S:
+        return False
+    sound = read_waveform(path, start_s=sampler.start_s, end_s=sampler.stop_s, limits=sampler.limits)
+    return sound is None or sampler.declared_s - len(sound) / SAMPLE_RATE_HZ > CUT_OFF_S
+
+
+def _assemble(
+    clip_id: str,
+    text: str,
+    track: FaceTrack,
+    sound: np.ndarray | None,
+    picture_s: float,
+    words: Sequence[Word],
+    labels: Mapping[str, float] | None,
+    speaker: str,
+    split: str,
+    flags: tuple[str, ...],
+) -> Sample:
+    sound_s = 0.0 if sound is None else len(sound) / SAMPLE_RATE_HZ
+    duration_s = max(picture_s, sound_s)
+    heard = ("no_audio",) if sound is None or len(sound) == 0 else sound_flags(sound)
+    line = clean_text(text)
+    return Sample(
+        clip_id=clip_id,
+        text=line,
+        faces=track.faces,
+        mel=mel_chunks(np.zeros(0, np.float32) if sound is None else sound),
+        duration_s=duration_s,
+        faces_large=track.faces_large,
+        face_times_s=track.times_s,
+        face_boxes=track.boxes,
+        face_points=track.points,
+        face_found=track.found,
+        labels=None if labels is None else {name: float(value) for name, value in labels.items()},
+        words=known_or_spread(words, line, duration_s),
+        speaker=speaker,
+        split=split,
+        quality=track.flags() + heard + flags,
+    )

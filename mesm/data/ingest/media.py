@@ -1,0 +1,109 @@
+"""Opening a file that somebody else made: what it is, judged by its content, and one sentence when it is nothing.
+
+A file's extension is never trusted. FFmpeg is held to plain local media containers: no playlists, no lists of other
+files, no network, no text rendered as video.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import av
+import av.container
+import av.error
+from av.stream import Disposition
+
+from mesm.errors import DataError
+
+#: Containers that FFmpeg may probe for.
+CONTAINERS = (
+    "aac,ac3,aiff,amr,asf,avi,caf,dv,flac,flv,gif,matroska,webm,mov,mp4,mp3,mpeg,mpegts,mpegvideo,ogg,wav,w64,swf"
+)
+_PICTURES = {b"\x89PNG\r\n\x1a\n": "PNG", b"\xff\xd8\xff": "JPEG", b"RIFF": "WEBP"}
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a clip may be. The defaults are far above an utterance and far below what exhausts a small machine."""
+
+    max_duration_s: float = 600.0
+    """Longest clip, or part of a clip."""
+    max_pixels: int = 3840 * 2160 * 2
+    """Largest frame or picture, in pixels."""
+    max_frames: int = 1200
+    """Most sampled frames (one every 500 ms)."""
+
+
+def existing_file(path: str | os.PathLike[str]) -> Path:
+    """The path if it is a file with content, else `DataError`."""
+    path = Path(path)
+    if path.is_dir():
+        raise DataError(f"{path} is a folder; give one video, or a picture and a sound")
+    if not path.is_file():
+        raise DataError(f"{path} does not exist; check the path")
+    if path.stat().st_size == 0:
+        raise DataError(f"{path} is empty (0 bytes); copy or record it again")
+    return path
+
+
+def picture_format(path: Path) -> str | None:
+    """PNG, JPEG or WEBP by the first bytes, None for anything else."""
+    with path.open("rb") as file:
+        head = file.read(12)
+    for signature, name in _PICTURES.items():
+        if head.startswith(signature) and (name != "WEBP" or head[8:12] == b"WEBP"):
+            return name
+    return None
+
+
+@contextmanager
+def open_media(path: str | os.PathLike[str]) -> Iterator[av.container.InputContainer]:
+    """Open a video or sound for reading; FFmpeg's errors become one sentence.
+
+    Raises:
+        DataError: no such file, an empty one, or not a container in `CONTAINERS`.
+    """
+    path = existing_file(path)
+    options = {"format_whitelist": CONTAINERS, "protocol_whitelist": "file"}
+    try:
+        container = av.open(str(path.absolute()), metadata_errors="replace", options=options)
+    except (av.error.FFmpegError, OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or type(error).__name__
+        raise DataError(
+            f"{path} cannot be read as video or sound ({reason}); it may be cut off or of another kind: "
+            "convert it to mp4 or wav and try again"
+        ) from error
+    try:
+        yield container
+    finally:
+        container.close()
+
+
+def video_stream(container: av.container.InputContainer) -> av.VideoStream | None:
+    """The moving picture of a container; a cover picture on a sound file is none."""
+    for stream in container.streams.video:
+        if not stream.disposition & Disposition.attached_pic and stream.codec_context is not None:
+            return stream
+    return None
+
+
+def audio_stream(container: av.container.InputContainer) -> av.AudioStream | None:
+    """The first sound of a container that there is a decoder for."""
+    for stream in container.streams.audio:
+        if stream.codec_context is not None:
+            return stream
+    return None
+
+
+def origin_s(container: av.container.InputContainer) -> float:
+    """Second 0 of the clip on the container's clock: where its first stream starts."""
+    starts = [
+        float(s.start_time * s.time_base)
+        for s in (video_stream(container), audio_stream(container))
+        if s is not None and s.start_time is not None and s.time_base is not None
+    ]
+    return min(starts, default=0.0)

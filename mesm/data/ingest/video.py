@@ -1,0 +1,155 @@
+"""A frame every 500 ms, by presentation time, from any video or picture; one frame in memory at a time.
+
+At time t the frame on the screen is the last one whose presentation time is not after t. That rule needs no frame
+rate, so that variable frame rates, 1 fps, 240 fps and a video of one frame are the same case.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from fractions import Fraction
+
+import av
+import av.error
+import numpy as np
+from PIL import Image, ImageOps
+
+from mesm.batch import FRAME_INTERVAL_MS
+from mesm.data.ingest.media import Limits, existing_file, open_media, origin_s, video_stream
+from mesm.errors import DataError
+
+
+def read_picture(path: str | os.PathLike[str], limits: Limits | None = None) -> np.ndarray:
+    """A still picture, turned upright by its EXIF tag.
+
+    Returns:
+        (H, W, 3) uint8 RGB.
+    """
+    path = existing_file(path)
+    limits = limits or Limits()
+    try:
+        with Image.open(path) as picture:
+            _check_pixels(path, picture.width, picture.height, limits)
+            return np.asarray(ImageOps.exif_transpose(picture).convert("RGB"))
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        if isinstance(error, DataError):
+            raise
+        raise DataError(f"{path} is a picture that cannot be read ({error}); save it again as png or jpg") from error
+
+
+def _check_pixels(path: object, width: int, height: int, limits: Limits) -> None:
+    if width * height > limits.max_pixels:
+        raise DataError(
+            f"{path} is {width} x {height} pixels, above the limit of {limits.max_pixels / 1e6:.0f} million; shrink it"
+        )
+
+
+def _upright(frame: av.VideoFrame, aspect: Fraction | None) -> np.ndarray:
+    """RGB picture as a player shows it: square pixels, turned by the stream's display matrix. (H, W, 3) uint8."""
+    width = frame.width
+    if aspect and aspect > 0 and aspect != 1:
+        width = max(1, round(frame.width * float(aspect)))
+    picture = frame.to_ndarray(format="rgb24", width=width, height=frame.height)
+    return np.ascontiguousarray(np.rot90(picture, k=round(frame.rotation / 90) % 4))
+
+
+class FrameSampler:
+    """Iterate over (time in seconds, (H, W, 3) uint8 RGB) pairs of one video, one every `interval_ms`.
+
+    Times count from `start_s`, or from the start of the clip. After the iteration `end_s` is where the picture
+    ended on the same clock, and `broken` tells whether decoding stopped on damaged data.
+
+    Attributes:
+        declared_s: length that the file claims for the part asked for, or 0 if it claims none.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        start_s: float | None = None,
+        end_s: float | None = None,
+        interval_ms: int = FRAME_INTERVAL_MS,
+        limits: Limits | None = None,
+    ) -> None:
+        self.path, self.start_s, self.stop_s = path, start_s or 0.0, end_s
+        self.interval_s = interval_ms / 1000
+        self.limits = limits or Limits()
+        self.end_s = 0.0
+        self.declared_s = 0.0
+        self.broken = False
+
+    def __iter__(self) -> Iterator[tuple[float, np.ndarray]]:
+        with open_media(self.path) as container:
+            stream = video_stream(container)
+            if stream is None:
+                return
+            origin = origin_s(container)
+            context = stream.codec_context
+            _check_pixels(self.path, context.width, context.height, self.limits)
+            self._declare(container)
+            stream.thread_type = "AUTO"
+            if self.start_s > 1:
+                target = round((origin + self.start_s) / (stream.time_base or 1))
+                container.seek(target, stream=stream, backward=True)
+            yield from self._pick(self._decoded(container, stream), stream, origin + self.start_s)
+
+    def _declare(self, container: av.container.InputContainer) -> None:
+        length = (container.duration or 0) / av.time_base - self.start_s
+        if self.stop_s is not None:
+            length = min(length or self.stop_s, self.stop_s - self.start_s) if length else self.stop_s - self.start_s
+        self.declared_s = max(length, 0.0)
+        if self.declared_s > self.limits.max_duration_s:
+            raise DataError(
+                f"{self.path} lasts {self.declared_s:.0f} s, above the limit of {self.limits.max_duration_s:.0f} s; "
+                "cut it, or give a start and an end"
+            )
+
+    def _decoded(
+        self, container: av.container.InputContainer, stream: av.VideoStream
+    ) -> Iterator[tuple[float, av.VideoFrame]]:
+        """Frames with their presentation time in seconds; stops, and says so in `broken`, at damaged data."""
+        try:
+            for frame in container.decode(stream):
+                if frame.pts is not None and frame.time_base:
+                    yield float(frame.pts * frame.time_base), frame
+        except av.error.FFmpegError:
+            self.broken = True
+
+    def _pick(
+        self, frames: Iterator[tuple[float, av.VideoFrame]], stream: av.VideoStream, zero: float
+    ) -> Iterator[tuple[float, np.ndarray]]:
+        aspect = stream.sample_aspect_ratio
+        stop = float("inf") if self.stop_s is None else self.stop_s - self.start_s
+        rate = float(stream.average_rate or 0) or 1 / self.interval_s
+        index = 0
+        shown: av.VideoFrame | None = None
+        shown_at, length = 0.0, 1 / rate
+        for at, frame in frames:
+            at -= zero
+            _check_pixels(self.path, frame.width, frame.height, self.limits)
+            # Half a millisecond: container clocks round to it.
+            while shown is not None and index * self.interval_s < min(at - 5e-4, stop):
+                yield self._checked(index), _upright(shown, aspect)
+                index += 1
+            if at >= stop:
+                self.end_s = stop
+                return
+            shown, shown_at = frame, at
+            if frame.duration and frame.time_base:
+                length = float(frame.duration * frame.time_base)
+        if shown is None:
+            return
+        self.end_s = min(max(shown_at + length, 0.0), stop)
+        while index * self.interval_s < self.end_s - 5e-4 or index == 0:
+            yield self._checked(index), _upright(shown, aspect)
+            index += 1
+
+    def _checked(self, index: int) -> float:
+        if index >= self.limits.max_frames or index * self.interval_s > self.limits.max_duration_s:
+            raise DataError(
+                f"{self.path} goes on after {index} frames ({index * self.interval_s:.0f} s), above the limit; "
+                "cut it, or give a start and an end"
+            )
+        return index * self.interval_s

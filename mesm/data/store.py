@@ -1,0 +1,291 @@
+"""Samples in Parquet shards, in and out: training never decodes a video and never runs a face detector.
+
+One row is one clip (`mesm.data.rows`). Shards are zstd-compressed, a few clips to a row group, so that one clip
+costs one small read. Any Parquet reader opens them, `datasets.load_dataset("parquet", ...)` included.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import threading
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from mesm.batch import Sample
+from mesm.data.manifest import MANIFEST_NAME, Manifest, Shard
+from mesm.data.rows import ARRAYS, from_row, row_schema, to_row
+from mesm.errors import DataError
+from mesm.records import write_atomic
+
+_INDEX = ("clip_id", "split", "speaker", "text", "duration_s", "labels", "quality", "media", "n_frames", "n_chunks")
+_PLAIN = (*_INDEX, "large_px", "words", *ARRAYS)
+SHARD_CLIPS = 64
+GROUP_CLIPS = 4
+_CACHED_GROUPS = 8
+
+
+@dataclass(frozen=True)
+class IndexRow:
+    """What is known of a clip without reading its arrays; `labels` is None where the clip has none."""
+
+    clip_id: str
+    split: str
+    speaker: str
+    text: str
+    duration_s: float
+    labels: dict[str, float] | None
+    quality: tuple[str, ...]
+    media: str
+    n_frames: int
+    n_chunks: int
+
+    @property
+    def present(self) -> tuple[str, ...]:
+        """Names of the labels with intensity above 0, in the corpus's order."""
+        return tuple(name for name, value in (self.labels or {}).items() if value > 0)
+
+
+class CorpusWriter:
+    """Writes a corpus; interrupted anywhere, a second run goes on where it stopped.
+
+    A shard is on disk whole and in the manifest, or it does not count. Clips of an unfinished shard are lost with the
+    run that made them; `stored` tells which clips need not be made again. The same samples in the same order give the
+    same bytes.
+
+        with CorpusWriter(folder, name="marionette", labels=labels, meta={"seed": 0}) as writer:
+            for clip in plan:
+                if clip.id not in writer.stored:
+                    writer.add(make(clip))
+    """
+
+    def __init__(
+        self,
+        folder: str | os.PathLike[str],
+        name: str,
+        labels: Iterable[str] = (),
+        meta: dict[str, Any] | None = None,
+        *,
+        shard_clips: int = SHARD_CLIPS,
+    ) -> None:
+        self.folder = Path(folder)
+        self.shard_clips = shard_clips
+        wanted = Manifest(name=name, labels=tuple(labels), meta=meta or {})
+        self._stored: set[str] = set()
+        if (self.folder / MANIFEST_NAME).exists():
+            found = Manifest.read(self.folder)
+            for key in ("name", "labels", "meta", "signal"):
+                if getattr(found, key) != getattr(wanted, key):
+                    raise DataError(
+                        f"{self.folder} holds a corpus with another {key} ({getattr(found, key)!r}, "
+                        f"not {getattr(wanted, key)!r}); choose an empty folder, or delete it first"
+                    )
+            corpus = Corpus(self.folder)
+            corpus.verify()
+            self._stored = set(corpus.ids())
+            wanted = replace(found, complete=False)
+        self.manifest = wanted
+        self._schema = row_schema(wanted.labels)
+        self._waiting: list[dict[str, Any]] = []
+        self.manifest.write(self.folder)
+
+    @property
+    def stored(self) -> frozenset[str]:
+        """Clip ids that are in complete shards or waiting for theirs."""
+        return frozenset(self._stored)
+
+    def add(self, sample: Sample) -> None:
+        """Take one clip; every `shard_clips` clips a shard is written."""
+        if sample.clip_id in self._stored:
+            raise DataError(f"clip {sample.clip_id!r} is already in {self.folder}; clip ids must be unique")
+        self._waiting.append(to_row(sample, self.manifest.labels))
+        self._stored.add(sample.clip_id)
+        if len(self._waiting) >= self.shard_clips:
+            self._flush()
+
+    def _flush(self) -> None:
+        if not self._waiting:
+            return
+        table = pa.Table.from_pylist(self._waiting, schema=self._schema)
+        sink = pa.BufferOutputStream()
+        pq.write_table(table, sink, row_group_size=GROUP_CLIPS, compression="zstd", compression_level=9)
+        data = sink.getvalue().to_pybytes()
+        file = f"shard-{len(self.manifest.shards):05d}.parquet"
+        write_atomic(self.folder / file, data)
+        splits, speakers = dict(self.manifest.splits), {k: set(v) for k, v in self.manifest.speakers.items()}
+        for row in self._waiting:
+            splits[row["split"]] = splits.get(row["split"], 0) + 1
+            speakers.setdefault(row["split"], set()).update({row["speaker"]} - {""})
+        shard = Shard(file, hashlib.sha256(data).hexdigest(), len(self._waiting))
+        self.manifest = replace(
+            self.manifest,
+            shards=(*self.manifest.shards, shard),
+            splits=splits,
+            speakers={k: sorted(v) for k, v in speakers.items()},
+        )
+        self.manifest.write(self.folder)
+        self._waiting = []
+
+    def close(self) -> None:
+        """Write what waits and mark the corpus complete."""
+        self._flush()
+        self.manifest = replace(self.manifest, complete=True)
+        self.manifest.write(self.folder)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is None:
+            self.close()
+
+
+class Corpus:
+    """A stored corpus. Reads on demand; a few row groups are kept, so memory does not grow with the corpus."""
+
+    def __init__(self, folder: str | os.PathLike[str]) -> None:
+        self.folder = Path(folder)
+        self.manifest = Manifest.read(folder)
+        self._lock = threading.Lock()
+        self._groups: OrderedDict[tuple[int, int, bool], list[Sample]] = OrderedDict()
+
+    @property
+    def name(self) -> str:
+        return self.manifest.name
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Emotion names in the corpus's order."""
+        return self.manifest.labels
+
+    def __len__(self) -> int:
+        return sum(shard.rows for shard in self.manifest.shards)
+
+    def __contains__(self, clip_id: str) -> bool:
+        return clip_id in self._places
+
+    @cached_property
+    def index(self) -> tuple[IndexRow, ...]:
+        """Every clip in the order of the shards, without arrays."""
+        rows: list[IndexRow] = []
+        for number, shard in enumerate(self.manifest.shards):
+            with self._reading(number):
+                found = pq.read_table(self.folder / shard.file, columns=list(_INDEX)).to_pylist()
+            if len(found) != shard.rows:
+                raise DataError(
+                    f"{self.folder / shard.file} has {len(found)} clips, the manifest says {shard.rows}; {_REMEDY}"
+                )
+            rows += [IndexRow(**{**row, "quality": tuple(row["quality"])}) for row in found]
+        return tuple(rows)
+
+    @cached_property
+    def _places(self) -> dict[str, tuple[int, int]]:
+        """clip id -> (shard, row in it)."""
+        places, start = {}, 0
+        for number, shard in enumerate(self.manifest.shards):
+            for row in range(shard.rows):
+                places[self.index[start + row].clip_id] = (number, row)
+            start += shard.rows
+        return places
+
+    def ids(self, split: str | None = None) -> tuple[str, ...]:
+        """Clip ids in stored order, of one split or of all."""
+        return tuple(row.clip_id for row in self.index if split is None or row.split == split)
+
+    def row(self, clip_id: str) -> IndexRow:
+        """What is known of one clip without its arrays."""
+        number, row = self._place(clip_id)
+        return self.index[sum(shard.rows for shard in self.manifest.shards[:number]) + row]
+
+    def _place(self, clip_id: str) -> tuple[int, int]:
+        try:
+            return self._places[clip_id]
+        except KeyError:
+            raise DataError(
+                f"corpus {self.name!r} has no clip {clip_id!r}; it has {len(self)} clips, see ids()"
+            ) from None
+
+    def __getitem__(self, clip_id: str) -> Sample:
+        """The whole sample: large crops and ground truth included."""
+        return self.read(clip_id)
+
+    def read(self, clip_id: str, *, full: bool = True) -> Sample:
+        """One sample; `full=False` leaves out the large crops and the ground truth, as training does."""
+        number, row = self._place(clip_id)
+        return self._group(number, row // GROUP_CLIPS, full)[row % GROUP_CLIPS]
+
+    def iterate(self, split: str | None = None, *, full: bool = True) -> Iterator[Sample]:
+        """Samples in stored order."""
+        for clip_id in self.ids(split):
+            yield self.read(clip_id, full=full)
+
+    def media_path(self, clip_id: str) -> Path | None:
+        """The preview of a clip, or None when there is none on disk."""
+        media = self.row(clip_id).media
+        path = self.folder / media
+        inside = path.resolve().is_relative_to(self.folder.resolve())
+        return path if media and inside and path.is_file() else None
+
+    def verify(self) -> None:
+        """Compare every shard with its digest in the manifest; `DataError` names the first that differs."""
+        for number, shard in enumerate(self.manifest.shards):
+            path = self.folder / shard.file
+            with self._reading(number), path.open("rb") as file:
+                if hashlib.file_digest(file, "sha256").hexdigest() != shard.sha256:
+                    raise DataError(f"{path} is not the file that the manifest describes; {_REMEDY}")
+
+    def _group(self, number: int, group: int, full: bool) -> list[Sample]:
+        key = (number, group, full)
+        with self._lock:
+            if key in self._groups:
+                self._groups.move_to_end(key)
+                return self._groups[key]
+        with self._reading(number):
+            file = self.folder / self.manifest.shards[number].file
+            with pq.ParquetFile(file) as parquet:
+                rows = parquet.read_row_group(
+                    group, columns=None if full else list(_PLAIN), use_threads=False
+                ).to_pylist()
+            samples = [from_row(row) for row in rows]
+        with self._lock:
+            self._groups[key] = samples
+            while len(self._groups) > _CACHED_GROUPS:
+                self._groups.popitem(last=False)
+        return samples
+
+    def _reading(self, number: int) -> _ShardErrors:
+        return _ShardErrors(self.folder / self.manifest.shards[number].file)
+
+
+_REMEDY = "restore it, or delete the corpus and build it again"
+
+
+class _ShardErrors:
+    """Anything that goes wrong while a shard is read becomes one sentence that names it."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __enter__(self) -> None:
+        if not self.path.is_file():
+            raise DataError(f"{self.path} is missing although the manifest lists it; {_REMEDY}")
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if isinstance(error, (pa.ArrowException, OSError, KeyError, ValueError, TypeError)) and not isinstance(
+            error, DataError
+        ):
+            raise DataError(
+                f"{self.path} is damaged ({str(error).splitlines()[0] if str(error) else error!r}); {_REMEDY}"
+            ) from error
