@@ -1,0 +1,87 @@
+"""What two parts of a corpus share and should not: speakers, transcripts, whole clips."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+from collections import defaultdict
+from collections.abc import Callable
+from typing import Any
+
+from mesm.data.store import Corpus, IndexRow
+from mesm.errors import DataError
+from mesm.vocabulary import SPLITS
+
+_EXAMPLES = 5
+
+
+def _normal(text: str) -> str:
+    """A transcript without case and punctuation."""
+    return " ".join("".join(c if c.isalnum() else " " for c in text.casefold()).split())
+
+
+def _grouped(corpus: Corpus, key: Callable[[IndexRow], str]) -> dict[str, dict[str, list[str]]]:
+    """split -> key -> clip ids; clips without a key are left out."""
+    groups: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
+    for row in corpus.index:
+        if value := key(row):
+            groups[row.split][value].append(row.clip_id)
+    return groups
+
+
+def _overlaps(groups: dict[str, dict[str, list[str]]], order: list[str]) -> dict[str, dict[str, Any]]:
+    """Pair of splits "a-b" -> how many keys both have, clips of the second that they cover, and examples."""
+    report = {}
+    for first, second in itertools.combinations(order, 2):
+        a, b = groups.get(first, {}), groups.get(second, {})
+        shared = sorted(a.keys() & b.keys())
+        report[f"{first}-{second}"] = {
+            "shared": len(shared),
+            "clips": sum(len(b[value]) for value in shared),
+            "examples": [[a[value][0], b[value][0]] for value in shared[:_EXAMPLES]],
+        }
+    return report
+
+
+def fingerprint(corpus: Corpus, clip_id: str) -> str:
+    """Digest of a clip's faces and mel: equal for two copies of one clip, whatever they are called."""
+    sample = corpus.read(clip_id, full=False)
+    digest = hashlib.sha256(sample.faces.tobytes())
+    digest.update(sample.mel.tobytes())
+    return digest.hexdigest()
+
+
+def audit_splits(corpus: Corpus, *, contents: bool = True) -> dict[str, Any]:
+    """Overlap of speakers, transcripts and clips between the splits of a corpus.
+
+    Args:
+        corpus: any.
+        contents: also compare the clips themselves, which reads every array once.
+
+    Returns:
+        Plain JSON: `corpus`, `clips` (per split), `speakers`, `transcripts`, `duplicates` (each: "train-valid" ->
+        shared, clips, examples), `duplicates_within` (split -> clips that repeat another of the same split),
+        `unknown_speakers` (clips without one, which no audit can judge), `clean` (no speaker and no clip is shared).
+    """
+    if not len(corpus):
+        raise DataError(f"corpus {corpus.name!r} has no clips to audit; build it first")
+    counts: dict[str, int] = {}
+    for row in corpus.index:
+        counts[row.split] = counts.get(row.split, 0) + 1
+    order = [s for s in SPLITS if s in counts] + sorted(s for s in counts if s not in SPLITS)
+    speakers = _overlaps(_grouped(corpus, lambda row: row.speaker), order)
+    report: dict[str, Any] = {
+        "corpus": corpus.name,
+        "clips": {split: counts[split] for split in order},
+        "speakers": speakers,
+        "transcripts": _overlaps(_grouped(corpus, lambda row: _normal(row.text)), order),
+        "unknown_speakers": sum(not row.speaker for row in corpus.index),
+    }
+    shared = sum(pair["shared"] for pair in speakers.values())
+    if contents:
+        groups = _grouped(corpus, lambda row: fingerprint(corpus, row.clip_id))
+        report["duplicates"] = _overlaps(groups, order)
+        report["duplicates_within"] = {split: sum(len(ids) - 1 for ids in groups[split].values()) for split in order}
+        shared += sum(pair["shared"] for pair in report["duplicates"].values())
+    report["clean"] = shared == 0
+    return report
