@@ -1,0 +1,14 @@
+"""What every test needs: few threads, so that two workers do not fight over two cores."""
+
+from __future__ import annotations
+
+import os
+
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+
+
+def pytest_configure() -> None:
+    import torch
+
+    torch.set_num_threads(1)

@@ -1,0 +1,3 @@
+from model_fixtures import batch
+
+__all__ = ["batch"]

@@ -1,0 +1,46 @@
+"""Small models and batches of random clips."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from mesm.batch import Batch
+from mesm.config import ModelConfig
+
+TINY = ModelConfig(
+    width=0.125, text_dim=16, head_dim=32, transformer_dim=16, transformer_layers=1, transformer_feedforward=32, dropout=0.0
+)
+
+
+def random_batch(face_counts: list[int], chunk_counts: list[int], seed: int = 0, text_dim: int = 16) -> Batch:
+    generator = torch.Generator().manual_seed(seed)
+    clips = len(face_counts)
+    return Batch(
+        clip_ids=tuple(f"clip{i}" for i in range(clips)),
+        has_text=torch.ones(clips, dtype=torch.bool),
+        faces=torch.randint(0, 256, (sum(face_counts), 3, 48, 48), dtype=torch.uint8, generator=generator),
+        face_counts=torch.tensor(face_counts),
+        mels=2 * torch.randn(sum(chunk_counts), 1, 128, 32, generator=generator) - 2,
+        chunk_counts=torch.tensor(chunk_counts),
+        text_vectors=torch.randn(clips, text_dim, generator=generator),
+    )
+
+
+def member(batch: Batch, b: int) -> Batch:
+    """The clip b of a batch as a batch of its own."""
+    faces = batch.faces.split(batch.face_counts.tolist())[b]
+    mels = batch.mels.split(batch.chunk_counts.tolist())[b]
+    assert batch.text_vectors is not None
+    one = slice(b, b + 1)
+    return replace(
+        batch, clip_ids=batch.clip_ids[one], has_text=batch.has_text[one], faces=faces, face_counts=batch.face_counts[one],
+        mels=mels, chunk_counts=batch.chunk_counts[one], text_vectors=batch.text_vectors[one],
+    )  # fmt: skip
+
+
+@pytest.fixture
+def batch() -> Batch:
+    return random_batch([2, 1, 3], [1, 3, 2])

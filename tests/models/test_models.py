@@ -1,0 +1,158 @@
+"""Every registered model: forward, backward, members of a batch, missing modalities."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+from model_fixtures import TINY, member, random_batch
+
+from mesm.batch import Batch
+from mesm.errors import ConfigError, DataError
+from mesm.models import MODELS, build_model
+from mesm.models.checkpoint import warm_start
+
+
+def shake(model: torch.nn.Module) -> torch.nn.Module:
+    """Batch-norm statistics and gains away from their start, so that no equality below holds by accident."""
+    generator = torch.Generator().manual_seed(1)
+    for name, value in [*model.named_buffers(), *model.named_parameters()]:
+        if "running_mean" in name or name.endswith("norm.bias"):
+            value.data.copy_(0.1 * torch.randn(value.shape, generator=generator))
+        if "running_var" in name:
+            value.data.copy_(0.5 + torch.rand(value.shape, generator=generator))
+    return model
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_forward_and_a_gradient_for_every_parameter(name: str, batch: Batch) -> None:
+    torch.manual_seed(0)
+    model = build_model(replace(TINY, name=name, score="additive_bilinear")).train()
+    output = model(batch, 0.6)
+    assert output.logits_BE.shape == (3, 6)
+    (output.logits_BE.square().sum() + output.modality_logits_BME.square().sum()).backward()
+    # U starts at zero, which leaves it a gradient; positions beyond the longest clip cannot have one.
+    missing = [n for n, p in model.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0]
+    # Softmax ignores a constant added to every score, so the score's bias (if any) has a zero gradient by construction.
+    assert [n for n in missing if not n.endswith("score.bias")] == []
+
+
+@pytest.mark.parametrize("gate", ["straight_through", "soft", "soft_straight_through"])
+def test_trained_gates_reach_every_attention_parameter(gate: str, batch: Batch) -> None:
+    torch.manual_seed(0)
+    model = build_model(replace(TINY, gate=gate)).train()
+    model(batch, 0.5).logits_BE.square().sum().backward()
+    for p in model.attention_parameters():
+        assert p.grad is not None
+    assert sum(float(p.grad.abs().sum()) for p in model.attention_parameters()) > 0
+
+
+def test_the_hard_gate_gives_the_attention_no_gradient(batch: Batch) -> None:
+    model = build_model(replace(TINY, gate="hard")).train()
+    model(batch, 0.5).logits_BE.square().sum().backward()
+    assert all(p.grad is None or not p.grad.abs().sum() for p in model.attention_parameters())
+
+
+@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("top_p", [0.4, 1.0])
+def test_a_batch_gives_what_each_member_gives_alone(name: str, top_p: float, batch: Batch) -> None:
+    torch.manual_seed(0)
+    model = shake(build_model(replace(TINY, name=name))).eval()
+    with torch.no_grad():
+        together = model(batch, top_p, trace=True)
+        for b in range(len(batch)):
+            alone = model(member(batch, b), top_p, trace=True)
+            torch.testing.assert_close(alone.logits_BE[0], together.logits_BE[b], atol=1e-5, rtol=1e-5)
+            for modality, layers in alone.layers.items():
+                counts = (batch.face_counts if modality == "visual" else batch.chunk_counts).tolist()
+                rows = slice(sum(counts[:b]), sum(counts[: b + 1]))
+                for one, all_ in zip(layers, together.layers[modality], strict=True):
+                    assert torch.equal(one.kept_SHW, all_.kept_SHW[rows])
+
+
+def test_top_p_one_with_the_hard_gate_is_the_dense_model(batch: Batch) -> None:
+    torch.manual_seed(0)
+    dense = shake(build_model(replace(TINY, name="fe2e"))).eval()
+    sparse = build_model(replace(TINY, gate="hard")).eval()
+    left = warm_start(sparse, dense.state_dict())
+    assert left and all("attention" in name for name in left)
+    with torch.no_grad():
+        torch.testing.assert_close(sparse(batch, 1.0).logits_BE, dense(batch).logits_BE, atol=1e-4, rtol=1e-4)
+        assert not torch.allclose(sparse(batch, 0.3).logits_BE, dense(batch).logits_BE, atol=1e-3)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_missing_face_or_voice_drops_the_branch(name: str) -> None:
+    torch.manual_seed(0)
+    model = shake(build_model(replace(TINY, name=name))).eval()
+    batch = random_batch([2, 0, 2], [2, 2, 0])
+    with torch.no_grad():
+        output = model(batch, 0.5, trace=True)
+        assert output.present_BM.tolist() == [[True, True, True], [True, False, True], [True, True, False]]
+        weights = output.fusion_weights_BM
+        torch.testing.assert_close(weights.abs().sum(1), weights[0].abs().sum().expand(3))
+        assert weights[1, 1] == 0 and weights[2, 2] == 0
+        alone = model(member(batch, 1), 0.5)
+        torch.testing.assert_close(alone.logits_BE[0], output.logits_BE[1], atol=1e-5, rtol=1e-5)
+        nobody = model(random_batch([0], [0]), 0.5)
+        torch.testing.assert_close(nobody.fusion_weights_BM[0, 0], weights[0].sum())
+
+
+def test_mesm_without_a_transcript_says_so(batch: Batch) -> None:
+    silent = replace(batch, has_text=torch.tensor([True, False, True]))
+    with pytest.raises(DataError, match=r"clip 'clip1' has no transcript"):
+        build_model(TINY).eval()(silent)
+    dense = build_model(replace(TINY, name="fe2e")).eval()(silent)
+    assert dense.present_BM[1].tolist() == [False, True, True]
+
+
+@pytest.mark.parametrize("top_p", [0.0, -0.1, 1.1])
+def test_top_p_out_of_range(top_p: float, batch: Batch) -> None:
+    with pytest.raises(ConfigError, match="must lie in"):
+        build_model(TINY)(batch, top_p)
+
+
+def test_a_trace_leaves_no_state_behind(batch: Batch) -> None:
+    model = build_model(TINY).eval()
+    before = {k: v.clone() for k, v in model.state_dict().items()}
+    hooks = sum(len(m._forward_hooks) for m in model.modules())
+    with torch.no_grad():
+        plain = model(batch, 0.5)
+        traced = model(batch, 0.5, trace=True)
+    assert plain.layers == {} and set(traced.layers) == {"visual", "acoustic"}
+    assert [tuple(layer.kept_SHW.shape) for layer in traced.layers["visual"]] == [(6, 24, 24), (6, 12, 12), (6, 6, 6)]
+    assert [tuple(layer.kept_SHW.shape) for layer in traced.layers["acoustic"]] == [(6, 64, 16), (6, 32, 8), (6, 16, 4)]
+    assert torch.equal(plain.logits_BE, traced.logits_BE)
+    assert sum(len(m._forward_hooks) for m in model.modules()) == hooks
+    assert all(torch.equal(before[k], v) for k, v in model.state_dict().items())
+
+
+def test_the_mask_is_a_nucleus(batch: Batch) -> None:
+    model = build_model(TINY).eval()
+    with torch.no_grad():
+        layers = model(batch, 0.5, trace=True).layers["visual"]
+    for layer in layers:
+        mass = (layer.attention_SHW * layer.kept_SHW).flatten(1).sum(1)
+        assert (mass >= 0.5 - 1e-6).all()
+        smallest = torch.where(layer.kept_SHW, layer.attention_SHW, torch.inf).flatten(1).amin(1)
+        assert (mass - smallest < 0.5 + 1e-6).all(), "one site fewer would have been enough"
+
+
+def test_the_query_steers_only_when_asked(batch: Batch) -> None:
+    other = replace(batch, text_vectors=batch.text_vectors.flip(0))  # type: ignore[union-attr]
+    torch.manual_seed(0)
+    asked = build_model(TINY).eval()
+    torch.manual_seed(0)
+    unasked = build_model(replace(TINY, query="none")).eval()
+    with torch.no_grad():
+        for model, same in ((asked, False), (unasked, True)):
+            a = model(batch, 0.5, trace=True).layers["visual"][0].attention_SHW
+            b = model(other, 0.5, trace=True).layers["visual"][0].attention_SHW
+            assert torch.equal(a, b) == same
+
+
+def test_too_many_segments_is_one_sentence() -> None:
+    model = build_model(replace(TINY, max_segments=4)).eval()
+    with pytest.raises(DataError, match="takes 4"):
+        model(random_batch([5], [1]))
