@@ -113,7 +113,7 @@ class FoldedConv:
         return self
 
     @property
-    def weight_9CK(self) -> Tensor:  # noqa: N802 - the suffix is the shape
+    def weight_9CK(self) -> Tensor:
         """The folded weights as the gather backend multiplies them."""
         if self._packed is None:
             self._packed = pack(self.weight_KCRR)

@@ -76,14 +76,14 @@ class SparseMap:
         return len(self.sites_N3)
 
     @cached_property
-    def mask_SHW(self) -> Tensor:  # noqa: N802 - the suffix is the shape
+    def mask_SHW(self) -> Tensor:
         """(S, H, W) bool, True at the active sites."""
         mask = torch.zeros(self.shape, dtype=torch.bool, device=self.sites_N3.device)
         mask.view(-1)[self.rows_N] = True
         return mask
 
     @cached_property
-    def rows_N(self) -> Tensor:  # noqa: N802
+    def rows_N(self) -> Tensor:
         """(N,) position of each site in the flattened (S, H, W) grid."""
         return flat_index(self.sites_N3, self.shape)
 
