@@ -95,7 +95,6 @@ class CorpusWriter:
         self.manifest = wanted
         self._schema = row_schema(wanted.labels)
         self._waiting: list[dict[str, Any]] = []
-        self.manifest.write(self.folder)
 
     @property
     def stored(self) -> frozenset[str]:

@@ -1,6 +1,16 @@
 """A raw clip becomes a `Sample`: decoding, faces, mel, words. Done once, stored, never repeated in training."""
 
 from mesm.data.ingest.clip import Progress, ingest_arrays, ingest_clip
+from mesm.data.ingest.guard import ingest_untrusted
 from mesm.data.ingest.media import Limits
+from mesm.data.ingest.preview import encode_arrays, encode_preview
 
-__all__ = ["Limits", "Progress", "ingest_arrays", "ingest_clip"]
+__all__ = [
+    "Limits",
+    "Progress",
+    "encode_arrays",
+    "encode_preview",
+    "ingest_arrays",
+    "ingest_clip",
+    "ingest_untrusted",
+]

@@ -1,0 +1,73 @@
+"""`mesm ingest`: one raw clip -> face crops, mel chunks, words and a preview, in a corpus folder."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+EXAMPLE = """examples:
+  mesm ingest clip.mp4 --text "I never thought they would come." --out clip_dir
+  mesm ingest photo.jpg --audio voice.wav --text "Look at that." --out clip_dir
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of `mesm ingest`."""
+    parser.epilog = EXAMPLE
+    parser.add_argument("clip", help="a video, a sound, or a picture (then give --audio for a voice)")
+    parser.add_argument("--text", default="", help="what is said")
+    parser.add_argument("--audio", metavar="FILE", help="take the sound from this file")
+    parser.add_argument("--out", required=True, metavar="DIR", help="corpus folder to write to or to add the clip to")
+    parser.add_argument("--clip-id", metavar="ID", help="name of the clip (default: the file's name)")
+    parser.add_argument("--speaker", default="", help="who speaks")
+    parser.add_argument("--start", type=float, metavar="S", help="use the file from this second")
+    parser.add_argument("--end", type=float, metavar="S", help="use the file up to this second")
+    parser.add_argument(
+        "--large-px", type=int, default=96, metavar="N", help="side of the crops for the eye (default 96)"
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Ingest, store, show what was found."""
+    from dataclasses import replace
+    from pathlib import Path
+
+    from mesm.data.ingest import encode_preview, ingest_clip
+    from mesm.data.ingest.faces import CROP_RULE
+    from mesm.data.ingest.media import existing_file
+    from mesm.data.store import CorpusWriter
+    from mesm.errors import DataError
+    from mesm.records import slug
+
+    clip, folder = existing_file(arguments.clip), Path(arguments.out)
+    clip_id = arguments.clip_id or slug(clip.stem)
+    writer = CorpusWriter(folder, name=slug(folder.name), meta={"kind": "ingested clips", "crop": CROP_RULE})
+    if clip_id in writer.stored:
+        raise DataError(f"{folder} already has a clip {clip_id!r}; give another --clip-id or --out")
+    part = {"audio_path": arguments.audio, "start_s": arguments.start, "end_s": arguments.end}
+    sample = ingest_clip(
+        clip,
+        arguments.text,
+        clip_id=clip_id,
+        speaker=arguments.speaker,
+        large_px=arguments.large_px,
+        progress=_show_progress if sys.stderr.isatty() else None,
+        **part,
+    )
+    media = f"media/{slug(clip_id)}.mp4"
+    encode_preview(clip, folder / media, **part)
+    writer.add(replace(sample, media=media))
+    writer.close()
+    found = int(sample.face_found.sum())
+    print(f"{clip_id}: {sample.duration_s:.1f} s -> {folder}")
+    print(f"  frames   {len(sample.faces)}, one every 500 ms; a face in {found}")
+    print(f"  sound    {len(sample.mel)} chunks of 400 ms")
+    print(f"  words    {len(sample.words)}{' (times approximate)' if sample.words else ''}")
+    print(f"  flags    {', '.join(sample.quality) or 'none'}")
+    print(f"  preview  {folder / media}")
+    return 0
+
+
+def _show_progress(what: str, share: float) -> None:
+    end = "\n" if share >= 1 else ""
+    print(f"\r{share:4.0%} {what:<40}", end=end, file=sys.stderr, flush=True)
