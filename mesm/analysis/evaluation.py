@@ -57,7 +57,7 @@ def evaluate(
     columns = [predictor.labels.index(label) for label in labels]
     top_p = check_top_p(predictor.config.top_p if top_p is None else top_p)
     costs: list[dict[str, int]] = []
-    rows = list(corpus.rows(split))
+    rows = [row for row in corpus.index if row.split == split]
     if not rows:
         raise DataError(f"corpus {corpus.name!r} has no split {split!r}")
 
@@ -68,7 +68,7 @@ def evaluate(
 
     loader = _loader(predictor, corpus, split, labels, batch_size)
     found = score_batches(
-        predictor.model, loader.batches(0), top_p, device=predictor.device, trace=True, on_output=on_output
+        predictor.model, loader.epoch(0), top_p, device=predictor.device, trace=True, on_output=on_output
     )
     scores, thresholds = found.scores[:, columns], predictor.thresholds[columns]
     speaker = {row.clip_id: row.speaker or row.clip_id for row in rows}
@@ -117,7 +117,8 @@ def _costs(predictor: Predictor, batch: Batch, output: ModelOutput, top_p: float
     none = torch.zeros(len(batch), dtype=torch.long)
     faces, chunks = counts.get("visual", none).tolist(), counts.get("acoustic", none).tolist()
     # The text encoder is left out (tokens = 0): it is the same for every model and p, and not part of the ratio.
-    return [count_macs(predictor.config, trace, faces[b], chunks[b], 0).by_stage for b, trace in enumerate(traces)]
+    reports = [count_macs(predictor.config, trace, faces[b], chunks[b], 0) for b, trace in enumerate(traces)]
+    return [{**r.by_stage, "conv_stack": r.conv_stack, "fe2e_conv_stack": r.fe2e_conv_stack} for r in reports]
 
 
 def _branches(

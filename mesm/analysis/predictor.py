@@ -113,7 +113,7 @@ class Predictor:
         trainable = self.model.text_encoder is not None
         batch = collate(
             [sample] if text == sample.text else [_with_text(sample, text)],
-            None,
+            (),
             tokenize=self.text_encoder.tokenize if trainable else None,
             text_vectors=None if trainable else vectors,
         )

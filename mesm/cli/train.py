@@ -50,7 +50,7 @@ def settings(arguments: argparse.Namespace) -> Any:
     """The RunConfig that a command line asks for."""
     from dataclasses import replace
 
-    from mesm.data.corpora import find_corpus
+    from mesm.data.corpora import open_corpus
     from mesm.presets import preset
 
     chosen = preset(arguments.preset)
@@ -61,7 +61,7 @@ def settings(arguments: argparse.Namespace) -> Any:
         if part not in changes or not equals:
             raise ConfigError(f"--set {item!r} must look like model.width=0.5 or train.epochs=3")
         changes[part][key] = value
-    train = replace(chosen.train, corpus=str(find_corpus(arguments.corpus)), init_from=arguments.init)
+    train = replace(chosen.train, corpus=str(open_corpus(arguments.corpus).folder), init_from=arguments.init)
     if arguments.seed is not None:
         train = replace(train, seed=arguments.seed)
     return replace(

@@ -68,7 +68,7 @@ def score_batches(
 
 def text_vectors(corpus: Corpus, encoder: TextEncoder, splits: tuple[str, ...]) -> dict[str, Tensor]:
     """Clip id -> (D,) vector of a frozen encoder, each distinct transcript encoded once."""
-    rows = [(row.clip_id, row.text) for split in splits for row in corpus.rows(split)]
+    rows = [(row.clip_id, row.text) for row in corpus.index if row.split in splits]
     texts = sorted({text for _, text in rows})
     vectors = dict(zip(texts, encoder.vectors(texts), strict=True))
     return {clip_id: vectors[text] for clip_id, text in rows}

@@ -70,15 +70,12 @@ class Trainer:
         self.corpus = Corpus(run.train.corpus)
         seed_everything(run.train.seed)
         self.model, self.text_sha256 = self._build()
-        missing = [label for label in run.model.labels if label not in self.corpus.labels]
-        if missing:
-            raise DataError(
-                f"corpus {self.corpus.name!r} has no label {missing[0]!r}; it has {', '.join(self.corpus.labels)}"
-            )
         self.train_loader = self._loader("train", shuffle=True)
         self.valid_loader = self._loader("valid", shuffle=False)
-        truth = self.train_loader.truth()
-        weights = positive_weights(truth) if run.train.positive_weight == "balanced" else torch.ones(truth.shape[1])
+        truth = torch.tensor([[label in row.present for label in run.model.labels] for row in self.train_loader.rows])
+        weights = (
+            positive_weights(truth.float()) if run.train.positive_weight == "balanced" else torch.ones(truth.shape[1])
+        )
         self.positive_weights = weights.to(self.device)
         self.optimizer = build_optimizer(self.model, run.train)
         steps = -(-len(self.train_loader) // run.train.accumulate) * run.train.epochs
@@ -108,7 +105,7 @@ class Trainer:
             self.corpus,
             split,
             self.run.model.labels,
-            batch_size=self.run.train.batch_size * self.accelerator.num_processes,
+            batch_size=self.run.train.batch_size,
             seed=self.run.train.seed,
             shuffle=shuffle,
             tokenize=encoder.tokenize if encoder is not None else None,
@@ -141,7 +138,7 @@ class Trainer:
         self.wrapped.train()
         losses, saved = [], time.perf_counter()
         wait = 0.0
-        batches = self.train_loader.batches(self.epoch, start=self.next_batch)
+        batches = self.train_loader.epoch(self.epoch, self.next_batch)
         for index in range(self.next_batch, len(self.train_loader)):
             asked = time.perf_counter()
             batch = next(batches)
@@ -192,7 +189,7 @@ class Trainer:
         return float(rng.uniform(*self.run.train.top_p_range))
 
     def _validate(self) -> dict[str, Any]:
-        found = score_batches(self.model, self.valid_loader.batches(0), device=str(self.device))
+        found = score_batches(self.model, self.valid_loader.epoch(0), device=str(self.device))
         thresholds = metrics.choose_thresholds(found.scores, found.truth)
         summary = metrics.summarise(found.scores, found.truth, thresholds, self.run.model.labels)
         row = {f"valid_{k}": summary[k] for k in ("f1", "wacc", "auc")}

@@ -11,7 +11,13 @@ from mesm.batch import Batch
 from mesm.config import ModelConfig
 
 TINY = ModelConfig(
-    width=0.125, text_dim=16, head_dim=32, transformer_dim=16, transformer_layers=1, transformer_feedforward=32, dropout=0.0
+    width=0.125,
+    text_dim=16,
+    head_dim=32,
+    transformer_dim=16,
+    transformer_layers=1,
+    transformer_feedforward=32,
+    dropout=0.0,
 )
 
 
