@@ -97,6 +97,11 @@ class CostReport:
         return sum(e.macs for e in self.entries if e.stage in STAGES[:3])
 
     @property
+    def totals(self) -> dict[str, int]:
+        """The sums that records keep beside the stages."""
+        return {"total": self.total, "conv_stack": self.conv_stack, "fe2e_conv_stack": self.fe2e_conv_stack}
+
+    @property
     def executed_conv_stack(self) -> int:
         """The same as the chosen backends executed it."""
         return sum(e.executed for e in self.entries if e.stage in STAGES[:3])

@@ -118,7 +118,7 @@ def _costs(predictor: Predictor, batch: Batch, output: ModelOutput, top_p: float
     faces, chunks = counts.get("visual", none).tolist(), counts.get("acoustic", none).tolist()
     # The text encoder is left out (tokens = 0): it is the same for every model and p, and not part of the ratio.
     reports = [count_macs(predictor.config, trace, faces[b], chunks[b], 0) for b, trace in enumerate(traces)]
-    return [{**r.by_stage, "conv_stack": r.conv_stack, "fe2e_conv_stack": r.fe2e_conv_stack} for r in reports]
+    return [report.by_stage | report.totals for report in reports]
 
 
 def _branches(

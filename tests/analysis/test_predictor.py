@@ -1,0 +1,132 @@
+"""From a checkpoint on disk to scores, records and the command line, on a small trained model."""
+
+from __future__ import annotations
+
+import csv
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "training"))
+from corpora import LABELS, tinted_corpus
+
+from mesm.analysis.evaluation import evaluate
+from mesm.analysis.predictor import Predictor, find_checkpoints, load
+from mesm.cli import main
+from mesm.config import ModelConfig
+from mesm.data.store import Corpus
+from mesm.errors import CheckpointError, ConfigError, DataError
+from mesm.models import build_model, load_checkpoint, save_checkpoint
+from mesm.records import read_record, record_path
+
+CONFIG = ModelConfig(
+    labels=LABELS, width=0.125, head_dim=16, transformer_dim=16, transformer_layers=1, transformer_feedforward=16, dropout=0.0
+)
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    home = tmp_path_factory.mktemp("home")
+    tinted_corpus(home / "corpora" / "tinted", train=2, valid=2, test=6)
+    for name in ("mesm", "fe2e"):
+        metrics = {"thresholds": [0.5] * 6, "trained_on": "tinted"}
+        save_checkpoint(home / "checkpoints" / f"small-{name}", build_model(replace(CONFIG, name=name)), metrics, "")
+    return home
+
+
+@pytest.fixture(autouse=True)
+def use_home(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MESM_HOME", str(home))
+
+
+@pytest.fixture(scope="module")
+def predictor(home: Path) -> Predictor:
+    return Predictor(load_checkpoint(home / "checkpoints" / "small-mesm"), device="cpu")
+
+
+@pytest.fixture
+def corpus(home: Path) -> Corpus:
+    return Corpus(home / "corpora" / "tinted")
+
+
+def test_checkpoints_are_found_by_name() -> None:
+    assert {"small-mesm", "small-fe2e"} <= set(find_checkpoints())
+    assert load("small-fe2e").name == "small-fe2e"
+    with pytest.raises(CheckpointError, match="there are .*small-fe2e"):
+        load("nothing")
+
+
+def test_a_prepared_clip_gives_the_same_at_every_top_p(predictor: Predictor, corpus: Corpus) -> None:
+    sample = corpus["test00"]
+    prepared = predictor.prepare(sample)
+    ratios = []
+    for top_p in (0.2, 0.5, 0.9):
+        one = predictor.run(prepared, top_p)
+        again = predictor.predict(sample, top_p=top_p, trace=True)
+        assert np.array_equal(one.scores, again.scores)
+        assert one.trace is not None and one.trace.layers["visual"][0].kept.shape == (2, 24, 24)
+        ratios.append(one.macs["conv_stack"] / one.macs["fe2e_conv_stack"])
+    assert ratios == sorted(ratios) and ratios[0] < 0.6 < ratios[-1]
+
+
+def test_another_text_asks_another_question(predictor: Predictor, corpus: Corpus) -> None:
+    sample = corpus["test00"]
+    a = predictor.run(predictor.prepare(sample)).trace
+    b = predictor.run(predictor.prepare(sample, "The tide comes in at noon")).trace
+    assert a is not None and b is not None
+    assert not np.array_equal(a.layers["visual"][0].attention, b.layers["visual"][0].attention)
+    with pytest.raises(DataError, match="has no transcript"):
+        predictor.prepare(sample, " ")
+    with pytest.raises(ConfigError, match="top_p is 0"):
+        predictor.run(predictor.prepare(sample), 0.0)
+
+
+def test_flags_say_what_is_missing(predictor: Predictor, corpus: Corpus) -> None:
+    sample = corpus["test00"]
+    faceless = replace(sample, faces=sample.faces[:0], face_boxes=sample.face_boxes[:0])
+    found = predictor.predict(faceless, text="word " * 80)
+    assert found.flags[0].startswith("no face") and "only the first 50" in found.flags[1]
+    assert set(found.modality_scores) == {"text", "acoustic"}
+
+
+def test_evaluate_agrees_with_single_clips(predictor: Predictor, corpus: Corpus) -> None:
+    data = evaluate(predictor, corpus, draws=50)
+    assert data["clips"] == 6 and len(data["per_clip"]["id"]) == 6
+    for clip_id, scores, ratio in zip(*(data["per_clip"][k] for k in ("id", "scores", "conv_stack_ratio")), strict=True):
+        one = predictor.predict(corpus[clip_id], trace=True)
+        np.testing.assert_allclose(scores, one.scores, atol=2e-4)
+        assert ratio == pytest.approx(one.macs["conv_stack"] / one.macs["fe2e_conv_stack"], abs=1e-3)
+    with pytest.raises(DataError, match="no split 'dev'"):
+        evaluate(predictor, corpus, "dev")
+
+
+def test_other_labels_are_scored_on_the_intersection(home: Path, corpus: Corpus) -> None:
+    labels = ("anger", "excited", "happiness")
+    folder = save_checkpoint(home / "elsewhere", build_model(replace(CONFIG, labels=labels)), {}, "")
+    data = evaluate(Predictor(load_checkpoint(folder), device="cpu"), corpus, draws=10)
+    assert data["labels"] == ["anger", "happiness"] and data["left_out"] == ["excited"]
+    truth = [[corpus[c].labels[n] > 0 for n in data["labels"]] for c in data["per_clip"]["id"]]  # type: ignore[index]
+    assert np.array_equal(np.array(truth), np.array(data["per_clip"]["truth"], bool))
+
+
+def test_the_commands_write_records_and_tables(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["evaluate", "small-mesm", "--corpus", "tinted", "--top-p", "0.4"]) == 0
+    record = read_record(record_path(home / "records", "evaluate", "small-mesm", "tinted"))
+    assert record["data"]["top_p"] == 0.4 and record["provenance"]["checkpoint"] == "small-mesm"
+    assert "of FE2E's multiply-adds" in capsys.readouterr().out
+    assert main(["evaluate", "nothing", "--corpus", "tinted"]) == 2
+    assert capsys.readouterr().err.startswith("mesm evaluate: no checkpoint named 'nothing'")
+
+
+def test_predict_goes_on_after_a_bad_clip(home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "broken.mp4").write_bytes(b"not a video")
+    (tmp_path / "list.csv").write_text("path,text\nbroken.mp4,hello there\nmissing.mp4,hello\n")
+    assert main(["predict", str(tmp_path / "list.csv"), "--out", str(tmp_path / "o.csv"), "--checkpoint", "small-mesm"]) == 1
+    with (tmp_path / "o.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 2 and all(row["error"] for row in rows)
+    assert main(["predict", str(tmp_path / "no"), "--out", "x.csv"]) == 2
+    assert "does not exist" in capsys.readouterr().err
