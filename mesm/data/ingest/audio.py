@@ -11,12 +11,11 @@ import os
 from functools import lru_cache
 
 import av
-import av.error
 import numpy as np
 from av.audio.resampler import AudioResampler
 
 from mesm.batch import CHUNK_HOPS, MEL_BANDS, MEL_FLOOR, SAMPLE_RATE_HZ
-from mesm.data.ingest.media import Limits, audio_stream, open_media, origin_s
+from mesm.data.ingest.media import Decoding, Limits, audio_stream, open_media, origin_s
 from mesm.errors import DataError
 
 WINDOW = 400
@@ -26,6 +25,8 @@ SILENCE_RMS = 1e-3
 #: A sample this close to full scale is clipped; a clip is flagged when more than this share of its samples are.
 CLIPPED_LEVEL, CLIPPED_SHARE = 0.999, 1e-3
 _BLOCK_HOPS = 4096
+#: A hole in the file's clock longer than this (0.1 s) is filled with silence, so that what follows stays in place.
+_GAP_SAMPLES = 1600
 
 
 def _mel(frequency_hz: np.ndarray | float) -> np.ndarray:
@@ -137,50 +138,45 @@ def read_waveform(
         if stream is None:
             return None
         zero = origin_s(container) + (start_s or 0.0)
-        stop = None if end_s is None else end_s - (start_s or 0.0)
-        if start_s and start_s > 1:
-            container.seek(round((zero - 0.5) / (stream.time_base or 1)), stream=stream, backward=True)
-        return _decode_sound(path, container, stream, zero, stop, limits)
-
-
-def _decode_sound(
-    path: object,
-    container: av.container.InputContainer,
-    stream: av.AudioStream,
-    zero: float,
-    stop: float | None,
-    limits: Limits,
-) -> np.ndarray:
-    resampler = AudioResampler(format="flt", layout="mono", rate=SAMPLE_RATE_HZ)
-    pieces: list[np.ndarray] = []
-    offset: int | None = None  # where the first piece begins on the clip's clock, in samples
-    total = 0
-    enough = round(min(limits.max_duration_s + 1, stop if stop is not None else np.inf) * SAMPLE_RATE_HZ)
-    try:
-        for frame in container.decode(stream):
-            if offset is None:
-                at = float(frame.pts * frame.time_base) if frame.pts is not None and frame.time_base else zero
-                offset = round((at - zero) * SAMPLE_RATE_HZ)
-            for piece in resampler.resample(frame):
-                pieces.append(piece.to_ndarray()[0])
-                total += pieces[-1].size
-            if offset + total >= enough:
-                break
-        else:
-            pieces += [piece.to_ndarray()[0] for piece in resampler.resample(None)]
-    except (av.error.FFmpegError, ValueError) as error:
-        if not pieces:
-            raise DataError(
-                f"the sound of {path} cannot be decoded ({error}); convert it to wav and try again"
-            ) from error
-    if not pieces or offset is None:
-        return np.zeros(0, np.float32)
-    waveform = np.concatenate(pieces)
-    waveform = np.pad(waveform, (offset, 0)) if offset > 0 else waveform[-offset:] if offset < 0 else waveform
-    if stop is None and len(waveform) > limits.max_duration_s * SAMPLE_RATE_HZ:
+        seconds = limits.max_duration_s if end_s is None else end_s - (start_s or 0.0)
+        waveform = _decode(Decoding(container, stream, zero - 0.5), zero, round(seconds * SAMPLE_RATE_HZ))
+    if waveform is None:
+        if end_s is not None:
+            return np.zeros(0, np.float32)
+        raise DataError(f"the sound of {path} cannot be decoded; convert it to wav and try again")
+    if end_s is None and len(waveform) > limits.max_duration_s * SAMPLE_RATE_HZ:
         raise DataError(
             f"{path} has more than {limits.max_duration_s:.0f} s of sound, above the limit; "
             "cut it, or give a start and an end"
         )
-    waveform = np.nan_to_num(waveform if stop is None else waveform[: round(stop * SAMPLE_RATE_HZ)])
-    return np.ascontiguousarray(np.clip(waveform, -1.0, 1.0), dtype=np.float32)
+    return waveform if end_s is None else waveform[: round(seconds * SAMPLE_RATE_HZ)]
+
+
+def _decode(frames: Decoding, zero: float, enough: int) -> np.ndarray | None:
+    """Samples from second `zero` of the container's clock on, a little more than `enough`; None if there are none."""
+    resampler = AudioResampler(format="flt", layout="mono", rate=SAMPLE_RATE_HZ)
+    pieces: list[np.ndarray] = []
+    before: int | None = None  # samples on the clip's clock that come before the first piece; negative: to be cut off
+    total = 0
+    for frame in frames:
+        if not isinstance(frame, av.AudioFrame):
+            continue
+        at = total
+        if frame.pts is not None and frame.time_base is not None:
+            at = round((float(frame.pts * frame.time_base) - zero) * SAMPLE_RATE_HZ)
+        if before is None:
+            before = at
+        gap = at - before - total
+        if gap > _GAP_SAMPLES:
+            pieces.append(np.zeros(gap, np.float32))
+            total += gap
+        for piece in resampler.resample(frame):
+            pieces.append(piece.to_ndarray()[0])
+            total += len(pieces[-1])
+        if before + total > enough:
+            break
+    if before is None:
+        return None
+    pieces += [piece.to_ndarray()[0] for piece in resampler.resample(None)]
+    waveform = np.concatenate([np.zeros(max(before, 0), np.float32), *pieces])[max(-before, 0) :]
+    return np.clip(np.nan_to_num(waveform), -1.0, 1.0)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
 
 import numpy as np
 
@@ -19,7 +18,7 @@ from mesm.records import slug
 
 #: Called with what is being done and the share of it that is done, in [0, 1].
 Progress = Callable[[str, float], None]
-#: A picture that ends this much before the length that the file declares was cut off.
+#: A file whose picture and sound end this much before the length that it declares was cut off.
 CUT_OFF_S = 1.0
 
 
@@ -55,8 +54,21 @@ def ingest_arrays(
     """
     track = track_faces(zip(frame_times_s, frames, strict=True), large_px=large_px, detector=detector)
     sound = None if waveform is None else to_mono_16k(waveform, sample_rate_hz)
-    picture_s = float(track.times_s[-1]) if len(track.times_s) else 0.0
-    return _assemble(clip_id, text, track, sound, duration_s or picture_s, words, labels, speaker, split, ())
+    if duration_s is None:
+        picture_s = float(track.times_s[-1]) if len(track.times_s) else 0.0
+        duration_s = max(picture_s, 0.0 if sound is None else len(sound) / SAMPLE_RATE_HZ)
+    return _assemble(
+        clip_id,
+        text,
+        track,
+        sound,
+        duration_s=duration_s,
+        words=words,
+        labels=labels,
+        speaker=speaker,
+        split=split,
+        flags=(),
+    )
 
 
 def ingest_clip(
@@ -94,24 +106,29 @@ def ingest_clip(
     if start_s is not None and (start_s < 0 or (end_s is not None and end_s <= start_s)):
         raise DataError(f"the part from {start_s} s to {end_s} s of {path} is empty; give 0 <= start < end")
     tell = progress or (lambda what, share: None)
-    flags: list[str] = []
     still = picture_format(path) is not None
-    if still:
-        track = track_faces([(0.0, read_picture(path, limits))], large_px=large_px, detector=detector)
-        picture_s = 0.0
-    else:
-        sampler = FrameSampler(path, start_s=start_s, end_s=end_s, limits=limits)
-        track = track_faces(_reporting(sampler, tell), large_px=large_px, detector=detector)
-        picture_s = sampler.end_s
-        if sampler.broken or (len(track.faces) and audio_path is None and _cut_off(sampler, path)):
-            flags.append("cut_off")
+    sampler = FrameSampler(path, start_s=start_s, end_s=end_s, limits=limits)
+    frames = [(0.0, read_picture(path, limits))] if still else _reporting(sampler, tell)
+    track = track_faces(frames, large_px=large_px, detector=detector)
     tell("reading the sound", 0.9)
     source = audio_path if audio_path is not None else None if still else path
     sound = None if source is None else read_waveform(source, start_s=start_s, end_s=end_s, limits=limits)
-    if len(track.faces) == 0 and (sound is None or len(sound) == 0):
+    sound_s = 0.0 if sound is None else len(sound) / SAMPLE_RATE_HZ
+    if len(track.faces) == 0 and sound_s == 0:
         raise DataError(f"{path} holds neither a picture nor a sound that can be decoded; record or convert it again")
-    name = clip_id or slug(path.stem)
-    sample = _assemble(name, text, track, sound, picture_s, words, labels, speaker, split, tuple(flags))
+    cut_off = sampler.broken or sampler.declared_s - max(sampler.end_s, sound_s) > CUT_OFF_S
+    sample = _assemble(
+        clip_id or slug(path.stem),
+        text,
+        track,
+        sound,
+        duration_s=max(sampler.end_s, sound_s),
+        words=words,
+        labels=labels,
+        speaker=speaker,
+        split=split,
+        flags=("cut_off",) if cut_off else (),
+    )
     tell("done", 1.0)
     return sample
 
@@ -123,28 +140,19 @@ def _reporting(sampler: FrameSampler, tell: Progress) -> Iterator[tuple[float, n
         yield time_s, frame
 
 
-def _cut_off(sampler: FrameSampler, path: Path) -> bool:
-    """Whether the picture ends long before the file says, and its sound does too."""
-    if sampler.declared_s - sampler.end_s <= CUT_OFF_S:
-        return False
-    sound = read_waveform(path, start_s=sampler.start_s, end_s=sampler.stop_s, limits=sampler.limits)
-    return sound is None or sampler.declared_s - len(sound) / SAMPLE_RATE_HZ > CUT_OFF_S
-
-
 def _assemble(
     clip_id: str,
     text: str,
     track: FaceTrack,
     sound: np.ndarray | None,
-    picture_s: float,
+    *,
+    duration_s: float,
     words: Sequence[Word],
     labels: Mapping[str, float] | None,
     speaker: str,
     split: str,
     flags: tuple[str, ...],
 ) -> Sample:
-    sound_s = 0.0 if sound is None else len(sound) / SAMPLE_RATE_HZ
-    duration_s = max(picture_s, sound_s)
     heard = ("no_audio",) if sound is None or len(sound) == 0 else sound_flags(sound)
     line = clean_text(text)
     return Sample(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,7 +32,7 @@ class Limits:
 
     max_duration_s: float = 600.0
     """Longest clip, or part of a clip."""
-    max_pixels: int = 3840 * 2160 * 2
+    max_pixels: int = 40_000_000
     """Largest frame or picture, in pixels."""
     max_frames: int = 1200
     """Most sampled frames (one every 500 ms)."""
@@ -107,3 +107,37 @@ def origin_s(container: av.container.InputContainer) -> float:
         if s is not None and s.start_time is not None and s.time_base is not None
     ]
     return min(starts, default=0.0)
+
+
+class Decoding:
+    """The frames of one stream, damaged packets left out. Afterwards `broken` tells whether there were any.
+
+    Args:
+        container: open for reading.
+        stream: its video or audio stream.
+        from_s: on the container's clock; decoding starts at the key frame before it where the file allows seeking.
+    """
+
+    def __init__(
+        self, container: av.container.InputContainer, stream: av.VideoStream | av.AudioStream, from_s: float
+    ) -> None:
+        self.container, self.stream, self.broken = container, stream, False
+        if from_s > 1:
+            with suppress(av.error.FFmpegError):  # a file that cannot seek is read from its start
+                container.seek(round(from_s / (stream.time_base or 1)), stream=stream, backward=True)
+
+    def __iter__(self) -> Iterator[av.VideoFrame | av.AudioFrame]:
+        packets = self.container.demux(self.stream)
+        while True:
+            try:
+                packet = next(packets, None)
+            except av.error.FFmpegError:  # the file ends in the middle of something
+                packet, self.broken = None, True
+            if packet is None:
+                return
+            try:
+                frames = packet.decode()
+            except av.error.FFmpegError:
+                self.broken = True
+                continue
+            yield from frames  # type: ignore[misc]

@@ -6,18 +6,21 @@ rate, so that variable frame rates, 1 fps, 240 fps and a video of one frame are 
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterator
 from fractions import Fraction
 
 import av
-import av.error
 import numpy as np
 from PIL import Image, ImageOps
 
 from mesm.batch import FRAME_INTERVAL_MS
-from mesm.data.ingest.media import Limits, existing_file, open_media, origin_s, video_stream
+from mesm.data.ingest.media import Decoding, Limits, existing_file, open_media, origin_s, video_stream
 from mesm.errors import DataError
+
+#: Containers round times to their clock, the coarsest in use to a millisecond.
+_CLOCK_S = 5e-4
 
 
 def read_picture(path: str | os.PathLike[str], limits: Limits | None = None) -> np.ndarray:
@@ -58,7 +61,7 @@ class FrameSampler:
     """Iterate over (time in seconds, (H, W, 3) uint8 RGB) pairs of one video, one every `interval_ms`.
 
     Times count from `start_s`, or from the start of the clip. After the iteration `end_s` is where the picture
-    ended on the same clock, and `broken` tells whether decoding stopped on damaged data.
+    ended on the same clock, and `broken` tells whether there was damaged data.
 
     Attributes:
         declared_s: length that the file claims for the part asked for, or 0 if it claims none.
@@ -85,64 +88,47 @@ class FrameSampler:
             stream = video_stream(container)
             if stream is None:
                 return
-            origin = origin_s(container)
             context = stream.codec_context
             _check_pixels(self.path, context.width, context.height, self.limits)
-            self._declare(container)
-            stream.thread_type = "AUTO"
-            if self.start_s > 1:
-                target = round((origin + self.start_s) / (stream.time_base or 1))
-                container.seek(target, stream=stream, backward=True)
-            yield from self._pick(self._decoded(container, stream), stream, origin + self.start_s)
+            self._declare((container.duration or 0) / av.time_base)
+            context.thread_type = "AUTO"
+            zero = origin_s(container) + self.start_s
+            frames = Decoding(container, stream, zero)
+            yield from self._pick(frames, stream, zero)
+            self.broken = frames.broken
 
-    def _declare(self, container: av.container.InputContainer) -> None:
-        length = (container.duration or 0) / av.time_base - self.start_s
-        if self.stop_s is not None:
-            length = min(length or self.stop_s, self.stop_s - self.start_s) if length else self.stop_s - self.start_s
-        self.declared_s = max(length, 0.0)
+    def _declare(self, whole_s: float) -> None:
+        """Note the length that the file claims, 0 for none, and refuse what is too long before decoding it."""
+        until = min(whole_s or math.inf, math.inf if self.stop_s is None else self.stop_s)
+        self.declared_s = 0.0 if until == math.inf else max(until - self.start_s, 0.0)
         if self.declared_s > self.limits.max_duration_s:
             raise DataError(
                 f"{self.path} lasts {self.declared_s:.0f} s, above the limit of {self.limits.max_duration_s:.0f} s; "
                 "cut it, or give a start and an end"
             )
 
-    def _decoded(
-        self, container: av.container.InputContainer, stream: av.VideoStream
-    ) -> Iterator[tuple[float, av.VideoFrame]]:
-        """Frames with their presentation time in seconds; stops, and says so in `broken`, at damaged data."""
-        try:
-            for frame in container.decode(stream):
-                if frame.pts is not None and frame.time_base:
-                    yield float(frame.pts * frame.time_base), frame
-        except av.error.FFmpegError:
-            self.broken = True
-
-    def _pick(
-        self, frames: Iterator[tuple[float, av.VideoFrame]], stream: av.VideoStream, zero: float
-    ) -> Iterator[tuple[float, np.ndarray]]:
+    def _pick(self, frames: Decoding, stream: av.VideoStream, zero: float) -> Iterator[tuple[float, np.ndarray]]:
         aspect = stream.sample_aspect_ratio
-        stop = float("inf") if self.stop_s is None else self.stop_s - self.start_s
-        rate = float(stream.average_rate or 0) or 1 / self.interval_s
-        index = 0
-        shown: av.VideoFrame | None = None
-        shown_at, length = 0.0, 1 / rate
-        for at, frame in frames:
-            at -= zero
+        stop = math.inf if self.stop_s is None else self.stop_s - self.start_s
+        length = 1 / float(stream.average_rate or 1)
+        index, shown, shown_at = 0, None, 0.0
+        for frame in frames:
+            if not isinstance(frame, av.VideoFrame) or frame.pts is None or frame.time_base is None:
+                continue
+            at = float(frame.pts * frame.time_base) - zero
             _check_pixels(self.path, frame.width, frame.height, self.limits)
-            # Half a millisecond: container clocks round to it.
-            while shown is not None and index * self.interval_s < min(at - 5e-4, stop):
+            while shown is not None and index * self.interval_s < min(at - _CLOCK_S, stop):
                 yield self._checked(index), _upright(shown, aspect)
                 index += 1
             if at >= stop:
-                self.end_s = stop
-                return
+                break
             shown, shown_at = frame, at
-            if frame.duration and frame.time_base:
+            if frame.duration:
                 length = float(frame.duration * frame.time_base)
-        if shown is None:
-            return
-        self.end_s = min(max(shown_at + length, 0.0), stop)
-        while index * self.interval_s < self.end_s - 5e-4 or index == 0:
+        else:
+            stop = min(stop, shown_at + length)
+        self.end_s = max(stop, 0.0) if shown is not None else 0.0
+        while shown is not None and (index == 0 or index * self.interval_s < self.end_s - _CLOCK_S):
             yield self._checked(index), _upright(shown, aspect)
             index += 1
 

@@ -1,0 +1,67 @@
+"""Real little videos and sounds, made with PyAV where a test needs them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+
+RATE_HZ = 44_100
+
+
+def tone(seconds: float, frequency_hz: float = 440.0, rate_hz: int = RATE_HZ, level: float = 0.3) -> np.ndarray:
+    """(samples,) float32."""
+    t = np.arange(round(seconds * rate_hz)) / rate_hz
+    return (level * np.sin(2 * np.pi * frequency_hz * t)).astype(np.float32)
+
+
+def write_clip(
+    path: Path,
+    frames: Sequence[np.ndarray] = (),
+    times_ms: Sequence[int] | None = None,
+    waveform: np.ndarray | None = None,
+    *,
+    rate_hz: int = RATE_HZ,
+    codec: str = "libx264",
+    audio_codec: str = "aac",
+    fps: int = 10,
+    last_ms: int = 100,
+    options: dict[str, str] | None = None,
+) -> Path:
+    """A video with frame i at `times_ms[i]` (default: `fps`) and a mono sound; either may be left out."""
+    with av.open(str(path), "w") as out:
+        video = audio = None
+        if len(frames):
+            video = out.add_stream(codec, rate=fps, options=options or {})
+            video.height, video.width = frames[0].shape[:2]
+            video.pix_fmt = "yuv420p"
+            video.codec_context.time_base = Fraction(1, 1000)
+        if waveform is not None:
+            audio = out.add_stream(audio_codec, rate=rate_hz, layout="mono")
+        times = list(times_ms) if times_ms is not None else [round(1000 * i / fps) for i in range(len(frames))]
+        for i, picture in enumerate(frames):
+            frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
+            frame.pts, frame.time_base = times[i], Fraction(1, 1000)
+            frame.duration = (times[i + 1] if i + 1 < len(times) else times[i] + last_ms) - times[i]
+            out.mux(video.encode(frame))
+        if video is not None:
+            out.mux(video.encode(None))
+        if audio is not None:
+            kind = audio.codec_context.format.name
+            for start in range(0, len(waveform), 1024):
+                block = waveform[None, start : start + 1024]
+                if kind == "s16":
+                    block = (block * 32767).astype(np.int16)
+                frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(block), format=kind, layout="mono")
+                frame.sample_rate, frame.pts, frame.time_base = rate_hz, start, Fraction(1, rate_hz)
+                out.mux(audio.encode(frame))
+            out.mux(audio.encode(None))
+    return path
+
+
+def grey(level: int, height: int = 48, width: int = 64) -> np.ndarray:
+    """A frame of one grey, which survives compression to within a few steps."""
+    return np.full((height, width, 3), level, np.uint8)
