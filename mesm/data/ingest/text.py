@@ -26,7 +26,7 @@ def spread_words(text: str, duration_s: float) -> tuple[Word, ...]:
     spread, before = [], 0
     for word, weight in zip(words, weights, strict=True):
         start, before = before, before + weight
-        spread.append(Word(word, duration_s * start / whole, duration_s * before / whole, approximate=True))
+        spread.append(Word(word, duration_s * (start / whole), duration_s * (before / whole), approximate=True))
     return tuple(spread)
 
 
