@@ -85,8 +85,9 @@ class MaskedBatchNorm(nn.BatchNorm2d):
 class FoldedConv:
     """The weights of a convolution with its batch norm folded in, for inference, kept until either changes.
 
-    The key is the identity, storage and version of the five tensors, so an optimiser step, `load_state_dict` (also with
-    assign=True), a copy or a move to another device all lead to fresh weights.
+    The key is the identity, storage and version of the tensors, so an optimiser step, `load_state_dict` (also with
+    assign=True), a copy or a move to another device all lead to fresh weights. Writing through `.data` leaves no such
+    mark: call `forget`, which `train()` and `eval()` of the networks do.
     """
 
     def __init__(self) -> None:
@@ -94,12 +95,18 @@ class FoldedConv:
         self._sources: tuple[Tensor, ...] = ()
         self.weight_KCRR: Tensor
         self.bias_K: Tensor
-        self._packed: Tensor | None = None
+        self._packed: tuple[Tensor, Tensor] | None = None
+
+    def forget(self) -> None:
+        """Fold again at the next use."""
+        self._sources = ()
 
     def refresh(self, conv: nn.Conv2d, norm: nn.BatchNorm2d) -> FoldedConv:
         """Fold again if any of the tensors changed since the last call; returns self."""
-        assert norm.running_mean is not None and norm.running_var is not None
-        sources = (conv.weight, norm.weight, norm.bias, norm.running_mean, norm.running_var)
+        assert norm.running_mean is not None and norm.running_var is not None and norm.num_batches_tracked is not None
+        # torch's batch norm moves the running statistics without a new version; its counter of batches gets one.
+        statistics = (norm.running_mean, norm.running_var, norm.num_batches_tracked)
+        sources = (conv.weight, norm.weight, norm.bias, *statistics)
         versions = tuple(-1 if t.is_inference() else t._version for t in sources)
         key = (*versions, *(t.data_ptr() for t in sources))
         same = len(self._sources) == len(sources) and all(a is b for a, b in zip(self._sources, sources, strict=True))
@@ -112,9 +119,8 @@ class FoldedConv:
             self._sources, self._key, self._packed = sources, key, None
         return self
 
-    @property
-    def weight_9CK(self) -> Tensor:
-        """The folded weights as the gather backend multiplies them."""
-        if self._packed is None:
-            self._packed = pack(self.weight_KCRR)
+    def packed(self, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+        """(9, C, K) weights as the gather backend multiplies them, and (K,) bias, in the type of the features."""
+        if self._packed is None or self._packed[0].dtype != dtype:
+            self._packed = pack(self.weight_KCRR).to(dtype), self.bias_K.to(dtype)
         return self._packed

@@ -147,5 +147,5 @@ def _step(step: ConvNorm, features_NC: Tensor, book: Rulebook, backend: str) -> 
         return F.relu(step.norm(submanifold_conv(features_NC, book, step.conv.weight, backend=backend)))
     folded = step.folded()
     if backend == "gather":
-        return convolve_packed(features_NC, book, folded.weight_9CK, folded.bias_K).relu_()
+        return convolve_packed(features_NC, book, *folded.packed(features_NC.dtype)).relu_()
     return submanifold_conv(features_NC, book, folded.weight_KCRR, folded.bias_K, backend=backend).relu_()

@@ -7,6 +7,8 @@ Shape legend: S segments, C channels, H W map. conv5x5 -> BN -> ReLU -> max-pool
 
 from __future__ import annotations
 
+from typing import Self
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -30,6 +32,10 @@ class ConvNorm:
     def foldable(self) -> bool:
         """Whether running statistics are used and nobody asks for gradients."""
         return not self.norm.training and not torch.is_grad_enabled()
+
+    def forget(self) -> None:
+        """Fold anew at the next use."""
+        self._folded.forget()
 
     def folded(self) -> FoldedConv:
         """The current folded weights; only where `foldable`."""
@@ -72,6 +78,12 @@ class VGGTrunk(nn.Module):
         self.bn = MaskedBatchNorm(first, eps=eps)
         self.blocks = nn.ModuleList(VGGBlock(config.channels(a), config.channels(b), eps) for a, b in BLOCK_CHANNELS)
         self.first = ConvNorm(self.conv, self.bn)
+
+    def train(self, mode: bool = True) -> Self:
+        """As `nn.Module.train`; folded weights are made anew."""
+        for step in (self.first, *(step for block in self.blocks for step in block.steps)):  # type: ignore[union-attr]
+            step.forget()
+        return super().train(mode)
 
     @property
     def out_channels(self) -> int:

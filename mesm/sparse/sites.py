@@ -103,8 +103,11 @@ class SparseMap:
         """2x2 max-pool, stride 2: a pooled site is active where any of its four sites is.
 
         Features must be >= 0 (they follow a ReLU), so that an inactive site, which counts as 0, never wins.
-        An odd last row or column is dropped, as in `torch.nn.MaxPool2d(2)`.
+        An odd last row or column is dropped, as in `torch.nn.MaxPool2d(2)`; a map of one row or column becomes empty.
         """
+        if min(self.shape[1:]) < 2:
+            s, h, w = self.shape
+            return SparseMap(self.features_NC[:0], self.sites_N3[:0], (s, h // 2, w // 2), ordered=True)
         return SparseMap.from_dense(F.max_pool2d(self.to_dense(), 2), pool_mask(self.mask_SHW))
 
 
@@ -117,7 +120,7 @@ def rows_to_maps(features_NC: Tensor, rows_N: Tensor, shape: tuple[int, int, int
     """(S, C, H, W) maps, channels-last, with the features at grid positions `rows_N` and zeros elsewhere."""
     s, h, w = shape
     grid = features_NC.new_zeros(s * h * w, features_NC.shape[1]).index_copy(0, rows_N, features_NC)
-    return grid.view(s, h, w, -1).permute(0, 3, 1, 2)
+    return grid.view(s, h, w, features_NC.shape[1]).permute(0, 3, 1, 2)
 
 
 def pool_mask(mask_SHW: Tensor) -> Tensor:

@@ -1,0 +1,104 @@
+"""Cross-modal attention and its gates against the equations, on maps and in the masked dense form."""
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mesm.layers.attention import CrossModalAttention, gate_values
+from mesm.layers.nucleus import nucleus_mask
+from mesm.sparse.sites import SparseMap
+
+
+def a_map(seed: int, density: float = 0.6, channels: int = 5) -> tuple[torch.Tensor, torch.Tensor]:
+    generator = torch.Generator().manual_seed(seed)
+    mask = torch.rand(3, 4, 5, generator=generator) < density
+    mask[:, 1, 1] = True
+    return torch.randn(3, channels, 4, 5, generator=generator) * mask[:, None], mask
+
+
+@given(st.integers(0, 2**31), st.booleans(), st.booleans())
+@settings(max_examples=30, deadline=None)
+def test_the_equation_on_dense_maps(seed, query, bilinear):
+    maps, mask = a_map(seed)
+    torch.manual_seed(seed)
+    layer = CrossModalAttention(5, 6, 7, query=query, bilinear=bilinear)
+    q = torch.randn(3, 6)
+    if layer.bilinear is not None:
+        torch.nn.init.normal_(layer.bilinear.weight)
+    attention = layer(SparseMap.from_dense(maps, mask), q if query else None)
+    hidden = torch.einsum("kc,schw->skhw", layer.map_projection.weight, maps)
+    hidden = hidden + layer.map_projection.bias[:, None, None]
+    if query:
+        hidden = hidden + (q @ layer.query_projection.weight.T)[:, :, None, None]
+    logits = torch.einsum("ok,skhw->shw", layer.score.weight, torch.tanh(hidden))
+    if query and bilinear:
+        direction = (q @ layer.bilinear.weight.T)[:, :, None, None]
+        logits = logits + (torch.nn.functional.group_norm(maps, 1) * direction).sum(1) / 5**0.5
+    truth = logits.masked_fill(~mask, float("-inf")).flatten(1).softmax(1).view_as(logits)
+    torch.testing.assert_close(attention, truth, atol=1e-5, rtol=1e-4)
+    assert not attention[~mask].any()
+
+
+def test_segments_without_a_site_and_no_segments():
+    layer = CrossModalAttention(5, 6, 7, bilinear=True)
+    maps, mask = a_map(0)
+    mask[1] = False
+    attention = layer(SparseMap.from_dense(maps, mask), torch.randn(3, 6))
+    assert attention[1].sum() == 0 and torch.isfinite(attention).all()
+    attention.square().sum().backward()
+    assert all(torch.isfinite(p.grad).all() for p in layer.parameters())
+    none = SparseMap.from_dense(maps[:0], mask[:0])
+    assert layer(none, torch.randn(0, 6)).shape == (0, 4, 5)
+
+
+def test_the_bilinear_term_starts_silent():
+    maps, mask = a_map(1)
+    sparse, q = SparseMap.from_dense(maps, mask), torch.randn(3, 6)
+    layer = CrossModalAttention(5, 6, 7, bilinear=True)
+    with_term = layer(sparse, q)
+    layer.bilinear = None
+    assert torch.equal(with_term, layer(sparse, q))
+
+
+def test_float32_whatever_autocast_says():
+    maps, mask = a_map(2)
+    layer = CrossModalAttention(5, 6, 7)
+    plain = layer(SparseMap.from_dense(maps, mask), torch.ones(3, 6))
+    with torch.autocast("cpu", torch.bfloat16):
+        assert torch.equal(layer(SparseMap.from_dense(maps, mask), torch.ones(3, 6)), plain)
+
+
+def dense_gate(gate: str, a: torch.Tensor, kept: torch.Tensor, active: torch.Tensor, clip: float) -> torch.Tensor:
+    """The gates as masked dense maps (S, H, W)."""
+    kept, active = kept.float(), active.float()
+    if gate == "hard":
+        return kept
+    rel = a * active.sum((1, 2), keepdim=True)
+    if gate == "straight_through":
+        return kept + rel - rel.detach()
+    mean = (a * kept).sum((1, 2), keepdim=True) / kept.sum((1, 2), keepdim=True)
+    soft = ((a / mean) * kept).clamp(max=clip)
+    out = rel * (1 - kept)
+    return soft if gate == "soft" else soft + out - out.detach()
+
+
+@pytest.mark.parametrize("gate", ["hard", "straight_through", "soft", "soft_straight_through"])
+@given(seed=st.integers(0, 2**31), top_p=st.sampled_from([0.1, 0.5, 0.9, 1.0]))
+@settings(max_examples=20, deadline=None)
+def test_gates_in_value_and_gradient(gate, seed, top_p):
+    generator = torch.Generator().manual_seed(seed)
+    _, active = a_map(seed)
+    logits = (torch.randn(3, 4, 5, generator=generator) * 2).masked_fill(~active, float("-inf")).requires_grad_()
+    attention = logits.flatten(1).softmax(1).view(3, 4, 5)
+    kept = nucleus_mask(attention, active, top_p)
+    truth = dense_gate(gate, attention, kept, active, 2.0)[active]
+    found = gate_values(gate, attention[active], kept[active], active.nonzero()[:, 0], 3, 2.0)
+    torch.testing.assert_close(found, truth)
+    assert not found[~kept[active]].any()
+    if gate == "hard":
+        assert not found.requires_grad
+        return
+    probe = torch.randn(len(truth), generator=generator)
+    got, want = (torch.autograd.grad((v * probe).sum(), logits, retain_graph=True)[0] for v in (found, truth))
+    torch.testing.assert_close(got, want, atol=1e-5, rtol=1e-4)

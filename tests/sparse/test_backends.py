@@ -1,0 +1,118 @@
+"""Every backend against the masked dense convolution, outputs and gradients; spconv where CUDA is."""
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mesm.errors import BackendUnavailable, ConfigError
+from mesm.sparse.backends import CONVOLVE, available, choose, submanifold_conv
+from mesm.sparse.gather_backend import convolve_packed, pack
+from mesm.sparse.sites import Rulebook
+
+DEVICES = ["cpu"] + (["cuda"] if torch.cuda.is_available() else [])
+
+
+def oracle(features, mask, source_mask, weight, bias):
+    """The definition, site by site: sum over the source neighbours of weight times feature."""
+    rows = {tuple(site): features[i] for i, site in enumerate(source_mask.nonzero().tolist())}
+    out = []
+    for s, y, x in mask.nonzero().tolist():
+        total = bias.clone()
+        for dy in (-1, 0, 1):
+            for dx in (-1, 0, 1):
+                if (s, y + dy, x + dx) in rows:
+                    total = total + weight[:, :, dy + 1, dx + 1] @ rows[(s, y + dy, x + dx)]
+        out.append(total)
+    return torch.stack(out) if out else features.new_zeros(0, len(bias))
+
+
+@st.composite
+def cases(draw):
+    """(mask, wider source mask, seed): empty segments, one site, full, 1x1 maps, zero segments."""
+    s, h, w = draw(st.sampled_from([(0, 3, 3), (1, 1, 1), (3, 1, 1), (1, 5, 4), (3, 4, 3), (2, 6, 6)]))
+    seed = draw(st.integers(0, 2**31))
+    generator = torch.Generator().manual_seed(seed)
+    density = torch.tensor(draw(st.lists(st.sampled_from([0.0, 0.05, 0.5, 1.0]), min_size=s, max_size=s)))
+    mask = torch.rand(s, h, w, generator=generator) < density.view(s, 1, 1)
+    wider = mask | (torch.rand(s, h, w, generator=generator) < 0.5) if draw(st.booleans()) else mask
+    return mask, wider, seed
+
+
+@pytest.mark.parametrize("name", ["dense", "gather"])
+@given(case=cases())
+@settings(max_examples=60, deadline=None)
+def test_backends_equal_the_definition(name, case):
+    mask, wider, seed = case
+    generator = torch.Generator().manual_seed(seed)
+    features = torch.randn(int(wider.sum()), 3, generator=generator).requires_grad_()
+    weight = torch.randn(5, 3, 3, 3, generator=generator).requires_grad_()
+    bias = torch.randn(5, generator=generator).requires_grad_()
+    truth = oracle(features, mask, wider, weight, bias)
+    out = submanifold_conv(features, Rulebook(mask, wider), weight, bias, backend=name)
+    torch.testing.assert_close(out, truth, atol=1e-4, rtol=1e-4)
+    probe = torch.randn(out.shape, generator=generator)
+    if out.requires_grad and truth.requires_grad:
+        got = torch.autograd.grad((out * probe).sum(), (features, weight, bias), allow_unused=True)
+        want = torch.autograd.grad((truth * probe).sum(), (features, weight, bias), allow_unused=True)
+        for mine, theirs in zip(got, want, strict=True):
+            mine = torch.zeros(()) if mine is None else mine
+            theirs = torch.zeros_like(mine) if theirs is None else theirs
+            torch.testing.assert_close(mine, theirs, atol=1e-4, rtol=1e-4)
+    with torch.no_grad():
+        torch.testing.assert_close(
+            convolve_packed(features, Rulebook(mask, wider), pack(weight), bias), out, atol=1e-4, rtol=1e-4
+        )
+
+
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("name", sorted(set(CONVOLVE) - {"dense"}))
+def test_backends_equal_the_oracle_at_full_channels(name, device):
+    if not available(name, torch.device(device)):
+        pytest.skip(f"{name} does not run on {device} here")
+    torch.manual_seed(0)
+    mask = torch.rand(4, 12, 12, device=device) < 0.5
+    wider = mask | (torch.rand(4, 12, 12, device=device) < 0.5)
+    for source_mask in (mask, wider):
+        results = []
+        for backend in ("dense", name):
+            torch.manual_seed(1)
+            features = torch.randn(int(source_mask.sum()), 64).to(device).requires_grad_()
+            weight = (torch.randn(128, 64, 3, 3) / 24).to(device).requires_grad_()
+            bias = torch.randn(128).to(device).requires_grad_()
+            out = submanifold_conv(features, Rulebook(mask, source_mask), weight, bias, backend=backend)
+            out.square().mean().backward()
+            results.append((out.detach(), features.grad, weight.grad, bias.grad))
+        for truth, found in zip(*results, strict=True):
+            torch.testing.assert_close(found, truth, atol=1e-4, rtol=1e-4)
+
+
+def test_gather_under_gradcheck():
+    mask = torch.rand(2, 4, 3, generator=torch.Generator().manual_seed(3)) < 0.6
+    features = torch.randn(int(mask.sum()), 2, dtype=torch.float64, requires_grad=True)
+    weight = torch.randn(3, 2, 3, 3, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(
+        lambda f, w: submanifold_conv(f, Rulebook(mask), w, backend="gather"), (features, weight)
+    )
+
+
+def test_bfloat16_stays_close():
+    torch.manual_seed(0)
+    mask = torch.rand(2, 8, 8) < 0.5
+    features, weight = torch.randn(int(mask.sum()), 16), torch.randn(8, 16, 3, 3) / 12
+    truth = submanifold_conv(features, Rulebook(mask), weight, backend="dense")
+    with torch.autocast("cpu", torch.bfloat16):
+        out = submanifold_conv(features, Rulebook(mask), weight, backend="gather")
+    assert out.dtype == torch.bfloat16
+    torch.testing.assert_close(out.float(), truth, atol=0.05, rtol=0.05)
+
+
+def test_spconv_on_a_cpu_says_why():
+    book = Rulebook(torch.ones(1, 2, 2, dtype=torch.bool))
+    with pytest.raises(BackendUnavailable, match="runs on CUDA only"):
+        submanifold_conv(torch.zeros(4, 2), book, torch.zeros(3, 2, 3, 3), backend="spconv")
+
+
+def test_unknown_backend_lists_the_known():
+    with pytest.raises(ConfigError, match="dense, gather, spconv"):
+        choose("sparse", Rulebook(torch.ones(1, 2, 2, dtype=torch.bool)))
