@@ -50,12 +50,9 @@ def write_clip(
         if video is not None:
             out.mux(video.encode(None))
         if audio is not None:
-            kind = audio.codec_context.format.name
             for start in range(0, len(waveform), 1024):
-                block = waveform[None, start : start + 1024]
-                if kind == "s16":
-                    block = (block * 32767).astype(np.int16)
-                frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(block), format=kind, layout="mono")
+                block = np.ascontiguousarray(waveform[None, start : start + 1024])
+                frame = av.AudioFrame.from_ndarray(block, format="fltp", layout="mono")
                 frame.sample_rate, frame.pts, frame.time_base = rate_hz, start, Fraction(1, rate_hz)
                 out.mux(audio.encode(frame))
             out.mux(audio.encode(None))

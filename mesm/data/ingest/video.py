@@ -128,7 +128,7 @@ class FrameSampler:
         else:
             stop = min(stop, shown_at + length)
         self.end_s = max(stop, 0.0) if shown is not None else 0.0
-        while shown is not None and (index == 0 or index * self.interval_s < self.end_s - _CLOCK_S):
+        while shown is not None and self.end_s > 0 and (index == 0 or index * self.interval_s < self.end_s - _CLOCK_S):
             yield self._checked(index), _upright(shown, aspect)
             index += 1
 
