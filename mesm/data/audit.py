@@ -44,8 +44,10 @@ def _overlaps(groups: dict[str, dict[str, list[str]]], order: list[str]) -> dict
 
 
 def fingerprint(corpus: Corpus, clip_id: str) -> str:
-    """Digest of a clip's faces and mel: equal for two copies of one clip, whatever they are called."""
+    """Digest of a clip's faces and mel: equal for two copies of one clip, "" for one that has neither."""
     sample = corpus.read(clip_id, full=False)
+    if not len(sample.faces) and not len(sample.mel):
+        return ""
     digest = hashlib.sha256(sample.faces.tobytes())
     digest.update(sample.mel.tobytes())
     return digest.hexdigest()

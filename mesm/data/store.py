@@ -115,7 +115,14 @@ class CorpusWriter:
             return
         table = pa.Table.from_pylist(self._waiting, schema=self._schema)
         sink = pa.BufferOutputStream()
-        pq.write_table(table, sink, row_group_size=GROUP_CLIPS, compression="zstd", compression_level=9)
+        pq.write_table(
+            table,
+            sink,
+            row_group_size=GROUP_CLIPS,
+            compression="zstd",
+            compression_level=9,
+            write_page_checksum=True,
+        )
         data = sink.getvalue().to_pybytes()
         file = f"shard-{len(self.manifest.shards):05d}.parquet"
         write_atomic(self.folder / file, data)
@@ -251,7 +258,7 @@ class Corpus:
                 return self._groups[key]
         with self._reading(number):
             file = self.folder / self.manifest.shards[number].file
-            with pq.ParquetFile(file) as parquet:
+            with pq.ParquetFile(file, page_checksum_verification=True) as parquet:
                 rows = parquet.read_row_group(
                     group, columns=None if full else list(_PLAIN), use_threads=False
                 ).to_pylist()

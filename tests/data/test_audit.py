@@ -1,0 +1,68 @@
+"""What splits share."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from made_samples import make_sample
+
+from mesm.batch import Sample
+from mesm.data.audit import audit_splits
+from mesm.data.store import Corpus, CorpusWriter
+from mesm.errors import DataError
+
+
+def corpus_of(folder: Path, clips: list[Sample]) -> Corpus:
+    with CorpusWriter(folder, "tiny") as writer:
+        for clip in clips:
+            writer.add(clip)
+    return Corpus(folder)
+
+
+def clip(number: int, split: str, speaker: str, text: str, seed: int | None = None) -> Sample:
+    return make_sample(f"c{number}", seed=number if seed is None else seed, split=split, speaker=speaker, text=text)
+
+
+def test_leaks_are_found(tmp_path: Path) -> None:
+    report = audit_splits(
+        corpus_of(
+            tmp_path,
+            [
+                clip(0, "test", "A", "Hello, you!"),
+                clip(1, "train", "A", "something"),
+                clip(2, "train", "A", "hello  you"),
+                clip(3, "train", "B", "other", seed=1),
+                clip(4, "valid", "C", "more", seed=2),
+                clip(5, "valid", "", "last"),
+            ],
+        )
+    )
+    assert list(report["clips"]) == ["train", "valid", "test"]
+    assert report["speakers"]["train-test"] == {"shared": 1, "clips": 1, "examples": [["c1", "c0"]]}
+    assert report["speakers"]["train-valid"]["shared"] == 0
+    assert report["transcripts"]["train-test"]["examples"] == [["c2", "c0"]]
+    assert report["duplicates"]["train-valid"]["examples"] == [["c2", "c4"]]
+    assert report["duplicates_within"] == {"train": 1, "valid": 0, "test": 0}
+    assert report["unknown_speakers"] == 1 and report["clean"] is False
+    assert json.loads(json.dumps(report)) == report
+
+
+def test_clean(tmp_path: Path) -> None:
+    corpus = corpus_of(tmp_path, [clip(0, "train", "A", "x"), clip(1, "test", "B", "x")])
+    report = audit_splits(corpus)
+    assert report["clean"] and report["transcripts"]["train-test"]["shared"] == 1
+    assert "duplicates" not in audit_splits(corpus, contents=False)
+
+
+def test_silent_clips_without_a_picture_are_no_duplicates(tmp_path: Path) -> None:
+    empty = make_sample("a", frames=0, chunks=0, split="train")
+    report = audit_splits(corpus_of(tmp_path, [empty, replace(empty, clip_id="b", split="test")]))
+    assert report["duplicates"]["train-test"]["shared"] == 0
+
+
+def test_nothing_to_audit(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="no clips to audit"):
+        audit_splits(corpus_of(tmp_path, []))
