@@ -1,0 +1,94 @@
+"""A picture to paste on and write on: row labels, a time axis, words, a colour scale."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from mesm.figures.overlay import colours
+from mesm.figures.style import Theme, rgb
+
+TEXT_PX = 15
+SMALL_PX = 13
+_SCALE_PX = 9
+
+
+@lru_cache(maxsize=4)
+def _font(size: int) -> ImageFont.FreeTypeFont:
+    """DejaVu Sans from matplotlib's own data: Latin, Greek, Cyrillic and more, the same on every machine."""
+    from matplotlib import get_data_path
+
+    return ImageFont.truetype(str(Path(get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"), size)
+
+
+class Canvas:
+    """A ground of one colour that things are put on; whatever reaches over the edge is cut."""
+
+    def __init__(self, height: int, width: int, theme: Theme) -> None:
+        self._pixels = np.empty((height, width, 3), np.uint8)
+        self._pixels[:] = rgb(theme.ground)
+        self._theme = theme
+        self._texts: list[tuple[int, int, str, str, int, bool]] = []
+        self._lines: list[tuple[tuple[int, int, int, int], str]] = []
+
+    def paste(self, x: int, y: int, picture: np.ndarray) -> None:
+        """Put (h, w, 3) uint8 with its upper left corner at x, y."""
+        height, width = self._pixels.shape[:2]
+        part = picture[: max(0, height - y), : max(0, width - x)]
+        self._pixels[y : y + part.shape[0], x : x + part.shape[1]] = part
+
+    def write(self, x: int, y: int, text: str, *, faint: bool = False, small: bool = False) -> None:
+        """Text with its upper left corner at x, y."""
+        colour = self._theme.faint if faint else self._theme.ink
+        self._texts.append((x, y, text, colour, SMALL_PX if small else TEXT_PX, False))
+
+    def tag(self, x: int, y: int, text: str) -> None:
+        """Small text on a patch of the ground's colour, to be read on any picture."""
+        self._texts.append((x, y, text, self._theme.mark, SMALL_PX, True))
+
+    def label(self, x: int, y: int, lines: tuple[str, ...]) -> None:
+        """The name of a row, and what is to be said of it in smaller letters below."""
+        for number, line in enumerate(lines):
+            self.write(x, y + 18 * number, line, faint=number > 0, small=number > 0)
+
+    def tick(self, x: int, text: str, height: int) -> None:
+        """A tick of the time axis, with its number to the right."""
+        self._lines.append(((x, height - (8 if text else 4), x, height - 1), self._theme.faint))
+        if text:
+            self.write(x + 4, 2, text, faint=True, small=True)
+
+    def words(self, placed: list[tuple[int, str]], top: int, height: int) -> None:
+        """Words at their columns; one that would touch the last goes to the lower line, or as far right as needed."""
+        free = [0, 0]
+        for x, text in placed:
+            width = round(_font(TEXT_PX).getlength(text)) + 8
+            line = min((0, 1), key=lambda n: (max(free[n] - x, 0), n))
+            left = max(x, free[line])
+            free[line] = left + width
+            self.write(left + 3, top + 3 + line * (height // 2 - 2), text)
+            self._lines.append(((x, top + 2, x, top + 5), self._theme.faint))
+
+    def scale(self, low: float, high: float, top: int, height: int, draw: bool) -> None:
+        """A colour bar beside a row, with the value at either end."""
+        if not draw:
+            return
+        bar = colours(np.repeat(np.linspace(1, 0, height)[:, None], _SCALE_PX, axis=1))
+        self.paste(78, top, bar)
+        for y, value in ((top + height - 34, high), (top + height - 16, low)):
+            mark = "▲" if value == high else "▼"
+            self.write(0, y, f"{mark} {value:.3g}×", faint=True, small=True)
+
+    def picture(self) -> np.ndarray:
+        """(H, W, 3) uint8."""
+        image = Image.fromarray(self._pixels)
+        draw = ImageDraw.Draw(image)
+        for box, colour in self._lines:
+            draw.line(box, fill=colour, width=1)
+        for x, y, text, colour, size, patch in self._texts:
+            if patch:
+                draw.rectangle(draw.textbbox((x, y), text, font=_font(size)), fill=self._theme.ground)
+            draw.text((x, y), text, fill=colour, font=_font(size))
+        return np.asarray(image)

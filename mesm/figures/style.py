@@ -1,0 +1,73 @@
+"""One look for every picture: a colour per emotion, a colour and a sign per modality, a ground per theme.
+
+Okabe & Ito (2008), "Color universal design": eight colours that stay apart for every common colour vision; grey is
+added for neutral.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+#: Emotion -> hex colour. The six of CMU-MOSEI and Marionette take the six colours that are easiest to tell apart.
+EMOTION_COLOURS: dict[str, str] = {
+    "anger": "#D55E00",
+    "disgust": "#009E73",
+    "fear": "#CC79A7",
+    "happiness": "#E69F00",
+    "sadness": "#0072B2",
+    "surprise": "#56B4E9",
+    "excited": "#F0E442",
+    "frustrated": "#000000",
+    "neutral": "#999999",
+}
+
+#: Modality -> word on the screen, and sign in a chart (plotly's names), so that grey print still tells them apart.
+MODALITY_WORDS: dict[str, str] = {"text": "words", "visual": "face", "acoustic": "voice"}
+MODALITY_SIGNS: dict[str, str] = {"text": "circle", "visual": "square", "acoustic": "diamond"}
+
+#: Stage of the work -> words on the screen, in the order in which a clip passes them.
+STAGE_WORDS: dict[str, str] = {
+    "stem": "first layers, dense",
+    "attention": "attention",
+    "conv": "sparse blocks",
+    "head": "linear layers",
+    "transformer": "Transformer",
+    "text": "text encoder",
+}
+
+
+@dataclass(frozen=True)
+class Theme:
+    """Colours of one ground, equal to those of .streamlit/config.toml, so that a picture has no visible edge.
+
+    Attributes:
+        ground: behind everything.
+        ink: text and ticks.
+        faint: guides and what matters less.
+        mark: outlines and points on a face or a spectrogram.
+    """
+
+    ground: str
+    ink: str
+    faint: str
+    mark: str
+
+
+LIGHT = Theme(ground="#FFFFFF", ink="#22252B", faint="#8A9099", mark="#E8003D")
+DARK = Theme(ground="#0F1216", ink="#E8EAED", faint="#7C838D", mark="#FF3B64")
+
+
+def theme(dark: bool) -> Theme:
+    """The theme of a dark or a light screen."""
+    return DARK if dark else LIGHT
+
+
+def rgb(colour: str) -> tuple[int, int, int]:
+    """`#RRGGBB` as three numbers in 0..255."""
+    return int(colour[1:3], 16), int(colour[3:5], 16), int(colour[5:7], 16)
+
+
+def emotion_colour(emotion: str, dark: bool = False) -> str:
+    """An emotion's colour; the one that is black is the ink of a dark screen."""
+    colour = EMOTION_COLOURS.get(emotion, EMOTION_COLOURS["neutral"])
+    return DARK.ink if dark and colour == "#000000" else colour
