@@ -33,7 +33,6 @@ def run(arguments: argparse.Namespace) -> int:
     from pathlib import Path
 
     from mesm.data.ingest import encode_preview, ingest_clip
-    from mesm.data.ingest.faces import CROP_RULE
     from mesm.data.ingest.media import existing_file
     from mesm.data.store import CorpusWriter
     from mesm.errors import DataError
@@ -41,7 +40,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     clip, folder = existing_file(arguments.clip), Path(arguments.out)
     clip_id = arguments.clip_id or slug(clip.stem)
-    writer = CorpusWriter(folder, name=slug(folder.name), meta={"kind": "ingested clips", "crop": CROP_RULE})
+    writer = CorpusWriter(folder, name=slug(folder.name), meta={"kind": "ingested clips"})
     if clip_id in writer.stored:
         raise DataError(f"{folder} already has a clip {clip_id!r}; give another --clip-id or --out")
     part = {"audio_path": arguments.audio, "start_s": arguments.start, "end_s": arguments.end}

@@ -9,7 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from mesm.batch import CHUNK_HOPS, CHUNK_MS, FACE_SIZE_PX, FRAME_INTERVAL_MS, MEL_BANDS, MEL_FLOOR, SAMPLE_RATE_HZ
+from mesm.data.rules import signal_rules
 from mesm.errors import DataError
 from mesm.records import write_atomic
 
@@ -25,17 +25,6 @@ class Shard:
     file: str
     sha256: str
     rows: int
-
-
-def signal_rules() -> dict[str, Any]:
-    """How pictures and sound were turned into arrays; a model trained on other rules would not fit."""
-    return {
-        "frame_interval_ms": FRAME_INTERVAL_MS,
-        "face_px": FACE_SIZE_PX,
-        "sample_rate_hz": SAMPLE_RATE_HZ,
-        "mel": {"bands": MEL_BANDS, "scale": "htk", "window": 400, "hop": 200, "log10_floor": MEL_FLOOR},
-        "chunk": {"hops": CHUNK_HOPS, "ms": CHUNK_MS},
-    }
 
 
 def package_versions() -> dict[str, str]:
@@ -55,7 +44,7 @@ class Manifest:
 
     Attributes:
         labels: emotion names in the corpus's order; empty for unlabelled clips.
-        meta: what the maker wants kept (source, licence, seed, crop rule, command), JSON.
+        meta: what the maker wants kept (source, licence, seed, command), JSON.
         signal: `signal_rules()` when it was made.
         splits: split -> clips; `speakers` split -> sorted speakers. Both count the complete shards.
         complete: False while a build is under way or was interrupted.

@@ -16,10 +16,9 @@ from av.audio.resampler import AudioResampler
 
 from mesm.batch import CHUNK_HOPS, MEL_BANDS, MEL_FLOOR, SAMPLE_RATE_HZ
 from mesm.data.ingest.media import Decoding, Limits, audio_stream, open_media, origin_s
+from mesm.data.rules import HOP, WINDOW
 from mesm.errors import DataError
 
-WINDOW = 400
-HOP = 200
 #: Root mean square below which a clip counts as silent: -60 dB of full scale.
 SILENCE_RMS = 1e-3
 #: A sample this close to full scale is clipped; a clip is flagged when more than this share of its samples are.

@@ -10,7 +10,7 @@ import numpy as np
 from mesm.batch import SAMPLE_RATE_HZ, Sample, Word
 from mesm.data.ingest.audio import mel_chunks, read_waveform, sound_flags, to_mono_16k
 from mesm.data.ingest.faces import Detector, FaceTrack, track_faces
-from mesm.data.ingest.media import Limits, existing_file, picture_format
+from mesm.data.ingest.media import Limits, existing_file, is_picture
 from mesm.data.ingest.text import clean_text, known_or_spread
 from mesm.data.ingest.video import FrameSampler, read_picture
 from mesm.errors import DataError
@@ -106,7 +106,7 @@ def ingest_clip(
     if start_s is not None and (start_s < 0 or (end_s is not None and end_s <= start_s)):
         raise DataError(f"the part from {start_s} s to {end_s} s of {path} is empty; give 0 <= start < end")
     tell = progress or (lambda what, share: None)
-    still = picture_format(path) is not None
+    still = is_picture(path)
     sampler = FrameSampler(path, start_s=start_s, end_s=end_s, limits=limits)
     frames = [(0.0, read_picture(path, limits))] if still else _reporting(sampler, tell)
     track = track_faces(frames, large_px=large_px, detector=detector)

@@ -6,6 +6,7 @@ crop for the model, the larger one for the eye and the regions of a rendered fac
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -16,23 +17,14 @@ import numpy as np
 from PIL import Image
 
 from mesm.batch import FACE_SIZE_PX
+from mesm.data.rules import MARGIN_PX, MIN_FACE_PX
 from mesm.errors import BackendUnavailable
 
-MARGIN_PX = 2
-MIN_FACE_PX = 20
 #: Frames with a longer side than this are searched for proportionally larger faces only: 4K costs what 720p does.
 FULL_SEARCH_PX = 1280
 #: A second face counts for the flag `several_faces` from this probability on.
 SECOND_FACE_PROBABILITY = 0.95
 BATCH_FRAMES = 16
-#: What a manifest says about how the faces were cut.
-CROP_RULE = {
-    "detector": "facenet-pytorch 2.5.3 MTCNN, thresholds 0.6 0.7 0.7, largest face",
-    "size_px": FACE_SIZE_PX,
-    "margin_px": MARGIN_PX,
-    "resize": "PIL bilinear",
-    "no_face": "centred square of the frame's shorter side",
-}
 
 
 @dataclass(frozen=True)
@@ -145,6 +137,12 @@ def cut(frame: np.ndarray, box: tuple[int, int, int, int], size_px: int) -> np.n
     return np.asarray(Image.fromarray(frame).crop(box).resize((size_px, size_px), Image.Resampling.BILINEAR))
 
 
+def in_crop(points: np.ndarray, box: tuple[int, int, int, int]) -> np.ndarray:
+    """(n, 2) x, y in pixels of the frame -> in pixels of the 48-px crop of `box`."""
+    x0, y0, x1, y1 = box
+    return (points - np.array([x0, y0])) * np.array([FACE_SIZE_PX / (x1 - x0), FACE_SIZE_PX / (y1 - y0)])
+
+
 @dataclass(frozen=True)
 class FaceTrack:
     """The crops of one clip; the arrays are those of `mesm.batch.Sample`."""
@@ -174,8 +172,9 @@ class FaceTrack:
 class _Gatherer:
     """Turns frames into crops batch by batch, so that a long clip never lies in memory."""
 
-    def __init__(self, detector: Detector, large_px: int) -> None:
+    def __init__(self, detector: Detector | None, large_px: int) -> None:
         self.detector, self.large_px = detector, large_px
+        self.times_s: list[float] = []
         self.faces: list[np.ndarray] = []
         self.large: list[np.ndarray] = []
         self.boxes: list[tuple[int, int, int, int]] = []
@@ -183,28 +182,28 @@ class _Gatherer:
         self.found: list[bool] = []
         self.several = False
 
-    def add(self, frames: Sequence[np.ndarray]) -> None:
-        for frame, face in zip(frames, self.detector.detect(frames), strict=True):
+    def add(self, batch: Sequence[tuple[float, np.ndarray]]) -> None:
+        frames = [frame for _, frame in batch]
+        # The networks are built when there is something to look at: not for a sound, nor for a file that is none.
+        self.detector = self.detector or shared_detector()
+        for (time_s, frame), face in zip(batch, self.detector.detect(frames), strict=True):
             height, width = frame.shape[:2]
             box = centre_box(height, width) if face is None else crop_box(face.box, height, width)
+            self.times_s.append(time_s)
+            self.boxes.append(box)
             self.faces.append(cut(frame, box, FACE_SIZE_PX))
             if self.large_px:
                 self.large.append(cut(frame, box, self.large_px))
-            self.boxes.append(box)
+            self.points.append(np.full((5, 2), np.nan) if face is None else in_crop(face.points, box))
             self.found.append(face is not None)
-            if face is None:
-                self.points.append(np.full((5, 2), np.nan, np.float32))
-            else:
-                scale = np.array([FACE_SIZE_PX / (box[2] - box[0]), FACE_SIZE_PX / (box[3] - box[1])])
-                self.points.append(((face.points - np.array(box[:2])) * scale).astype(np.float32))
-                self.several |= face.others > 0
+            self.several |= face is not None and face.others > 0
 
-    def track(self, times_s: Sequence[float]) -> FaceTrack:
+    def track(self) -> FaceTrack:
         large = max(self.large_px, 1)
         return FaceTrack(
             faces=np.array(self.faces, np.uint8).reshape(-1, FACE_SIZE_PX, FACE_SIZE_PX, 3),
             faces_large=np.array(self.large, np.uint8).reshape(-1, large, large, 3),
-            times_s=np.array(times_s, np.float32),
+            times_s=np.array(self.times_s, np.float32),
             boxes=np.array(self.boxes, np.float32).reshape(-1, 4),
             points=np.array(self.points, np.float32).reshape(-1, 5, 2),
             found=np.array(self.found, bool),
@@ -225,15 +224,7 @@ def track_faces(
         large_px: side of the larger crop; 0 for none.
         detector: MTCNN unless given.
     """
-    gatherer = _Gatherer(detector or shared_detector(), large_px)
-    times: list[float] = []
-    waiting: list[np.ndarray] = []
-    for time_s, frame in frames:
-        times.append(time_s)
-        waiting.append(frame)
-        if len(waiting) == BATCH_FRAMES:
-            gatherer.add(waiting)
-            waiting = []
-    if waiting:
-        gatherer.add(waiting)
-    return gatherer.track(times)
+    gatherer, frames = _Gatherer(detector, large_px), iter(frames)
+    while batch := list(itertools.islice(frames, BATCH_FRAMES)):
+        gatherer.add(batch)
+    return gatherer.track()

@@ -23,7 +23,8 @@ from mesm.errors import DataError
 CONTAINERS = (
     "aac,ac3,aiff,amr,asf,avi,caf,dv,flac,flv,gif,matroska,webm,mov,mp4,mp3,mpeg,mpegts,mpegvideo,ogg,wav,w64,swf"
 )
-_PICTURES = {b"\x89PNG\r\n\x1a\n": "PNG", b"\xff\xd8\xff": "JPEG", b"RIFF": "WEBP"}
+#: Still pictures that Pillow may open.
+PICTURES = ("PNG", "JPEG", "WEBP")
 
 
 @dataclass(frozen=True)
@@ -50,14 +51,11 @@ def existing_file(path: str | os.PathLike[str]) -> Path:
     return path
 
 
-def picture_format(path: Path) -> str | None:
-    """PNG, JPEG or WEBP by the first bytes, None for anything else."""
+def is_picture(path: Path) -> bool:
+    """Whether the first bytes are those of one of `PICTURES`."""
     with path.open("rb") as file:
         head = file.read(12)
-    for signature, name in _PICTURES.items():
-        if head.startswith(signature) and (name != "WEBP" or head[8:12] == b"WEBP"):
-            return name
-    return None
+    return head.startswith((b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff")) or (head[:4], head[8:]) == (b"RIFF", b"WEBP")
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from PIL import Image
 
 from mesm.batch import SAMPLE_RATE_HZ
 from mesm.data.ingest.audio import read_waveform, to_mono_16k
-from mesm.data.ingest.media import Limits, existing_file, picture_format
+from mesm.data.ingest.media import Limits, existing_file, is_picture
 from mesm.data.ingest.video import FrameSampler, read_picture
 from mesm.errors import DataError
 from mesm.records import write_atomic
@@ -72,7 +72,7 @@ def encode_preview(
 ) -> Path:
     """A video, or a picture with a sound beside it, as an mp4 that browsers play; see `encode_arrays`."""
     path, limits = existing_file(path), limits or Limits()
-    if picture_format(path):
+    if is_picture(path):
         source = path if audio_path is None else audio_path
         sound = None if audio_path is None else read_waveform(source, start_s=start_s, end_s=end_s, limits=limits)
         seconds = 1.0 if sound is None else max(len(sound) / SAMPLE_RATE_HZ, 1.0)

@@ -16,7 +16,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from mesm.batch import FRAME_INTERVAL_MS
-from mesm.data.ingest.media import Decoding, Limits, existing_file, open_media, origin_s, video_stream
+from mesm.data.ingest.media import PICTURES, Decoding, Limits, existing_file, open_media, origin_s, video_stream
 from mesm.errors import DataError
 
 #: Containers round times to their clock, the coarsest in use to a millisecond.
@@ -32,7 +32,7 @@ def read_picture(path: str | os.PathLike[str], limits: Limits | None = None) -> 
     path = existing_file(path)
     limits = limits or Limits()
     try:
-        with Image.open(path) as picture:
+        with Image.open(path, formats=PICTURES) as picture:
             _check_pixels(path, picture.width, picture.height, limits)
             return np.asarray(ImageOps.exif_transpose(picture).convert("RGB"))
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
