@@ -134,9 +134,7 @@ class Predictor:
             counts = clip.prepared.counts
             found = clip_traces(output, counts, top_p)[0]
             segments = {m: int(c.sum()) for m, c in counts.items()}
-            report = count_macs(
-                self.config, found, segments.get("visual", 0), segments.get("acoustic", 0), clip.tokens
-            )
+            report = count_macs(self.config, found, segments.get("visual", 0), segments.get("acoustic", 0), clip.tokens)
             macs = report.by_stage | report.totals
         branches = torch.sigmoid(output.modality_logits_BME[0].float()).cpu().numpy()
         present = output.present_BM[0].cpu().numpy()

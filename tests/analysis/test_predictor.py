@@ -23,7 +23,13 @@ from mesm.models import build_model, load_checkpoint, save_checkpoint
 from mesm.records import read_record, record_path
 
 CONFIG = ModelConfig(
-    labels=LABELS, width=0.125, head_dim=16, transformer_dim=16, transformer_layers=1, transformer_feedforward=16, dropout=0.0
+    labels=LABELS,
+    width=0.125,
+    head_dim=16,
+    transformer_dim=16,
+    transformer_layers=1,
+    transformer_feedforward=16,
+    dropout=0.0,
 )
 
 
@@ -95,7 +101,9 @@ def test_flags_say_what_is_missing(predictor: Predictor, corpus: Corpus) -> None
 def test_evaluate_agrees_with_single_clips(predictor: Predictor, corpus: Corpus) -> None:
     data = evaluate(predictor, corpus, draws=50)
     assert data["clips"] == 6 and len(data["per_clip"]["id"]) == 6
-    for clip_id, scores, ratio in zip(*(data["per_clip"][k] for k in ("id", "scores", "conv_stack_ratio")), strict=True):
+    for clip_id, scores, ratio in zip(
+        *(data["per_clip"][k] for k in ("id", "scores", "conv_stack_ratio")), strict=True
+    ):
         one = predictor.predict(corpus[clip_id], trace=True)
         np.testing.assert_allclose(scores, one.scores, atol=2e-4)
         assert ratio == pytest.approx(one.macs["conv_stack"] / one.macs["fe2e_conv_stack"], abs=1e-3)
@@ -124,7 +132,10 @@ def test_the_commands_write_records_and_tables(home: Path, capsys: pytest.Captur
 def test_predict_goes_on_after_a_bad_clip(home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "broken.mp4").write_bytes(b"not a video")
     (tmp_path / "list.csv").write_text("path,text\nbroken.mp4,hello there\nmissing.mp4,hello\n")
-    assert main(["predict", str(tmp_path / "list.csv"), "--out", str(tmp_path / "o.csv"), "--checkpoint", "small-mesm"]) == 1
+    assert (
+        main(["predict", str(tmp_path / "list.csv"), "--out", str(tmp_path / "o.csv"), "--checkpoint", "small-mesm"])
+        == 1
+    )
     with (tmp_path / "o.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == 2 and all(row["error"] for row in rows)

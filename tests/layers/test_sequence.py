@@ -13,7 +13,9 @@ from mesm.config import ModelConfig
 from mesm.layers.fusion import WeightedFusion
 from mesm.layers.transformer import SequenceTransformer, segments_to_sequences
 
-CONFIG = ModelConfig(transformer_dim=8, transformer_layers=2, transformer_heads=2, transformer_feedforward=16, max_segments=12)
+CONFIG = ModelConfig(
+    transformer_dim=8, transformer_layers=2, transformer_heads=2, transformer_feedforward=16, max_segments=12
+)
 
 
 @given(st.lists(st.integers(0, 4), min_size=1, max_size=5))
