@@ -62,11 +62,11 @@ def evaluate(
         raise DataError(f"corpus {corpus.name!r} has no split {split!r}")
 
     def on_output(batch: Batch, output: ModelOutput) -> None:
-        costs.extend(_costs(predictor, batch, output, top_p))
+        costs.extend(batch_costs(predictor, batch, output, top_p))
         if progress is not None:
             progress(len(costs), len(rows))
 
-    loader = _loader(predictor, corpus, split, labels, batch_size)
+    loader = labelled_batches(predictor, corpus, split, labels, batch_size)
     found = score_batches(
         predictor.model, loader.epoch(0), top_p, device=predictor.device, trace=True, on_output=on_output
     )
@@ -99,7 +99,10 @@ def evaluate(
     }
 
 
-def _loader(predictor: Predictor, corpus: Corpus, split: str, labels: tuple[str, ...], batch_size: int) -> SplitLoader:
+def labelled_batches(
+    predictor: Predictor, corpus: Corpus, split: str, labels: tuple[str, ...], batch_size: int
+) -> SplitLoader:
+    """Batches of a split in stored order, with what the predictor's text encoder needs."""
     if predictor.model.text_encoder is not None:
         encoder = predictor.model.text_encoder
         return SplitLoader(corpus, split, labels, batch_size=batch_size, shuffle=False, tokenize=encoder.tokenize)
@@ -107,7 +110,8 @@ def _loader(predictor: Predictor, corpus: Corpus, split: str, labels: tuple[str,
     return SplitLoader(corpus, split, labels, batch_size=batch_size, shuffle=False, text_vectors=vectors)
 
 
-def _costs(predictor: Predictor, batch: Batch, output: ModelOutput, top_p: float) -> list[dict[str, int]]:
+def batch_costs(predictor: Predictor, batch: Batch, output: ModelOutput, top_p: float) -> list[dict[str, int]]:
+    """Multiply-adds of each utterance of a traced batch: every stage and the totals."""
     counts = {
         m: c
         for m, c in (("visual", batch.face_counts), ("acoustic", batch.chunk_counts))

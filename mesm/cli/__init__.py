@@ -15,6 +15,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "corpus": ("mesm.cli.corpus", "build the demo corpus; card, contact sheets, audit"),
     "train": ("mesm.cli.train", "train a model from a preset"),
     "evaluate": ("mesm.cli.evaluate", "score a checkpoint on a corpus"),
+    "sweep": ("mesm.cli.sweep", "score a checkpoint at many top-p"),
     "predict": ("mesm.cli.predict", "score clips in a folder or a CSV"),
 }
 

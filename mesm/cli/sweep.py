@@ -1,0 +1,56 @@
+"""`mesm sweep`: one checkpoint at many top-p."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of `mesm sweep`."""
+    parser.epilog = "example:\n  mesm sweep marionette-mesm --corpus marionette --top-p 0.1:1.0:0.1"
+    parser.add_argument("checkpoint", help="name or folder of a MESM checkpoint")
+    parser.add_argument("--corpus", required=True, help="name or folder of a corpus with a valid and a test split")
+    parser.add_argument(
+        "--top-p", default="0.1:1.0:0.1", help="low:high:step or a list such as 0.3,0.5 (default: %(default)s)"
+    )
+    parser.add_argument("--split", default="test", help="what to report on (default: test)")
+    parser.add_argument("--out", help="folder of the record; default: the workspace's records/")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Sweep, print the curve, write the record."""
+    from tqdm import tqdm
+
+    from mesm.analysis.predictor import load
+    from mesm.analysis.sweep import parse_range, sweep
+    from mesm.data.corpora import open_corpus
+    from mesm.records import write_record
+    from mesm.runtime import workspace
+
+    top_ps = parse_range(arguments.top_p)
+    predictor, corpus = load(arguments.checkpoint), open_corpus(arguments.corpus)
+    with tqdm(unit="clip", leave=False) as bar:
+
+        def show(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        data = sweep(predictor, corpus, top_ps, split=arguments.split, progress=show)
+    path = write_record(
+        Path(arguments.out) if arguments.out else workspace() / "records",
+        "sweep",
+        predictor.name,
+        corpus.name,
+        data,
+        checkpoint_sha256=predictor.sha256,
+        command=f"mesm sweep {predictor.name} --corpus {corpus.name} --top-p {arguments.top_p}",
+    )
+    print(f"{'top_p':>6}{'WAcc':>8}{'F1':>8}{'work':>8}{'ms':>8}")
+    for row in data["rows"]:
+        mark = "  elbow" if row["top_p"] == data["elbow"]["top_p"] else ""
+        print(
+            f"{row['top_p']:6.2f}{row['wacc']:8.2f}{row['f1']:8.2f}{row['macs_ratio']:8.3f}{row['ms_per_clip']:8.1f}{mark}"
+        )
+    print(path)
+    return 0

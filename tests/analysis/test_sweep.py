@@ -1,0 +1,59 @@
+"""The sweep equals single evaluations; the elbow is where a picture shows it."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "training"))
+from corpora import LABELS, tinted_corpus
+
+from mesm.analysis.evaluation import evaluate
+from mesm.analysis.predictor import Predictor
+from mesm.analysis.sweep import elbow, parse_range, sweep
+from mesm.config import ModelConfig
+from mesm.data.store import Corpus
+from mesm.errors import ConfigError
+from mesm.models import build_model, load_checkpoint, save_checkpoint
+
+CONFIG = ModelConfig(
+    labels=LABELS,
+    width=0.125,
+    head_dim=16,
+    transformer_dim=16,
+    transformer_layers=1,
+    transformer_feedforward=16,
+    dropout=0.0,
+)
+
+
+def test_ranges() -> None:
+    assert parse_range("0.1:1.0:0.1") == tuple(round(0.1 * i, 6) for i in range(1, 11))
+    assert parse_range("0.3,0.5") == (0.3, 0.5)
+    for bad in ("a", "0.1:1", "0:1:0.5", "0.5,1.5", "0.1:1:0"):
+        with pytest.raises(ConfigError):
+            parse_range(bad)
+
+
+def test_the_elbow_of_a_bent_line() -> None:
+    # Rises steeply to the third point and hardly after it.
+    assert elbow([0.2, 0.3, 0.4, 0.6, 0.9], [50, 60, 70, 71, 72]) == 2
+    assert elbow([0.9, 0.6, 0.4, 0.3, 0.2], [72, 71, 70, 60, 50]) == 2
+
+
+def test_each_row_is_an_evaluation(tmp_path: Path) -> None:
+    corpus = Corpus(tinted_corpus(tmp_path / "tinted", train=1, valid=6, test=6))
+    predictor = Predictor(load_checkpoint(save_checkpoint(tmp_path / "c", build_model(CONFIG), {}, "")), device="cpu")
+    data = sweep(predictor, corpus, (0.3, 0.8), draws=20)
+    for row in data["rows"]:
+        predictor.thresholds = np.array(row["thresholds"])
+        alone = evaluate(predictor, corpus, top_p=row["top_p"], draws=20)
+        assert row["macs_ratio"] == pytest.approx(alone["macs_ratio"], abs=2e-3)
+        assert row["auc"] == pytest.approx(alone["auc"], abs=0.5)
+        assert row["interval"].keys() == alone["interval"].keys()
+    with pytest.raises(ConfigError, match="no attention"):
+        dense = build_model(ModelConfig.from_dict(CONFIG.to_dict() | {"name": "fe2e"}))
+        sweep(Predictor(load_checkpoint(save_checkpoint(tmp_path / "d", dense, {}, "")), device="cpu"), corpus, (0.5,))
