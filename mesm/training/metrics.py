@@ -145,6 +145,63 @@ def bootstrap_interval(
     }
 
 
+def paired_bootstrap(
+    first: tuple[np.ndarray, np.ndarray],
+    second: tuple[np.ndarray, np.ndarray],
+    truth_NE: np.ndarray,
+    groups_N: np.ndarray,
+    *,
+    draws: int = 2000,
+    seed: int = 0,
+) -> dict[str, dict[str, float]]:
+    """Difference first - second in average WAcc and F1 over the same draws of speakers.
+
+    Args:
+        first: (N, E) scores and (E,) thresholds of one model; `second` those of the other on the same clips.
+
+    Returns:
+        metric -> difference, 95 % interval (low, high) and the share of draws in which the first is better.
+    """
+    names, member = np.unique(groups_N, return_inverse=True)
+    rng = np.random.default_rng(seed)
+    decided = [scores >= thresholds for scores, thresholds in (first, second)]
+
+    def difference(weights_N: np.ndarray) -> list[float]:
+        a, b = (count(d, truth_NE, weights_N) for d in decided)
+        return [float(np.nanmean(f(a)) - np.nanmean(f(b))) for f in (weighted_accuracy, binary_f1)]
+
+    whole = difference(np.ones(len(truth_NE)))
+    drawn = np.array(
+        [
+            difference(np.bincount(rng.integers(0, len(names), len(names)), minlength=len(names))[member].astype(float))
+            for _ in range(draws)
+        ]
+    )
+    low, high = np.nanpercentile(drawn, [2.5, 97.5], axis=0)
+    return {
+        name: {
+            "difference": round(whole[i], 3),
+            "low": round(float(low[i]), 3),
+            "high": round(float(high[i]), 3),
+            "share_better": round(float((drawn[:, i] > 0).mean()), 4),
+        }
+        for i, name in enumerate(("wacc", "f1"))
+    }
+
+
+def over_seeds(summaries: list[dict]) -> dict[str, dict[str, float]]:
+    """Mean and sample standard deviation of every scalar metric over runs that differ in their seed."""
+    names = [k for k, v in summaries[0].items() if isinstance(v, float)]
+    return {
+        name: {
+            "mean": round(float(np.mean([s[name] for s in summaries])), 3),
+            "spread": round(float(np.std([s[name] for s in summaries], ddof=1)), 3) if len(summaries) > 1 else 0.0,
+            "seeds": len(summaries),
+        }
+        for name in names
+    }
+
+
 def to_json(value: float) -> float | None:
     """Rounded to three places; NaN, which JSON lacks, becomes None."""
     return None if np.isnan(value) else round(float(value), 3)

@@ -69,3 +69,25 @@ def test_bootstrap_holds_whole_speakers() -> None:
     # Clip-wise resampling of the same table would be far narrower.
     clipwise = metrics.bootstrap_interval(scores, truth, np.array([0.5]), np.arange(20), draws=200)
     assert clipwise["accuracy"][0] > 20
+
+
+def test_a_paired_difference_is_sharper_than_two_intervals() -> None:
+    rng = np.random.default_rng(1)
+    groups = np.repeat(np.arange(20), 10)
+    hard = rng.random(20)[groups]  # speakers differ far more than the models do
+    truth = rng.integers(0, 2, (200, 1))
+    wrong = rng.random(200) < 0.7 * hard
+    worse = wrong | (rng.random(200) < 0.1)
+    scores = [np.where(w[:, None], 1 - truth, truth).astype(float) for w in (wrong, worse)]
+    at = np.array([0.5])
+    found = metrics.paired_bootstrap((scores[0], at), (scores[1], at), truth, groups, draws=300)["wacc"]
+    alone = metrics.bootstrap_interval(scores[0], truth, at, groups, draws=300)["wacc"]
+    assert 0 < found["low"] < found["difference"] < found["high"]
+    assert found["high"] - found["low"] < 0.7 * (alone[1] - alone[0])
+    same = metrics.paired_bootstrap((scores[0], at), (scores[0], at), truth, groups, draws=50)["f1"]
+    assert same["low"] == same["high"] == same["difference"] == 0
+
+
+def test_over_seeds() -> None:
+    found = metrics.over_seeds([{"f1": 50.0, "n": 3}, {"f1": 54.0, "n": 3}])
+    assert found == {"f1": {"mean": 52.0, "spread": 2.828, "seeds": 2}}
