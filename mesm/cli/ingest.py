@@ -39,7 +39,7 @@ def run(arguments: argparse.Namespace) -> int:
     from mesm.records import slug
 
     clip, folder = existing_file(arguments.clip), Path(arguments.out)
-    clip_id = arguments.clip_id or slug(clip.stem)
+    clip_id = arguments.clip_id or clip.stem
     writer = CorpusWriter(folder, name=slug(folder.name), meta={"kind": "ingested clips"})
     if clip_id in writer.stored:
         raise DataError(f"{folder} already has a clip {clip_id!r}; give another --clip-id or --out")
@@ -53,7 +53,7 @@ def run(arguments: argparse.Namespace) -> int:
         progress=_show_progress if sys.stderr.isatty() else None,
         **part,
     )
-    media = f"media/{slug(clip_id)}.mp4"
+    media = f"media/{len(writer.stored):05d}-{slug(clip_id)}.mp4"  # two names can have one slug
     encode_preview(clip, folder / media, **part)
     writer.add(replace(sample, media=media))
     writer.close()

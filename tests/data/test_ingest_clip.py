@@ -112,6 +112,8 @@ def test_part(make_clip: Make, astronaut: np.ndarray) -> None:
     assert sample.quality == ()
     with pytest.raises(DataError, match="give 0 <= start < end"):
         ingest_clip(path, "text", start_s=2, end_s=1)
+    with pytest.raises(DataError, match="give 0 <= start < end"):
+        ingest_clip(path, "text", end_s=0)
     with pytest.raises(DataError, match="neither a picture nor a sound"):
         ingest_clip(path, "text", start_s=50, end_s=51)
 
@@ -120,7 +122,8 @@ def test_spaces_and_unicode_in_the_path(tmp_path: Path, astronaut_clip: Path) ->
     path = tmp_path / "ein schöner Ordner – 日本" / "clip #1: 'quoted' %d.mp4"
     path.parent.mkdir()
     path.write_bytes(astronaut_clip.read_bytes())
-    assert ingest_clip(path, "text").face_found.all()
+    sample = ingest_clip(path, "text")
+    assert sample.face_found.all() and sample.clip_id == path.stem
 
 
 def test_wrong_extension(tmp_path: Path, astronaut_clip: Path, astronaut: np.ndarray) -> None:

@@ -14,7 +14,6 @@ from mesm.data.ingest.media import Limits, existing_file, is_picture
 from mesm.data.ingest.text import clean_text, known_or_spread
 from mesm.data.ingest.video import FrameSampler, read_picture
 from mesm.errors import DataError
-from mesm.records import slug
 
 #: Called with what is being done and the share of it that is done, in [0, 1].
 Progress = Callable[[str, float], None]
@@ -103,22 +102,24 @@ def ingest_clip(
         DataError: the file is missing, empty, not media, damaged beyond use, or too large; one sentence.
     """
     path, limits = existing_file(path), limits or Limits()
-    if start_s is not None and (start_s < 0 or (end_s is not None and end_s <= start_s)):
-        raise DataError(f"the part from {start_s} s to {end_s} s of {path} is empty; give 0 <= start < end")
+    begin = start_s or 0.0
+    if begin < 0 or (end_s is not None and end_s <= begin):
+        raise DataError(f"the part from {begin} s to {end_s} s of {path} is empty; give 0 <= start < end")
     tell = progress or (lambda what, share: None)
     still = is_picture(path)
     sampler = FrameSampler(path, start_s=start_s, end_s=end_s, limits=limits)
     frames = [(0.0, read_picture(path, limits))] if still else _reporting(sampler, tell)
     track = track_faces(frames, large_px=large_px, detector=detector)
     tell("reading the sound", 0.9)
-    source = audio_path if audio_path is not None else None if still else path
+    source = audio_path or (None if still else path)
     sound = None if source is None else read_waveform(source, start_s=start_s, end_s=end_s, limits=limits)
     sound_s = 0.0 if sound is None else len(sound) / SAMPLE_RATE_HZ
     if len(track.faces) == 0 and sound_s == 0:
         raise DataError(f"{path} holds neither a picture nor a sound that can be decoded; record or convert it again")
     cut_off = sampler.broken or sampler.declared_s - max(sampler.end_s, sound_s) > CUT_OFF_S
-    sample = _assemble(
-        clip_id or slug(path.stem),
+    tell("done", 1.0)
+    return _assemble(
+        clip_id or path.stem,
         text,
         track,
         sound,
@@ -129,8 +130,6 @@ def ingest_clip(
         split=split,
         flags=("cut_off",) if cut_off else (),
     )
-    tell("done", 1.0)
-    return sample
 
 
 def _reporting(sampler: FrameSampler, tell: Progress) -> Iterator[tuple[float, np.ndarray]]:

@@ -24,7 +24,9 @@ from mesm.errors import BackendUnavailable
 FULL_SEARCH_PX = 1280
 #: A second face counts for the flag `several_faces` from this probability on.
 SECOND_FACE_PROBABILITY = 0.95
+#: Frames that are searched together: at most so many, and of so many pixels in all, which bounds the memory.
 BATCH_FRAMES = 16
+BATCH_PIXELS = 4_000_000
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,11 @@ class Detector(Protocol):
         """One entry per (H, W, 3) uint8 frame; None where there is no face."""
 
 
+def batch_frames(frame: np.ndarray) -> int:
+    """How many frames of this size are searched together."""
+    return max(1, min(BATCH_FRAMES, BATCH_PIXELS // (frame.shape[0] * frame.shape[1])))
+
+
 class MtcnnDetector:
     """MTCNN on a CPU or GPU, safe to share between threads."""
 
@@ -72,7 +79,8 @@ class MtcnnDetector:
         start = 0
         while start < len(frames):
             stop = start + 1
-            while stop < min(len(frames), start + BATCH_FRAMES) and frames[stop].shape == frames[start].shape:
+            limit = min(len(frames), start + batch_frames(frames[start]))
+            while stop < limit and frames[stop].shape == frames[start].shape:
                 stop += 1
             found += self._detect_equal(frames[start:stop])
             start = stop
@@ -220,11 +228,11 @@ def track_faces(
     """Find and cut the face of every frame.
 
     Args:
-        frames: (time in seconds, (H, W, 3) uint8 RGB) in the order of time; read once, `BATCH_FRAMES` at a time.
+        frames: (time in seconds, (H, W, 3) uint8 RGB) in the order of time; read once, a few at a time.
         large_px: side of the larger crop; 0 for none.
         detector: MTCNN unless given.
     """
     gatherer, frames = _Gatherer(detector, large_px), iter(frames)
-    while batch := list(itertools.islice(frames, BATCH_FRAMES)):
-        gatherer.add(batch)
+    for first in frames:
+        gatherer.add([first, *itertools.islice(frames, batch_frames(first[1]) - 1)])
     return gatherer.track()

@@ -21,6 +21,8 @@ from mesm.errors import DataError
 
 #: Containers round times to their clock, the coarsest in use to a millisecond.
 _CLOCK_S = 5e-4
+#: Pixels more than this much wider or taller than square are a damaged header.
+_WIDEST = 4
 
 
 def read_picture(path: str | os.PathLike[str], limits: Limits | None = None) -> np.ndarray:
@@ -51,7 +53,7 @@ def _check_pixels(path: object, width: int, height: int, limits: Limits) -> None
 def _upright(frame: av.VideoFrame, aspect: Fraction | None) -> np.ndarray:
     """RGB picture as a player shows it: square pixels, turned by the stream's display matrix. (H, W, 3) uint8."""
     width = frame.width
-    if aspect and aspect > 0 and aspect != 1:
+    if aspect and 1 / _WIDEST <= aspect <= _WIDEST:
         width = max(1, round(frame.width * float(aspect)))
     picture = frame.to_ndarray(format="rgb24", width=width, height=frame.height)
     return np.ascontiguousarray(np.rot90(picture, k=round(frame.rotation / 90) % 4))
