@@ -17,7 +17,7 @@ import numpy as np
 from PIL import Image
 
 from mesm.batch import FACE_SIZE_PX
-from mesm.data.rules import MARGIN_PX, MIN_FACE_PX
+from mesm.data.rules import MARGIN_PX, MIN_FACE_PX, signal_rules
 from mesm.errors import BackendUnavailable
 
 #: Frames with a longer side than this are searched for proportionally larger faces only: 4K costs what 720p does.
@@ -27,6 +27,8 @@ SECOND_FACE_PROBABILITY = 0.95
 #: Frames that are searched together: at most so many, and of so many pixels in all, which bounds the memory.
 BATCH_FRAMES = 16
 BATCH_PIXELS = 4_000_000
+#: How faces are cut, in plain JSON; every manifest has it under `signal`.
+CROP_RULE = signal_rules()["face"]
 
 
 @dataclass(frozen=True)
