@@ -81,13 +81,11 @@ def chart_work(macs: Mapping[str, int], dark: bool = False) -> go.Figure:
     """
     rows = ["this clip", "FE2E"]
     figure = go.Figure()
-    for (stage, colour), other in zip(
-        zip(("stem", "attention", "conv"), _STAGE_COLOURS, strict=True), (0, 0, 0), strict=True
-    ):
+    for stage, colour in zip(("stem", "attention", "conv"), _STAGE_COLOURS, strict=True):
         giga = macs.get(stage, 0) / 1e9
         figure.add_bar(
             y=rows,
-            x=[giga, other],
+            x=[giga, 0],
             orientation="h",
             width=0.6,
             marker={"color": colour, "line": {"width": 0}},
@@ -101,12 +99,12 @@ def chart_work(macs: Mapping[str, int], dark: bool = False) -> go.Figure:
         orientation="h",
         width=0.6,
         marker={"color": theme(dark).faint, "line": {"width": 0}},
-        name="every site",
+        name="dense",
         hovertemplate=f"FE2E: {dense:.3f} GMAC<extra></extra>",
     )
     _lay_out(figure, WORK_PX, dark)
-    figure.update_layout(barmode="stack")
-    figure.update_xaxes(title="GMAC (1 multiply-add = 1 MAC)", rangemode="tozero")
+    figure.update_layout(barmode="stack", legend_traceorder="normal")
+    figure.update_xaxes(title="GMAC, 10⁹ multiply-adds", rangemode="tozero")
     figure.update_yaxes(categoryorder="array", categoryarray=rows[::-1])
     return figure
 
@@ -131,7 +129,9 @@ def _lay_out(figure: go.Figure, height: int, dark: bool) -> None:
         dragmode=False,
         bargap=0.3,
     )
-    figure.update_xaxes(gridcolor=_mixed(colours.faint, 0.35), zeroline=False, fixedrange=True, automargin=True)
+    figure.update_xaxes(
+        gridcolor=_mixed(colours.faint, 0.35), zeroline=False, fixedrange=True, automargin=True, title_font_size=14
+    )
     figure.update_yaxes(fixedrange=True, automargin=True, ticksuffix="  ")
 
 

@@ -11,8 +11,8 @@ from PIL import Image, ImageDraw, ImageFont
 from mesm.figures.overlay import colours
 from mesm.figures.style import Theme, rgb
 
-TEXT_PX = 15
-SMALL_PX = 13
+TEXT_PX = 20
+SMALL_PX = 16
 _SCALE_PX = 9
 
 
@@ -52,7 +52,7 @@ class Canvas:
     def label(self, x: int, y: int, lines: tuple[str, ...]) -> None:
         """The name of a row, and what is to be said of it in smaller letters below."""
         for number, line in enumerate(lines):
-            self.write(x, y + 18 * number, line, faint=number > 0, small=number > 0)
+            self.write(x, y + 23 * number, line, faint=number > 0, small=number > 0)
 
     def tick(self, x: int, text: str, height: int) -> None:
         """A tick of the time axis, with its number to the right."""
@@ -76,8 +76,8 @@ class Canvas:
         if not draw:
             return
         bar = colours(np.repeat(np.linspace(1, 0, height)[:, None], _SCALE_PX, axis=1))
-        self.paste(78, top, bar)
-        for y, value in ((top + height - 34, high), (top + height - 16, low)):
+        self.paste(100, top, bar)
+        for y, value in ((top + height - 40, high), (top + height - 20, low)):
             mark = "▲" if value == high else "▼"
             self.write(0, y, f"{mark} {value:.3g}×", faint=True, small=True)
 

@@ -22,11 +22,11 @@ from mesm.figures.style import rgb, theme
 from mesm.records import LayerTrace
 
 OVERLAYS: tuple[str, ...] = ("mask", "heat map", "contours", "points")
-GUTTER_PX = 92
+GUTTER_PX = 116
 BODY_PX = 1200
 GAP_PX = 6
-AXIS_PX = 22
-WORDS_PX = 44
+AXIS_PX = 28
+WORDS_PX = 60
 #: Seconds on the axis -> pixels of screen per pixel of a 48-px face. A face fills its half second but for a gap.
 SPANS_S: dict[float, int] = {4.0: 3, 6.0: 2}
 HOPS_PER_S = 1000 * CHUNK_HOPS / CHUNK_MS

@@ -27,7 +27,7 @@ MODALITY_SIGNS: dict[str, str] = {"text": "circle", "visual": "square", "acousti
 
 #: Stage of the work -> words on the screen, in the order in which a clip passes them.
 STAGE_WORDS: dict[str, str] = {
-    "stem": "first layers, dense",
+    "stem": "first layers",
     "attention": "attention",
     "conv": "sparse blocks",
     "head": "linear layers",

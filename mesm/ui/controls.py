@@ -1,0 +1,149 @@
+"""What a visitor can set: checkpoint and corpus at the side, the filter of a gallery, top-p, the look of a picture."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import streamlit as st
+
+from mesm import runtime
+from mesm.data.store import IndexRow
+from mesm.figures.mosaic import OVERLAYS, Look
+from mesm.ui import layout, resources, state
+from mesm.ui.resources import Model, Shelf
+from mesm.vocabulary import EMOTIONS
+
+#: Preferred where they exist: what the project ships.
+FIRST_CHECKPOINT, FIRST_CORPUS = "marionette-mesm", "marionette"
+LAYERS: dict[str, tuple[int, ...]] = {"all": (0, 1, 2), "L1": (0,), "L2": (1,), "L3": (2,)}
+EVERY, RIGHT, WRONG = "all", "right", "wrong"
+TOP_P_STEP = 0.01
+
+
+def pick_model() -> Model | None:
+    """The checkpoint chosen at the side, loaded; None, with a sentence on the page, if there is none to use."""
+    found = resources.checkpoints()
+    chosen = _pick("Checkpoint", "checkpoint", found, FIRST_CHECKPOINT)
+    if chosen is None:
+        layout.empty("There is no checkpoint.", f"Put one under {runtime.workspace() / 'checkpoints'}, or train one.")
+        return None
+    with layout.one_sentence_errors():
+        shared = resources.model(chosen)
+        sentence = layout.sentence_for(shared.predictor.trained_on)
+        if sentence:
+            st.sidebar.caption(sentence)
+        return shared
+    return None
+
+
+def pick_shelf() -> Shelf | None:
+    """The corpus chosen at the side, open; None, with a sentence on the page, if there is none to use."""
+    found = resources.corpora()
+    chosen = _pick("Corpus", "corpus", found, FIRST_CORPUS)
+    if chosen is None:
+        layout.empty(
+            "There is no corpus.", f"Build one with: mesm corpus build, under {runtime.workspace() / 'corpora'}."
+        )
+        return None
+    with layout.one_sentence_errors():
+        return resources.shelf(chosen)
+    return None
+
+
+def _pick(label: str, key: str, found: dict[str, Path], first: str) -> Path | None:
+    if not found:
+        st.sidebar.selectbox(label, ["none"], disabled=True)
+        return None
+    names = sorted(found, key=lambda name: (name != first, name))
+    return found[st.sidebar.selectbox(label, names, key=key, bind="query-params", filter_mode=None)]
+
+
+def pick_emotion(labels: Sequence[str]) -> str:
+    """One of the corpus's emotions, in the order and colours that every page uses; "" for all."""
+    options = [emotion for emotion in EMOTIONS if emotion in labels]
+    before = state.recall("emotion")
+    dark = state.dark()
+    chosen = st.segmented_control(
+        "Emotion",
+        options,
+        default=before if before in options else None,
+        format_func=lambda name: f"{layout.swatch(name, dark)} {name}",
+        key="emotion-choice",
+        help="Clips that show this emotion; choose it again for all.",
+    )
+    state.remember("emotion", chosen or "")
+    return chosen or ""
+
+
+def filter_rows(
+    rows: Sequence[IndexRow], emotion: str, verdicts: Callable[[], dict[str, bool] | None]
+) -> list[IndexRow]:
+    """Clips by emotion, by whether the strongest score is right, by speaker, by words of the transcript.
+
+    Args:
+        verdicts: clip id -> right, asked for only when the visitor filters by it; None where there is no model.
+    """
+    result, speaker, words = st.columns([1.2, 1, 1.6], vertical_alignment="bottom")
+    kept = [row for row in rows if not emotion or emotion in row.present]
+    with result:
+        choice = st.segmented_control(
+            "Strongest score",
+            [EVERY, RIGHT, WRONG],
+            default=EVERY,
+            required=True,
+            key="result",
+            bind="query-params",
+            help="Right: the highest score is one of the clip's emotions.",
+        )
+    with speaker:
+        speakers = sorted({row.speaker for row in rows if row.speaker})
+        who = st.selectbox("Speaker", [EVERY, *speakers], key="speaker", bind="query-params")
+    with words:
+        query = st.text_input("Words in the transcript", key="words", bind="query-params", placeholder="any")
+    if who != EVERY:
+        kept = [row for row in kept if row.speaker == who]
+    if query:
+        kept = [row for row in kept if query.casefold() in row.text.casefold()]
+    if choice != EVERY:
+        known = verdicts()
+        if known is not None:
+            kept = [row for row in kept if known.get(row.clip_id) == (choice == RIGHT)]
+    return kept
+
+
+def top_p_slider(model: Model) -> float:
+    """Top-p; it stands still for a model without attention, which computes every site."""
+    reference = model.predictor.config.top_p
+    if not model.predictor.has_attention:
+        st.slider("top-p", TOP_P_STEP, 1.0, 1.0, TOP_P_STEP, disabled=True, help="FE2E computes every site.")
+        return 1.0
+    return st.slider(
+        "top-p",
+        0.05,
+        1.0,
+        reference,
+        TOP_P_STEP,
+        key="p",
+        bind="query-params",
+        help="How much of its attention mass each layer keeps. 1 keeps every site.",
+    )
+
+
+def pick_look() -> Look:
+    """Which layers, and how they are drawn."""
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+        chosen = st.segmented_control(
+            "Layers", list(LAYERS), default="all", required=True, key="layers", bind="query-params"
+        )
+        overlay = st.segmented_control(
+            "What is kept, as", OVERLAYS, default=OVERLAYS[0], required=True, key="look", bind="query-params"
+        )
+        strength = st.slider("Opacity", 0.1, 1.0, 0.8, 0.1, key="opacity", bind="query-params", width=140)
+        loudest = st.toggle(
+            "Loudest 10 % only",
+            key="loud",
+            bind="query-params",
+            help="Draw only the highest tenth of the mel values, as the paper's Figure 4 does.",
+        )
+    return Look(overlay or OVERLAYS[0], strength, LAYERS[chosen or "all"], loudest, state.dark())

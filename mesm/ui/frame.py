@@ -1,0 +1,45 @@
+"""The frame round every page: its pages, their names, the logo."""
+
+from __future__ import annotations
+
+import streamlit as st
+from streamlit.errors import StreamlitAPIException
+from streamlit.navigation.page import Page
+
+from mesm.runtime import assets
+
+#: File -> name on the screen and icon, in the order of the side bar; the first is where a visit starts.
+PAGES: dict[str, tuple[str, str]] = {
+    "pages/overview.py": ("Overview", ":material/home:"),
+    "pages/case_studies.py": ("Case studies", ":material/frame_person:"),
+    "pages/try_a_clip.py": ("Try a clip", ":material/upload_file:"),
+}
+_FRAMED = "framed"
+
+
+def navigation() -> Page:
+    """The page that is asked for, and the side bar that leads to the others."""
+    if (assets() / "logo.svg").is_file():
+        st.logo(str(assets() / "logo.svg"), size="large")
+    st.session_state[_FRAMED] = True
+    return st.navigation(
+        [
+            st.Page(file, title=title, icon=icon, default=number == 0)
+            for number, (file, (title, icon)) in enumerate(PAGES.items())
+        ]
+    )
+
+
+def enter() -> None:
+    """Put the page that runs into the frame if it runs alone.
+
+    Until app.py has run once in a server, Streamlit answers a link to a page by running the file in pages/ by itself.
+    Declaring the navigation is what ends that; the page is then run again, in its frame.
+    """
+    if st.session_state.get(_FRAMED):
+        return
+    try:
+        navigation()
+    except StreamlitAPIException:  # the page itself is the main script: there is no frame to enter
+        return
+    st.rerun()

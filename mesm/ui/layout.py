@@ -1,0 +1,67 @@
+"""Headings, empty states, errors in one sentence, pictures with a caption and an alternative text."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import streamlit as st
+
+from mesm.errors import MesmError
+from mesm.figures.png import encode_png
+from mesm.figures.style import emotion_colour, rgb
+
+RENDERED_FACES = "Trained on rendered faces: scores on real people mean little."
+
+
+def heading(title: str, question: str) -> None:
+    """A page's name and the one question that it answers."""
+    st.title(title)
+    st.markdown(question)
+
+
+def empty(what: str, remedy: str) -> None:
+    """What stands where something would be: what is missing, and how to get it."""
+    st.info(f"{what} {remedy}", icon=":material/inbox:")
+
+
+@contextmanager
+def one_sentence_errors() -> Iterator[None]:
+    """Anything that a user can cause becomes its own sentence on the page."""
+    try:
+        yield
+    except MesmError as error:
+        say_error(error)
+
+
+def say_error(error: MesmError) -> None:
+    """One sentence, with a capital and a full stop."""
+    said = str(error)
+    st.error(f"{said[:1].upper()}{said[1:]}{'' if said.endswith('.') else '.'}", icon=":material/error:")
+
+
+def picture(png: bytes, alt: str, caption: str) -> None:
+    """A picture at its own size, or smaller where the page is narrower, with what to see in it below."""
+    st.image(png, alt=alt)
+    st.caption(caption)
+
+
+def swatch(emotion: str, dark: bool) -> str:
+    """A dot of an emotion's colour as Markdown, for a label."""
+    size = 24
+    y, x = np.mgrid[:size, :size] - (size - 1) / 2
+    ground = (15, 18, 22) if dark else (255, 255, 255)
+    dot = np.where((x**2 + y**2 <= 81)[..., None], rgb(emotion_colour(emotion, dark)), ground).astype(np.uint8)
+    return f"![](data:image/png;base64,{base64.b64encode(encode_png(dot)).decode()})"
+
+
+def sentence_for(checkpoint_trained_on: str) -> str:
+    """What must stand beside the scores of a checkpoint, or ""."""
+    return RENDERED_FACES if checkpoint_trained_on == "marionette" else ""
+
+
+def plain(text: str) -> str:
+    """Words of a stranger as Markdown that shows exactly these words."""
+    return "".join(f"\\{letter}" if letter in r"\`*_{}[]()<>#+-.!|~$:^=" else letter for letter in text)

@@ -1,0 +1,234 @@
+"""What the pages share: models, corpora, scores and pictures, each computed once and kept within bounds.
+
+A model is shared by all visitors and used by one at a time (a lock). Everything else is kept by what it depends on:
+the digest of the weights, the digest of the corpus, the clip, top-p, the look.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import streamlit as st
+
+from mesm import runtime
+from mesm.batch import Sample
+from mesm.data.corpora import find_corpora
+from mesm.data.manifest import MANIFEST_NAME
+from mesm.data.store import Corpus
+from mesm.errors import CheckpointError, DataError
+from mesm.figures.mosaic import Look, Strip, face_mosaic, mel_mosaic
+from mesm.figures.png import encode_png
+from mesm.records import Prediction, read_record, record_path
+
+if TYPE_CHECKING:
+    from mesm.analysis.predictor import Predictor, PreparedClip
+
+#: Clips whose p-independent work is kept, per model: a few MB each at full width.
+PREPARED_CLIPS = 8
+
+
+@dataclass(frozen=True)
+class Case:
+    """One clip as the pages handle it.
+
+    Attributes:
+        key: stands for the clip's arrays and its transcript.
+        preview: a file or its bytes, playable in a browser; None if there is none.
+    """
+
+    key: str
+    sample: Sample
+    preview: Path | bytes | None = None
+
+
+@dataclass(frozen=True)
+class Model:
+    """A predictor that all visitors share.
+
+    Attributes:
+        lock: held while it runs.
+    """
+
+    predictor: Predictor
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    _prepared: OrderedDict[str, PreparedClip] = field(default_factory=OrderedDict)
+
+    def run(self, case: Case, top_p: float) -> Prediction:
+        """Score a clip with its trace; the work that does not depend on top-p is done once."""
+        with self.lock:
+            clip = self._prepared.pop(case.key, None) or self.predictor.prepare(case.sample)
+            self._prepared[case.key] = clip
+            if len(self._prepared) > PREPARED_CLIPS:
+                self._prepared.popitem(last=False)
+            return self.predictor.run(clip, top_p)
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """An open corpus and the digest that stands for its content."""
+
+    corpus: Corpus
+    digest: str
+
+    def case(self, clip_id: str) -> Case:
+        """One of its clips."""
+        return Case(f"{self.digest}/{clip_id}", self.corpus[clip_id], self.corpus.media_path(clip_id))
+
+
+def checkpoints() -> dict[str, Path]:
+    """Checkpoint folders by name: the bundled ones, then the workspace's."""
+    from mesm.analysis.predictor import find_checkpoints  # here: torch takes seconds, and an empty page needs none
+
+    return find_checkpoints()
+
+
+def corpora() -> dict[str, Path]:
+    """Corpus folders by name: the bundled ones, then the workspace's."""
+    return find_corpora((runtime.assets(), runtime.workspace() / "corpora"))
+
+
+def model(folder: Path) -> Model:
+    """The checkpoint of a folder, loaded again when its files change.
+
+    Raises:
+        CheckpointError: it cannot be loaded.
+    """
+    try:
+        stamps = tuple(file.stat().st_mtime_ns for file in sorted(folder.iterdir()) if file.is_file())
+    except OSError as error:
+        raise CheckpointError(f"checkpoint {folder.name} is gone ({error.strerror}); choose another") from error
+    return _model(str(folder), stamps)
+
+
+@st.cache_resource(max_entries=3, show_spinner="Loading the model …")
+def _model(folder: str, stamps: tuple[int, ...]) -> Model:
+    from mesm.analysis.predictor import load
+
+    return Model(load(folder))
+
+
+def shelf(folder: Path) -> Shelf:
+    """The corpus of a folder, opened again when its manifest changes.
+
+    Raises:
+        DataError: it cannot be read.
+    """
+    try:
+        digest = hashlib.sha256((folder / MANIFEST_NAME).read_bytes()).hexdigest()[:16]
+    except OSError as error:
+        raise DataError(f"corpus {folder.name} is gone ({error.strerror}); choose another") from error
+    return _shelf(str(folder), digest)
+
+
+@st.cache_resource(max_entries=4, show_spinner="Opening the corpus …")
+def _shelf(folder: str, digest: str) -> Shelf:
+    corpus = Corpus(folder)
+    len(corpus.index)  # read now, under the spinner
+    return Shelf(corpus, digest)
+
+
+def predict(shared: Model, case: Case, top_p: float) -> Prediction:
+    """Scores, trace and cost of one clip.
+
+    Raises:
+        DataError: the clip cannot be scored, e.g. MESM without a transcript.
+    """
+    return _predict(shared.predictor.sha256, case.key, top_p, shared, case)
+
+
+@st.cache_data(max_entries=128, show_spinner=False)
+def _predict(checkpoint: str, clip: str, top_p: float, _shared: Model, _case: Case) -> Prediction:
+    return _shared.run(_case, top_p)
+
+
+def pictures(case: Case, prediction: Prediction | None, source: str, strip: Strip, look: Look) -> tuple[bytes, bytes]:
+    """The two mosaics of a clip as PNG: faces, spectrogram.
+
+    Args:
+        source: digest of the weights that made the prediction; "" without one.
+    """
+    trace = prediction.trace if prediction else None
+    top_p = trace.top_p if trace else 1.0
+    return _pictures(source, case.key, top_p, strip, look, case.sample, prediction)
+
+
+@st.cache_data(max_entries=24, show_spinner=False)
+def _pictures(
+    source: str, clip: str, top_p: float, strip: Strip, look: Look, _sample: Sample, _prediction: Prediction | None
+) -> tuple[bytes, bytes]:
+    layers = _prediction.trace.layers if _prediction and _prediction.trace else {}
+    return (
+        encode_png(face_mosaic(_sample, layers.get("visual", ()), strip, look)),
+        encode_png(mel_mosaic(_sample, layers.get("acoustic", ()), strip, look)),
+    )
+
+
+def strongest_right(
+    shared: Model, shelf: Shelf, progress: Callable[[int, int], None] | None = None
+) -> dict[str, bool] | None:
+    """Clip id -> whether its strongest score is one of its emotions, at the checkpoint's own top-p.
+
+    From the bundled or the workspace's evaluation records where they are of these very weights, else computed.
+
+    Args:
+        progress: None to look into the records only, and return None if they do not have every clip.
+    """
+    found = _from_records(shared.predictor.sha256, shared.predictor.name, shelf.corpus.name, shelf.digest, shelf)
+    if progress is None or len(found) == len(shelf.corpus):
+        return found or None
+    return _evaluated(shared.predictor.sha256, shelf.digest, shared, shelf, progress)
+
+
+@st.cache_data(max_entries=16, show_spinner=False)
+def _from_records(checkpoint: str, name: str, corpus: str, digest: str, _shelf: Shelf) -> dict[str, bool]:
+    found: dict[str, bool] = {}
+    for folder in (runtime.assets() / "records", runtime.workspace() / "records"):
+        path = record_path(folder, "evaluate", name, corpus)
+        if path.is_file():
+            record = read_record(path)
+            if record["provenance"].get("checkpoint_sha256") == checkpoint:
+                found |= _verdicts(record["data"])
+    return {clip: right for clip, right in found.items() if clip in _shelf.corpus}
+
+
+@st.cache_data(max_entries=16, show_spinner=False)
+def _evaluated(
+    checkpoint: str, digest: str, _shared: Model, _shelf: Shelf, _progress: Callable[[int, int], None]
+) -> dict[str, bool]:
+    from mesm.analysis.evaluation import evaluate
+
+    found: dict[str, bool] = {}
+
+    def tell(done: int, _: int) -> None:
+        _progress(len(found) + done, len(_shelf.corpus))
+
+    with _shared.lock:
+        for split in dict.fromkeys(row.split for row in _shelf.corpus.index):
+            found |= _verdicts(evaluate(_shared.predictor, _shelf.corpus, split, draws=1, progress=tell))
+    return found
+
+
+def _verdicts(data: dict[str, Any]) -> dict[str, bool]:
+    """From an evaluation's rows per clip: the strongest score is a true emotion, or nothing is true and decided."""
+    rows = data["per_clip"]
+    found = {}
+    for clip, scores, truth in zip(rows["id"], rows["scores"], rows["truth"], strict=True):
+        decided = any(score >= threshold for score, threshold in zip(scores, data["thresholds"], strict=True))
+        found[clip] = bool(truth[scores.index(max(scores))]) if any(truth) else not decided
+    return found
+
+
+def digest_of(*parts: bytes | str | float | None) -> str:
+    """A key for content that has no name of its own."""
+    return hashlib.sha256(json.dumps([hashlib.sha256(_bytes(p)).hexdigest() for p in parts]).encode()).hexdigest()[:24]
+
+
+def _bytes(part: bytes | str | float | None) -> bytes:
+    return part if isinstance(part, bytes) else repr(part).encode()

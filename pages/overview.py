@@ -1,0 +1,52 @@
+"""Overview: what is this, and where to start?"""
+
+import streamlit as st
+
+from mesm.figures import captions
+from mesm.figures.mosaic import Look, fit_strip
+from mesm.ui import controls, frame, layout, resources, state
+
+frame.enter()
+layout.heading(
+    "Multimodal end-to-end sparse model",
+    "It scores the emotions in a short clip from **words, face and voice**, and computes only where the words look.",
+)
+model = controls.pick_model()
+shelf = controls.pick_shelf()
+
+look, keep, compute = st.columns(3, gap="medium")
+look.markdown(
+    "##### 1 The words look\nThe transcript's vector asks every place of every face and every sound: are you relevant?"
+)
+keep.markdown(
+    "##### 2 A share is kept\nThe places that hold the share *p* of the attention stay; the others are dropped. Three times over."
+)
+compute.markdown(
+    "##### 3 The rest is not computed\nSparse convolutions visit the kept places only. The fewer, the less work."
+)
+
+with layout.one_sentence_errors():
+    if model is not None and shelf is not None and len(shelf.corpus):
+        rows = [row for row in shelf.corpus.index if row.present] or list(shelf.corpus.index)
+        case = shelf.case(rows[0].clip_id)
+        prediction = resources.predict(model, case, model.predictor.config.top_p)
+        layers = prediction.trace.layers.get("visual", ()) if prediction.trace else ()
+        view, strip = Look(dark=state.dark()), fit_strip(case.sample.duration_s)
+        faces, _ = resources.pictures(case, prediction, model.predictor.sha256, strip, view)
+        st.markdown(f"##### One clip: “{layout.plain(case.sample.text)}”")
+        layout.picture(
+            faces,
+            captions.face_alt(case.sample.text, len(case.sample.faces), layers, strip, view),
+            captions.mosaic_caption(layers, view),
+        )
+
+st.page_link("pages/case_studies.py", label="**Case studies**: pick a clip, move p, see what is kept, scored and saved")
+st.page_link("pages/try_a_clip.py", label="**Try a clip**: the same view on a clip of your own")
+
+st.markdown("##### What is claimed, and what is not")
+st.markdown(
+    "A score says how strongly this model puts a clip with the clips of an emotion that it was trained on. "
+    "It says nothing about what a person feels. Where the model looks is what it computed with, not why it decided.\n\n"
+    "After Dai, Cahyawijaya, Liu and Fung: *Multimodal End-to-End Sparse Model for Emotion Recognition*, NAACL 2021, "
+    "[arXiv 2103.09666](https://arxiv.org/abs/2103.09666)."
+)
