@@ -1,0 +1,138 @@
+"""Build a corpus: plans to clips on several processes, in order, so that the same seed gives the same bytes."""
+
+from __future__ import annotations
+
+import io
+import multiprocessing
+import os
+from collections.abc import Iterator
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from mesm.batch import FACE_SIZE_PX, Sample
+from mesm.data.marionette.clips import clip_name, make_clip
+from mesm.data.marionette.head import Head, data_folder, shared_head
+from mesm.data.marionette.identities import Identity, make_identity
+from mesm.data.marionette.neutral import neutral_faces_of
+from mesm.data.marionette.problem import AT_ODDS, INFORMATIVE, LABELS, plan_clip, speaker_count, speaker_split
+from mesm.data.store import Corpus, CorpusWriter
+from mesm.errors import ConfigError
+from mesm.records import write_atomic
+
+PRESETS: dict[str, int] = {"small": 240, "default": 3000, "large": 12000}
+NAME = "marionette"
+GENERATOR = 1
+NEUTRAL_FILE = "neutral_faces.npz"
+#: Neutral faces of each training speaker.
+NEUTRAL_PER_SPEAKER = 8
+_SHARD_CLIPS = 64
+
+
+@lru_cache(maxsize=512)
+def identity(seed: int, speaker: int) -> Identity:
+    """The person, kept for the next clip."""
+    return make_identity(shared_head(), seed, speaker)
+
+
+def make_numbered(seed: int, number: int, speakers: int) -> Sample:
+    """Clip `number` of a corpus with this seed and number of speakers."""
+    plan = plan_clip(seed, number, speakers)
+    return make_clip(shared_head(), identity(seed, plan.speaker), plan, seed)
+
+
+def _prepare() -> None:
+    """A worker uses one thread: bytes and speed then do not depend on what else runs."""
+    import torch
+
+    torch.set_num_threads(1)
+
+
+def _make(job: tuple[int, int, int]) -> Sample:
+    return make_numbered(*job)
+
+
+def _neutral(job: tuple[int, int]) -> dict[str, np.ndarray]:
+    seed, speaker = job
+    return neutral_faces_of(shared_head(), identity(seed, speaker), seed, speaker, NEUTRAL_PER_SPEAKER)
+
+
+def corpus_meta(clips: int, seed: int) -> dict[str, Any]:
+    """What the manifest says about the making of the corpus."""
+    return {
+        "source": "rendered heads (MakeHuman, CC0), espeak-ng voices, written sentences; no recorded person",
+        "licence": "CC0-1.0",
+        "generator": GENERATOR,
+        "clips": clips,
+        "seed": seed,
+        "speakers": speaker_count(clips),
+        "informative": INFORMATIVE,
+        "at_odds": AT_ODDS,
+        "command": f"mesm corpus build marionette --clips {clips} --seed {seed} --out DIR",
+    }
+
+
+def build(
+    folder: str | os.PathLike[str], clips: int, seed: int = 0, workers: int = 1, *, progress: bool = True
+) -> Corpus:
+    """Build a corpus, or go on with one that was interrupted.
+
+    Args:
+        folder: where the shards go; an unfinished corpus of the same seed and size is completed.
+        workers: processes; they change the speed and nothing else.
+
+    Raises:
+        BackendUnavailable: a package of the extra `mesm[marionette]` is missing.
+    """
+    if clips < 1 or workers < 1:
+        raise ConfigError(f"clips is {clips} and workers is {workers}; both must be at least 1")
+    data_folder()  # say what is missing before any process starts
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    speakers = speaker_count(clips)
+    with CorpusWriter(folder, NAME, LABELS, corpus_meta(clips, seed), shard_clips=_SHARD_CLIPS) as writer:
+        missing = [n for n in range(clips) if clip_name(seed, n) not in writer.stored]
+        context = multiprocessing.get_context("spawn")
+        with (
+            context.Pool(workers, _prepare) as pool,
+            tqdm(total=clips, initial=clips - len(missing), unit="clip", disable=not progress, desc="clips") as bar,
+        ):
+            for sample in pool.imap(_make, ((seed, n, speakers) for n in missing), chunksize=2):
+                writer.add(sample)
+                bar.update()
+            if not (Path(folder) / NEUTRAL_FILE).exists():
+                jobs = [(seed, s) for s in range(min(speakers, clips)) if speaker_split(s) == "train"]
+                parts = pool.imap(_neutral, jobs)
+                shown = tqdm(parts, total=len(jobs), unit="speaker", disable=not progress, desc="neutral faces")
+                _write_neutral(Path(folder), list(shown))
+    return Corpus(folder)
+
+
+def _write_neutral(folder: Path, parts: list[dict[str, np.ndarray]]) -> None:
+    buffer = io.BytesIO()
+    arrays: dict[str, Any] = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    np.savez_compressed(buffer, **arrays)
+    write_atomic(folder / NEUTRAL_FILE, buffer.getvalue())
+
+
+def read_neutral_faces(folder: str | os.PathLike[str]) -> dict[str, np.ndarray] | None:
+    """The neutral faces beside a corpus, or None: image (N, 48, 48, 3), region (N, 6, 48, 48), head, speaker."""
+    path = Path(folder) / NEUTRAL_FILE
+    if not path.is_file():
+        return None
+    with np.load(path, allow_pickle=False) as arrays:
+        found = {name: arrays[name] for name in arrays.files}
+    assert found["region"].shape[1:] == (len(LABELS), FACE_SIZE_PX, FACE_SIZE_PX)
+    return found
+
+
+def speakers_of(head: Head, seed: int, split: str, count: int) -> Iterator[Identity]:
+    """The first `count` people of one split."""
+    speaker = 0
+    while count:
+        if speaker_split(speaker) == split:
+            yield make_identity(head, seed, speaker)
+            count -= 1
+        speaker += 1

@@ -1,0 +1,230 @@
+"""Colour of every pixel: skin with lips, brows, beard and the wrinkles that action units fold, eyes, teeth, hair."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mesm.data.marionette.head import NEEDS_EXTRA
+from mesm.errors import BackendUnavailable
+
+try:
+    import numba
+except ImportError as error:
+    raise BackendUnavailable(NEEDS_EXTRA.format("the package numba")) from error
+
+#: Rows of the colour table.
+COLOURS = ("skin", "lip", "hair", "iris", "tint", "background_top", "background_bottom", "clothes")
+#: Entries of the number vector.
+NUMBERS = (
+    "brow_thickness",
+    "beard",
+    "age",
+    "key",
+    "ambient",
+    "gaze_x",
+    "gaze_y",
+    "glabella",
+    "nose_root",
+    "nasolabial",
+    "forehead",
+    "stubble_scalp",
+)
+_SKIN, _LIP, _HAIR, _IRIS, _TINT, _TOP, _BOTTOM, _CLOTHES = range(len(COLOURS))
+
+
+@numba.njit(cache=True, fastmath=True, inline="always")
+def _bell(distance, width):  # type: ignore[no-untyped-def]
+    return np.exp(-((distance / width) ** 2))
+
+
+@numba.njit(cache=True, fastmath=True)
+def _blend(colour, other, share):  # type: ignore[no-untyped-def]
+    for k in range(3):
+        colour[k] = colour[k] * (1 - share) + other[k] * share
+
+
+@numba.njit(cache=True, fastmath=True)
+def _wrinkles(x, ax, y, numbers):  # type: ignore[no-untyped-def]
+    """How much darker the folds make a point of the face, in [0, 0.6]."""
+    glabella, root, fold, forehead, age = numbers[7], numbers[8], numbers[9], numbers[10], numbers[2]
+    dark = 0.0
+    if glabella > 0:
+        dark += 0.42 * glabella * _bell(ax - 0.065, 0.020) * _bell(y - 6.985, 0.085)
+        dark += 0.20 * glabella * _bell(ax, 0.14) * _bell(y - 6.92, 0.05)
+    if root > 0:
+        ripple = 0.5 + 0.5 * np.sin((y - 6.80) * 75 + ax * 14)
+        dark += 0.30 * root * ripple * _bell(ax - 0.04, 0.11) * _bell(y - 6.80, 0.09)
+    lines = max(forehead, 0.35 * age)
+    if lines > 0:
+        dark += 0.22 * lines * max(0.0, np.sin((y - 7.10) * 62)) ** 3 * _bell(ax, 0.34) * _bell(y - 7.22, 0.12)
+    folds = max(fold, 0.40 * age)
+    if folds > 0:
+        along = min(max((6.54 - y) / 0.30, 0.0), 1.0)
+        dark += 0.34 * folds * _bell(ax - 0.165 - 0.17 * along, 0.028) * _bell(y - 6.40, 0.15)
+    if age > 0:
+        dark += 0.14 * age * _bell(ax - 0.28, 0.10) * _bell(y - 6.66, 0.025)
+    return min(dark, 0.6)
+
+
+@numba.njit(cache=True, fastmath=True)
+def _brow(x, ax, y, thickness):  # type: ignore[no-untyped-def]
+    """Share of the brow's hair at a point of the face."""
+    along = min(max((ax - 0.11) / 0.36, 0.0), 1.0)
+    centre = 7.0 + 0.07 * np.sin(np.pi * min(1.0, along * 1.15) * 0.8) - 0.06 * along * along
+    distance = abs(y - centre) / (0.040 * thickness * (1 - 0.6 * along * along))
+    if distance > 2.5:
+        return 0.0
+    ends = min(max((ax - 0.10) / 0.03, 0.0), 1.0) * min(max((0.49 - ax) / 0.06, 0.0), 1.0)
+    strands = 0.74 + 0.26 * np.sin(x * 240 + y * 150) * np.sin(x * 131 - y * 90)
+    return 0.88 * np.exp(-(distance**3)) * ends * strands
+
+
+@numba.njit(cache=True, fastmath=True)
+def _paint_skin(colour, x, y, z, lip, mouth, lid, eyes, colours, numbers):  # type: ignore[no-untyped-def]
+    """Set `colour`; returns how much light reaches the point (the mouth's inside is dark)."""
+    ax = abs(x)
+    for k in range(3):
+        colour[k] = colours[_SKIN, k]
+    if y < 5.12 - 0.10 * _bell(ax, 0.5) * (z > 0):
+        for k in range(3):
+            colour[k] = colours[_CLOTHES, k]
+        return 1.0
+    blush = _bell(ax - 0.38, 0.18) * _bell(y - 6.45, 0.16)
+    if z > 1.2:
+        blush += 0.6 * _bell(ax, 0.10) * _bell(y - 6.5, 0.1)
+    colour[1] *= 1 - 0.10 * blush
+    colour[2] *= 1 - 0.10 * blush
+    for e in range(2):
+        radius = np.sqrt(((x - eyes[e, 0]) / 1.25) ** 2 + (y - eyes[e, 1]) ** 2)
+        socket = (0.15 + 0.06 * numbers[2]) * _bell(radius, 0.17)
+        for k in range(3):
+            colour[k] *= 1 - socket
+    if lid > 0.3 and ax < 0.6:
+        for k in range(3):
+            colour[k] *= 1 - 0.12 * lid
+    if numbers[1] > 0 and y < 6.42 and z > 0.55:
+        share = numbers[1] * min(1.0, (6.42 - y) / 0.08) * (1 - lip) * min(1.0, max(0.0, (y - 5.62) / 0.1))
+        share *= 0.75 + 0.25 * np.sin(x * 190 + y * 91) * np.sin(y * 170)
+        _blend(colour, colours[_HAIR], 0.55 * share)
+    scalp = y - 7.40 + max(0.0, 0.80 * (0.98 - z))
+    if numbers[11] > 0 and scalp > 0 and not (ax > 0.72 and y < 6.95):
+        _blend(colour, colours[_HAIR], numbers[11] * min(1.0, scalp / 0.12))
+    _blend(colour, colours[_LIP], lip * 0.85)
+    light = 1.0
+    if mouth > 0.02:
+        share = mouth * 0.9
+        colour[0] = colour[0] * (1 - share) + 0.30 * share
+        colour[1] = colour[1] * (1 - share) + 0.09 * share
+        colour[2] = colour[2] * (1 - share) + 0.09 * share
+        if mouth > 0.5:
+            light = 0.6
+    if z > 0.8:
+        dark = _wrinkles(x, ax, y, numbers) if z > 0.9 else 0.0
+        colour[0] *= 1 - dark
+        colour[1] *= 1 - dark * 1.12
+        colour[2] *= 1 - dark * 1.12
+        brow = _brow(x, ax, y, numbers[0])
+        for k in range(3):
+            colour[k] = colour[k] * (1 - brow) + colours[_HAIR, k] * 0.8 * brow
+    return light
+
+
+@numba.njit(cache=True, fastmath=True)
+def _paint_eye(colour, dx, dy, colours):  # type: ignore[no-untyped-def]
+    radius = np.sqrt(dx * dx + dy * dy)
+    if radius < 0.027:
+        colour[0], colour[1], colour[2] = 0.03, 0.03, 0.03
+    elif radius < 0.066:
+        rim = 0.5 if radius > 0.056 else 1.0
+        for k in range(3):
+            colour[k] = colours[_IRIS, k] * rim
+    else:
+        colour[0], colour[1], colour[2] = 0.90, 0.885, 0.87
+
+
+@numba.njit(cache=True, fastmath=True)
+def _paint_hair(colour, across, along, edge, colours):  # type: ignore[no-untyped-def]
+    """Strands, darker towards the roots; returns the strength of the highlight."""
+    fine = np.sin(across * 97 + 2.5 * np.sin(along * 5)) * np.sin(across * 41 - along * 3)
+    locks = np.sin(across * 17 + 1.3 * np.sin(along * 2.1))
+    shade = (0.92 + 0.20 * fine + 0.14 * locks) * (0.80 + 0.20 * min(1.0, max(edge, 0.0) / 0.12))
+    for k in range(3):
+        colour[k] = colours[_HAIR, k] * shade
+    return 0.22 + 0.12 * fine
+
+
+@numba.njit(cache=True, fastmath=True)
+def shade(index, weight, triangles, group, uv, canonical, hair, normals, texture, eyes, colours, numbers, light, out):  # type: ignore[no-untyped-def]
+    """Light every pixel of a rasterised frame.
+
+    Args:
+        index, weight: of `raster.rasterise`; triangles beyond `group` are hair.
+        colours: (8, 3) in the order of `COLOURS`; numbers in the order of `NUMBERS`.
+        light: (3,) unit vector towards the key light.
+        out: (H, W, 3) float32 in [0, 1].
+    """
+    height, width = index.shape
+    size = texture.shape[0]
+    key, ambient = numbers[3], numbers[4]
+    half = np.array([light[0], light[1], light[2] + 1])
+    half /= np.sqrt(np.sum(half**2))
+    fill_side = 1.0 if light[0] <= 0 else -1.0
+    colour = np.zeros(3, np.float32)
+    n = np.zeros(3)
+    p = np.zeros(3)
+    for j in range(height):
+        for i in range(width):
+            t = index[j, i]
+            if t < 0:
+                _backdrop(out, j, i, height, width, colours)
+                continue
+            w0, w1 = weight[j, i, 0], weight[j, i, 1]
+            w2 = 1 - w0 - w1
+            a, b, c = triangles[t, 0], triangles[t, 1], triangles[t, 2]
+            is_hair = t >= group.shape[0]
+            for k in range(3):
+                n[k] = normals[a, k] * w0 + normals[b, k] * w1 + normals[c, k] * w2
+                if is_hair:
+                    p[k] = hair[a, k] * w0 + hair[b, k] * w1 + hair[c, k] * w2
+                else:
+                    p[k] = canonical[a, k] * w0 + canonical[b, k] * w1 + canonical[c, k] * w2
+            n /= np.sqrt(np.sum(n**2)) + 1e-9
+            reach, gloss = 1.0, 0.10
+            if is_hair:
+                gloss = _paint_hair(colour, p[0], p[1], p[2], colours)
+                if n[2] < 0:  # the inner side of a curtain lies in the shade
+                    n *= -1
+                    reach, gloss = 0.45, 0.0
+            elif group[t] == 0:
+                u = uv[t, 0, 0] * w0 + uv[t, 1, 0] * w1 + uv[t, 2, 0] * w2
+                v = uv[t, 0, 1] * w0 + uv[t, 1, 1] * w1 + uv[t, 2, 1] * w2
+                row, column = min(max(int((1 - v) * size), 0), size - 1), min(max(int(u * size), 0), size - 1)
+                lip, mouth, lid = texture[row, column, 0], texture[row, column, 1], texture[row, column, 2]
+                reach = _paint_skin(colour, p[0], p[1], p[2], lip, mouth, lid, eyes, colours, numbers)
+            elif group[t] <= 2:
+                e = group[t] - 1
+                _paint_eye(colour, p[0] - eyes[e, 0] - numbers[5], p[1] - eyes[e, 1] - numbers[6], colours)
+                reach, gloss = 0.92, 0.5
+            elif group[t] == 3:
+                colour[0], colour[1], colour[2] = 0.92, 0.89, 0.82
+                reach = 0.80 * _bell(abs(p[0]), 0.24)  # side teeth lie in the dark
+            else:
+                colour[0], colour[1], colour[2] = 0.66, 0.32, 0.32
+                reach = 0.60
+            facing = n[0] * light[0] + n[1] * light[1] + n[2] * light[2]
+            diffuse = min(max((facing + 0.25) / 1.25, 0.0), 1.0)
+            fill = max(0.7 * n[0] * fill_side + 0.1 * n[1] + 0.6 * n[2], 0.0)
+            glint = max(n[0] * half[0] + n[1] * half[1] + n[2] * half[2], 0.0) ** 28 * gloss * key / 0.62
+            open_sky = 0.80 + 0.20 * min(max(n[2] * 0.7 + n[1] * 0.3 + 0.3, 0.0), 1.0)
+            level = (ambient + key * diffuse + 0.14 * fill) * reach * open_sky
+            for k in range(3):
+                value = colour[k] * level * colours[_TINT, k] + glint
+                out[j, i, k] = min(max(value, 0.0), 1.0) ** 0.91
+
+
+@numba.njit(cache=True, fastmath=True)
+def _backdrop(out, j, i, height, width, colours):  # type: ignore[no-untyped-def]
+    down = j / height
+    corner = ((i / width - 0.5) ** 2 + (down - 0.5) ** 2) * 0.35
+    for k in range(3):
+        out[j, i, k] = (colours[_TOP, k] * (1 - down) + colours[_BOTTOM, k] * down) * (1 - corner)

@@ -1,0 +1,55 @@
+"""Transcripts from the grammar of `sentences`: a template of the wanted class and split with its slots filled."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from itertools import product
+from math import prod
+
+import numpy as np
+
+from mesm.data.marionette.sentences import SENTENCES, SLOTS
+
+NEUTRAL = "neutral"
+_SLOT = re.compile(r"\{(\w+)\}")
+
+
+@lru_cache(maxsize=64)
+def templates(kind: str, split: str) -> tuple[str, ...]:
+    """Templates of one class ("neutral" or an emotion) in one split."""
+    return tuple(line.strip() for line in SENTENCES[kind][split].strip().splitlines())
+
+
+def _filled(template: str, values: dict[str, str]) -> str:
+    text = _SLOT.sub(lambda match: values[match[1]], template)
+    return text[0].upper() + text[1:]
+
+
+def draw_sentence(kind: str, split: str, rng: np.random.Generator) -> tuple[str, str]:
+    """A sentence and its template."""
+    choice = templates(kind, split)
+    template = choice[int(rng.integers(len(choice)))]
+    # Every slot is drawn, used or not, so that what follows does not depend on the template.
+    values = {name: options[int(rng.integers(len(options)))] for name, options in SLOTS.items()}
+    return _filled(template, values), template
+
+
+def transcripts(kind: str, split: str) -> set[str]:
+    """Every sentence of one class and split."""
+    found = set()
+    for template in templates(kind, split):
+        names = list(dict.fromkeys(_SLOT.findall(template)))
+        for values in product(*(SLOTS[name] for name in names)):
+            found.add(_filled(template, dict(zip(names, values, strict=True))))
+    return found
+
+
+def transcript_count() -> int:
+    """How many sentences the grammar has."""
+    return sum(
+        prod(len(SLOTS[name]) for name in set(_SLOT.findall(template)))
+        for kind, splits in SENTENCES.items()
+        for split in splits
+        for template in templates(kind, split)
+    )
