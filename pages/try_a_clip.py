@@ -2,7 +2,6 @@
 
 import streamlit as st
 
-from mesm.errors import MesmError
 from mesm.ui import case_view, controls, frame, layout, upload
 
 VIDEO, FILES, RECORD = "a video", "a picture and a sound", "camera and microphone"
@@ -10,6 +9,7 @@ VIDEO, FILES, RECORD = "a video", "a picture and a sound", "camera and microphon
 frame.enter()
 layout.heading("Try a clip", "What does the model score in a clip of your own, and where does it look?")
 model = controls.pick_model()
+controls.pick_shelf(needed=False)
 if model is not None and layout.sentence_for(model.predictor.trained_on):
     st.warning(layout.sentence_for(model.predictor.trained_on), icon=":material/warning:")
 
@@ -40,27 +40,11 @@ if st.button("Score this clip", type="primary", disabled=model is None):
     elif model is not None and model.predictor.has_attention and not text.strip():
         layout.empty("The transcript is empty.", "The words are what this model looks with: type what is said.")
     else:
-        with st.status("Reading the clip …", expanded=True) as status:
-            bar = st.progress(0.0)
-            try:
-                case = upload.ingest(
-                    media.getvalue(),
-                    sound.getvalue() if sound is not None else None,
-                    text,
-                    (start_s, length_s),
-                    lambda what, share: bar.progress(min(share, 1.0), f"{what[:1].upper()}{what[1:]} …"),
-                )
-                upload.keep(case)
-                bar.progress(1.0, "Done; the file is deleted.")
-                found = int(case.sample.face_found.sum())
-                st.write(f"Frames: {len(case.sample.faces)}, a face found in {found}.")
-                st.write(f"Sound: {len(case.sample.mel)} chunks of 400 ms.")
-                st.write(f"Words: {len(case.sample.words)}.")
-                status.update(label="The clip is read.", state="complete", expanded=False)
-            except MesmError as error:
-                bar.empty()
-                layout.say_error(error)
-                status.update(label="This clip cannot be read.", state="error")
+        read = upload.read_with_steps(
+            media.getvalue(), sound.getvalue() if sound is not None else None, text, (start_s, length_s)
+        )
+        if read is not None:
+            upload.keep(read)
 
 own = upload.kept()
 if own is not None:

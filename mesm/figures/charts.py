@@ -11,11 +11,23 @@ from mesm.figures.style import MODALITY_SIGNS, MODALITY_WORDS, STAGE_WORDS, emot
 from mesm.records import Prediction
 
 SCORES_PX = 350
-WORK_PX = 190
+WORK_PX = 220
 #: Shades from dark to light for the stages of the work; the order separates them in grey print too.
 _STAGE_COLOURS = ("#1B3A57", "#0072B2", "#56B4E9")
 #: Nothing here zooms or selects: a chart that moves under the finger is not the same picture any more.
 PLOTLY_CONFIG: dict[str, Any] = {"displayModeBar": False, "scrollZoom": False, "doubleClick": False}
+
+
+_LEGEND: dict[str, Any] = {
+    "orientation": "h",
+    "xref": "container",
+    "x": 0,
+    "y": 1.02,
+    "yanchor": "bottom",
+    "entrywidth": 105,
+    "itemclick": False,
+    "itemdoubleclick": False,
+}
 
 
 def chart_scores(prediction: Prediction, truth: Mapping[str, float] | None = None, dark: bool = False) -> go.Figure:

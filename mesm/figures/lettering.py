@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw, ImageFont
 from mesm.figures.overlay import colours
 from mesm.figures.style import Theme, rgb
 
-TEXT_PX = 20
+TEXT_PX = 19
 SMALL_PX = 16
 _SCALE_PX = 9
 

@@ -34,7 +34,7 @@ def show(case: Case, model: Model | None) -> None:
     strip = _strip(case)
     _pictures(case, model, prediction, strip, look)
     if prediction is not None:
-        scores, work = st.columns([1.5, 1], gap="medium")
+        scores, work = st.columns([1.3, 1], gap="medium")
         with scores:
             _scores(prediction, case)
         with work:
@@ -52,7 +52,7 @@ def _player(case: Case) -> None:
 def _about(case: Case) -> None:
     sample = case.sample
     st.markdown(f"#### “{layout.plain(sample.text)}”" if sample.text else "#### no transcript")
-    about = [f"clip {sample.clip_id}", f"{sample.duration_s:.1f} s"]
+    about = [case.name, f"{sample.duration_s:.1f} s"]
     if sample.labels is not None:
         about.insert(0, f"truth: **{captions.truth_words(sample.labels)}**")
     if sample.speaker:

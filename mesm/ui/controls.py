@@ -37,10 +37,15 @@ def pick_model() -> Model | None:
     return None
 
 
-def pick_shelf() -> Shelf | None:
-    """The corpus chosen at the side, open; None, with a sentence on the page, if there is none to use."""
-    found = resources.corpora()
-    chosen = _pick("Corpus", "corpus", found, FIRST_CORPUS)
+def pick_shelf(needed: bool = True) -> Shelf | None:
+    """The corpus chosen at the side, open; None, with a sentence on the page, if there is none to use.
+
+    Args:
+        needed: False on a page that shows the choice because every page does, and opens nothing.
+    """
+    chosen = _pick("Corpus", "corpus", resources.corpora(), FIRST_CORPUS)
+    if not needed:
+        return None
     if chosen is None:
         layout.empty(
             "There is no corpus.", f"Build one with: mesm corpus build, under {runtime.workspace() / 'corpora'}."
@@ -132,16 +137,16 @@ def top_p_slider(model: Model) -> float:
 
 def pick_look() -> Look:
     """Which layers, and how they are drawn."""
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         chosen = st.segmented_control(
             "Layers", list(LAYERS), default="all", required=True, key="layers", bind="query-params"
         )
         overlay = st.segmented_control(
             "What is kept, as", OVERLAYS, default=OVERLAYS[0], required=True, key="look", bind="query-params"
         )
-        strength = st.slider("Opacity", 0.1, 1.0, 0.8, 0.1, key="opacity", bind="query-params", width=140)
+        strength = st.slider("Opacity", 0.1, 1.0, 0.8, 0.1, key="opacity", bind="query-params", width=110)
         loudest = st.toggle(
-            "Loudest 10 % only",
+            "Loudest 10 %",
             key="loud",
             bind="query-params",
             help="Draw only the highest tenth of the mel values, as the paper's Figure 4 does.",

@@ -1,4 +1,4 @@
-"""A page of clips to choose from: a face, the first words, the truth."""
+"""A page of clips to choose from: a face and what it shows."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ from mesm.data.store import IndexRow
 from mesm.figures.captions import truth_words
 from mesm.figures.png import encode_png
 from mesm.ui import state
+from mesm.ui.layout import plain
 from mesm.ui.resources import Shelf
 
-COLUMNS, ROWS = 6, 2
-_LABEL_LETTERS = 20
+COLUMNS, ROWS = 8, 2
+_VERDICT_WORDS = {None: "", True: "; strongest score right", False: "; strongest score wrong"}
 
 
 def choose_clip(shelf: Shelf, rows: Sequence[IndexRow], verdicts: Mapping[str, bool] | None) -> str:
@@ -41,18 +42,24 @@ def choose_clip(shelf: Shelf, rows: Sequence[IndexRow], verdicts: Mapping[str, b
 def _card(shelf: Shelf, row: IndexRow, verdicts: Mapping[str, bool] | None, is_open: bool) -> None:
     truth = truth_words(row.labels)
     st.image(thumbnail(shelf.digest, row.clip_id, shelf), width="stretch", alt=f"Face of clip {row.clip_id}: {truth}")
-    label = row.text if len(row.text) <= _LABEL_LETTERS else row.text[:_LABEL_LETTERS].rsplit(" ", 1)[0] + " …"
+    right = (verdicts or {}).get(row.clip_id)
     st.button(
-        label or row.clip_id,
+        card_label(row, right),
         key=f"open-{row.clip_id}",
         type="primary" if is_open else "secondary",
         width="stretch",
-        help=row.text,
+        help=f"{plain(row.text)} ({truth}{_VERDICT_WORDS[right]})",
         on_click=state.remember,
         args=("clip", row.clip_id),
     )
-    mark = "" if not verdicts or row.clip_id not in verdicts else " ✓" if verdicts[row.clip_id] else " ✗"
-    st.caption(truth + mark)
+
+
+def card_label(row: IndexRow, right: bool | None) -> str:
+    """The strongest true emotion, how many more there are, and a mark if it is known whether the model is right."""
+    strongest = sorted(row.present, key=lambda name: -(row.labels or {})[name])
+    label = strongest[0] if strongest else "no emotion" if row.labels is not None else row.clip_id
+    more = f" +{len(strongest) - 1}" if len(strongest) > 1 else ""
+    return label + more + {None: "", True: " ✓", False: " ✗"}[right]
 
 
 @st.cache_data(max_entries=400, show_spinner=False)

@@ -40,10 +40,12 @@ class Case:
 
     Attributes:
         key: stands for the clip's arrays and its transcript.
+        name: what the page calls it.
         preview: a file or its bytes, playable in a browser; None if there is none.
     """
 
     key: str
+    name: str
     sample: Sample
     preview: Path | bytes | None = None
 
@@ -79,7 +81,9 @@ class Shelf:
 
     def case(self, clip_id: str) -> Case:
         """One of its clips."""
-        return Case(f"{self.digest}/{clip_id}", self.corpus[clip_id], self.corpus.media_path(clip_id))
+        return Case(
+            f"{self.digest}/{clip_id}", f"clip {clip_id}", self.corpus[clip_id], self.corpus.media_path(clip_id)
+        )
 
 
 def checkpoints() -> dict[str, Path]:

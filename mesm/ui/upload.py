@@ -10,7 +10,8 @@ from pathlib import Path
 import streamlit as st
 
 from mesm.data.ingest import ingest_untrusted
-from mesm.errors import DataError
+from mesm.errors import DataError, MesmError
+from mesm.ui import layout
 from mesm.ui.resources import Case, digest_of
 
 VIDEO_TYPES = ("mp4", "mov", "webm", "avi", "mkv")
@@ -44,7 +45,7 @@ def ingest(
             sample = ingest_untrusted(
                 source,
                 text,
-                clip_id="yours",
+                clip_id="own",
                 audio_path=beside if sound is not None else None,
                 start_s=start_s,
                 end_s=start_s + length_s,
@@ -55,7 +56,32 @@ def ingest(
         except DataError as error:
             raise DataError(str(error).replace(f"{folder}/", "")) from None
         key = digest_of(media, sound, text, start_s, length_s)
-        return Case(key, replace(sample, media=""), preview.read_bytes() if preview.is_file() else None)
+        return Case(key, "your clip", replace(sample, media=""), preview.read_bytes() if preview.is_file() else None)
+
+
+def read_with_steps(media: bytes, sound: bytes | None, text: str, part: tuple[float, float]) -> Case | None:
+    """`ingest` with its steps on the page; None, with one sentence, for a clip that cannot be read."""
+    with st.status("Reading the clip …", expanded=True) as status:
+        bar = st.progress(0.0)
+
+        def tell(what: str, share: float) -> None:
+            bar.progress(min(share, 1.0), f"{what[:1].upper()}{what[1:]} …")
+
+        try:
+            case = ingest(media, sound, text, part, tell)
+        except MesmError as error:
+            failure = error
+        else:
+            bar.progress(1.0, "Done; the file is deleted.")
+            sample = case.sample
+            st.write(f"Frames: {len(sample.faces)}, with a face in {int(sample.face_found.sum())}.")
+            st.write(f"Sound: {len(sample.mel)} chunks of 400 ms.")
+            st.write(f"Words: {len(sample.words)}.")
+            status.update(label="The clip is read.", state="complete", expanded=False)
+            return case
+        status.update(label="This clip cannot be read.", state="error", expanded=False)
+    layout.say_error(failure)
+    return None
 
 
 def keep(case: Case) -> None:
