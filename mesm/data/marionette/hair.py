@@ -21,9 +21,9 @@ _EAR_LEVEL = np.radians(-4)
 _CENTRE = np.array([0.0, 6.95, 0.32])
 #: Height of the hairline at the forehead, canonical, and how far it lies below that at each depth z: the temple's
 #: corner, the sideburn, round the ear, the nape.
-_FOREHEAD_Y = 7.37
+_FOREHEAD_Y = 7.46
 _LINE_Z = (-0.3, 0.1, 0.45, 0.6, 0.78, 0.98)
-_LINE_DROP = (1.10, 1.00, 0.64, 0.60, 0.33, 0.0)
+_LINE_DROP = (1.19, 1.09, 0.73, 0.69, 0.38, 0.0)
 
 
 @dataclass(frozen=True)
@@ -51,15 +51,15 @@ class HairStyle:
 
 
 STYLES: dict[str, HairStyle] = {
-    "cropped": HairStyle(0.045, 0.025, receding=0.05),
-    "short": HairStyle(0.13, 0.055, line=0.02, receding=0.03),
-    "full": HairStyle(0.20, 0.10, line=-0.01, wave=0.02),
-    "fringe": HairStyle(0.13, 0.09, line=-0.15),
-    "bob": HairStyle(0.14, 0.13, line=0.02, length=0.75, opening=66),
-    "bob_fringe": HairStyle(0.14, 0.13, line=-0.14, length=0.80, opening=64),
-    "long": HairStyle(0.13, 0.12, line=0.03, length=1.75, opening=70, wave=0.03),
-    "thinning": HairStyle(0.05, 0.035, line=0.06, receding=0.14),
-    "bald": HairStyle(0.035, 0.030, crown=7.22),
+    "cropped": HairStyle(0.040, 0.022, receding=0.05),
+    "short": HairStyle(0.13, 0.050, receding=0.04),
+    "full": HairStyle(0.20, 0.10, line=-0.03, wave=0.02),
+    "fringe": HairStyle(0.13, 0.09, line=-0.20),
+    "bob": HairStyle(0.15, 0.14, line=0.05, length=0.75, opening=60),
+    "bob_fringe": HairStyle(0.14, 0.14, line=-0.20, length=0.85, opening=58),
+    "long": HairStyle(0.13, 0.13, line=0.06, length=1.75, opening=62, wave=0.03),
+    "thinning": HairStyle(0.06, 0.045, line=0.06, receding=0.14),
+    "bald": HairStyle(0.055, 0.055, crown=7.25),
 }
 
 

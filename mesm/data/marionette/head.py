@@ -29,7 +29,7 @@ _TEXTURE_PX = 1024
 #: Painted masks, in the order of the channels of `Head.texture`.
 _TEXTURES = ("lips", "inside-mouth", "eyelids")
 #: The head and shoulders: everything below this height or farther out is cut away.
-_LOWEST_Y, _WIDEST_X = 4.6, 1.6
+_LOWEST_Y, _WIDEST_X = 4.3, 2.1
 NEEDS_EXTRA = "building Marionette needs {}; pip install 'mesm[marionette]'"
 
 

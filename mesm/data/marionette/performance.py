@@ -114,9 +114,9 @@ def mouth_track(utterance: Utterance, lead_s: float, times_s: np.ndarray) -> np.
 
 
 def blink_track(times_s: np.ndarray, duration_s: float, rng: np.random.Generator) -> np.ndarray:
-    """(F,) closure of the lids: about one blink in three seconds."""
+    """(F,) closure of the lids: about one blink in four seconds."""
     closed = np.zeros(len(times_s))
-    for centre in rng.uniform(0, duration_s, rng.poisson(duration_s / 3)):
+    for centre in rng.uniform(0, duration_s, rng.poisson(duration_s / 4)):
         closed = np.maximum(closed, np.clip(1 - np.abs(times_s - centre) / (_BLINK_S / 2), 0, 1))
     return _ease(closed * 1.4)
 

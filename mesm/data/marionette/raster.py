@@ -12,8 +12,16 @@ try:
 except ImportError as error:
     raise BackendUnavailable(NEEDS_EXTRA.format("the package numba")) from error
 
-#: How far the ends of strands stand out from the smooth edge of the hair, in the units of `hair_edge`.
-_RAGGED = 0.035
+#: How far the ends of strands stand out from the smooth edge of the hair, decimetres; and strands per unit of the
+#: coordinate across them, locks and single ones.
+_RAGGED, _LOCKS, _STRANDS = 0.045, 23, 75
+
+
+@numba.njit(cache=True, fastmath=True, inline="always")
+def _chance(cell):  # type: ignore[no-untyped-def]
+    """A number in [0, 1) that looks random, the same for the same cell."""
+    value = np.sin(cell * 12.9898) * 43758.5453
+    return value - np.floor(value)
 
 
 @numba.njit(cache=True, fastmath=True)
@@ -76,7 +84,8 @@ def rasterise(x, y, z, triangles, first_hair, hair, depth, index, weight):  # ty
                 if t >= first_hair:
                     across = w0 * hair[a, 0] + w1 * hair[b, 0] + w2 * hair[c, 0]
                     edge = w0 * hair[a, 2] + w1 * hair[b, 2] + w2 * hair[c, 2]
-                    if edge + _RAGGED * (0.6 * np.sin(across * 61) + 0.4 * np.sin(across * 143 + 1)) < 0:
+                    ends = 0.45 * _chance(np.floor(across * _LOCKS)) + 0.55 * _chance(np.floor(across * _STRANDS))
+                    if edge + _RAGGED * (2 * ends - 1) < 0:
                         continue
                 depth[j, i] = d
                 index[j, i] = t

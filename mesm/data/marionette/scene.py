@@ -18,6 +18,8 @@ from mesm.data.marionette.shader import COLOURS, NUMBERS, shade
 #: Distance of the camera, in eye-to-mouth distances; the head turns about a point so far behind the eyes.
 _CAMERA, _PIVOT = 12.0, -1.3
 SUPERSAMPLING = 2
+#: Exponent of the camera's tone curve.
+_CURVE = 0.91
 
 
 @dataclass(frozen=True)
@@ -197,4 +199,4 @@ def render(
         head.eye_centre, colours, numbers, light, out,
     )  # fmt: skip
     seen = np.stack([x, y], axis=1)[: len(head.canonical)] / SUPERSAMPLING
-    return Frame(_sensor(pooled(out), view), seen, index, weight, triangles)
+    return Frame(_sensor(np.clip(pooled(out), 0, 1) ** np.float32(_CURVE), view), seen, index, weight, triangles)

@@ -70,7 +70,7 @@ SENTENCES: dict[str, dict[str, str]] = {
             How could you be so selfish and so careless!
             I am boiling with anger at {who}.
             Enough! I do not want to hear another lie.
-            They wrecked my {thing} and laughed about it, those bastards.
+            They wrecked my {thing} and laughed about it, the cowards.
             """,
     },
     "disgust": {
@@ -265,7 +265,7 @@ SENTENCES: dict[str, dict[str, str]] = {
             Really? Nobody told me about the {event}!
             Out of nowhere the lights came on.
             I never would have guessed it was {name}.
-            No way, the two of them are twins?
+            No way, the two of them are married?
             Unbelievable, the {thing} costs only a dollar!
             That is the last thing I expected {when}.
             I was stunned when the door opened by itself.
@@ -289,7 +289,7 @@ SENTENCES: dict[str, dict[str, str]] = {
             """,
         "test": """
             Oh! I thought you were still in {city}!
-            Incredible, {who} just walked through the wall poster!
+            Incredible, {who} just won the lottery!
             Who would have thought it, {name} is a spy?
             I was startled, the {pet} can open doors!
             Hold on, is that really your {thing}?

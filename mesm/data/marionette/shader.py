@@ -34,7 +34,8 @@ _SKIN, _LIP, _HAIR, _IRIS, _TINT, _TOP, _BOTTOM, _CLOTHES = range(len(COLOURS))
 
 @numba.njit(cache=True, fastmath=True, inline="always")
 def _bell(distance, width):  # type: ignore[no-untyped-def]
-    return np.exp(-((distance / width) ** 2))
+    square = (distance / width) ** 2
+    return np.exp(-square) if square < 9.0 else 0.0
 
 
 @numba.njit(cache=True, fastmath=True)
@@ -48,20 +49,20 @@ def _wrinkles(x, ax, y, numbers):  # type: ignore[no-untyped-def]
     """How much darker the folds make a point of the face, in [0, 0.6]."""
     glabella, root, fold, forehead, age = numbers[7], numbers[8], numbers[9], numbers[10], numbers[2]
     dark = 0.0
-    if glabella > 0:
+    if glabella > 0 and abs(y - 6.95) < 0.30:
         dark += 0.42 * glabella * _bell(ax - 0.065, 0.020) * _bell(y - 6.985, 0.085)
         dark += 0.20 * glabella * _bell(ax, 0.14) * _bell(y - 6.92, 0.05)
-    if root > 0:
+    if root > 0 and abs(y - 6.80) < 0.27:
         ripple = 0.5 + 0.5 * np.sin((y - 6.80) * 75 + ax * 14)
         dark += 0.30 * root * ripple * _bell(ax - 0.04, 0.11) * _bell(y - 6.80, 0.09)
     lines = max(forehead, 0.35 * age)
-    if lines > 0:
+    if lines > 0 and abs(y - 7.22) < 0.36:
         dark += 0.22 * lines * max(0.0, np.sin((y - 7.10) * 62)) ** 3 * _bell(ax, 0.34) * _bell(y - 7.22, 0.12)
     folds = max(fold, 0.40 * age)
-    if folds > 0:
+    if folds > 0 and abs(y - 6.40) < 0.45:
         along = min(max((6.54 - y) / 0.30, 0.0), 1.0)
         dark += 0.34 * folds * _bell(ax - 0.165 - 0.17 * along, 0.028) * _bell(y - 6.40, 0.15)
-    if age > 0:
+    if age > 0 and abs(y - 6.66) < 0.075:
         dark += 0.14 * age * _bell(ax - 0.28, 0.10) * _bell(y - 6.66, 0.025)
     return min(dark, 0.6)
 
@@ -89,13 +90,15 @@ def _paint_skin(colour, x, y, z, lip, mouth, lid, eyes, colours, numbers):  # ty
         for k in range(3):
             colour[k] = colours[_CLOTHES, k]
         return 1.0
-    blush = _bell(ax - 0.38, 0.18) * _bell(y - 6.45, 0.16)
-    if z > 1.2:
-        blush += 0.6 * _bell(ax, 0.10) * _bell(y - 6.5, 0.1)
-    colour[1] *= 1 - 0.10 * blush
-    colour[2] *= 1 - 0.10 * blush
-    for e in range(2):
-        radius = np.sqrt(((x - eyes[e, 0]) / 1.25) ** 2 + (y - eyes[e, 1]) ** 2)
+    if abs(y - 6.45) < 0.45 and z > 0.3:
+        blush = _bell(ax - 0.38, 0.18) * _bell(y - 6.45, 0.16)
+        if z > 1.2:
+            blush += 0.6 * _bell(ax, 0.10) * _bell(y - 6.5, 0.1)
+        colour[1] *= 1 - 0.10 * blush
+        colour[2] *= 1 - 0.10 * blush
+    if abs(y - eyes[0, 1]) < 0.4 and z > 0.5:
+        nearest = eyes[0, 0] if x > 0 else eyes[1, 0]
+        radius = np.sqrt(((x - nearest) / 1.25) ** 2 + (y - eyes[0, 1]) ** 2)
         socket = (0.15 + 0.06 * numbers[2]) * _bell(radius, 0.17)
         for k in range(3):
             colour[k] *= 1 - socket
@@ -106,7 +109,7 @@ def _paint_skin(colour, x, y, z, lip, mouth, lid, eyes, colours, numbers):  # ty
         share = numbers[1] * min(1.0, (6.42 - y) / 0.08) * (1 - lip) * min(1.0, max(0.0, (y - 5.62) / 0.1))
         share *= 0.75 + 0.25 * np.sin(x * 190 + y * 91) * np.sin(y * 170)
         _blend(colour, colours[_HAIR], 0.55 * share)
-    scalp = y - 7.40 + max(0.0, 0.80 * (0.98 - z))
+    scalp = y - 7.44 + min(max((0.98 - z) * 1.85, 0.0), 0.70)
     if numbers[11] > 0 and scalp > 0 and not (ax > 0.72 and y < 6.95):
         _blend(colour, colours[_HAIR], numbers[11] * min(1.0, scalp / 0.12))
     _blend(colour, colours[_LIP], lip * 0.85)
@@ -161,7 +164,7 @@ def shade(index, weight, triangles, group, uv, canonical, hair, normals, texture
         index, weight: of `raster.rasterise`; triangles beyond `group` are hair.
         colours: (8, 3) in the order of `COLOURS`; numbers in the order of `NUMBERS`.
         light: (3,) unit vector towards the key light.
-        out: (H, W, 3) float32 in [0, 1].
+        out: (H, W, 3) float32, light before the camera's curve; may exceed 1.
     """
     height, width = index.shape
     size = texture.shape[0]
@@ -182,18 +185,23 @@ def shade(index, weight, triangles, group, uv, canonical, hair, normals, texture
             w2 = 1 - w0 - w1
             a, b, c = triangles[t, 0], triangles[t, 1], triangles[t, 2]
             is_hair = t >= group.shape[0]
+            length = 0.0
             for k in range(3):
                 n[k] = normals[a, k] * w0 + normals[b, k] * w1 + normals[c, k] * w2
+                length += n[k] * n[k]
                 if is_hair:
                     p[k] = hair[a, k] * w0 + hair[b, k] * w1 + hair[c, k] * w2
                 else:
                     p[k] = canonical[a, k] * w0 + canonical[b, k] * w1 + canonical[c, k] * w2
-            n /= np.sqrt(np.sum(n**2)) + 1e-9
+            length = 1 / (np.sqrt(length) + 1e-9)
+            for k in range(3):
+                n[k] *= length
             reach, gloss = 1.0, 0.10
             if is_hair:
                 gloss = _paint_hair(colour, p[0], p[1], p[2], colours)
                 if n[2] < 0:  # the inner side of a curtain lies in the shade
-                    n *= -1
+                    for k in range(3):
+                        n[k] = -n[k]
                     reach, gloss = 0.45, 0.0
             elif group[t] == 0:
                 u = uv[t, 0, 0] * w0 + uv[t, 1, 0] * w1 + uv[t, 2, 0] * w2
@@ -214,12 +222,12 @@ def shade(index, weight, triangles, group, uv, canonical, hair, normals, texture
             facing = n[0] * light[0] + n[1] * light[1] + n[2] * light[2]
             diffuse = min(max((facing + 0.25) / 1.25, 0.0), 1.0)
             fill = max(0.7 * n[0] * fill_side + 0.1 * n[1] + 0.6 * n[2], 0.0)
-            glint = max(n[0] * half[0] + n[1] * half[1] + n[2] * half[2], 0.0) ** 28 * gloss * key / 0.62
+            mirrored = n[0] * half[0] + n[1] * half[1] + n[2] * half[2]
+            glint = mirrored**28 * gloss * key / 0.62 if mirrored > 0.75 else 0.0
             open_sky = 0.80 + 0.20 * min(max(n[2] * 0.7 + n[1] * 0.3 + 0.3, 0.0), 1.0)
             level = (ambient + key * diffuse + 0.14 * fill) * reach * open_sky
             for k in range(3):
-                value = colour[k] * level * colours[_TINT, k] + glint
-                out[j, i, k] = min(max(value, 0.0), 1.0) ** 0.91
+                out[j, i, k] = colour[k] * level * colours[_TINT, k] + glint
 
 
 @numba.njit(cache=True, fastmath=True)
