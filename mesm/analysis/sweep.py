@@ -36,7 +36,7 @@ def parse_range(text: str) -> tuple[float, ...]:
     try:
         if ":" in text:
             low, high, step = (float(x) for x in text.split(":"))
-            values = [low + i * step for i in range(int(round((high - low) / step)) + 1)]
+            values = [low + i * step for i in range(round((high - low) / step) + 1)]
         else:
             values = [float(x) for x in text.split(",")]
     except (ValueError, ZeroDivisionError) as error:

@@ -13,6 +13,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--corpus", required=True, help="name or folder of a corpus")
     parser.add_argument("--split", default="test", help="train, valid or test (default)")
     parser.add_argument("--top-p", type=float, help="nucleus mass in (0, 1]; default: the checkpoint's")
+    parser.add_argument(
+        "--update", action="store_true", help="also write the result into the checkpoint's metrics.json and model card"
+    )
     parser.add_argument("--out", help="folder of the record; default: the workspace's records/")
 
 
@@ -41,9 +44,29 @@ def run(arguments: argparse.Namespace) -> int:
         command=f"mesm evaluate {predictor.name} --corpus {corpus.name} --split {arguments.split}"
         + (f" --top-p {arguments.top_p}" if arguments.top_p else ""),
     )
+    if arguments.update:
+        update_checkpoint(predictor.folder, data)
     print(_table(data))
     print(path)
     return 0
+
+
+def update_checkpoint(folder: Path, data: dict) -> None:
+    """Put an evaluation's summary into metrics.json and write the model card again."""
+    import json
+
+    from mesm.config import ModelConfig
+    from mesm.models.card import model_card
+    from mesm.records import write_atomic
+
+    config = ModelConfig.from_dict(json.loads((folder / "config.json").read_text()))
+    metrics = json.loads((folder / "metrics.json").read_text())
+    left_out = ("per_clip", "trivial", "macs", "thresholds", "labels", "left_out", "split")
+    metrics[data["split"]] = {k: v for k, v in data.items() if k not in left_out}
+    if data["split"] == "test":
+        metrics |= {k: data[k] for k in ("wacc", "f1", "top_p", "macs_ratio")}
+    write_atomic(folder / "metrics.json", (json.dumps(metrics, indent=1) + "\n").encode())
+    write_atomic(folder / "README.md", model_card(folder.name, config, metrics).encode())
 
 
 def _table(data: dict) -> str:

@@ -32,6 +32,7 @@ from mesm.data.store import Corpus
 from mesm.errors import ConfigError, DataError, MesmError
 from mesm.layers.text import TextEncoder
 from mesm.models import EmotionModel, build_model, load_checkpoint, save_checkpoint
+from mesm.models.card import model_card
 from mesm.models.checkpoint import warm_start
 from mesm.records import write_atomic
 from mesm.runtime import seed_everything
@@ -215,7 +216,8 @@ class Trainer:
         best = load_checkpoint(self.folder / "best")
         content = best.metrics | {"train_seconds": round(self.seconds, 1)}
         if self.accelerator.is_main_process:
-            save_checkpoint(self.folder / "checkpoint", best.model, content, best.card, half=True)
+            card = model_card(self.folder.name, best.config, content)
+            save_checkpoint(self.folder / "checkpoint", best.model, content, card, half=True)
         self.accelerator.wait_for_everyone()
         return self.folder / "checkpoint"
 

@@ -16,7 +16,7 @@ from mesm.layers.sparse_vgg import SparseResult, SparseVGG
 from mesm.layers.transformer import SequenceTransformer
 from mesm.layers.vgg import DenseVGG
 from mesm.records import LayerTrace, Trace
-from mesm.sparse.sites import Rulebook
+from mesm.sparse.sites import Rulebook, Sites
 
 WIDTH = 0.0625
 VISUAL = ModelConfig(width=WIDTH, backend="gather", text_dim=6, modalities=("text", "visual"))
@@ -90,7 +90,7 @@ def test_conv_stages_equal_fvcores_count_exactly(modality, segments, top_p, seed
 @settings(max_examples=30, deadline=None)
 def test_pairs_are_the_rulebooks(seed, density):
     mask = torch.rand(3, 6, 5, generator=torch.Generator().manual_seed(seed)) < density
-    assert count_pairs(mask.numpy()) == Rulebook(mask).num_pairs
+    assert count_pairs(mask.numpy()) == Rulebook(Sites.of_mask(mask)).num_pairs
 
 
 def full_trace(modality: str, segments: int, backends: tuple[str, ...] = ()) -> Trace:

@@ -61,7 +61,7 @@ def corpus(home: Path) -> Corpus:
 def test_checkpoints_are_found_by_name() -> None:
     assert {"small-mesm", "small-fe2e"} <= set(find_checkpoints())
     assert load("small-fe2e").name == "small-fe2e"
-    with pytest.raises(CheckpointError, match="there are .*small-fe2e"):
+    with pytest.raises(CheckpointError, match=r"there are .*small-fe2e"):
         load("nothing")
 
 
@@ -125,6 +125,11 @@ def test_the_commands_write_records_and_tables(home: Path, capsys: pytest.Captur
     record = read_record(record_path(home / "records", "evaluate", "small-mesm", "tinted"))
     assert record["data"]["top_p"] == 0.4 and record["provenance"]["checkpoint"] == "small-mesm"
     assert "of FE2E's multiply-adds" in capsys.readouterr().out
+    assert main(["evaluate", "small-mesm", "--corpus", "tinted", "--update"]) == 0
+    found = load_checkpoint(home / "checkpoints" / "small-mesm")
+    assert found.metrics["test"]["wacc"] == found.metrics["wacc"] and found.metrics["thresholds"] == [0.5] * 6
+    assert f"| test | {found.metrics['wacc']:.1f} |" in found.card and "## Limits" in found.card
+    capsys.readouterr()
     assert main(["evaluate", "nothing", "--corpus", "tinted"]) == 2
     assert capsys.readouterr().err.startswith("mesm evaluate: no checkpoint named 'nothing'")
 
