@@ -230,7 +230,7 @@ def _column_hops(strip: Strip) -> np.ndarray:
 
 def hop_columns(strip: Strip, chunks: int) -> np.ndarray:
     """For each column of the picture the hop that it shows, up to the end of the clip's sound."""
-    hops = np.floor(_column_hops(strip)).astype(int)
+    hops = np.floor(_column_hops(strip) + 1e-6).astype(int)  # a column's middle may lie on the border of two
     return hops[hops < chunks * CHUNK_HOPS]
 
 

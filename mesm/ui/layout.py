@@ -59,7 +59,7 @@ def swatch(emotion: str, dark: bool) -> str:
 
 def sentence_for(checkpoint_trained_on: str) -> str:
     """What must stand beside the scores of a checkpoint, or ""."""
-    return RENDERED_FACES if checkpoint_trained_on == "marionette" else ""
+    return RENDERED_FACES if checkpoint_trained_on.startswith("marionette") else ""
 
 
 def plain(text: str) -> str:

@@ -1,0 +1,81 @@
+"""Charts: what their artists hold, and that they agree with the app's theme."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mesm.figures.captions import kept_sentence, mosaic_caption, quality_words, scores_alt, truth_words
+from mesm.figures.charts import chart_scores, chart_work
+from mesm.figures.mosaic import OVERLAYS, Look
+from mesm.figures.style import DARK, EMOTION_COLOURS, LIGHT, MODALITY_SIGNS, MODALITY_WORDS, emotion_colour
+from mesm.records import LayerTrace, Prediction
+from mesm.vocabulary import CORPUS_LABELS, EMOTIONS, MODALITIES
+
+LABELS = CORPUS_LABELS["marionette"]
+PREDICTION = Prediction(
+    "c",
+    LABELS,
+    np.array([0.1, 0.2, 0.9, 0.3, 0.4, 0.5]),
+    np.array([0.5, 0.5, 0.6, 0.5, 0.45, 0.5]),
+    {"text": np.full(6, 0.25), "acoustic": np.full(6, 0.75)},
+    {"text": 0.4, "acoustic": 0.6},
+    macs={"stem": 2_000_000_000, "attention": 100_000_000, "conv": 900_000_000, "conv_stack": 3_000_000_000,
+          "fe2e_conv_stack": 6_000_000_000, "total": 4_000_000_000},
+)  # fmt: skip
+
+
+def test_scores_are_drawn_as_they_are() -> None:
+    figure = chart_scores(PREDICTION, {"fear": 2.0, "anger": 0.0})
+    bars, thresholds, *branches = figure.data
+    assert list(bars.x) == PREDICTION.scores.tolist()
+    assert list(bars.marker.color) == [EMOTION_COLOURS[name] for name in LABELS]
+    assert list(thresholds.x) == PREDICTION.thresholds.tolist()
+    assert [b.name for b in branches] == ["words alone", "voice alone"]
+    assert [b.marker.symbol for b in branches] == [MODALITY_SIGNS["text"], MODALITY_SIGNS["acoustic"]]
+    assert list(branches[1].x) == [0.75] * 6
+    assert bars.y[2] == "<b>fear ✓ 2</b>" and bars.y[0] == "anger"
+    assert list(figure.layout.yaxis.categoryarray) == list(bars.y)[::-1]  # the first emotion on top
+
+
+def test_work_adds_up_to_the_conv_stack() -> None:
+    figure = chart_work(PREDICTION.macs)
+    own = sum(trace.x[0] for trace in figure.data)
+    dense = sum(trace.x[1] for trace in figure.data)
+    assert own == pytest.approx(PREDICTION.macs["conv_stack"] / 1e9)
+    assert dense == pytest.approx(PREDICTION.macs["fe2e_conv_stack"] / 1e9)
+
+
+def test_every_name_has_a_colour_of_its_own() -> None:
+    assert set(EMOTION_COLOURS) == set(EMOTIONS)
+    assert len(set(EMOTION_COLOURS.values())) == len(EMOTIONS)
+    assert set(MODALITY_WORDS) == set(MODALITY_SIGNS) == set(MODALITIES)
+    assert emotion_colour("frustrated", dark=True) == DARK.ink
+
+
+def test_pictures_have_the_ground_of_the_page() -> None:
+    config = tomllib.loads((Path(__file__).parents[2] / ".streamlit" / "config.toml").read_text())
+    for name, theme in (("light", LIGHT), ("dark", DARK)):
+        assert config["theme"][name]["backgroundColor"] == theme.ground
+        assert config["theme"][name]["textColor"] == theme.ink
+
+
+def test_captions_count() -> None:
+    kept = np.zeros((2, 6, 6), bool)
+    kept[0, :3] = True
+    layer = LayerTrace(np.zeros(kept.shape, np.float32), kept, np.ones_like(kept))
+    assert kept_sentence((layer,), (0, 2)) == "L1 keeps 18 of 72 sites (25%)."
+    assert "every site" in mosaic_caption((), Look())
+    assert len({mosaic_caption((layer,), Look(overlay=o)) for o in OVERLAYS}) == len(OVERLAYS)
+
+
+def test_words_for_labels_and_flags() -> None:
+    assert truth_words({"anger": 0, "fear": 1, "surprise": 2.5}) == "surprise 2.5, fear 1"
+    assert truth_words({"anger": 0}) == "none of the emotions"
+    assert truth_words(None) == "no labels"
+    assert quality_words(()) == ""
+    assert quality_words(("no_audio", "unheard_of")) == "There is no sound; unheard of."
+    assert scores_alt(PREDICTION).startswith("Bar chart of the scores: fear 0.90, surprise 0.50")

@@ -1,0 +1,204 @@
+"""Pixels of the live pictures, each from a site worked out by hand or by a slow loop."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mesm.batch import Sample, Word
+from mesm.figures import overlay
+from mesm.figures.mosaic import (
+    AXIS_PX,
+    BODY_PX,
+    EMPTY_BANDS,
+    GAP_PX,
+    GUTTER_PX,
+    OVERLAYS,
+    WORDS_PX,
+    Look,
+    Strip,
+    face_mosaic,
+    fit_strip,
+    hop_columns,
+    mel_loudness,
+    mel_mosaic,
+)
+from mesm.figures.style import DARK, LIGHT, rgb, theme
+from mesm.records import LayerTrace
+
+TOP = AXIS_PX + WORDS_PX
+RNG = np.random.default_rng(0)
+
+
+def clip(frames: int = 5, chunks: int = 6, seed: int = 0) -> Sample:
+    rng = np.random.default_rng(seed)
+    return Sample(
+        "c",
+        "one two",
+        rng.integers(0, 256, (frames, 48, 48, 3), dtype=np.uint8),
+        rng.normal(-3, 1, (chunks, 128, 32)).astype(np.float16),
+        duration_s=max(frames / 2, chunks * 0.4),
+        face_times_s=np.arange(frames, dtype=np.float32) / 2,
+        face_found=np.ones(frames, bool),
+        words=(Word("one", 0.0, 0.5), Word("two", 0.5, 1.0, approximate=True)),
+    )
+
+
+def layer(segments: int, height: int, width: int, share: float = 0.5, seed: int = 0) -> LayerTrace:
+    rng = np.random.default_rng(seed)
+    active = rng.random((segments, height, width)) < 0.9
+    kept = active & (rng.random(active.shape) < share)
+    attention = rng.random(active.shape).astype(np.float32) * active
+    return LayerTrace(attention / attention.sum(axis=(1, 2), keepdims=True), kept, active)
+
+
+def face_layers(frames: int = 5) -> tuple[LayerTrace, ...]:
+    return tuple(layer(frames, 24 >> i, 24 >> i, seed=i) for i in range(3))
+
+
+def mel_layers(chunks: int = 6) -> tuple[LayerTrace, ...]:
+    return tuple(layer(chunks, 64 >> i, 16 >> i, seed=i) for i in range(3))
+
+
+def faded(pixel: np.ndarray, opacity: float, ground: tuple[int, int, int]) -> np.ndarray:
+    return np.array([p + (g - int(p)) * opacity for p, g in zip(pixel.tolist(), ground, strict=True)])
+
+
+@pytest.mark.parametrize("number", [0, 1, 2])
+def test_a_dropped_site_of_a_face_fades_and_a_kept_one_stays(number: int) -> None:
+    sample, layers, strip = clip(), face_layers(), Strip(0, 6)
+    picture = face_mosaic(sample, layers, strip, Look(opacity=0.75))
+    grid = 24 >> number
+    px = strip.face_px // 48
+    top = TOP + (strip.face_px + GAP_PX) * (1 + number)
+    for s, y, x in RNG.integers(0, (5, 48, 48), (200, 3)):
+        pixel = picture[top + px * y, GUTTER_PX + 100 * s + px * x].astype(int)
+        want = sample.faces[s, y, x].astype(float)
+        if not layers[number].kept[s, y * grid // 48, x * grid // 48]:
+            want = faded(sample.faces[s, y, x], 0.75, rgb(LIGHT.ground))
+        assert np.abs(pixel - want).max() <= 1.01
+
+
+def test_a_site_of_the_spectrogram_is_where_its_time_and_its_band_are() -> None:
+    sample, layers, strip = clip(), mel_layers(), Strip(0, 4)
+    picture = mel_mosaic(sample, layers, strip, Look(opacity=1.0))
+    loudness = mel_loudness(sample.mel)
+    for number in range(3):
+        height, width = layers[number].kept.shape[1:]
+        top = (128 + GAP_PX) * (1 + number)
+        for column, band in RNG.integers(0, (round(2.4 / 4 * BODY_PX), 128), (200, 2)):
+            chunk, hop = divmod((2 * column + 1) * 4 * 80 // (2 * BODY_PX), 32)  # 80 hops a second
+            want = overlay.colours(loudness[band, chunk * 32 + hop], "viridis")
+            if not layers[number].kept[chunk, band * height // 128, hop * width // 32]:
+                want = np.array(rgb(LIGHT.ground))
+            found = picture[top + 127 - band, GUTTER_PX + column]
+            assert np.abs(found.astype(int) - want.astype(int)).max() <= 1
+
+
+def test_the_picture_ends_with_the_sound() -> None:
+    picture = mel_mosaic(clip(chunks=6), mel_layers(), Strip(0, 4), Look())
+    end = GUTTER_PX + round(2.4 / 4 * BODY_PX)
+    assert (picture[:, end:] == rgb(LIGHT.ground)).all()
+    assert (picture[:, end - 1] != rgb(LIGHT.ground)).any()
+
+
+@pytest.mark.parametrize("look", OVERLAYS)
+@pytest.mark.parametrize("dark", [False, True])
+def test_size_does_not_depend_on_what_was_kept(look: str, dark: bool) -> None:
+    sample, strip = clip(), fit_strip(2.5)
+    sizes = set()
+    for share in (0.05, 0.5, 1.0):
+        faces = tuple(layer(5, 24 >> i, 24 >> i, share) for i in range(3))
+        mels = tuple(layer(6, 64 >> i, 16 >> i, share) for i in range(3))
+        style = Look(overlay=look, dark=dark)
+        sizes.add((face_mosaic(sample, faces, strip, style).shape, mel_mosaic(sample, mels, strip, style).shape))
+    assert len(sizes) == 1
+
+
+def test_the_two_pictures_share_one_time_axis() -> None:
+    sample = clip()
+    faces, mels = (f(sample, (), Strip(0, 6), Look()) for f in (face_mosaic, mel_mosaic))
+    assert faces.shape[1] == mels.shape[1] == GUTTER_PX + BODY_PX <= 1460  # more, and Streamlit would scale it down
+
+
+def test_a_kept_site_has_its_outline_inside() -> None:
+    picture = np.zeros((1, 96, 96, 3), np.uint8)
+    kept = np.zeros((1, 6, 6), bool)
+    kept[0, 2, 3] = True
+    drawn = overlay.outline(picture, overlay.enlarge(kept, 96, 96), 1.0, (255, 0, 0))
+    rows, columns = np.nonzero(drawn[0, :, :, 0])
+    assert (rows.min(), rows.max(), columns.min(), columns.max()) == (32, 47, 48, 63)
+    assert (drawn[0, 35:44, 51:60] == 0).all()
+    assert not overlay.outline(picture, np.ones((1, 96, 96), bool), 1.0, (255, 0, 0)).any()
+
+
+@given(st.integers(2, 16), st.floats(0.05, 0.95), st.integers(0, 99))
+@settings(max_examples=30, deadline=None)
+def test_points_mark_kept_sites_and_no_others(cell: int, share: float, seed: int) -> None:
+    kept = np.random.default_rng(seed).random((2, 6, 6)) < share
+    size = 6 * cell
+    offsets = overlay.cell_offsets(size, cell)
+    empty = np.zeros((2, size, size, 3), np.uint8)
+    drawn = overlay.points(empty, overlay.enlarge(kept, size, size), (offsets, offsets), 1.0, (0, 255, 0))[..., 1] > 0
+    blocks = drawn.reshape(2, 6, cell, 6, cell).any(axis=(2, 4))
+    assert (blocks == kept).all()
+
+
+def test_heat_goes_from_the_clips_lowest_to_its_highest() -> None:
+    values, active = np.array([[[0.0, 1.0], [0.5, 0.2]]]), np.array([[[True, True], [True, False]]])
+    drawn = overlay.heat(np.zeros((1, 2, 2, 3), np.uint8), values, active, 1.0, (0, 0, 0))[0]
+    assert np.abs(drawn[0, 0].astype(int) - (0, 34, 78)).max() <= 1
+    assert np.abs(drawn[0, 1].astype(int) - (254, 232, 56)).max() <= 1
+    assert drawn[1, 1].max() < 30
+
+
+def test_an_even_attention_is_one() -> None:
+    active = RNG.random((3, 6, 6)) < 0.6
+    even = active / active.sum(axis=(1, 2), keepdims=True)
+    assert np.allclose(overlay.relative_attention(even, active)[active], 1)
+
+
+def test_loudest_tenth() -> None:
+    mel = RNG.normal(-3, 1, (4, 128, 32)).astype(np.float16)
+    mel[:, list(EMPTY_BANDS)] = -10
+    shown = np.delete(mel_loudness(mel, loudest_only=True), EMPTY_BANDS, axis=0) > 0
+    assert abs(shown.mean() - 0.1) < 0.005
+    assert not mel_loudness(mel, loudest_only=True)[list(EMPTY_BANDS)].any()
+
+
+def test_silence_is_drawn() -> None:
+    silent = mel_loudness(np.full((2, 128, 32), -10, np.float16))
+    assert np.isfinite(silent).all() and silent.max() <= 1
+
+
+@given(st.floats(0.1, 600), st.floats(0, 600))
+@settings(max_examples=60, deadline=None)
+def test_a_strip_holds_the_clip_or_six_seconds_of_it(duration_s: float, start_s: float) -> None:
+    strip = fit_strip(duration_s, start_s)
+    assert 0 <= strip.start_s <= duration_s
+    assert strip.span_s >= min(duration_s, 6)
+    assert strip.x(strip.start_s) == GUTTER_PX and strip.x(strip.start_s + strip.span_s) == GUTTER_PX + BODY_PX
+    hops = hop_columns(strip, chunks=int(duration_s / 0.4) + 1)
+    assert (np.diff(hops) >= 0).all() and (np.diff(hops) <= 1).all()
+
+
+def test_without_a_face_or_a_sound_there_is_a_sentence() -> None:
+    nothing = Sample("n", "", np.zeros((0, 48, 48, 3), np.uint8), np.zeros((0, 128, 32), np.float16), 1.0)
+    for picture in (face_mosaic(nothing, (), Strip(0, 4), Look()), mel_mosaic(nothing, (), Strip(0, 4), Look())):
+        assert (picture[:, GUTTER_PX:] != rgb(LIGHT.ground)).any()
+
+
+def test_a_frame_without_a_face_is_tagged() -> None:
+    sample = clip()
+    found = np.array([True, False, True, True, True])
+    tagged = face_mosaic(Sample(**{**vars(sample), "face_found": found}), (), Strip(0, 6), Look())
+    plain = face_mosaic(sample, (), Strip(0, 6), Look())
+    columns = np.nonzero((tagged != plain).any(axis=(0, 2)))[0]
+    assert columns.min() >= GUTTER_PX + 100 and columns.max() < GUTTER_PX + 260
+
+
+def test_dark_ground_is_the_dark_themes() -> None:
+    assert (face_mosaic(clip(), (), Strip(0, 6), Look(dark=True))[-1, -1] == rgb(DARK.ground)).all()
+    assert theme(True) is DARK
