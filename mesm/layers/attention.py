@@ -6,6 +6,7 @@ Shape legend: S segments, H W map, N active sites, C channels, K attention width
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mesm.sparse.sites import SparseMap
@@ -49,20 +50,26 @@ class CrossModalAttention(nn.Module):
         """
         with torch.autocast(maps.features_NC.device.type, enabled=False):
             logits_N = self._logits(maps, query_SD)
-            s, h, w = maps.shape
-            grid = logits_N.new_full((s * h * w,), float("-inf")).index_copy(0, maps.rows_N, logits_N)
+            s, h, w = maps.sites.shape
+            if maps.sites.full:
+                return logits_N.view(s, h * w).softmax(1).view(s, h, w)
+            grid = logits_N.new_full((s * h * w,), float("-inf")).index_copy(0, maps.sites.rows_N, logits_N)
             attention = grid.view(s, h * w).softmax(1).view(s, h, w)
-            return torch.where(maps.mask_SHW, attention, 0.0)
+            return torch.where(maps.sites.mask_SHW, attention, 0.0)
 
     def _logits(self, maps: SparseMap, query_SD: Tensor | None) -> Tensor:
         dtype = self.map_projection.weight.dtype
-        features_NC, segment_N = maps.features_NC.to(dtype), maps.sites_N3[:, 0]
-        hidden_NK = self.map_projection(features_NC)
+        features_NC, segment_N = maps.features_NC.to(dtype), maps.sites.segment_N
+        # tanh(h) = 2 sigmoid(2 h) - 1: torch's sigmoid is 3.5 times faster, and the softmax does not see the constant.
+        # The factor 2 goes into the weights and the query's term, which are smaller than the map.
+        hidden_NK = F.linear(features_NC, 2 * self.map_projection.weight)
+        shift_SK = 2 * self.map_projection.bias[None]
         if self.query_projection is not None:
             assert query_SD is not None, "this attention has a query term"
             query_SD = query_SD.to(dtype)
-            hidden_NK = hidden_NK + self.query_projection(query_SD).index_select(0, segment_N)
-        logits_N = self.score(torch.tanh(hidden_NK))[:, 0]
+            shift_SK = shift_SK + 2 * self.query_projection(query_SD)
+        hidden_NK += shift_SK.expand(maps.sites.shape[0], -1).index_select(0, segment_N)
+        logits_N = 2 * self.score(torch.sigmoid(hidden_NK))[:, 0]
         if self.bilinear is not None:
             assert query_SD is not None
             logits_N = logits_N + _normalised_dot(maps, features_NC, self.bilinear(query_SD))
@@ -71,9 +78,8 @@ class CrossModalAttention(nn.Module):
 
 def _normalised_dot(maps: SparseMap, features_NC: Tensor, direction_SC: Tensor, eps: float = 1e-5) -> Tensor:
     """(N,) GroupNorm(M) . direction / sqrt(C), one group per segment over its whole map, inactive sites being 0."""
-    s, h, w = maps.shape
-    channels = features_NC.shape[1]
-    segment_N = maps.sites_N3[:, 0]
+    s, h, w = maps.sites.shape
+    channels, segment_N = features_NC.shape[1], maps.sites.segment_N
     sums_N2 = torch.stack([features_NC.sum(1), features_NC.square().sum(1)], 1)
     moments_S2 = sums_N2.new_zeros(s, 2).index_add(0, segment_N, sums_N2) / (channels * h * w)
     mean_S = moments_S2[:, 0]
@@ -82,38 +88,31 @@ def _normalised_dot(maps: SparseMap, features_NC: Tensor, direction_SC: Tensor, 
     return (dot_N - (mean_S * direction_SC.sum(1))[segment_N]) * scale_S[segment_N]
 
 
-def gate_values(
-    gate: str, attention_N: Tensor, kept_N: Tensor, segment_N: Tensor, segments: int, clip: float
-) -> Tensor:
+def gate_values(gate: str, attention_SHW: Tensor, kept_SHW: Tensor, active_SHW: Tensor, clip: float) -> Tensor:
     """The factor on each active site's features.
 
     Args:
         gate: `hard` (0 or 1, no gradient: the paper), `straight_through` (0 or 1, gradient of the attention rescaled to
             mean 1 over the active sites), `soft` (attention rescaled to mean 1 over the kept sites, at most `clip`; 0
             at the others), `soft_straight_through` (soft, and the straight-through gradient at the sites left out).
-        attention_N: (N,) attention of the active sites.
-        kept_N: (N,) bool, the nucleus.
-        segment_N: (N,) segment of each site.
-        segments: S.
+        attention_SHW: (S, H, W) attention, 0 at inactive sites.
+        kept_SHW: (S, H, W) bool, the nucleus.
+        active_SHW: (S, H, W) bool, the sites to choose from.
         clip: largest soft factor.
 
     Returns:
-        (N,) factors; 0 in value at every site that is not kept.
+        (S, H, W) factors; 0 in value at every site that is not kept.
     """
-    kept = kept_N.to(attention_N.dtype)
+    kept = kept_SHW.to(attention_SHW.dtype)
     if gate == "hard":
         return kept
-
-    def per_segment(values_N: Tensor) -> Tensor:
-        return values_N.new_zeros(segments).index_add(0, segment_N, values_N)
-
-    active_S = per_segment(torch.ones_like(kept))
-    relative_N = attention_N * active_S[segment_N]
+    relative = attention_SHW * active_SHW.sum((1, 2), keepdim=True)
     if gate == "straight_through":
-        return kept + relative_N - relative_N.detach()
-    mean_S = per_segment(attention_N * kept) / per_segment(kept).clamp(min=1)
-    soft_N = (attention_N / mean_S.clamp(min=torch.finfo(mean_S.dtype).tiny)[segment_N] * kept).clamp(max=clip)
+        return kept + relative - relative.detach()
+    chosen = attention_SHW * kept
+    mean = chosen.sum((1, 2), keepdim=True) / kept.sum((1, 2), keepdim=True).clamp(min=1)
+    soft = (chosen / mean.clamp(min=torch.finfo(mean.dtype).tiny)).clamp(max=clip)
     if gate == "soft":
-        return soft_N
-    left_out_N = relative_N * (1 - kept)
-    return soft_N + left_out_N - left_out_N.detach()
+        return soft
+    left_out = relative * (1 - kept)
+    return soft + left_out - left_out.detach()

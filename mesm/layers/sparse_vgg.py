@@ -17,8 +17,8 @@ from mesm.layers.attention import CrossModalAttention, gate_values
 from mesm.layers.nucleus import nucleus_mask
 from mesm.layers.vgg import POOLED_BLOCKS, ConvNorm, VGGTrunk
 from mesm.sparse.backends import choose, submanifold_conv
-from mesm.sparse.gather_backend import convolve_packed
-from mesm.sparse.sites import Rulebook, SparseMap
+from mesm.sparse.gather_backend import Workspace, convolve, convolve_packed
+from mesm.sparse.sites import Rulebook, Sites, SparseMap, positions
 
 
 @dataclass(frozen=True)
@@ -62,6 +62,7 @@ class SparseVGG(VGGTrunk):
         super().__init__(in_channels, config)
         #: Blocks of each attention layer; with fewer stem blocks the first layer's mask also serves 64-64 blocks.
         self.groups = (tuple(range(config.stem_blocks, POOLED_BLOCKS[0] + 1)), *((i,) for i in POOLED_BLOCKS[1:]))
+        self._space = Workspace()
         self.attention = nn.ModuleList(
             CrossModalAttention(
                 config.channels(channels),
@@ -97,36 +98,29 @@ class SparseVGG(VGGTrunk):
         maps, layers = SparseMap.from_dense(stem_SCHW, everywhere), []
         for attention, group in zip(self.attention, self.groups, strict=True):
             attention_SHW = attention(maps, query_SD)
-            kept_SHW = nucleus_mask(attention_SHW, maps.mask_SHW, top_p)
-            inner, book = self._select(maps, attention_SHW, kept_SHW)
-            features, ran = self._convolve(inner, book, group)
+            kept = Sites.of_mask(nucleus_mask(attention_SHW, maps.sites.mask_SHW, top_p))
+            features, book = self._select(maps, attention_SHW, kept)
+            features, ran = self._convolve(features, book, group)
             if trace:
-                layers.append(LayerTensors(attention_SHW, kept_SHW, maps.mask_SHW, ran))
-            sites = kept_SHW.nonzero()
-            maps = SparseMap(features, sites, maps.shape, ordered=True).max_pool2()
+                layers.append(LayerTensors(attention_SHW, kept.mask_SHW, maps.sites.mask_SHW, ran))
+            maps = SparseMap(features, kept).max_pool2()
         return SparseResult(maps.to_dense(), tuple(layers))
 
-    def _select(self, maps: SparseMap, attention_SHW: Tensor, kept_SHW: Tensor) -> tuple[Tensor, Rulebook]:
+    def _select(self, maps: SparseMap, attention_SHW: Tensor, kept: Sites) -> tuple[Tensor, Rulebook]:
         """Gated source rows of the block's first convolution, and its rulebook.
 
         Where the gate passes a gradient to the sites left out, they stay as sources with value 0, because the pairs
         from them to kept neighbours carry that gradient. Nothing is gained by them in inference.
         """
-        gate, grad = self.config.gate, torch.is_grad_enabled()
-        kept_N = kept_SHW.view(-1).index_select(0, maps.rows_N)
-        if not (grad and gate.endswith("straight_through")):
-            segment_N = maps.sites_N3[:, 0]
-            features = maps.features_NC[kept_N]
-            if gate.startswith("soft"):
-                factors = self._factors(maps, attention_SHW, kept_N, segment_N)[kept_N]
-                features = features * factors[:, None].to(features.dtype)
-            return features, Rulebook(kept_SHW)
-        factors = self._factors(maps, attention_SHW, kept_N, maps.sites_N3[:, 0])
-        return maps.features_NC * factors[:, None].to(maps.features_NC.dtype), Rulebook(kept_SHW, maps.mask_SHW)
-
-    def _factors(self, maps: SparseMap, attention_SHW: Tensor, kept_N: Tensor, segment_N: Tensor) -> Tensor:
-        attention_N = attention_SHW.view(-1).index_select(0, maps.rows_N)
-        return gate_values(self.config.gate, attention_N, kept_N, segment_N, maps.shape[0], self.config.gate_clip)
+        gate, features, active = self.config.gate, maps.features_NC, maps.sites
+        wide = torch.is_grad_enabled() and gate.endswith("straight_through")
+        used = active if wide else kept
+        if not wide:
+            features = features.index_select(0, positions(kept.mask_SHW.view(-1).index_select(0, active.rows_N)))
+        if wide or gate.startswith("soft"):
+            factors = gate_values(gate, attention_SHW, kept.mask_SHW, active.mask_SHW, self.config.gate_clip)
+            features = features * factors.view(-1).index_select(0, used.rows_N)[:, None].to(features.dtype)
+        return features, Rulebook(kept, active if wide else None)
 
     def _convolve(self, features_NC: Tensor, book: Rulebook, group: tuple[int, ...]) -> tuple[Tensor, tuple[str, ...]]:
         """The group's convolutions on the kept sites, and what ran each."""
@@ -134,18 +128,22 @@ class SparseVGG(VGGTrunk):
         for index in group:
             for step in self.blocks[index].steps:  # type: ignore[union-attr]
                 name = choose(self.config.backend, book)
-                features_NC = _step(step, features_NC, book, name)
+                features_NC = _step(step, features_NC, book, name, self._space)
                 ran.append(name)
                 if book.widened:
-                    book = Rulebook(book.mask_SHW)
+                    book = Rulebook(book.destinations)
         return features_NC, tuple(ran)
 
 
-def _step(step: ConvNorm, features_NC: Tensor, book: Rulebook, backend: str) -> Tensor:
+def _step(step: ConvNorm, features_NC: Tensor, book: Rulebook, backend: str, space: Workspace) -> Tensor:
     """Submanifold convolution, batch norm over the active sites, ReLU."""
     if not step.foldable:
-        return F.relu(step.norm(submanifold_conv(features_NC, book, step.conv.weight, backend=backend)))
+        if backend == "gather":
+            out = convolve(features_NC, book, step.conv.weight, space=space)
+        else:
+            out = submanifold_conv(features_NC, book, step.conv.weight, backend=backend)
+        return F.relu(step.norm(out))
     folded = step.folded()
     if backend == "gather":
-        return convolve_packed(features_NC, book, *folded.packed(features_NC.dtype)).relu_()
+        return convolve_packed(features_NC, book, *folded.packed(features_NC.dtype), space).relu_()
     return submanifold_conv(features_NC, book, folded.weight_KCRR, folded.bias_K, backend=backend).relu_()

@@ -33,10 +33,10 @@ def choose(name: str, book: Rulebook) -> str:
     if name != "auto":
         if name not in CONVOLVE:
             raise ConfigError(f"backend is {name!r}; it must be one of auto, {', '.join(CONVOLVE)}")
-        if name == "spconv" and (reason := spconv_backend.why_not(book.mask_SHW.device)):
+        if name == "spconv" and (reason := spconv_backend.why_not(book.destinations.mask_SHW.device)):
             raise BackendUnavailable(reason)
         return name
-    return "dense" if book.density > DENSE_FROM_DENSITY else "gather"
+    return "dense" if book.destinations.density > DENSE_FROM_DENSITY else "gather"
 
 
 def submanifold_conv(

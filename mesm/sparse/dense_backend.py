@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor
 
-from mesm.sparse.sites import Rulebook, rows_to_maps
+from mesm.sparse.sites import Rulebook, maps_to_rows, rows_to_maps
 
 
 def convolve(features_NC: Tensor, book: Rulebook, weight_KCRR: Tensor, bias_K: Tensor | None = None) -> Tensor:
@@ -20,6 +20,5 @@ def convolve(features_NC: Tensor, book: Rulebook, weight_KCRR: Tensor, bias_K: T
     Returns:
         (destinations, K).
     """
-    maps = rows_to_maps(features_NC, book.source_rows, book.shape)
-    out = F.conv2d(maps, weight_KCRR, bias_K, padding=1)
-    return out.permute(0, 2, 3, 1).reshape(-1, weight_KCRR.shape[0]).index_select(0, book.rows_N)
+    maps = rows_to_maps(features_NC, book.sources)
+    return maps_to_rows(F.conv2d(maps, weight_KCRR, bias_K, padding=1), book.destinations)

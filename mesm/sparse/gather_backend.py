@@ -1,11 +1,13 @@
 """Submanifold convolution as gather, matmul and segment sum, in plain torch on any device.
 
-All pairs are gathered once, sorted by kernel offset; nine matmuls write slices of one buffer; `embedding_bag` adds the
-rows of each destination, which turns the usual scatter into a segment sum (2-3 times faster than nine `index_add_`).
+Per kernel offset the source rows are gathered into a small buffer and multiplied into a slice of one large buffer;
+`embedding_bag` then adds the rows of each destination, which turns the usual scatter into a segment sum. The buffers
+are kept from one convolution to the next (`Workspace`): fresh ones cost more in page faults than the gathering itself.
 """
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import torch
@@ -14,32 +16,66 @@ from torch import Tensor
 
 from mesm.sparse.sites import Rulebook
 
+CENTRE = 4
+
+
+class Workspace(threading.local):
+    """Memory that successive convolutions share, one piece per thread; its content is valid until the next `rows`."""
+
+    def __init__(self) -> None:
+        self._buffer = torch.empty(0)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Workspace:
+        return Workspace()
+
+    def __reduce__(self) -> tuple[type[Workspace], tuple[()]]:
+        return Workspace, ()
+
+    def rows(self, like: Tensor, *shapes: tuple[int, int]) -> list[Tensor]:
+        """Uninitialised matrices of the given shapes, side by side."""
+        sizes = [rows * columns for rows, columns in shapes]
+        if self._buffer.numel() < sum(sizes) or self._buffer.dtype != like.dtype or self._buffer.device != like.device:
+            self._buffer = like.new_empty(sum(sizes) * 5 // 4)
+        parts = self._buffer[: sum(sizes)].split(sizes)
+        return [part.view(shape) for part, shape in zip(parts, shapes, strict=True)]
+
 
 def pack(weight_KCRR: Tensor) -> Tensor:
     """(K, C, 3, 3) -> (9, C, K) contiguous, one matrix per kernel offset."""
     return weight_KCRR.permute(2, 3, 1, 0).reshape(9, weight_KCRR.shape[1], weight_KCRR.shape[0]).contiguous()
 
 
-def _offset_matmuls(rows_PC: Tensor, weight_9CK: Tensor, pairs_per_offset: list[int]) -> Tensor:
-    """(P, K): each slice of pairs times its offset's matrix."""
-    product, start = rows_PC.new_empty(len(rows_PC), weight_9CK.shape[2]), 0
-    for matrix, count in zip(weight_9CK, pairs_per_offset, strict=True):
-        if count:
-            torch.mm(rows_PC[start : start + count], matrix, out=product[start : start + count])
+def _products(features: Tensor, index_P: Tensor, book: Rulebook, weights: Tensor, space: Workspace) -> Tensor:
+    """(P, K): row `index_P[i]` of the features times the matrix of pair i's offset."""
+    counts = book.pairs_per_offset
+    (c, k), most = weights.shape[1:], max(counts)
+    product_PK, gathered = space.rows(features, (sum(counts), k), (most, c))
+    start = 0
+    for offset, count in enumerate(counts):
+        pairs = slice(start, start + count)
+        if offset == CENTRE and not book.widened:
+            rows = features  # every site is its own centre
+        else:
+            rows = torch.index_select(features, 0, index_P[pairs], out=gathered[:count])
+        torch.mm(rows, weights[offset], out=product_PK[pairs])
         start += count
-    return product
+    return product_PK
 
 
 def _segment_sum(rows_PK: Tensor, order_P: Tensor, start_N: Tensor) -> Tensor:
     """(N, K): row n is the sum of `rows_PK[order_P[start_N[n] : start_N[n + 1]]]`."""
-    if not len(start_N):
-        return rows_PK.new_zeros(0, rows_PK.shape[1])
-    if not len(order_P):
+    if not len(start_N) or not len(order_P):
         return rows_PK.new_zeros(len(start_N), rows_PK.shape[1])
     return F.embedding_bag(order_P, rows_PK, start_N, mode="sum")
 
 
-def convolve_packed(features_NC: Tensor, book: Rulebook, weight_9CK: Tensor, bias_K: Tensor | None = None) -> Tensor:
+def convolve_packed(
+    features_NC: Tensor,
+    book: Rulebook,
+    weight_9CK: Tensor,
+    bias_K: Tensor | None = None,
+    space: Workspace | None = None,
+) -> Tensor:
     """The inference path: no graph is built.
 
     Args:
@@ -47,13 +83,14 @@ def convolve_packed(features_NC: Tensor, book: Rulebook, weight_9CK: Tensor, bia
         book: the sites.
         weight_9CK: `pack`ed weights.
         bias_K: (K,) or None.
+        space: memory to reuse.
 
     Returns:
         (destinations, K).
     """
-    rows = features_NC.index_select(0, book.source_P)
-    product = _offset_matmuls(rows, weight_9CK, book.pairs_per_offset)
-    out = _segment_sum(product, book.by_destination_P, book.destination_start_N)
+    space = space or Workspace()
+    product_PK = _products(features_NC, book.source_P, book, weight_9CK, space)
+    out = _segment_sum(product_PK, *book.by_destination)
     return out if bias_K is None else out.add_(bias_K)
 
 
@@ -61,39 +98,45 @@ class _Gather(torch.autograd.Function):
     """Keeps the features and the rulebook for backward, not the nine times larger gathered rows."""
 
     @staticmethod
-    def forward(ctx: Any, features_NC: Tensor, weight_9CK: Tensor, book: Rulebook) -> Tensor:
+    def forward(ctx: Any, features_NC: Tensor, weight_9CK: Tensor, book: Rulebook, space: Workspace) -> Tensor:
         ctx.save_for_backward(features_NC, weight_9CK)
-        ctx.book = book
-        return convolve_packed(features_NC, book, weight_9CK)
+        ctx.book, ctx.space = book, space
+        return convolve_packed(features_NC, book, weight_9CK, None, space)
 
     @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, Tensor | None, None, None]:
         features_NC, weight_9CK = ctx.saved_tensors
         book: Rulebook = ctx.book
-        grad_PK = grads[0].index_select(0, book.destination_P)
+        space: Workspace = ctx.space
+        counts, grad_NK = book.pairs_per_offset, grads[0].contiguous()
         grad_features = grad_weight = None
         if ctx.needs_input_grad[0]:
-            back = _offset_matmuls(grad_PK, weight_9CK.transpose(1, 2), book.pairs_per_offset)
-            grad_features = _segment_sum(back, *book.by_source)
+            back_PC = _products(grad_NK, book.destination_P, book, weight_9CK.transpose(1, 2), space)
+            grad_features = _segment_sum(back_PC, *book.by_source)
         if ctx.needs_input_grad[1]:
-            grad_weight, start = torch.zeros_like(weight_9CK), 0
-            rows_PC = features_NC.index_select(0, book.source_P)
-            for k, count in enumerate(book.pairs_per_offset):
-                pair = slice(start, start + count)
-                if count:
-                    torch.mm(rows_PC[pair].t(), grad_PK[pair], out=grad_weight[k])
+            grad_weight, start = torch.empty_like(weight_9CK), 0
+            (c, k), most = weight_9CK.shape[1:], max(counts)
+            sources, destinations = space.rows(features_NC, (most, c), (most, k))
+            for offset, count in enumerate(counts):
+                pairs = slice(start, start + count)
+                rows = torch.index_select(features_NC, 0, book.source_P[pairs], out=sources[:count])
+                grad = torch.index_select(grad_NK, 0, book.destination_P[pairs], out=destinations[:count])
+                torch.mm(rows.t(), grad, out=grad_weight[offset])
                 start += count
-        return grad_features, grad_weight, None
+        return grad_features, grad_weight, None, None
 
 
-def convolve(features_NC: Tensor, book: Rulebook, weight_KCRR: Tensor, bias_K: Tensor | None = None) -> Tensor:
+def convolve(
+    features_NC: Tensor,
+    book: Rulebook,
+    weight_KCRR: Tensor,
+    bias_K: Tensor | None = None,
+    space: Workspace | None = None,
+) -> Tensor:
     """As `dense_backend.convolve`, with gradients for features, weight and bias."""
-    if torch.is_autocast_enabled(features_NC.device.type):
-        dtype = torch.get_autocast_dtype(features_NC.device.type)
+    device = features_NC.device.type
+    if torch.is_autocast_enabled(device):
+        dtype = torch.get_autocast_dtype(device)
         features_NC, weight_KCRR = features_NC.to(dtype), weight_KCRR.to(dtype)
-    with torch.autocast(features_NC.device.type, enabled=False):
-        if torch.is_grad_enabled() and (features_NC.requires_grad or weight_KCRR.requires_grad):
-            out = _Gather.apply(features_NC, pack(weight_KCRR), book)
-        else:
-            out = convolve_packed(features_NC, book, pack(weight_KCRR))
+    out = _Gather.apply(features_NC, pack(weight_KCRR), book, space or Workspace())
     return out if bias_K is None else out + bias_K

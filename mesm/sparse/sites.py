@@ -1,4 +1,4 @@
-"""Where the active sites are: `SparseMap`, the value, and `Rulebook`, the neighbour pairs of a 3x3 kernel.
+"""Where the active sites are: `Sites`, `SparseMap` with their features, and `Rulebook`, the pairs of a 3x3 kernel.
 
 Shape legend: S segments, H W map, N active sites, C channels, P pairs (source site, destination site) of a rulebook.
 A site is (segment, y, x), and sites are always listed in that order.
@@ -9,164 +9,214 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from mesm.errors import DataError
 
+#: Row-major as in a torch 3x3 kernel.
 KERNEL_OFFSETS: tuple[tuple[int, int], ...] = tuple((dy, dx) for dy in (-1, 0, 1) for dx in (-1, 0, 1))
 
 
 @dataclass(frozen=True, eq=False)
-class SparseMap:
-    """Features at the active sites of S maps. Immutable: `with_features` and `select` return new values.
+class Sites:
+    """The active sites of S maps.
 
     Attributes:
-        features_NC: (N, C) one row per active site.
-        sites_N3: (N, 3) int64 (segment, y, x), strictly rising in that order.
-        shape: (S, H, W).
-        ordered: the sites come from `Tensor.nonzero`, which lists them in order, and need no check.
+        mask_SHW: (S, H, W) bool.
+        rows_N: (N,) int64, position of every active site in the flattened (S, H, W) grid, rising.
+    """
+
+    mask_SHW: Tensor
+    rows_N: Tensor
+
+    @classmethod
+    def of_mask(cls, mask_SHW: Tensor) -> Sites:
+        """The sites where the mask is True."""
+        if mask_SHW.dtype != torch.bool or mask_SHW.dim() != 3:
+            raise DataError(f"a mask must be bool of (S, H, W), not {mask_SHW.dtype} of {tuple(mask_SHW.shape)}")
+        return cls(mask_SHW, positions(mask_SHW))
+
+    @classmethod
+    def of_list(cls, sites_N3: Tensor, shape: tuple[int, int, int]) -> Sites:
+        """Sites given as (N, 3) int64 (segment, y, x), in that order and without repeats.
+
+        Raises:
+            DataError: wrong shape, type or order, or a site outside `shape`.
+        """
+        if sites_N3.dim() != 2 or sites_N3.shape[1] != 3 or sites_N3.dtype != torch.int64:
+            raise DataError(
+                f"sites must be int64 of (N, 3), not {sites_N3.dtype} of {tuple(sites_N3.shape)}; write sites.long(), and "
+                "for dense maps SparseMap.from_dense(maps_SCHW, mask_SHW)"
+            )
+        outside = ((sites_N3 < 0) | (sites_N3 >= torch.tensor(shape, device=sites_N3.device))).any(1)
+        if bool(outside.any()):
+            raise DataError(
+                f"site {sites_N3[outside][0].tolist()} lies outside (segments, height, width) = {shape}; "
+                "a site is (segment, y, x)"
+            )
+        rows_N = (sites_N3[:, 0] * shape[1] + sites_N3[:, 1]) * shape[2] + sites_N3[:, 2]
+        if not bool((rows_N.diff() > 0).all()):
+            raise DataError(
+                "sites must rise in the order (segment, y, x) without repeats; use SparseMap.from_dense, or sort features "
+                "and sites together by (segment * H + y) * W + x"
+            )
+        mask = torch.zeros(shape, dtype=torch.bool, device=sites_N3.device)
+        mask.view(-1)[rows_N] = True
+        return cls(mask, rows_N)
+
+    def __len__(self) -> int:
+        return len(self.rows_N)
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(S, H, W)."""
+        s, h, w = self.mask_SHW.shape
+        return s, h, w
+
+    @property
+    def full(self) -> bool:
+        """Whether every site is active."""
+        return len(self) == self.mask_SHW.numel()
+
+    @property
+    def density(self) -> float:
+        """Share of the grid's sites that are active."""
+        return len(self) / max(1, self.mask_SHW.numel())
+
+    @cached_property
+    def segment_N(self) -> Tensor:
+        """(N,) segment of every site."""
+        counts = self.mask_SHW.flatten(1).sum(1)
+        segments = torch.arange(len(counts), device=counts.device)
+        return segments.repeat_interleave(counts, output_size=len(self))  # cheaper than rows_N // (H * W)
+
+    @cached_property
+    def sites_N3(self) -> Tensor:
+        """(N, 3) int64 (segment, y, x)."""
+        _, h, w = self.shape
+        return torch.stack([self.segment_N, self.rows_N // max(1, w) % max(1, h), self.rows_N % max(1, w)], 1)
+
+    def pooled(self) -> Sites:
+        """Sites of the 2x2 max-pooled maps: active where any of the four below is."""
+        _, h, w = self.shape
+        even = self.mask_SHW[:, : h // 2 * 2, : w // 2 * 2]
+        pairs = even[:, 0::2] | even[:, 1::2]
+        return Sites.of_mask(pairs[:, :, 0::2] | pairs[:, :, 1::2])
+
+
+@dataclass(frozen=True, eq=False)
+class SparseMap:
+    """Features at the active sites of S maps. Immutable: `with_features` and `max_pool2` return new values.
+
+    Attributes:
+        features_NC: (N, C), one row per active site.
+        sites: the sites, in the same order.
     """
 
     features_NC: Tensor
-    sites_N3: Tensor
-    shape: tuple[int, int, int]
-    ordered: bool = False
+    sites: Sites
 
     def __post_init__(self) -> None:
-        sites, (s, h, w) = self.sites_N3, self.shape
-        if self.features_NC.dim() != 2 or sites.dim() != 2 or sites.shape[1] != 3:
+        if self.features_NC.dim() != 2 or len(self.features_NC) != len(self.sites):
             raise DataError(
-                f"a SparseMap takes features (N, C) and sites (N, 3), not {tuple(self.features_NC.shape)} and "
-                f"{tuple(sites.shape)}; from dense maps use SparseMap.from_dense(maps_SCHW, mask_SHW)"
+                f"features of {tuple(self.features_NC.shape)} for {len(self.sites)} sites; give one row (N, C) per site, "
+                "or dense maps to SparseMap.from_dense(maps_SCHW, mask_SHW)"
             )
-        if len(sites) != len(self.features_NC):
-            raise DataError(f"{len(self.features_NC)} feature rows for {len(sites)} sites; give one row per site")
-        if self.ordered or not len(sites):
-            return
-        if sites.dtype != torch.int64:
-            raise DataError(f"sites are {sites.dtype}; write sites.long()")
-        limit = torch.tensor([s, h, w], device=sites.device)
-        if bool(((sites < 0) | (sites >= limit)).any()):
-            bad = sites[((sites < 0) | (sites >= limit)).any(1)][0].tolist()
-            raise DataError(
-                f"site {bad} lies outside (segments, height, width) = {self.shape}; a site is (segment, y, x)"
-            )
-        rising = (flat_index(sites, self.shape).diff() > 0).all()
-        if not bool(rising):
-            raise DataError(
-                "sites must rise in the order (segment, y, x) without repeats; use SparseMap.from_dense, or "
-                "sort features and sites together by (segment * H + y) * W + x"
-            )
+
+    @classmethod
+    def from_list(cls, features_NC: Tensor, sites_N3: Tensor, shape: tuple[int, int, int]) -> SparseMap:
+        """Features and their sites (segment, y, x), checked once; see `Sites.of_list`."""
+        return cls(features_NC, Sites.of_list(sites_N3, shape))
 
     @classmethod
     def from_dense(cls, maps_SCHW: Tensor, mask_SHW: Tensor) -> SparseMap:
         """The sites where `mask_SHW` is True, with their features."""
-        if mask_SHW.dtype != torch.bool or mask_SHW.shape != maps_SCHW[:, 0].shape:
-            raise DataError(
-                f"the mask must be bool of shape {tuple(maps_SCHW[:, 0].shape)}, "
-                f"not {mask_SHW.dtype} of {tuple(mask_SHW.shape)}"
-            )
-        s, h, w = mask_SHW.shape
-        rows = maps_SCHW.permute(0, 2, 3, 1)[mask_SHW]
-        return cls(rows, mask_SHW.nonzero(), (s, h, w), ordered=True)
+        sites = Sites.of_mask(mask_SHW)
+        s, c, h, w = maps_SCHW.shape
+        if sites.shape != (s, h, w):
+            raise DataError(f"the mask is {sites.shape}, the maps are (S, H, W) = {(s, h, w)}; they must agree")
+        return cls(maps_to_rows(maps_SCHW, sites), sites)
 
     def __len__(self) -> int:
-        return len(self.sites_N3)
-
-    @cached_property
-    def mask_SHW(self) -> Tensor:
-        """(S, H, W) bool, True at the active sites."""
-        mask = torch.zeros(self.shape, dtype=torch.bool, device=self.sites_N3.device)
-        mask.view(-1)[self.rows_N] = True
-        return mask
-
-    @cached_property
-    def rows_N(self) -> Tensor:
-        """(N,) position of each site in the flattened (S, H, W) grid."""
-        return flat_index(self.sites_N3, self.shape)
+        return len(self.sites)
 
     def with_features(self, features_NC: Tensor) -> SparseMap:
         """The same sites with other features."""
-        return SparseMap(features_NC, self.sites_N3, self.shape, ordered=True)
-
-    def select(self, kept_N: Tensor) -> SparseMap:
-        """The sites where `kept_N` (N,) bool is True."""
-        return SparseMap(self.features_NC[kept_N], self.sites_N3[kept_N], self.shape, ordered=True)
+        return SparseMap(features_NC, self.sites)
 
     def to_dense(self) -> Tensor:
         """(S, C, H, W) with zeros at inactive sites, channels-last in memory."""
-        return rows_to_maps(self.features_NC, self.rows_N, self.shape)
+        return rows_to_maps(self.features_NC, self.sites)
 
     def max_pool2(self) -> SparseMap:
         """2x2 max-pool, stride 2: a pooled site is active where any of its four sites is.
 
-        Features must be >= 0 (they follow a ReLU), so that an inactive site, which counts as 0, never wins.
         An odd last row or column is dropped, as in `torch.nn.MaxPool2d(2)`; a map of one row or column becomes empty.
         """
-        if min(self.shape[1:]) < 2:
-            s, h, w = self.shape
-            return SparseMap(self.features_NC[:0], self.sites_N3[:0], (s, h // 2, w // 2), ordered=True)
-        return SparseMap.from_dense(F.max_pool2d(self.to_dense(), 2), pool_mask(self.mask_SHW))
+        sites, (s, h, w) = self.sites.pooled(), self.sites.shape
+        row = torch.full((s * h * w,), -1, device=self.sites.rows_N.device)
+        row.scatter_(0, self.sites.rows_N, torch.arange(len(self), device=row.device))
+        blocks = row.view(s, h, w)[:, : h // 2 * 2, : w // 2 * 2].reshape(s, h // 2, 2, w // 2, 2)
+        below_M4 = blocks.transpose(2, 3).reshape(-1, 4).index_select(0, sites.rows_N)
+        # An inactive site below is replaced by an active one of the same four: the maximum does not notice.
+        below_M4 = torch.where(below_M4 < 0, below_M4.amax(1, keepdim=True), below_M4)
+        features = self.features_NC.index_select(0, below_M4.view(-1))
+        return SparseMap(features.view(-1, 4, self.features_NC.shape[1]).amax(1), sites)
 
 
-def flat_index(sites_N3: Tensor, shape: tuple[int, int, int]) -> Tensor:
-    """(N,) row-major position of each site in a grid of `shape`."""
-    return (sites_N3[:, 0] * shape[1] + sites_N3[:, 1]) * shape[2] + sites_N3[:, 2]
+def positions(mask: Tensor) -> Tensor:
+    """int64 positions of the True entries in the flattened mask; on a CPU numpy finds them five times faster."""
+    if mask.device.type == "cpu":
+        return torch.from_numpy(np.flatnonzero(mask.numpy()))
+    return mask.reshape(-1).nonzero().view(-1)
 
 
-def rows_to_maps(features_NC: Tensor, rows_N: Tensor, shape: tuple[int, int, int]) -> Tensor:
-    """(S, C, H, W) maps, channels-last, with the features at grid positions `rows_N` and zeros elsewhere."""
-    s, h, w = shape
-    grid = features_NC.new_zeros(s * h * w, features_NC.shape[1]).index_copy(0, rows_N, features_NC)
-    return grid.view(s, h, w, features_NC.shape[1]).permute(0, 3, 1, 2)
+def rows_to_maps(features_NC: Tensor, sites: Sites) -> Tensor:
+    """(S, C, H, W) maps, channels-last, with the features at the sites and zeros elsewhere."""
+    (s, h, w), c = sites.shape, features_NC.shape[1]
+    if not sites.full:
+        features_NC = features_NC.new_zeros(s * h * w, c).index_copy_(0, sites.rows_N, features_NC)
+    return features_NC.view(s, h, w, c).permute(0, 3, 1, 2)
 
 
-def pool_mask(mask_SHW: Tensor) -> Tensor:
-    """(S, H // 2, W // 2) bool: True where any of the four sites below is."""
-    _, h, w = mask_SHW.shape
-    even = mask_SHW[:, : h // 2 * 2, : w // 2 * 2]
-    return (even[:, 0::2] | even[:, 1::2])[:, :, 0::2] | (even[:, 0::2] | even[:, 1::2])[:, :, 1::2]
+def maps_to_rows(maps_SCHW: Tensor, sites: Sites) -> Tensor:
+    """(N, C) features at the sites; a view where every site of channels-last maps is active."""
+    rows = maps_SCHW.permute(0, 2, 3, 1).reshape(-1, maps_SCHW.shape[1])
+    return rows if sites.full else rows.index_select(0, sites.rows_N)
 
 
 class Rulebook:
-    """Pairs of a submanifold 3x3 convolution, from the mask alone; built once per block, shared by its convolutions.
+    """Pairs of a submanifold 3x3 convolution, from the sites alone; built once per block, shared by its convolutions.
 
-    Destinations are the True sites of `mask_SHW`; sources those of `source_mask_SHW` (default: the same sites), which
-    must contain them. A wider source mask holds dropped sites whose features are zero but which need a gradient.
+    The counts are there at once, since they decide which backend runs; the lists are made when first asked for.
+
+    Args:
+        destinations: where the convolution has outputs.
+        sources: where it reads; the same sites if not given, otherwise they must contain them. A wider set holds dropped
+            sites whose features are zero but which need a gradient.
 
     Attributes:
-        source_P: (P,) source row of each pair; pairs are sorted by kernel offset, then by destination.
-        destination_P: (P,) destination row of each pair.
-        pairs_per_offset: nine counts, in the order of `KERNEL_OFFSETS`, which is row-major as in a torch kernel.
-        by_destination_P: pair numbers grouped by destination row; group n starts at `destination_start_N[n]`.
+        pairs_per_offset: nine counts, in the order of `KERNEL_OFFSETS`.
     """
 
-    def __init__(self, mask_SHW: Tensor, source_mask_SHW: Tensor | None = None) -> None:
-        source_mask = mask_SHW if source_mask_SHW is None else source_mask_SHW
-        if source_mask.shape != mask_SHW.shape:
-            raise DataError(f"source mask {tuple(source_mask.shape)} and mask {tuple(mask_SHW.shape)} differ in shape")
-        self.mask_SHW, self.source_mask_SHW = mask_SHW, source_mask
-        s, h, w = mask_SHW.shape
-        self.shape = (s, h, w)
-        device = mask_SHW.device
-        self.rows_N = mask_SHW.reshape(-1).nonzero()[:, 0]
-        source_rows = self.rows_N if source_mask is mask_SHW else source_mask.reshape(-1).nonzero()[:, 0]
-        self.num_sources, self.num_destinations = len(source_rows), len(self.rows_N)
-        padded = torch.full((s, h + 2, w + 2), -1, device=device)
-        padded[:, 1:-1, 1:-1][source_mask] = torch.arange(self.num_sources, device=device)
-        y = self.rows_N // w
-        flat = self.rows_N + (y // h) * (2 * h + 2 * w + 4) + (y % h) * 2 + w + 3
-        step = torch.tensor([dy * (w + 2) + dx for dy, dx in KERNEL_OFFSETS], device=device)
-        neighbour_9N = padded.view(-1)[flat + step[:, None]]
-        present_9N = neighbour_9N >= 0
-        self.source_P = neighbour_9N[present_9N]
-        self.destination_P = present_9N.nonzero()[:, 1]
-        self.pairs_per_offset: list[int] = present_9N.sum(1).tolist()
-        pair_9N = present_9N.reshape(-1).cumsum(0).view(present_9N.shape) - 1
-        self.by_destination_P = pair_9N.t()[present_9N.t()]
-        self.destination_start_N = F.pad(present_9N.sum(0).cumsum(0), (1, 0))[:-1]
+    def __init__(self, destinations: Sites, sources: Sites | None = None) -> None:
+        self.destinations = destinations
+        self.sources = destinations if sources is None else sources
+        if self.sources.shape != destinations.shape:
+            raise DataError(f"sources on {self.sources.shape} and destinations on {destinations.shape} must agree")
+        s, h, w = destinations.shape
+        # Maps with a frame of inactive sites: a neighbour is then at a fixed distance, and pairs never wrap around.
+        frame = (1, 1, 1, 1)
+        self._mask = F.pad(destinations.mask_SHW, frame).view(-1)
+        self._source_mask = F.pad(self.sources.mask_SHW, frame).view(-1) if self.widened else self._mask
+        self._first = w + 3
+        self._length = max(0, s * (h + 2) * (w + 2) - 2 * self._first)
+        neighbours_9L = self._source_mask.as_strided((3, 3, self._length), (w + 2, 1, 1)).reshape(9, self._length)
+        self._present_9L = neighbours_9L & self._mask[self._first : self._first + self._length]
+        self.pairs_per_offset: list[int] = self._present_9L.sum(1).tolist()
 
     @property
     def num_pairs(self) -> int:
@@ -176,21 +226,49 @@ class Rulebook:
     @property
     def widened(self) -> bool:
         """Whether there are sources beyond the destinations."""
-        return self.num_sources != self.num_destinations
+        return self.sources is not self.destinations
+
+    @cached_property
+    def pairs(self) -> tuple[Tensor, Tensor, Tensor]:
+        """(P,) source row, destination row and kernel offset of each pair, sorted by offset, then by destination."""
+        found, device = positions(self._present_9L), self._mask.device
+        counts = torch.tensor(self.pairs_per_offset, device=device)
+        offset_P = torch.arange(9, device=device).repeat_interleave(counts, output_size=len(found))
+        _, _, w = self.destinations.shape
+        # Where the pair's destination and source lie in the framed maps, less the start of the offset's stretch.
+        start = torch.arange(9, device=device) * self._length - self._first
+        step = torch.tensor([dy * (w + 2) + dx for dy, dx in KERNEL_OFFSETS], device=device)
+        destination = found - start.index_select(0, offset_P)
+        source = found + (step - start).index_select(0, offset_P)
+        rank = self._mask.cumsum(0) - 1
+        source_rank = self._source_mask.cumsum(0) - 1 if self.widened else rank
+        return source_rank.index_select(0, source), rank.index_select(0, destination), offset_P
 
     @property
-    def density(self) -> float:
-        """Share of the grid's sites that are destinations."""
-        return self.num_destinations / max(1, self.mask_SHW.numel())
+    def source_P(self) -> Tensor:
+        """(P,) source row of each pair."""
+        return self.pairs[0]
+
+    @property
+    def destination_P(self) -> Tensor:
+        """(P,) destination row of each pair."""
+        return self.pairs[1]
+
+    @cached_property
+    def by_destination(self) -> tuple[Tensor, Tensor]:
+        """(pair numbers grouped by destination row, start of each row's group)."""
+        return self._grouped(self.destination_P, len(self.destinations))
 
     @cached_property
     def by_source(self) -> tuple[Tensor, Tensor]:
-        """(pair numbers grouped by source row, start of each source's group): what the backward pass sums over."""
-        order = torch.argsort(self.source_P, stable=True)
-        counts = torch.bincount(self.source_P, minlength=self.num_sources)
-        return order, F.pad(counts.cumsum(0), (1, 0))[:-1]
+        """(pair numbers grouped by source row, start of each row's group): what the backward pass sums over."""
+        return self._grouped(self.source_P, len(self.sources))
 
-    @cached_property
-    def source_rows(self) -> Tensor:
-        """Grid position of every source row."""
-        return self.source_mask_SHW.reshape(-1).nonzero()[:, 0] if self.widened else self.rows_N
+    def _grouped(self, rows_P: Tensor, num_rows: int) -> tuple[Tensor, Tensor]:
+        """Group the pairs by row without a sort: a row has at most one pair per offset."""
+        slot = rows_P * 9 + self.pairs[2]
+        pair = torch.full((num_rows * 9,), -1, device=slot.device)
+        pair.scatter_(0, slot, torch.arange(len(slot), device=slot.device))
+        used = pair >= 0
+        counts = used.view(num_rows, 9).sum(1)
+        return pair.index_select(0, positions(used)), counts.cumsum(0) - counts

@@ -34,15 +34,13 @@ def convolve(features_NC: Tensor, book: Rulebook, weight_KCRR: Tensor, bias_K: T
     import spconv.pytorch as spconv
     from spconv.pytorch import functional as spconv_functional  # noqa: F401 - registers the autograd functions
 
-    s, h, w = book.shape
-    rows = book.source_rows
-    sites = torch.stack([rows // (h * w), rows // w % h, rows % w], 1).int()
+    s, h, w = book.sources.shape
     layer = spconv.SubMConv2d(weight_KCRR.shape[1], weight_KCRR.shape[0], 3, padding=1, bias=False, indice_key="block")
     layer = layer.to(features_NC.device)
     # spconv stores (K, 3, 3, C); assigning through a functional call keeps our weight's graph.
     packed = weight_KCRR.permute(0, 2, 3, 1).contiguous()
-    tensor = spconv.SparseConvTensor(features_NC.contiguous(), sites, [h, w], s)
+    tensor = spconv.SparseConvTensor(features_NC.contiguous(), book.sources.sites_N3.int(), [h, w], s)
     out = torch.func.functional_call(layer, {"weight": packed}, (tensor,)).features
     if book.widened:
-        out = out.index_select(0, torch.searchsorted(rows, book.rows_N))
+        out = out.index_select(0, torch.searchsorted(book.sources.rows_N, book.destinations.rows_N))
     return out if bias_K is None else out + bias_K

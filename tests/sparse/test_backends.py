@@ -8,9 +8,14 @@ from hypothesis import strategies as st
 from mesm.errors import BackendUnavailable, ConfigError
 from mesm.sparse.backends import CONVOLVE, available, choose, submanifold_conv
 from mesm.sparse.gather_backend import convolve_packed, pack
-from mesm.sparse.sites import Rulebook
+from mesm.sparse.sites import Rulebook, Sites
 
 DEVICES = ["cpu"] + (["cuda"] if torch.cuda.is_available() else [])
+
+
+def a_book(mask, source_mask=None):
+    same = source_mask is None or source_mask is mask
+    return Rulebook(Sites.of_mask(mask), None if same else Sites.of_mask(source_mask))
 
 
 def oracle(features, mask, source_mask, weight, bias):
@@ -49,7 +54,7 @@ def test_backends_equal_the_definition(name, case):
     weight = torch.randn(5, 3, 3, 3, generator=generator).requires_grad_()
     bias = torch.randn(5, generator=generator).requires_grad_()
     truth = oracle(features, mask, wider, weight, bias)
-    out = submanifold_conv(features, Rulebook(mask, wider), weight, bias, backend=name)
+    out = submanifold_conv(features, a_book(mask, wider), weight, bias, backend=name)
     torch.testing.assert_close(out, truth, atol=1e-4, rtol=1e-4)
     probe = torch.randn(out.shape, generator=generator)
     if out.requires_grad and truth.requires_grad:
@@ -61,7 +66,7 @@ def test_backends_equal_the_definition(name, case):
             torch.testing.assert_close(mine, theirs, atol=1e-4, rtol=1e-4)
     with torch.no_grad():
         torch.testing.assert_close(
-            convolve_packed(features, Rulebook(mask, wider), pack(weight), bias), out, atol=1e-4, rtol=1e-4
+            convolve_packed(features, a_book(mask, wider), pack(weight), bias), out, atol=1e-4, rtol=1e-4
         )
 
 
@@ -80,7 +85,7 @@ def test_backends_equal_the_oracle_at_full_channels(name, device):
             features = torch.randn(int(source_mask.sum()), 64).to(device).requires_grad_()
             weight = (torch.randn(128, 64, 3, 3) / 24).to(device).requires_grad_()
             bias = torch.randn(128).to(device).requires_grad_()
-            out = submanifold_conv(features, Rulebook(mask, source_mask), weight, bias, backend=backend)
+            out = submanifold_conv(features, a_book(mask, source_mask), weight, bias, backend=backend)
             out.square().mean().backward()
             results.append((out.detach(), features.grad, weight.grad, bias.grad))
         for truth, found in zip(*results, strict=True):
@@ -92,7 +97,7 @@ def test_gather_under_gradcheck():
     features = torch.randn(int(mask.sum()), 2, dtype=torch.float64, requires_grad=True)
     weight = torch.randn(3, 2, 3, 3, dtype=torch.float64, requires_grad=True)
     assert torch.autograd.gradcheck(
-        lambda f, w: submanifold_conv(f, Rulebook(mask), w, backend="gather"), (features, weight)
+        lambda f, w: submanifold_conv(f, a_book(mask), w, backend="gather"), (features, weight)
     )
 
 
@@ -100,19 +105,19 @@ def test_bfloat16_stays_close():
     torch.manual_seed(0)
     mask = torch.rand(2, 8, 8) < 0.5
     features, weight = torch.randn(int(mask.sum()), 16), torch.randn(8, 16, 3, 3) / 12
-    truth = submanifold_conv(features, Rulebook(mask), weight, backend="dense")
+    truth = submanifold_conv(features, a_book(mask), weight, backend="dense")
     with torch.autocast("cpu", torch.bfloat16):
-        out = submanifold_conv(features, Rulebook(mask), weight, backend="gather")
+        out = submanifold_conv(features, a_book(mask), weight, backend="gather")
     assert out.dtype == torch.bfloat16
     torch.testing.assert_close(out.float(), truth, atol=0.05, rtol=0.05)
 
 
 def test_spconv_on_a_cpu_says_why():
-    book = Rulebook(torch.ones(1, 2, 2, dtype=torch.bool))
+    book = a_book(torch.ones(1, 2, 2, dtype=torch.bool))
     with pytest.raises(BackendUnavailable, match="runs on CUDA only"):
         submanifold_conv(torch.zeros(4, 2), book, torch.zeros(3, 2, 3, 3), backend="spconv")
 
 
 def test_unknown_backend_lists_the_known():
     with pytest.raises(ConfigError, match="dense, gather, spconv"):
-        choose("sparse", Rulebook(torch.ones(1, 2, 2, dtype=torch.bool)))
+        choose("sparse", a_book(torch.ones(1, 2, 2, dtype=torch.bool)))

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mesm.errors import DataError
-from mesm.sparse.sites import KERNEL_OFFSETS, Rulebook, SparseMap, pool_mask
+from mesm.sparse.sites import KERNEL_OFFSETS, Rulebook, Sites, SparseMap
 
 
 @st.composite
@@ -33,7 +33,7 @@ def masks(draw):
 def test_rulebook_lists_every_neighbour_pair_once(mask, seed):
     wider = mask | (torch.rand(mask.shape, generator=torch.Generator().manual_seed(seed)) < 0.5)
     for source_mask in (mask, wider):
-        book = Rulebook(mask, source_mask)
+        book = Rulebook(Sites.of_mask(mask), None if source_mask is mask else Sites.of_mask(wider))
         sources = {tuple(site): row for row, site in enumerate(source_mask.nonzero().tolist())}
         expected = [
             (k, sources[(s, y + dy, x + dx)], row)
@@ -41,14 +41,19 @@ def test_rulebook_lists_every_neighbour_pair_once(mask, seed):
             for row, (s, y, x) in enumerate(mask.nonzero().tolist())
             if (s, y + dy, x + dx) in sources
         ]
-        offset = [k for k, count in enumerate(book.pairs_per_offset) for _ in range(count)]
-        assert list(zip(offset, book.source_P.tolist(), book.destination_P.tolist(), strict=True)) == expected
+        assert [k for k, count in enumerate(book.pairs_per_offset) for _ in range(count)] == book.pairs[2].tolist()
+        assert (
+            list(zip(book.pairs[2].tolist(), book.source_P.tolist(), book.destination_P.tolist(), strict=True))
+            == expected
+        )
         assert book.num_pairs == len(expected)
-        grouped = book.destination_P[book.by_destination_P]
-        assert grouped.tolist() == sorted(grouped.tolist())
-        assert book.destination_start_N.tolist() == [
-            sum(d < row for _, _, d in expected) for row in range(book.num_destinations)
-        ]
+        for rows, (order, start), count in (
+            (book.destination_P, book.by_destination, len(book.destinations)),
+            (book.source_P, book.by_source, len(book.sources)),
+        ):
+            assert sorted(order.tolist()) == list(range(len(expected)))
+            assert rows[order].tolist() == sorted(rows.tolist())
+            assert start.tolist() == [int((rows < row).sum()) for row in range(count)]
 
 
 @given(masks())
@@ -56,9 +61,11 @@ def test_rulebook_lists_every_neighbour_pair_once(mask, seed):
 def test_dense_and_back(mask):
     maps = torch.randn(mask.shape[0], 3, *mask.shape[1:])
     sparse = SparseMap.from_dense(maps, mask)
-    assert torch.equal(sparse.mask_SHW, mask)
+    assert torch.equal(sparse.sites.mask_SHW, mask)
+    assert torch.equal(sparse.sites.sites_N3, mask.nonzero())
     assert torch.equal(sparse.to_dense(), maps * mask[:, None])
-    SparseMap(sparse.features_NC, sparse.sites_N3, sparse.shape)  # the order is the checked one
+    listed = SparseMap.from_list(sparse.features_NC, mask.nonzero(), tuple(mask.shape))
+    assert torch.equal(listed.to_dense(), sparse.to_dense())
 
 
 @given(masks())
@@ -70,14 +77,13 @@ def test_max_pool_of_what_follows_a_relu(mask):
     pooled = SparseMap.from_dense(maps, mask).max_pool2()
     lowered = maps.masked_fill(~mask[:, None], float("-inf"))
     truth = torch.nn.functional.max_pool2d(lowered, 2)
-    assert torch.equal(pooled.mask_SHW, truth[:, 0] > float("-inf"))
-    assert torch.equal(pooled.mask_SHW, pool_mask(mask))
-    assert torch.equal(pooled.features_NC, truth.permute(0, 2, 3, 1)[pooled.mask_SHW])
+    assert torch.equal(pooled.sites.mask_SHW, truth[:, 0] > float("-inf"))
+    assert torch.equal(pooled.features_NC, truth.permute(0, 2, 3, 1)[pooled.sites.mask_SHW])
 
 
 def test_max_pool_of_a_map_of_one_site_leaves_nothing():
     pooled = SparseMap.from_dense(torch.ones(2, 3, 1, 1), torch.ones(2, 1, 1, dtype=torch.bool)).max_pool2()
-    assert len(pooled) == 0 and pooled.shape == (2, 0, 0) and pooled.to_dense().shape == (2, 3, 0, 0)
+    assert len(pooled) == 0 and pooled.sites.shape == (2, 0, 0) and pooled.to_dense().shape == (2, 3, 0, 0)
 
 
 SITES = torch.tensor([[0, 0, 1], [0, 1, 0], [1, 0, 0]])
@@ -88,7 +94,7 @@ SITES = torch.tensor([[0, 0, 1], [0, 1, 0], [1, 0, 0]])
     [
         (torch.zeros(3, 2), SITES[[1, 0, 2]], "rise in the order"),
         (torch.zeros(3, 2), SITES[[0, 0, 2]], "without repeats"),
-        (torch.zeros(2, 2), SITES, "one row per site"),
+        (torch.zeros(2, 2), SITES, "one row .* per site"),
         (torch.zeros(3, 2), SITES.int(), "sites.long()"),
         (torch.zeros(3, 2), SITES + 1, "lies outside"),
         (torch.zeros(3, 2), SITES - 1, "lies outside"),
@@ -98,20 +104,19 @@ SITES = torch.tensor([[0, 0, 1], [0, 1, 0], [1, 0, 0]])
 )
 def test_misuse_teaches(features, sites, says):
     with pytest.raises(DataError, match=says):
-        SparseMap(features, sites, (2, 2, 2))
+        SparseMap.from_list(features, sites, (2, 2, 2))
 
 
 def test_wrong_masks_teach():
     with pytest.raises(DataError, match="must be bool"):
         SparseMap.from_dense(torch.zeros(1, 2, 3, 3), torch.ones(1, 3, 3))
-    with pytest.raises(DataError, match="differ in shape"):
-        Rulebook(torch.ones(1, 3, 3, dtype=torch.bool), torch.ones(2, 3, 3, dtype=torch.bool))
+    with pytest.raises(DataError, match="must agree"):
+        Rulebook(*(Sites.of_mask(torch.ones(s, 3, 3, dtype=torch.bool)) for s in (1, 2)))
 
 
 def test_values_cannot_be_changed():
-    sparse = SparseMap(torch.zeros(3, 2), SITES, (2, 2, 2))
+    sparse = SparseMap.from_list(torch.zeros(3, 2), SITES, (2, 2, 2))
     with pytest.raises(dataclasses.FrozenInstanceError):
         sparse.features_NC = torch.ones(3, 2)
     other = sparse.with_features(torch.ones(3, 1))
     assert sparse.features_NC.sum() == 0 and other.features_NC.shape == (3, 1)
-    assert sparse.select(torch.tensor([True, False, True])).sites_N3.tolist() == SITES[[0, 2]].tolist()
