@@ -40,8 +40,8 @@ with layout.one_sentence_errors():
             captions.mosaic_caption(layers, view),
         )
 
-st.page_link("pages/case_studies.py", label="**Case studies**: pick a clip, move p, see what is kept, scored and saved")
-st.page_link("pages/try_a_clip.py", label="**Try a clip**: the same view on a clip of your own")
+frame.link("pages/case_studies.py", "**Case studies**: pick a clip, move p, see what is kept, scored and saved")
+frame.link("pages/try_a_clip.py", "**Try a clip**: the same view on a clip of your own")
 
 st.markdown("##### What is claimed, and what is not")
 st.markdown(

@@ -21,13 +21,14 @@ def navigation() -> Page:
     """The page that is asked for, and the side bar that leads to the others."""
     if (assets() / "logo.svg").is_file():
         st.logo(str(assets() / "logo.svg"), size="large")
-    st.session_state[_FRAMED] = True
-    return st.navigation(
+    page = st.navigation(
         [
             st.Page(file, title=title, icon=icon, default=number == 0)
             for number, (file, (title, icon)) in enumerate(PAGES.items())
         ]
     )
+    st.session_state[_FRAMED] = True
+    return page
 
 
 def enter() -> None:
@@ -43,3 +44,11 @@ def enter() -> None:
     except StreamlitAPIException:  # the page itself is the main script: there is no frame to enter
         return
     st.rerun()
+
+
+def link(file: str, text: str) -> None:
+    """A link to another page; its text alone where there is no frame."""
+    if st.session_state.get(_FRAMED):
+        st.page_link(file, label=text, icon=PAGES[file][1])
+    else:
+        st.markdown(text)

@@ -12,6 +12,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -61,6 +62,7 @@ class Model:
     predictor: Predictor
     lock: threading.Lock = field(default_factory=threading.Lock)
     _prepared: OrderedDict[str, PreparedClip] = field(default_factory=OrderedDict)
+    _judged: dict[str, dict[str, bool]] = field(default_factory=dict)
 
     def run(self, case: Case, top_p: float) -> Prediction:
         """Score a clip with its trace; the work that does not depend on top-p is done once."""
@@ -70,6 +72,24 @@ class Model:
             if len(self._prepared) > PREPARED_CLIPS:
                 self._prepared.popitem(last=False)
             return self.predictor.run(clip, top_p)
+
+    def judge(self, shelf: Shelf, progress: Callable[[int, int], None]) -> dict[str, bool]:
+        """Score every clip of a corpus, once; `progress` moves widgets, which `cache_data` would not allow."""
+        from mesm.analysis.evaluation import evaluate
+
+        with self.lock:
+            if shelf.digest not in self._judged:
+                found: dict[str, bool] = {}
+                for split in dict.fromkeys(row.split for row in shelf.corpus.index):
+                    before = len(found)
+                    tell = partial(_tell, progress, before, len(shelf.corpus))
+                    found |= _verdicts(evaluate(self.predictor, shelf.corpus, split, draws=1, progress=tell))
+                self._judged[shelf.digest] = found
+            return self._judged[shelf.digest]
+
+
+def _tell(progress: Callable[[int, int], None], before: int, all_: int, done: int, _: int) -> None:
+    progress(before + done, all_)
 
 
 @dataclass(frozen=True)
@@ -187,7 +207,7 @@ def strongest_right(
     found = _from_records(shared.predictor.sha256, shared.predictor.name, shelf.corpus.name, shelf.digest, shelf)
     if progress is None or len(found) == len(shelf.corpus):
         return found or None
-    return _evaluated(shared.predictor.sha256, shelf.digest, shared, shelf, progress)
+    return shared.judge(shelf, progress)
 
 
 @st.cache_data(max_entries=16, show_spinner=False)
@@ -200,23 +220,6 @@ def _from_records(checkpoint: str, name: str, corpus: str, digest: str, _shelf: 
             if record["provenance"].get("checkpoint_sha256") == checkpoint:
                 found |= _verdicts(record["data"])
     return {clip: right for clip, right in found.items() if clip in _shelf.corpus}
-
-
-@st.cache_data(max_entries=16, show_spinner=False)
-def _evaluated(
-    checkpoint: str, digest: str, _shared: Model, _shelf: Shelf, _progress: Callable[[int, int], None]
-) -> dict[str, bool]:
-    from mesm.analysis.evaluation import evaluate
-
-    found: dict[str, bool] = {}
-
-    def tell(done: int, _: int) -> None:
-        _progress(len(found) + done, len(_shelf.corpus))
-
-    with _shared.lock:
-        for split in dict.fromkeys(row.split for row in _shelf.corpus.index):
-            found |= _verdicts(evaluate(_shared.predictor, _shelf.corpus, split, draws=1, progress=tell))
-    return found
 
 
 def _verdicts(data: dict[str, Any]) -> dict[str, bool]:
