@@ -1,8 +1,10 @@
-"""`mesm corpus`: build the demo corpus; its card, contact sheets and audit."""
+"""`mesm corpus`: build the demo corpus; its card, contact sheets, audit, and the part that ships."""
 
 from __future__ import annotations
 
 import argparse
+import io
+import json
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -11,17 +13,87 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     build = parts.add_parser("build", help="build a corpus, or go on with one that was interrupted")
     build.add_argument("corpus", choices=["marionette"])
     build.add_argument("--preset", choices=["small", "default", "large"], default="default")
-    build.add_argument("--clips", type=int, help="number of clips, instead of a preset's")
+    build.add_argument("--clips", type=int, help="number of clips, instead of a preset's (240, 3000, 12000)")
     build.add_argument("--seed", type=int, default=0)
     build.add_argument("--workers", type=int, default=2, help="processes; they change the speed only")
-    build.add_argument("--out", required=True, metavar="DIR")
+    build.add_argument("--out", required=True, metavar="DIR", help="folder of the corpus")
+    sheet = parts.add_parser("sheet", help="contact sheet: people down, neutral and six emotions across")
+    sheet.add_argument("corpus", choices=["marionette"])
+    sheet.add_argument("--out", required=True, metavar="FILE.png")
+    sheet.add_argument("--seed", type=int, default=0)
+    sheet.add_argument("--people", type=int, default=8)
+    sheet.add_argument("--level", type=float, default=1.0, help="share of the full expression")
+    sheet.add_argument("--px", type=int, default=144, help="side of each picture")
+    card = parts.add_parser("card", help="counts, durations, balance, audit and ceilings of a Marionette corpus")
+    card.add_argument("folder", metavar="DIR")
+    card.add_argument(
+        "--simulate", type=int, default=6000, metavar="N", help="clips for the ceilings; 0 leaves them out"
+    )
+    card.add_argument("--json", action="store_true", help="everything, as JSON")
+    audit = parts.add_parser("audit", help="what the splits of any corpus share and should not")
+    audit.add_argument("folder", metavar="DIR")
+    export = parts.add_parser("export", help="part of a Marionette corpus, with previews that play")
+    export.add_argument("folder", metavar="DIR")
+    export.add_argument("--split", default="test")
+    export.add_argument("--clips", type=int, default=96)
+    export.add_argument("--per-emotion", type=int, default=16)
+    export.add_argument("--out", required=True, metavar="DIR")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Run one subcommand."""
+    actions = {"build": _build, "sheet": _sheet, "card": _card, "audit": _audit, "export": _export}
+    return actions[arguments.action](arguments)
+
+
+def _build(arguments: argparse.Namespace) -> int:
     from mesm.data.marionette.build import PRESETS, build
 
     clips = arguments.clips if arguments.clips is not None else PRESETS[arguments.preset]
     corpus = build(arguments.out, clips, arguments.seed, arguments.workers)
-    print(f"{len(corpus)} clips in {arguments.out}")
+    print(f"{len(corpus)} clips in {arguments.out}; see them with mesm corpus card {arguments.out}")
+    return 0
+
+
+def _sheet(arguments: argparse.Namespace) -> int:
+    from PIL import Image
+
+    from mesm.data.marionette.sheet import contact_sheet
+    from mesm.records import write_atomic
+
+    picture = contact_sheet(arguments.people, arguments.seed, arguments.px, arguments.level)
+    buffer = io.BytesIO()
+    Image.fromarray(picture).save(buffer, "PNG")
+    print(write_atomic(arguments.out, buffer.getvalue()))
+    return 0
+
+
+def _card(arguments: argparse.Namespace) -> int:
+    from mesm.data.marionette.card import card_text, corpus_card
+    from mesm.data.store import Corpus
+
+    card = corpus_card(Corpus(arguments.folder), simulated=arguments.simulate)
+    print(json.dumps(card, indent=1) if arguments.json else card_text(card))
+    return 0
+
+
+def _audit(arguments: argparse.Namespace) -> int:
+    from mesm.data.audit import audit_splits
+    from mesm.data.store import Corpus
+
+    print(json.dumps(audit_splits(Corpus(arguments.folder)), indent=1))
+    return 0
+
+
+def _export(arguments: argparse.Namespace) -> int:
+    from mesm.data.marionette.export import export
+
+    part = export(
+        arguments.folder,
+        arguments.out,
+        split=arguments.split,
+        clips=arguments.clips,
+        per_emotion=arguments.per_emotion,
+    )
+    print(f"{len(part)} clips in {arguments.out}")
     return 0

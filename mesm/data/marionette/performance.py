@@ -38,6 +38,7 @@ _MOUTH: dict[str, tuple[float, float, float]] = {
 _CONSONANT = (0.18, 0.35, 0.0)
 #: What full opening, parting and rounding mean in action units 26 and 25 and in the lips' rounding.
 _JAW, _LIPS, _ROUND = 0.38, 0.55, 0.55
+_TYPICAL_JAW = 0.15
 _STEP_S = 0.01
 _CROSSING_S = 0.06
 _BLINK_S = 0.26
@@ -187,7 +188,7 @@ def perform(
     units[:, AU_COLUMN[25]] += _LIPS * mouth[:, 1]
     units[:, AU_COLUMN[26]] += _JAW * mouth[:, 0]
     units[:, AU_COLUMN[45]] = np.maximum(units[:, AU_COLUMN[45]], blinks)
-    pitch += 0.05 * (mouth[:, 0] - mouth[:, 0].mean())  # the head nods with the stress
+    pitch += 0.05 * (mouth[:, 0] - _TYPICAL_JAW)  # the head nods with the stress
     views = tuple(
         replace(
             view,
