@@ -18,7 +18,7 @@ from mesm.layers.nucleus import nucleus_mask
 from mesm.layers.vgg import POOLED_BLOCKS, ConvNorm, VGGTrunk
 from mesm.sparse.backends import choose, submanifold_conv
 from mesm.sparse.gather_backend import Workspace, convolve, convolve_packed
-from mesm.sparse.sites import Rulebook, Sites, SparseMap, positions
+from mesm.sparse.sites import Rulebook, Sites, SparseMap, maps_to_rows, positions, rows_to_maps
 
 
 @dataclass(frozen=True)
@@ -100,10 +100,10 @@ class SparseVGG(VGGTrunk):
             attention_SHW = attention(maps, query_SD)
             kept = Sites.of_mask(nucleus_mask(attention_SHW, maps.sites.mask_SHW, top_p))
             features, book = self._select(maps, attention_SHW, kept)
-            features, ran = self._convolve(features, book, group)
+            pooled, ran = self._block(features, book, group)
             if trace:
                 layers.append(LayerTensors(attention_SHW, kept.mask_SHW, maps.sites.mask_SHW, ran))
-            maps = SparseMap(features, kept).max_pool2()
+            maps = pooled
         return SparseResult(maps.to_dense(), tuple(layers))
 
     def _select(self, maps: SparseMap, attention_SHW: Tensor, kept: Sites) -> tuple[Tensor, Rulebook]:
@@ -115,35 +115,68 @@ class SparseVGG(VGGTrunk):
         gate, features, active = self.config.gate, maps.features_NC, maps.sites
         wide = torch.is_grad_enabled() and gate.endswith("straight_through")
         used = active if wide else kept
-        if not wide:
+        if not wide and len(kept) < len(active):
             features = features.index_select(0, positions(kept.mask_SHW.view(-1).index_select(0, active.rows_N)))
         if wide or gate.startswith("soft"):
             factors = gate_values(gate, attention_SHW, kept.mask_SHW, active.mask_SHW, self.config.gate_clip)
             features = features * factors.view(-1).index_select(0, used.rows_N)[:, None].to(features.dtype)
         return features, Rulebook(kept, active if wide else None)
 
-    def _convolve(self, features_NC: Tensor, book: Rulebook, group: tuple[int, ...]) -> tuple[Tensor, tuple[str, ...]]:
-        """The group's convolutions on the kept sites, and what ran each."""
-        ran: list[str] = []
-        for index in group:
-            for step in self.blocks[index].steps:  # type: ignore[union-attr]
-                name = choose(self.config.backend, book)
-                features_NC = _step(step, features_NC, book, name, self._space)
-                ran.append(name)
-                if book.widened:
-                    book = Rulebook(book.destinations)
-        return features_NC, tuple(ran)
+    def _block(self, features_NC: Tensor, book: Rulebook, group: tuple[int, ...]) -> tuple[SparseMap, tuple[str, ...]]:
+        """The group's convolutions on the kept sites and the pool behind them; and what ran each convolution."""
+        steps = [step for index in group for step in self.blocks[index].steps]  # type: ignore[union-attr]
+        run = _inference if steps[0].foldable else _training
+        return run(steps, features_NC, book, self.config.backend, self._space)
 
 
-def _step(step: ConvNorm, features_NC: Tensor, book: Rulebook, backend: str, space: Workspace) -> Tensor:
-    """Submanifold convolution, batch norm over the active sites, ReLU."""
-    if not step.foldable:
-        if backend == "gather":
-            out = convolve(features_NC, book, step.conv.weight, space=space)
+def _backend(step: ConvNorm, features: Tensor, book: Rulebook, name: str) -> str:
+    return choose(name, book, step.conv.in_channels, step.conv.out_channels, features.dtype)
+
+
+def _training(
+    steps: list[ConvNorm], features_NC: Tensor, book: Rulebook, name: str, space: Workspace
+) -> tuple[SparseMap, tuple[str, ...]]:
+    """Convolution, batch norm over the active sites, ReLU; rows all the way."""
+    ran = []
+    for step in steps:
+        ran.append(_backend(step, features_NC, book, name))
+        if ran[-1] == "gather":
+            features_NC = convolve(features_NC, book, step.conv.weight, space=space)
         else:
-            out = submanifold_conv(features_NC, book, step.conv.weight, backend=backend)
-        return F.relu(step.norm(out))
-    folded = step.folded()
-    if backend == "gather":
-        return convolve_packed(features_NC, book, *folded.packed(features_NC.dtype), space).relu_()
-    return submanifold_conv(features_NC, book, folded.weight_KCRR, folded.bias_K, backend=backend).relu_()
+            features_NC = submanifold_conv(features_NC, book, step.conv.weight, backend=ran[-1])
+        features_NC = F.relu(step.norm(features_NC))
+        if book.widened:  # sites left out are sources of the first convolution only
+            book = Rulebook(book.destinations)
+    return SparseMap(features_NC, book.destinations).max_pool2(), tuple(ran)
+
+
+def _inference(
+    steps: list[ConvNorm], features_NC: Tensor, book: Rulebook, name: str, space: Workspace
+) -> tuple[SparseMap, tuple[str, ...]]:
+    """The same with folded batch norms; between dense convolutions the features stay maps."""
+    sites, ran = book.destinations, []
+    maps_SCHW: Tensor | None = None
+    for step in steps:
+        folded = step.folded()
+        ran.append(_backend(step, features_NC, book, name))
+        if ran[-1] == "dense":
+            maps_SCHW = rows_to_maps(features_NC, sites) if maps_SCHW is None else _masked(maps_SCHW, sites)
+            maps_SCHW = F.conv2d(maps_SCHW, folded.weight_KCRR, folded.bias_K, padding=1).relu_()
+            continue
+        if maps_SCHW is not None:
+            features_NC, maps_SCHW = maps_to_rows(maps_SCHW, sites), None
+        if ran[-1] == "gather":
+            features_NC = convolve_packed(features_NC, book, *folded.packed(features_NC.dtype), space)
+        else:
+            features_NC = submanifold_conv(features_NC, book, folded.weight_KCRR, folded.bias_K, backend=ran[-1])
+        features_NC.relu_()
+    if maps_SCHW is None:
+        return SparseMap(features_NC, sites).max_pool2(), tuple(ran)
+    # After a ReLU an inactive site, set to 0, never wins the maximum.
+    pooled = sites.pooled()
+    return SparseMap(maps_to_rows(F.max_pool2d(_masked(maps_SCHW, sites), 2), pooled), pooled), tuple(ran)
+
+
+def _masked(maps_SCHW: Tensor, sites: Sites) -> Tensor:
+    """Set the inactive sites to zero, in place."""
+    return maps_SCHW if sites.full else maps_SCHW.mul_(sites.mask_SHW[:, None])

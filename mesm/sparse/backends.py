@@ -9,6 +9,7 @@ from torch import Tensor
 
 from mesm.errors import BackendUnavailable, ConfigError
 from mesm.sparse import dense_backend, gather_backend, spconv_backend
+from mesm.sparse.backend_costs import COSTS
 from mesm.sparse.sites import Rulebook
 
 Convolve = Callable[[Tensor, Rulebook, Tensor, Tensor | None], Tensor]
@@ -19,24 +20,31 @@ CONVOLVE: dict[str, Convolve] = {
     "spconv": spconv_backend.convolve,
 }
 
-#: Above this density the masked dense convolution is faster on a CPU.
-DENSE_FROM_DENSITY = 0.7
-
 
 def available(name: str, device: torch.device) -> bool:
     """Whether backend `name` can run on `device`."""
     return name != "spconv" or spconv_backend.why_not(device) is None
 
 
-def choose(name: str, book: Rulebook) -> str:
-    """The backend that runs: `name` itself, or for `auto` the one expected to be faster."""
-    if name != "auto":
-        if name not in CONVOLVE:
-            raise ConfigError(f"backend is {name!r}; it must be one of auto, {', '.join(CONVOLVE)}")
-        if name == "spconv" and (reason := spconv_backend.why_not(book.destinations.mask_SHW.device)):
-            raise BackendUnavailable(reason)
-        return name
-    return "dense" if book.destinations.density > DENSE_FROM_DENSITY else "gather"
+def choose(name: str, book: Rulebook, c_in: int, c_out: int, dtype: torch.dtype) -> str:
+    """The backend that runs: `name` itself, or for `auto` the one that the measured costs say is faster.
+
+    Raises:
+        ConfigError: no backend has that name.
+        BackendUnavailable: it cannot run on the sites' device.
+    """
+    device = book.destinations.mask_SHW.device
+    if name == "auto":
+        costs = COSTS.get((device.type, str(dtype).removeprefix("torch.")))
+        if costs is None:
+            return "dense"
+        dense = costs.dense_ns(book.destinations.mask_SHW.numel(), c_in, c_out)
+        return "gather" if costs.gather_ns(book.num_pairs, c_in, c_out) < dense else "dense"
+    if name not in CONVOLVE:
+        raise ConfigError(f"backend is {name!r}; it must be one of auto, {', '.join(CONVOLVE)}")
+    if name == "spconv" and (reason := spconv_backend.why_not(device)):
+        raise BackendUnavailable(reason)
+    return name
 
 
 def submanifold_conv(
@@ -54,4 +62,6 @@ def submanifold_conv(
     Returns:
         (destinations, K).
     """
-    return CONVOLVE[choose(backend, book)](features_NC, book, weight_KCRR, bias_K)
+    c_out, c_in = weight_KCRR.shape[:2]
+    name = choose(backend, book, c_in, c_out, features_NC.dtype)
+    return CONVOLVE[name](features_NC, book, weight_KCRR, bias_K)

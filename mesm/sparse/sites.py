@@ -135,7 +135,7 @@ class SparseMap:
     def from_dense(cls, maps_SCHW: Tensor, mask_SHW: Tensor) -> SparseMap:
         """The sites where `mask_SHW` is True, with their features."""
         sites = Sites.of_mask(mask_SHW)
-        s, c, h, w = maps_SCHW.shape
+        s, _, h, w = maps_SCHW.shape
         if sites.shape != (s, h, w):
             raise DataError(f"the mask is {sites.shape}, the maps are (S, H, W) = {(s, h, w)}; they must agree")
         return cls(maps_to_rows(maps_SCHW, sites), sites)

@@ -120,4 +120,4 @@ def test_spconv_on_a_cpu_says_why():
 
 def test_unknown_backend_lists_the_known():
     with pytest.raises(ConfigError, match="dense, gather, spconv"):
-        choose("sparse", a_book(torch.ones(1, 2, 2, dtype=torch.bool)))
+        choose("sparse", a_book(torch.ones(1, 2, 2, dtype=torch.bool)), 3, 3, torch.float32)

@@ -1,0 +1,136 @@
+"""Time the dense and the gather backend, fit the constants that `auto` chooses by, and say how well it then chooses.
+
+python -m benchmarks.backend_costs [--json out.json] [--dtype float32] [--turns 9] [--threads 2]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from benchmarks.timing import conditions, interleaved_ms, medians
+from mesm.sparse.backend_costs import COSTS, BackendCosts
+from mesm.sparse.dense_backend import convolve as dense
+from mesm.sparse.gather_backend import Workspace, convolve_packed, pack
+from mesm.sparse.sites import Rulebook, Sites
+
+#: Input channels, output channels, height and width: the sparse convolutions of a face and of a mel chunk.
+LAYERS = (
+    (64, 128, 24, 24),
+    (128, 128, 24, 24),
+    (128, 256, 12, 12),
+    (256, 256, 12, 12),
+    (256, 512, 6, 6),
+    (512, 512, 6, 6),
+    (128, 128, 64, 16),
+    (256, 256, 32, 8),
+    (512, 512, 16, 4),
+)
+DENSITIES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
+
+
+def cell(
+    layer: tuple[int, int, int, int], segments: int, density: float, dtype: torch.dtype, turns: int
+) -> dict[str, Any]:
+    """Median milliseconds of both backends on one random mask, from rows to rows."""
+    c_in, c_out, height, width = layer
+    sites = Sites.of_mask(torch.rand(segments, height, width) < density)
+    book, space = Rulebook(sites), Workspace()
+    weight = torch.randn(c_out, c_in, 3, 3).to(dtype).contiguous(memory_format=torch.channels_last)
+    bias, packed, features = torch.randn(c_out).to(dtype), pack(weight), torch.randn(len(sites), c_in).to(dtype)
+
+    def rulebook() -> None:
+        _ = Rulebook(sites).by_destination
+
+    runs: dict[str, Callable[[], Any]] = {
+        "dense": lambda: dense(features, book, weight, bias).relu_(),
+        "gather": lambda: convolve_packed(features, book, packed, bias, space).relu_(),
+        "rulebook": rulebook,
+    }
+    ms = medians(interleaved_ms(runs, turns, warm_up=1))
+    return {
+        "layer": list(layer),
+        "segments": segments,
+        "density": density,
+        "positions": sites.mask_SHW.numel(),
+        "pairs": book.num_pairs,
+        "dense_ms": ms["dense"],
+        "gather_ms": ms["gather"] + ms["rulebook"] / 2,  # one rulebook serves two convolutions
+    }
+
+
+def fit(cells: list[dict[str, Any]]) -> BackendCosts:
+    """Constants of least relative error; none is negative."""
+    constants = []
+    for backend, count in (("dense", "positions"), ("gather", "pairs")):
+        ns = np.array([1e6 * c[f"{backend}_ms"] for c in cells])
+        kernel = 9 if backend == "dense" else 1
+        terms = np.array(
+            [
+                [1, kernel * c[count] * c["layer"][0] * c["layer"][1], c[count] * (c["layer"][0] + c["layer"][1])]
+                for c in cells
+            ]
+        )
+        constants += list(_non_negative(terms / ns[:, None], np.ones(len(ns))))
+    return BackendCosts(*(float(f"{value:.3g}") for value in constants))
+
+
+def _non_negative(terms: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """Least squares with the most negative coefficient set to zero until none is."""
+    used = list(range(terms.shape[1]))
+    while True:
+        found = np.zeros(terms.shape[1])
+        found[used] = np.linalg.lstsq(terms[:, used], target, rcond=None)[0]
+        if (found >= 0).all():
+            return found
+        used.remove(int(found.argmin()))
+
+
+def judge(costs: BackendCosts, cells: list[dict[str, Any]]) -> dict[str, float]:
+    """How far `auto` is from the better backend: geometric mean and worst cell of its time over the better time."""
+    excess = []
+    for c in cells:
+        c_in, c_out = c["layer"][:2]
+        gather = costs.gather_ns(c["pairs"], c_in, c_out) < costs.dense_ns(c["positions"], c_in, c_out)
+        excess.append((c["gather_ms"] if gather else c["dense_ms"]) / min(c["gather_ms"], c["dense_ms"]))
+    return {"geometric_mean": float(np.exp(np.log(excess).mean())), "worst": max(excess)}
+
+
+def main() -> None:
+    """Measure, fit, print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--json", type=Path)
+    parser.add_argument("--dtype", default="float32", choices=["float32", "bfloat16"])
+    parser.add_argument("--turns", type=int, default=9)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--segments", type=int, nargs="+", default=[1, 4, 16, 64])
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    torch.manual_seed(0)
+    dtype = getattr(torch, options.dtype)
+    with torch.inference_mode():
+        cells = [
+            cell(layer, segments, density, dtype, options.turns)
+            for segments in options.segments
+            for layer in LAYERS
+            for density in DENSITIES
+        ]
+    costs = fit(cells)
+    print(f"cpu {options.dtype}: {costs}")
+    print("auto with these constants:", judge(costs, cells))
+    stored = COSTS.get(("cpu", options.dtype))
+    if stored is not None:
+        print("auto with the stored constants:", judge(stored, cells))
+    if options.json:
+        result = {"conditions": conditions(), "costs": vars(costs), "judged": judge(costs, cells), "cells": cells}
+        options.json.write_text(json.dumps(result, indent=1))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,54 @@
+"""Interleaved timing: every contender runs once per turn, so that a noisy neighbour hits all of them alike."""
+
+from __future__ import annotations
+
+import platform
+import statistics
+import time
+from collections.abc import Callable, Hashable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import torch
+
+Name = TypeVar("Name", bound=Hashable)
+
+
+def interleaved_ms(runs: dict[Name, Callable[[], Any]], turns: int, warm_up: int = 2) -> dict[Name, list[float]]:
+    """Wall-clock milliseconds of every run, turn by turn, after `warm_up` turns that are thrown away."""
+    times: dict[Name, list[float]] = {name: [] for name in runs}
+    for turn in range(turns + warm_up):
+        for name, run in runs.items():
+            start = time.perf_counter()
+            run()
+            if torch.cuda.is_available():
+                torch.cuda.synchronize()
+            if turn >= warm_up:
+                times[name].append(1e3 * (time.perf_counter() - start))
+    return times
+
+
+def medians(times: dict[Name, list[float]]) -> dict[Name, float]:
+    """Median of each contender."""
+    return {name: statistics.median(values) for name, values in times.items()}
+
+
+def processor() -> str:
+    """The processor's name, from Linux where it says more than Python does."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()
+
+
+def conditions() -> dict[str, Any]:
+    """What a timing depends on."""
+    return {
+        "processor": processor(),
+        "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else "",
+        "instructions": torch.backends.cpu.get_cpu_capability(),
+        "threads": torch.get_num_threads(),
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+    }
