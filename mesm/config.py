@@ -32,7 +32,7 @@ class _Json:
     """Dict and JSON forms of a frozen config; unknown keys are errors, tuples survive the trip."""
 
     def to_dict(self) -> dict[str, Any]:
-        return dataclasses.asdict(self)  # type: ignore[call-overload, no-any-return]
+        return dataclasses.asdict(self)  # type: ignore[call-overload]
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Self:
@@ -196,6 +196,16 @@ class TrainConfig(_Json):
     """Targets move from 0/1 by this much."""
     augment: bool = True
     """Flip, shift, brightness of faces; gain and shift of mels."""
+    neutral_faces: int = 0
+    """Neutral faces with emotive texts per batch (Marionette): labels that say nothing, see mesm/training/guidance.py."""
+    guide: float = 0.0
+    """Weight of the term that leans the attention on neutral faces to the regions that the text names."""
+    guide_margin: float = 0.1
+    """How much of it is enough."""
+    text_kl: float = 0.0
+    """Weight of the divergence between a clip's answers under its own and a random text; doubles the sparse work."""
+    freeze_attention: bool = False
+    """Train the trunk alone, so that it forgets what the masks told it."""
     init_from: str = ""
     """Checkpoint whose trunk weights to start from (MESM from FE2E)."""
     patience: int = 0
@@ -214,6 +224,8 @@ class TrainConfig(_Json):
             check_top_p(p)
         if len(self.top_p_range) not in (0, 2):
             raise ConfigError("top_p_range must be empty or hold two numbers, low and high")
+        if self.guide and not self.neutral_faces:
+            raise ConfigError("guide needs neutral faces; set neutral_faces to 16, or guide to 0")
         for name in ("epochs", "batch_size", "accumulate"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"{name} is {getattr(self, name)}; it must be at least 1")

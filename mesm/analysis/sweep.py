@@ -130,7 +130,8 @@ def _run(
 ) -> tuple[dict[float, _Collected], np.ndarray, list[str], float]:
     """Every top-p over one split: what each gave, the truth, the clip ids, and the seconds of the shared work."""
     found = {top_p: _Collected() for top_p in top_ps}
-    truth, ids, shared_s = [], [], 0.0
+    truth, shared_s = [], 0.0
+    ids: list[str] = []
     for batch in labelled_batches(predictor, corpus, split, labels, batch_size).epoch(0):
         batch = batch.to(predictor.device)
         started = time.perf_counter()

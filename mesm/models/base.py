@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor, nn
 
@@ -38,19 +40,26 @@ class EmotionModel(nn.Module):
             )
         self.fusion = WeightedFusion(len(config.modalities))
 
-    def forward(self, batch: Batch, top_p: float | None = None, trace: bool = False) -> ModelOutput:
+    def forward(
+        self, batch: Batch, top_p: float | None = None, trace: bool = False, other_text_BD: Tensor | None = None
+    ) -> ModelOutput:
         """Score a batch.
 
         Args:
             batch: raw faces and log mels; normalised here.
             top_p: nucleus mass in (0, 1], default the config's; ignored by FE2E.
             trace: also return every layer's attention, nucleus and active sites.
+            other_text_BD: ask the attention a second time with these texts; the stems are shared.
 
         Raises:
             DataError: a clip without a transcript (MESM), or without any modality.
             ConfigError: top_p out of range.
         """
-        return self.finish(self.prepare(batch), top_p, trace)
+        prepared = self.prepare(batch)
+        output = self.finish(prepared, top_p, trace)
+        if other_text_BD is None:
+            return output
+        return replace(output, second=self.finish(prepared, top_p, query_BD=other_text_BD))
 
     def prepare(self, batch: Batch) -> Prepared:
         """The work that does not depend on top_p."""
@@ -71,12 +80,14 @@ class EmotionModel(nn.Module):
         self._check_present(batch, present_BM)
         return Prepared(text_BD, maps, counts, present_BM)
 
-    def finish(self, prepared: Prepared, top_p: float | None = None, trace: bool = False) -> ModelOutput:
-        """From `prepare`'s values to scores."""
+    def finish(
+        self, prepared: Prepared, top_p: float | None = None, trace: bool = False, query_BD: Tensor | None = None
+    ) -> ModelOutput:
+        """From `prepare`'s values to scores; `query_BD` asks the attention with another text than the clip's."""
         top_p = check_top_p(self.config.top_p if top_p is None else top_p)
         layers: dict[str, tuple[LayerTensors, ...]] = {}
         logits = []
-        query_BD = self._query(prepared.text_BD)
+        query_BD = self._query(prepared.text_BD) if query_BD is None else query_BD
         for i, modality in enumerate(self.config.modalities):
             branch = self.branches[modality]
             if isinstance(branch, TextBranch):
@@ -125,5 +136,5 @@ class EmotionModel(nn.Module):
             p
             for branch in self.branches.values()
             if isinstance(branch, SegmentBranch) and self.sparse
-            for p in branch.cnn.attention_parameters()  # type: ignore[operator, union-attr]
+            for p in branch.cnn.attention_parameters()  # type: ignore[operator]
         ]

@@ -37,6 +37,7 @@ class ModelOutput:
         present_BM: (B, M) bool.
         fusion_weights_BM: the weights that were used.
         layers: modality -> attention layers, only when a trace was asked for.
+        second: the same clips asked with another text, only when one was given.
     """
 
     logits_BE: Tensor
@@ -44,6 +45,17 @@ class ModelOutput:
     present_BM: Tensor
     fusion_weights_BM: Tensor
     layers: dict[str, tuple[LayerTensors, ...]]
+    second: ModelOutput | None = None
+
+    def first(self, count: int) -> ModelOutput:
+        """The first `count` utterances, without layers."""
+        return ModelOutput(
+            self.logits_BE[:count],
+            self.modality_logits_BME[:count],
+            self.present_BM[:count],
+            self.fusion_weights_BM[:count],
+            {},
+        )
 
     @property
     def scores_BE(self) -> Tensor:

@@ -18,6 +18,8 @@ def parameter_groups(model: EmotionModel, config: TrainConfig) -> list[dict]:
     text = {id(p) for p in model.text_encoder.parameters()} if model.text_encoder is not None else set()
     groups: dict[str, list[nn.Parameter]] = {"trunk": [], "attention": [], "text": []}
     for parameter in model.parameters():
+        if not parameter.requires_grad:
+            continue
         name = "attention" if id(parameter) in attention else "text" if id(parameter) in text else "trunk"
         groups[name].append(parameter)
     factor = {"trunk": 1.0, "attention": config.attention_lr_factor, "text": config.text_lr_factor}

@@ -26,6 +26,7 @@ import torch
 from accelerate import Accelerator
 from torch import Tensor
 
+from mesm.batch import Batch
 from mesm.config import RunConfig
 from mesm.data.loading import SplitLoader
 from mesm.data.store import Corpus
@@ -38,6 +39,7 @@ from mesm.records import write_atomic
 from mesm.runtime import seed_everything
 from mesm.training import metrics
 from mesm.training.augment import augment
+from mesm.training.guidance import NeutralFaces, guide_loss, neutral_loss, two_texts_loss
 from mesm.training.losses import emotion_loss, finite, positive_weights
 from mesm.training.optim import build_optimizer, build_schedule, clip_gradients
 from mesm.training.scoring import score_batches, text_vectors
@@ -78,6 +80,7 @@ class Trainer:
             positive_weights(truth.float()) if run.train.positive_weight == "balanced" else torch.ones(truth.shape[1])
         )
         self.positive_weights = weights.to(self.device)
+        self.neutral = self._neutral(truth.float().mean(0)) if run.train.neutral_faces else None
         self.optimizer = build_optimizer(self.model, run.train)
         steps = -(-len(self.train_loader) // run.train.accumulate) * run.train.epochs
         self.schedule = build_schedule(self.optimizer, run.train, steps)
@@ -98,7 +101,14 @@ class Trainer:
         model.config = type(model.config).from_dict({**model.config.to_dict(), "text_sha256": digest})
         if self.run.train.init_from:
             warm_start(model, load_checkpoint(self.run.train.init_from).model.state_dict())
+        for parameter in model.attention_parameters():
+            parameter.requires_grad_(not self.run.train.freeze_attention)
         return model.to(self.device), digest
+
+    def _neutral(self, frequencies_E: Tensor) -> NeutralFaces:
+        if self.vectors is None or self.run.model.name != "mesm" or "visual" not in self.run.model.modalities:
+            raise ConfigError("neutral_faces needs a MESM with a visual branch and a frozen text encoder; set it to 0")
+        return NeutralFaces(self.corpus, self.run.model.labels, self.vectors, frequencies_E)
 
     def _loader(self, split: str, *, shuffle: bool) -> SplitLoader:
         encoder = self.model.text_encoder
@@ -167,8 +177,7 @@ class Trainer:
         batch = batch.to(self.device)
         sync = contextlib.nullcontext() if last else self.accelerator.no_sync(self.wrapped)
         with sync, self.accelerator.autocast():
-            output = self.wrapped(batch, top_p)
-            loss = emotion_loss(output, batch.labels, self.positive_weights, config.branch_loss, config.label_smoothing)
+            loss = self._loss(batch, top_p, seed)
             if not finite(loss):
                 raise DataError(
                     f"the loss is {loss.item()} in epoch {self.epoch}, batch {index} (clips {', '.join(batch.clip_ids[:4])}"
@@ -182,12 +191,43 @@ class Trainer:
             self.optimizer.zero_grad(set_to_none=True)
         return float(loss.detach())
 
+    def _loss(self, batch: Batch, top_p: float | None, seed: int) -> Tensor:
+        """The label loss, and whatever guidance the config asks for."""
+        config, rng, neutral = self.run.train, np.random.default_rng(seed), None
+        labelled, own = len(batch), batch.labels
+        assert own is not None
+        if self.neutral is not None:
+            batch, neutral = self.neutral.append(batch, config.neutral_faces, rng)
+        other = None
+        if config.text_kl and batch.text_vectors is not None:
+            other = batch.text_vectors[torch.from_numpy(rng.permutation(len(batch)))]
+        output = self.wrapped(batch, top_p, bool(config.guide), other)
+        loss = torch.zeros((), device=self.device)
+        answers = [output] if output.second is None else [output, output.second]
+        for answer in answers:
+            loss = loss + emotion_loss(
+                answer.first(labelled), own, self.positive_weights, config.branch_loss, config.label_smoothing
+            ) / len(answers)
+        if neutral is not None:
+            assert batch.labels is not None
+            logits, labels = output.modality_logits_BME[labelled:], batch.labels[labelled:]
+            loss = loss + neutral_loss(logits, labels, self.positive_weights, self._branch("visual"))
+            if config.guide:
+                loss = loss + config.guide * guide_loss(output.layers["visual"], neutral, config.guide_margin)
+        if output.second is not None:
+            loss = loss + config.text_kl * two_texts_loss(output, self._branch("text"))
+        return loss
+
+    def _branch(self, modality: str) -> int:
+        return self.run.model.modalities.index(modality)
+
     def _draw_top_p(self, index: int) -> float | None:
         if not self.run.train.top_p_range:
             return None
         # The same for all processes: the mask's mass is a property of the step.
         rng = np.random.default_rng([self.run.train.seed, self.epoch, index])
-        return float(rng.uniform(*self.run.train.top_p_range))
+        low, high = self.run.train.top_p_range
+        return float(rng.uniform(low, high))
 
     def _validate(self) -> dict[str, Any]:
         found = score_batches(self.model, self.valid_loader.epoch(0), device=str(self.device))

@@ -1,0 +1,138 @@
+"""Teaching the attention to follow the text without letting the text speak through the mask.
+
+Trained on the labels alone, the kept sites change with the text but not towards what it names: the pattern of sites
+becomes a code that carries the sentence into the face's branch. Three terms work against that, each off by default:
+
+- *Neutral faces* with emotive texts, where a corpus knows such faces: their labels are the class frequencies, because a
+  neutral face says nothing; and in each layer the attention shall lean to the regions that the text's emotion would
+  move, relu(margin - S), with S = sum(a t) / (sum |t| / n) over the n active sites, a the attention and t the text's
+  region minus the mean of all emotions' regions. A map that ignores the text earns nothing.
+- *Two texts* per clip, its own and a random one: the label loss on both, and the symmetric Kullback-Leibler divergence
+  between the branches' answers, so that a face is read the same whatever the text asks.
+- *Washing*: with `freeze_attention` the trunk is trained alone, which makes it forget the code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from mesm.batch import Batch
+from mesm.data.store import Corpus
+from mesm.errors import DataError
+from mesm.layers.sparse_vgg import LayerTensors
+from mesm.models import ModelOutput
+
+
+@dataclass(frozen=True)
+class NeutralBatch:
+    """Neutral faces appended to a batch.
+
+    Attributes:
+        labelled: how many utterances of the batch are the corpus's own; the neutral ones follow.
+        faces: how many faces are the corpus's own.
+        target_SHW: (n, 48, 48) the text's region minus the mean over the emotions' regions, in [-1, 1].
+    """
+
+    labelled: int
+    faces: int
+    target_SHW: Tensor
+
+
+class NeutralFaces:
+    """Faces without emotion, and the training split's texts by the emotion that they name.
+
+    Args:
+        corpus: a corpus with neutral_faces.npz, such as Marionette.
+        labels: the model's labels.
+        vectors: clip id -> text vector of the training split.
+        frequencies_E: share of the training clips with each label: what to answer to a face that says nothing.
+
+    Raises:
+        DataError: the corpus has no neutral faces, or does not know what its texts name.
+    """
+
+    def __init__(
+        self, corpus: Corpus, labels: Sequence[str], vectors: dict[str, Tensor], frequencies_E: Tensor
+    ) -> None:
+        from mesm.data.marionette.build import read_neutral_faces
+
+        found = read_neutral_faces(corpus.folder)
+        if found is None or tuple(corpus.labels) != tuple(labels):
+            raise DataError(
+                f"corpus {corpus.name!r} has no neutral faces with its labels' regions; set neutral_faces=0 and guide=0, "
+                "or train on Marionette"
+            )
+        self.images = torch.from_numpy(found["image"]).permute(0, 3, 1, 2)
+        regions = torch.from_numpy(found["region"]).float() / 255
+        self.targets = regions - regions.mean(1, keepdim=True)
+        self.frequencies_E = frequencies_E
+        texts: dict[str, list[Tensor]] = {name: [] for name in labels}
+        for row in corpus.index:
+            truth = corpus.read(row.clip_id).truth if row.split == "train" else None
+            for name in truth.extra.get("displays", {}).get("text", {}) if truth is not None else ():
+                texts[name].append(vectors[row.clip_id])
+        if not all(texts.values()):
+            raise DataError(f"corpus {corpus.name!r} does not know which emotion its texts name; set neutral_faces=0")
+        self.texts = [torch.stack(texts[name]) for name in labels]
+
+    def append(self, batch: Batch, count: int, rng: np.random.Generator) -> tuple[Batch, NeutralBatch]:
+        """The batch with `count` one-face, voiceless utterances behind it, each with a random emotive text."""
+        assert batch.text_vectors is not None and batch.labels is not None
+        which = torch.from_numpy(rng.integers(0, len(self.images), count))
+        emotion = rng.integers(0, len(self.texts), count)
+        vectors = torch.stack([self.texts[e][int(rng.integers(0, len(self.texts[e])))] for e in emotion])
+        images, target = self.images[which], self.targets[which, torch.from_numpy(emotion)]
+        if rng.random() < 0.5:
+            images, target = images.flip(3), target.flip(2)
+        extended = replace(
+            batch,
+            clip_ids=(*batch.clip_ids, *(f"neutral{i}" for i in range(count))),
+            has_text=F.pad(batch.has_text, (0, count), value=True),
+            faces=torch.cat([batch.faces, images.to(batch.faces.dtype)]),
+            face_counts=F.pad(batch.face_counts, (0, count), value=1),
+            chunk_counts=F.pad(batch.chunk_counts, (0, count), value=0),
+            text_vectors=torch.cat([batch.text_vectors, vectors]),
+            labels=torch.cat([batch.labels, self.frequencies_E.expand(count, -1)]),
+        )
+        return extended, NeutralBatch(len(batch), len(batch.faces), target)
+
+
+def guide_loss(layers: Sequence[LayerTensors], neutral: NeutralBatch, margin: float) -> Tensor:
+    """Mean over the layers and the neutral faces of relu(margin - S)."""
+    losses = []
+    for layer in layers:
+        attention, active = (v[neutral.faces :].float() for v in (layer.attention_SHW, layer.active_SHW))
+        target = F.adaptive_avg_pool2d(neutral.target_SHW.to(attention.device), (attention.shape[1], attention.shape[2]))
+        chance = (target.abs() * active).sum((1, 2)) / active.sum((1, 2)).clamp(min=1)
+        steered = (attention * target).sum((1, 2)) / chance.clamp(min=1e-4)
+        losses.append(F.relu(margin - steered).mean())
+    return torch.stack(losses).mean()
+
+
+def symmetric_kl(first_BME: Tensor, second_BME: Tensor, present_BM: Tensor) -> Tensor:
+    """Mean symmetric Kullback-Leibler divergence of two sets of Bernoulli logits, over the branches that are there.
+
+    KL(p|q) + KL(q|p) = (p - q)(logit p - logit q) for one Bernoulli variable.
+    """
+    a, b = first_BME.float(), second_BME.float()
+    each_BM = ((torch.sigmoid(a) - torch.sigmoid(b)) * (a - b)).mean(2)
+    return (each_BM * present_BM).sum() / present_BM.sum().clamp(min=1)
+
+
+def neutral_loss(logits_BME: Tensor, labels_BE: Tensor, weights_E: Tensor, branch: int) -> Tensor:
+    """Binary cross entropy of the visual branch alone: the text beside a neutral face may say what it likes."""
+    return F.binary_cross_entropy_with_logits(logits_BME[:, branch].float(), labels_BE, pos_weight=weights_E)
+
+
+def two_texts_loss(output: ModelOutput, text_branch: int) -> Tensor:
+    """`symmetric_kl` between a clip's own text and a random one, for the branches that a query steers."""
+    assert output.second is not None
+    steered_BM = output.present_BM.clone()
+    steered_BM[:, text_branch] = False
+    return symmetric_kl(output.modality_logits_BME, output.second.modality_logits_BME, steered_BM)
