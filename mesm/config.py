@@ -208,6 +208,8 @@ class TrainConfig(_Json):
     """Train the trunk alone, so that it forgets what the masks told it."""
     init_from: str = ""
     """Checkpoint whose trunk weights to start from (MESM from FE2E)."""
+    keep: str = "best"
+    """Which epoch becomes the checkpoint: the best by valid average F1 (the paper), or the last of the schedule."""
     patience: int = 0
     """Stop after so many epochs without a better valid average F1; 0 = never."""
     precision: str = "float32"
@@ -219,6 +221,7 @@ class TrainConfig(_Json):
         _choice("optimizer", self.optimizer, ("adam", "adamw"))
         _choice("schedule", self.schedule, ("one_cycle", "cosine", "constant"))
         _choice("positive_weight", self.positive_weight, ("balanced", "none"))
+        _choice("keep", self.keep, ("best", "last"))
         _choice("precision", self.precision, ("float32", "bfloat16"))
         for p in self.top_p_range:
             check_top_p(p)

@@ -3,7 +3,7 @@
     <run>/config.json      the RunConfig
     <run>/metrics.jsonl    one line per epoch
     <run>/state.pt         weights, optimiser, schedule and position; written whole, loaded with weights_only=True
-    <run>/best/            checkpoint with the best valid average F1 so far
+    <run>/best/            checkpoint of the epoch to keep so far: the best by valid average F1, or the last
     <run>/checkpoint/      the result
 
 All random numbers of a step come from (seed, epoch, step, process), never from what ran before: that is what makes a
@@ -234,7 +234,7 @@ class Trainer:
         thresholds = metrics.choose_thresholds(found.scores, found.truth)
         summary = metrics.summarise(found.scores, found.truth, thresholds, self.run.model.labels)
         row = {f"valid_{k}": summary[k] for k in ("f1", "wacc", "auc")}
-        if (summary["f1"] or 0.0) > self.best:
+        if self.run.train.keep == "last" or (summary["f1"] or 0.0) > self.best:
             self.best, self.best_epoch = summary["f1"] or 0.0, self.epoch
             if self.accelerator.is_main_process:
                 content = self._metrics(thresholds, summary)
