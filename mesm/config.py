@@ -227,6 +227,8 @@ class TrainConfig(_Json):
             check_top_p(p)
         if len(self.top_p_range) not in (0, 2):
             raise ConfigError("top_p_range must be empty or hold two numbers, low and high")
+        if self.patience and self.keep == "last":
+            raise ConfigError("patience waits for a better epoch, and keep is last; set keep=best or patience=0")
         if self.guide and not self.neutral_faces:
             raise ConfigError("guide needs neutral faces; set neutral_faces to 16, or guide to 0")
         for name in ("epochs", "batch_size", "accumulate"):
