@@ -28,8 +28,8 @@ class Canvas:
     """A ground of one colour that things are put on; whatever reaches over the edge is cut."""
 
     def __init__(self, height: int, width: int, theme: Theme) -> None:
-        self._pixels = np.empty((height, width, 3), np.uint8)
-        self._pixels[:] = rgb(theme.ground)
+        line = np.full((width, 3), rgb(theme.ground), np.uint8)
+        self._pixels = np.broadcast_to(line, (height, width, 3)).copy()
         self._theme = theme
         self._texts: list[tuple[int, int, str, str, int, bool]] = []
         self._lines: list[tuple[tuple[int, int, int, int], str]] = []
@@ -71,10 +71,8 @@ class Canvas:
             self.write(left + 3, top + 3 + line * (height // 2 - 2), text)
             self._lines.append(((x, top + 2, x, top + 5), self._theme.faint))
 
-    def scale(self, low: float, high: float, top: int, height: int, draw: bool) -> None:
+    def scale(self, low: float, high: float, top: int, height: int) -> None:
         """A colour bar beside a row, with the value at either end."""
-        if not draw:
-            return
         bar = colours(np.repeat(np.linspace(1, 0, height)[:, None], _SCALE_PX, axis=1))
         self.paste(100, top, bar)
         for y, value in ((top + height - 40, high), (top + height - 20, low)):

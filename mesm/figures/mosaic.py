@@ -1,15 +1,17 @@
 """The live pictures of one clip: faces, spectrogram and words on one time axis, with what each layer kept.
 
 One picture per modality, of a size that depends on the clip alone: moving top-p never moves anything on the page.
-Nearest neighbour everywhere: a cell of a mask is a block of pixels with sharp borders.
+Nearest neighbour everywhere: a cell of a mask is a block of pixels with sharp borders. What does not depend on top-p
+is a `Scene`, made once; `draw` lays a trace over it.
 
 The spectrogram is drawn in viridis, or in grey under a heat map, whose cividis it must not be taken for.
 
-Shape legend: S faces, H W pixels or cells, F hops of the spectrogram (12.5 ms each).
+Shape legend: S segments, H W pixels or cells, F hops of the spectrogram (12.5 ms each).
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,6 +36,8 @@ HOPS_PER_S = 1000 * CHUNK_HOPS / CHUNK_MS
 EMPTY_BANDS = (0, 3, 6, 13)
 #: The paper's Figure 4 draws only the highest tenth of the mel values.
 LOUDEST_SHARE = 0.1
+#: Under a heat map, how far sites sink that were not there to choose from.
+GONE_OPACITY = 0.85
 
 
 @dataclass(frozen=True)
@@ -77,6 +81,64 @@ class Look:
     dark: bool = False
 
 
+@dataclass(frozen=True)
+class Axis:
+    """Where the pixels along one side of a picture lie in what the model sees.
+
+    Attributes:
+        position: of each pixel's middle, in pixels of a 48-px face, in mel bands or in hops of its chunk.
+        size: of the whole side in the same unit.
+        scale: pixels per unit.
+    """
+
+    position: np.ndarray
+    size: int
+    scale: float
+
+    def cells(self, count: int) -> np.ndarray:
+        """The cell that each pixel belongs to if the side is divided into `count`."""
+        # A pixel's middle may lie on the border of two cells; rounding must not put it into the lower one.
+        return np.floor(self.position * count / self.size + 1e-6).astype(int)
+
+    def offsets(self, count: int) -> np.ndarray:
+        """Whole pixels from the middle of that cell."""
+        cell = self.size / count
+        return np.floor((self.position % cell - cell / 2) * self.scale + 1e-6).astype(int)
+
+
+@dataclass(frozen=True)
+class Scene:
+    """Everything of a mosaic that does not depend on a trace.
+
+    Attributes:
+        background: (H, W, 3) uint8 with axis, words and the first row.
+        pictures: (n, h, w, 3) uint8 what the layers are drawn over.
+        touched: the same with the overlay's colour laid on everywhere.
+        columns: left end of each picture.
+        tops: upper end of the first row and of each layer's.
+        names: what stands left of the first row.
+        segments: the segment each pixel belongs to, (n, 1, 1) or (1, 1, w).
+        rows: vertical axis of a picture.
+        across: horizontal axis.
+    """
+
+    look: Look
+    background: np.ndarray
+    pictures: np.ndarray
+    touched: np.ndarray
+    columns: tuple[int, ...]
+    tops: tuple[int, ...]
+    names: tuple[str, ...]
+    segments: np.ndarray
+    rows: Axis
+    across: Axis
+
+    def pixels(self, maps: np.ndarray) -> np.ndarray:
+        """(S, H, W, ...) maps of a layer at the pictures' size: (n, h, w, ...)."""
+        y, x = self.rows.cells(maps.shape[1]), self.across.cells(maps.shape[2])
+        return maps[self.segments, y[None, :, None], x[None, None, :]]
+
+
 def fit_strip(duration_s: float, start_s: float = 0.0) -> Strip:
     """The shortest axis that holds the clip; six seconds from `start_s` of a longer one."""
     longest = max(SPANS_S)
@@ -85,118 +147,139 @@ def fit_strip(duration_s: float, start_s: float = 0.0) -> Strip:
     return Strip(0.0, min(span for span in SPANS_S if span >= duration_s))
 
 
-def face_mosaic(sample: Sample, layers: tuple[LayerTrace, ...], strip: Strip, look: Look) -> np.ndarray:
-    """Time axis, words, faces, and a row of faces per layer.
+def face_scene(sample: Sample, strip: Strip, look: Look, layers: int = 3) -> Scene:
+    """Time axis, words, faces, and room for a row of faces per shown layer.
 
     Args:
-        layers: the visual layers of a trace; empty for a model without attention.
-
-    Returns:
-        (H, W, 3) uint8, W always the same, H by the number of rows and the strip's scale.
+        layers: how many the model has; 0 for one without attention.
     """
-    shown = [layer for layer in look.layers if layer < len(layers)]
-    side = strip.face_px
-    pitch = side + GAP_PX
-    canvas = Canvas(AXIS_PX + WORDS_PX + pitch * (1 + len(shown)), GUTTER_PX + BODY_PX, theme(look.dark))
+    side, first = strip.face_px, AXIS_PX + WORDS_PX
+    tops = _tops(first, side, look, layers)
+    canvas = Canvas(tops[-1] + side + GAP_PX, GUTTER_PX + BODY_PX, theme(look.dark))
     _draw_axis(canvas, sample, strip)
-    if not len(sample.faces):
-        canvas.label(0, AXIS_PX + WORDS_PX, ("face",))
-        canvas.write(GUTTER_PX + 8, AXIS_PX + WORDS_PX + 8, "no picture in this clip", faint=True)
-        return canvas.picture()
     times = sample.face_times_s if len(sample.face_times_s) == len(sample.faces) else 0.5 * np.arange(len(sample.faces))
-    columns = [(s, strip.x(float(t))) for s, t in enumerate(times) if 0 <= float(t) - strip.start_s < strip.span_s]
-    indices = np.array([s for s, _ in columns], int)
-    faces = overlay_size(sample.faces[indices], side)
-    rows: list[tuple[tuple[str, ...], np.ndarray]] = [(("face",), _eye_faces(sample, indices, side))]
-    for number in shown:
-        layer = select(layers[number], indices)
-        kept, active = (overlay.enlarge(m, side, side) for m in (layer.kept, layer.active))
-        values, (low, high) = heat_values(layers[number], indices)
-        cell = side // layer.kept.shape[1]
-        offsets = overlay.cell_offsets(side, cell)
-        drawn = draw_overlay(faces, kept, active, overlay.enlarge(values, side, side), (offsets, offsets), look)
-        canvas.scale(low, high, AXIS_PX + WORDS_PX + pitch * len(rows), side, look.overlay == "heat map")
-        rows.append((row_name(number, layers[number]), drawn))
-    for row, (name, pictures) in enumerate(rows):
-        top = AXIS_PX + WORDS_PX + pitch * row
-        canvas.label(0, top, name)
-        for picture, (_, x) in zip(pictures, columns, strict=True):
-            canvas.paste(x, top, picture)
-    if len(sample.face_found) == len(sample.faces):
-        for s, x in columns:
-            if not sample.face_found[s]:
-                canvas.tag(x + 3, AXIS_PX + WORDS_PX + 3, "no face found")
-    return canvas.picture()
+    shown = np.flatnonzero((times >= strip.start_s) & (times < strip.start_s + strip.span_s))
+    columns = tuple(strip.x(float(times[s])) for s in shown)
+    for picture, x in zip(_eye_faces(sample, shown, side), columns, strict=True):
+        canvas.paste(x, first, picture)
+    if not len(sample.faces):
+        canvas.write(GUTTER_PX + 8, first + 8, "no picture in this clip", faint=True)
+    for s, x in zip(shown, columns, strict=True):
+        if len(sample.face_found) == len(sample.faces) and not sample.face_found[s]:
+            canvas.tag(x + 3, first + 3, "no face")
+    factor = side // FACE_SIZE_PX
+    axis = Axis((np.arange(side) + 0.5) / factor, FACE_SIZE_PX, factor)
+    faces = np.repeat(np.repeat(sample.faces[shown], factor, axis=1), factor, axis=2)
+    return _scene(look, canvas, faces, columns, tops, ("face",), shown[:, None, None], axis, axis)
 
 
-def mel_mosaic(sample: Sample, layers: tuple[LayerTrace, ...], strip: Strip, look: Look) -> np.ndarray:
-    """The spectrogram, low notes at the bottom, and a row of it per layer, on the axis of `face_mosaic`."""
-    shown = [layer for layer in look.layers if layer < len(layers)]
-    pitch = MEL_BANDS + GAP_PX
-    canvas = Canvas(pitch * (1 + len(shown)), GUTTER_PX + BODY_PX, theme(look.dark))
-    if not len(sample.mel):
-        canvas.label(0, 0, ("voice",))
+def mel_scene(sample: Sample, strip: Strip, look: Look, layers: int = 3) -> Scene:
+    """The spectrogram on the axis of `face_scene`, low notes at the bottom, and room for a row of it per layer."""
+    tops = _tops(0, MEL_BANDS, look, layers)
+    canvas = Canvas(tops[-1] + MEL_BANDS + GAP_PX, GUTTER_PX + BODY_PX, theme(look.dark))
+    hops = (strip.start_s + (np.arange(BODY_PX) + 0.5) * strip.span_s / BODY_PX) * HOPS_PER_S
+    hops = hops[hops < len(sample.mel) * CHUNK_HOPS]
+    heard = np.floor(hops + 1e-6).astype(int)  # see Axis.cells
+    if len(sample.mel):
+        loudness = mel_loudness(sample.mel, look.loudest_only)[::-1]
+        picture = overlay.colours(loudness, "gray" if look.overlay == "heat map" else "viridis")[None, :, heard]
+    else:
+        picture = np.zeros((1, MEL_BANDS, 0, 3), np.uint8)
         canvas.write(GUTTER_PX + 8, 8, "no sound in this clip", faint=True)
-        return canvas.picture()
-    hops = hop_columns(strip, len(sample.mel))
-    loudness = mel_loudness(sample.mel, look.loudest_only)[None, ::-1][:, :, hops]
-    picture = overlay.colours(loudness, "gray" if look.overlay == "heat map" else "viridis")
-    rows: list[tuple[tuple[str, ...], np.ndarray]] = [(("voice", "mel bands"), picture)]
-    for number in shown:
-        layer = layers[number]
-        kept, active = (_along_time(m)[None, ::-1][:, :, hops] for m in (layer.kept, layer.active))
-        values, (low, high) = heat_values(layer, np.arange(len(layer.kept)))
-        offsets = (
-            overlay.cell_offsets(MEL_BANDS, MEL_BANDS // layer.kept.shape[1]),
-            _hop_offsets(strip, CHUNK_HOPS // layer.kept.shape[2])[: len(hops)],
-        )
-        drawn = draw_overlay(picture, kept, active, _along_time(values)[None, ::-1][:, :, hops], offsets, look)
-        canvas.scale(low, high, pitch * len(rows), MEL_BANDS, look.overlay == "heat map")
-        rows.append((row_name(number, layer), drawn))
-    for row, (name, pictures) in enumerate(rows):
-        canvas.label(0, pitch * row, name)
-        canvas.paste(GUTTER_PX, pitch * row, pictures[0])
-    return canvas.picture()
+    canvas.paste(GUTTER_PX, 0, picture[0])
+    chunks = heard // CHUNK_HOPS
+    bands = Axis(MEL_BANDS - 0.5 - np.arange(MEL_BANDS), MEL_BANDS, 1)
+    across = Axis(hops - chunks * CHUNK_HOPS, CHUNK_HOPS, BODY_PX / strip.span_s / HOPS_PER_S)
+    names = ("voice", "mel bands")
+    return _scene(look, canvas, picture, (GUTTER_PX,), tops, names, chunks[None, None, :], bands, across)
 
 
-def draw_overlay(
-    pictures: np.ndarray,
-    kept: np.ndarray,
-    active: np.ndarray,
-    values: np.ndarray,
-    offsets: tuple[np.ndarray, np.ndarray],
+def _tops(first: int, height: int, look: Look, layers: int) -> tuple[int, ...]:
+    rows = 1 + sum(number < layers for number in look.layers)
+    return tuple(first + (height + GAP_PX) * row for row in range(rows))
+
+
+def _scene(
     look: Look,
-) -> np.ndarray:
-    """One layer over a stack of pictures of the same size.
-
-    Args:
-        pictures: (S, H, W, 3) uint8.
-        kept: (S, H, W) bool, at the pictures' size; `active` and `values` (in [0, 1]) likewise.
-        offsets: distance of rows and of columns from the middle of their site, in pixels.
-    """
+    canvas: Canvas,
+    pictures: np.ndarray,
+    columns: tuple[int, ...],
+    tops: tuple[int, ...],
+    names: tuple[str, ...],
+    segments: np.ndarray,
+    rows: Axis,
+    across: Axis,
+) -> Scene:
     colours = theme(look.dark)
     if look.overlay == "heat map":
-        return overlay.heat(pictures, values, active, look.opacity, rgb(colours.ground))
-    if look.overlay == "contours":
-        return overlay.outline(pictures, kept, look.opacity, rgb(colours.mark))
-    if look.overlay == "points":
-        return overlay.points(pictures, kept, offsets, look.opacity, rgb(colours.mark))
-    return overlay.fade_dropped(pictures, kept, look.opacity, rgb(colours.ground))
+        pictures = touched = overlay.blend(overlay.grey(pictures), (0, 0, 0), look.opacity)
+    else:
+        colour = colours.ground if look.overlay == "mask" else colours.mark
+        touched = overlay.blend(pictures, rgb(colour), look.opacity)
+    return Scene(look, canvas.picture(), pictures, touched, columns, tops, names, segments, rows, across)
 
 
-def select(layer: LayerTrace, segments: np.ndarray) -> LayerTrace:
-    """The layer on some of its segments."""
-    return LayerTrace(layer.attention[segments], layer.kept[segments], layer.active[segments], layer.backends)
+def draw(scene: Scene, layers: Sequence[LayerTrace] = ()) -> np.ndarray:
+    """A scene with a row for each shown layer of a trace.
+
+    Returns:
+        (H, W, 3) uint8.
+    """
+    picture = scene.background.copy()
+    gutter = Canvas(len(picture), GUTTER_PX, theme(scene.look.dark))
+    gutter.label(0, scene.tops[0], scene.names)
+    if not scene.pictures.size:
+        layers = ()
+    shown = [number for number in scene.look.layers if number < len(layers)]
+    for number, top in zip(shown, scene.tops[1:], strict=False):
+        gutter.label(0, top, row_name(number, layers[number]))
+        height = scene.pictures.shape[1]
+        if scene.look.overlay == "heat map":
+            drawn, low, high = _heated(scene, layers[number])
+            gutter.scale(low, high, top, height)
+        else:
+            drawn = np.where(_selected(scene, layers[number])[..., None], scene.touched, scene.pictures)
+        for part, x in zip(drawn, scene.columns, strict=True):
+            width = max(0, min(part.shape[1], picture.shape[1] - x))
+            picture[top : top + height, x : x + width] = part[:, :width]
+    letters = gutter.picture()
+    picture[scene.tops[0] :, :GUTTER_PX] = letters[scene.tops[0] :]
+    return picture
 
 
-def heat_values(layer: LayerTrace, segments: np.ndarray) -> tuple[np.ndarray, tuple[float, float]]:
-    """Attention of some segments in [0, 1] between the clip's lowest and highest, and these two.
+def _selected(scene: Scene, layer: LayerTrace) -> np.ndarray:
+    """Which pixels the overlay's colour goes on."""
+    kept = scene.pixels(layer.kept)
+    if scene.look.overlay == "contours":
+        return overlay.border(kept)
+    if scene.look.overlay == "points":
+        height, width = layer.kept.shape[1:]
+        return overlay.dots(kept, (scene.rows.offsets(height), scene.across.offsets(width)))
+    return ~kept
 
-    They are multiples of an even attention. The range is the whole clip's, so that the colours of its parts compare.
+
+def _heated(scene: Scene, layer: LayerTrace) -> tuple[np.ndarray, float, float]:
+    """The pictures under a layer's attention, and its lowest and highest value as multiples of an even one.
+
+    The range is the whole clip's, so that the colours of its parts compare.
     """
     relative = overlay.relative_attention(layer.attention, layer.active)
     low, high = overlay.value_range(relative, layer.active)
-    return (relative[segments] - low) / (high - low), (low, high)
+    ground, opacity = rgb(theme(scene.look.dark).ground), scene.look.opacity
+    colours = overlay.blend(overlay.colours((relative - low) / (high - low)), (0, 0, 0), 1 - opacity)
+    heated = scene.pictures + scene.pixels(colours)  # both already at their share of the whole
+    gone = overlay.blend(heated, ground, GONE_OPACITY)
+    return np.where(scene.pixels(layer.active)[..., None], heated, gone), low, high
+
+
+def face_mosaic(sample: Sample, layers: Sequence[LayerTrace], strip: Strip, look: Look) -> np.ndarray:
+    """`face_scene` and `draw` in one."""
+    return draw(face_scene(sample, strip, look, len(layers)), layers)
+
+
+def mel_mosaic(sample: Sample, layers: Sequence[LayerTrace], strip: Strip, look: Look) -> np.ndarray:
+    """`mel_scene` and `draw` in one."""
+    return draw(mel_scene(sample, strip, look, len(layers)), layers)
 
 
 def row_name(number: int, layer: LayerTrace) -> tuple[str, ...]:
@@ -204,40 +287,6 @@ def row_name(number: int, layer: LayerTrace) -> tuple[str, ...]:
     height, width = layer.kept.shape[1:]
     share = layer.kept.mean() if layer.kept.size else 0.0
     return f"L{number + 1}", f"{height} × {width}", f"kept {share:.0%}"
-
-
-def overlay_size(faces: np.ndarray, side: int) -> np.ndarray:
-    """Square faces enlarged without smoothing; `side` is a multiple of theirs."""
-    factor = side // faces.shape[1]
-    return np.repeat(np.repeat(faces, factor, axis=1), factor, axis=2)
-
-
-def _eye_faces(sample: Sample, indices: np.ndarray, side: int) -> np.ndarray:
-    """The larger crops where there are any: the first row is for the eye, the others show what the model sees."""
-    if len(sample.faces_large) != len(sample.faces):
-        return overlay_size(sample.faces[indices], side)
-    large = sample.faces_large[indices]
-    if large.shape[1] == side:
-        return large
-    resized = [np.asarray(Image.fromarray(f).resize((side, side), Image.Resampling.BILINEAR)) for f in large]
-    return np.stack(resized) if resized else np.zeros((0, side, side, 3), np.uint8)
-
-
-def _column_hops(strip: Strip) -> np.ndarray:
-    """(BODY_PX,) time of each column's middle, in hops from the start of the clip."""
-    return (strip.start_s + (np.arange(BODY_PX) + 0.5) * strip.span_s / BODY_PX) * HOPS_PER_S
-
-
-def hop_columns(strip: Strip, chunks: int) -> np.ndarray:
-    """For each column of the picture the hop that it shows, up to the end of the clip's sound."""
-    hops = np.floor(_column_hops(strip) + 1e-6).astype(int)  # a column's middle may lie on the border of two
-    return hops[hops < chunks * CHUNK_HOPS]
-
-
-def _hop_offsets(strip: Strip, cell_hops: int) -> np.ndarray:
-    """Distance of each column from the middle of its site of `cell_hops` hops, in whole pixels."""
-    offsets_px = (_column_hops(strip) % cell_hops - cell_hops / 2) * BODY_PX / strip.span_s / HOPS_PER_S
-    return np.floor(offsets_px).astype(int)
 
 
 def mel_loudness(mel: np.ndarray, loudest_only: bool = False) -> np.ndarray:
@@ -254,9 +303,12 @@ def mel_loudness(mel: np.ndarray, loudest_only: bool = False) -> np.ndarray:
     return np.where(values > loudest, scaled, 0) if loudest_only else scaled
 
 
-def _along_time(maps: np.ndarray) -> np.ndarray:
-    """(chunks, H, W) of a layer -> (128, F): every site as large as the mel values that it stands for."""
-    return overlay.enlarge(maps, MEL_BANDS, CHUNK_HOPS).transpose(1, 0, 2).reshape(MEL_BANDS, -1)
+def _eye_faces(sample: Sample, shown: np.ndarray, side: int) -> list[np.ndarray]:
+    """The larger crops where there are any: the first row is for the eye, the others show what the model sees."""
+    large = len(sample.faces_large) == len(sample.faces)
+    faces = (sample.faces_large if large else sample.faces)[shown]
+    method = Image.Resampling.BILINEAR if large else Image.Resampling.NEAREST
+    return [np.asarray(Image.fromarray(face).resize((side, side), method)) for face in faces]
 
 
 def _draw_axis(canvas: Canvas, sample: Sample, strip: Strip) -> None:

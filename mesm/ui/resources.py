@@ -24,9 +24,9 @@ from mesm.data.corpora import find_corpora
 from mesm.data.manifest import MANIFEST_NAME
 from mesm.data.store import Corpus
 from mesm.errors import CheckpointError, DataError
-from mesm.figures.mosaic import Look, Strip, face_mosaic, mel_mosaic
+from mesm.figures.mosaic import Look, Scene, Strip, draw, face_scene, mel_scene
 from mesm.figures.png import encode_png
-from mesm.records import Prediction, read_record, record_path
+from mesm.records import Prediction, Trace, read_record, record_path
 
 if TYPE_CHECKING:
     from mesm.analysis.predictor import Predictor, PreparedClip
@@ -179,19 +179,22 @@ def pictures(case: Case, prediction: Prediction | None, source: str, strip: Stri
         source: digest of the weights that made the prediction; "" without one.
     """
     trace = prediction.trace if prediction else None
-    top_p = trace.top_p if trace else 1.0
-    return _pictures(source, case.key, top_p, strip, look, case.sample, prediction)
+    return _pictures(source, case.key, trace.top_p if trace else 1.0, strip, look, case.sample, trace)
 
 
 @st.cache_data(max_entries=24, show_spinner=False)
 def _pictures(
-    source: str, clip: str, top_p: float, strip: Strip, look: Look, _sample: Sample, _prediction: Prediction | None
+    source: str, clip: str, top_p: float, strip: Strip, look: Look, _sample: Sample, _trace: Trace | None
 ) -> tuple[bytes, bytes]:
-    layers = _prediction.trace.layers if _prediction and _prediction.trace else {}
-    return (
-        encode_png(face_mosaic(_sample, layers.get("visual", ()), strip, look)),
-        encode_png(mel_mosaic(_sample, layers.get("acoustic", ()), strip, look)),
-    )
+    layers = _trace.layers if _trace else {}
+    faces, sounds = layers.get("visual", ()), layers.get("acoustic", ())
+    scenes = _scenes(clip, strip, look, len(faces), len(sounds), _sample)
+    return encode_png(draw(scenes[0], faces)), encode_png(draw(scenes[1], sounds))
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _scenes(clip: str, strip: Strip, look: Look, faces: int, sounds: int, _sample: Sample) -> tuple[Scene, Scene]:
+    return face_scene(_sample, strip, look, faces), mel_scene(_sample, strip, look, sounds)
 
 
 def strongest_right(

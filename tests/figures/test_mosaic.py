@@ -17,11 +17,11 @@ from mesm.figures.mosaic import (
     GUTTER_PX,
     OVERLAYS,
     WORDS_PX,
+    Axis,
     Look,
     Strip,
     face_mosaic,
     fit_strip,
-    hop_columns,
     mel_loudness,
     mel_mosaic,
 )
@@ -123,35 +123,40 @@ def test_the_two_pictures_share_one_time_axis() -> None:
     assert faces.shape[1] == mels.shape[1] == GUTTER_PX + BODY_PX <= 1460  # more, and Streamlit would scale it down
 
 
+def enlarge(maps: np.ndarray, factor: int) -> np.ndarray:
+    return maps.repeat(factor, axis=1).repeat(factor, axis=2)
+
+
 def test_a_kept_site_has_its_outline_inside() -> None:
-    picture = np.zeros((1, 96, 96, 3), np.uint8)
     kept = np.zeros((1, 6, 6), bool)
     kept[0, 2, 3] = True
-    drawn = overlay.outline(picture, overlay.enlarge(kept, 96, 96), 1.0, (255, 0, 0))
-    rows, columns = np.nonzero(drawn[0, :, :, 0])
+    line = overlay.border(enlarge(kept, 16))[0]
+    rows, columns = np.nonzero(line)
     assert (rows.min(), rows.max(), columns.min(), columns.max()) == (32, 47, 48, 63)
-    assert (drawn[0, 35:44, 51:60] == 0).all()
-    assert not overlay.outline(picture, np.ones((1, 96, 96), bool), 1.0, (255, 0, 0)).any()
+    assert not line[35:44, 51:60].any()
+    assert not overlay.border(np.ones((1, 96, 96), bool)).any()
 
 
 @given(st.integers(2, 16), st.floats(0.05, 0.95), st.integers(0, 99))
 @settings(max_examples=30, deadline=None)
 def test_points_mark_kept_sites_and_no_others(cell: int, share: float, seed: int) -> None:
     kept = np.random.default_rng(seed).random((2, 6, 6)) < share
-    size = 6 * cell
-    offsets = overlay.cell_offsets(size, cell)
-    empty = np.zeros((2, size, size, 3), np.uint8)
-    drawn = overlay.points(empty, overlay.enlarge(kept, size, size), (offsets, offsets), 1.0, (0, 255, 0))[..., 1] > 0
-    blocks = drawn.reshape(2, 6, cell, 6, cell).any(axis=(2, 4))
-    assert (blocks == kept).all()
+    offsets = Axis((np.arange(6 * cell) + 0.5) / cell, 6, cell).offsets(6)
+    marked = overlay.dots(enlarge(kept, cell), (offsets, offsets))
+    assert (marked.reshape(2, 6, cell, 6, cell).any(axis=(2, 4)) == kept).all()
 
 
 def test_heat_goes_from_the_clips_lowest_to_its_highest() -> None:
-    values, active = np.array([[[0.0, 1.0], [0.5, 0.2]]]), np.array([[[True, True], [True, False]]])
-    drawn = overlay.heat(np.zeros((1, 2, 2, 3), np.uint8), values, active, 1.0, (0, 0, 0))[0]
-    assert np.abs(drawn[0, 0].astype(int) - (0, 34, 78)).max() <= 1
-    assert np.abs(drawn[0, 1].astype(int) - (254, 232, 56)).max() <= 1
-    assert drawn[1, 1].max() < 30
+    sample, layers, strip = clip(), face_layers(), Strip(0, 6)
+    picture = face_mosaic(sample, layers, strip, Look("heat map", 1.0))
+    relative = layers[2].attention * layers[2].active.sum(axis=(1, 2), keepdims=True)
+    top = TOP + (strip.face_px + GAP_PX) * 3
+    for value, colour in ((relative[layers[2].active].min(), (0, 34, 78)), (relative.max(), (254, 232, 56))):
+        s, y, x = np.argwhere((relative == value) & layers[2].active)[0]
+        found = picture[top + 16 * y + 8, GUTTER_PX + 100 * s + 16 * x + 8]
+        assert np.abs(found.astype(int) - colour).max() <= 2
+    s, y, x = np.argwhere(~layers[2].active)[0]
+    assert picture[top + 16 * y + 8, GUTTER_PX + 100 * s + 16 * x + 8].min() > 200  # sunk into the white ground
 
 
 def test_an_even_attention_is_one() -> None:
@@ -180,8 +185,6 @@ def test_a_strip_holds_the_clip_or_six_seconds_of_it(duration_s: float, start_s:
     assert 0 <= strip.start_s <= duration_s
     assert strip.span_s >= min(duration_s, 6)
     assert strip.x(strip.start_s) == GUTTER_PX and strip.x(strip.start_s + strip.span_s) == GUTTER_PX + BODY_PX
-    hops = hop_columns(strip, chunks=int(duration_s / 0.4) + 1)
-    assert (np.diff(hops) >= 0).all() and (np.diff(hops) <= 1).all()
 
 
 def test_without_a_face_or_a_sound_there_is_a_sentence() -> None:
