@@ -58,21 +58,22 @@ class CrossModalAttention(nn.Module):
             return torch.where(maps.sites.mask_SHW, attention, 0.0)
 
     def _logits(self, maps: SparseMap, query_SD: Tensor | None) -> Tensor:
-        dtype = self.map_projection.weight.dtype
+        weight = self.map_projection.weight
+        dtype = torch.promote_types(weight.dtype, torch.float32)  # a bfloat16 model too chooses its sites in float32
         features_NC, segment_N = maps.features_NC.to(dtype), maps.sites.segment_N
         # tanh(h) = 2 sigmoid(2 h) - 1: torch's sigmoid is 3.5 times faster, and the softmax does not see the constant.
         # The factor 2 goes into the weights and the query's term, which are smaller than the map.
-        hidden_NK = F.linear(features_NC, 2 * self.map_projection.weight)
-        shift_SK = 2 * self.map_projection.bias[None]
+        hidden_NK = F.linear(features_NC, 2 * weight.to(dtype))
+        shift_SK = 2 * self.map_projection.bias[None].to(dtype)
         if self.query_projection is not None:
             assert query_SD is not None, "this attention has a query term"
             query_SD = query_SD.to(dtype)
-            shift_SK = shift_SK + 2 * self.query_projection(query_SD)
+            shift_SK = shift_SK + 2 * F.linear(query_SD, self.query_projection.weight.to(dtype))
         hidden_NK += shift_SK.expand(maps.sites.shape[0], -1).index_select(0, segment_N)
-        logits_N = 2 * self.score(torch.sigmoid(hidden_NK))[:, 0]
+        logits_N = 2 * F.linear(torch.sigmoid(hidden_NK), self.score.weight.to(dtype))[:, 0]
         if self.bilinear is not None:
             assert query_SD is not None
-            logits_N = logits_N + _normalised_dot(maps, features_NC, self.bilinear(query_SD))
+            logits_N = logits_N + _normalised_dot(maps, features_NC, F.linear(query_SD, self.bilinear.weight.to(dtype)))
         return logits_N
 
 

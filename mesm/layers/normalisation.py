@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -82,8 +84,32 @@ class MaskedBatchNorm(nn.BatchNorm2d):
         return (values * scale.view(column) + shift.view(column)).to(x.dtype)
 
 
+def compute_dtype(x: Tensor) -> torch.dtype:
+    """The type in which a convolution of `x` runs: autocast's where that is on."""
+    device = x.device.type
+    return torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else x.dtype
+
+
+@dataclass(frozen=True, eq=False)
 class FoldedConv:
-    """The weights of a convolution with its batch norm folded in, for inference, kept until either changes.
+    """A convolution's weights with its batch norm folded in, for inference.
+
+    Attributes:
+        weight_KCRR: (K, C, R, R), channels-last.
+        bias_K: (K,).
+    """
+
+    weight_KCRR: Tensor
+    bias_K: Tensor
+
+    @cached_property
+    def packed_9KC(self) -> Tensor:
+        """(9, K, C) as the gather backend multiplies them."""
+        return pack(self.weight_KCRR)
+
+
+class FoldCache:
+    """The `FoldedConv` of one convolution and batch norm, per type, kept until either changes.
 
     The key is the identity, storage and version of the tensors, so an optimiser step, `load_state_dict` (also with
     assign=True), a copy or a move to another device all lead to fresh weights. Writing through `.data` leaves no such
@@ -91,36 +117,27 @@ class FoldedConv:
     """
 
     def __init__(self) -> None:
-        self._key: tuple[Any, ...] = ()
-        self._sources: tuple[Tensor, ...] = ()
-        self.weight_KCRR: Tensor
-        self.bias_K: Tensor
-        self._packed: tuple[Tensor, Tensor] | None = None
+        self._kept: dict[torch.dtype, tuple[tuple[Tensor, ...], tuple[int, ...], FoldedConv]] = {}
 
     def forget(self) -> None:
-        """Fold again at the next use."""
-        self._sources = ()
+        """Fold anew at the next use."""
+        self._kept = {}
 
-    def refresh(self, conv: nn.Conv2d, norm: nn.BatchNorm2d) -> FoldedConv:
-        """Fold again if any of the tensors changed since the last call; returns self."""
+    def get(self, conv: nn.Conv2d, norm: nn.BatchNorm2d, dtype: torch.dtype) -> FoldedConv:
+        """The folded weights as they are now, in `dtype`."""
         assert norm.running_mean is not None and norm.running_var is not None and norm.num_batches_tracked is not None
         # torch's batch norm moves the running statistics without a new version; its counter of batches gets one.
         statistics = (norm.running_mean, norm.running_var, norm.num_batches_tracked)
         sources = (conv.weight, norm.weight, norm.bias, *statistics)
         versions = tuple(-1 if t.is_inference() else t._version for t in sources)
         key = (*versions, *(t.data_ptr() for t in sources))
-        same = len(self._sources) == len(sources) and all(a is b for a, b in zip(self._sources, sources, strict=True))
-        if not same or key != self._key or -1 in versions:
-            with torch.no_grad():
-                scale = norm.weight * torch.rsqrt(norm.running_var + norm.eps)
-                folded = conv.weight * scale.view(-1, 1, 1, 1)
-                self.weight_KCRR = folded.contiguous(memory_format=torch.channels_last)
-                self.bias_K = norm.bias - norm.running_mean * scale
-            self._sources, self._key, self._packed = sources, key, None
-        return self
-
-    def packed(self, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
-        """(9, C, K) weights as the gather backend multiplies them, and (K,) bias, in the type of the features."""
-        if self._packed is None or self._packed[0].dtype != dtype:
-            self._packed = pack(self.weight_KCRR).to(dtype), self.bias_K.to(dtype)
-        return self._packed
+        if dtype in self._kept and -1 not in versions:
+            kept_sources, kept_key, folded = self._kept[dtype]
+            if kept_key == key and all(a is b for a, b in zip(kept_sources, sources, strict=True)):
+                return folded
+        with torch.no_grad():
+            scale = norm.weight * torch.rsqrt(norm.running_var + norm.eps)
+            weight = (conv.weight * scale.view(-1, 1, 1, 1)).contiguous(memory_format=torch.channels_last)
+            folded = FoldedConv(weight.to(dtype), (norm.bias - norm.running_mean * scale).to(dtype))
+        self._kept[dtype] = sources, key, folded
+        return folded

@@ -157,7 +157,8 @@ def _inference(
     sites, ran = book.destinations, []
     maps_SCHW: Tensor | None = None
     for step in steps:
-        folded = step.folded()
+        folded = step.folded(features_NC)
+        features_NC = features_NC.to(folded.bias_K.dtype)
         ran.append(_backend(step, features_NC, book, name))
         if ran[-1] == "dense":
             maps_SCHW = rows_to_maps(features_NC, sites) if maps_SCHW is None else _masked(maps_SCHW, sites)
@@ -166,7 +167,7 @@ def _inference(
         if maps_SCHW is not None:
             features_NC, maps_SCHW = maps_to_rows(maps_SCHW, sites), None
         if ran[-1] == "gather":
-            features_NC = convolve_packed(features_NC, book, *folded.packed(features_NC.dtype), space)
+            features_NC = convolve_packed(features_NC, book, folded.packed_9KC, folded.bias_K, space)
         else:
             features_NC = submanifold_conv(features_NC, book, folded.weight_KCRR, folded.bias_K, backend=ran[-1])
         features_NC.relu_()

@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mesm.config import ModelConfig
-from mesm.layers.normalisation import FoldedConv, MaskedBatchNorm
+from mesm.layers.normalisation import FoldCache, FoldedConv, MaskedBatchNorm, compute_dtype
 
 #: (input, output) channels of the five blocks at width 1.
 BLOCK_CHANNELS: tuple[tuple[int, int], ...] = ((64, 64), (64, 64), (64, 128), (128, 256), (256, 512))
@@ -26,7 +26,7 @@ class ConvNorm:
     """A convolution, its batch norm and the ReLU: as they are where gradients flow, folded into one in inference."""
 
     def __init__(self, conv: nn.Conv2d, norm: MaskedBatchNorm) -> None:
-        self.conv, self.norm, self._folded = conv, norm, FoldedConv()
+        self.conv, self.norm, self._cache = conv, norm, FoldCache()
 
     @property
     def foldable(self) -> bool:
@@ -35,16 +35,16 @@ class ConvNorm:
 
     def forget(self) -> None:
         """Fold anew at the next use."""
-        self._folded.forget()
+        self._cache.forget()
 
-    def folded(self) -> FoldedConv:
-        """The current folded weights; only where `foldable`."""
-        return self._folded.refresh(self.conv, self.norm)
+    def folded(self, x: Tensor) -> FoldedConv:
+        """The current folded weights for an input like `x`; only where `foldable`."""
+        return self._cache.get(self.conv, self.norm, compute_dtype(x))
 
     def __call__(self, maps_SCHW: Tensor) -> Tensor:
         padding = self.conv.padding
         if self.foldable:
-            folded = self.folded()
+            folded = self.folded(maps_SCHW)
             return F.conv2d(maps_SCHW, folded.weight_KCRR, folded.bias_K, padding=padding).relu_()
         return F.relu(self.norm(self.conv(maps_SCHW)))
 

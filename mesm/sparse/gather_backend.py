@@ -41,14 +41,14 @@ class Workspace(threading.local):
 
 
 def pack(weight_KCRR: Tensor) -> Tensor:
-    """(K, C, 3, 3) -> (9, C, K) contiguous, one matrix per kernel offset."""
-    return weight_KCRR.permute(2, 3, 1, 0).reshape(9, weight_KCRR.shape[1], weight_KCRR.shape[0]).contiguous()
+    """(K, C, 3, 3) -> (9, K, C) contiguous, one matrix per kernel offset."""
+    return weight_KCRR.permute(2, 3, 0, 1).reshape(9, *weight_KCRR.shape[:2]).contiguous()
 
 
-def _products(features: Tensor, index_P: Tensor, book: Rulebook, weights: Tensor, space: Workspace) -> Tensor:
-    """(P, K): row `index_P[i]` of the features times the matrix of pair i's offset."""
+def _products(features: Tensor, index_P: Tensor, book: Rulebook, weight_9CK: Tensor, space: Workspace) -> Tensor:
+    """(P, K): row `index_P[i]` of the features times the matrix (C, K) of pair i's offset."""
     counts = book.pairs_per_offset
-    (c, k), most = weights.shape[1:], max(counts)
+    (c, k), most = weight_9CK.shape[1:], max(counts)
     product_PK, gathered = space.rows(features, (sum(counts), k), (most, c))
     start = 0
     for offset, count in enumerate(counts):
@@ -57,7 +57,7 @@ def _products(features: Tensor, index_P: Tensor, book: Rulebook, weights: Tensor
             rows = features  # every site is its own centre
         else:
             rows = torch.index_select(features, 0, index_P[pairs], out=gathered[:count])
-        torch.mm(rows, weights[offset], out=product_PK[pairs])
+        torch.mm(rows, weight_9CK[offset], out=product_PK[pairs])
         start += count
     return product_PK
 
@@ -72,7 +72,7 @@ def _segment_sum(rows_PK: Tensor, order_P: Tensor, start_N: Tensor) -> Tensor:
 def convolve_packed(
     features_NC: Tensor,
     book: Rulebook,
-    weight_9CK: Tensor,
+    weight_9KC: Tensor,
     bias_K: Tensor | None = None,
     space: Workspace | None = None,
 ) -> Tensor:
@@ -81,7 +81,7 @@ def convolve_packed(
     Args:
         features_NC: (sources, C) rows in the order of `book`'s sources.
         book: the sites.
-        weight_9CK: `pack`ed weights.
+        weight_9KC: `pack`ed weights.
         bias_K: (K,) or None.
         space: memory to reuse.
 
@@ -89,7 +89,7 @@ def convolve_packed(
         (destinations, K).
     """
     space = space or Workspace()
-    product_PK = _products(features_NC, book.source_P, book, weight_9CK, space)
+    product_PK = _products(features_NC, book.source_P, book, weight_9KC.transpose(1, 2), space)
     out = _segment_sum(product_PK, *book.by_destination)
     return out if bias_K is None else out.add_(bias_K)
 
@@ -98,30 +98,30 @@ class _Gather(torch.autograd.Function):
     """Keeps the features and the rulebook for backward, not the nine times larger gathered rows."""
 
     @staticmethod
-    def forward(ctx: Any, features_NC: Tensor, weight_9CK: Tensor, book: Rulebook, space: Workspace) -> Tensor:
-        ctx.save_for_backward(features_NC, weight_9CK)
+    def forward(ctx: Any, features_NC: Tensor, weight_9KC: Tensor, book: Rulebook, space: Workspace) -> Tensor:
+        ctx.save_for_backward(features_NC, weight_9KC)
         ctx.book, ctx.space = book, space
-        return convolve_packed(features_NC, book, weight_9CK, None, space)
+        return convolve_packed(features_NC, book, weight_9KC, None, space)
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, Tensor | None, None, None]:
-        features_NC, weight_9CK = ctx.saved_tensors
+        features_NC, weight_9KC = ctx.saved_tensors
         book: Rulebook = ctx.book
         space: Workspace = ctx.space
         counts, grad_NK = book.pairs_per_offset, grads[0].contiguous()
         grad_features = grad_weight = None
         if ctx.needs_input_grad[0]:
-            back_PC = _products(grad_NK, book.destination_P, book, weight_9CK.transpose(1, 2), space)
+            back_PC = _products(grad_NK, book.destination_P, book, weight_9KC, space)
             grad_features = _segment_sum(back_PC, *book.by_source)
         if ctx.needs_input_grad[1]:
-            grad_weight, start = torch.empty_like(weight_9CK), 0
-            (c, k), most = weight_9CK.shape[1:], max(counts)
+            grad_weight, start = torch.empty_like(weight_9KC), 0
+            (k, c), most = weight_9KC.shape[1:], max(counts)
             sources, destinations = space.rows(features_NC, (most, c), (most, k))
             for offset, count in enumerate(counts):
                 pairs = slice(start, start + count)
                 rows = torch.index_select(features_NC, 0, book.source_P[pairs], out=sources[:count])
                 grad = torch.index_select(grad_NK, 0, book.destination_P[pairs], out=destinations[:count])
-                torch.mm(rows.t(), grad, out=grad_weight[offset])
+                torch.mm(grad.t(), rows, out=grad_weight[offset])
                 start += count
         return grad_features, grad_weight, None, None
 

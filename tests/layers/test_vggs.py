@@ -223,6 +223,14 @@ def test_autocast_keeps_the_masks_in_float32():
     assert error < 0.05
 
 
+def test_a_bfloat16_model_chooses_its_sites_in_float32():
+    _, net = pair(TINY)
+    with torch.no_grad():
+        result = net.bfloat16()(torch.randn(2, 3, 48, 48).bfloat16(), torch.randn(2, 6), 0.5, trace=True)
+    assert result.features_SCHW.dtype == torch.bfloat16
+    assert all(layer.attention_SHW.dtype == torch.float32 for layer in result.layers)
+
+
 def test_settings_that_cannot_work():
     _, net = pair(TINY)
     x, q = torch.zeros(1, 3, 48, 48), torch.zeros(1, 6)
