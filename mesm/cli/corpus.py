@@ -32,6 +32,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     card.add_argument("--json", action="store_true", help="everything, as JSON")
     audit = parts.add_parser("audit", help="what the splits of any corpus share and should not")
     audit.add_argument("folder", metavar="DIR")
+    separate = parts.add_parser("separability", help="can a plain classifier tell a Marionette corpus's faces apart")
+    separate.add_argument("folder", metavar="DIR")
     export = parts.add_parser("export", help="part of a Marionette corpus, with previews that play")
     export.add_argument("folder", metavar="DIR")
     export.add_argument("--split", default="test")
@@ -42,7 +44,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run one subcommand."""
-    actions = {"build": _build, "sheet": _sheet, "card": _card, "audit": _audit, "export": _export}
+    actions = {
+        "build": _build,
+        "sheet": _sheet,
+        "card": _card,
+        "audit": _audit,
+        "separability": _separability,
+        "export": _export,
+    }
     return actions[arguments.action](arguments)
 
 
@@ -82,6 +91,14 @@ def _audit(arguments: argparse.Namespace) -> int:
     from mesm.data.store import Corpus
 
     print(json.dumps(audit_splits(Corpus(arguments.folder)), indent=1))
+    return 0
+
+
+def _separability(arguments: argparse.Namespace) -> int:
+    from mesm.data.marionette.separability import separability, separability_text
+    from mesm.data.store import Corpus
+
+    print(separability_text(separability(Corpus(arguments.folder))))
     return 0
 
 

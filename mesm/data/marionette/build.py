@@ -7,6 +7,7 @@ import multiprocessing
 import os
 from collections.abc import Iterator
 from functools import lru_cache
+from multiprocessing.pool import Pool
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ from mesm.records import write_atomic
 
 PRESETS: dict[str, int] = {"small": 240, "default": 3000, "large": 12000}
 NAME = "marionette"
-GENERATOR = 2
+GENERATOR = 3
 NEUTRAL_FILE = "neutral_faces.npz"
 #: Neutral faces of each training speaker.
 NEUTRAL_PER_SPEAKER = 8
@@ -49,6 +50,10 @@ def _prepare() -> None:
     import torch
 
     torch.set_num_threads(1)
+
+
+def _pool(workers: int) -> Pool:
+    return multiprocessing.get_context("spawn").Pool(workers, _prepare)
 
 
 def _make(job: tuple[int, int, int]) -> Sample:
@@ -94,18 +99,15 @@ def build(
     speakers = speaker_count(clips)
     with CorpusWriter(folder, NAME, LABELS, corpus_meta(clips, seed), shard_clips=_SHARD_CLIPS) as writer:
         missing = [n for n in range(clips) if clip_name(seed, n) not in writer.stored]
-        context = multiprocessing.get_context("spawn")
-        with (
-            context.Pool(workers, _prepare) as pool,
-            tqdm(total=clips, initial=clips - len(missing), unit="clip", disable=not progress, desc="clips") as bar,
-        ):
-            for sample in pool.imap(_make, ((seed, n, speakers) for n in missing), chunksize=2):
+        with _pool(workers) as pool:
+            made = pool.imap(_make, ((seed, n, speakers) for n in missing), chunksize=2)
+            done = clips - len(missing)
+            for sample in tqdm(made, desc="clips", total=clips, initial=done, unit="clip", disable=not progress):
                 writer.add(sample)
-                bar.update()
             if not (Path(folder) / NEUTRAL_FILE).exists():
                 jobs = [(seed, s) for s in range(min(speakers, clips)) if speaker_split(s) == "train"]
                 parts = pool.imap(_neutral, jobs)
-                shown = tqdm(parts, total=len(jobs), unit="speaker", disable=not progress, desc="neutral faces")
+                shown = tqdm(parts, desc="neutral faces", total=len(jobs), unit="speaker", disable=not progress)
                 _write_neutral(Path(folder), list(shown))
     return Corpus(folder)
 

@@ -21,7 +21,7 @@ from mesm.errors import ConfigError, DataError
 PREVIEW_FPS = 12
 _MEDIA = "media"
 #: Previews are for looking: smaller files rather than finer pictures.
-_PREVIEW_CRF = 30
+_PREVIEW_CRF = 28
 _SHARD_CLIPS = 32
 
 

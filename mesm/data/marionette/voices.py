@@ -1,7 +1,8 @@
 """Speech of espeak-ng (library and voices in the wheel `espeakng-loader`), with the times of words and phonemes.
 
-The library keeps state from one utterance to the next (phase of flutter, noise), so that the same call gives other
-bytes later. Each utterance therefore loads it anew, 25 ms, and the same sentence sounds the same in every process.
+The library keeps state from one utterance to the next (phase of flutter), and seeds its chance with the time of day
+when it starts, so that the same call gives other bytes later. Each utterance therefore loads it anew, 25 ms, and sets
+the seed: the same sentence sounds the same in every process.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ _EVENT_END, _EVENT_WORD, _EVENT_PHONEME = 0, 1, 7
 _SEMITONES = (-7.0, -3.6, 0.0, 4.1, 8.6)
 _PITCHES = (0, 25, 50, 75, 99)
 _NORMAL_WPM = 168
+_RANDOM_SEED = 1
 _VARIANTS = {
     "female": ("f1", "f2", "f3", "f4", "f5", "Annie", "belinda", "linda", "steph", "aunty"),
     "male": ("m1", "m2", "m3", "m4", "m5", "m6", "m7", "m8", "adam", "david", "edward", "michael"),
@@ -109,6 +111,7 @@ class _Engine:
             raise BackendUnavailable(
                 "espeak-ng did not start; reinstall with pip install --force-reinstall espeakng-loader"
             )
+        self._library.espeak_ng_SetRandSeed(ctypes.c_long(_RANDOM_SEED))
         self._callback = _CALLBACK(self._collect)
         self._library.espeak_SetSynthCallback(self._callback)
         self.pieces: list[np.ndarray] = []
@@ -183,7 +186,7 @@ def _word_times(text: str, events: list[tuple[float, int]], end_s: float) -> tup
     known = [k for k, start in enumerate(starts) if not np.isnan(start)]
     if not known:
         return ()
-    filled = np.interp(range(len(names) + 1), [*known, len(names)], [*(starts[k] for k in known), end_s])
+    filled = np.interp(range(len(names) + 1), [*known, len(names)], [*(starts[k] for k in known), end_s]).clip(0, end_s)
     return tuple(
         Word(name, round(float(filled[k]), 3), round(float(max(filled[k + 1], filled[k])), 3))
         for k, name in enumerate(names)
