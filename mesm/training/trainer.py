@@ -47,6 +47,12 @@ from mesm.training.scoring import score_batches, text_vectors
 Report = Callable[[dict[str, Any]], None]
 
 
+def _run_name(checkpoint: str) -> str:
+    """`runs/fe2e/checkpoint` is known as fe2e; no machine's path goes into a checkpoint."""
+    path = Path(checkpoint)
+    return path.parent.name if path.name in ("checkpoint", "best") else path.name
+
+
 def _step_seed(seed: int, epoch: int, step: int, process: int) -> int:
     return int(np.random.SeedSequence([seed, epoch, step, process]).generate_state(1)[0])
 
@@ -249,7 +255,7 @@ class Trainer:
             "valid": summary,
             "epoch": self.epoch,
             "train": self.run.train.to_dict()
-            | {"corpus": self.corpus.name, "init_from": Path(self.run.train.init_from).name},
+            | {"corpus": self.corpus.name, "init_from": _run_name(self.run.train.init_from)},
         }
 
     def _finish(self) -> Path:

@@ -50,6 +50,7 @@ def test_mesm_starts_from_fe2e_and_both_learn(corpus: Path, tmp_path: Path) -> N
         replace(dense.train, epochs=1, lr=1e-4, init_from=str(first), top_p_range=(0.3, 1.0)),
     )
     Trainer(sparse, tmp_path / "mesm").fit()
+    assert load_checkpoint(tmp_path / "mesm" / "checkpoint").metrics["train"]["init_from"] == "fe2e"
     warm = next(iter(read_log(tmp_path / "mesm")))["loss"]
     assert warm < 0.8 * rows[0]["loss"], "a warm start begins where the dense model ended"
 
