@@ -17,7 +17,7 @@ from mesm.layers.attention import CrossModalAttention, gate_values
 from mesm.layers.nucleus import nucleus_mask
 from mesm.layers.vgg import POOLED_BLOCKS, ConvNorm, VGGTrunk
 from mesm.sparse.backends import choose, submanifold_conv
-from mesm.sparse.gather_backend import Workspace, convolve, convolve_packed
+from mesm.sparse.gather_backend import Workspace, convolve_packed
 from mesm.sparse.sites import Rulebook, Sites, SparseMap, maps_to_rows, positions, rows_to_maps
 
 
@@ -125,8 +125,9 @@ class SparseVGG(VGGTrunk):
     def _block(self, features_NC: Tensor, book: Rulebook, group: tuple[int, ...]) -> tuple[SparseMap, tuple[str, ...]]:
         """The group's convolutions on the kept sites and the pool behind them; and what ran each convolution."""
         steps = [step for index in group for step in self.blocks[index].steps]  # type: ignore[union-attr]
-        run = _inference if steps[0].foldable else _training
-        return run(steps, features_NC, book, self.config.backend, self._space)
+        if steps[0].foldable:
+            return _inference(steps, features_NC, book, self.config.backend, self._space)
+        return _training(steps, features_NC, book, self.config.backend)
 
 
 def _backend(step: ConvNorm, features: Tensor, book: Rulebook, name: str) -> str:
@@ -134,16 +135,13 @@ def _backend(step: ConvNorm, features: Tensor, book: Rulebook, name: str) -> str
 
 
 def _training(
-    steps: list[ConvNorm], features_NC: Tensor, book: Rulebook, name: str, space: Workspace
+    steps: list[ConvNorm], features_NC: Tensor, book: Rulebook, name: str
 ) -> tuple[SparseMap, tuple[str, ...]]:
     """Convolution, batch norm over the active sites, ReLU; rows all the way."""
     ran = []
     for step in steps:
         ran.append(_backend(step, features_NC, book, name))
-        if ran[-1] == "gather":
-            features_NC = convolve(features_NC, book, step.conv.weight, space=space)
-        else:
-            features_NC = submanifold_conv(features_NC, book, step.conv.weight, backend=ran[-1])
+        features_NC = submanifold_conv(features_NC, book, step.conv.weight, backend=ran[-1])
         features_NC = F.relu(step.norm(features_NC))
         if book.widened:  # sites left out are sources of the first convolution only
             book = Rulebook(book.destinations)

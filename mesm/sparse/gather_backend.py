@@ -35,7 +35,8 @@ class Workspace(threading.local):
         """Uninitialised matrices of the given shapes, side by side."""
         sizes = [rows * columns for rows, columns in shapes]
         if self._buffer.numel() < sum(sizes) or self._buffer.dtype != like.dtype or self._buffer.device != like.device:
-            self._buffer = like.new_empty(sum(sizes) * 5 // 4)
+            self._buffer = like.new_empty(0)  # the old memory goes before the new one comes
+            self._buffer = like.new_empty(sum(sizes))
         parts = self._buffer[: sum(sizes)].split(sizes)
         return [part.view(shape) for part, shape in zip(parts, shapes, strict=True)]
 
@@ -98,17 +99,16 @@ class _Gather(torch.autograd.Function):
     """Keeps the features and the rulebook for backward, not the nine times larger gathered rows."""
 
     @staticmethod
-    def forward(ctx: Any, features_NC: Tensor, weight_9KC: Tensor, book: Rulebook, space: Workspace) -> Tensor:
+    def forward(ctx: Any, features_NC: Tensor, weight_9KC: Tensor, book: Rulebook) -> Tensor:
         ctx.save_for_backward(features_NC, weight_9KC)
-        ctx.book, ctx.space = book, space
-        return convolve_packed(features_NC, book, weight_9KC, None, space)
+        ctx.book = book
+        return convolve_packed(features_NC, book, weight_9KC)
 
     @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, Tensor | None, None, None]:
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
         features_NC, weight_9KC = ctx.saved_tensors
         book: Rulebook = ctx.book
-        space: Workspace = ctx.space
-        counts, grad_NK = book.pairs_per_offset, grads[0].contiguous()
+        counts, grad_NK, space = book.pairs_per_offset, grads[0].contiguous(), Workspace()
         grad_features = grad_weight = None
         if ctx.needs_input_grad[0]:
             back_PC = _products(grad_NK, book.destination_P, book, weight_9KC, space)
@@ -123,20 +123,14 @@ class _Gather(torch.autograd.Function):
                 grad = torch.index_select(grad_NK, 0, book.destination_P[pairs], out=destinations[:count])
                 torch.mm(grad.t(), rows, out=grad_weight[offset])
                 start += count
-        return grad_features, grad_weight, None, None
+        return grad_features, grad_weight, None
 
 
-def convolve(
-    features_NC: Tensor,
-    book: Rulebook,
-    weight_KCRR: Tensor,
-    bias_K: Tensor | None = None,
-    space: Workspace | None = None,
-) -> Tensor:
-    """As `dense_backend.convolve`, with gradients for features, weight and bias."""
+def convolve(features_NC: Tensor, book: Rulebook, weight_KCRR: Tensor, bias_K: Tensor | None = None) -> Tensor:
+    """As `dense_backend.convolve`, with gradients for features, weight and bias; memory is not kept between calls."""
     device = features_NC.device.type
     if torch.is_autocast_enabled(device):
         dtype = torch.get_autocast_dtype(device)
         features_NC, weight_KCRR = features_NC.to(dtype), weight_KCRR.to(dtype)
-    out = _Gather.apply(features_NC, pack(weight_KCRR), book, space or Workspace())
+    out = _Gather.apply(features_NC, pack(weight_KCRR), book)
     return out if bias_K is None else out + bias_K
