@@ -36,7 +36,9 @@ def test_bad_settings(change: dict[str, object], sentence: str) -> None:
 
 
 def test_settings_from_a_command_line() -> None:
-    changed = TrainConfig().with_settings({"lr": "1e-4", "top_p_range": "[0.3, 1.0]", "augment": "false", "optimizer": "adam"})
+    changed = TrainConfig().with_settings(
+        {"lr": "1e-4", "top_p_range": "[0.3, 1.0]", "augment": "false", "optimizer": "adam"}
+    )
     assert (changed.lr, changed.top_p_range, changed.augment, changed.optimizer) == (1e-4, (0.3, 1.0), False, "adam")
     for bad in ({"lr": "fast"}, {"augment": "1"}, {"learning_rate": "1"}, {"epochs": "0"}):
         with pytest.raises(ConfigError):

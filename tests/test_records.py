@@ -15,7 +15,11 @@ from mesm.records import Prediction, read_record, record_path, slug, write_atomi
 def test_round_trip(tmp_path: Path) -> None:
     data = {"f1": np.float32(0.5), "counts": np.arange(3), "none": None}
     path = write_record(tmp_path, "evaluate", "my model", "a/b corpus", data, seed=3)
-    assert path == record_path(tmp_path, "evaluate", "my model", "a/b corpus") == tmp_path / "evaluate_my-model_b-corpus.json"
+    assert (
+        path
+        == record_path(tmp_path, "evaluate", "my model", "a/b corpus")
+        == tmp_path / "evaluate_my-model_b-corpus.json"
+    )
     found = read_record(path)
     assert found["data"] == {"f1": 0.5, "counts": [0, 1, 2], "none": None}
     assert found["provenance"]["seed"] == 3 and found["provenance"]["checkpoint"] == "my model"

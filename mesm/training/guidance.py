@@ -108,7 +108,9 @@ def guide_loss(layers: Sequence[LayerTensors], neutral: NeutralBatch, margin: fl
     losses = []
     for layer in layers:
         attention, active = (v[neutral.faces :].float() for v in (layer.attention_SHW, layer.active_SHW))
-        target = F.adaptive_avg_pool2d(neutral.target_SHW.to(attention.device), (attention.shape[1], attention.shape[2]))
+        target = F.adaptive_avg_pool2d(
+            neutral.target_SHW.to(attention.device), (attention.shape[1], attention.shape[2])
+        )
         chance = (target.abs() * active).sum((1, 2)) / active.sum((1, 2)).clamp(min=1)
         steered = (attention * target).sum((1, 2)) / chance.clamp(min=1e-4)
         losses.append(F.relu(margin - steered).mean())
