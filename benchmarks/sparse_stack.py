@@ -39,10 +39,9 @@ QUERY_DIM = 384
 Masks = dict[float, list[Tensor]]
 
 
-def networks(modality: str, backend: str, device: str) -> tuple[DenseVGG, SparseVGG]:
+def networks(modality: str, config: ModelConfig, device: str = "cpu") -> tuple[DenseVGG, SparseVGG]:
     """FE2E's and MESM's CNN at full width, with the same weights."""
     torch.manual_seed(0)
-    config = ModelConfig(backend=backend, text_dim=QUERY_DIM)
     dense = DenseVGG(SHAPES[modality][0], config).eval()
     sparse = SparseVGG(SHAPES[modality][0], config, QUERY_DIM).eval()
     sparse.load_state_dict(dense.state_dict(), strict=False)
@@ -93,13 +92,13 @@ def trained_masks(checkpoint: str, corpus: str, modality: str, segments: int, to
     }
 
 
-def macs_ratio(modality: str, result: SparseResult) -> float:
+def macs_ratio(modality: str, config: ModelConfig, result: SparseResult) -> float:
     """Multiply-adds relative to FE2E's convolutions: the floor of the time ratio if all work ran at one rate."""
     layers = tuple(
         LayerTrace(x.attention_SHW.cpu().numpy(), x.kept_SHW.cpu().numpy(), x.active_SHW.cpu().numpy(), ())
         for x in result.layers
     )
-    return conv_stack_ratio(ModelConfig(text_dim=QUERY_DIM), Trace({modality: layers}, 1.0))
+    return conv_stack_ratio(config, Trace({modality: layers}, 1.0))
 
 
 def measure(
@@ -107,7 +106,8 @@ def measure(
 ) -> list[dict[str, Any]]:
     """One row per top_p; FE2E and every top_p run once per turn."""
     device = options.device
-    dense, sparse = networks(modality, options.backend, device)
+    config = ModelConfig(backend=options.backend, text_dim=QUERY_DIM, stem_blocks=options.stem_blocks)
+    dense, sparse = networks(modality, config, device)
     maps = torch.randn(segments, *SHAPES[modality], device=device)
     query = torch.randn(segments, QUERY_DIM, device=device)
 
@@ -137,7 +137,7 @@ def measure(
                 "sparse_ms": round(median, 2),
                 "ratio": round(median / base, 3),
                 "ratio_turn_by_turn": round(paired, 3),
-                "macs_ratio": round(macs_ratio(modality, traces[p]), 3),
+                "macs_ratio": round(macs_ratio(modality, config, traces[p]), 3),
                 "backends": [list(layer.backends) for layer in traces[p].layers],
             }
         )
@@ -169,6 +169,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--turns", type=int, default=15)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--backend", default="auto", help="auto, dense, gather or spconv")
+    parser.add_argument("--stem-blocks", type=int, default=2, help="fewer: the first attention comes earlier")
     parser.add_argument("--device", default="cpu", help="cpu, cuda or auto")
     parser.add_argument("--checkpoint", default="marionette-mesm", help="for the trained masks; '' leaves them out")
     parser.add_argument("--corpus", default=str(assets() / "marionette"))
