@@ -34,7 +34,10 @@ class Workspace(threading.local):
     def rows(self, like: Tensor, *shapes: tuple[int, int]) -> list[Tensor]:
         """Uninitialised matrices of the given shapes, side by side."""
         sizes = [rows * columns for rows, columns in shapes]
-        if self._buffer.numel() < sum(sizes) or self._buffer.dtype != like.dtype or self._buffer.device != like.device:
+        fits = self._buffer.dtype == like.dtype and self._buffer.device == like.device
+        if self._buffer.is_inference() and not torch.is_inference_mode_enabled():
+            fits = False  # such memory must not be written outside inference mode
+        if not fits or self._buffer.numel() < sum(sizes):
             self._buffer = like.new_empty(0)  # the old memory goes before the new one comes
             self._buffer = like.new_empty(sum(sizes))
         parts = self._buffer[: sum(sizes)].split(sizes)

@@ -32,7 +32,6 @@ def convolve(features_NC: Tensor, book: Rulebook, weight_KCRR: Tensor, bias_K: T
     if reason:
         raise BackendUnavailable(reason)
     import spconv.pytorch as spconv
-    from spconv.pytorch import functional as spconv_functional  # noqa: F401 - registers the autograd functions
 
     s, h, w = book.sources.shape
     layer = spconv.SubMConv2d(weight_KCRR.shape[1], weight_KCRR.shape[0], 3, padding=1, bias=False, indice_key="block")

@@ -1,5 +1,7 @@
 """The dense and the sparse CNN: shapes, warm start, equality at p = 1, members of a batch, gradients, backends."""
 
+import copy
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
@@ -200,6 +202,30 @@ def test_the_stem_can_be_kept():
         for top_p in (0.3, 0.9):
             assert torch.equal(net.sparse_part(stem, q, top_p).features_SCHW, net(x, q, top_p).features_SCHW)
         assert torch.equal(stem, before)
+
+
+def test_inference_mode_no_grad_and_copies_do_not_disturb_each_other():
+    _, net = pair(replace(TINY, backend="gather"))
+    x, q = torch.randn(2, 3, 48, 48), torch.randn(2, 6)
+    with torch.inference_mode():
+        first = net(x, q, 0.5).features_SCHW
+    with torch.no_grad():
+        assert torch.equal(net(x, q, 0.5).features_SCHW, first)
+        assert torch.equal(copy.deepcopy(net)(x, q, 0.5).features_SCHW, first)
+
+
+def test_threads_share_a_network():
+    _, net = pair(replace(TINY, backend="gather"))
+    inputs = [(torch.randn(3, 3, 48, 48), torch.randn(3, 6)) for _ in range(4)]
+
+    def run(item):
+        with torch.no_grad():
+            return net(*item, 0.5).features_SCHW
+
+    alone = [run(item) for item in inputs]
+    with ThreadPoolExecutor(4) as pool:
+        together = list(pool.map(run, inputs * 5))
+    assert all(torch.equal(together[i], alone[i % 4]) for i in range(20))
 
 
 def test_no_segments():
