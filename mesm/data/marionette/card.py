@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from mesm.data.audit import audit_splits
+from mesm.data.marionette.build import GENERATOR
 from mesm.data.marionette.ceiling import Ceiling, ceilings
-from mesm.data.marionette.problem import AT_ODDS, INFORMATIVE, LABELS
+from mesm.data.marionette.problem import LABELS
 from mesm.data.store import Corpus
 from mesm.vocabulary import MODALITIES, SPLITS
 
@@ -19,7 +20,8 @@ def corpus_card(corpus: Corpus, *, simulated: int = 6000) -> dict[str, Any]:
     """Everything the card says, as plain JSON.
 
     Args:
-        simulated: clips for the ceilings, see `ceiling.ceilings`; 0 leaves them out.
+        simulated: clips for the ceilings, see `ceiling.ceilings`; 0 leaves them out. They are those of this version's
+            design, so a corpus of another version of the generator gets none.
     """
     rows = corpus.index
     durations = np.array([row.duration_s for row in rows])
@@ -57,7 +59,9 @@ def corpus_card(corpus: Corpus, *, simulated: int = 6000) -> dict[str, Any]:
         "frames_with_face": faces,
         "quality": dict(Counter(flag for row in rows for flag in row.quality)),
         "audit": audit,
-        "ceilings": [vars(row) for row in ceilings(simulated)] if simulated else [],
+        "ceilings": [vars(row) for row in ceilings(simulated)]
+        if simulated and corpus.manifest.meta.get("generator") == GENERATOR
+        else [],
     }
 
 
@@ -85,10 +89,12 @@ def card_text(card: dict[str, Any]) -> str:
         lines.append(f"{key:14s}" + "".join(f"{part[key]:>9}" for part in card["splits"].values()))
     for name in LABELS:
         lines.append(f"{name:14s}" + "".join(f"{part['emotions'][name]:>9d}" for part in card["splits"].values()))
+    designed = card["meta"].get("informative", {})
     shares = ", ".join(
-        f"{name} {share:.2f} (designed {INFORMATIVE[name]})" for name, share in card["informative_share"].items()
+        f"{name} {share:.2f} (designed {designed.get(name, '?')})" for name, share in card["informative_share"].items()
     )
-    lines += ["", f"intensities: {card['intensities']}", f"informative: {shares}; at odds when not: {AT_ODDS}"]
+    odds = card["meta"].get("at_odds", "?")
+    lines += ["", f"intensities: {card['intensities']}", f"informative: {shares}; at odds when not: {odds}"]
     shared = {
         key: sum(pair["shared"] for pair in card["audit"][key].values())
         for key in ("speakers", "transcripts", "duplicates")

@@ -121,9 +121,11 @@ def crop_maps(maps: np.ndarray, box: np.ndarray) -> np.ndarray:
     Values are multiples of 17, sixteen levels from 0 to 255: enough for a share, and it stores in half the space.
     """
     flat = (maps.reshape(-1, *maps.shape[-2:]) * 255 + 0.5).astype(np.uint8)
-    edges = tuple(int(edge) for edge in box)
+    x0, y0, x1, y1 = (int(edge) for edge in box)
     size = (FACE_SIZE_PX, FACE_SIZE_PX)
-    cut = [np.asarray(Image.fromarray(one).crop(edges).resize(size, Image.Resampling.BILINEAR)) for one in flat]
+    cut = [
+        np.asarray(Image.fromarray(one).crop((x0, y0, x1, y1)).resize(size, Image.Resampling.BILINEAR)) for one in flat
+    ]
     levels = (np.stack(cut).astype(np.uint16) + 8) // 17 * 17
     return levels.astype(np.uint8).reshape(*maps.shape[:-2], *size)
 

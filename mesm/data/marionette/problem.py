@@ -20,9 +20,9 @@ from mesm.vocabulary import CORPUS_LABELS, MODALITIES
 
 LABELS: tuple[str, ...] = CORPUS_LABELS["marionette"]
 #: Chance that a modality displays the clip's emotions.
-INFORMATIVE: dict[str, float] = {"text": 0.55, "visual": 0.62, "acoustic": 0.62}
+INFORMATIVE: dict[str, float] = {"text": 0.65, "visual": 0.70, "acoustic": 0.70}
 #: Chance that a modality which is not informative displays other emotions; else it is neutral.
-AT_ODDS = 0.35
+AT_ODDS = 0.25
 #: Share of clips with no emotion and with two.
 NO_EMOTION, TWO_EMOTIONS = 0.12, 0.26
 #: Chances of the first emotion, ordered as in CMU-MOSEI (happiness most, fear least) but less steep.
@@ -36,7 +36,7 @@ BALANCE: dict[str, float] = {
 }
 INTENSITIES: dict[int, float] = {1: 0.30, 2: 0.40, 3: 0.30}
 #: How strongly each intensity is displayed, of the full prototype.
-LEVELS: dict[int, float] = {1: 0.50, 2: 0.78, 3: 1.05}
+LEVELS: dict[int, float] = {1: 0.60, 2: 0.85, 3: 1.08}
 #: Spread of the logarithm of an action unit's apex round the prototype, chance that it is left out, and chance and
 #: size of a unit that belongs to no emotion.
 UNIT_SPREAD, UNIT_DROPPED, UNIT_STRAY, STRAY_LEVEL, STRAY_SPREAD = 0.25, 0.08, 0.05, 0.18, 0.4

@@ -18,15 +18,15 @@ from scipy import signal
 PARAMETERS: tuple[str, ...] = ("pitch", "rate", "range", "volume", "tilt", "tremor", "breath", "rough")
 #: Shift at full intensity, in the order of `PARAMETERS`.
 EFFECTS: dict[str, tuple[float, ...]] = {
-    "anger": (3.0, 0.20, 0.45, 7.5, 5.0, 0.0, 0.0, 0.55),
-    "disgust": (-2.2, -0.20, 0.05, -0.5, -1.0, 0.0, 0.25, 0.45),
+    "anger": (2.6, 0.20, 0.45, 8.0, 5.5, 0.0, 0.0, 0.65),
+    "disgust": (-2.6, -0.22, 0.05, -0.5, -1.0, 0.0, 0.20, 0.65),
     "fear": (4.8, 0.26, -0.60, -1.5, 0.5, 0.75, 0.30, 0.0),
-    "happiness": (3.2, 0.12, 0.55, 3.5, 2.0, 0.0, 0.0, 0.0),
+    "happiness": (3.4, 0.14, 0.60, 4.0, 2.5, 0.0, 0.0, 0.0),
     "sadness": (-2.8, -0.27, -0.55, -7.0, -5.0, 0.25, 0.35, 0.0),
-    "surprise": (6.5, -0.04, 0.75, 3.0, 1.0, 0.0, 0.15, 0.0),
+    "surprise": (7.0, -0.08, 0.75, 2.5, 1.0, 0.0, 0.20, 0.0),
 }
 #: Standard deviation from one utterance of a person to the next.
-UTTERANCE_SPREAD: tuple[float, ...] = (0.8, 0.06, 0.12, 1.2, 1.0, 0.10, 0.08, 0.08)
+UTTERANCE_SPREAD: tuple[float, ...] = (0.6, 0.05, 0.10, 1.0, 0.8, 0.08, 0.06, 0.06)
 _SPEECH_RMS = 0.055
 _TREMOR_HZ = 6.5
 

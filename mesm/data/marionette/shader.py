@@ -157,6 +157,24 @@ def _paint_hair(colour, across, along, edge, colours):  # type: ignore[no-untype
 
 
 @numba.njit(cache=True, fastmath=True)
+def _paint_head(colour, group, x, y, z, u, v, texture, eyes, colours, numbers):  # type: ignore[no-untyped-def]
+    """Set `colour` of a point of skin, eye, teeth or tongue; returns its gloss and how much light reaches it."""
+    if group == 0:
+        size = texture.shape[0]
+        row, column = min(max(int((1 - v) * size), 0), size - 1), min(max(int(u * size), 0), size - 1)
+        lip, mouth, lid = texture[row, column, 0], texture[row, column, 1], texture[row, column, 2]
+        return 0.10, _paint_skin(colour, x, y, z, lip, mouth, lid, eyes, colours, numbers)
+    if group <= 2:
+        _paint_eye(colour, x - eyes[group - 1, 0] - numbers[5], y - eyes[group - 1, 1] - numbers[6], colours)
+        return 0.5, 0.92
+    if group == 3:
+        colour[0], colour[1], colour[2] = 0.92, 0.89, 0.82
+        return 0.10, 0.80 * _bell(abs(x), 0.24)  # side teeth lie in the dark
+    colour[0], colour[1], colour[2] = 0.66, 0.32, 0.32
+    return 0.10, 0.60
+
+
+@numba.njit(cache=True, fastmath=True)
 def shade(index, weight, triangles, group, uv, canonical, hair, normals, texture, eyes, colours, numbers, light, out):  # type: ignore[no-untyped-def]
     """Light every pixel of a rasterised frame.
 
@@ -167,7 +185,6 @@ def shade(index, weight, triangles, group, uv, canonical, hair, normals, texture
         out: (H, W, 3) float32, light before the camera's curve; may exceed 1.
     """
     height, width = index.shape
-    size = texture.shape[0]
     key, ambient = numbers[3], numbers[4]
     half = np.array([light[0], light[1], light[2] + 1])
     half /= np.sqrt(np.sum(half**2))
@@ -196,29 +213,19 @@ def shade(index, weight, triangles, group, uv, canonical, hair, normals, texture
             length = 1 / (np.sqrt(length) + 1e-9)
             for k in range(3):
                 n[k] *= length
-            reach, gloss = 1.0, 0.10
+            gloss, reach = 0.0, 0.45
             if is_hair:
                 gloss = _paint_hair(colour, p[0], p[1], p[2], colours)
-                if n[2] < 0:  # the inner side of a curtain lies in the shade
+                if n[2] >= 0:
+                    reach = 1.0
+                else:  # the inner side of a curtain lies in the shade
+                    gloss = 0.0
                     for k in range(3):
                         n[k] = -n[k]
-                    reach, gloss = 0.45, 0.0
-            elif group[t] == 0:
+            else:
                 u = uv[t, 0, 0] * w0 + uv[t, 1, 0] * w1 + uv[t, 2, 0] * w2
                 v = uv[t, 0, 1] * w0 + uv[t, 1, 1] * w1 + uv[t, 2, 1] * w2
-                row, column = min(max(int((1 - v) * size), 0), size - 1), min(max(int(u * size), 0), size - 1)
-                lip, mouth, lid = texture[row, column, 0], texture[row, column, 1], texture[row, column, 2]
-                reach = _paint_skin(colour, p[0], p[1], p[2], lip, mouth, lid, eyes, colours, numbers)
-            elif group[t] <= 2:
-                e = group[t] - 1
-                _paint_eye(colour, p[0] - eyes[e, 0] - numbers[5], p[1] - eyes[e, 1] - numbers[6], colours)
-                reach, gloss = 0.92, 0.5
-            elif group[t] == 3:
-                colour[0], colour[1], colour[2] = 0.92, 0.89, 0.82
-                reach = 0.80 * _bell(abs(p[0]), 0.24)  # side teeth lie in the dark
-            else:
-                colour[0], colour[1], colour[2] = 0.66, 0.32, 0.32
-                reach = 0.60
+                gloss, reach = _paint_head(colour, group[t], p[0], p[1], p[2], u, v, texture, eyes, colours, numbers)
             facing = n[0] * light[0] + n[1] * light[1] + n[2] * light[2]
             diffuse = min(max((facing + 0.25) / 1.25, 0.0), 1.0)
             fill = max(0.7 * n[0] * fill_side + 0.1 * n[1] + 0.6 * n[2], 0.0)

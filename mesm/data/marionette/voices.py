@@ -70,7 +70,7 @@ class Voice:
 
 
 #: Standard deviations between speakers of the fields of `Voice`.
-SPEAKER_SPREAD = {"pitch": 1.2, "rate": 0.07, "range": 0.12, "volume": 1.2}
+SPEAKER_SPREAD = {"pitch": 0.9, "rate": 0.06, "range": 0.10, "volume": 1.0}
 
 
 def draw_voice(rng: np.random.Generator, sex: str, age: float) -> Voice:
