@@ -16,16 +16,20 @@ shelf = controls.pick_shelf()
 
 look, keep, compute = st.columns(3, gap="medium")
 look.markdown(
-    "##### 1 The words look\nThe transcript's vector asks every place of every face and every sound: are you relevant?"
+    "##### 1 The words look\nThe transcript asks every place of every face and every sound: are you relevant?"
 )
-keep.markdown(
-    "##### 2 A share is kept\nThe places that hold the share *p* of the attention stay; the others are dropped. Three times over."
-)
+keep.markdown("##### 2 A share is kept\nThe places that hold the share *p* of the attention stay. Three times over.")
 compute.markdown(
     "##### 3 The rest is not computed\nSparse convolutions visit the kept places only. The fewer, the less work."
 )
 
+frame.link("pages/case_studies.py", "**Case studies**: pick a clip, move p, see what is kept, scored and saved")
+frame.link("pages/try_a_clip.py", "**Try a clip**: the same view on a clip of your own")
+
 with layout.one_sentence_errors():
+    data = resources.evaluation(model, shelf) if model is not None and shelf is not None else None
+    if data is not None and model is not None:
+        layout.headline(model.predictor.name, data)
     if model is not None and shelf is not None and len(shelf.corpus):
         rows = [row for row in shelf.corpus.index if row.present] or list(shelf.corpus.index)
         case = shelf.case(rows[0].clip_id)
@@ -39,9 +43,6 @@ with layout.one_sentence_errors():
             captions.face_alt(case.sample.text, len(case.sample.faces), layers, strip, view),
             captions.mosaic_caption(layers, view),
         )
-
-frame.link("pages/case_studies.py", "**Case studies**: pick a clip, move p, see what is kept, scored and saved")
-frame.link("pages/try_a_clip.py", "**Try a clip**: the same view on a clip of your own")
 
 st.markdown("##### What is claimed, and what is not")
 st.markdown(

@@ -10,7 +10,7 @@ from mesm.records import LayerTrace, Prediction
 
 _OVERLAY_SENTENCES = {
     "mask": "What a layer left out is faded; later layers see only what is clear.",
-    "heat map": "Yellow is more attention, blue is less, as a multiple of an even share; dark sites were already gone.",
+    "heat map": "Yellow is more attention, blue is less, as a multiple of an even share; faded sites were already gone.",
     "contours": "The lines run round what a layer kept.",
     "points": "Every point is a site that the layer kept, as in the paper's Figures 3 and 4.",
 }

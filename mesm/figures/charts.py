@@ -119,7 +119,6 @@ def _layout(height: int, dark: bool, x_axis: dict[str, Any], x_title: str, names
         "margin": {"l": 8, "r": 12, "t": 8, "b": 8},
         "legend": {
             "orientation": "h",
-            "xref": "container",
             "x": 0,
             "y": 1.02,
             "yanchor": "bottom",

@@ -59,7 +59,7 @@ def _about(case: Case) -> None:
         about.append(f"speaker {sample.speaker}")
     if sample.truth is not None:
         carried = [captions.MODALITY_WORDS[m] for m, shows in sample.truth.informative.items() if shows]
-        about.append(f"the emotion is in: {', '.join(carried) or 'nothing'}")
+        about.append(f"shows in: {', '.join(carried) or 'nothing'}")
     st.markdown(" · ".join(about))
     quality = captions.quality_words(sample.quality)
     if quality:

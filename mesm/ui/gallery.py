@@ -16,6 +16,7 @@ from mesm.ui.layout import plain
 from mesm.ui.resources import Shelf
 
 COLUMNS, ROWS = 8, 2
+_MARKS = {None: "", True: "✓ ", False: "✗ "}
 _VERDICT_WORDS = {None: "", True: "; strongest score right", False: "; strongest score wrong"}
 
 
@@ -57,15 +58,15 @@ def _card(shelf: Shelf, row: IndexRow, verdicts: Mapping[str, bool] | None, is_o
 def card_label(row: IndexRow, right: bool | None) -> str:
     """The strongest true emotion, how many more there are, and a mark if it is known whether the model is right."""
     strongest = sorted(row.present, key=lambda name: -(row.labels or {})[name])
-    label = strongest[0] if strongest else "no emotion" if row.labels is not None else row.clip_id
+    label = strongest[0] if strongest else "none" if row.labels is not None else row.clip_id
     more = f" +{len(strongest) - 1}" if len(strongest) > 1 else ""
-    return label + more + {None: "", True: " ✓", False: " ✗"}[right]
+    return f":small[{_MARKS[right]}{plain(label)}{more}]"
 
 
 @st.cache_data(max_entries=400, show_spinner=False)
 def thumbnail(digest: str, clip_id: str, _shelf: Shelf) -> bytes:
     """The most expressive face of a clip as PNG: where the emotion is strongest if that is known, else the middle."""
-    return encode_png(best_face(_shelf.corpus[clip_id]))
+    return encode_png(best_face(_shelf.case(clip_id).sample))
 
 
 def best_face(sample: Sample) -> np.ndarray:

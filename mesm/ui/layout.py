@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 import streamlit as st
@@ -46,6 +47,22 @@ def picture(png: bytes, alt: str, caption: str) -> None:
     """A picture at its own size, or smaller where the page is narrower, with what to see in it below."""
     st.image(png, alt=alt)
     st.caption(caption)
+
+
+def headline(checkpoint: str, data: dict[str, Any]) -> None:
+    """An evaluation in three numbers, each with its unit, its spread and what nothing would score."""
+    low, high = data["interval"]["wacc"]
+    rows = st.columns(3, gap="medium")
+    with rows[0]:
+        st.metric("Weighted accuracy, chance 50 %", f"{data['wacc']:.1f} %", help="Mean over the emotions.")
+        st.caption(f"95 % interval {low:.1f} to {high:.1f}, over speakers")
+    with rows[1]:
+        ratio = data["macs_ratio"]
+        st.metric("Work of FE2E, convolutions", "none" if ratio is None else f"{ratio:.2f}")
+        st.caption(f"{checkpoint}" + (f" at p = {data['top_p']:g}" if data["top_p"] is not None else ", every site"))
+    with rows[2]:
+        st.metric("Clips it was not trained on", f"{data['clips']}")
+        st.caption(f"{data['speakers']} speakers, {data['split']} split")
 
 
 def swatch(emotion: str, dark: bool) -> str:

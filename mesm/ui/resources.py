@@ -27,6 +27,7 @@ from mesm.errors import CheckpointError, DataError
 from mesm.figures.mosaic import Look, Scene, Strip, draw, face_scene, mel_scene
 from mesm.figures.png import encode_png
 from mesm.records import Prediction, Trace, read_record, record_path
+from mesm.ui.closeups import with_closeups
 
 if TYPE_CHECKING:
     from mesm.analysis.predictor import Predictor, PreparedClip
@@ -101,9 +102,9 @@ class Shelf:
 
     def case(self, clip_id: str) -> Case:
         """One of its clips."""
-        return Case(
-            f"{self.digest}/{clip_id}", f"clip {clip_id}", self.corpus[clip_id], self.corpus.media_path(clip_id)
-        )
+        preview = self.corpus.media_path(clip_id)
+        sample = with_closeups(self.corpus[clip_id], preview)
+        return Case(f"{self.digest}/{clip_id}", f"clip {clip_id}", sample, preview)
 
 
 def checkpoints() -> dict[str, Path]:
@@ -197,32 +198,37 @@ def _scenes(clip: str, strip: Strip, look: Look, faces: int, sounds: int, _sampl
     return face_scene(_sample, strip, look, faces), mel_scene(_sample, strip, look, sounds)
 
 
+def evaluation(shared: Model, shelf: Shelf) -> dict[str, Any] | None:
+    """The evaluation of these very weights on this corpus, bundled or in the workspace; None if there is none."""
+    for folder in (runtime.workspace() / "records", runtime.assets() / "records"):
+        path = record_path(folder, "evaluate", shared.predictor.name, shelf.corpus.name)
+        if path.is_file():
+            record = _record(str(path), path.stat().st_mtime_ns)
+            if record["provenance"].get("checkpoint_sha256") == shared.predictor.sha256:
+                return record["data"]
+    return None
+
+
+@st.cache_data(max_entries=16, show_spinner=False)
+def _record(path: str, stamp: int) -> dict[str, Any]:
+    return read_record(path)
+
+
 def strongest_right(
     shared: Model, shelf: Shelf, progress: Callable[[int, int], None] | None = None
 ) -> dict[str, bool] | None:
     """Clip id -> whether its strongest score is one of its emotions, at the checkpoint's own top-p.
 
-    From the bundled or the workspace's evaluation records where they are of these very weights, else computed.
+    From the evaluation on record if it has every clip, else computed.
 
     Args:
-        progress: None to look into the records only, and return None if they do not have every clip.
+        progress: None to look into the record only, and return None if it does not know any of the clips.
     """
-    found = _from_records(shared.predictor.sha256, shared.predictor.name, shelf.corpus.name, shelf.digest, shelf)
+    data = evaluation(shared, shelf)
+    found = {clip: right for clip, right in _verdicts(data).items() if clip in shelf.corpus} if data else {}
     if progress is None or len(found) == len(shelf.corpus):
         return found or None
     return shared.judge(shelf, progress)
-
-
-@st.cache_data(max_entries=16, show_spinner=False)
-def _from_records(checkpoint: str, name: str, corpus: str, digest: str, _shelf: Shelf) -> dict[str, bool]:
-    found: dict[str, bool] = {}
-    for folder in (runtime.assets() / "records", runtime.workspace() / "records"):
-        path = record_path(folder, "evaluate", name, corpus)
-        if path.is_file():
-            record = read_record(path)
-            if record["provenance"].get("checkpoint_sha256") == checkpoint:
-                found |= _verdicts(record["data"])
-    return {clip: right for clip, right in found.items() if clip in _shelf.corpus}
 
 
 def _verdicts(data: dict[str, Any]) -> dict[str, bool]:

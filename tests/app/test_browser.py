@@ -116,9 +116,9 @@ def test_moving_top_p_changes_the_pictures(chromium: Any, address: str) -> None:
         timeout=TIMEOUT_MS,
     )
     print(f"key press to new picture: {1000 * (time.perf_counter() - start):.0f} ms")
-    for _ in range(19):
+    for _ in range(4):
         page.keyboard.press("ArrowLeft")
-    page.wait_for_function("() => location.search.includes('p=0.6')", timeout=TIMEOUT_MS)
+    page.wait_for_function("() => location.search.includes('p=0.75')", timeout=TIMEOUT_MS)
     page.wait_for_timeout(1000)
     settle(page)
     after = picture(page, "faces, one every")
