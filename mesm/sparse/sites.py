@@ -160,11 +160,13 @@ class SparseMap:
         row = torch.full((s * h * w,), -1, device=self.sites.rows_N.device)
         row.scatter_(0, self.sites.rows_N, torch.arange(len(self), device=row.device))
         blocks = row.view(s, h, w)[:, : h // 2 * 2, : w // 2 * 2].reshape(s, h // 2, 2, w // 2, 2)
-        below_M4 = blocks.transpose(2, 3).reshape(-1, 4).index_select(0, sites.rows_N)
+        below_4M = blocks.permute(2, 4, 0, 1, 3).reshape(4, -1).index_select(1, sites.rows_N)
         # An inactive site below is replaced by an active one of the same four: the maximum does not notice.
-        below_M4 = torch.where(below_M4 < 0, below_M4.amax(1, keepdim=True), below_M4)
-        features = self.features_NC.index_select(0, below_M4.view(-1))
-        return SparseMap(features.view(-1, 4, self.features_NC.shape[1]).amax(1), sites)
+        below_4M = torch.where(below_4M < 0, below_4M.amax(0), below_4M)
+        features = self.features_NC.index_select(0, below_4M[0])
+        for rows_M in below_4M[1:]:
+            features = torch.maximum(features, self.features_NC.index_select(0, rows_M))
+        return SparseMap(features, sites)
 
 
 def positions(mask: Tensor) -> Tensor:
