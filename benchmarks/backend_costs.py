@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from benchmarks.timing import conditions, interleaved_ms, medians
+from benchmarks.timing import CLOCKS, conditions, interleaved_ms, medians
 from mesm.sparse.backend_costs import COSTS, BackendCosts
 from mesm.sparse.dense_backend import convolve as dense
 from mesm.sparse.gather_backend import Workspace, convolve_packed, pack
@@ -36,7 +36,7 @@ DENSITIES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 
 
 def cell(
-    layer: tuple[int, int, int, int], segments: int, density: float, dtype: torch.dtype, turns: int
+    layer: tuple[int, int, int, int], segments: int, density: float, dtype: torch.dtype, turns: int, clock: str
 ) -> dict[str, Any]:
     """Median milliseconds of both backends on one random mask, from rows to rows."""
     c_in, c_out, height, width = layer
@@ -53,7 +53,7 @@ def cell(
         "gather": lambda: convolve_packed(features, book, packed, bias, space).relu_(),
         "rulebook": rulebook,
     }
-    ms = medians(interleaved_ms(runs, turns, warm_up=1))
+    ms = medians(interleaved_ms(runs, turns, warm_up=1, clock=clock))
     return {
         "layer": list(layer),
         "segments": segments,
@@ -109,6 +109,9 @@ def main() -> None:
     parser.add_argument("--dtype", default="float32", choices=["float32", "bfloat16"])
     parser.add_argument("--turns", type=int, default=9)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument(
+        "--clock", default="wall", choices=list(CLOCKS), help="cpu: for a busy machine, with --threads 1"
+    )
     parser.add_argument("--segments", type=int, nargs="+", default=[1, 4, 16, 64])
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
@@ -116,7 +119,7 @@ def main() -> None:
     dtype = getattr(torch, options.dtype)
     with torch.inference_mode():
         cells = [
-            cell(layer, segments, density, dtype, options.turns)
+            cell(layer, segments, density, dtype, options.turns, options.clock)
             for segments in options.segments
             for layer in LAYERS
             for density in DENSITIES
@@ -128,7 +131,12 @@ def main() -> None:
     if stored is not None:
         print("auto with the stored constants:", judge(stored, cells))
     if options.json:
-        result = {"conditions": conditions(), "costs": vars(costs), "judged": judge(costs, cells), "cells": cells}
+        result = {
+            "conditions": conditions() | {"clock": options.clock},
+            "costs": vars(costs),
+            "judged": judge(costs, cells),
+            "cells": cells,
+        }
         options.json.write_text(json.dumps(result, indent=1))
 
 

@@ -25,7 +25,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from benchmarks.timing import conditions, interleaved_ms
+from benchmarks.timing import CLOCKS, conditions, interleaved_ms
 from mesm.analysis.cost import conv_stack_ratio
 from mesm.config import ModelConfig
 from mesm.layers import sparse_vgg
@@ -119,7 +119,7 @@ def measure(
     runs |= {p: (lambda p=p: run(p)) for p in options.top_p}
     low = torch.autocast(torch.device(device).type, torch.bfloat16) if dtype == "bfloat16" else nullcontext()
     with torch.inference_mode(), low:
-        times = interleaved_ms(runs, options.turns)
+        times = interleaved_ms(runs, options.turns, clock=options.clock)
         traces = {p: run(p, trace=True) for p in options.top_p}
     base = statistics.median(times["dense"])
     rows = []
@@ -168,6 +168,9 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--dtypes", nargs="+", default=["float32"], choices=["float32", "bfloat16"])
     parser.add_argument("--turns", type=int, default=15)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument(
+        "--clock", default="wall", choices=list(CLOCKS), help="cpu: for a busy machine, with --threads 1"
+    )
     parser.add_argument("--backend", default="auto", help="auto, dense, gather or spconv")
     parser.add_argument("--stem-blocks", type=int, default=2, help="fewer: the first attention comes earlier")
     parser.add_argument("--device", default="cpu", help="cpu, cuda or auto")
@@ -196,7 +199,9 @@ def main() -> None:
                     show(found)
                     rows += found
     if options.json:
-        options.json.write_text(json.dumps({"conditions": conditions(), "rows": rows}, indent=1))
+        options.json.write_text(
+            json.dumps({"conditions": conditions() | {"clock": options.clock}, "rows": rows}, indent=1)
+        )
 
 
 if __name__ == "__main__":
