@@ -95,6 +95,7 @@ def settle(page: Any) -> None:
 
 def open_view(chromium: Any, url: str, width: int = 1280, scheme: str = "light") -> Any:
     page = chromium.new_context(viewport={"width": width, "height": 1000}, color_scheme=scheme).new_page()
+    page.set_default_timeout(TIMEOUT_MS)
     page.goto(url)
     settle(page)
     return page
