@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ import numpy as np
 import torch
 
 from benchmarks.timing import CLOCKS, conditions, interleaved_ms, medians
-from mesm.sparse.backend_costs import COSTS, BackendCosts
+from mesm.sparse.backend_costs import COSTS, BackendCosts, ConvCosts
 from mesm.sparse.dense_backend import convolve as dense
 from mesm.sparse.gather_backend import Workspace, convolve_packed, pack
 from mesm.sparse.sites import Rulebook, Sites
@@ -68,17 +69,14 @@ def cell(
 def fit(cells: list[dict[str, Any]]) -> BackendCosts:
     """Constants of least relative error; none is negative."""
     constants = []
-    for backend, count in (("dense", "positions"), ("gather", "pairs")):
+    for backend, count, kernel in (("dense", "positions", 9), ("gather", "pairs", 1)):
         ns = np.array([1e6 * c[f"{backend}_ms"] for c in cells])
-        kernel = 9 if backend == "dense" else 1
-        terms = np.array(
-            [
-                [1, kernel * c[count] * c["layer"][0] * c["layer"][1], c[count] * (c["layer"][0] + c["layer"][1])]
-                for c in cells
-            ]
-        )
-        constants += list(_non_negative(terms / ns[:, None], np.ones(len(ns))))
-    return BackendCosts(*(float(f"{value:.3g}") for value in constants))
+        c_in, c_out = np.array([c["layer"][:2] for c in cells]).T
+        rows = np.array([c[count] for c in cells])
+        terms = [np.ones(len(ns)), rows * kernel * c_in * c_out, rows * (c_in + c_out), 9 * c_in * c_out]
+        found = _non_negative(np.stack(terms, 1) / ns[:, None], np.ones(len(ns)))
+        constants.append(ConvCosts(*(float(f"{value:.3g}") for value in found)))
+    return BackendCosts(*constants)
 
 
 def _non_negative(terms: np.ndarray, target: np.ndarray) -> np.ndarray:
@@ -133,7 +131,7 @@ def main() -> None:
     if options.json:
         result = {
             "conditions": conditions() | {"clock": options.clock},
-            "costs": vars(costs),
+            "costs": asdict(costs),
             "judged": judge(costs, cells),
             "cells": cells,
         }
