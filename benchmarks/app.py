@@ -28,13 +28,13 @@ def resident_mb() -> float:
 
 def measure(checkpoint: str, corpus_name: str, moves: int, overlay: str) -> dict[str, float | int | str]:
     """Milliseconds per move and growth of the memory after the first 50."""
-    import torch
-
     from mesm.data.corpora import open_corpus
     from mesm.figures.charts import chart_scores, chart_work
     from mesm.figures.mosaic import Look, fit_strip
     from mesm.ui import resources
     from mesm.ui.resources import Case
+
+    import torch  # isort: skip  - after mesm.ui, which decides how its threads wait
 
     corpus = open_corpus(corpus_name)
     first = corpus[corpus.ids()[0]]
