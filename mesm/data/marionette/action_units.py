@@ -41,8 +41,6 @@ UNITS: dict[int, list[tuple[str, float]]] = {
 #: Column order of every table of action units.
 AU_NUMBERS: tuple[int, ...] = tuple(UNITS)
 AU_COLUMN: dict[int, int] = {number: column for column, number in enumerate(AU_NUMBERS)}
-#: Units that speech and blinking move too.
-DISTRACTED: tuple[int, ...] = (25, 26, 45)
 #: Units that change how much of the eyeball is seen: it belongs to their region.
 _EYE_UNITS = (5, 7, 45)
 #: A surface point belongs to a unit's region if it moves by more than this share of the largest shift.

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import multiprocessing
 import os
-from collections.abc import Iterator
 from functools import lru_cache
 from multiprocessing.pool import Pool
 from pathlib import Path
@@ -16,7 +15,7 @@ from tqdm import tqdm
 
 from mesm.batch import FACE_SIZE_PX, Sample
 from mesm.data.marionette.clips import clip_name, make_clip
-from mesm.data.marionette.head import Head, data_folder, shared_head
+from mesm.data.marionette.head import data_folder, shared_head
 from mesm.data.marionette.identities import Identity, make_identity
 from mesm.data.marionette.neutral import neutral_faces_of
 from mesm.data.marionette.problem import AT_ODDS, INFORMATIVE, LABELS, plan_clip, speaker_count, speaker_split
@@ -128,13 +127,3 @@ def read_neutral_faces(folder: str | os.PathLike[str]) -> dict[str, np.ndarray] 
         found = {name: arrays[name] for name in arrays.files}
     assert found["region"].shape[1:] == (len(LABELS), FACE_SIZE_PX, FACE_SIZE_PX)
     return found
-
-
-def speakers_of(head: Head, seed: int, split: str, count: int) -> Iterator[Identity]:
-    """The first `count` people of one split."""
-    speaker = 0
-    while count:
-        if speaker_split(speaker) == split:
-            yield make_identity(head, seed, speaker)
-            count -= 1
-        speaker += 1

@@ -66,7 +66,6 @@ class Identity:
         colours: name of `shader.COLOURS` -> RGB, those of the person.
         age: 0 young, 1 old. `beard`, `stubble_scalp`: share of hair in the skin's colour.
         resting: face units that are never quite at rest.
-        expressivity: (A,) natural logarithms by which this person's units exceed the prototype's.
     """
 
     name: str
