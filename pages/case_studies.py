@@ -29,7 +29,7 @@ with layout.one_sentence_errors():
         rows = controls.filter_rows(shelf.corpus.index, emotion, verdicts)
         if rows:
             known = resources.strongest_right(model, shelf) if model is not None else None
-            clip_id = gallery.choose_clip(shelf, rows, known)
+            clip_id = gallery.choose_clip(shelf, rows, emotion, known)
             st.divider()
             case_view.show(shelf.case(clip_id), model)
         else:

@@ -93,7 +93,7 @@ def chart_work(macs: Mapping[str, int], dark: bool = False) -> go.Figure:
         (STAGE_WORDS[stage], colour, [macs.get(stage, 0) / 1e9, 0.0])
         for stage, colour in zip(("stem", "attention", "conv"), _STAGE_COLOURS, strict=True)
     ]
-    stages.append(("dense", theme(dark).faint, [0.0, macs.get("fe2e_conv_stack", 0) / 1e9]))
+    stages.append(("all sites", theme(dark).faint, [0.0, macs.get("fe2e_conv_stack", 0) / 1e9]))
     bars = [
         {
             "type": "bar",
@@ -122,7 +122,8 @@ def _layout(height: int, dark: bool, x_axis: dict[str, Any], x_title: str, names
             "x": 0,
             "y": 1.02,
             "yanchor": "bottom",
-            "entrywidth": 105,
+            "entrywidth": 80,
+            "font": {"size": 12},
             "itemclick": False,
             "itemdoubleclick": False,
             "traceorder": "normal",

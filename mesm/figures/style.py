@@ -29,7 +29,7 @@ MODALITY_SIGNS: dict[str, str] = {"text": "circle", "visual": "square", "acousti
 STAGE_WORDS: dict[str, str] = {
     "stem": "first layers",
     "attention": "attention",
-    "conv": "sparse blocks",
+    "conv": "later blocks",
     "head": "linear layers",
     "transformer": "Transformer",
     "text": "text encoder",

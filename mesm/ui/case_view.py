@@ -10,7 +10,7 @@ from mesm.figures.mosaic import SPANS_S, Look, Strip, fit_strip
 from mesm.records import LayerTrace, Prediction
 from mesm.ui import controls, layout, resources, state
 from mesm.ui.resources import Case, Model
-from mesm.vocabulary import ACTION_UNITS
+from mesm.vocabulary import ACTION_UNITS, MODALITIES
 
 #: Units whose intensity stays below this all along are not listed.
 AU_SHOWN_FROM = 0.05
@@ -58,7 +58,7 @@ def _about(case: Case) -> None:
     if sample.speaker:
         about.append(f"speaker {sample.speaker}")
     if sample.truth is not None:
-        carried = [captions.MODALITY_WORDS[m] for m, shows in sample.truth.informative.items() if shows]
+        carried = [captions.MODALITY_WORDS[m] for m in MODALITIES if sample.truth.informative.get(m)]
         about.append(f"shows in: {', '.join(carried) or 'nothing'}")
     st.markdown(" · ".join(about))
     quality = captions.quality_words(sample.quality)
@@ -126,7 +126,7 @@ def _scores(prediction: Prediction, case: Case) -> None:
     weights = ", ".join(f"{captions.MODALITY_WORDS[m]} {w:.2f}" for m, w in prediction.fusion_weights.items())
     st.caption(
         f"Bars: all together, with the weights {weights}. Hollow signs: one alone. "
-        "Black ticks: the score from which the model decides for an emotion. ✓: true of the clip."
+        "Ticks: the score from which the model decides for an emotion. ✓: true of the clip."
     )
 
 

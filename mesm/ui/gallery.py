@@ -15,12 +15,12 @@ from mesm.ui import state
 from mesm.ui.layout import plain
 from mesm.ui.resources import Shelf
 
-COLUMNS, ROWS = 8, 2
+COLUMNS, ROWS = 7, 2
 _MARKS = {None: "", True: "✓ ", False: "✗ "}
 _VERDICT_WORDS = {None: "", True: "; strongest score right", False: "; strongest score wrong"}
 
 
-def choose_clip(shelf: Shelf, rows: Sequence[IndexRow], verdicts: Mapping[str, bool] | None) -> str:
+def choose_clip(shelf: Shelf, rows: Sequence[IndexRow], emotion: str, verdicts: Mapping[str, bool] | None) -> str:
     """Show a page of the clips; the one that is open, chosen here or by the link."""
     per_page = COLUMNS * ROWS
     pages = max(1, -(-len(rows) // per_page))
@@ -36,16 +36,16 @@ def choose_clip(shelf: Shelf, rows: Sequence[IndexRow], verdicts: Mapping[str, b
     for start in range(0, len(shown), COLUMNS):
         for column, row in zip(st.columns(COLUMNS), shown[start : start + COLUMNS], strict=False):
             with column:
-                _card(shelf, row, verdicts, row.clip_id == current)
+                _card(shelf, row, emotion, verdicts, row.clip_id == current)
     return current
 
 
-def _card(shelf: Shelf, row: IndexRow, verdicts: Mapping[str, bool] | None, is_open: bool) -> None:
+def _card(shelf: Shelf, row: IndexRow, emotion: str, verdicts: Mapping[str, bool] | None, is_open: bool) -> None:
     truth = truth_words(row.labels)
     st.image(thumbnail(shelf.digest, row.clip_id, shelf), width="stretch", alt=f"Face of clip {row.clip_id}: {truth}")
     right = (verdicts or {}).get(row.clip_id)
     st.button(
-        card_label(row, right),
+        card_label(row, emotion, right),
         key=f"open-{row.clip_id}",
         type="primary" if is_open else "secondary",
         width="stretch",
@@ -55,12 +55,11 @@ def _card(shelf: Shelf, row: IndexRow, verdicts: Mapping[str, bool] | None, is_o
     )
 
 
-def card_label(row: IndexRow, right: bool | None) -> str:
-    """The strongest true emotion, how many more there are, and a mark if it is known whether the model is right."""
-    strongest = sorted(row.present, key=lambda name: -(row.labels or {})[name])
-    label = strongest[0] if strongest else "none" if row.labels is not None else row.clip_id
-    more = f" +{len(strongest) - 1}" if len(strongest) > 1 else ""
-    return f":small[{_MARKS[right]}{plain(label)}{more}]"
+def card_label(row: IndexRow, emotion: str, right: bool | None) -> str:
+    """The emotion that was asked for, or else the strongest true one, after a mark if the verdict is known."""
+    strongest = max(row.present, key=lambda name: (row.labels or {})[name], default="")
+    label = emotion if emotion in row.present else strongest or ("none" if row.labels is not None else row.clip_id)
+    return f":small[{_MARKS[right]}{plain(label)}]"
 
 
 @st.cache_data(max_entries=400, show_spinner=False)

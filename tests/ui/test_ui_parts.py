@@ -80,9 +80,10 @@ def test_the_best_face_is_a_found_one() -> None:
 
 def test_labels_of_the_gallery() -> None:
     row = IndexRow("a-1", "test", "s", "t", 1.0, {"anger": 1.0, "fear": 2.0, "sadness": 0.0}, (), "", 1, 1)
-    assert card_label(row, True) == ":small[✓ fear +1]"
-    assert card_label(replace(row, labels={"anger": 0.0}), None) == ":small[none]"
-    assert card_label(replace(row, labels=None), False) == ":small[✗ a\\-1]"
+    assert card_label(row, "", True) == ":small[✓ fear]"
+    assert card_label(row, "anger", False) == ":small[✗ anger]"
+    assert card_label(replace(row, labels={"anger": 0.0}), "", None) == ":small[none]"
+    assert card_label(replace(row, labels=None), "", False) == ":small[✗ a\\-1]"
 
 
 def test_a_strangers_words_stay_words() -> None:
