@@ -273,10 +273,14 @@ def count_executed(module: Any, inputs: tuple[Any, ...]) -> tuple[dict[str, int]
     """
     import torch
     from fvcore.nn import FlopCountAnalysis
-    from fvcore.nn.jit_handles import matmul_flop_jit
+    from fvcore.nn.jit_handles import bmm_flop_jit, matmul_flop_jit
 
+    # A third input is the buffer that the product is written to; fvcore expects two.
     def matmul(inputs: list[Any], outputs: list[Any]) -> Any:
-        return matmul_flop_jit(inputs[:2], outputs)  # a third input is the buffer that the product is written to
+        return matmul_flop_jit(inputs[:2], outputs)
+
+    def bmm(inputs: list[Any], outputs: list[Any]) -> Any:
+        return bmm_flop_jit(inputs[:2], outputs)
 
     fast_path = torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(False)
@@ -285,7 +289,7 @@ def count_executed(module: Any, inputs: tuple[Any, ...]) -> tuple[dict[str, int]
             analysis = (
                 FlopCountAnalysis(module, inputs).unsupported_ops_warnings(False).uncalled_modules_warnings(False)
             )
-            analysis.set_op_handle("aten::mm", matmul)
+            analysis.set_op_handle("aten::mm", matmul, "aten::bmm", bmm)
             by_operator = {k: int(v) for k, v in analysis.by_operator().items()}
             return by_operator, dict(analysis.unsupported_ops())
     finally:

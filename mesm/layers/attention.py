@@ -70,7 +70,7 @@ class CrossModalAttention(nn.Module):
             query_SD = query_SD.to(dtype)
             shift_SK = shift_SK + 2 * F.linear(query_SD, self.query_projection.weight.to(dtype))
         hidden_NK += shift_SK.expand(maps.sites.shape[0], -1).index_select(0, segment_N)
-        logits_N = 2 * F.linear(torch.sigmoid(hidden_NK), self.score.weight.to(dtype))[:, 0]
+        logits_N = 2 * F.linear(hidden_NK.sigmoid_(), self.score.weight.to(dtype))[:, 0]
         if self.bilinear is not None:
             assert query_SD is not None
             logits_N = logits_N + _normalised_dot(maps, features_NC, F.linear(query_SD, self.bilinear.weight.to(dtype)))

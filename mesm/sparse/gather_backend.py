@@ -1,7 +1,7 @@
 """Submanifold convolution as gather, matmul and segment sum, in plain torch on any device.
 
-Per kernel offset the source rows are gathered into a small buffer and multiplied into a slice of one large buffer;
-`embedding_bag` then adds the rows of each destination, which turns the usual scatter into a segment sum. The buffers
+The source rows of two opposite kernel offsets are gathered into a small buffer and multiplied into a slice of one large
+buffer; `embedding_bag` then adds the rows of each destination, which turns the usual scatter into a segment sum. The buffers
 are kept from one convolution to the next (`Workspace`): fresh ones cost more in page faults than the gathering itself.
 """
 
@@ -14,9 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from mesm.sparse.sites import Rulebook
-
-CENTRE = 4
+from mesm.sparse.sites import OFFSET_ORDER, Rulebook
 
 
 class Workspace(threading.local):
@@ -51,18 +49,21 @@ def pack(weight_KCRR: Tensor) -> Tensor:
 
 def _products(features: Tensor, index_P: Tensor, book: Rulebook, weight_9CK: Tensor, space: Workspace) -> Tensor:
     """(P, K): row `index_P[i]` of the features times the matrix (C, K) of pair i's offset."""
-    counts = book.pairs_per_offset
-    (c, k), most = weight_9CK.shape[1:], max(counts)
-    product_PK, gathered = space.rows(features, (sum(counts), k), (most, c))
-    start = 0
-    for offset, count in enumerate(counts):
-        pairs = slice(start, start + count)
-        if offset == CENTRE and not book.widened:
-            rows = features  # every site is its own centre
-        else:
-            rows = torch.index_select(features, 0, index_P[pairs], out=gathered[:count])
-        torch.mm(rows, weight_9CK[offset], out=product_PK[pairs])
-        start += count
+    counts, (c, k) = book.pairs_per_offset, weight_9CK.shape[1:]
+    sizes = counts if book.widened else [counts[0], *(2 * n for n in counts[1::2])]
+    product_PK, gathered = space.rows(features, (sum(counts), k), (max(sizes), c))
+    groups = zip(sizes, index_P.split(sizes), product_PK.split(sizes), strict=True)
+    for number, (size, index, product) in enumerate(groups):
+        if number == 0 and not book.widened:
+            torch.mm(features, weight_9CK[OFFSET_ORDER[0]], out=product)  # every site is its own centre
+            continue
+        rows = torch.index_select(features, 0, index, out=gathered[:size])
+        if book.widened:
+            torch.mm(rows, weight_9CK[OFFSET_ORDER[number]], out=product)
+        else:  # two opposite offsets, with as many pairs each: two matmuls side by side use two cores better than one
+            first = OFFSET_ORDER[2 * number - 1]
+            pair = weight_9CK[first : 9 - first : 8 - 2 * first]
+            torch.bmm(rows.view(2, -1, c), pair, out=product.view(2, -1, k))
     return product_PK
 
 
@@ -117,15 +118,15 @@ class _Gather(torch.autograd.Function):
             back_PC = _products(grad_NK, book.destination_P, book, weight_9KC, space)
             grad_features = _segment_sum(back_PC, *book.by_source)
         if ctx.needs_input_grad[1]:
-            grad_weight, start = torch.empty_like(weight_9KC), 0
-            (k, c), most = weight_9KC.shape[1:], max(counts)
+            grad_weight, (k, c), most = torch.empty_like(weight_9KC), weight_9KC.shape[1:], max(counts)
             sources, destinations = space.rows(features_NC, (most, c), (most, k))
-            for offset, count in enumerate(counts):
-                pairs = slice(start, start + count)
-                rows = torch.index_select(features_NC, 0, book.source_P[pairs], out=sources[:count])
-                grad = torch.index_select(grad_NK, 0, book.destination_P[pairs], out=destinations[:count])
+            lists = zip(
+                OFFSET_ORDER, counts, book.source_P.split(counts), book.destination_P.split(counts), strict=True
+            )
+            for offset, count, source, destination in lists:
+                rows = torch.index_select(features_NC, 0, source, out=sources[:count])
+                grad = torch.index_select(grad_NK, 0, destination, out=destinations[:count])
                 torch.mm(grad.t(), rows, out=grad_weight[offset])
-                start += count
         return grad_features, grad_weight, None
 
 

@@ -18,6 +18,8 @@ from mesm.errors import DataError
 
 #: Row-major as in a torch 3x3 kernel.
 KERNEL_OFFSETS: tuple[tuple[int, int], ...] = tuple((dy, dx) for dy in (-1, 0, 1) for dx in (-1, 0, 1))
+#: The centre, then opposite offsets side by side: the order in which a rulebook lists its pairs.
+OFFSET_ORDER: tuple[int, ...] = (4, 0, 8, 1, 7, 2, 6, 3, 5)
 
 
 @dataclass(frozen=True, eq=False)
@@ -156,13 +158,12 @@ class SparseMap:
 
         An odd last row or column is dropped, as in `torch.nn.MaxPool2d(2)`; a map of one row or column becomes empty.
         """
-        sites, (s, h, w) = self.sites.pooled(), self.sites.shape
-        row = torch.full((s * h * w,), -1, device=self.sites.rows_N.device)
-        row.scatter_(0, self.sites.rows_N, torch.arange(len(self), device=row.device))
-        blocks = row.view(s, h, w)[:, : h // 2 * 2, : w // 2 * 2].reshape(s, h // 2, 2, w // 2, 2)
+        sites, (s, h, w), mask = self.sites.pooled(), self.sites.shape, self.sites.mask_SHW
+        number = (mask.reshape(-1).cumsum(0) * mask.reshape(-1)).view(s, h, w)  # row + 1, and 0 at an inactive site
+        blocks = number[:, : h // 2 * 2, : w // 2 * 2].reshape(s, h // 2, 2, w // 2, 2)
         below_4M = blocks.permute(2, 4, 0, 1, 3).reshape(4, -1).index_select(1, sites.rows_N)
         # An inactive site below is replaced by an active one of the same four: the maximum does not notice.
-        below_4M = torch.where(below_4M < 0, below_4M.amax(0), below_4M)
+        below_4M = torch.where(below_4M == 0, below_4M.amax(0), below_4M) - 1
         features = self.features_NC.index_select(0, below_4M[0])
         for rows_M in below_4M[1:]:
             features = torch.maximum(features, self.features_NC.index_select(0, rows_M))
@@ -193,7 +194,8 @@ def maps_to_rows(maps_SCHW: Tensor, sites: Sites) -> Tensor:
 class Rulebook:
     """Pairs of a submanifold 3x3 convolution, from the sites alone; built once per block, shared by its convolutions.
 
-    The counts are there at once, since they decide which backend runs; the lists are made when first asked for.
+    The counts are there at once, since they decide which backend runs; the lists are made when first asked for. Lists
+    are int32: half the memory to read of int64.
 
     Args:
         destinations: where the convolution has outputs.
@@ -201,7 +203,8 @@ class Rulebook:
             sites whose features are zero but which need a gradient.
 
     Attributes:
-        pairs_per_offset: nine counts, in the order of `KERNEL_OFFSETS`.
+        pairs_per_offset: nine counts, in the order of `OFFSET_ORDER`; opposite offsets have equal counts unless
+            `widened`.
     """
 
     def __init__(self, destinations: Sites, sources: Sites | None = None) -> None:
@@ -215,8 +218,10 @@ class Rulebook:
         self._mask = F.pad(destinations.mask_SHW, frame).view(-1)
         self._source_mask = F.pad(self.sources.mask_SHW, frame).view(-1) if self.widened else self._mask
         self._first = w + 3
+        self._steps = [dy * (w + 2) + dx for dy, dx in (KERNEL_OFFSETS[k] for k in OFFSET_ORDER)]
         self._length = max(0, s * (h + 2) * (w + 2) - 2 * self._first)
-        neighbours_9L = self._source_mask.as_strided((3, 3, self._length), (w + 2, 1, 1)).reshape(9, self._length)
+        stretches = [self._source_mask.narrow(0, self._first + step, self._length) for step in self._steps if s]
+        neighbours_9L = torch.stack(stretches) if s else self._mask.new_zeros(9, 0)
         self._present_9L = neighbours_9L & self._mask[self._first : self._first + self._length]
         self.pairs_per_offset: list[int] = self._present_9L.sum(1).tolist()
 
@@ -232,19 +237,17 @@ class Rulebook:
 
     @cached_property
     def pairs(self) -> tuple[Tensor, Tensor, Tensor]:
-        """(P,) source row, destination row and kernel offset of each pair, sorted by offset, then by destination."""
-        found, device = positions(self._present_9L), self._mask.device
-        counts = torch.tensor(self.pairs_per_offset, device=device)
-        offset_P = torch.arange(9, device=device).repeat_interleave(counts, output_size=len(found))
-        _, _, w = self.destinations.shape
-        # Where the pair's destination and source lie in the framed maps, less the start of the offset's stretch.
-        start = torch.arange(9, device=device) * self._length - self._first
-        step = torch.tensor([dy * (w + 2) + dx for dy, dx in KERNEL_OFFSETS], device=device)
-        destination = found - start.index_select(0, offset_P)
-        source = found + (step - start).index_select(0, offset_P)
-        rank = self._mask.cumsum(0) - 1
-        source_rank = self._source_mask.cumsum(0) - 1 if self.widened else rank
-        return source_rank.index_select(0, source), rank.index_select(0, destination), offset_P
+        """(P,) source row, destination row and place in `OFFSET_ORDER` of each pair, sorted by place and destination."""
+        found, device = positions(self._present_9L).int(), self._mask.device
+        places = torch.arange(9, device=device, dtype=torch.int32)
+        place_P = places.repeat_interleave(torch.tensor(self.pairs_per_offset, device=device), output_size=len(found))
+        # Where the pair's destination and source lie in the framed maps.
+        start = places * self._length - self._first
+        step = torch.tensor(self._steps, device=device, dtype=torch.int32) - start
+        rank = self._mask.cumsum(0, dtype=torch.int32) - 1
+        source_rank = self._source_mask.cumsum(0, dtype=torch.int32) - 1 if self.widened else rank
+        source_P = source_rank.index_select(0, found + step.index_select(0, place_P))
+        return source_P, rank.index_select(0, found - start.index_select(0, place_P)), place_P
 
     @property
     def source_P(self) -> Tensor:
@@ -268,9 +271,9 @@ class Rulebook:
 
     def _grouped(self, rows_P: Tensor, num_rows: int) -> tuple[Tensor, Tensor]:
         """Group the pairs by row without a sort: a row has at most one pair per offset."""
-        slot = rows_P * 9 + self.pairs[2]
-        pair = torch.full((num_rows * 9,), -1, device=slot.device)
-        pair.scatter_(0, slot, torch.arange(len(slot), device=slot.device))
+        slot = (rows_P * 9 + self.pairs[2]).long()
+        pair = torch.full((num_rows * 9,), -1, device=slot.device, dtype=torch.int32)
+        pair.scatter_(0, slot, torch.arange(len(slot), device=slot.device, dtype=torch.int32))
         used = pair >= 0
-        counts = used.view(num_rows, 9).sum(1)
-        return pair.index_select(0, positions(used)), counts.cumsum(0) - counts
+        counts = used.view(num_rows, 9).sum(1, dtype=torch.int32)
+        return pair.index_select(0, positions(used)), counts.cumsum(0, dtype=torch.int32) - counts
