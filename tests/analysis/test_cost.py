@@ -94,7 +94,8 @@ def compare_with_fvcore(modality: str, segments: int, top_p: float, seed: int, s
     report = count_macs(config, trace, faces, chunks)
     counted, _ = count_executed(Stack(cnn, top_p), (maps, query))
     assert counted["conv"] == report.by_stage["stem"]
-    assert counted["mm"] + counted["bmm"] == report.by_stage["conv"]
+    # Blocks of one offset are multiplied alone (mm), opposite offsets side by side (bmm); a small map may need only one.
+    assert counted.get("mm", 0) + counted.get("bmm", 0) == report.by_stage["conv"]
     assert counted["linear"] == report.by_stage["attention"]
     assert report.conv_stack == report.executed_conv_stack == sum(counted.values())
     assert conv_stack_ratio(config, trace) == report.ratio

@@ -25,7 +25,7 @@ from mesm.records import write_atomic
 
 PRESETS: dict[str, int] = {"small": 240, "default": 3000, "large": 12000}
 NAME = "marionette"
-GENERATOR = 3
+GENERATOR = 4
 NEUTRAL_FILE = "neutral_faces.npz"
 #: Neutral faces of each training speaker.
 NEUTRAL_PER_SPEAKER = 8

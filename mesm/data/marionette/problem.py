@@ -19,8 +19,9 @@ from mesm.data.marionette.prosody import PARAMETERS, UTTERANCE_SPREAD, effect
 from mesm.vocabulary import CORPUS_LABELS, MODALITIES
 
 LABELS: tuple[str, ...] = CORPUS_LABELS["marionette"]
-#: Chance that a modality displays the clip's emotions.
-INFORMATIVE: dict[str, float] = {"text": 0.65, "visual": 0.70, "acoustic": 0.70}
+#: Chance that a modality displays the clip's emotions. Counting the clips without one, 53 % of the sentences name an emotion
+#: of their clip.
+INFORMATIVE: dict[str, float] = {"text": 0.60, "visual": 0.72, "acoustic": 0.72}
 #: Chance that a modality which is not informative displays other emotions; else it is neutral.
 AT_ODDS = 0.25
 #: Share of clips with no emotion and with two.
