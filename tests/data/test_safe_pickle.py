@@ -1,0 +1,121 @@
+"""Plain pickles come back equal; everything else is refused by name and runs nothing."""
+
+from __future__ import annotations
+
+import collections
+import os
+import pickle
+import pickletools
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from mesm.data.safe_pickle import load_plain_pickle
+from mesm.errors import DataError
+
+PLAIN = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text() | st.binary(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner) | st.tuples(inner, inner),
+    max_leaves=20,
+)
+
+
+def written(folder: Path, value: Any, protocol: int = 4) -> Path:
+    path = folder / "value.pkl"
+    path.write_bytes(pickle.dumps(value, protocol))
+    return path
+
+
+@given(PLAIN, st.integers(0, 5))
+def test_containers_come_back(tmp_path_factory: pytest.TempPathFactory, value: Any, protocol: int) -> None:
+    assert load_plain_pickle(written(tmp_path_factory.mktemp("p"), value, protocol)) == value
+
+
+@given(
+    hnp.arrays(
+        st.sampled_from(["<f4", ">f8", "<i2", "|b1", "<U5", "|S3", "<c8"]), hnp.array_shapes(min_dims=0, min_side=0)
+    ),
+    st.integers(0, 5),
+    st.booleans(),
+)
+def test_arrays_come_back(
+    tmp_path_factory: pytest.TempPathFactory, array: np.ndarray, protocol: int, fortran: bool
+) -> None:
+    array = np.asfortranarray(array) if fortran and array.ndim else array
+    found = load_plain_pickle(written(tmp_path_factory.mktemp("p"), {"a": array, "again": [array]}, protocol))
+    assert found["a"].dtype == array.dtype and type(found["a"]) is np.ndarray
+    np.testing.assert_array_equal(found["a"], array)
+    np.testing.assert_array_equal(found["again"][0], array)
+
+
+def test_scalars_sets_and_object_arrays(tmp_path: Path) -> None:
+    value = {
+        "scalar": np.float32(0.5),
+        "set": {1, 2},
+        "ordered": collections.OrderedDict(b=1, a=2),
+        "objects": np.array(["one", np.arange(3), None], dtype=object),
+    }
+    found = load_plain_pickle(written(tmp_path, value))
+    assert found["scalar"] == 0.5 and found["set"] == {1, 2} and found["ordered"] == {"b": 1, "a": 2}
+    assert found["objects"][0] == "one" and found["objects"][1].tolist() == [0, 1, 2]
+
+
+class Shout:
+    """Writes a file when unpickled by the ordinary reader."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return os.mkdir, (self.path,)
+
+
+def test_a_call_is_refused_by_name_and_not_made(tmp_path: Path) -> None:
+    path = written(tmp_path, [Shout(str(tmp_path / "made"))])
+    with pytest.raises(DataError, match=r"asks for posix\.mkdir"):
+        load_plain_pickle(path)
+    assert not (tmp_path / "made").exists()
+    pickle.loads(path.read_bytes())
+    assert (tmp_path / "made").exists(), "the test's own weapon must work"
+
+
+@pytest.mark.parametrize(
+    ("program", "named"),
+    [
+        (b"cbuiltins\neval\n(S'1+1'\ntR.", "builtins.eval"),
+        (b"cnumpy\nload\n(S'x'\ntR.", "numpy.load"),
+        (b"cnumpy\nndarray\n((I1000000000\nttR.", "a call of numpy.ndarray"),
+        (b"cnumpy\ndtype\n(S'V8'\ntR.", r"numpy.dtype\('V8'\)"),
+        (b"cnumpy\ndtype\n(S'f8'\ntR.", "DType as a value"),
+        (b"cbuiltins\nbytearray\n(I99999999999\ntR.", "bytearray of something else"),
+        (b"Px\n.", "an object outside the file"),
+    ],
+)
+def test_programs_are_refused(tmp_path: Path, program: bytes, named: str) -> None:
+    pickletools.dis(program, out=open(os.devnull, "w"))  # noqa: SIM115, PTH123 - a well-formed program
+    (tmp_path / "p.pkl").write_bytes(program)
+    with pytest.raises(DataError, match=f"asks for {named}"):
+        load_plain_pickle(tmp_path / "p.pkl")
+
+
+def test_an_array_cannot_claim_more_than_it_holds(tmp_path: Path) -> None:
+    data = pickle.dumps(np.zeros(3, np.uint8), 2).replace(b"K\x03\x85", b"J\xff\xff\xff\x7f\x85")
+    (tmp_path / "p.pkl").write_bytes(data)
+    with pytest.raises(DataError, match="not a whole pickle"):
+        load_plain_pickle(tmp_path / "p.pkl")
+
+
+def test_missing_damaged_and_large_files(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="cannot be read"):
+        load_plain_pickle(tmp_path / "none.pkl")
+    path = written(tmp_path, list(range(1000)))
+    with pytest.raises(DataError, match="max_bytes"):
+        load_plain_pickle(path, max_bytes=100)
+    path.write_bytes(path.read_bytes()[:-200])
+    with pytest.raises(DataError, match="not a whole pickle"):
+        load_plain_pickle(path)
