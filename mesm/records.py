@@ -97,8 +97,8 @@ def slug(name: str) -> str:
 
 
 def record_path(folder: str | os.PathLike[str], kind: str, checkpoint: str, corpus: str) -> Path:
-    """`<folder>/<kind>_<checkpoint>_<corpus>.json`."""
-    return Path(folder) / f"{slug(kind)}_{slug(checkpoint)}_{slug(corpus)}.json"
+    """`<folder>/<kind>_<checkpoint>_<corpus>.json`; without the middle for a record that is of no one checkpoint ("")."""
+    return Path(folder) / f"{'_'.join(slug(part) for part in (kind, checkpoint, corpus) if part)}.json"
 
 
 def _plain(value: Any) -> Any:

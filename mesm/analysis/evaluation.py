@@ -92,6 +92,7 @@ def evaluate(
         "macs": {stage: round(float(np.mean([c[stage] for c in costs]))) for stage in costs[0]},
         "per_clip": {
             "id": list(found.clip_ids),
+            "speaker": groups.tolist(),
             "scores": np.round(scores, 4).tolist(),
             "truth": found.truth.astype(int).tolist(),
             "conv_stack_ratio": np.round(ratio, 4).tolist(),

@@ -83,7 +83,8 @@ class Predictor:
         self.model = checkpoint.model.to(self.device)
         self.config: ModelConfig = checkpoint.config
         self.folder = checkpoint.folder
-        self.name = name or checkpoint.folder.name
+        folder = checkpoint.folder  # runs/fe2e/checkpoint goes by fe2e
+        self.name = name or (folder.resolve().parent if folder.name in ("checkpoint", "best") else folder).name
         self.sha256 = file_sha256(checkpoint.folder / WEIGHTS)
         self.metrics: dict[str, Any] = checkpoint.metrics
         self.card = checkpoint.card

@@ -110,6 +110,7 @@ class SplitLoader:
         text_vectors: Mapping[str, np.ndarray | torch.Tensor] | None = None,
         cache_bytes: int = 2**30,
         part: tuple[int, int] = (0, 1),
+        limit: int = 0,
     ) -> None:
         """Choose what to read.
 
@@ -124,6 +125,7 @@ class SplitLoader:
             text_vectors: see `collate`.
             cache_bytes: the split stays in memory after the first reading if it fits; 0 for never.
             part: (rank, processes): this process gets every n-th batch, all processes equally many.
+            limit: use at most so many clips, the same ones whatever the seed; 0 for all.
         """
         missing = [name for name in labels if name not in corpus.labels]
         if missing and corpus.labels:
@@ -135,6 +137,9 @@ class SplitLoader:
         if not self.rows:
             known = ", ".join(sorted(corpus.manifest.splits)) or "no clips at all"
             raise DataError(f"corpus {corpus.name!r} has no clips in split {split!r}; it has {known}")
+        if 0 < limit < len(self.rows):
+            chosen = np.sort(np.random.default_rng(0).permutation(len(self.rows))[:limit])
+            self.rows = tuple(self.rows[i] for i in chosen)
         if batch_size < 1:
             raise DataError(f"batch_size is {batch_size}; it must be at least 1")
         self.corpus, self.labels, self.batch_size = corpus, tuple(labels), batch_size

@@ -12,12 +12,15 @@ Source: Dai et al. 2021, section 5.2 (their WAcc with its denominator printed as
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 #: The paper's candidates for a class's decision threshold.
 THRESHOLDS = np.arange(0.05, 0.951, 0.05).round(2)
+#: (N, E) scores of one trained model and its (E,) thresholds.
+Answers = tuple[np.ndarray, np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -120,6 +123,20 @@ def trivial_rows(truth_NE: np.ndarray, labels: tuple[str, ...]) -> dict[str, dic
     return {"never": {k: never[k] for k in keep}, "always": {k: always[k] for k in keep}, "chance": chance}
 
 
+def _speaker_draws(groups_N: np.ndarray, draws: int, seed: int) -> Iterator[np.ndarray]:
+    """(N,) how often each clip occurs in a draw of whole groups with replacement."""
+    names, member = np.unique(groups_N, return_inverse=True)
+    rng = np.random.default_rng(seed)
+    for _ in range(draws):
+        yield np.bincount(rng.integers(0, len(names), len(names)), minlength=len(names))[member].astype(float)
+
+
+def _mean_over_runs(decided: list[np.ndarray], truth_NE: np.ndarray, weights_N: np.ndarray) -> np.ndarray:
+    """(3,) average WAcc, F1 and accuracy over the classes, then over the runs."""
+    counted = [count(d, truth_NE, weights_N) for d in decided]
+    return np.mean([[np.nanmean(f(c)) for f in (weighted_accuracy, binary_f1, accuracy)] for c in counted], axis=0)
+
+
 def bootstrap_interval(
     scores_NE: np.ndarray,
     truth_NE: np.ndarray,
@@ -130,14 +147,15 @@ def bootstrap_interval(
     seed: int = 0,
 ) -> dict[str, tuple[float, float]]:
     """95 % interval of average WAcc, F1 and accuracy, resampling whole groups (speakers), not clips."""
-    names, member = np.unique(groups_N, return_inverse=True)
-    rng = np.random.default_rng(seed)
-    decided = scores_NE >= thresholds_E
-    rows = []
-    for _ in range(draws):
-        times = np.bincount(rng.integers(0, len(names), len(names)), minlength=len(names))
-        c = count(decided, truth_NE, times[member].astype(float))
-        rows.append([np.nanmean(f(c)) for f in (weighted_accuracy, binary_f1, accuracy)])
+    return mean_interval([(scores_NE, thresholds_E)], truth_NE, groups_N, draws=draws, seed=seed)
+
+
+def mean_interval(
+    runs: Sequence[Answers], truth_NE: np.ndarray, groups_N: np.ndarray, *, draws: int = 1000, seed: int = 0
+) -> dict[str, tuple[float, float]]:
+    """`bootstrap_interval` of the mean over runs that differ in their seed; the draw of speakers is common to them."""
+    decided = [scores >= thresholds for scores, thresholds in runs]
+    rows = [_mean_over_runs(decided, truth_NE, w) for w in _speaker_draws(groups_N, draws, seed)]
     low, high = np.nanpercentile(np.array(rows), [2.5, 97.5], axis=0)
     return {
         n: (round(float(a), 2), round(float(b), 2))
@@ -146,8 +164,8 @@ def bootstrap_interval(
 
 
 def paired_bootstrap(
-    first: tuple[np.ndarray, np.ndarray],
-    second: tuple[np.ndarray, np.ndarray],
+    first: Answers,
+    second: Answers,
     truth_NE: np.ndarray,
     groups_N: np.ndarray,
     *,
@@ -162,25 +180,31 @@ def paired_bootstrap(
     Returns:
         metric -> difference, 95 % interval (low, high) and the share of draws in which the first is better.
     """
-    names, member = np.unique(groups_N, return_inverse=True)
-    rng = np.random.default_rng(seed)
-    decided = [scores >= thresholds for scores, thresholds in (first, second)]
+    return paired_difference([first], [second], truth_NE, groups_N, draws=draws, seed=seed)
 
-    def difference(weights_N: np.ndarray) -> list[float]:
-        a, b = (count(d, truth_NE, weights_N) for d in decided)
-        return [float(np.nanmean(f(a)) - np.nanmean(f(b))) for f in (weighted_accuracy, binary_f1)]
+
+def paired_difference(
+    first: Sequence[Answers],
+    second: Sequence[Answers],
+    truth_NE: np.ndarray,
+    groups_N: np.ndarray,
+    *,
+    draws: int = 2000,
+    seed: int = 0,
+) -> dict[str, dict[str, float]]:
+    """`paired_bootstrap` of two models of which each was trained with one or several seeds: their means are compared."""
+    decided = [[scores >= thresholds for scores, thresholds in runs] for runs in (first, second)]
+
+    def difference(weights_N: np.ndarray) -> np.ndarray:
+        a, b = (_mean_over_runs(d, truth_NE, weights_N) for d in decided)
+        return (a - b)[:2]
 
     whole = difference(np.ones(len(truth_NE)))
-    drawn = np.array(
-        [
-            difference(np.bincount(rng.integers(0, len(names), len(names)), minlength=len(names))[member].astype(float))
-            for _ in range(draws)
-        ]
-    )
+    drawn = np.array([difference(w) for w in _speaker_draws(groups_N, draws, seed)])
     low, high = np.nanpercentile(drawn, [2.5, 97.5], axis=0)
     return {
         name: {
-            "difference": round(whole[i], 3),
+            "difference": round(float(whole[i]), 3),
             "low": round(float(low[i]), 3),
             "high": round(float(high[i]), 3),
             "share_better": round(float((drawn[:, i] > 0).mean()), 4),
