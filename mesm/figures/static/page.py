@@ -1,0 +1,110 @@
+"""What every printed figure shares: exact widths, letters, lines, signs that grey print still tells apart."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Lock
+from typing import TYPE_CHECKING, Any
+
+from mesm.errors import ConfigError
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+#: Name -> width in inches of a column or of the text, by the venues' own style files.
+WIDTHS_IN: dict[str, float] = {
+    "acl-column": 3.03,
+    "acl-text": 6.30,
+    "ieee-column": 3.5,
+    "ieee-text": 7.16,
+    "neurips-text": 5.5,
+}
+WIDTH_WORDS: dict[str, str] = {
+    "acl-column": "ACL column, 3.03 in",
+    "acl-text": "ACL text, 6.30 in",
+    "ieee-column": "IEEE column, 3.5 in",
+    "ieee-text": "IEEE text, 7.16 in",
+    "neurips-text": "NeurIPS text, 5.5 in",
+}
+DPI = 300
+#: Okabe & Ito's colours from dark to light, so that they differ in grey too; each goes with its own sign and dashes.
+COLOURS: tuple[str, ...] = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+MARKERS: tuple[str, ...] = ("o", "s", "D", "^", "v", "P")
+DASHES: tuple[Any, ...] = ("-", (0, (5, 1.5)), (0, (1, 1)), (0, (5, 1, 1, 1)), (0, (3, 1, 1, 1, 1, 1)), (0, (8, 2)))
+HATCHES: tuple[str, ...] = ("", "////", "....", "\\\\\\\\", "xxxx", "----")
+INK, FAINT = "#22252B", "#8A9099"
+_STYLE: dict[str, Any] = {
+    "font.family": ["DejaVu Sans"],
+    "font.size": 7.5,
+    "axes.labelsize": 7.5,
+    "axes.titlesize": 7.5,
+    "xtick.labelsize": 7,
+    "ytick.labelsize": 7,
+    "legend.fontsize": 6.5,
+    "axes.linewidth": 0.6,
+    "axes.edgecolor": INK,
+    "axes.labelcolor": INK,
+    "text.color": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "xtick.major.size": 2.5,
+    "ytick.major.size": 2.5,
+    "lines.linewidth": 1.2,
+    "lines.markersize": 3.5,
+    "hatch.linewidth": 0.5,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": False,
+    "legend.frameon": False,
+    "figure.dpi": DPI,
+    "savefig.dpi": DPI,
+    "savefig.bbox": "standard",  # "tight" would miss the column's width
+    "image.composite_image": False,
+    "pdf.fonttype": 42,  # matplotlib's own default is Type 3, which publishers refuse
+    "ps.fonttype": 42,
+    "svg.fonttype": "path",
+    "svg.hashsalt": "mesm",  # the same input gives the same bytes
+}
+#: matplotlib's settings belong to the process, so one figure is drawn at a time.
+_DRAWING = Lock()
+
+
+def width_in(name: str) -> float:
+    """Inches of a named width, or of a number of inches as text.
+
+    Raises:
+        ConfigError: neither.
+    """
+    try:
+        width = WIDTHS_IN.get(name) or float(name)
+    except ValueError:
+        width = 0.0
+    if not 1 <= width <= 20:
+        raise ConfigError(f"--width {name!r} must be one of {', '.join(WIDTHS_IN)}, or inches from 1 to 20")
+    return width
+
+
+@contextmanager
+def paper_style() -> Iterator[None]:
+    """The look of a printed figure; hold it while drawing and while saving."""
+    import matplotlib
+
+    with _DRAWING, matplotlib.rc_context(_STYLE):
+        yield
+
+
+def new_figure(width: float, height: float) -> Figure:
+    """An empty figure of this many inches whose axes fill it; pyplot, which keeps every figure, is not used."""
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def guide(axes: Axes, axis: Any = "y") -> None:
+    """Faint lines behind the data."""
+    axes.set_axisbelow(True)
+    axes.grid(True, axis=axis, color=FAINT, alpha=0.3, linewidth=0.4)

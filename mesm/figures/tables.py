@@ -1,0 +1,145 @@
+"""A table as a value, and its forms for paper: CSV for machines, booktabs LaTeX for print."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+Cell = str | float | int | None
+_LATEX = str.maketrans(
+    {
+        "\\": r"\textbackslash{}",
+        "&": r"\&",
+        "%": r"\%",
+        "$": r"\$",
+        "#": r"\#",
+        "_": r"\_",
+        "{": r"\{",
+        "}": r"\}",
+        "~": r"\textasciitilde{}",
+        "^": r"\textasciicircum{}",
+        "–": "--",
+        "—": "---",
+        "±": r"$\pm$",
+        "×": r"$\times$",
+        "≤": r"$\le$",
+        "≥": r"$\ge$",
+        "“": "``",
+        "”": "''",
+    }
+)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of a table.
+
+    Attributes:
+        cells: a name or number per column; None is "not known" and shows as a dash.
+        group: lines of one group stand together under its name, such as "reported in the paper".
+        spread: standard deviation per column where several seeds were run; () for none.
+        ranked: whether the line competes for bold and underline; a trivial answer or a quoted number does not.
+    """
+
+    cells: tuple[Cell, ...]
+    group: str = ""
+    spread: tuple[float | None, ...] = ()
+    ranked: bool = True
+
+
+@dataclass(frozen=True)
+class Table:
+    """Columns and lines.
+
+    Attributes:
+        columns: their names; the first is the name of a line.
+        best: indices of the columns in which the highest ranked number is bold and the second underlined.
+        digits: decimals of a float; integers are printed whole.
+    """
+
+    columns: tuple[str, ...]
+    rows: tuple[Row, ...]
+    best: tuple[int, ...] = ()
+    digits: int = 1
+
+    def __post_init__(self) -> None:
+        wrong = [row.cells for row in self.rows if len(row.cells) != len(self.columns)]
+        assert not wrong, f"{len(self.columns)} columns, but a line of {wrong[:1]}"
+
+    def text(self, cell: Cell) -> str:
+        """A cell as it is printed."""
+        if cell is None or (isinstance(cell, float) and np.isnan(cell)):
+            return "–"
+        return f"{cell:.{self.digits}f}" if isinstance(cell, float) else str(cell)
+
+    def place(self, row: int, column: int) -> int:
+        """0 for the best of its column, 1 for the second, 2 for any other; equal numbers share their place."""
+        cell = self.rows[row].cells[column]
+        if column not in self.best or not self.rows[row].ranked or not isinstance(cell, int | float):
+            return 2
+        shown = {self.text(c) for r in self.rows if r.ranked and isinstance(c := r.cells[column], int | float)}
+        order = sorted((float(s) for s in shown if s != "–"), reverse=True)
+        return min(order.index(float(self.text(cell))), 2) if len(order) > 1 and self.text(cell) != "–" else 2
+
+
+def to_csv(table: Table) -> str:
+    """Full precision, a column for the group and for each spread if there is any; an unknown cell is empty."""
+    groups = any(row.group for row in table.rows)
+    spreads = [i for i in range(len(table.columns)) if any(_spread(row, i) is not None for row in table.rows)]
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    head = ["group"] if groups else []
+    writer.writerow([*head, *table.columns, *(f"{table.columns[i]} spread" for i in spreads)])
+    for row in table.rows:
+        cells = [*((row.group,) if groups else ()), *row.cells, *(_spread(row, i) for i in spreads)]
+        writer.writerow(["" if cell is None else cell for cell in cells])
+    return out.getvalue()
+
+
+def to_latex(table: Table, caption: str = "", label: str = "") -> str:
+    """A booktabs `table`: best bold, second underlined, mean and spread; needs `\\usepackage{booktabs}`."""
+    lines = [r"\begin{table}", r"\centering", rf"\begin{{tabular}}{{l{'r' * (len(table.columns) - 1)}}}", r"\toprule"]
+    lines += [" & ".join(escape(name) for name in table.columns) + r" \\", r"\midrule"]
+    group = table.rows[0].group if table.rows else ""
+    for number, row in enumerate(table.rows):
+        if row.group and (number == 0 or row.group != group):
+            lines += [r"\midrule"] if number else []
+            lines.append(rf"\multicolumn{{{len(table.columns)}}}{{l}}{{\emph{{{escape(row.group)}}}}} \\")
+        group = row.group
+        lines.append(" & ".join(_latex_cell(table, number, i) for i in range(len(table.columns))) + r" \\")
+    lines += [r"\bottomrule", r"\end{tabular}"]
+    lines += [rf"\caption{{{escape(caption)}}}"] if caption else []
+    lines += [rf"\label{{tab:{label}}}"] if label else []
+    return "\n".join([*lines, r"\end{table}", ""])
+
+
+def escape(text: str) -> str:
+    """Plain words as LaTeX that prints exactly these words."""
+    return text.translate(_LATEX)
+
+
+def from_dicts(rows: Sequence[dict[str, Cell]], best: Sequence[str] = (), digits: int = 1) -> Table:
+    """A table of dicts that share their keys."""
+    columns = tuple(rows[0]) if rows else ()
+    return Table(
+        columns,
+        tuple(Row(tuple(row[name] for name in columns)) for row in rows),
+        tuple(i for i, name in enumerate(columns) if name in best),
+        digits,
+    )
+
+
+def _spread(row: Row, column: int) -> float | None:
+    return row.spread[column] if column < len(row.spread) else None
+
+
+def _latex_cell(table: Table, row: int, column: int) -> str:
+    text = escape(table.text(table.rows[row].cells[column]))
+    spread = _spread(table.rows[row], column)
+    if spread is not None:
+        text += rf" $\pm$ {spread:.{table.digits}f}"
+    return (rf"\textbf{{{text}}}", rf"\underline{{{text}}}", text)[table.place(row, column)]
