@@ -1,0 +1,121 @@
+"""Any corpus: a CSV, TSV or JSONL with one row per utterance.
+
+Columns: `path` (of the video, or of a picture; relative to the manifest), and where there are any `id`, `audio`,
+`start_s`, `end_s`, `text`, `speaker`, `dialogue`, `session`, `split`, and one column per emotion.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from mesm.data.importers.plan import Part, Problem, Release, Utterance, read_text
+from mesm.errors import DataError
+from mesm.vocabulary import EMOTIONS, SPLITS
+
+RULES = ("an emotion column holds an intensity in [0, 3]; an empty cell is 0, a row without any value has no label",)
+COLUMNS = ("id", "path", "audio", "start_s", "end_s", "text", "speaker", "dialogue", "session", "split")
+_SPLITS = {"": "", "dev": "valid", "val": "valid", "validation": "valid", **{name: name for name in SPLITS}}
+
+
+def find(source: str | os.PathLike[str]) -> Release:
+    """Every row of the manifest."""
+    path = Path(source)
+    if not path.is_file():
+        raise DataError(f"{path} is not a file; give a CSV or JSONL with a column path and one row per utterance")
+    rows = _rows(path)
+    columns = list(dict.fromkeys(key for row in rows for key in row))
+    if not rows or "path" not in columns:
+        raise DataError(f"{path} has no column 'path' (it has {', '.join(columns) or 'none'}); name the videos in it")
+    unknown = [name for name in columns if name not in COLUMNS and name not in EMOTIONS]
+    if unknown:
+        raise DataError(
+            f"{path} has a column {unknown[0]!r}, which is neither an emotion ({', '.join(EMOTIONS)}) nor one of "
+            f"{', '.join(COLUMNS)}; rename or remove it"
+        )
+    labels = tuple(name for name in EMOTIONS if name in columns)
+    utterances = tuple(_utterance(path, number, row, labels) for number, row in enumerate(rows, 1))
+    own = any(utterance.split for utterance in utterances)
+    speakers = sum(bool(utterance.speaker) for utterance in utterances)
+    rule = "own" if own else "speaker" if speakers == len(utterances) else "random"
+    return Release(path.stem, labels, utterances, rule, RULES)
+
+
+def _rows(path: Path) -> list[dict[str, Any]]:
+    text = read_text(path)
+    if text.lstrip().startswith("{"):
+        return [_json_row(path, number, line) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
+    head = text.partition("\n")[0]
+    delimiter = max(",;\t", key=head.count)
+    try:
+        rows = list(csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter, restkey="", strict=True))
+    except csv.Error as error:
+        raise DataError(f"{path} is not a readable table ({error}); save it again as CSV in UTF-8") from error
+    return [{key: value for key, value in row.items() if key} for row in rows]
+
+
+def _json_row(path: Path, number: int, line: str) -> dict[str, Any]:
+    try:
+        row = json.loads(line)
+    except json.JSONDecodeError as error:
+        raise DataError(f"line {number} of {path} is not JSON ({error.msg}); write one object per line") from error
+    if not isinstance(row, dict):
+        raise DataError(f"line {number} of {path} is not an object; write one object per line")
+    return row
+
+
+def _number(path: Path, number: int, row: Mapping[str, Any], key: str) -> float | None:
+    value = row.get(key)
+    if value is None or str(value).strip() == "":
+        return None
+    try:
+        found = float(str(value).strip())
+    except ValueError:
+        found = math.nan
+    if not math.isfinite(found):
+        raise DataError(f"row {number} of {path} has {key} {value!r}; give a number, or leave the cell empty")
+    return found
+
+
+def _utterance(path: Path, number: int, row: Mapping[str, Any], labels: tuple[str, ...]) -> Utterance:
+    def word(key: str) -> str:
+        return str(row.get(key) or "").strip()
+
+    start, end = (_number(path, number, row, key) for key in ("start_s", "end_s"))
+    part = (start or 0.0, end)
+    video, sound = word("path"), word("audio")
+    split = word("split").lower()
+    if split not in _SPLITS:
+        raise DataError(f"row {number} of {path} has split {split!r}; use one of {', '.join(SPLITS)}")
+    values = {name: _number(path, number, row, name) for name in labels}
+    outside = [name for name, value in values.items() if value is not None and not 0 <= value <= 3]
+    if outside:
+        raise DataError(
+            f"row {number} of {path} has {outside[0]} {values[outside[0]]}; give an intensity from 0 to 3"
+        )
+    labelled = any(value is not None for value in values.values())
+    problem = None
+    if labels and not labelled:
+        problem = Problem("no_label", f"row {number} has no value in any emotion's column")
+    elif not video:
+        problem = Problem("missing_video", f"row {number} names no path")
+    elif end is not None and not 0 <= part[0] < end:
+        problem = Problem("misaligned", f"row {number} goes from {part[0]} s to {end} s")
+    return Utterance(
+        id=word("id") or f"{Path(video).stem or 'row'}_{number}",
+        text=str(row.get("text") or ""),
+        video=Part(path.parent / video, *part) if video else None,
+        sound=Part(path.parent / sound, *part) if sound else None,
+        labels={name: value or 0.0 for name, value in values.items()} if labelled else None,
+        speaker=word("speaker"),
+        dialogue=word("dialogue"),
+        session=word("session"),
+        split=_SPLITS[split],
+        problem=problem,
+    )

@@ -1,0 +1,86 @@
+"""MELD (Poria et al. 2019): `dia{D}_utt{U}.mp4` and one CSV per split. Its numbers start again in every split."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+import re
+from pathlib import Path
+
+from mesm.data.importers.plan import (
+    Part,
+    Problem,
+    Release,
+    Utterance,
+    existing_folder,
+    nothing_found,
+    one_hot,
+    read_text,
+    visible,
+)
+
+LABELS = ("anger", "disgust", "fear", "happiness", "sadness", "surprise", "neutral")
+META = {
+    "licence": "GPL-3.0 (annotations); scenes of the series Friends",
+    "publish_faces": False,
+    "citation": "Poria et al. 2019, doi:10.18653/v1/P19-1050",
+}
+RULES = (
+    "joy is happiness; the split is the corpus's own, dev is valid; ids are <split>_dia<D>_utt<U>",
+    "the largest face of a frame is taken to be the speaker's: a scene shows several",
+)
+_CODES = {"joy": "happiness", **{name: name for name in LABELS if name != "happiness"}}
+_CSV = re.compile(r"^(train|dev|test)_sent_emo\.csv$")
+_CLIP = re.compile(r"^dia(\d+)_utt(\d+)\.mp4$", re.IGNORECASE)
+
+
+def find(source: str | os.PathLike[str]) -> Release:
+    """Every row of the three CSVs."""
+    root = existing_folder(source)
+    tables = {
+        match[1]: path
+        for path in sorted(root.rglob("*_sent_emo.csv"), reverse=True)
+        if (match := _CSV.match(path.name))
+    }
+    if not tables:
+        raise nothing_found(root, "MELD", "train_sent_emo.csv, dev_sent_emo.csv or test_sent_emo.csv")
+    videos = _videos(root)
+    utterances: list[Utterance] = []
+    for split in ("train", "dev", "test"):
+        if split in tables:
+            rows = csv.DictReader(io.StringIO(read_text(tables[split]), newline=""))
+            utterances += [_utterance(root, videos, split, row) for row in rows]
+    return Release("meld", LABELS, tuple(utterances), "own", RULES, META)
+
+
+def _videos(root: Path) -> dict[tuple[str, str, str], Path]:
+    """(split, dialogue, utterance) -> file. The split is a word of the folder's name, whatever the folder is called."""
+    found: dict[tuple[str, str, str], Path] = {}
+    for path in sorted(root.rglob("*.mp4")):
+        match = _CLIP.match(path.name)
+        if not match or not visible(path):
+            continue
+        where = path.parent.relative_to(root).as_posix().lower()
+        for split in ("train", "dev", "test"):
+            if split in where:
+                found.setdefault((split, str(int(match[1])), str(int(match[2]))), path)
+    return found
+
+
+def _utterance(root: Path, videos: dict[tuple[str, str, str], Path], split: str, row: dict[str, str]) -> Utterance:
+    dialogue, number = (row.get("Dialogue_ID") or "").strip(), (row.get("Utterance_ID") or "").strip()
+    emotion = (row.get("Emotion") or "").strip().lower()
+    name = f"{split}_dia{dialogue}_utt{number}"
+    problem = None if emotion in _CODES else Problem("label_not_used", f"its label is {emotion!r}")
+    missing = root / f"{split}_splits" / f"dia{dialogue}_utt{number}.mp4"
+    return Utterance(
+        id=name,
+        text=row.get("Utterance") or "",
+        video=Part(videos.get((split, dialogue, number), missing)),
+        labels=None if problem else one_hot(_CODES[emotion], LABELS),
+        speaker=(row.get("Speaker") or "").strip(),
+        dialogue=f"{split}_dia{dialogue}",
+        split={"dev": "valid"}.get(split, split),
+        problem=problem,
+    )

@@ -1,0 +1,138 @@
+"""The authors' processed copies of IEMOCAP and CMU-MOSEI: pictures and wavs per utterance, and `meta.pkl`.
+
+    {IEMOCAP,MOSEI}_RAW_PROCESSED/meta.pkl                    {id: {text, label}}
+    MOSEI_RAW_PROCESSED/<utterance>/{image_<i>.jpg, audio.wav}
+    IEMOCAP_RAW_PROCESSED/<dialogue>/<utterance>/{image_{L,R}_<i>.jpg, audio_{L,R}.wav}
+    {IEMOCAP,MOSEI}_SPLIT/{train,valid,test}_split.txt
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from mesm.data.importers import iemocap, mosei
+from mesm.data.importers.plan import (
+    Part,
+    Problem,
+    Release,
+    Utterance,
+    existing_folder,
+    nothing_found,
+    one_hot,
+    visible,
+)
+from mesm.data.safe_pickle import load_plain_pickle
+from mesm.errors import DataError
+
+_FOLDERS = {"iemocap": "IEMOCAP_RAW_PROCESSED", "mosei": "MOSEI_RAW_PROCESSED"}
+_LISTS = {"iemocap": "IEMOCAP_SPLIT", "mosei": "MOSEI_SPLIT"}
+RULES = (
+    "picture i lies at i / rate, i in numerical order; the rate is that of 2 and 30 per second which fits the length "
+    "of the sound",
+)
+_PICTURE = re.compile(r"^image_(?:([LR])_)?(\d+)\.jpe?g$", re.IGNORECASE)
+#: Rates at which the two copies were made: a picture every 500 ms, or every frame.
+_RATES_HZ = (2, 30)
+
+
+def find(source: str | os.PathLike[str], part: str = "") -> Release:
+    """Every utterance of `meta.pkl`, of the one corpus that lies at `source`, or of `part` where both do."""
+    root = existing_folder(source)
+    present = [name for name, folder in _FOLDERS.items() if (root / folder / "meta.pkl").is_file()]
+    if (root / "meta.pkl").is_file():  # the folder of one corpus itself
+        present = [name for name, folder in _FOLDERS.items() if folder == root.name]
+        root = root.parent
+    if part:
+        present = [name for name in present if name == part]
+    if not present:
+        raise nothing_found(root, part or "the processed data", " or ".join(f"{f}/meta.pkl" for f in _FOLDERS.values()))
+    if len(present) > 1:
+        raise DataError(f"{root} holds both {' and '.join(present)}; say which with --part iemocap or --part mosei")
+    name = present[0]
+    folder = root / _FOLDERS[name]
+    meta = load_plain_pickle(folder / "meta.pkl")
+    if not isinstance(meta, dict):
+        raise DataError(f"{folder / 'meta.pkl'} holds a {type(meta).__name__}, not a table of utterances; copy it again")
+    make = {"iemocap": _of_iemocap, "mosei": _of_mosei}[name]
+    utterances = tuple(make(folder, str(key), entry) for key, entry in sorted(meta.items(), key=lambda e: str(e[0])))
+    release = {"iemocap": iemocap, "mosei": mosei}[name]
+    lists = root / _LISTS[name]
+    rule = f"lists:{lists}" if lists.is_dir() else "dialogue" if name == "mosei" else "random"
+    return Release(name, release.LABELS, utterances, rule, RULES, dict(release.META))
+
+
+def _entry(entry: Any) -> tuple[str, Any]:
+    """Text and label of an entry of `meta.pkl`."""
+    fields = entry if isinstance(entry, Mapping) else {}
+    text = fields.get("text", "")
+    return text if isinstance(text, str) else "", fields.get("label")
+
+
+def _pictures(folder: Path, side: str) -> tuple[Path, ...]:
+    """The pictures of one side in numerical order."""
+    if not folder.is_dir():
+        return ()
+    found = []
+    for path in filter(visible, folder.iterdir()):
+        match = _PICTURE.match(path.name)
+        if match and (match[1] or "").upper() == side:
+            found.append((int(match[2]), path))
+    return tuple(path for _, path in sorted(found))
+
+
+def every_500_ms(pictures: Sequence[Path], seconds: float | None) -> tuple[Path, ...]:
+    """One picture every 500 ms, whichever of the two rates they were dumped at.
+
+    Args:
+        seconds: length of the sound; None takes the pictures as they are.
+    """
+    if not pictures or not seconds:
+        return tuple(pictures)
+    rate = min(_RATES_HZ, key=lambda hz: abs(math.log(len(pictures) / seconds / hz)))
+    return tuple(pictures[:: rate // 2])
+
+
+def _of_iemocap(folder: Path, name: str, entry: Any) -> Utterance:
+    text, label = _entry(entry)
+    side, match = iemocap.speaker_side(name), iemocap.NAME.match(name)
+    letter = {"left": "L", "right": "R"}.get(side, "")
+    dialogue = name.rpartition("_")[0]
+    code = str(label).strip().lower()
+    emotion = iemocap.CODES.get(code, code)
+    problem = None if emotion in iemocap.LABELS else Problem("label_not_used", f"its label is {label!r}")
+    sound = Part(folder / dialogue / name / f"audio_{letter}.wav")
+    return Utterance(
+        id=name,
+        text=text,
+        pictures=_pictures(folder / dialogue / name, letter),
+        sound=sound,
+        labels=None if problem else one_hot(emotion, iemocap.LABELS),
+        speaker="" if match is None else match[1] + match[3],
+        dialogue=dialogue,
+        session="" if match is None else match[1],
+        problem=problem,
+    )
+
+
+def _of_mosei(folder: Path, name: str, entry: Any) -> Utterance:
+    text, label = _entry(entry)
+    labels, problem = None, None
+    values = list(label) if isinstance(label, (list, tuple)) or hasattr(label, "tolist") else []
+    if len(values) == len(mosei.LABELS) and all(isinstance(float(v), float) and math.isfinite(v) for v in values):
+        labels = {key: float(value > 0) for key, value in zip(mosei.LABELS, values, strict=True)}
+    else:
+        problem = Problem("no_label", f"its label is {label!r}, not six numbers")
+    return Utterance(
+        id=name,
+        text=text,
+        pictures=_pictures(folder / name, ""),
+        sound=Part(folder / name / "audio.wav"),
+        labels=labels,
+        dialogue=name.rpartition("_")[0],
+        problem=problem,
+    )

@@ -1,0 +1,163 @@
+"""What an importer finds: one `Utterance` per clip of a release, planned without decoding anything.
+
+A plan says where picture, sound, words and labels lie and, where that is already known, why the clip cannot be used.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from mesm.errors import DataError
+
+#: Why an utterance is not stored: the code that stands in the quarantine list, and what it means.
+REASONS: dict[str, str] = {
+    "label_not_used": "its label is none of the corpus's labels (in IEMOCAP: other, or no majority)",
+    "no_label": "nobody labelled it",
+    "empty_text": "it has no transcript",
+    "missing_video": "its video is not in the release",
+    "missing_sound": "its sound is not in the release",
+    "broken_video": "its video cannot be read",
+    "broken_sound": "its sound cannot be read",
+    "no_frames": "its video holds no picture",
+    "no_audio": "it has no sound",
+    "too_long": "it is longer than the limit for a clip",
+    "misaligned": "its times do not fit its media",
+    "no_split": "the split lists do not name it",
+    "known_bad": "the corpus's makers list it as faulty",
+    "duplicate_id": "another utterance has the same name",
+    "broke_decoder": "decoding it ended the process",
+}
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Why an utterance is not stored: a code of `REASONS` and a sentence about this one."""
+
+    reason: str
+    detail: str = ""
+
+    def __post_init__(self) -> None:
+        assert self.reason in REASONS, self.reason
+
+
+@dataclass(frozen=True)
+class Part:
+    """A media file, or the part of it from `start_s` to `end_s` (seconds; None = to its end)."""
+
+    path: Path
+    start_s: float = 0.0
+    end_s: float | None = None
+
+
+@dataclass(frozen=True)
+class Utterance:
+    """One clip to be made.
+
+    Attributes:
+        id: unique in its corpus.
+        video: where the picture is; None with `pictures`.
+        pictures: still pictures, `picture_interval_s` apart, instead of a video.
+        sound: where the sound is; None = in the video.
+        side: "left" or "right": the half of the picture, and the channel of a sound with two, that are the speaker's.
+        labels: emotion -> intensity in [0, 3]; None = unlabelled.
+        dialogue: recording that the utterance was cut from; `session` the recording session.
+        expected_s: length according to the annotation, where the file was cut by it.
+        problem: why it cannot be stored, if that is known without looking at its media.
+    """
+
+    id: str
+    text: str = ""
+    video: Part | None = None
+    pictures: tuple[Path, ...] = ()
+    sound: Part | None = None
+    side: str = ""
+    labels: Mapping[str, float] | None = None
+    speaker: str = ""
+    dialogue: str = ""
+    session: str = ""
+    split: str = ""
+    expected_s: float | None = None
+    problem: Problem | None = None
+
+
+@dataclass(frozen=True)
+class Release:
+    """A release as it lies on the user's disk.
+
+    Attributes:
+        name: of the corpus, e.g. `iemocap`, whatever the layout it was found in.
+        labels: emotion names in the corpus's order.
+        utterances: everything that was found, usable or not, in the order in which it will be stored.
+        splits: the rule that divides it unless the user names another (see `mesm.data.splits`).
+        rules: how this release was read, in sentences; they go to the manifest.
+        meta: licence, citation and the like; goes to the manifest.
+    """
+
+    name: str
+    labels: tuple[str, ...]
+    utterances: tuple[Utterance, ...]
+    splits: str
+    rules: tuple[str, ...] = ()
+    meta: dict[str, Any] = field(default_factory=dict)
+
+
+def existing_folder(path: str | os.PathLike[str]) -> Path:
+    """The path if it is a folder, else `DataError`."""
+    if not Path(path).is_dir():
+        raise DataError(f"{path} is not a folder; give the folder that the release was unpacked in")
+    return Path(path)
+
+
+def nothing_found(source: Path, name: str, layout: str) -> DataError:
+    """What to say when a folder is not the release that the user named."""
+    return DataError(f"{source} holds nothing of {name}: expected {layout}; check the path, or name another importer")
+
+
+def read_text(path: Path) -> str:
+    """A text file of unknown encoding: UTF-8 where it is, else cp1252, which every byte can be.
+
+    C1 control characters come from cp1252 read as Latin-1 once (MELD's quotes) and are turned into what was meant.
+
+    Raises:
+        DataError: the file cannot be read.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise DataError(f"{path} cannot be read ({error.strerror or error}); check its permissions") from error
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        text = data.decode("cp1252", errors="replace")
+    return text.translate(_C1)
+
+
+_C1 = {code: bytes([code]).decode("cp1252", errors="ignore") for code in range(0x80, 0xA0)}
+
+
+def visible(path: Path) -> bool:
+    """False for the `._` files and folders that macOS leaves in archives, and for hidden ones."""
+    return not path.name.startswith(".")
+
+
+def one_hot(label: str, labels: tuple[str, ...], intensity: float = 1.0) -> dict[str, float]:
+    """`intensity` for one label, 0 for the others."""
+    return {name: intensity if name == label else 0.0 for name in labels}
+
+
+
+
+def by_stem(folder: Path, *extensions: str) -> dict[str, Path]:
+    """Stem -> file, for every visible file below `folder` with one of the extensions (any case).
+
+    Where two files share a stem the first in the order of paths counts.
+    """
+    found: dict[str, Path] = {}
+    for path in sorted(folder.rglob("*")):
+        if path.suffix.lower().lstrip(".") in extensions and visible(path):
+            found.setdefault(path.stem, path)
+    return found

@@ -1,0 +1,62 @@
+"""RAVDESS (Livingstone & Russo 2018): `Actor_NN/MM-VC-EE-II-SS-RR-AA.mp4`, everything in the file's name."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+from mesm.data.importers.plan import (
+    Part,
+    Problem,
+    Release,
+    Utterance,
+    existing_folder,
+    nothing_found,
+    one_hot,
+    visible,
+)
+
+LABELS = ("anger", "disgust", "fear", "happiness", "sadness", "surprise", "neutral")
+META = {"licence": "CC BY-NC-SA 4.0", "citation": "Livingstone & Russo 2018, doi:10.1371/journal.pone.0196391"}
+RULES = (
+    "intensity 1 is normal, 2 strong; calm is not among the labels",
+    "speech and song are both stored; video-only and audio-only copies of a take are quarantined",
+)
+_EMOTIONS = {
+    "01": "neutral", "02": "calm", "03": "happiness", "04": "sadness", "05": "anger", "06": "fear", "07": "disgust",
+    "08": "surprise",
+}  # fmt: skip
+_SENTENCES = {"01": "Kids are talking by the door", "02": "Dogs are sitting by the door"}
+_NAME = re.compile(r"^(\d\d)-(\d\d)-(\d\d)-(\d\d)-(\d\d)-(\d\d)-(\d\d)$")
+
+
+def find(source: str | os.PathLike[str]) -> Release:
+    """Every video and sound with a name of the corpus's form."""
+    root = existing_folder(source)
+    files = sorted(p for p in root.rglob("*") if p.suffix.lower() in (".mp4", ".wav") and visible(p))
+    utterances = [_utterance(path, *match.groups()) for path in files if (match := _NAME.match(path.stem))]
+    if not utterances:
+        raise nothing_found(root, "RAVDESS", "files such as Actor_01/01-01-03-01-01-01-01.mp4")
+    utterances.sort(key=lambda utterance: (utterance.speaker, utterance.id))
+    return Release("ravdess", LABELS, tuple(utterances), "speaker", RULES, META)
+
+
+def _utterance(path: Path, *fields: str) -> Utterance:
+    modality, _, emotion, intensity, sentence, _, actor = fields
+    label = _EMOTIONS.get(emotion, "")
+    problem = None
+    if modality == "02":
+        problem = Problem("no_audio", "it is the video-only copy of a take")
+    elif modality != "01":
+        problem = Problem("no_frames", "it is the audio-only copy of a take")
+    elif label not in LABELS:
+        problem = Problem("label_not_used", f"its label is {label or emotion}")
+    return Utterance(
+        id=path.stem,
+        text=_SENTENCES.get(sentence, ""),
+        video=Part(path),
+        labels=one_hot(label, LABELS, 2.0 if intensity == "02" else 1.0) if label in LABELS else None,
+        speaker=f"Actor_{actor}",
+        problem=problem,
+    )
