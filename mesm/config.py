@@ -168,6 +168,8 @@ class TrainConfig(_Json):
     """Passes over the training split."""
     batch_size: int = 16
     """Utterances per step and process."""
+    max_clips: int = 0
+    """Train on so many clips of the training split only, the same ones for every seed; 0 = all."""
     accumulate: int = 1
     """Batches per optimiser step."""
     optimizer: str = "adamw"
@@ -196,6 +198,8 @@ class TrainConfig(_Json):
     """Targets move from 0/1 by this much."""
     augment: bool = True
     """Flip, shift, brightness of faces; gain and shift of mels."""
+    cause_loss: float = 0.0
+    """Weight of predicting each clip's causes where the corpus knows them (Marionette), see mesm/training/causes.py."""
     neutral_faces: int = 0
     """Neutral faces with emotive texts per batch (Marionette): labels that say nothing, see mesm/training/guidance.py."""
     guide: float = 0.0

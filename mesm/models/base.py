@@ -86,25 +86,31 @@ class EmotionModel(nn.Module):
         """From `prepare`'s values to scores; `query_BD` asks the attention with another text than the clip's."""
         top_p = check_top_p(self.config.top_p if top_p is None else top_p)
         layers: dict[str, tuple[LayerTensors, ...]] = {}
+        segments: dict[str, Tensor] = {}
+        summaries: dict[str, Tensor] = {}
         logits = []
         query_BD = self._query(prepared.text_BD) if query_BD is None else query_BD
         for i, modality in enumerate(self.config.modalities):
             branch = self.branches[modality]
             if isinstance(branch, TextBranch):
-                scores_BE = branch(prepared.text_BD)
+                scores_BE, summaries[modality] = branch(prepared.text_BD)
             elif modality in prepared.maps:
                 assert isinstance(branch, SegmentBranch)
                 counts_B = prepared.counts[modality]
                 query_SD = query_BD.repeat_interleave(counts_B, dim=0)
-                scores_BE, found = branch.finish(prepared.maps[modality], query_SD, counts_B, top_p, trace)
+                answer = branch.finish(prepared.maps[modality], query_SD, counts_B, top_p, trace)
+                scores_BE, segments[modality] = answer.logits_BE, answer.segments_SD
+                summaries[modality] = answer.summary_BD
                 if trace and self.sparse:
-                    layers[modality] = found
+                    layers[modality] = answer.layers
             else:
                 scores_BE = prepared.text_BD.new_zeros(len(prepared.text_BD), len(self.config.labels))
             logits.append(scores_BE * prepared.present_BM[:, i, None])
         logits_BME = torch.stack(logits, 1)
         fused_BE, weights_BM = self.fusion(logits_BME, prepared.present_BM)
-        return ModelOutput(fused_BE, logits_BME, prepared.present_BM, weights_BM, layers)
+        return ModelOutput(
+            fused_BE, logits_BME, prepared.present_BM, weights_BM, layers, segments=segments, summaries=summaries
+        )
 
     def _text_vectors(self, batch: Batch) -> Tensor:
         if self.text_encoder is not None:

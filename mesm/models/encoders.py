@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor, nn
 
@@ -27,9 +29,22 @@ class TextBranch(nn.Module):
         else:
             self.out = nn.Linear(config.text_dim, classes)
 
-    def forward(self, text_BD: Tensor) -> Tensor:
-        """(B, D) to (B, E) logits."""
-        return self.out(text_BD)
+    def forward(self, text_BD: Tensor) -> tuple[Tensor, Tensor]:
+        """(B, D) to (B, E) logits, and the (B, hidden) vectors before the last layer."""
+        if isinstance(self.out, nn.Sequential):
+            hidden = self.out[:-1](text_BD)
+            return self.out[-1](hidden), hidden
+        return self.out(text_BD), text_BD
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A segment branch's (B, E) logits, the vectors (S, D) of its segments and (B, D) of its utterances, its layers."""
+
+    logits_BE: Tensor
+    segments_SD: Tensor
+    summary_BD: Tensor
+    layers: tuple[LayerTensors, ...]
 
 
 class SegmentBranch(nn.Module):
@@ -76,13 +91,12 @@ class SegmentBranch(nn.Module):
         x = self.normalise(segments_SCHW)
         return self.cnn.stem(x) if isinstance(self.cnn, SparseVGG) else self.cnn(x)
 
-    def finish(
-        self, maps_SCHW: Tensor, query_SD: Tensor, counts_B: Tensor, top_p: float, trace: bool
-    ) -> tuple[Tensor, tuple[LayerTensors, ...]]:
-        """From `prepare`'s maps to (B, E) logits, and the attention layers if a trace is asked for."""
+    def finish(self, maps_SCHW: Tensor, query_SD: Tensor, counts_B: Tensor, top_p: float, trace: bool) -> Answer:
+        """From `prepare`'s maps to logits; with the attention layers if a trace is asked for."""
         layers: tuple[LayerTensors, ...] = ()
         if isinstance(self.cnn, SparseVGG):
             result = self.cnn.sparse_part(maps_SCHW, query_SD, top_p, trace=trace)
             maps_SCHW, layers = result.features_SCHW, result.layers
         segments_SD = self.flatten(maps_SCHW.flatten(1))
-        return self.out(self.dropout(self.transformer(segments_SD, counts_B))), layers
+        summary_BD = self.transformer(segments_SD, counts_B)
+        return Answer(self.out(self.dropout(summary_BD)), segments_SD, summary_BD, layers)

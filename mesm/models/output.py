@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -38,6 +38,8 @@ class ModelOutput:
         fusion_weights_BM: the weights that were used.
         layers: modality -> attention layers, only when a trace was asked for.
         second: the same clips asked with another text, only when one was given.
+        segments: modality -> (S, D) vector of each face or chunk, before the Transformer.
+        summaries: modality -> (B, D) vector that the branch's logits are made of, before dropout for face and voice.
     """
 
     logits_BE: Tensor
@@ -46,9 +48,11 @@ class ModelOutput:
     fusion_weights_BM: Tensor
     layers: dict[str, tuple[LayerTensors, ...]]
     second: ModelOutput | None = None
+    segments: dict[str, Tensor] = field(default_factory=dict)
+    summaries: dict[str, Tensor] = field(default_factory=dict)
 
     def first(self, count: int) -> ModelOutput:
-        """The first `count` utterances, without layers."""
+        """The first `count` utterances, without layers and vectors."""
         return ModelOutput(
             self.logits_BE[:count],
             self.modality_logits_BME[:count],

@@ -12,9 +12,10 @@ from mesm.batch import Batch
 
 
 def augment(batch: Batch, generator: torch.Generator) -> Batch:
-    """Flip, shift, brightness and contrast of faces; gain, band shift and masked bands of mels.
+    """Flip, shift, brightness and contrast of faces; a little gain and masked bands of mels.
 
-    All segments of one utterance get the same flip, shift and gain: a clip is one shot.
+    All segments of one utterance get the same flip, shift and gain: a clip is one shot. Loudness and pitch carry
+    emotion, so the gain stays near 1 dB and the mel bands are not shifted: two bands are four semitones of a low voice.
     """
     return replace(
         batch,
@@ -56,13 +57,11 @@ def _mels(mels_SCHW: Tensor, counts_B: Tensor, generator: torch.Generator) -> Te
     if not len(mels_SCHW):
         return mels_SCHW
     clips = len(counts_B)
-    gain = 0.3 * torch.randn(clips, generator=generator)  # log10 power: a factor of 2 is 0.3
-    bands = torch.randint(-2, 3, (clips,), generator=generator)
+    gain = 0.1 * torch.randn(clips, generator=generator)  # log10 power: 1 dB is 0.1
     start = torch.randint(0, mels_SCHW.shape[2] - 8, (clips,), generator=generator)
     width = torch.randint(0, 9, (clips,), generator=generator)
-    gain_S, bands_S, start_S, width_S = (v.repeat_interleave(counts_B) for v in (gain, bands, start, width))
+    gain_S, start_S, width_S = (v.repeat_interleave(counts_B) for v in (gain, start, width))
     x = mels_SCHW + gain_S[:, None, None, None]
-    x = _shift(x, bands_S, torch.zeros_like(bands_S), 2)
     band = torch.arange(x.shape[2])[None]
     hidden = (band >= start_S[:, None]) & (band < (start_S + width_S)[:, None])
     return torch.where(hidden[:, None, :, None], x.mean((2, 3), keepdim=True), x)

@@ -39,6 +39,7 @@ from mesm.records import write_atomic
 from mesm.runtime import seed_everything
 from mesm.training import metrics
 from mesm.training.augment import augment
+from mesm.training.causes import Causes
 from mesm.training.guidance import NeutralFaces, guide_loss, neutral_loss, two_texts_loss
 from mesm.training.losses import emotion_loss, finite, positive_weights
 from mesm.training.optim import build_optimizer, build_schedule, clip_gradients
@@ -87,10 +88,15 @@ class Trainer:
         )
         self.positive_weights = weights.to(self.device)
         self.neutral = self._neutral(truth.float().mean(0)) if run.train.neutral_faces else None
+        self.causes = Causes(self.corpus, run.model).to(self.device) if run.train.cause_loss else None
         self.optimizer = build_optimizer(self.model, run.train)
+        if self.causes is not None:
+            heads = list(self.causes.parameters())
+            self.optimizer.add_param_group({"name": "causes", "params": heads, "lr": run.train.lr})
         steps = -(-len(self.train_loader) // run.train.accumulate) * run.train.epochs
         self.schedule = build_schedule(self.optimizer, run.train, steps)
         self.wrapped = self.accelerator.prepare_model(self.model)
+        self.wrapped_causes = self.accelerator.prepare_model(self.causes) if self.causes is not None else None
         self.epoch, self.next_batch, self.best, self.best_epoch = 0, 0, -1.0, -1
         self.seconds = 0.0
 
@@ -128,6 +134,7 @@ class Trainer:
             tokenize=encoder.tokenize if encoder is not None else None,
             text_vectors=self.vectors,
             part=(self.accelerator.process_index, self.accelerator.num_processes) if shuffle else (0, 1),
+            limit=self.run.train.max_clips if shuffle else 0,
         )
 
     def fit(self, save_minutes: float = 10.0) -> Path:
@@ -200,7 +207,7 @@ class Trainer:
     def _loss(self, batch: Batch, top_p: float | None, seed: int) -> Tensor:
         """The label loss, and whatever guidance the config asks for."""
         config, rng, neutral = self.run.train, np.random.default_rng(seed), None
-        labelled, own = len(batch), batch.labels
+        labelled, own, clip_ids = len(batch), batch.labels, batch.clip_ids
         assert own is not None
         if self.neutral is not None:
             batch, neutral = self.neutral.append(batch, config.neutral_faces, rng)
@@ -214,6 +221,8 @@ class Trainer:
             loss = loss + emotion_loss(
                 answer.first(labelled), own, self.positive_weights, config.branch_loss, config.label_smoothing
             ) / len(answers)
+        if self.wrapped_causes is not None:
+            loss = loss + config.cause_loss * self.wrapped_causes(output, clip_ids)
         if neutral is not None:
             assert batch.labels is not None
             logits, labels = output.modality_logits_BME[labelled:], batch.labels[labelled:]
@@ -288,6 +297,7 @@ class Trainer:
         torch.save(
             {
                 "model": self.model.state_dict(),
+                "causes": {} if self.causes is None else self.causes.state_dict(),
                 "optimizer": self.optimizer.state_dict(),
                 "schedule": self.schedule.state_dict(),
                 "position": [self.epoch, self.next_batch, self.best, self.best_epoch, self.seconds],
@@ -302,6 +312,8 @@ class Trainer:
         except Exception as error:
             raise DataError(f"{self.folder / 'state.pt'} cannot be read ({error}); delete it to start over") from error
         self.model.load_state_dict(state["model"])
+        if self.causes is not None:
+            self.causes.load_state_dict(state["causes"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.schedule.load_state_dict(state["schedule"])
         self.epoch, self.next_batch, self.best, self.best_epoch, self.seconds = state["position"]
