@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from mesm.analysis.cost import count_macs
+from mesm.analysis.cost import CostReport, count_macs
 from mesm.analysis.predictor import Predictor
 from mesm.analysis.tracing import clip_traces
 from mesm.batch import Batch
@@ -113,6 +113,11 @@ def labelled_batches(
 
 def batch_costs(predictor: Predictor, batch: Batch, output: ModelOutput, top_p: float) -> list[dict[str, int]]:
     """Multiply-adds of each utterance of a traced batch: every stage and the totals."""
+    return [report.by_stage | report.totals for report in batch_reports(predictor, batch, output, top_p)]
+
+
+def batch_reports(predictor: Predictor, batch: Batch, output: ModelOutput, top_p: float) -> list[CostReport]:
+    """The cost of each utterance of a traced batch, layer by layer."""
     counts = {
         m: c
         for m, c in (("visual", batch.face_counts), ("acoustic", batch.chunk_counts))
@@ -122,8 +127,7 @@ def batch_costs(predictor: Predictor, batch: Batch, output: ModelOutput, top_p: 
     none = torch.zeros(len(batch), dtype=torch.long)
     faces, chunks = counts.get("visual", none).tolist(), counts.get("acoustic", none).tolist()
     # The text encoder is left out (tokens = 0): it is the same for every model and p, and not part of the ratio.
-    reports = [count_macs(predictor.config, trace, faces[b], chunks[b], 0) for b, trace in enumerate(traces)]
-    return [report.by_stage | report.totals for report in reports]
+    return [count_macs(predictor.config, trace, faces[b], chunks[b], 0) for b, trace in enumerate(traces)]
 
 
 def _branches(

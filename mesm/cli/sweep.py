@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import argparse
+import json
 from pathlib import Path
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of `mesm sweep`."""
-    parser.epilog = "example:\n  mesm sweep marionette-mesm --corpus marionette --top-p 0.1:1.0:0.1"
+    parser.epilog = (
+        "example:\n  mesm sweep marionette-mesm --corpus corpora/marionette --top-p 0.1:1.0:0.1 \\\n"
+        "    --against marionette-fe2e"
+    )
     parser.add_argument("checkpoint", help="name or folder of a MESM checkpoint")
     parser.add_argument("--corpus", required=True, help="name or folder of a corpus with a valid and a test split")
     parser.add_argument(
         "--top-p", default="0.1:1.0:0.1", help="low:high:step or a list such as 0.3,0.5 (default: %(default)s)"
     )
+    parser.add_argument("--against", help="an FE2E checkpoint to score and time by the same rules")
     parser.add_argument("--split", default="test", help="what to report on (default: test)")
     parser.add_argument("--out", help="folder of the record; default: the workspace's records/")
+    parser.add_argument("--progress", metavar="FILE", help="JSON file that tells a page how far the sweep is")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -25,18 +31,21 @@ def run(arguments: argparse.Namespace) -> int:
     from mesm.analysis.predictor import load
     from mesm.analysis.sweep import parse_range, sweep
     from mesm.data.corpora import open_corpus
-    from mesm.records import write_record
+    from mesm.records import write_atomic, write_record
     from mesm.runtime import workspace
 
     top_ps = parse_range(arguments.top_p)
     predictor, corpus = load(arguments.checkpoint), open_corpus(arguments.corpus)
+    against = load(arguments.against) if arguments.against else None
     with tqdm(unit="clip", leave=False) as bar:
 
         def show(done: int, total: int) -> None:
             bar.total = total
             bar.update(done - bar.n)
+            if arguments.progress:
+                write_atomic(arguments.progress, json.dumps({"done": done, "total": total}).encode())
 
-        data = sweep(predictor, corpus, top_ps, split=arguments.split, progress=show)
+        data = sweep(predictor, corpus, top_ps, against=against, split=arguments.split, progress=show)
     path = write_record(
         Path(arguments.out) if arguments.out else workspace() / "records",
         "sweep",
@@ -44,7 +53,8 @@ def run(arguments: argparse.Namespace) -> int:
         corpus.name,
         data,
         checkpoint_sha256=predictor.sha256,
-        command=f"mesm sweep {predictor.name} --corpus {corpus.name} --top-p {arguments.top_p}",
+        command=f"mesm sweep {predictor.name} --corpus {corpus.name} --top-p {arguments.top_p}"
+        + (f" --against {against.name}" if against else ""),
     )
     print(f"{'top_p':>6}{'WAcc':>8}{'F1':>8}{'work':>8}{'ms':>8}")
     for row in data["rows"]:

@@ -57,3 +57,21 @@ def test_each_row_is_an_evaluation(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="no attention"):
         dense = build_model(ModelConfig.from_dict(CONFIG.to_dict() | {"name": "fe2e"}))
         sweep(Predictor(load_checkpoint(save_checkpoint(tmp_path / "d", dense, {}, "")), device="cpu"), corpus, (0.5,))
+
+
+def test_layers_add_up_and_fe2e_is_measured_alike(tmp_path: Path) -> None:
+    corpus = Corpus(tinted_corpus(tmp_path / "tinted", train=1, valid=4, test=4))
+    dense = build_model(ModelConfig.from_dict(CONFIG.to_dict() | {"name": "fe2e"}))
+    fe2e = Predictor(load_checkpoint(save_checkpoint(tmp_path / "d", dense, {}, "")), device="cpu")
+    mesm = Predictor(load_checkpoint(save_checkpoint(tmp_path / "c", build_model(CONFIG), {}, "")), device="cpu")
+    calls: list[tuple[int, int]] = []
+    data = sweep(mesm, corpus, (0.2, 1.0), against=fe2e, draws=5, progress=lambda *call: calls.append(call))
+    assert calls[-1] == (16, 16)
+    for row in (*data["rows"], data["against"]):
+        layers = row["macs_by_layer"]
+        assert sum(entry["macs"] for entry in layers) == pytest.approx(row["macs"]["total"], abs=len(layers))
+        assert row["ms_per_clip"] > 0
+    assert data["against"]["macs_ratio"] == 1 and data["against"]["checkpoint"] == fe2e.name
+    assert data["rows"][0]["macs"]["conv"] < data["rows"][1]["macs"]["conv"]
+    with pytest.raises(ConfigError, match="compare the sweep with an FE2E"):
+        sweep(mesm, corpus, (0.5,), against=mesm)

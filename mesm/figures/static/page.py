@@ -35,7 +35,7 @@ MARKERS: tuple[str, ...] = ("o", "s", "D", "^", "v", "P")
 DASHES: tuple[Any, ...] = ("-", (0, (5, 1.5)), (0, (1, 1)), (0, (5, 1, 1, 1)), (0, (3, 1, 1, 1, 1, 1)), (0, (8, 2)))
 HATCHES: tuple[str, ...] = ("", "////", "....", "\\\\\\\\", "xxxx", "----")
 INK, FAINT = "#22252B", "#8A9099"
-_STYLE: dict[str, Any] = {
+_STYLE: Any = {
     "font.family": ["DejaVu Sans"],
     "font.size": 7.5,
     "axes.labelsize": 7.5,
@@ -67,6 +67,7 @@ _STYLE: dict[str, Any] = {
     "pdf.fonttype": 42,  # matplotlib's own default is Type 3, which publishers refuse
     "ps.fonttype": 42,
     "svg.fonttype": "path",
+    "text.parse_math": False,  # a dollar sign in a transcript is a dollar sign
     "svg.hashsalt": "mesm",  # the same input gives the same bytes
 }
 #: matplotlib's settings belong to the process, so one figure is drawn at a time.
