@@ -47,6 +47,7 @@ class Manifest:
         meta: what the maker wants kept (source, licence, seed, command), JSON.
         signal: `signal_rules()` when it was made.
         splits: split -> clips; `speakers` split -> sorted speakers. Both count the complete shards.
+        sources: what an import read: counts of utterances, sample rates, frame rates and flags, JSON.
         complete: False while a build is under way or was interrupted.
     """
 
@@ -58,6 +59,7 @@ class Manifest:
     shards: tuple[Shard, ...] = ()
     splits: dict[str, int] = field(default_factory=dict)
     speakers: dict[str, list[str]] = field(default_factory=dict)
+    sources: dict[str, Any] = field(default_factory=dict)
     complete: bool = False
     schema: int = STORE_SCHEMA
 

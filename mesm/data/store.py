@@ -140,10 +140,10 @@ class CorpusWriter:
         self.manifest.write(self.folder)
         self._waiting = []
 
-    def close(self) -> None:
-        """Write what waits and mark the corpus complete."""
+    def close(self, sources: dict[str, Any] | None = None) -> None:
+        """Write what waits and mark the corpus complete; `sources` goes to the manifest."""
         self._flush()
-        self.manifest = replace(self.manifest, complete=True)
+        self.manifest = replace(self.manifest, complete=True, sources=sources or self.manifest.sources)
         self.manifest.write(self.folder)
 
     def __enter__(self) -> Self:

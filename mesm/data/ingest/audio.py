@@ -122,9 +122,18 @@ def read_waveform(
     *,
     start_s: float | None = None,
     end_s: float | None = None,
+    channel: int | None = None,
     limits: Limits | None = None,
 ) -> np.ndarray | None:
-    """The sound of a file, all channels mixed, at 16 kHz, on the clock of the clip.
+    """The sound of a file, all channels mixed or one of two, at 16 kHz, on the clock of the clip.
+
+    Args:
+        path: any file with sound.
+        start_s: with `end_s`, the part to read.
+        end_s: see `start_s`.
+        channel: 0 (left) or 1 (right) of a sound with two channels, where two people were recorded; a sound with
+            another number of channels is mixed.
+        limits: see `Limits`.
 
     A sound that starts after the picture is preceded by silence, so that second 0 is second 0 of the clip.
 
@@ -138,7 +147,7 @@ def read_waveform(
             return None
         zero = origin_s(container) + (start_s or 0.0)
         seconds = limits.max_duration_s if end_s is None else end_s - (start_s or 0.0)
-        waveform = _decode(Decoding(container, stream, zero - 0.5), zero, round(seconds * SAMPLE_RATE_HZ))
+        waveform = _decode(Decoding(container, stream, zero - 0.5), zero, round(seconds * SAMPLE_RATE_HZ), channel)
     if waveform is None:
         if end_s is not None:
             return np.zeros(0, np.float32)
@@ -151,9 +160,10 @@ def read_waveform(
     return waveform if end_s is None else waveform[: round(seconds * SAMPLE_RATE_HZ)]
 
 
-def _decode(frames: Decoding, zero: float, enough: int) -> np.ndarray | None:
+def _decode(frames: Decoding, zero: float, enough: int, channel: int | None) -> np.ndarray | None:
     """Samples from second `zero` of the container's clock on, a little more than `enough`; None if there are none."""
-    resampler = AudioResampler(format="flt", layout="mono", rate=SAMPLE_RATE_HZ)
+    one = channel if frames.stream.codec_context.channels == 2 else None
+    resampler = AudioResampler(format="fltp", layout="mono" if one is None else "stereo", rate=SAMPLE_RATE_HZ)
     pieces: list[np.ndarray] = []
     before: int | None = None  # samples on the clip's clock that come before the first piece; negative: to be cut off
     total = 0
@@ -170,12 +180,12 @@ def _decode(frames: Decoding, zero: float, enough: int) -> np.ndarray | None:
             pieces.append(np.zeros(gap, np.float32))
             total += gap
         for piece in resampler.resample(frame):
-            pieces.append(piece.to_ndarray()[0])
+            pieces.append(piece.to_ndarray()[one or 0])
             total += len(pieces[-1])
         if before + total > enough:
             break
     if before is None:
         return None
-    pieces += [piece.to_ndarray()[0] for piece in resampler.resample(None)]
+    pieces += [piece.to_ndarray()[one or 0] for piece in resampler.resample(None)]
     waveform = np.concatenate([np.zeros(max(before, 0), np.float32), *pieces])[max(-before, 0) :]
     return np.clip(np.nan_to_num(waveform), -1.0, 1.0)

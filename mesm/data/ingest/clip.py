@@ -56,7 +56,7 @@ def ingest_arrays(
     if duration_s is None:
         picture_s = float(track.times_s[-1]) if len(track.times_s) else 0.0
         duration_s = max(picture_s, 0.0 if sound is None else len(sound) / SAMPLE_RATE_HZ)
-    return _assemble(
+    return assemble(
         clip_id,
         text,
         track,
@@ -118,7 +118,7 @@ def ingest_clip(
         raise DataError(f"{path} holds neither a picture nor a sound that can be decoded; record or convert it again")
     cut_off = sampler.broken or sampler.declared_s - max(sampler.end_s, sound_s) > CUT_OFF_S
     tell("done", 1.0)
-    return _assemble(
+    return assemble(
         clip_id or path.stem,
         text,
         track,
@@ -139,7 +139,7 @@ def _reporting(sampler: FrameSampler, tell: Progress) -> Iterator[tuple[float, n
         yield time_s, frame
 
 
-def _assemble(
+def assemble(
     clip_id: str,
     text: str,
     track: FaceTrack,
@@ -152,6 +152,7 @@ def _assemble(
     split: str,
     flags: tuple[str, ...],
 ) -> Sample:
+    """Crops and a 16 kHz waveform -> `Sample`: the end of every way in. `flags` come after those found here."""
     heard = ("no_audio",) if sound is None or len(sound) == 0 else sound_flags(sound)
     line = clean_text(text)
     return Sample(

@@ -179,11 +179,11 @@ class FaceTrack:
         return tuple(flags)
 
 
-class _Gatherer:
-    """Turns frames into crops batch by batch, so that a long clip never lies in memory."""
+class Gatherer:
+    """The crops of one clip, frame by frame, so that a long clip never lies in memory."""
 
-    def __init__(self, detector: Detector | None, large_px: int) -> None:
-        self.detector, self.large_px = detector, large_px
+    def __init__(self, large_px: int) -> None:
+        self.large_px = large_px
         self.times_s: list[float] = []
         self.faces: list[np.ndarray] = []
         self.large: list[np.ndarray] = []
@@ -192,23 +192,21 @@ class _Gatherer:
         self.found: list[bool] = []
         self.several = False
 
-    def add(self, batch: Sequence[tuple[float, np.ndarray]]) -> None:
-        frames = [frame for _, frame in batch]
-        # The networks are built when there is something to look at: not for a sound, nor for a file that is none.
-        self.detector = self.detector or shared_detector()
-        for (time_s, frame), face in zip(batch, self.detector.detect(frames), strict=True):
-            height, width = frame.shape[:2]
-            box = centre_box(height, width) if face is None else crop_box(face.box, height, width)
-            self.times_s.append(time_s)
-            self.boxes.append(box)
-            self.faces.append(cut(frame, box, FACE_SIZE_PX))
-            if self.large_px:
-                self.large.append(cut(frame, box, self.large_px))
-            self.points.append(np.full((5, 2), np.nan) if face is None else in_crop(face.points, box))
-            self.found.append(face is not None)
-            self.several |= face is not None and face.others > 0
+    def add(self, time_s: float, frame: np.ndarray, face: Face | None) -> None:
+        """Cut one frame, by the rectangle of its face or by the fallback."""
+        height, width = frame.shape[:2]
+        box = centre_box(height, width) if face is None else crop_box(face.box, height, width)
+        self.times_s.append(time_s)
+        self.boxes.append(box)
+        self.faces.append(cut(frame, box, FACE_SIZE_PX))
+        if self.large_px:
+            self.large.append(cut(frame, box, self.large_px))
+        self.points.append(np.full((5, 2), np.nan) if face is None else in_crop(face.points, box))
+        self.found.append(face is not None)
+        self.several |= face is not None and face.others > 0
 
     def track(self) -> FaceTrack:
+        """Everything so far, as arrays."""
         large = max(self.large_px, 1)
         return FaceTrack(
             faces=np.array(self.faces, np.uint8).reshape(-1, FACE_SIZE_PX, FACE_SIZE_PX, 3),
@@ -234,7 +232,11 @@ def track_faces(
         large_px: side of the larger crop; 0 for none.
         detector: MTCNN unless given.
     """
-    gatherer, frames = _Gatherer(detector, large_px), iter(frames)
+    gatherer, frames = Gatherer(large_px), iter(frames)
     for first in frames:
-        gatherer.add([first, *itertools.islice(frames, batch_frames(first[1]) - 1)])
+        # The networks are built when there is something to look at: not for a sound, nor for a file that is none.
+        detector = detector or shared_detector()
+        batch = [first, *itertools.islice(frames, batch_frames(first[1]) - 1)]
+        for (time_s, frame), face in zip(batch, detector.detect([frame for _, frame in batch]), strict=True):
+            gatherer.add(time_s, frame, face)
     return gatherer.track()

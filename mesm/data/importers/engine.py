@@ -1,0 +1,253 @@
+"""A release becomes a stored corpus: every utterance is stored, or quarantined with a reason; nothing in between.
+
+Beside the shards lie `sources.jsonl` (where each stored clip came from, its dialogue, original sample and frame rate)
+and `quarantine.jsonl` (every utterance that was not stored, and why). Interrupted anywhere, a second run goes on where
+the first stopped; what was quarantined is tried again, since its files may have been mended.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from mesm.data.importers.making import Outcome, Settings, relative, source_row
+from mesm.data.importers.plan import Problem, Release, Utterance
+from mesm.data.importers.workers import run_here, run_local
+from mesm.data.ingest.search import SEARCH_RULE
+from mesm.data.quality import TOKEN_LIMIT
+from mesm.data.splits import assign_splits
+from mesm.data.store import CorpusWriter
+from mesm.errors import ConfigError, DataError
+from mesm.records import write_atomic
+
+SOURCES_NAME, QUARANTINE_NAME = "sources.jsonl", "quarantine.jsonl"
+ENGINES = ("local", "ray")
+#: Utterances that are given to a worker together: they share the detector's batches.
+CHUNK = 8
+#: Text -> its number of tokens.
+CountTokens = Callable[[str], int]
+
+
+@dataclass(frozen=True)
+class ImportReport:
+    """What an import did. `stored` + the sum of `quarantined` = `found`.
+
+    Attributes:
+        found: utterances that the release names.
+        stored: of these, clips in the corpus now; `stored_before` of them by an earlier run.
+        quarantined: reason -> utterances.
+        clips: split -> clips, and `present` label -> clips that show it.
+        flags: quality flag -> clips.
+        sample_rates_hz: original rate -> clips; `fps` original frame rate -> clips.
+    """
+
+    name: str
+    found: int
+    stored: int
+    stored_before: int
+    quarantined: dict[str, int]
+    clips: dict[str, int]
+    present: dict[str, int]
+    flags: dict[str, int]
+    sample_rates_hz: dict[str, int]
+    fps: dict[str, int]
+
+
+def prepare(release: Release, rule: str = "", seed: int = 0) -> tuple[Utterance, ...]:
+    """The release's utterances with their splits; repeated names, and those in no list, get their problem."""
+    rule = rule or release.splits
+    usable = [u for u in release.utterances if u.problem is None]
+    facts = [
+        {"id": u.id, "split": u.split, "speaker": u.speaker, "dialogue": u.dialogue, "session": u.session}
+        for u in usable
+    ]
+    splits = assign_splits(facts, rule, seed) if usable else {}
+    ready, seen = [], set()
+    for utterance in release.utterances:
+        problem = utterance.problem
+        if utterance.id in seen:
+            problem = Problem("duplicate_id", "another utterance has the same name")
+        elif problem is None and rule.startswith("lists:") and not splits[utterance.id]:
+            problem = Problem("no_split", "neither the train, nor the valid, nor the test list names it")
+        seen.add(utterance.id)
+        ready.append(replace(utterance, problem=problem, split=splits.get(utterance.id, "")))
+    return tuple(ready)
+
+
+def corpus_meta(release: Release, utterances: Sequence[Utterance], rule: str, seed: int, settings: Settings) -> dict:
+    """What the manifest says about the making; the same for every run of the same import."""
+    rule = rule or release.splits
+    assigned = json.dumps(sorted((u.id, u.split) for u in utterances if u.problem is None))
+    return {
+        **release.meta,
+        "kind": "imported",
+        "rules": list(release.rules),
+        "splits": {
+            "rule": rule.partition(":")[0] if rule.startswith("lists:") else rule,
+            "seed": seed,
+            "sha256": hashlib.sha256(assigned.encode()).hexdigest(),
+        },
+        "settings": asdict(settings),
+        "face_search": SEARCH_RULE,
+    }
+
+
+def import_release(
+    release: Release,
+    source: str | os.PathLike[str],
+    out: str | os.PathLike[str],
+    *,
+    rule: str = "",
+    seed: int = 0,
+    settings: Settings | None = None,
+    workers: int = 1,
+    engine: str = "local",
+    count_tokens: CountTokens | None = None,
+    progress: bool = True,
+) -> ImportReport:
+    """Store a release, or go on with an import that was interrupted.
+
+    Args:
+        release: what `find_release` found at `source`.
+        out: folder of the corpus.
+        rule: how clips are divided (`mesm.data.splits`); "" = the release's own rule.
+        seed: of the split.
+        settings: how clips are made.
+        workers: processes; 0 = in this one. They change the speed and nothing else.
+        engine: `local`, or `ray` for many machines (package `mesm[ray]`).
+        count_tokens: flags transcripts of more than `TOKEN_LIMIT` tokens as `text_cut`.
+
+    Raises:
+        DataError: `out` holds another corpus, or the release has no utterance that can be used.
+    """
+    if engine not in ENGINES:
+        raise ConfigError(f"engine is {engine!r}; it must be one of {', '.join(ENGINES)}")
+    settings, folder, root = settings or Settings(), Path(out), Path(source)
+    utterances = prepare(release, rule, seed)
+    meta = corpus_meta(release, utterances, rule, seed, settings)
+    folder.mkdir(parents=True, exist_ok=True)
+    writer = CorpusWriter(folder, release.name, release.labels, meta)
+    before = len(writer.stored)
+    todo = [u for u in utterances if u.problem is None and u.id not in writer.stored]
+    problems: dict[int, Problem] = {n: u.problem for n, u in enumerate(utterances) if u.problem is not None}
+    numbers = {u.id: n for n, u in enumerate(utterances) if u.problem is None}
+    try:
+        with (folder / SOURCES_NAME).open("a", encoding="utf-8") as sources:
+            for outcome in _bar(_outcomes(todo, settings, workers, engine), len(todo) + before, before, progress):
+                number = numbers[outcome.id]
+                if outcome.sample is None:
+                    assert outcome.problem is not None
+                    problems[number] = outcome.problem
+                    continue
+                row = source_row(utterances[number], outcome.facts, root)
+                sources.write(json.dumps(row, ensure_ascii=False) + "\n")
+                sources.flush()  # a clip in a shard always has its line
+                cut = count_tokens is not None and count_tokens(outcome.sample.text) > TOKEN_LIMIT
+                writer.add(_flagged(outcome, "text_cut") if cut else outcome.sample)
+    finally:
+        _write_quarantine(folder, utterances, problems, root)
+    report = _close(writer, utterances, problems, before)
+    if not report.stored:
+        raise DataError(f"nothing of {source} could be stored; see why in {folder / QUARANTINE_NAME}")
+    return report
+
+
+def _flagged(outcome: Outcome, flag: str) -> Any:
+    assert outcome.sample is not None
+    return replace(outcome.sample, quality=(*outcome.sample.quality, flag))
+
+
+def _outcomes(todo: Sequence[Utterance], settings: Settings, workers: int, engine: str) -> Iterator[Outcome]:
+    chunks = [todo[i : i + CHUNK] for i in range(0, len(todo), CHUNK)]
+    if not chunks:
+        return
+    if engine == "ray":
+        from mesm.data.importers.ray_engine import run_ray
+
+        yield from run_ray(chunks, settings, workers)
+    elif workers < 1:
+        yield from run_here(chunks, settings)
+    else:
+        yield from run_local(chunks, settings, workers)
+
+
+def _bar(outcomes: Iterable[Outcome], total: int, done: int, progress: bool) -> Iterable[Outcome]:
+    return tqdm(outcomes, desc="utterances", total=total, initial=done, unit="clip", disable=not progress)
+
+
+def _write_quarantine(
+    folder: Path, utterances: Sequence[Utterance], problems: dict[int, Problem], root: Path
+) -> None:
+    here = f"{root}{os.sep}"
+    rows = [
+        {
+            "id": utterances[n].id,
+            "reason": problem.reason,
+            "detail": problem.detail.replace(here, ""),
+            "video": relative(utterances[n].video.path, root) if utterances[n].video else "",  # type: ignore[union-attr]
+            "text": utterances[n].text,
+        }
+        for n, problem in sorted(problems.items())
+    ]
+    write_atomic(folder / QUARANTINE_NAME, _jsonl(rows))
+
+
+def _jsonl(rows: Iterable[dict[str, Any]]) -> bytes:
+    return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows).encode()
+
+
+def read_sources(folder: str | os.PathLike[str]) -> dict[str, dict[str, Any]]:
+    """Clip id -> its line of `sources.jsonl`; {} for a corpus that was not imported."""
+    path = Path(folder) / SOURCES_NAME
+    if not path.is_file():
+        return {}
+    rows = {}
+    for line in path.read_text(encoding="utf-8").splitlines():
+        try:
+            row = json.loads(line)
+            rows[row["id"]] = row
+        except (json.JSONDecodeError, KeyError, TypeError):
+            continue  # the last line of a run that was killed
+    return rows
+
+
+def _close(
+    writer: CorpusWriter, utterances: Sequence[Utterance], problems: dict[int, Problem], before: int
+) -> ImportReport:
+    """Finish the shards, put `sources.jsonl` in order, and count."""
+    from mesm.data.store import Corpus
+
+    writer.close()
+    corpus, rows = Corpus(writer.folder), read_sources(writer.folder)
+    write_atomic(writer.folder / SOURCES_NAME, _jsonl(rows[row.clip_id] for row in corpus.index if row.clip_id in rows))
+    index = corpus.index
+    known = [rows[row.clip_id] for row in index if row.clip_id in rows]
+    report = ImportReport(
+        name=corpus.name,
+        found=len(utterances),
+        stored=len(index),
+        stored_before=before,
+        quarantined=dict(Counter(problem.reason for problem in problems.values()).most_common()),
+        clips=dict(corpus.manifest.splits),
+        present={label: sum(label in row.present for row in index) for label in corpus.labels},
+        flags=dict(Counter(flag for row in index for flag in row.quality).most_common()),
+        sample_rates_hz=dict(Counter(str(row["sample_rate_hz"]) for row in known).most_common()),
+        fps=dict(Counter(str(row["fps"]) for row in known).most_common()),
+    )
+    if report.stored + sum(report.quarantined.values()) != report.found:
+        raise DataError(
+            f"{writer.folder} holds {report.stored} clips and {sum(report.quarantined.values())} are quarantined, but the "
+            f"release names {report.found} utterances; was it changed since the import began? Import into an empty folder"
+        )
+    writer.close({key: value for key, value in asdict(report).items() if key not in ("name", "stored_before")})
+    return report
+
+

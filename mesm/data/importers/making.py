@@ -1,0 +1,200 @@
+"""Utterances -> samples: the work of one worker, wherever it runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mesm.batch import FRAME_INTERVAL_MS, SAMPLE_RATE_HZ, Sample
+from mesm.data.importers.headers import Facts, examine
+from mesm.data.importers.plan import Part, Problem, Utterance
+from mesm.data.ingest.audio import read_waveform
+from mesm.data.ingest.clip import CUT_OFF_S, assemble
+from mesm.data.ingest.faces import Detector, FaceTrack
+from mesm.data.ingest.many import track_clips
+from mesm.data.ingest.media import Limits, is_picture
+from mesm.data.ingest.video import FrameSampler, read_picture
+from mesm.data.quality import face_flags
+from mesm.errors import DataError
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How utterances become samples; one line each in the manifest."""
+
+    large_px: int = 96
+    """Side of the crops for the eye; 0 for none."""
+    keep_incomplete: bool = False
+    """Store utterances without words, picture or sound too."""
+    max_minutes: float = 10.0
+    """Longest utterance."""
+
+    def limits(self) -> Limits:
+        """The limits on one clip."""
+        seconds = 60 * self.max_minutes
+        return Limits(max_duration_s=seconds, max_frames=round(seconds * 1000 / FRAME_INTERVAL_MS) + 1)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one utterance: a sample or a problem, and what its sources are."""
+
+    id: str
+    facts: Facts
+    sample: Sample | None = None
+    problem: Problem | None = None
+
+
+def half(frame: np.ndarray, side: str) -> np.ndarray:
+    """The left or right half of an (H, W, 3) split-screen frame; the whole frame for ""."""
+    middle = frame.shape[1] // 2
+    if not side or not middle:
+        return frame
+    return np.ascontiguousarray(frame[:, :middle] if side == "left" else frame[:, middle:])
+
+
+class _Picture:
+    """The frames of one utterance; what goes wrong while they are decoded is kept, not raised."""
+
+    def __init__(self, utterance: Utterance, limits: Limits) -> None:
+        self.utterance, self.limits = utterance, limits
+        self.problem: Problem | None = None
+        self.end_s, self.declared_s, self.broken = 0.0, 0.0, False
+
+    def __iter__(self) -> Iterator[tuple[float, np.ndarray]]:
+        try:
+            for time_s, frame in self._frames():
+                yield time_s, half(frame, self.utterance.side)
+        except DataError as error:
+            self.problem = Problem("broken_video", str(error))
+
+    def _frames(self) -> Iterator[tuple[float, np.ndarray]]:
+        part, interval_s = self.utterance.video, FRAME_INTERVAL_MS / 1000
+        if part is None:
+            for index, path in enumerate(self.utterance.pictures):
+                yield index * interval_s, read_picture(path, self.limits)
+            self.end_s = len(self.utterance.pictures) * interval_s
+        elif is_picture(part.path):
+            yield 0.0, read_picture(part.path, self.limits)
+        else:
+            sampler = FrameSampler(part.path, start_s=part.start_s, end_s=part.end_s, limits=self.limits)
+            yield from sampler
+            self.end_s, self.declared_s, self.broken = sampler.end_s, sampler.declared_s, sampler.broken
+
+
+def make_outcomes(
+    utterances: Sequence[Utterance], settings: Settings, detector: Detector | None = None
+) -> list[Outcome]:
+    """Examine, decode, detect: one outcome per utterance, in order.
+
+    Frames of several utterances share the detector's batches; decoding runs ahead in a thread.
+    """
+    limits, outcomes = settings.limits(), {}
+    pictures: dict[int, tuple[Facts, _Picture]] = {}
+    for number, utterance in enumerate(utterances):
+        facts, problem = examine(utterance, limits, keep_incomplete=settings.keep_incomplete)
+        if problem is None:
+            picture = utterance
+            if settings.keep_incomplete and utterance.video is not None and not facts.fps and not facts.width:
+                picture = _without_picture(utterance)
+            pictures[number] = (facts, _Picture(picture, limits))
+        else:
+            outcomes[number] = Outcome(utterance.id, facts, problem=problem)
+    tracks = track_clips(
+        ((number, frames) for number, (_, frames) in pictures.items()), large_px=settings.large_px, detector=detector
+    )
+    for number, track in tracks:
+        facts, frames = pictures[number]
+        made = _finish(utterances[number], track, frames, settings)
+        sample, problem = (None, made) if isinstance(made, Problem) else (made, None)
+        outcomes[number] = Outcome(utterances[number].id, facts, sample, problem)
+    return [outcomes[number] for number in range(len(utterances))]
+
+
+def _without_picture(utterance: Utterance) -> Utterance:
+    """The same utterance with its sound only: its file holds no picture that can be decoded."""
+    return replace(utterance, video=None, pictures=(), sound=utterance.sound or utterance.video)
+
+
+def _finish(utterance: Utterance, track: FaceTrack, picture: _Picture, settings: Settings) -> Sample | Problem:
+    """Sound, words and flags of an utterance whose frames have been cut."""
+    if picture.problem is not None and not settings.keep_incomplete:
+        return picture.problem
+    if not len(track.faces) and not settings.keep_incomplete:
+        return Problem("no_frames", "no picture could be decoded")
+    sound = _sound(utterance, settings.limits())
+    if isinstance(sound, Problem):
+        if not settings.keep_incomplete:
+            return sound
+        sound = np.zeros(0, np.float32)
+    if not len(track.faces) and not len(sound):
+        return picture.problem or Problem("no_frames", "neither picture nor sound could be decoded")
+    sound_s = len(sound) / SAMPLE_RATE_HZ
+    cut_off = picture.broken or picture.declared_s - max(picture.end_s, sound_s) > CUT_OFF_S
+    try:
+        sample = assemble(
+            utterance.id,
+            utterance.text,
+            track,
+            sound,
+            duration_s=max(picture.end_s, sound_s),
+            words=(),
+            labels=utterance.labels,
+            speaker=utterance.speaker,
+            split=utterance.split,
+            flags=("cut_off",) if cut_off else (),
+        )
+    except DataError as error:  # arrays that no sample can have are a fault of the file
+        return Problem("broken_video", str(error))
+    empty = () if sample.text else ("no_text",)
+    return replace(sample, quality=(*sample.quality, *face_flags(sample), *empty))
+
+
+def _sound(utterance: Utterance, limits: Limits) -> np.ndarray | Problem:
+    """(samples,) float32 at 16 kHz: the speaker's channel where there are two, else everything mixed."""
+    part = utterance.sound or utterance.video
+    if part is None or not part.path.is_file():
+        return Problem("missing_sound", "it has no sound")
+    channel = {"left": 0, "right": 1}.get(utterance.side)
+    try:
+        sound = read_waveform(
+            part.path, start_s=part.start_s or None, end_s=part.end_s, channel=channel, limits=limits
+        )
+    except DataError as error:
+        return Problem("broken_sound", str(error))
+    if sound is None or not len(sound):
+        return Problem("no_audio", f"{part.path} holds no sound there")
+    return sound
+
+
+def source_row(utterance: Utterance, facts: Facts, root: Path) -> dict[str, Any]:
+    """One line of the corpus's `sources.jsonl`: where a clip came from and what its sources are. Plain JSON."""
+
+    def part(found: Part | None) -> dict[str, Any] | None:
+        if found is None:
+            return None
+        return {"file": relative(found.path, root), "start_s": found.start_s, "end_s": found.end_s}
+
+    return {
+        "id": utterance.id,
+        "speaker": utterance.speaker,
+        "dialogue": utterance.dialogue,
+        "session": utterance.session,
+        "side": utterance.side,
+        "video": part(utterance.video),
+        "pictures": len(utterance.pictures),
+        "sound": part(utterance.sound),
+        **asdict(facts),
+    }
+
+
+def relative(path: Path, root: Path) -> str:
+    """A path as the release writes it, without where it lies on this machine."""
+    try:
+        return path.relative_to(root).as_posix()
+    except ValueError:
+        return path.name

@@ -1,0 +1,46 @@
+"""Quality flags of a finished clip: what a reader of a result should know about its input."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mesm.batch import FACE_SIZE_PX, Sample
+
+#: Faces whose shorter side has a smaller median than this were enlarged to twice their size or more.
+TINY_FACE_PX = FACE_SIZE_PX / 2
+#: Nose beside the middle of the eyes, in eye distances, from which a face counts as turned (about 35 degrees).
+TURNED_NOSE = 0.35
+#: The paper's limit on the transcript, in subword tokens.
+TOKEN_LIMIT = 50
+
+
+def face_flags(sample: Sample) -> tuple[str, ...]:
+    """`tiny_face` and `turned_face`, for half of the frames with a face, or more."""
+    found = sample.face_found.astype(bool)
+    if not found.any():
+        return ()
+    flags = []
+    boxes = sample.face_boxes[found]
+    sides = np.minimum(boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1])
+    if np.median(sides) < TINY_FACE_PX:
+        flags.append("tiny_face")
+    if len(sample.face_points):
+        turns = np.abs(nose_offsets(sample.face_points[found]))
+        if np.median(turns) >= TURNED_NOSE:
+            flags.append("turned_face")
+    return tuple(flags)
+
+
+def nose_offsets(points: np.ndarray) -> np.ndarray:
+    """How far the nose lies from the middle between the eyes, along the line of the eyes, in eye distances.
+
+    Args:
+        points: (S, 5, 2) x, y: left and right eye, nose, mouth corners.
+
+    Returns:
+        (S,) 0 for a face seen from the front, positive when it looks to the right of the picture.
+    """
+    left, right, nose = points[:, 0], points[:, 1], points[:, 2]
+    along = right - left
+    squared = np.maximum(np.sum(along**2, axis=1), 1e-6)
+    return np.sum((nose - (left + right) / 2) * along, axis=1) / squared
