@@ -14,8 +14,13 @@ VERBS: dict[str, tuple[str, str]] = {
     "ingest": ("mesm.cli.ingest", "turn a clip into face crops, mel chunks and words"),
     "corpus": ("mesm.cli.corpus", "build the demo corpus; card, contact sheets, audit"),
     "train": ("mesm.cli.train", "train a model from a preset"),
+    "search": ("mesm.cli.search", "try settings, judged on the validation split"),
+    "ablate": ("mesm.cli.ablate", "train one model per part left out or changed"),
     "evaluate": ("mesm.cli.evaluate", "score a checkpoint on a corpus"),
+    "seeds": ("mesm.cli.seeds", "score one model trained with several seeds"),
+    "compare": ("mesm.cli.compare", "the difference of two models with its interval"),
     "sweep": ("mesm.cli.sweep", "score a checkpoint at many top-p"),
+    "faithfulness": ("mesm.cli.faithfulness", "test whether the masks show what the scores are made of"),
     "predict": ("mesm.cli.predict", "score clips in a folder or a CSV"),
 }
 
