@@ -34,6 +34,8 @@ DOORS: dict[str, tuple[str, ...]] = {
     "transformers": ("mesm/layers/text.py",),
     "fvcore": ("mesm/analysis/",),
     "accelerate": ("mesm/training/",),
+    "optuna": ("mesm/training/search.py",),
+    "tensorboard": ("mesm/training/board.py",),
     "anny": (),
     "espeakng_loader": ("mesm/data/marionette/voices.py",),
     "ray": ("mesm/data/",),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from typing import Any
 
 from mesm.errors import ConfigError
@@ -30,20 +31,38 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--seed", type=int, help="short for --set train.seed=N")
     parser.add_argument("--resume", metavar="RUN", help="go on with this run; needs nothing else")
+    parser.add_argument("--tensorboard", action="store_true", help="also write event files into OUT/tensorboard")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Train, with a progress bar; prints the folder of the checkpoint."""
     from mesm.training.trainer import Trainer, resume
 
-    report = Bar()
     if arguments.resume:
-        print(resume(arguments.resume, report))
+        print(resume(arguments.resume, reports(arguments)))
         return 0
     if not (arguments.preset and arguments.corpus and arguments.out):
         raise ConfigError("give --preset, --corpus and --out, or --resume RUN")
-    print(Trainer(settings(arguments), arguments.out, report).fit())
+    print(Trainer(settings(arguments), arguments.out, reports(arguments)).fit())
     return 0
+
+
+def reports(arguments: argparse.Namespace) -> Any:
+    """What is told of the training: a progress bar, and event files if asked for; by the first process only."""
+    if os.environ.get("RANK", "0") != "0":
+        return None
+    bar = Bar()
+    if not arguments.tensorboard:
+        return bar
+    from mesm.training.board import Board
+
+    board = Board(arguments.resume or arguments.out)
+
+    def both(row: dict[str, Any]) -> None:
+        bar(row)
+        board(row)
+
+    return both
 
 
 def settings(arguments: argparse.Namespace) -> Any:
