@@ -125,8 +125,6 @@ def sweep(
         "trivial": metrics.trivial_rows(tested.truth, labels),
         "top_p_range": list(predictor.metrics.get("train", {}).get("top_p_range", [])),
         "clip_ids": tested.clip_ids,
-        "seed": predictor.metrics.get("train", {}).get("seed"),
-        "config": predictor.config.to_dict(),
     }
     if against is not None:
         missing = [label for label in labels if label not in against.labels]

@@ -41,6 +41,8 @@ def run(arguments: argparse.Namespace) -> int:
         corpus.name,
         data,
         checkpoint_sha256=predictor.sha256,
+        config=predictor.config.to_dict(),
+        seed=predictor.metrics.get("train", {}).get("seed"),
         command=f"mesm evaluate {predictor.name} --corpus {corpus.name} --split {arguments.split}"
         + (f" --top-p {arguments.top_p}" if arguments.top_p else ""),
     )

@@ -53,6 +53,8 @@ def run(arguments: argparse.Namespace) -> int:
         corpus.name,
         data,
         checkpoint_sha256=predictor.sha256,
+        config=predictor.config.to_dict(),
+        seed=predictor.metrics.get("train", {}).get("seed"),
         command=f"mesm sweep {predictor.name} --corpus {corpus.name} --top-p {arguments.top_p}"
         + (f" --against {against.name}" if against else ""),
     )

@@ -100,6 +100,29 @@ def provenance_of(exhibit: Exhibit, form: str, width: str) -> dict[str, Any]:
     }
 
 
+def origin_of(*records: Mapping[str, Any], **more: Any) -> dict[str, Any]:
+    """The origin of an exhibit that was drawn from records; `more` adds top_p, layers, codebook or cost unit."""
+    sources = [_source(record) for record in records]
+    created = [s["created"] for s in sources if s.get("created")]
+    return {"sources": sources, **({"created": max(created)} if created else {}), **more}
+
+
+def _source(record: Mapping[str, Any]) -> dict[str, Any]:
+    origin, data = record["provenance"], record["data"]
+    clips = data.get("clip_ids") or data.get("per_clip", {}).get("id")
+    found = {
+        "record": record["kind"],
+        **{k: origin.get(k) for k in ("checkpoint", "checkpoint_sha256", "config", "seed", "corpus", "created")},
+        "code": origin.get("mesm_commit"),
+        "record_command": origin.get("command"),
+        "split": data.get("split"),
+        "n": data.get("clips"),
+        "top_p": [row["top_p"] for row in data["rows"]] if "rows" in data else data.get("top_p"),
+        "clip_ids": clips,
+    }
+    return {k: v for k, v in found.items() if v is not None}
+
+
 @lru_cache(maxsize=1)
 def _commit() -> str:
     return provenance()["mesm_commit"]

@@ -134,7 +134,7 @@ def _layout(height: int, dark: bool, x_axis: dict[str, Any], x_title: str, names
         "dragmode": False,
         "bargap": 0.3,
         "xaxis": {
-            "gridcolor": _mixed(colours.faint, 0.35),
+            "gridcolor": mixed(colours.faint, 0.35),
             "zeroline": False,
             "fixedrange": True,
             "automargin": True,
@@ -152,6 +152,7 @@ def _layout(height: int, dark: bool, x_axis: dict[str, Any], x_title: str, names
     }
 
 
-def _mixed(colour: str, alpha: float) -> str:
+def mixed(colour: str, alpha: float) -> str:
+    """`#RRGGBB` as a see-through colour."""
     red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
     return f"rgba({red},{green},{blue},{alpha})"

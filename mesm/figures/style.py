@@ -35,6 +35,13 @@ STAGE_WORDS: dict[str, str] = {
     "text": "text encoder",
 }
 
+#: Modality -> shades for its parts, dark to light in the order in which a clip passes them.
+MODALITY_SHADES: dict[str, tuple[str, ...]] = {
+    "text": ("#4D4D4D", "#999999"),
+    "visual": ("#003A5D", "#0072B2", "#3D9BD9", "#7CC0EA", "#B5DCF5", "#DDEFFA"),
+    "acoustic": ("#7A3600", "#B85100", "#E07B1A", "#F0A24B", "#F7C78D", "#FCE5C8"),
+}
+
 
 @dataclass(frozen=True)
 class Theme:
