@@ -112,8 +112,8 @@ class Scene:
 
     Attributes:
         background: (H, W, 3) uint8 with axis, words and the first row.
-        pictures: (n, h, w, 3) uint8 what the layers are drawn over.
-        touched: the same with the overlay's colour laid on everywhere.
+        pictures: (n, h, w) uint32 what the layers are drawn over, packed (see `overlay.packed`).
+        touched: the same with the overlay's colour laid on everywhere; under a heat map, sunk into the ground.
         columns: left end of each picture.
         tops: upper end of the first row and of each layer's.
         names: what stands left of the first row.
@@ -134,9 +134,11 @@ class Scene:
     across: Axis
 
     def pixels(self, maps: np.ndarray) -> np.ndarray:
-        """(S, H, W, ...) maps of a layer at the pictures' size: (n, h, w, ...)."""
+        """(S, H, W) maps of a layer at the pictures' size: (n, h, w)."""
         y, x = self.rows.cells(maps.shape[1]), self.across.cells(maps.shape[2])
-        return maps[self.segments, y[None, :, None], x[None, None, :]]
+        # Columns first: whole rows are then copied, which is several times as fast as picking pixel by pixel.
+        columns = np.moveaxis(maps[self.segments[:, 0], :, x[None, :]], 2, 1)
+        return np.ascontiguousarray(columns)[:, y]
 
 
 def fit_strip(duration_s: float, start_s: float = 0.0) -> Strip:
@@ -212,11 +214,13 @@ def _scene(
 ) -> Scene:
     colours = theme(look.dark)
     if look.overlay == "heat map":
-        pictures = touched = overlay.blend(overlay.grey(pictures), (0, 0, 0), look.opacity)
+        pictures = overlay.blend(overlay.grey(pictures), (0, 0, 0), look.opacity)
+        touched = overlay.blend(pictures, (0, 0, 0), GONE_OPACITY)
     else:
         colour = colours.ground if look.overlay == "mask" else colours.mark
         touched = overlay.blend(pictures, rgb(colour), look.opacity)
-    return Scene(look, canvas.picture(), pictures, touched, columns, tops, names, segments, rows, across)
+    words = overlay.packed(pictures), overlay.packed(touched)
+    return Scene(look, canvas.picture(), *words, columns, tops, names, segments, rows, across)
 
 
 def draw(scene: Scene, layers: Sequence[LayerTrace] = ()) -> np.ndarray:
@@ -238,8 +242,8 @@ def draw(scene: Scene, layers: Sequence[LayerTrace] = ()) -> np.ndarray:
             drawn, low, high = _heated(scene, layers[number])
             gutter.scale(low, high, top, height)
         else:
-            drawn = np.where(_selected(scene, layers[number])[..., None], scene.touched, scene.pictures)
-        for part, x in zip(drawn, scene.columns, strict=True):
+            drawn = np.where(_selected(scene, layers[number]), scene.touched, scene.pictures)
+        for part, x in zip(overlay.unpacked(drawn), scene.columns, strict=True):
             width = max(0, min(part.shape[1], picture.shape[1] - x))
             picture[top : top + height, x : x + width] = part[:, :width]
     letters = gutter.picture()
@@ -259,7 +263,7 @@ def _selected(scene: Scene, layer: LayerTrace) -> np.ndarray:
 
 
 def _heated(scene: Scene, layer: LayerTrace) -> tuple[np.ndarray, float, float]:
-    """The pictures under a layer's attention, and its lowest and highest value as multiples of an even one.
+    """The packed pictures under a layer's attention, and its lowest and highest value as multiples of an even one.
 
     The range is the whole clip's, so that the colours of its parts compare.
     """
@@ -267,9 +271,11 @@ def _heated(scene: Scene, layer: LayerTrace) -> tuple[np.ndarray, float, float]:
     low, high = overlay.value_range(relative, layer.active)
     ground, opacity = rgb(theme(scene.look.dark).ground), scene.look.opacity
     colours = overlay.blend(overlay.colours((relative - low) / (high - low)), (0, 0, 0), 1 - opacity)
-    heated = scene.pictures + scene.pixels(colours)  # both already at their share of the whole
-    gone = overlay.blend(heated, ground, GONE_OPACITY)
-    return np.where(scene.pixels(layer.active)[..., None], heated, gone), low, high
+    sunk = overlay.blend(colours, ground, GONE_OPACITY)
+    colours = np.where(layer.active[..., None], colours, sunk)
+    under = np.where(scene.pixels(layer.active), scene.pictures, scene.touched)
+    # Both are already at their share of the whole: no byte's sum exceeds 255, so words can be added.
+    return under + scene.pixels(overlay.packed(colours)), low, high
 
 
 def face_mosaic(sample: Sample, layers: Sequence[LayerTrace], strip: Strip, look: Look) -> np.ndarray:

@@ -11,6 +11,7 @@ import json
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -190,7 +191,10 @@ def _pictures(
     layers = _trace.layers if _trace else {}
     faces, sounds = layers.get("visual", ()), layers.get("acoustic", ())
     scenes = _scenes(clip, strip, look, len(faces), len(sounds), _sample)
-    return encode_png(draw(scenes[0], faces)), encode_png(draw(scenes[1], sounds))
+    with ThreadPoolExecutor(1) as second:  # numpy and zlib let both run at once
+        waiting = second.submit(lambda: encode_png(draw(scenes[0], faces)))
+        sound_png = encode_png(draw(scenes[1], sounds))
+        return waiting.result(), sound_png
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)
