@@ -116,6 +116,23 @@ class Sample:
 
 
 @dataclass(frozen=True)
+class FeatureRows:
+    """Hand-crafted features of a batch, for the two-phase baselines; normalisation is the model's.
+
+    Attributes:
+        values: modality -> (rows, columns) float32, one utterance after the other.
+        counts: modality -> (B,) int64 rows of each utterance; 0 = it lacks the modality.
+    """
+
+    values: dict[str, torch.Tensor]
+    counts: dict[str, torch.Tensor]
+
+    def to(self, device: torch.device | str) -> FeatureRows:
+        """The same rows on another device."""
+        return FeatureRows(*({m: v.to(device) for m, v in part.items()} for part in (self.values, self.counts)))
+
+
+@dataclass(frozen=True)
 class Batch:
     """A batch as plain tensors. Normalisation is the model's, so that a checkpoint carries it.
 
@@ -127,6 +144,7 @@ class Batch:
         faces: (S, 3, 48, 48) uint8; `face_counts` (B,) int64, its sum is S; 0 = this clip has no picture.
         mels: (chunks, 1, 128, 32) float32 log10 mel power; `chunk_counts` (B,) int64.
         labels: (B, E) float32 0/1 in the order of the checkpoint's labels, or None.
+        features: what a two-phase baseline reads in place of faces, mels and tokens.
     """
 
     clip_ids: tuple[str, ...]
@@ -139,6 +157,7 @@ class Batch:
     token_mask: torch.Tensor | None = None
     text_vectors: torch.Tensor | None = None
     labels: torch.Tensor | None = None
+    features: FeatureRows | None = None
 
     def __len__(self) -> int:
         return len(self.clip_ids)

@@ -39,6 +39,7 @@ DOORS: dict[str, tuple[str, ...]] = {
     "anny": (),
     "espeakng_loader": ("mesm/data/marionette/voices.py",),
     "ray": ("mesm/data/",),
+    "opensmile": ("mesm/data/features/acoustic.py",),
     "dlib": ("mesm/data/ingest/",),
 }
 

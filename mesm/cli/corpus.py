@@ -6,6 +6,8 @@ import argparse
 import io
 import json
 
+from mesm.cli import features
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The verb's own subcommands."""
@@ -32,6 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     card.add_argument("--json", action="store_true", help="everything, as JSON")
     audit = parts.add_parser("audit", help="what the splits of any corpus share and should not")
     audit.add_argument("folder", metavar="DIR")
+    features.add_arguments(parts.add_parser("features", help="hand-crafted features for the two-phase baselines"))
     separate = parts.add_parser("separability", help="can a plain classifier tell a Marionette corpus's faces apart")
     separate.add_argument("folder", metavar="DIR")
     export = parts.add_parser("export", help="part of a Marionette corpus, with previews that play")
@@ -49,6 +52,7 @@ def run(arguments: argparse.Namespace) -> int:
         "sheet": _sheet,
         "card": _card,
         "audit": _audit,
+        "features": features.run,
         "separability": _separability,
         "export": _export,
     }

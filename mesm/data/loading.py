@@ -9,12 +9,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 import numpy as np
 import torch
 
-from mesm.batch import FACE_SIZE_PX, MEL_BANDS, Batch, Sample
+from mesm.batch import CHUNK_HOPS, FACE_SIZE_PX, MEL_BANDS, Batch, FeatureRows, Sample
 from mesm.data.store import Corpus, IndexRow
 from mesm.errors import DataError
 
 #: list of B texts -> (B, T) int64 token ids and (B, T) bool mask, True where a token is.
 Tokenize = Callable[[list[str]], tuple[torch.Tensor, torch.Tensor]]
+#: clip -> modality -> (rows, columns) hand-crafted features.
+Features = Callable[[Sample], Mapping[str, np.ndarray]]
 _FRAME_BYTES = FACE_SIZE_PX * FACE_SIZE_PX * 3
 _CHUNK_BYTES = MEL_BANDS * 32 * 2
 _AHEAD = 4
@@ -25,6 +27,7 @@ def collate(
     labels: Sequence[str],
     tokenize: Tokenize | None = None,
     text_vectors: Mapping[str, np.ndarray | torch.Tensor] | None = None,
+    features: Features | None = None,
 ) -> Batch:
     """Lay clips one after the other.
 
@@ -33,6 +36,7 @@ def collate(
         labels: emotion names in the order of the columns of `Batch.labels`.
         tokenize: fills `token_ids` and `token_mask`.
         text_vectors: clip id -> (D,) vector of its text; fills `text_vectors`.
+        features: fills `features`.
 
     Returns:
         A batch; `labels` is 1 where the intensity is above 0, and None when no clip is labelled.
@@ -57,6 +61,14 @@ def collate(
         token_mask=None if ids is None else ids[1],
         text_vectors=vectors,
         labels=_targets(samples, labels),
+        features=None if features is None else _feature_rows([features(sample) for sample in samples]),
+    )
+
+
+def _feature_rows(found: Sequence[Mapping[str, np.ndarray]]) -> FeatureRows:
+    return FeatureRows(
+        {m: torch.from_numpy(np.concatenate([each[m] for each in found])) for m in found[0]},
+        {m: torch.tensor([len(each[m]) for each in found]) for m in found[0]},
     )
 
 
@@ -108,6 +120,7 @@ class SplitLoader:
         shuffle: bool = False,
         tokenize: Tokenize | None = None,
         text_vectors: Mapping[str, np.ndarray | torch.Tensor] | None = None,
+        features: Features | None = None,
         cache_bytes: int = 2**30,
         part: tuple[int, int] = (0, 1),
         limit: int = 0,
@@ -123,6 +136,7 @@ class SplitLoader:
             shuffle: whether to shuffle.
             tokenize: see `collate`.
             text_vectors: see `collate`.
+            features: see `collate`; with them, faces and mels are not read and stay empty.
             cache_bytes: the split stays in memory after the first reading if it fits; 0 for never.
             part: (rank, processes): this process gets every n-th batch, all processes equally many.
             limit: use at most so many clips, the same ones whatever the seed; 0 for all.
@@ -144,7 +158,7 @@ class SplitLoader:
             raise DataError(f"batch_size is {batch_size}; it must be at least 1")
         self.corpus, self.labels, self.batch_size = corpus, tuple(labels), batch_size
         self.seed, self.shuffle, self.part = seed, shuffle, part
-        self.tokenize, self.text_vectors = tokenize, text_vectors
+        self.tokenize, self.text_vectors, self.features = tokenize, text_vectors, features
         size = sum(row.n_frames * _FRAME_BYTES + row.n_chunks * _CHUNK_BYTES for row in self.rows)
         self._cache: dict[str, Sample] | None = {} if size <= cache_bytes else None
 
@@ -206,11 +220,20 @@ class SplitLoader:
         return self.epoch(0)
 
     def _batch(self, ids: Sequence[str]) -> Batch:
-        return collate([self._sample(clip_id) for clip_id in ids], self.labels, self.tokenize, self.text_vectors)
+        samples = [self._sample(clip_id) for clip_id in ids]
+        return collate(samples, self.labels, self.tokenize, self.text_vectors, self.features)
 
     def _sample(self, clip_id: str) -> Sample:
+        if self.features is not None:
+            return _without_segments(self.corpus.row(clip_id))
         if self._cache is None:
             return self.corpus.read(clip_id, full=False)
         if clip_id not in self._cache:
             self._cache[clip_id] = self.corpus.read(clip_id, full=False)
         return self._cache[clip_id]
+
+
+def _without_segments(row: IndexRow) -> Sample:
+    """A clip as the index knows it."""
+    nothing = np.zeros((0, FACE_SIZE_PX, FACE_SIZE_PX, 3), np.uint8), np.zeros((0, MEL_BANDS, CHUNK_HOPS), np.float16)
+    return Sample(row.clip_id, row.text, *nothing, row.duration_s, labels=row.labels)

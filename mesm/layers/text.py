@@ -10,6 +10,7 @@ import importlib.util
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -79,6 +80,7 @@ class TextEncoder(nn.Module):
                 f"text encoder {config.text_source!r} has sha256 {self.sha256[:12]}..., but the checkpoint was trained "
                 f"with {config.text_sha256[:12]}...; use the same encoder or train again"
             )
+        self.source = config.text_source
         self.pooling = config.text_pooling
         self.max_tokens = config.text_max_tokens
         self.dim = int(self.encoder.config.hidden_size)
@@ -118,3 +120,17 @@ class TextEncoder(nn.Module):
             device = next(self.parameters()).device
             rows.append(self(ids.to(device), mask.to(device)).float().cpu())
         return torch.cat(rows) if rows else torch.zeros(0, self.dim)
+
+    @property
+    def word_source(self) -> str:
+        """Where `word_vectors` come from; "static" tells them from vectors in context."""
+        return f"static word pieces of {self.source} ({self.sha256[:12] or 'unknown'})"
+
+    @torch.no_grad()
+    def word_vectors(self, words: Sequence[str]) -> dict[str, np.ndarray]:
+        """Word -> (D,) float32: the mean of its pieces' input embeddings, the same in every sentence."""
+        table = self.encoder.get_input_embeddings().weight
+        pieces = self.tokenizer(list(words), add_special_tokens=False)["input_ids"] if words else []
+        return {
+            word: table[ids].float().mean(0).cpu().numpy() for word, ids in zip(words, pieces, strict=True) if len(ids)
+        }
