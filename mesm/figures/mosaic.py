@@ -223,32 +223,54 @@ def _scene(
     return Scene(look, canvas.picture(), *words, columns, tops, names, segments, rows, across)
 
 
+@dataclass(frozen=True)
+class Row:
+    """What stands in one layer's row.
+
+    Attributes:
+        label: left of it.
+        drawn: (n, h, w) uint32 packed pictures, see `overlay.packed`.
+        scale: lowest and highest value of a heat map.
+    """
+
+    label: tuple[str, ...]
+    drawn: np.ndarray
+    scale: tuple[float, float] | None = None
+
+
 def draw(scene: Scene, layers: Sequence[LayerTrace] = ()) -> np.ndarray:
     """A scene with a row for each shown layer of a trace.
 
     Returns:
         (H, W, 3) uint8.
     """
+    shown = [number for number in scene.look.layers if number < len(layers)] if scene.pictures.size else []
+    return compose(scene, [_row(scene, number, layers[number]) for number in shown])
+
+
+def compose(scene: Scene, rows: Sequence[Row]) -> np.ndarray:
+    """A scene with these rows from above: (H, W, 3) uint8."""
     picture = scene.background.copy()
     gutter = Canvas(len(picture), GUTTER_PX, theme(scene.look.dark))
     gutter.label(0, scene.tops[0], scene.names)
-    if not scene.pictures.size:
-        layers = ()
-    shown = [number for number in scene.look.layers if number < len(layers)]
-    for number, top in zip(shown, scene.tops[1:], strict=False):
-        gutter.label(0, top, row_name(number, layers[number]))
-        height = scene.pictures.shape[1]
-        if scene.look.overlay == "heat map":
-            drawn, low, high = _heated(scene, layers[number])
-            gutter.scale(low, high, top, height)
-        else:
-            drawn = np.where(_selected(scene, layers[number]), scene.touched, scene.pictures)
-        for part, x in zip(overlay.unpacked(drawn), scene.columns, strict=True):
+    height = scene.pictures.shape[1]
+    for row, top in zip(rows, scene.tops[1:], strict=False):
+        gutter.label(0, top, row.label)
+        if row.scale is not None:
+            gutter.scale(*row.scale, top, height)
+        for part, x in zip(overlay.unpacked(row.drawn), scene.columns, strict=True):
             width = max(0, min(part.shape[1], picture.shape[1] - x))
             picture[top : top + height, x : x + width] = part[:, :width]
     letters = gutter.picture()
     picture[scene.tops[0] :, :GUTTER_PX] = letters[scene.tops[0] :]
     return picture
+
+
+def _row(scene: Scene, number: int, layer: LayerTrace) -> Row:
+    if scene.look.overlay == "heat map":
+        drawn, low, high = _heated(scene, layer)
+        return Row(row_name(number, layer), drawn, (low, high))
+    return Row(row_name(number, layer), np.where(_selected(scene, layer), scene.touched, scene.pictures))
 
 
 def _selected(scene: Scene, layer: LayerTrace) -> np.ndarray:

@@ -1,0 +1,71 @@
+"""Differences of two masks, and the charts of one clip."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mesm.batch import Sample
+from mesm.figures import overlay
+from mesm.figures.case_charts import chart_scores_over_p, chart_two_answers
+from mesm.figures.difference import (
+    FIRST_COLOUR,
+    SECOND_COLOUR,
+    TINT,
+    difference_caption,
+    difference_mosaics,
+    overlap,
+)
+from mesm.figures.mosaic import AXIS_PX, GAP_PX, GUTTER_PX, WORDS_PX, Look, fit_strip
+from mesm.figures.style import LIGHT, rgb
+from mesm.records import LayerTrace, Prediction
+
+
+def layer(kept: np.ndarray) -> LayerTrace:
+    return LayerTrace(kept / max(kept.sum(), 1), kept, np.ones_like(kept))
+
+
+def test_each_kind_of_site_has_its_colour() -> None:
+    """One grey face, a 2 x 2 grid: both, only the first, only the second, neither."""
+    sample = Sample("c", "", np.full((1, 48, 48, 3), 100, np.uint8), np.zeros((0, 128, 32), np.float16), 0.5)
+    first, second = np.array([[[1, 1], [0, 0]]], bool), np.array([[[1, 0], [1, 0]]], bool)
+    look = Look(opacity=0.8, layers=(0,))
+    strip = fit_strip(0.5)
+    faces, _ = difference_mosaics(sample, {"visual": (layer(first),)}, {"visual": (layer(second),)}, strip, look)
+    top = AXIS_PX + WORDS_PX + strip.face_px + GAP_PX
+    half, quarter = strip.face_px // 2, strip.face_px // 4
+    seen = [faces[top + quarter + y * half, GUTTER_PX + quarter + x * half].tolist() for y in (0, 1) for x in (0, 1)]
+    grey = np.full((1, 3), 100, np.uint8)
+    wanted = [grey] + [overlay.blend(grey, rgb(c), TINT) for c in (FIRST_COLOUR, SECOND_COLOUR)]
+    wanted.append(overlay.blend(grey, rgb(LIGHT.ground), 0.8))
+    assert seen == [w[0].tolist() for w in wanted]
+    assert overlap(layer(first), layer(second)) == 1 / 3
+    said = difference_caption([layer(first)], [layer(second)], (0,), ("p = 0.5", "p = 1"))
+    assert "L1 33%" in said and "only p = 0.5" in said
+
+
+def test_nothing_to_compare_is_no_error() -> None:
+    empty = Sample("c", "", np.zeros((0, 48, 48, 3), np.uint8), np.zeros((0, 128, 32), np.float16), 1.0)
+    for picture in difference_mosaics(empty, {}, {}, fit_strip(1.0), Look()):
+        assert picture.ndim == 3
+    none = layer(np.zeros((1, 2, 2), bool))
+    assert overlap(none, none) == 1.0
+
+
+def prediction(labels: tuple[str, ...], scores: list[float]) -> Prediction:
+    return Prediction("c", labels, np.array(scores), np.full(len(labels), 0.5), {}, {})
+
+
+def test_two_answers_stand_side_by_side() -> None:
+    figure = chart_two_answers(
+        prediction(("anger", "fear"), [0.1, 0.9]), prediction(("fear", "surprise"), [0.4, 0.2]), ("a", "b"), {"fear": 2}
+    )
+    assert [list(bar.x) for bar in figure.data] == [[0.9], [0.4]]
+    assert "fear" in figure.data[0].y[0] and "2" in figure.data[0].y[0]
+
+
+def test_scores_over_p_with_marks() -> None:
+    figure = chart_scores_over_p(
+        ("anger", "fear"), np.array([0.5, 1.0]), np.array([[0.9, 0.2], [0.1, 0.8]]), {"flips": 0.5}
+    )
+    assert list(figure.data[1].y) == [0.2, 0.8]
+    assert figure.layout.shapes[0].x0 == 0.5 and figure.layout.annotations[0].text == "flips"
