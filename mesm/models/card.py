@@ -63,6 +63,12 @@ def model_card(name: str, config: ModelConfig, metrics: Mapping[str, Any]) -> st
             "",
             f"95 % interval of the test WAcc over {test['speakers']} speakers: {low} to {high}; chance is 50.",
         ]
+    if metrics.get("ceiling_share") is not None:
+        lines.append(
+            f"That is {100 * metrics['ceiling_share']:.0f} % of the way from chance to an ideal observer of "
+            f"{', '.join(config.modalities)}, who knows the corpus's design but not the labels (WAcc "
+            f"{metrics['ceiling_wacc']:.1f})."
+        )
     lines += ["", "## Limits", "", _LIMITS.get(corpus, _ANY_CORPUS)]
     if config.name == "mesm" and config.query == "text":
         lines += [
