@@ -24,6 +24,7 @@ def run(arguments: argparse.Namespace) -> int:
     from tqdm import tqdm
 
     from mesm.analysis.evaluation import evaluate
+    from mesm.analysis.observer import ceiling_wacc
     from mesm.analysis.predictor import load
     from mesm.data.corpora import open_corpus
     from mesm.records import write_record
@@ -47,16 +48,21 @@ def run(arguments: argparse.Namespace) -> int:
         + (f" --top-p {arguments.top_p}" if arguments.top_p else ""),
     )
     if arguments.update:
-        update_checkpoint(predictor.folder, data)
+        update_checkpoint(predictor.folder, data, ceiling_wacc(corpus, predictor.config.modalities, data["labels"]))
     print(_table(data))
     print(path)
     return 0
 
 
-def update_checkpoint(folder: Path, data: dict) -> None:
-    """Put an evaluation's summary into metrics.json and write the model card again."""
+def update_checkpoint(folder: Path, data: dict, ceiling: float | None = None) -> None:
+    """Put an evaluation's summary into metrics.json and write the model card again.
+
+    Args:
+        ceiling: WAcc of the ideal observer of the checkpoint's modalities, where the corpus has a known design.
+    """
     import json
 
+    from mesm.analysis.observer import ceiling_share
     from mesm.config import ModelConfig
     from mesm.models.card import model_card
     from mesm.records import write_atomic
@@ -67,6 +73,8 @@ def update_checkpoint(folder: Path, data: dict) -> None:
     metrics[data["split"]] = {k: v for k, v in data.items() if k not in left_out}
     if data["split"] == "test":
         metrics |= {k: data[k] for k in ("wacc", "f1", "top_p", "macs_ratio")}
+        share = None if ceiling is None else ceiling_share(data["wacc"], ceiling)
+        metrics |= {"ceiling_wacc": ceiling, "ceiling_share": share}
     write_atomic(folder / "metrics.json", (json.dumps(metrics, indent=1) + "\n").encode())
     write_atomic(folder / "README.md", model_card(folder.name, config, metrics).encode())
 
