@@ -245,7 +245,7 @@ def draw(scene: Scene, layers: Sequence[LayerTrace] = ()) -> np.ndarray:
         (H, W, 3) uint8.
     """
     shown = [number for number in scene.look.layers if number < len(layers)] if scene.pictures.size else []
-    return compose(scene, [_row(scene, number, layers[number]) for number in shown])
+    return compose(scene, [layer_row(scene, number, layers[number]) for number in shown])
 
 
 def compose(scene: Scene, rows: Sequence[Row]) -> np.ndarray:
@@ -266,7 +266,8 @@ def compose(scene: Scene, rows: Sequence[Row]) -> np.ndarray:
     return picture
 
 
-def _row(scene: Scene, number: int, layer: LayerTrace) -> Row:
+def layer_row(scene: Scene, number: int, layer: LayerTrace) -> Row:
+    """What one layer kept, over the pictures of a scene."""
     if scene.look.overlay == "heat map":
         drawn, low, high = _heated(scene, layer)
         return Row(row_name(number, layer), drawn, (low, high))
