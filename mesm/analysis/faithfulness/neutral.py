@@ -27,6 +27,7 @@ from mesm.errors import BackendUnavailable
 NEUTRAL_BELOW = 0.02
 #: Faces of one person at most, so that nobody outweighs the others.
 FACES_PER_PERSON = 8
+TEXTS_PER_LABEL = 30
 
 
 @dataclass(frozen=True)
@@ -47,19 +48,25 @@ class NeutralFaces:
 
 
 def texts_by_label(clips: Clips) -> tuple[list[list[str]], str]:
-    """Texts of the split that name each label, and how that is known: from the rendering, else from the labels."""
+    """Texts of the split that name each label, and how that is known: from the rendering, else from the labels.
+
+    The whole split is asked, however few of its clips are tested, until each label has `TEXTS_PER_LABEL`.
+    """
     told: list[list[str]] = [[] for _ in clips.labels]
     guessed: list[list[str]] = [[] for _ in clips.labels]
     rendered = False
-    for row in clips.rows:
+    for row in clips.corpus.index:
+        if row.text not in clips.vectors or row.split != clips.split:
+            continue
+        if all(len(texts) >= TEXTS_PER_LABEL for texts in (told if rendered else guessed)):
+            break
         if len(row.present) == 1 and row.present[0] in clips.labels:
             guessed[clips.labels.index(row.present[0])].append(row.text)
         truth = clips.corpus.read(row.clip_id).truth
         if truth is not None and "displays" in truth.extra:
             rendered = True
-            for name in truth.extra["displays"].get("text", {}):
-                if name in clips.labels:
-                    told[clips.labels.index(name)].append(row.text)
+            for name in set(truth.extra["displays"].get("text", {})) & set(clips.labels):
+                told[clips.labels.index(name)].append(row.text)
     return (told, "texts that name the emotion") if rendered else (guessed, "texts of clips with this label alone")
 
 

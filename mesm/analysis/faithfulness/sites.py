@@ -118,7 +118,7 @@ def _areas(clips: Clips, curves: dict[str, np.ndarray], shares: np.ndarray) -> d
     groups = clips.groups[known]
     areas = {order: area[known] for order, area in areas.items()}
     return {
-        "curves": {order: np.round(curve[known].mean(0), 4).tolist() for order, curve in curves.items()},
+        "curves": {order: [round(float(v), 4) for v in curve[known].mean(0)] for order, curve in curves.items()},
         "insertion_auc": round(float(areas["attention"].mean()), 4),
         "deletion_auc": round(float(areas["reverse"].mean()), 4),
         "random_auc": round(float(areas["random"].mean()), 4),
