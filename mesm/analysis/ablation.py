@@ -50,6 +50,7 @@ class AblationRow:
         train: settings of the training that differ.
         start: row whose checkpoint it starts from; "" = random weights.
         against: row that it is compared with.
+        guided: with the preset's terms against the leak of the text (mesm/training/guidance.py), which the others lack.
     """
 
     name: str
@@ -59,6 +60,7 @@ class AblationRow:
     train: dict[str, Any] = field(default_factory=dict)
     start: str = ""
     against: str = "mesm-TAV"
+    guided: bool = False
 
     @property
     def kind(self) -> str:
@@ -105,6 +107,7 @@ ROWS: tuple[AblationRow, ...] = (
     ),
     _sparse("fixed-p", "top-p", "one top-p in training", {}, {"top_p_range": ()}),
     AblationRow("fe2e-labels-only", "teacher", "FE2E without known causes", train={"cause_loss": 0.0}, against="fe2e-TAV"),
+    AblationRow("guided", "teacher", "neutral faces and a second text per clip", start="fe2e-TAV", guided=True),
 )  # fmt: skip
 
 
@@ -117,7 +120,6 @@ class Setting:
         width: of the paper's channels.
         clips: of the training split; 0 = all.
         epochs: of every training; the row from random weights gets twice as many.
-        guidance: keep the preset's terms that need neutral faces or a second text; off in the reduced setting.
     """
 
     corpus: str
@@ -126,13 +128,12 @@ class Setting:
     clips: int = 600
     epochs: int = 6
     split: str = "test"
-    guidance: bool = False
 
     def run(self, row: AblationRow, seed: int, folder: Path) -> RunConfig:
         """The row's model and training; `folder` holds the runs that it may start from."""
         base = preset(f"{self.preset}-{row.kind}")
         start = str(folder / f"{row.start}-s{seed}" / "checkpoint") if row.start else ""
-        off: dict[str, Any] = {} if self.guidance else {"neutral_faces": 0, "guide": 0.0, "text_kl": 0.0}
+        off: dict[str, Any] = {} if row.guided else {"neutral_faces": 0, "guide": 0.0, "text_kl": 0.0}
         train = replace(
             base.train, corpus=self.corpus, epochs=self.epochs * (1 if row.start or row.kind == "fe2e" else 2),
             max_clips=self.clips, seed=seed, init_from=start, freeze_attention=False, **off,

@@ -24,7 +24,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--clips", type=int, default=600, help="to train on; 0 for all (default: %(default)s)")
     parser.add_argument("--epochs", type=int, default=6, help="of every training (default: %(default)s)")
     parser.add_argument("--split", default="test", help="what to report on (default: %(default)s)")
-    parser.add_argument("--guidance", action="store_true", help="keep the preset's terms that need neutral faces")
     parser.add_argument("--list", action="store_true", help="show the rows and train nothing")
     parser.add_argument("--records", help="folder of the record; default: the workspace's records/")
 
@@ -39,7 +38,7 @@ def run(arguments: argparse.Namespace) -> int:
     from mesm.runtime import workspace
 
     corpus = open_corpus(arguments.corpus)
-    keys = ("preset", "width", "clips", "epochs", "split", "guidance")
+    keys = ("preset", "width", "clips", "epochs", "split")
     setting = Setting(str(corpus.folder), **{k: getattr(arguments, k) for k in keys})
     try:
         seeds = [int(part) for part in arguments.seeds.split(",")]
@@ -53,7 +52,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     def write(data: dict[str, Any]) -> Path:
         command = f"mesm ablate --corpus {corpus.name} --seeds {arguments.seeds}"
-        command += "".join(f" --{k} {getattr(arguments, k)}" for k in keys[:-1])
+        command += "".join(f" --{k} {getattr(arguments, k)}" for k in keys)
         return write_record(folder, "ablation", "", corpus.name, data, command=command)
 
     def done(name: str, data: dict[str, Any]) -> None:

@@ -53,7 +53,7 @@ def test_every_row_differs_from_its_reference_in_what_it_says() -> None:
     for row in rows_of(SETTING):
         found = run(row.name)
         assert (found.train.max_clips, found.model.width, found.train.seed) == (600, 0.125, 3)
-        assert not found.train.neutral_faces and not found.train.text_kl
+        assert bool(found.train.neutral_faces) == bool(found.train.text_kl) == row.guided
 
 
 def test_a_row_brings_what_it_needs() -> None:
