@@ -9,6 +9,7 @@ Shapes: S faces, A units in the order of `UNITS`, crops of 48 x 48 pixels, coord
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -31,7 +32,8 @@ _LEFT, _TOP, _WIDE, _HIGH = -1.6, -1.3, 3.2, 3.4
 _CELLS = 100
 #: Samples along each side of a crop's pixel.
 _FINE = 3
-_OVAL_BIT = len(UNITS)
+#: The face's oval, behind the units.
+OVAL = len(UNITS)
 
 
 def group_name(group: tuple[int, ...]) -> str:
@@ -79,7 +81,7 @@ def _lookup() -> np.ndarray:
     for column, number in enumerate(UNITS):
         for polygon in outline(number):
             bits |= inside(polygon, x, y).astype(np.uint32) << column
-    return bits | inside(face_outline(), x, y).astype(np.uint32) << _OVAL_BIT
+    return bits | inside(face_outline(), x, y).astype(np.uint32) << OVAL
 
 
 def canonical_coverage(size: int = 96) -> tuple[np.ndarray, tuple[float, float, float, float]]:
@@ -132,30 +134,33 @@ def _fine_pixels() -> np.ndarray:
     return np.stack(np.meshgrid(at, at), axis=-1)
 
 
-def _looked_up(canonical: np.ndarray) -> np.ndarray:
-    """Coverage (S, A + 1, 48, 48) float32 of the units and the oval, from canonical coordinates (S, 144, 144, 2)."""
+def _looked_up(canonical: np.ndarray, columns: Sequence[int]) -> np.ndarray:
+    """Coverage (S, columns, 48, 48) float32 from canonical coordinates (S, 144, 144, 2); NaN coordinates are nowhere."""
+    picture = _lookup()
     column = np.floor((canonical[..., 0] - _LEFT) * _CELLS)
     row = np.floor((canonical[..., 1] - _TOP) * _CELLS)
-    picture = _lookup()
-    outside = ~((column >= 0) & (column < picture.shape[1]) & (row >= 0) & (row < picture.shape[0]))
-    bits = picture[np.where(outside, 0, row).astype(np.int32), np.where(outside, 0, column).astype(np.int32)]
-    bits[outside] = 0
+    within = (column >= 0) & (column < picture.shape[1]) & (row >= 0) & (row < picture.shape[0])
+    place = np.where(within, row * picture.shape[1] + column, 0).astype(np.int32)
+    bits = np.where(within, picture.ravel()[place], np.uint32(0))
     size = FACE_SIZE_PX
-    found = np.empty((len(bits), len(UNITS) + 1, size, size), np.float32)
-    for layer in range(len(UNITS) + 1):
-        one = (bits >> np.uint32(layer) & np.uint32(1)).astype(np.uint8)
-        found[:, layer] = one.reshape(-1, size, _FINE, size, _FINE).sum((2, 4), dtype=np.uint8)
-    return found / _FINE**2
+    found = np.empty((len(bits), len(columns), size, size), np.float32)
+    for i, layer in enumerate(columns):
+        one = (bits & np.uint32(1 << layer) > 0).view(np.uint8).reshape(-1, size, _FINE, size, _FINE)
+        # A slice for each sample of a pixel: sums over short axes are slow.
+        found[:, i] = sum(one[:, :, y, :, x] for y in range(_FINE) for x in range(_FINE))
+    return found / np.float32(_FINE**2)
 
 
-def lay_by_points(points_S52: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def lay_by_points(points_S52: np.ndarray, columns: Sequence[int] = range(len(SHAPES) + 1)) -> np.ndarray:
     """The atlas by the five points.
 
+    Args:
+        columns: units by their place in `UNITS`; `OVAL` is the face's oval.
+
     Returns:
-        Coverage (S, A, 48, 48) in [0, 1] of the units, and (S, 48, 48) of the face's oval; 0 for a face without points.
+        Coverage (S, columns, 48, 48) in [0, 1]; 0 for a face without points.
     """
-    found = _looked_up(to_canonical(points_S52, _fine_pixels()))
-    return found[:, :-1], found[:, -1]
+    return _looked_up(to_canonical(points_S52, _fine_pixels()), columns)
 
 
 #: Landmarks that bend the atlas: brows, nose, eyes, mouth and the chin; the jaw's sides turn with the head's yaw.
@@ -165,11 +170,11 @@ _LATTICE = 24
 _STIFFNESS = 0.02
 
 
-def lay_by_landmarks(landmarks_S682: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def lay_by_landmarks(landmarks_S682: np.ndarray) -> np.ndarray:
     """The atlas bent onto dlib's 68 landmarks by a thin-plate spline (Bookstein 1989, IEEE TPAMI 11(6):567-585).
 
     Returns:
-        As `lay_by_points`.
+        Coverage (S, A + 1, 48, 48) in [0, 1], the face's oval last; 0 for a face with an unknown landmark.
     """
     at = (np.arange(_LATTICE + 1) * FACE_SIZE_PX / _LATTICE) / FACE_SIZE_PX
     lattice = np.stack(np.meshgrid(at, at), axis=-1).reshape(-1, 2)
@@ -182,8 +187,7 @@ def lay_by_landmarks(landmarks_S682: np.ndarray) -> tuple[np.ndarray, np.ndarray
             coarse = _bent(points, LANDMARKS[_BENDING], lattice).reshape(_LATTICE + 1, _LATTICE + 1, 2)
             rows = coarse[low] + share[:, None, None] * (coarse[low + 1] - coarse[low])
             canonical[s] = rows[:, low] + share[None, :, None] * (rows[:, low + 1] - rows[:, low])
-    found = _looked_up(canonical)
-    return found[:, :-1], found[:, -1]
+    return _looked_up(canonical, range(len(UNITS) + 1))
 
 
 def _bent(source: np.ndarray, target: np.ndarray, at: np.ndarray) -> np.ndarray:
@@ -203,13 +207,13 @@ def _radial(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return 0.5 * squared * np.log(squared, out=np.zeros_like(squared), where=squared > 1e-12)
 
 
-def true_regions(truth: Truth) -> tuple[np.ndarray, np.ndarray]:
-    """A rendered face's own regions, as `lay_by_points`; units that the renderer lacks (27) are NaN."""
+def true_regions(truth: Truth) -> np.ndarray:
+    """A rendered face's own regions (S, A, 48, 48) in [0, 1]; units that the renderer lacks (27) are NaN."""
     found = np.full((len(truth.head), len(UNITS), FACE_SIZE_PX, FACE_SIZE_PX), np.nan, np.float32)
     for column, number in enumerate(truth.au_numbers):
         if number in COLUMN:
             found[:, COLUMN[number]] = truth.au_region[:, column] / np.float32(255)
-    return found, truth.head / np.float32(255)
+    return found
 
 
 def regions_of(sample: Sample, source: str = "points") -> tuple[np.ndarray, np.ndarray]:
@@ -228,24 +232,27 @@ def regions_of(sample: Sample, source: str = "points") -> tuple[np.ndarray, np.n
     if len(sample.face_points) != len(sample.faces):
         raise DataError(f"clip {sample.clip_id!r} has no face points; ingest it again")
     if source == "points":
-        return lay_by_points(sample.face_points)
+        laid = lay_by_points(sample.face_points)
+        return laid[:, :OVAL], laid[:, OVAL]
     if sample.truth is None:
         raise DataError(f"clip {sample.clip_id!r} is not rendered and has no {source}; use --regions points")
     if source == "landmarks":
-        return lay_by_landmarks(sample.truth.landmarks)
-    regions, head = true_regions(sample.truth)
-    missing = np.isnan(regions[0, :, 0, 0]) if len(regions) else np.zeros(len(UNITS), bool)
-    if missing.any():
-        regions[:, missing] = lay_by_points(sample.face_points)[0][:, missing]
-    return regions, head
+        laid = lay_by_landmarks(sample.truth.landmarks)
+        return laid[:, :OVAL], laid[:, OVAL]
+    regions = true_regions(sample.truth)
+    missing = [c for c, number in enumerate(UNITS) if number not in sample.truth.au_numbers]
+    regions[:, missing] = lay_by_points(sample.face_points, missing)
+    return regions, sample.truth.head / np.float32(255)
 
 
-def on_grid(coverage: np.ndarray, side: int) -> np.ndarray:
-    """Coverage of an attention grid's cells: the mean over each cell's pixels. (..., 48, 48) -> (..., side, side)."""
-    size = coverage.shape[-1]
-    assert size % side == 0, f"{size} pixels do not divide into {side} cells"
-    step = size // side
-    return coverage.reshape(*coverage.shape[:-2], side, step, side, step).mean((-3, -1))
+def on_grid(coverage: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Coverage of an attention grid's cells: the mean over each cell's pixels. (..., H, W) -> (..., height, width)."""
+    tall, wide = coverage.shape[-2:]
+    assert tall % height == 0 and wide % width == 0, f"{tall} x {wide} pixels do not divide into {height} x {width}"
+    y, x = tall // height, wide // width
+    cells = coverage.reshape(*coverage.shape[:-2], height, y, width, x)
+    # A slice for each pixel of a cell: sums over short axes are slow.
+    return sum(cells[..., i, :, j].astype(np.float32) for i in range(y) for j in range(x)) / np.float32(x * y)
 
 
 def union(coverage: np.ndarray, chosen: np.ndarray) -> np.ndarray:
@@ -258,4 +265,9 @@ def union(coverage: np.ndarray, chosen: np.ndarray) -> np.ndarray:
     Returns:
         (S, H, W), 0 where none is chosen.
     """
-    return np.where(np.broadcast_to(chosen, coverage.shape[:2])[:, :, None, None], coverage, 0).max(axis=1)
+    found = np.zeros_like(coverage[:, 0])
+    chosen_SA = np.broadcast_to(chosen, coverage.shape[:2])
+    for a in np.flatnonzero(chosen_SA.any(0)):
+        rows = np.flatnonzero(chosen_SA[:, a])
+        found[rows] = np.maximum(found[rows], coverage[rows, a])
+    return found

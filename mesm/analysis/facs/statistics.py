@@ -73,6 +73,21 @@ class Speakers:
         spread = (self.times @ a)[usable] / drawn[usable]
         return estimate(value, *np.percentile(spread, [2.5, 97.5]))
 
+    def quotient(self, above: np.ndarray, below: np.ndarray) -> dict[str, float | None]:
+        """Mean of one over mean of the other, each over its own frames, with the 95 % interval."""
+        (a, n), (b, m) = self.sums(above), self.sums(below)
+
+        def value(times: np.ndarray) -> np.ndarray:
+            with np.errstate(invalid="ignore", divide="ignore"):
+                return (times @ a) / (times @ n) / ((times @ b) / (times @ m))
+
+        drawn = value(self.times)
+        drawn = drawn[np.isfinite(drawn)]
+        whole = float(value(np.ones((1, self.count)))[0])
+        if ((n > 0) & (m > 0)).sum() < 2 or not len(drawn):
+            return estimate(whole)
+        return estimate(whole, *np.percentile(drawn, [2.5, 97.5]))
+
     def p_above(self, values: np.ndarray, chance: float = 1.0) -> float:
         """Two-sided p that the mean is not chance, by flipping the signs of whole speakers' departures from it.
 
