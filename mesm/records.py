@@ -130,9 +130,16 @@ def write_atomic(path: str | os.PathLike[str], data: bytes) -> Path:
 
 
 def write_record(
-    folder: str | os.PathLike[str], kind: str, checkpoint: str, corpus: str, data: dict[str, Any], **origin: Any
+    folder: str | os.PathLike[str],
+    kind: str,
+    checkpoint: str,
+    corpus: str,
+    data: dict[str, Any],
+    *,
+    one_corpus: bool = False,
+    **origin: Any,
 ) -> Path:
-    """Write one record under its one name and return the path."""
+    """Write one record under its one name and return the path; with `one_corpus` the name leaves the corpus out."""
     content = {
         "kind": kind,
         "schema": RECORD_SCHEMA,
@@ -140,7 +147,7 @@ def write_record(
         "data": data,
     }
     text = json.dumps(content, indent=1, default=_plain, allow_nan=False)
-    return write_atomic(record_path(folder, kind, checkpoint, corpus), text.encode())
+    return write_atomic(record_path(folder, kind, checkpoint, "" if one_corpus else corpus), text.encode())
 
 
 def read_record(path: str | os.PathLike[str]) -> dict[str, Any]:

@@ -20,6 +20,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "seeds": ("mesm.cli.seeds", "score one model trained with several seeds"),
     "compare": ("mesm.cli.compare", "the difference of two models with its interval"),
     "sweep": ("mesm.cli.sweep", "score a checkpoint at many top-p"),
+    "facs": ("mesm.cli.facs", "compare where the attention looks with action units"),
     "faithfulness": ("mesm.cli.faithfulness", "test whether the masks show what the scores are made of"),
     "canonical": ("mesm.cli.canonical", "average the masks of all faces on one template face"),
     "predict": ("mesm.cli.predict", "score clips in a folder or a CSV"),
