@@ -1,0 +1,88 @@
+"""Faces of people whose corpus does not let them be published: blurred beyond recognition, or sketched.
+
+Nothing but the picture changes: masks and maps, which show no one, are drawn over it as before.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFilter
+
+from mesm.batch import FACE_SIZE_PX, Sample
+from mesm.errors import ConfigError
+from mesm.figures.bundle import PRIVACY
+
+#: A face of 48 px is reduced to squares of this many pixels: four by four values are nobody's face.
+_BLOCK_PX = 12
+_PAPER, _LINE = (236, 236, 232), (60, 64, 70)
+#: dlib's 68 points as lines: jaw, brows, nose, eyes and lips; True closes the line.
+_LINES: tuple[tuple[range, bool], ...] = (
+    (range(17), False),
+    (range(17, 22), False),
+    (range(22, 27), False),
+    (range(27, 31), False),
+    (range(31, 36), False),
+    (range(36, 42), True),
+    (range(42, 48), True),
+    (range(48, 60), True),
+    (range(60, 68), True),
+)
+
+
+def default_privacy(licence: str) -> str:
+    """ "none" where the licence gives the pictures away (CC0), "blur" for every other and for an unknown one."""
+    return "none" if licence.upper().startswith("CC0") else "blur"
+
+
+def private_faces(sample: Sample, privacy: str) -> Sample:
+    """The sample with its faces blurred or sketched, large crops dropped.
+
+    Args:
+        privacy: one of `PRIVACY`.
+
+    Raises:
+        ConfigError: there is no such privacy.
+    """
+    if privacy not in PRIVACY:
+        raise ConfigError(f"--privacy {privacy!r} must be one of {', '.join(PRIVACY)}")
+    if privacy == "none" or not len(sample.faces):
+        return sample
+    faces = np.stack([_blurred(face) for face in sample.faces])
+    if privacy == "sketch":
+        faces = np.stack([_sketched(sample, i) for i in range(len(sample.faces))])
+    return replace(sample, faces=faces, faces_large=np.zeros((0, 1, 1, 3), np.uint8), media="")
+
+
+def _blurred(face: np.ndarray) -> np.ndarray:
+    """Means of large squares, smoothed so that their borders do not distract."""
+    cells = FACE_SIZE_PX // _BLOCK_PX
+    means = face.reshape(cells, _BLOCK_PX, cells, _BLOCK_PX, 3).mean(axis=(1, 3))
+    picture = Image.fromarray(np.rint(means).astype(np.uint8)).resize((FACE_SIZE_PX,) * 2, Image.Resampling.BICUBIC)
+    return np.asarray(picture.filter(ImageFilter.GaussianBlur(2)))
+
+
+def _sketched(sample: Sample, number: int) -> np.ndarray:
+    """Landmarks as lines, or the five points where there are no more; an empty ground without either."""
+    scale = 4
+    image = Image.new("RGB", (FACE_SIZE_PX * scale,) * 2, _PAPER)
+    draw = ImageDraw.Draw(image)
+    for line, closed in _lines(sample, number):
+        points = [(float(x) * scale, float(y) * scale) for x, y in line]
+        if len(points) == 1:
+            (x, y), r = points[0], 1.2 * scale
+            draw.ellipse((x - r, y - r, x + r, y + r), fill=_LINE)
+        else:
+            draw.line([*points, *points[:1]] if closed else points, fill=_LINE, width=scale)
+    return np.asarray(image.resize((FACE_SIZE_PX,) * 2, Image.Resampling.BOX))
+
+
+def _lines(sample: Sample, number: int) -> list[tuple[np.ndarray, bool]]:
+    truth = sample.truth
+    if truth is not None and len(truth.landmarks) == len(sample.faces) and np.ptp(truth.landmarks[number]) > 0:
+        return [(truth.landmarks[number][list(points)], closed) for points, closed in _LINES]
+    if len(sample.face_points) == len(sample.faces) and np.isfinite(sample.face_points[number]).all():
+        left, right, nose, *mouth = sample.face_points[number]
+        return [(left[None], False), (right[None], False), (nose[None], False), (np.stack(mouth), False)]
+    return []
