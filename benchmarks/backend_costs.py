@@ -1,4 +1,4 @@
-"""Time the dense and the gather backend, fit the constants that `auto` chooses by, and say how well it then chooses.
+"""Time the backends of a CPU, fit the constants that `auto` chooses by, and say how well it then chooses.
 
 python -m benchmarks.backend_costs [--json out.json] [--dtype float32] [--turns 9] [--threads 2]
 """
@@ -16,8 +16,9 @@ import numpy as np
 import torch
 
 from benchmarks.timing import CLOCKS, conditions, interleaved_ms, medians
-from mesm.sparse.backend_costs import COSTS, BackendCosts, ConvCosts
+from mesm.sparse.backend_costs import COSTS, BackendCosts, ConvCosts, fastest
 from mesm.sparse.dense_backend import convolve as dense
+from mesm.sparse.fused_backend import convolve_panels, panels, why_not
 from mesm.sparse.gather_backend import Workspace, convolve_packed, pack
 from mesm.sparse.sites import Rulebook, Sites
 
@@ -39,44 +40,46 @@ DENSITIES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 def cell(
     layer: tuple[int, int, int, int], segments: int, density: float, dtype: torch.dtype, turns: int, clock: str
 ) -> dict[str, Any]:
-    """Median milliseconds of both backends on one random mask, from rows to rows."""
+    """Median milliseconds of the backends on one random mask, from rows to rows."""
     c_in, c_out, height, width = layer
     sites = Sites.of_mask(torch.rand(segments, height, width) < density)
     book, space = Rulebook(sites), Workspace()
     weight = torch.randn(c_out, c_in, 3, 3).to(dtype).contiguous(memory_format=torch.channels_last)
     bias, packed, features = torch.randn(c_out).to(dtype), pack(weight), torch.randn(len(sites), c_in).to(dtype)
 
-    def rulebook() -> None:
-        _ = Rulebook(sites).by_destination
-
     runs: dict[str, Callable[[], Any]] = {
         "dense": lambda: dense(features, book, weight, bias).relu_(),
         "gather": lambda: convolve_packed(features, book, packed, bias, space).relu_(),
-        "rulebook": rulebook,
+        "pairs": lambda: Rulebook(sites),
+        "pairs by destination": lambda: Rulebook(sites).by_destination,
     }
+    if not why_not(features.device, dtype):
+        weight_panels = panels(packed)
+        runs["fused"] = lambda: convolve_panels(features, book, weight_panels, bias, relu=True)
     ms = medians(interleaved_ms(runs, turns, warm_up=1, clock=clock))
+    lists = {"gather": ms["pairs by destination"] / 2, "fused": ms["pairs"] / 2}  # they serve two convolutions
     return {
         "layer": list(layer),
         "segments": segments,
         "density": density,
         "positions": sites.mask_SHW.numel(),
         "pairs": book.num_pairs,
-        "dense_ms": ms["dense"],
-        "gather_ms": ms["gather"] + ms["rulebook"] / 2,  # one rulebook serves two convolutions
+        "ms": {name: ms[name] + lists.get(name, 0) for name in ("dense", "gather", "fused") if name in ms},
     }
 
 
 def fit(cells: list[dict[str, Any]]) -> BackendCosts:
     """Constants of least relative error; none is negative."""
-    constants = []
-    for backend, count, kernel in (("dense", "positions", 9), ("gather", "pairs", 1)):
-        ns = np.array([1e6 * c[f"{backend}_ms"] for c in cells])
+    constants = {}
+    for backend in cells[0]["ms"]:
+        count, kernel = ("positions", 9) if backend == "dense" else ("pairs", 1)
+        ns = np.array([1e6 * c["ms"][backend] for c in cells])
         c_in, c_out = np.array([c["layer"][:2] for c in cells]).T
         rows = np.array([c[count] for c in cells])
         terms = [np.ones(len(ns)), rows * kernel * c_in * c_out, rows * (c_in + c_out), 9 * c_in * c_out]
         found = _non_negative(np.stack(terms, 1) / ns[:, None], np.ones(len(ns)))
-        constants.append(ConvCosts(*(float(f"{value:.3g}") for value in found)))
-    return BackendCosts(*constants)
+        constants[backend] = ConvCosts(*(float(f"{value:.3g}") for value in found))
+    return constants
 
 
 def _non_negative(terms: np.ndarray, target: np.ndarray) -> np.ndarray:
@@ -91,12 +94,9 @@ def _non_negative(terms: np.ndarray, target: np.ndarray) -> np.ndarray:
 
 
 def judge(costs: BackendCosts, cells: list[dict[str, Any]]) -> dict[str, float]:
-    """How far `auto` is from the better backend: geometric mean and worst cell of its time over the better time."""
-    excess = []
-    for c in cells:
-        c_in, c_out = c["layer"][:2]
-        gather = costs.gather_ns(c["pairs"], c_in, c_out) < costs.dense_ns(c["positions"], c_in, c_out)
-        excess.append((c["gather_ms"] if gather else c["dense_ms"]) / min(c["gather_ms"], c["dense_ms"]))
+    """How far `auto` is from the best backend: geometric mean and worst cell of its time over the best time."""
+    chosen = [fastest(costs, c["positions"], c["pairs"], *c["layer"][:2]) for c in cells]
+    excess = [c["ms"][name] / min(c["ms"].values()) for name, c in zip(chosen, cells, strict=True)]
     return {"geometric_mean": float(np.exp(np.log(excess).mean())), "worst": max(excess)}
 
 
@@ -131,7 +131,7 @@ def main() -> None:
     if options.json:
         result = {
             "conditions": conditions() | {"clock": options.clock},
-            "costs": asdict(costs),
+            "costs": {name: asdict(value) for name, value in costs.items()},
             "judged": judge(costs, cells),
             "cells": cells,
         }

@@ -13,7 +13,7 @@ from mesm.vocabulary import CORPUS_LABELS, EMOTIONS, MODALITIES
 GATES = ("hard", "straight_through", "soft", "soft_straight_through")
 QUERIES = ("text", "none", "shuffled_in_training")
 SCORES = ("additive", "additive_bilinear")
-BACKENDS = ("auto", "dense", "gather", "spconv")
+BACKENDS = ("auto", "dense", "gather", "fused", "spconv")
 
 
 def _choice(name: str, value: object, allowed: tuple[str, ...]) -> None:
@@ -66,7 +66,7 @@ class ModelConfig(_Json):
     """Everything that decides a model's shape and arithmetic. Defaults are the paper's unless a line says otherwise."""
 
     name: str = "mesm"
-    """Registry name of the model: fe2e or mesm."""
+    """Registry name of the model: fe2e, mesm, or a two-phase baseline: lf_lstm, lf_transformer, emo_embs, mult."""
     labels: tuple[str, ...] = CORPUS_LABELS["mosei"]
     """Emotion names in the order of the scores."""
     modalities: tuple[str, ...] = MODALITIES
@@ -87,6 +87,13 @@ class ModelConfig(_Json):
     """Hidden units between the text's vector and its scores; 0 is the paper's single linear layer."""
     text_trainable: bool = False
     """The paper fine-tunes ALBERT; the shipped checkpoints keep MiniLM frozen and refer to it by name and hash."""
+    feature_dims: tuple[int, ...] = ()
+    """Baselines: columns of each modality's hand-crafted features, filled in from the corpus's when training starts."""
+    feature_sources: tuple[str, ...] = ()
+    """Baselines: what computed them, one per modality; kept so that a clip outside a corpus gets the same ones or none."""
+    text_at_last_word: bool = False
+    """LF-LSTM reads the text by both directions' outputs at its last word, as the authors' code does (where the backward
+    direction has seen one word), instead of both directions' last states."""
     face_mean: tuple[float, ...] = (159.0, 111.0, 102.0)
     """RGB mean on the 0..255 scale."""
     face_std: tuple[float, ...] = (37.0, 33.0, 32.0)
@@ -112,7 +119,7 @@ class ModelConfig(_Json):
     top_p: float = 0.5
     """Reference nucleus mass, used when a call gives none."""
     backend: str = "auto"
-    """Sparse convolution: auto, dense (masked, the oracle), gather, or spconv (CUDA only)."""
+    """Sparse convolution: auto, dense (masked, the oracle), gather, fused (CPU, float32), or spconv (CUDA only)."""
     head_dim: int = 1024
     """Hidden layer between the CNN and the Transformer."""
     transformer_dim: int = 64

@@ -11,6 +11,7 @@ import torch.distributed as dist
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from mesm.sparse.fused_backend import panels
 from mesm.sparse.gather_backend import pack
 
 
@@ -84,12 +85,6 @@ class MaskedBatchNorm(nn.BatchNorm2d):
         return (values * scale.view(column) + shift.view(column)).to(x.dtype)
 
 
-def compute_dtype(x: Tensor) -> torch.dtype:
-    """The type in which a convolution of `x` runs: autocast's where that is on."""
-    device = x.device.type
-    return torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else x.dtype
-
-
 @dataclass(frozen=True, eq=False)
 class FoldedConv:
     """A convolution's weights with its batch norm folded in, for inference.
@@ -106,6 +101,11 @@ class FoldedConv:
     def packed_9KC(self) -> Tensor:
         """(9, K, C) as the gather backend multiplies them."""
         return pack(self.weight_KCRR)
+
+    @cached_property
+    def panels(self) -> Tensor:
+        """The weights as the fused backend reads them."""
+        return panels(self.packed_9KC)
 
 
 class FoldCache:

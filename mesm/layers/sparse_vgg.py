@@ -16,9 +16,10 @@ from mesm.config import ModelConfig
 from mesm.layers.attention import CrossModalAttention, gate_values
 from mesm.layers.nucleus import nucleus_mask
 from mesm.layers.vgg import POOLED_BLOCKS, ConvNorm, VGGTrunk
-from mesm.sparse.backends import choose, submanifold_conv
+from mesm.sparse.backends import choose, compute_dtype, submanifold_conv
+from mesm.sparse.fused_backend import convolve_panels
 from mesm.sparse.gather_backend import Workspace, convolve_packed
-from mesm.sparse.sites import Rulebook, Sites, SparseMap, maps_to_rows, positions, rows_to_maps
+from mesm.sparse.sites import Rulebook, Sites, SparseMap, compilable, maps_to_rows, positions, rows_to_maps
 
 
 @dataclass(frozen=True)
@@ -115,6 +116,13 @@ class SparseVGG(VGGTrunk):
         gate, features, active = self.config.gate, maps.features_NC, maps.sites
         wide = torch.is_grad_enabled() and gate.endswith("straight_through")
         used = active if wide else kept
+        if not wide and compilable(features):
+            from mesm.sparse import compiled
+
+            arrays = (x.numpy() for x in (features.contiguous(), attention_SHW.contiguous()))
+            masks = active.mask_array, kept.mask_array
+            rows = compiled.select_rows(*arrays, *masks, gate.startswith("soft"), self.config.gate_clip)
+            return torch.from_numpy(rows), Rulebook(kept)
         if not wide and len(kept) < len(active):
             features = features.index_select(0, positions(kept.mask_SHW.view(-1).index_select(0, active.rows_N)))
         if wide or gate.startswith("soft"):
@@ -131,7 +139,7 @@ class SparseVGG(VGGTrunk):
 
 
 def _backend(step: ConvNorm, features: Tensor, book: Rulebook, name: str) -> str:
-    return choose(name, book, step.conv.in_channels, step.conv.out_channels, features.dtype)
+    return choose(name, book, step.conv.in_channels, step.conv.out_channels, compute_dtype(features))
 
 
 def _training(
@@ -164,6 +172,9 @@ def _inference(
             continue
         if maps_SCHW is not None:
             features_NC, maps_SCHW = maps_to_rows(maps_SCHW, sites), None
+        if ran[-1] == "fused":
+            features_NC = convolve_panels(features_NC, book, folded.panels, folded.bias_K, relu=True)
+            continue
         if ran[-1] == "gather":
             features_NC = convolve_packed(features_NC, book, folded.packed_9KC, folded.bias_K, space)
         else:

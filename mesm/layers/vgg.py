@@ -14,7 +14,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mesm.config import ModelConfig
-from mesm.layers.normalisation import FoldCache, FoldedConv, MaskedBatchNorm, compute_dtype
+from mesm.layers.normalisation import FoldCache, FoldedConv, MaskedBatchNorm
+from mesm.sparse.backends import compute_dtype
 
 #: (input, output) channels of the five blocks at width 1.
 BLOCK_CHANNELS: tuple[tuple[int, int], ...] = ((64, 64), (64, 64), (64, 128), (128, 256), (256, 512))

@@ -1,6 +1,6 @@
 """What a 3x3 submanifold convolution costs on each backend: measured constants, from which `auto` chooses.
 
-Made by `python -m benchmarks.backend_costs`, which times both backends on the convolutions of MESM's sparse blocks at
+Made by `python -m benchmarks.backend_costs`, which times the backends on the convolutions of MESM's sparse blocks at
 full width, 1 to 64 segments, ten densities, fits the constants to the relative error, and prints how well `auto` does
 with them. Where nothing was measured (CUDA, other types), `auto` takes the masked dense convolution, which is right
 everywhere.
@@ -29,26 +29,25 @@ class ConvCosts:
         )
 
 
-@dataclass(frozen=True)
-class BackendCosts:
-    """The two backends that run everywhere; `gather` includes half of the rulebook, which serves two convolutions."""
+#: Backend -> constants; `gather` and `fused` include half of their lists, which serve two convolutions.
+BackendCosts = dict[str, ConvCosts]
 
-    dense: ConvCosts
-    gather: ConvCosts
 
-    def dense_ns(self, positions: int, c_in: int, c_out: int) -> float:
-        """Masked dense convolution of `positions` = S * H * W sites."""
-        return self.dense.ns(positions, 9 * c_in * c_out, c_in, c_out)
+def fastest(costs: BackendCosts, positions: int, pairs: int, c_in: int, c_out: int) -> str:
+    """The backend of least cost for `pairs` pairs on maps of `positions` = S * H * W sites."""
 
-    def gather_ns(self, pairs: int, c_in: int, c_out: int) -> float:
-        """Gather, matmul and segment sum of so many pairs."""
-        return self.gather.ns(pairs, c_in * c_out, c_in, c_out)
+    def ns(name: str) -> float:
+        rows, kernel = (positions, 9) if name == "dense" else (pairs, 1)
+        return costs[name].ns(rows, kernel * c_in * c_out, c_in, c_out)
+
+    return min(costs, key=ns)
 
 
 #: (device type, dtype) -> constants. AMD EPYC (AVX2), torch 2.14, one thread, processor time.
 COSTS: dict[tuple[str, str], BackendCosts] = {
-    ("cpu", "float32"): BackendCosts(
-        dense=ConvCosts(243_000, 0.0237, 1.02, 0.75),
-        gather=ConvCosts(781_000, 0.0231, 1.02, 0.587),
-    ),
+    ("cpu", "float32"): {
+        "dense": ConvCosts(243_000, 0.0237, 1.02, 0.75),
+        "gather": ConvCosts(781_000, 0.0231, 1.02, 0.587),
+        "fused": ConvCosts(100_000, 0.0243, 0.1, 0.3),
+    },
 }

@@ -112,22 +112,27 @@ class _Gather(torch.autograd.Function):
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
         features_NC, weight_9KC = ctx.saved_tensors
         book: Rulebook = ctx.book
-        counts, grad_NK, space = book.pairs_per_offset, grads[0].contiguous(), Workspace()
+        grad_NK, space = grads[0].contiguous(), Workspace()
         grad_features = grad_weight = None
         if ctx.needs_input_grad[0]:
             back_PC = _products(grad_NK, book.destination_P, book, weight_9KC, space)
             grad_features = _segment_sum(back_PC, *book.by_source)
         if ctx.needs_input_grad[1]:
-            grad_weight, (k, c), most = torch.empty_like(weight_9KC), weight_9KC.shape[1:], max(counts)
-            sources, destinations = space.rows(features_NC, (most, c), (most, k))
-            lists = zip(
-                OFFSET_ORDER, counts, book.source_P.split(counts), book.destination_P.split(counts), strict=True
-            )
-            for offset, count, source, destination in lists:
-                rows = torch.index_select(features_NC, 0, source, out=sources[:count])
-                grad = torch.index_select(grad_NK, 0, destination, out=destinations[:count])
-                torch.mm(grad.t(), rows, out=grad_weight[offset])
+            grad_weight = weight_gradient(features_NC, grad_NK, book, space)
         return grad_features, grad_weight, None
+
+
+def weight_gradient(features_NC: Tensor, grad_MK: Tensor, book: Rulebook, space: Workspace) -> Tensor:
+    """(9, K, C), as `pack`ed, from the gradient of the destinations."""
+    counts, c, k = book.pairs_per_offset, features_NC.shape[1], grad_MK.shape[1]
+    grad_9KC, most = features_NC.new_empty(9, k, c), max(counts)
+    sources, destinations = space.rows(features_NC, (most, c), (most, k))
+    lists = zip(OFFSET_ORDER, counts, book.source_P.split(counts), book.destination_P.split(counts), strict=True)
+    for offset, count, source, destination in lists:
+        rows = torch.index_select(features_NC, 0, source, out=sources[:count])
+        grad = torch.index_select(grad_MK, 0, destination, out=destinations[:count])
+        torch.mm(grad.t(), rows, out=grad_9KC[offset])
+    return grad_9KC
 
 
 def convolve(features_NC: Tensor, book: Rulebook, weight_KCRR: Tensor, bias_K: Tensor | None = None) -> Tensor:

@@ -79,6 +79,11 @@ class Sites:
         return s, h, w
 
     @property
+    def mask_array(self) -> np.ndarray:
+        """`mask_SHW` as the compiled loops read it; on a CPU."""
+        return self.mask_SHW.contiguous().numpy()
+
+    @property
     def full(self) -> bool:
         """Whether every site is active."""
         return len(self) == self.mask_SHW.numel()
@@ -158,6 +163,12 @@ class SparseMap:
 
         An odd last row or column is dropped, as in `torch.nn.MaxPool2d(2)`; a map of one row or column becomes empty.
         """
+        if compilable(self.features_NC):
+            from mesm.sparse import compiled
+
+            found = compiled.max_pool(self.features_NC.contiguous().numpy(), self.sites.mask_array)
+            features, mask, rows_N = (torch.from_numpy(a) for a in found)
+            return SparseMap(features, Sites(mask, rows_N))
         sites, (s, h, w), mask = self.sites.pooled(), self.sites.shape, self.sites.mask_SHW
         number = (mask.reshape(-1).cumsum(0) * mask.reshape(-1)).view(s, h, w)  # row + 1, and 0 at an inactive site
         blocks = number[:, : h // 2 * 2, : w // 2 * 2].reshape(s, h // 2, 2, w // 2, 2)
@@ -168,6 +179,26 @@ class SparseMap:
         for rows_M in below_4M[1:]:
             features = torch.maximum(features, self.features_NC.index_select(0, rows_M))
         return SparseMap(features, sites)
+
+
+def compilable(features_NC: Tensor) -> bool:
+    """Whether the loops of `compiled` can stand in for torch: float32 on a CPU, and no gradient."""
+    grad = torch.is_grad_enabled() and features_NC.requires_grad
+    return features_NC.device.type == "cpu" and features_NC.dtype == torch.float32 and not grad
+
+
+def list_pairs(destinations_SHW: Tensor, sources_SHW: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """(source row, destination row, nine counts) of a rulebook: `compiled.list_pairs` in torch, for any device."""
+    w = destinations_SHW.shape[2]
+    # Maps with a frame of inactive sites: a neighbour is then at a fixed distance, and pairs never wrap around.
+    mask, source_mask = (F.pad(m, (1, 1, 1, 1)).view(-1) for m in (destinations_SHW, sources_SHW))
+    at = positions(mask)
+    steps = [dy * (w + 2) + dx for dy, dx in (KERNEL_OFFSETS[k] for k in OFFSET_ORDER)]
+    beside_9N = at + torch.tensor(steps, device=at.device)[:, None]
+    present_9N = source_mask[beside_9N]
+    rank = source_mask.cumsum(0, dtype=torch.int32) - 1
+    row_N = torch.arange(len(at), device=at.device, dtype=torch.int32)
+    return rank[beside_9N[present_9N]], row_N.expand(9, -1)[present_9N], present_9N.sum(1)
 
 
 def positions(mask: Tensor) -> Tensor:
@@ -194,8 +225,7 @@ def maps_to_rows(maps_SCHW: Tensor, sites: Sites) -> Tensor:
 class Rulebook:
     """Pairs of a submanifold 3x3 convolution, from the sites alone; built once per block, shared by its convolutions.
 
-    The counts are there at once, since they decide which backend runs; the lists are made when first asked for. Lists
-    are int32: half the memory to read of int64.
+    Lists are int32: half the memory to read of int64.
 
     Args:
         destinations: where the convolution has outputs.
@@ -203,6 +233,8 @@ class Rulebook:
             sites whose features are zero but which need a gradient.
 
     Attributes:
+        source_P: (P,) source row of each pair, sorted by place in `OFFSET_ORDER`, then by destination.
+        destination_P: (P,) destination row of each pair.
         pairs_per_offset: nine counts, in the order of `OFFSET_ORDER`; opposite offsets have equal counts unless
             `widened`.
     """
@@ -212,18 +244,15 @@ class Rulebook:
         self.sources = destinations if sources is None else sources
         if self.sources.shape != destinations.shape:
             raise DataError(f"sources on {self.sources.shape} and destinations on {destinations.shape} must agree")
-        s, h, w = destinations.shape
-        # Maps with a frame of inactive sites: a neighbour is then at a fixed distance, and pairs never wrap around.
-        frame = (1, 1, 1, 1)
-        self._mask = F.pad(destinations.mask_SHW, frame).view(-1)
-        self._source_mask = F.pad(self.sources.mask_SHW, frame).view(-1) if self.widened else self._mask
-        self._first = w + 3
-        self._steps = [dy * (w + 2) + dx for dy, dx in (KERNEL_OFFSETS[k] for k in OFFSET_ORDER)]
-        self._length = max(0, s * (h + 2) * (w + 2) - 2 * self._first)
-        stretches = [self._source_mask.narrow(0, self._first + step, self._length) for step in self._steps if s]
-        neighbours_9L = torch.stack(stretches) if s else self._mask.new_zeros(9, 0)
-        self._present_9L = neighbours_9L & self._mask[self._first : self._first + self._length]
-        self.pairs_per_offset: list[int] = self._present_9L.sum(1).tolist()
+        if destinations.mask_SHW.device.type == "cpu":
+            from mesm.sparse import compiled
+
+            steps = np.array([KERNEL_OFFSETS[k] for k in OFFSET_ORDER])
+            found = compiled.list_pairs(destinations.mask_array, self.sources.mask_array, steps)
+            self.source_P, self.destination_P, counts = (torch.from_numpy(a) for a in found)
+        else:
+            self.source_P, self.destination_P, counts = list_pairs(destinations.mask_SHW, self.sources.mask_SHW)
+        self.pairs_per_offset: list[int] = counts.tolist()
 
     @property
     def num_pairs(self) -> int:
@@ -236,28 +265,11 @@ class Rulebook:
         return self.sources is not self.destinations
 
     @cached_property
-    def pairs(self) -> tuple[Tensor, Tensor, Tensor]:
-        """(P,) source row, destination row and place in `OFFSET_ORDER` of each pair, sorted by place and destination."""
-        found, device = positions(self._present_9L).int(), self._mask.device
-        places = torch.arange(9, device=device, dtype=torch.int32)
-        place_P = places.repeat_interleave(torch.tensor(self.pairs_per_offset, device=device), output_size=len(found))
-        # Where the pair's destination and source lie in the framed maps.
-        start = places * self._length - self._first
-        step = torch.tensor(self._steps, device=device, dtype=torch.int32) - start
-        rank = self._mask.cumsum(0, dtype=torch.int32) - 1
-        source_rank = self._source_mask.cumsum(0, dtype=torch.int32) - 1 if self.widened else rank
-        source_P = source_rank.index_select(0, found + step.index_select(0, place_P))
-        return source_P, rank.index_select(0, found - start.index_select(0, place_P)), place_P
-
-    @property
-    def source_P(self) -> Tensor:
-        """(P,) source row of each pair."""
-        return self.pairs[0]
-
-    @property
-    def destination_P(self) -> Tensor:
-        """(P,) destination row of each pair."""
-        return self.pairs[1]
+    def place_P(self) -> Tensor:
+        """(P,) place in `OFFSET_ORDER` of each pair."""
+        counts = torch.tensor(self.pairs_per_offset, device=self.source_P.device)
+        places = torch.arange(9, device=counts.device, dtype=torch.int32)
+        return places.repeat_interleave(counts, output_size=self.num_pairs)
 
     @cached_property
     def by_destination(self) -> tuple[Tensor, Tensor]:
@@ -271,7 +283,7 @@ class Rulebook:
 
     def _grouped(self, rows_P: Tensor, num_rows: int) -> tuple[Tensor, Tensor]:
         """Group the pairs by row without a sort: a row has at most one pair per offset."""
-        slot = (rows_P * 9 + self.pairs[2]).long()
+        slot = (rows_P * 9 + self.place_P).long()
         pair = torch.full((num_rows * 9,), -1, device=slot.device, dtype=torch.int32)
         pair.scatter_(0, slot, torch.arange(len(slot), device=slot.device, dtype=torch.int32))
         used = pair >= 0

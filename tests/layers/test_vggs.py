@@ -75,7 +75,7 @@ def test_the_dense_stack_is_plain_torch():
         torch.testing.assert_close(vgg(x), y, atol=1e-5, rtol=1e-4)
 
 
-@pytest.mark.parametrize("backend", ["dense", "gather", "auto"])
+@pytest.mark.parametrize("backend", ["dense", "gather", "fused", "auto"])
 @pytest.mark.parametrize("stem_blocks", [0, 1, 2])
 @pytest.mark.parametrize("kind", SHAPES)
 def test_everything_kept_by_a_hard_gate_is_the_dense_path(kind, stem_blocks, backend):
@@ -105,7 +105,7 @@ def masked_dense(net: SparseVGG, x: torch.Tensor, kept: list[torch.Tensor], gate
 
 @pytest.mark.parametrize("gate", ["hard", "soft_straight_through"])
 @pytest.mark.parametrize("stem_blocks", [0, 2])
-@pytest.mark.parametrize("backend", ["dense", "gather", "auto"])
+@pytest.mark.parametrize("backend", ["dense", "gather", "fused", "auto"])
 @given(top_p=st.sampled_from([0.05, 0.3, 0.7, 0.95]), seed=st.integers(0, 1000))
 @settings(max_examples=4, deadline=None)
 def test_the_sparse_stack_is_the_masked_dense_one(gate, stem_blocks, backend, top_p, seed):
@@ -148,7 +148,7 @@ def test_a_batch_gives_what_each_segment_gives_alone(gate):
 @pytest.mark.parametrize("stem_blocks", [0, 2])
 def test_every_parameter_gets_a_gradient_and_both_backends_the_same(gate, stem_blocks):
     results = []
-    for backend in ("dense", "gather"):
+    for backend in ("dense", "gather", "fused"):
         config = replace(TINY, gate=gate, backend=backend, score="additive_bilinear", stem_blocks=stem_blocks)
         torch.manual_seed(0)
         net = shake(SparseVGG(1, config, 6)).train()
@@ -160,7 +160,8 @@ def test_every_parameter_gets_a_gradient_and_both_backends_the_same(gate, stem_b
         results.append({n: p.grad for n, p in net.named_parameters()})
     for name, grad in results[0].items():
         scale = grad.abs().max()
-        torch.testing.assert_close(results[1][name] / scale, grad / scale, atol=2e-3, rtol=1e-3)
+        for other in results[1:]:
+            torch.testing.assert_close(other[name] / scale, grad / scale, atol=2e-3, rtol=1e-3)
 
 
 def test_sites_left_out_pass_the_straight_through_gradient():

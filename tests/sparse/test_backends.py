@@ -44,7 +44,7 @@ def cases(draw):
     return mask, wider, seed
 
 
-@pytest.mark.parametrize("name", ["dense", "gather"])
+@pytest.mark.parametrize("name", ["dense", "gather", "fused"])
 @given(case=cases())
 @settings(max_examples=60, deadline=None)
 def test_backends_equal_the_definition(name, case):
@@ -118,15 +118,15 @@ def test_spconv_on_a_cpu_says_why():
         submanifold_conv(torch.zeros(4, 2), book, torch.zeros(3, 2, 3, 3), backend="spconv")
 
 
-def test_auto_gathers_where_little_is_active_and_not_where_everything_is():
+def test_auto_takes_the_fused_pass_where_little_is_active():
     def chosen(density, dtype=torch.float32):
         mask = torch.rand(16, 24, 24, generator=torch.Generator().manual_seed(0)) < density
         return choose("auto", a_book(mask), 128, 128, dtype)
 
-    assert [chosen(d) for d in (0.1, 0.3, 1.0)] == ["gather", "gather", "dense"]
+    assert [chosen(d) for d in (0.1, 0.3)] == ["fused", "fused"]
     assert chosen(0.1, torch.float64) == "dense", "where nothing was measured, the masked dense convolution runs"
 
 
 def test_unknown_backend_lists_the_known():
-    with pytest.raises(ConfigError, match="dense, gather, spconv"):
+    with pytest.raises(ConfigError, match="dense, gather, fused, spconv"):
         choose("sparse", a_book(torch.ones(1, 2, 2, dtype=torch.bool)), 3, 3, torch.float32)

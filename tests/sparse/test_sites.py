@@ -41,9 +41,9 @@ def test_rulebook_lists_every_neighbour_pair_once(mask, seed):
             for row, (s, y, x) in enumerate(mask.nonzero().tolist())
             if (s, y + dy, x + dx) in sources
         ]
-        assert [k for k, count in enumerate(book.pairs_per_offset) for _ in range(count)] == book.pairs[2].tolist()
+        assert [k for k, count in enumerate(book.pairs_per_offset) for _ in range(count)] == book.place_P.tolist()
         assert (
-            list(zip(book.pairs[2].tolist(), book.source_P.tolist(), book.destination_P.tolist(), strict=True))
+            list(zip(book.place_P.tolist(), book.source_P.tolist(), book.destination_P.tolist(), strict=True))
             == expected
         )
         assert book.num_pairs == len(expected)

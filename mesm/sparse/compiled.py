@@ -1,0 +1,261 @@
+"""Loops that numba compiles for this processor: a convolution's multiplications, its pairs, and the pool behind it.
+
+Importing this file imports numba, so `fused_backend` does it when first needed. The machine code is kept beside this file
+(or in the user's cache folder), so that only the first run ever compiles.
+
+Torch's matmul wants gathered rows and leaves products that a second pass must add up. `multiply_add` reads the rows where
+they lie and adds where they belong: a block of up to six pairs times sixteen output channels stays in vector registers
+while the input channels go by, the shape of a BLAS kernel. Numba's own loops do not keep such a block in registers, hence
+the intermediate code written out below.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from llvmlite import ir
+from numba import njit, types
+from numba.core.cgutils import get_or_insert_function
+from numba.extending import intrinsic
+
+#: Output channels of one block, a vector of the intermediate code: two AVX2 registers, one of AVX-512, four of NEON.
+LANES = 16
+#: Pairs of one block: 6 x 16 sums fill twelve of AVX2's sixteen registers.
+GROUP = 6
+
+
+def _compiled(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Machine code that runs without Python's lock, kept on disk where there is a place for it."""
+    try:
+        return njit(nogil=True, boundscheck=False, error_model="numpy", cache=True)(function)
+    except RuntimeError:  # neither this folder nor the user's cache can be written
+        return njit(nogil=True, boundscheck=False, error_model="numpy")(function)
+
+
+def _multiplier(count: int) -> Callable[..., None]:
+    """`multiply_add` of `count` pairs.
+
+    multiply_add(x_NC, panel_CL, out_MK, source_P, destination_P, pair, channel): for `count` pairs from `pair` on,
+    out[destination, channel : channel + LANES] += x[source] @ panel.
+    """
+
+    @intrinsic
+    def multiply_add(
+        context: Any, x: Any, panel: Any, out: Any, source: Any, destination: Any, pair: Any, channel: Any
+    ) -> Any:
+        arrays = (x, panel, out, source, destination)
+        return types.void(*arrays, types.intp, types.intp), _multiply_add_code(count)
+
+    return multiply_add
+
+
+def _multiply_add_code(count: int) -> Callable[..., Any]:
+    real, index, whole = ir.FloatType(), ir.IntType(64), ir.IntType(32)
+    vector = ir.VectorType(real, LANES)
+    undefined = ir.Constant(vector, ir.Undefined)
+    first_lane = ir.Constant(ir.VectorType(whole, LANES), [0] * LANES)
+
+    def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        arrays = [context.make_array(signature.args[i])(context, builder, arguments[i]) for i in range(5)]
+        x, panel, out, source, destination = (array.data for array in arrays)
+        pair, channel = arguments[5:]
+        columns = [builder.extract_value(arrays[i].shape, 1) for i in (0, 2)]
+
+        def row(base: Any, rows: Any, number: int, width: Any) -> Any:
+            at = builder.load(builder.gep(rows, [builder.add(pair, index(number))]))
+            return builder.gep(base, [builder.mul(builder.sext(at, index), width)])
+
+        inputs = [row(x, source, i, columns[0]) for i in range(count)]
+        outputs = [builder.gep(row(out, destination, i, columns[1]), [channel]) for i in range(count)]
+        before, loop, after = builder.block, builder.append_basic_block("loop"), builder.append_basic_block("after")
+        builder.branch(loop)
+        builder.position_at_end(loop)
+        c = builder.phi(index)
+        c.add_incoming(index(0), before)
+        sums = [builder.phi(vector) for _ in range(count)]
+        for total in sums:
+            total.add_incoming(ir.Constant(vector, [0.0] * LANES), before)
+        weights = builder.bitcast(builder.gep(panel, [builder.mul(c, index(LANES))]), vector.as_pointer())
+        weights = builder.load(weights, align=4)
+        fma = get_or_insert_function(builder.module, ir.FunctionType(vector, [vector] * 3), f"llvm.fma.v{LANES}f32")
+        totals = []
+        for total, base in zip(sums, inputs, strict=True):
+            one = builder.insert_element(undefined, builder.load(builder.gep(base, [c])), whole(0))
+            totals.append(builder.call(fma, [builder.shuffle_vector(one, undefined, first_lane), weights, total]))
+            total.add_incoming(totals[-1], loop)
+        following = builder.add(c, index(1))
+        c.add_incoming(following, loop)
+        builder.cbranch(builder.icmp_signed("<", following, columns[0]), loop, after)
+        builder.position_at_end(after)
+        for total, base in zip(totals, outputs, strict=True):
+            place = builder.bitcast(base, vector.as_pointer())
+            builder.store(builder.fadd(builder.load(place, align=4), total), place, align=4)
+        return context.get_dummy_value()
+
+    return emit
+
+
+_multiply_add_1, _multiply_add_2, _multiply_add_3 = _multiplier(1), _multiplier(2), _multiplier(3)
+_multiply_add_4, _multiply_add_5, _multiply_add_6 = _multiplier(4), _multiplier(5), _multiplier(6)
+
+
+@_compiled
+def convolve_rows(
+    x_NC: np.ndarray,
+    panels: np.ndarray,
+    bias_K: np.ndarray,
+    relu: bool,
+    out_MK: np.ndarray,
+    source_P: np.ndarray,
+    destination_P: np.ndarray,
+    starts: np.ndarray,
+    first_row: int,
+    last_row: int,
+    first_panel: int,
+    last_panel: int,
+) -> None:
+    """Write rows [first_row, last_row) of the output, channels of the panels [first_panel, last_panel).
+
+    Args:
+        x_NC: (N, C) float32 source rows.
+        panels: (9, K / LANES, C, LANES) float32, see `fused_backend.panels`.
+        bias_K: (K,) float32.
+        relu: whether negative sums become 0.
+        out_MK: (M, K) float32, K a multiple of LANES.
+        source_P: (P,) int32, listed by offset and then by destination.
+        destination_P: (P,) int32.
+        starts: (10,) where each offset's pairs begin, and P.
+    """
+    first, last = first_panel * LANES, last_panel * LANES
+    for row in range(first_row, last_row):
+        for k in range(first, last):
+            out_MK[row, k] = bias_K[k]
+    for place in range(9):
+        start, end = starts[place], starts[place + 1]
+        here = start + np.searchsorted(destination_P[start:end], first_row)
+        end = start + np.searchsorted(destination_P[start:end], last_row)
+        for number in range(first_panel, last_panel):
+            panel, pair, k = panels[place, number], here, number * LANES
+            while pair + GROUP <= end:
+                _multiply_add_6(x_NC, panel, out_MK, source_P, destination_P, pair, k)
+                pair += GROUP
+            left = end - pair
+            if left == 5:
+                _multiply_add_5(x_NC, panel, out_MK, source_P, destination_P, pair, k)
+            elif left == 4:
+                _multiply_add_4(x_NC, panel, out_MK, source_P, destination_P, pair, k)
+            elif left == 3:
+                _multiply_add_3(x_NC, panel, out_MK, source_P, destination_P, pair, k)
+            elif left == 2:
+                _multiply_add_2(x_NC, panel, out_MK, source_P, destination_P, pair, k)
+            elif left == 1:
+                _multiply_add_1(x_NC, panel, out_MK, source_P, destination_P, pair, k)
+    if relu:
+        for row in range(first_row, last_row):
+            for k in range(first, last):
+                out_MK[row, k] = max(out_MK[row, k], np.float32(0))
+
+
+@_compiled
+def list_pairs(
+    destinations_SHW: np.ndarray, sources_SHW: np.ndarray, offsets_92: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(source row, destination row, count of each offset) of all pairs, by offset and then by destination."""
+    s, h, w = destinations_SHW.shape
+    # Maps with a frame of inactive sites: a neighbour is then at a fixed distance, and pairs never wrap around.
+    rank = np.full(s * (h + 2) * (w + 2), -1, np.int32)
+    place = np.empty(destinations_SHW.size, np.int32)
+    found, rows = 0, 0
+    for segment in range(s):
+        for y in range(h):
+            at = (segment * (h + 2) + y + 1) * (w + 2) + 1
+            for x in range(w):
+                if sources_SHW[segment, y, x]:
+                    rank[at + x] = found
+                    found += 1
+                if destinations_SHW[segment, y, x]:
+                    place[rows] = at + x
+                    rows += 1
+    counts = np.zeros(9, np.int64)
+    source, destination = np.empty(9 * rows + 1, np.int32), np.empty(9 * rows + 1, np.int32)
+    pair = 0
+    for number in range(9):
+        step, before = offsets_92[number, 0] * (w + 2) + offsets_92[number, 1], pair
+        for row in range(rows):
+            neighbour = rank[place[row] + step]
+            source[pair], destination[pair] = neighbour, row
+            pair += neighbour >= 0  # the next one writes over a pair that is none
+        counts[number] = pair - before
+    return source[:pair], destination[:pair], counts
+
+
+@_compiled
+def max_pool(rows_NC: np.ndarray, mask_SHW: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(pooled rows, pooled mask, positions of the pooled sites) of 2x2 blocks; see `SparseMap.max_pool2`."""
+    (s, h, w), channels = mask_SHW.shape, rows_NC.shape[1]
+    rank, found = np.full((s, h, w), -1, np.int32), 0
+    for segment in range(s):
+        for y in range(h):
+            for x in range(w):
+                if mask_SHW[segment, y, x]:
+                    rank[segment, y, x] = found
+                    found += 1
+    pooled = np.zeros((s, h // 2, w // 2), np.bool_)
+    most = min(len(rows_NC), pooled.size)
+    out, positions, count = np.empty((most, channels), np.float32), np.empty(most, np.int64), 0
+    for segment in range(s):
+        for y in range(h // 2):
+            for x in range(w // 2):
+                fresh = True
+                for below in range(4):
+                    row = rank[segment, 2 * y + below // 2, 2 * x + below % 2]
+                    if row < 0:
+                        continue
+                    if fresh:
+                        for c in range(channels):
+                            out[count, c] = rows_NC[row, c]
+                    else:
+                        for c in range(channels):
+                            out[count, c] = max(out[count, c], rows_NC[row, c])
+                    fresh = False
+                if not fresh:
+                    pooled[segment, y, x] = True
+                    positions[count] = (segment * (h // 2) + y) * (w // 2) + x
+                    count += 1
+    return out[:count], pooled, positions[:count]
+
+
+@_compiled
+def select_rows(
+    rows_NC: np.ndarray,
+    attention_SHW: np.ndarray,
+    active_SHW: np.ndarray,
+    kept_SHW: np.ndarray,
+    soft: bool,
+    clip: float,
+) -> np.ndarray:
+    """Rows of the kept sites out of those of the active ones, by the soft gate or as they are; see `gate_values`."""
+    s, h, w = active_SHW.shape
+    kept_rows, row = 0, 0
+    out = np.empty((np.count_nonzero(kept_SHW), rows_NC.shape[1]), np.float32)
+    for segment in range(s):
+        mass, count = np.float32(0), 0
+        for y in range(h):
+            for x in range(w):
+                if kept_SHW[segment, y, x]:
+                    mass += attention_SHW[segment, y, x]
+                    count += 1
+        mean = max(mass / np.float32(max(count, 1)), np.finfo(np.float32).tiny)
+        for y in range(h):
+            for x in range(w):
+                if kept_SHW[segment, y, x]:
+                    factor = np.float32(1)
+                    if soft:
+                        factor = min(attention_SHW[segment, y, x] / mean, np.float32(clip))
+                    for c in range(rows_NC.shape[1]):
+                        out[kept_rows, c] = factor * rows_NC[row, c]
+                    kept_rows += 1
+                row += active_SHW[segment, y, x]
+    return out

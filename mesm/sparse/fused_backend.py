@@ -1,0 +1,137 @@
+"""Submanifold convolution in one compiled pass: no row is gathered, no product kept. Float32 on a CPU, with gradients.
+
+The work is cut into blocks of destination rows that fit a core's cache, and each of torch's threads takes the next one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from mesm.sparse.gather_backend import Workspace, pack, weight_gradient
+from mesm.sparse.sites import OFFSET_ORDER, Rulebook
+
+#: Output channels that are computed together, `compiled.LANES`.
+LANES = 16
+#: Floats of a block's rows in and out: 256 KiB, half of a usual second-level cache.
+BLOCK_FLOATS = 1 << 16
+#: Rows of a block at least, so that enough pairs share the reading of the weights.
+LEAST_ROWS = 256
+
+
+def why_not(device: torch.device, dtype: torch.dtype) -> str | None:
+    """Why the fused backend cannot run, or None where it can."""
+    if device.type != "cpu" or dtype != torch.float32:
+        return f"the fused backend computes float32 on a CPU, not {dtype} on {device.type}; use backend='auto'"
+    return None
+
+
+def panels(weight_9KC: Tensor) -> Tensor:
+    """(9, K, C) of `gather_backend.pack` -> (9, ceil(K / LANES), C, LANES) in the order of a rulebook's pairs."""
+    nine, k, c = weight_9KC.shape
+    padded = F.pad(weight_9KC[list(OFFSET_ORDER)], (0, 0, 0, -k % LANES))
+    return padded.view(nine, -1, LANES, c).transpose(2, 3).contiguous()
+
+
+@cache
+def _pool(workers: int) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(workers, thread_name_prefix="mesm-sparse")
+
+
+def _blocks(rows: int, width: int, num_panels: int, threads: int) -> Iterator[tuple[int, int, int, int]]:
+    """(first row, last row, first panel, last panel) of pieces that fit the cache and keep the threads busy."""
+    height = max(LEAST_ROWS, BLOCK_FLOATS // width)
+    pieces = max(1, -(-rows // height))
+    parts = min(num_panels, -(-2 * threads // pieces)) if threads > 1 else 1
+    bounds = [num_panels * i // parts for i in range(parts + 1)]
+    for row in range(0, rows, height):
+        for first, last in pairwise(bounds):
+            yield row, min(rows, row + height), first, last
+
+
+def _sum_pairs(
+    rows_NC: Tensor,
+    pairs: tuple[Tensor, Tensor, list[int]],
+    num_out: int,
+    weight: Tensor,
+    bias_K: Tensor | None = None,
+    relu: bool = False,
+) -> Tensor:
+    """(num_out, panels * LANES): bias plus the sum over the pairs (from, to, count of each offset) that end in a row."""
+    from mesm.sparse import compiled
+
+    from_P, to_P, counts = pairs
+    width, threads = weight.shape[1] * LANES, torch.get_num_threads()
+    bias = rows_NC.new_zeros(width) if bias_K is None else F.pad(bias_K, (0, width - len(bias_K)))
+    out, starts = rows_NC.new_empty(num_out, width), np.cumsum([0, *counts])
+    inputs = tuple(t.detach().numpy() for t in (rows_NC.contiguous(), weight, bias))
+    fixed = (*inputs, relu, out.numpy(), from_P.numpy(), to_P.numpy(), starts)
+    blocks = iter(tuple(_blocks(num_out, rows_NC.shape[1] + width, weight.shape[1], threads)))
+
+    def work() -> None:
+        for block in blocks:
+            compiled.convolve_rows(*fixed, *block)
+
+    others = [_pool(threads - 1).submit(work) for _ in range(threads - 1)]
+    work()
+    for other in others:
+        if not other.cancel():  # one that has not begun has nothing left to do
+            other.result()
+    return out
+
+
+def convolve_panels(
+    features_NC: Tensor, book: Rulebook, weight: Tensor, bias_K: Tensor, *, relu: bool = False
+) -> Tensor:
+    """The inference path: no graph is built.
+
+    Args:
+        features_NC: (sources, C) float32 rows in the order of `book`'s sources.
+        book: the sites.
+        weight: of `panels`.
+        bias_K: (K,).
+        relu: whether to end with a ReLU.
+
+    Returns:
+        (destinations, K).
+    """
+    pairs = book.source_P, book.destination_P, book.pairs_per_offset
+    return _sum_pairs(features_NC, pairs, len(book.destinations), weight, bias_K, relu)[:, : len(bias_K)]
+
+
+class _Fused(torch.autograd.Function):
+    """Both directions are the same sum; only the weights' gradient needs gathered rows."""
+
+    @staticmethod
+    def forward(ctx: Any, features_NC: Tensor, weight_9KC: Tensor, book: Rulebook) -> Tensor:
+        ctx.save_for_backward(features_NC, weight_9KC)
+        ctx.book = book
+        return convolve_panels(features_NC, book, panels(weight_9KC), features_NC.new_zeros(weight_9KC.shape[1]))
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
+        features_NC, weight_9KC = ctx.saved_tensors
+        book: Rulebook = ctx.book
+        grad_MK, c = grads[0].contiguous(), features_NC.shape[1]
+        grad_features = grad_weight = None
+        if ctx.needs_input_grad[0]:
+            # Within an offset the sources rise with the destinations, so the lists serve both ways.
+            pairs = book.destination_P, book.source_P, book.pairs_per_offset
+            grad_features = _sum_pairs(grad_MK, pairs, len(features_NC), panels(weight_9KC.transpose(1, 2)))[:, :c]
+        if ctx.needs_input_grad[1]:
+            grad_weight = weight_gradient(features_NC, grad_MK, book, Workspace())
+        return grad_features, grad_weight, None
+
+
+def convolve(features_NC: Tensor, book: Rulebook, weight_KCRR: Tensor, bias_K: Tensor | None = None) -> Tensor:
+    """As `dense_backend.convolve`, with gradients for features, weight and bias."""
+    out = _Fused.apply(features_NC, pack(weight_KCRR), book)
+    return out if bias_K is None else out + bias_K
