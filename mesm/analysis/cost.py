@@ -186,11 +186,11 @@ def _sequence(modality: str, config: ModelConfig, segments: int) -> Iterator[Cos
     flat = config.channels(512) * (height // 16) * (width // 16)
     macs = segments * (flat * hidden + hidden * dim) + dim * len(config.labels)
     yield CostEntry(modality, "head", "flatten and classifier", macs, macs)
-    macs = config.transformer_layers * _transformer_layer(segments + 1, dim, config.transformer_feedforward)
+    macs = config.transformer_layers * transformer_layer(segments + 1, dim, config.transformer_feedforward)
     yield CostEntry(modality, "transformer", "transformer", macs, macs)
 
 
-def _transformer_layer(length: int, dim: int, feedforward: int) -> int:
+def transformer_layer(length: int, dim: int, feedforward: int) -> int:
     """Four projections, the two products with the attention, and the feed-forward layers."""
     return length * 4 * dim * dim + 2 * length * length * dim + 2 * length * dim * feedforward
 
@@ -200,7 +200,7 @@ def _text(config: ModelConfig, tokens: int) -> Iterator[CostEntry]:
     shape = TEXT_ENCODERS.get(config.text_source)
     if shape is not None and tokens:
         layers, dim, feedforward, embedding = shape
-        macs = layers * _transformer_layer(tokens, dim, feedforward) + tokens * embedding * dim
+        macs = layers * transformer_layer(tokens, dim, feedforward) + tokens * embedding * dim
         yield CostEntry("text", "text", "encoder", macs, macs)
     classes, hidden = len(config.labels), config.text_hidden
     macs = config.text_dim * hidden + hidden * classes if hidden else config.text_dim * classes

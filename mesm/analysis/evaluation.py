@@ -8,16 +8,19 @@ from typing import Any
 import numpy as np
 import torch
 
+from mesm.analysis.baseline_cost import count_baseline
 from mesm.analysis.cost import CostReport, count_macs
 from mesm.analysis.predictor import Predictor
 from mesm.analysis.tracing import clip_traces
 from mesm.batch import Batch
 from mesm.config import check_top_p
+from mesm.data.features.extract import open_features
 from mesm.data.loading import SplitLoader
 from mesm.data.store import Corpus
 from mesm.errors import DataError
 from mesm.models import ModelOutput
 from mesm.training import metrics
+from mesm.training.phase_two import reads_features
 from mesm.training.scoring import SplitScores, score_batches, text_vectors
 
 Progress = Callable[[int, int], None]
@@ -85,7 +88,9 @@ def evaluate(
         "thresholds": [float(t) for t in thresholds],
         **summary,
         "interval": metrics.bootstrap_interval(scores, found.truth, thresholds, groups, draws=draws),
-        "branches": _branches(found, columns, predictor.config.modalities, labels),
+        "branches": _branches(
+            found, columns, predictor.config.modalities if predictor.model.has_branches else (), labels
+        ),
         "trivial": metrics.trivial_rows(found.truth, labels),
         "macs_ratio": round(float(ratio.mean()), 4) if len(ratio) else None,
         "macs_ratio_range": [round(float(v), 4) for v in np.percentile(ratio, [5, 50, 95])] if len(ratio) else None,
@@ -107,6 +112,9 @@ def labelled_batches(
     if predictor.model.text_encoder is not None:
         encoder = predictor.model.text_encoder
         return SplitLoader(corpus, split, labels, batch_size=batch_size, shuffle=False, tokenize=encoder.tokenize)
+    if reads_features(predictor.config):
+        store = open_features(corpus, predictor.config.modalities, predictor.config.feature_sources)
+        return SplitLoader(corpus, split, labels, batch_size=batch_size, shuffle=False, features=store)
     vectors = text_vectors(corpus, predictor.text_encoder, (split,))
     return SplitLoader(corpus, split, labels, batch_size=batch_size, shuffle=False, text_vectors=vectors)
 
@@ -118,6 +126,9 @@ def batch_costs(predictor: Predictor, batch: Batch, output: ModelOutput, top_p: 
 
 def batch_reports(predictor: Predictor, batch: Batch, output: ModelOutput, top_p: float) -> list[CostReport]:
     """The cost of each utterance of a traced batch, layer by layer."""
+    if batch.features is not None:
+        rows = {m: batch.features.counts[m].tolist() for m in predictor.config.modalities}
+        return [count_baseline(predictor.config, {m: n[b] for m, n in rows.items()}) for b in range(len(batch))]
     counts = {
         m: c
         for m, c in (("visual", batch.face_counts), ("acoustic", batch.chunk_counts))

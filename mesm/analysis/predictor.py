@@ -11,14 +11,17 @@ from typing import Any
 import numpy as np
 import torch
 
+from mesm.analysis.baseline_cost import count_baseline
 from mesm.analysis.cost import count_macs
 from mesm.analysis.tracing import clip_traces
 from mesm.batch import Sample
 from mesm.config import ModelConfig, check_top_p
+from mesm.data.features.extract import sample_features
 from mesm.data.loading import collate
 from mesm.errors import CheckpointError
 from mesm.layers.text import TextEncoder, file_sha256
 from mesm.models import Checkpoint, Prepared, load_checkpoint
+from mesm.models.baselines import FeatureModel
 from mesm.models.checkpoint import CONFIG, WEIGHTS
 from mesm.records import Prediction, Trace
 from mesm.runtime import assets, pick_device, workspace
@@ -110,13 +113,14 @@ class Predictor:
             DataError: MESM without a transcript, or nothing to score.
         """
         text = sample.text if text is None else text
-        vectors = {sample.clip_id: self.text_encoder.vectors([text])[0]}
-        trainable = self.model.text_encoder is not None
+        two_phase, trainable = isinstance(self.model, FeatureModel), self.model.text_encoder is not None
+        vectors = None if two_phase or trainable else {sample.clip_id: self.text_encoder.vectors([text])[0]}
         batch = collate(
             [sample] if text == sample.text else [_with_text(sample, text)],
             (),
             tokenize=self.text_encoder.tokenize if trainable else None,
-            text_vectors=None if trainable else vectors,
+            text_vectors=vectors,
+            features=self._features if two_phase else None,
         )
         prepared = self.model.prepare(batch.to(self.device))
         tokens = self.text_encoder.count_tokens(text)
@@ -135,10 +139,15 @@ class Predictor:
             counts = clip.prepared.counts
             found = clip_traces(output, counts, top_p)[0]
             segments = {m: int(c.sum()) for m, c in counts.items()}
-            report = count_macs(self.config, found, segments.get("visual", 0), segments.get("acoustic", 0), clip.tokens)
+            if isinstance(self.model, FeatureModel):
+                report = count_baseline(self.config, segments)
+            else:
+                faces, chunks = segments.get("visual", 0), segments.get("acoustic", 0)
+                report = count_macs(self.config, found, faces, chunks, clip.tokens)
             macs = report.by_stage | report.totals
         branches = torch.sigmoid(output.modality_logits_BME[0].float()).cpu().numpy()
-        present = output.present_BM[0].cpu().numpy()
+        # A model without branches has no scores of single modalities to show.
+        present = output.present_BM[0].cpu().numpy() & self.model.has_branches
         modalities = self.config.modalities
         return Prediction(
             clip.clip_id,
@@ -169,6 +178,11 @@ class Predictor:
 
             clip = ingest_clip(clip, text or "")
         return self.run(self.prepare(clip, text), top_p, trace)
+
+    def _features(self, sample: Sample) -> dict[str, np.ndarray]:
+        config = self.config
+        kinds = zip(config.feature_sources, config.feature_dims, strict=True)
+        return sample_features(sample, dict(zip(config.modalities, kinds, strict=True)), self.text_encoder.word_vectors)
 
     def _flags(self, sample: Sample, tokens: int) -> tuple[str, ...]:
         names = {"visual": ("face", len(sample.faces)), "acoustic": ("voice", len(sample.mel))}

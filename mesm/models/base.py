@@ -28,6 +28,8 @@ class EmotionModel(nn.Module):
     """
 
     sparse: bool
+    #: Whether each modality has scores and a fusion weight of its own.
+    has_branches = True
 
     def __init__(self, config: ModelConfig, text_encoder: TextEncoder | None = None) -> None:
         super().__init__()

@@ -51,7 +51,7 @@ def save_checkpoint(
     """Write a checkpoint folder whole or not at all, replacing an older one.
 
     Args:
-        half: store floating-point weights as float16 (batch-norm statistics stay float32).
+        half: store floating-point weights as float16 (statistics of batch norms and features stay float32).
 
     Raises:
         CheckpointError: the disk refuses.
@@ -59,7 +59,7 @@ def save_checkpoint(
     folder = Path(folder)
     state = {}
     for name, value in model.state_dict().items():
-        keep = not half or not value.is_floating_point() or "running_" in name
+        keep = not half or not value.is_floating_point() or "running_" in name or name.endswith(("_mean", "_std"))
         state[name] = (value if keep else value.half()).detach().cpu().contiguous()
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)

@@ -6,10 +6,18 @@ from mesm.config import ModelConfig
 from mesm.errors import ConfigError
 from mesm.layers.text import TextEncoder
 from mesm.models.base import EmotionModel
+from mesm.models.baselines import LFLSTM, EmoEmbs, LFTransformer, MulT
 from mesm.models.fe2e import FE2E
 from mesm.models.mesm import MESM
 
-MODELS: dict[str, type[EmotionModel]] = {"fe2e": FE2E, "mesm": MESM}
+MODELS: dict[str, type[EmotionModel]] = {
+    "fe2e": FE2E,
+    "mesm": MESM,
+    "lf_lstm": LFLSTM,
+    "lf_transformer": LFTransformer,
+    "emo_embs": EmoEmbs,
+    "mult": MulT,
+}
 
 
 def build_model(config: ModelConfig, text_encoder: TextEncoder | None = None) -> EmotionModel:

@@ -28,6 +28,8 @@ from torch import Tensor
 
 from mesm.batch import Batch
 from mesm.config import RunConfig
+from mesm.data.features import FeatureStore
+from mesm.data.features.extract import open_features
 from mesm.data.loading import SplitLoader
 from mesm.data.store import Corpus
 from mesm.errors import ConfigError, DataError, MesmError
@@ -43,6 +45,7 @@ from mesm.training.causes import Causes
 from mesm.training.guidance import NeutralFaces, guide_loss, neutral_loss, two_texts_loss
 from mesm.training.losses import emotion_loss, finite, positive_weights
 from mesm.training.optim import build_optimizer, build_schedule, clip_gradients
+from mesm.training.phase_two import build_on_features, reads_features
 from mesm.training.scoring import score_batches, text_vectors
 
 Report = Callable[[dict[str, Any]], None]
@@ -101,9 +104,14 @@ class Trainer:
         self.seconds = 0.0
 
     def _build(self) -> tuple[EmotionModel, str]:
-        """The model, and the frozen text encoder's vectors of this corpus in `self.vectors`."""
-        model = build_model(self.run.model)
+        """The model, and what it reads beside the clips: a frozen text encoder's vectors, or hand-crafted features."""
         self.vectors: dict[str, Tensor] | None = None
+        self.features: FeatureStore | None = None
+        if reads_features(self.run.model):
+            self.features = open_features(self.corpus, self.run.model.modalities)
+            baseline = build_on_features(self.run.model, self.features, self.corpus.ids("train"))
+            return baseline.to(self.device), ""
+        model = build_model(self.run.model)
         if model.text_encoder is None:
             encoder = TextEncoder(self.run.model)
             self.vectors = text_vectors(self.corpus, encoder, ("train", "valid"))
@@ -133,6 +141,7 @@ class Trainer:
             shuffle=shuffle,
             tokenize=encoder.tokenize if encoder is not None else None,
             text_vectors=self.vectors,
+            features=self.features,
             part=(self.accelerator.process_index, self.accelerator.num_processes) if shuffle else (0, 1),
             limit=self.run.train.max_clips if shuffle else 0,
         )

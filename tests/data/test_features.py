@@ -207,11 +207,11 @@ def test_features_of_a_corpus_reach_a_batch(corpus: Corpus, tmp_path: Path) -> N
 
 
 def test_a_clip_without_a_store(rendered: Sample) -> None:
-    kinds = {"visual": rendered_set(), "acoustic": mel_set()}
+    kinds = {"visual": (rendered_set().source, 35), "acoustic": (mel_set().source, 70)}
     found = sample_features(rendered, kinds, lambda words: {})
     assert found["visual"].shape[1] == 35 and found["acoustic"].shape[1] == 70
     with pytest.raises(DataError, match="come from disvoice"):
-        sample_features(rendered, {"acoustic": disvoice_set()}, lambda words: {})
+        sample_features(rendered, {"acoustic": ("disvoice", 142)}, lambda words: {})
 
 
 def test_the_authors_iemocap_files(corpus: Corpus, tmp_path: Path) -> None:

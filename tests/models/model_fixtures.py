@@ -7,12 +7,13 @@ from dataclasses import replace
 import pytest
 import torch
 
-from mesm.batch import Batch
+from mesm.batch import Batch, FeatureRows
 from mesm.config import ModelConfig
 
 TINY = ModelConfig(
     width=0.125,
     text_dim=16,
+    feature_dims=(8, 5, 6),
     head_dim=32,
     transformer_dim=16,
     transformer_layers=1,
@@ -24,6 +25,12 @@ TINY = ModelConfig(
 def random_batch(face_counts: list[int], chunk_counts: list[int], seed: int = 0, text_dim: int = 16) -> Batch:
     generator = torch.Generator().manual_seed(seed)
     clips = len(face_counts)
+    # Rows of features per clip: words, action units twice a face, and three per chunk.
+    counts = {
+        "text": [2 + i % 3 for i in range(clips)],
+        "visual": [2 * n for n in face_counts],
+        "acoustic": [3 * n for n in chunk_counts],
+    }
     return Batch(
         clip_ids=tuple(f"clip{i}" for i in range(clips)),
         has_text=torch.ones(clips, dtype=torch.bool),
@@ -32,6 +39,13 @@ def random_batch(face_counts: list[int], chunk_counts: list[int], seed: int = 0,
         mels=2 * torch.randn(sum(chunk_counts), 1, 128, 32, generator=generator) - 2,
         chunk_counts=torch.tensor(chunk_counts),
         text_vectors=torch.randn(clips, text_dim, generator=generator),
+        features=FeatureRows(
+            {
+                m: torch.randn(sum(counts[m]), dim, generator=generator)
+                for m, dim in zip(counts, TINY.feature_dims, strict=True)
+            },
+            {m: torch.tensor(n) for m, n in counts.items()},
+        ),
     )
 
 
@@ -39,11 +53,14 @@ def member(batch: Batch, b: int) -> Batch:
     """The clip b of a batch as a batch of its own."""
     faces = batch.faces.split(batch.face_counts.tolist())[b]
     mels = batch.mels.split(batch.chunk_counts.tolist())[b]
-    assert batch.text_vectors is not None
+    assert batch.text_vectors is not None and batch.features is not None
     one = slice(b, b + 1)
+    rows = {m: v.split(batch.features.counts[m].tolist())[b] for m, v in batch.features.values.items()}
+    features = FeatureRows(rows, {m: n[one] for m, n in batch.features.counts.items()})
     return replace(
         batch, clip_ids=batch.clip_ids[one], has_text=batch.has_text[one], faces=faces, face_counts=batch.face_counts[one],
         mels=mels, chunk_counts=batch.chunk_counts[one], text_vectors=batch.text_vectors[one],
+        features=features,
     )  # fmt: skip
 
 

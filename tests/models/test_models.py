@@ -12,6 +12,7 @@ from mesm.batch import Batch
 from mesm.errors import ConfigError, DataError
 from mesm.models import MODELS, build_model
 from mesm.models.checkpoint import warm_start
+from mesm.vocabulary import MODALITIES
 
 
 def shake(model: torch.nn.Module) -> torch.nn.Module:
@@ -83,6 +84,32 @@ def test_top_p_one_with_the_hard_gate_is_the_dense_model(batch: Batch) -> None:
 
 
 @pytest.mark.parametrize("name", MODELS)
+def test_a_longer_padding_changes_nothing(name: str) -> None:
+    torch.manual_seed(0)
+    model = shake(build_model(replace(TINY, name=name))).eval()
+    short, long = random_batch([2, 1], [1, 2]), random_batch([2, 1, 9], [1, 2, 8])
+    with torch.no_grad():
+        padded = model(long, 0.6).logits_BE
+        for b in range(2):
+            again = model(member(long, b), 0.6).logits_BE[0]
+            torch.testing.assert_close(padded[b], again, atol=1e-5, rtol=1e-5)
+        assert not torch.allclose(model(short, 0.6).logits_BE, padded[2:].expand(2, -1)), "the clips must differ"
+
+
+@pytest.mark.parametrize("modalities", [("text",), ("text", "acoustic")])
+@pytest.mark.parametrize("name", MODELS)
+def test_fewer_modalities(name: str, modalities: tuple[str, ...], batch: Batch) -> None:
+    torch.manual_seed(0)
+    dims = tuple(d for d, m in zip(TINY.feature_dims, MODALITIES, strict=True) if m in modalities)
+    model = build_model(replace(TINY, name=name, modalities=modalities, feature_dims=dims)).train()
+    output = model(batch, 0.6)
+    output.logits_BE.square().sum().backward()
+    assert output.modality_logits_BME.shape == (3, len(modalities), 6)
+    # One modality's scores pass the fusion; MESM's attention has no bias that a softmax could see.
+    assert all(p.grad is not None for n, p in model.named_parameters())
+
+
+@pytest.mark.parametrize("name", MODELS)
 def test_a_missing_face_or_voice_drops_the_branch(name: str) -> None:
     torch.manual_seed(0)
     model = shake(build_model(replace(TINY, name=name))).eval()
@@ -90,13 +117,17 @@ def test_a_missing_face_or_voice_drops_the_branch(name: str) -> None:
     with torch.no_grad():
         output = model(batch, 0.5, trace=True)
         assert output.present_BM.tolist() == [[True, True, True], [True, False, True], [True, True, False]]
-        weights = output.fusion_weights_BM
-        torch.testing.assert_close(weights.abs().sum(1), weights[0].abs().sum().expand(3))
-        assert weights[1, 1] == 0 and weights[2, 2] == 0
         alone = model(member(batch, 1), 0.5)
         torch.testing.assert_close(alone.logits_BE[0], output.logits_BE[1], atol=1e-5, rtol=1e-5)
         nobody = model(random_batch([0], [0]), 0.5)
-        torch.testing.assert_close(nobody.fusion_weights_BM[0, 0], weights[0].sum())
+        assert torch.isfinite(nobody.logits_BE).all()
+        weights = output.fusion_weights_BM
+        if model.has_branches:
+            torch.testing.assert_close(weights.abs().sum(1), weights[0].abs().sum().expand(3))
+            assert weights[1, 1] == 0 and weights[2, 2] == 0
+            torch.testing.assert_close(nobody.fusion_weights_BM[0, 0], weights[0].sum())
+        else:
+            assert not weights.any() and not output.modality_logits_BME.any()
 
 
 def test_mesm_without_a_transcript_says_so(batch: Batch) -> None:

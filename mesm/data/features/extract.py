@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ import numpy as np
 from mesm.batch import Sample
 from mesm.data.features.acoustic import egemaps, egemaps_set, mel_features, mel_set
 from mesm.data.features.action_units import read_action_units, rendered_action_units, rendered_set
-from mesm.data.features.store import FeatureSet, write_features
+from mesm.data.features.store import FeatureStore, feature_folder, write_features
 from mesm.data.features.words import WordVectors, split_words, word_features, word_set
 from mesm.data.store import Corpus
 from mesm.errors import DataError
@@ -91,23 +91,46 @@ def write_action_units(
     return write_features(folder, kind, rows(), notes)
 
 
-def sample_features(sample: Sample, kinds: dict[str, FeatureSet], vectors: WordVectors) -> dict[str, np.ndarray]:
+def open_features(corpus: Corpus, modalities: Sequence[str], sources: Sequence[str] = ()) -> FeatureStore:
+    """A corpus's features; with `sources`, those that a checkpoint was trained with.
+
+    Raises:
+        DataError: they are missing, or computed by something else.
+    """
+    store = FeatureStore(feature_folder(corpus), modalities)
+    for modality, wanted in zip(modalities, sources, strict=False):
+        if (found := store.kinds[modality].source) != wanted:
+            raise DataError(
+                f"the {modality} features of corpus {corpus.name!r} come from {found}, the checkpoint was trained with "
+                f"{wanted}; make the same with mesm corpus features"
+            )
+    return store
+
+
+def sample_features(
+    sample: Sample, kinds: Mapping[str, tuple[str, int]], vectors: WordVectors
+) -> dict[str, np.ndarray]:
     """A clip's features without a store, where the built-in extractors make the same columns.
+
+    Args:
+        sample: the whole clip, ground truth included.
+        kinds: modality -> source and number of columns that the checkpoint was trained with.
+        vectors: the bundled encoder's static word vectors.
 
     Raises:
         DataError: a modality's features came from elsewhere.
     """
     found = {}
-    for modality, kind in kinds.items():
-        if modality == "acoustic" and kind.source == mel_set().source:
+    for modality, (source, width) in kinds.items():
+        if modality == "acoustic" and source == mel_set().source:
             found[modality] = mel_features(sample)
-        elif modality == "visual" and kind.source == rendered_set().source:
+        elif modality == "visual" and source == rendered_set().source:
             found[modality] = rendered_action_units(sample)
-        elif modality == "text" and kind.source.startswith("static"):
-            found[modality] = word_features(sample.text, vectors(split_words(sample.text)), len(kind.columns))[0]
+        elif modality == "text" and source.startswith("static"):
+            found[modality] = word_features(sample.text, vectors(split_words(sample.text)), width)[0]
         else:
             raise DataError(
-                f"the {modality} features of this checkpoint come from {kind.source}; put the clip in a corpus, add its "
+                f"the {modality} features of this checkpoint come from {source}; put the clip in a corpus, add its "
                 "features with mesm corpus features, and evaluate there"
             )
     return found

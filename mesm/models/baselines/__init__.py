@@ -1,0 +1,9 @@
+"""The two-phase baselines of the paper's Tables 3 and 4: models on hand-crafted features."""
+
+from mesm.models.baselines.base import FeatureModel
+from mesm.models.baselines.emo_embs import EmoEmbs
+from mesm.models.baselines.lf_lstm import LFLSTM
+from mesm.models.baselines.lf_transformer import LFTransformer
+from mesm.models.baselines.mult import MulT
+
+__all__ = ["LFLSTM", "EmoEmbs", "FeatureModel", "LFTransformer", "MulT"]

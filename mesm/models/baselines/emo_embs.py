@@ -1,0 +1,74 @@
+"""EmoEmbs: an utterance is compared with the emotions' own words.
+
+Dai, Liu, Yu and Fung 2020, "Modality-Transferable Emotion Embeddings for Low-Resource Multimodal Emotion Recognition"
+(AACL). Each modality's LSTM ends in a vector; the emotion words' embeddings are mapped to its space by a linear layer,
+but for the text, whose space is theirs; the score is the inner product, and late fusion sums the modalities'.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+from mesm.config import ModelConfig
+from mesm.errors import ConfigError, DataError
+from mesm.layers.text import TextEncoder
+from mesm.models.baselines.base import LateFusion
+from mesm.models.baselines.lf_lstm import run_lstm
+
+#: At width 1; the text's is that of the word vectors.
+_WIDTHS = {"visual": 100, "acoustic": 200}
+
+
+def similarity_width(modality: str, words_dim: int, config: ModelConfig) -> int:
+    """Width of the space in which a modality is compared."""
+    return words_dim if modality == "text" else config.channels(_WIDTHS[modality])
+
+
+class SimilarityBranch(nn.Module):
+    """LSTM, whose last states in both directions are summed; inner product with the mapped emotion words."""
+
+    def __init__(self, modality: str, dim: int, words_dim: int, config: ModelConfig) -> None:
+        super().__init__()
+        width = similarity_width(modality, words_dim, config)
+        self.lstm = nn.LSTM(dim, width, bidirectional=True, batch_first=True)
+        self.dropout = nn.Dropout(config.dropout)
+        self.map = None if modality == "text" else nn.Linear(words_dim, width)
+
+    def forward(self, rows_RF: Tensor, counts_B: Tensor, words_EW: Tensor) -> Tensor:
+        """(R, F), (B,) and the emotion words (E, W) to (B, E)."""
+        _, states = run_lstm(self.lstm, rows_RF, counts_B)
+        forward, backward = states.chunk(2, 1)
+        emotions_EH = words_EW if self.map is None else self.map(words_EW)
+        return self.dropout(forward + backward) @ emotions_EH.T
+
+
+class EmoEmbs(LateFusion):
+    """Emotion embeddings; needs the text among its modalities, whose word vectors it takes the emotions' from."""
+
+    def __init__(self, config: ModelConfig, text_encoder: TextEncoder | None = None) -> None:
+        if "text" not in config.modalities:
+            raise ConfigError("emo_embs compares with emotion words in the space of the text; add text to modalities")
+        super().__init__(config, text_encoder)
+        # Frozen, as in the paper; at random until `set_emotions`.
+        self.register_buffer("emotions", torch.randn(len(config.labels), self.dims["text"]))
+
+    def branch(self, modality: str, dim: int) -> nn.Module:
+        return SimilarityBranch(modality, dim, self.dims["text"], self.config)
+
+    def scores(self, modality: str, rows_RF: Tensor, counts_B: Tensor) -> Tensor:
+        return self.branches[modality](rows_RF, counts_B, self.get_buffer("emotions"))
+
+    @torch.no_grad()
+    def set_emotions(self, vectors: Mapping[str, list[float]]) -> None:
+        """Take the words' vectors, emotion name -> (W,).
+
+        Raises:
+            DataError: a label has none.
+        """
+        missing = [label for label in self.config.labels if label not in vectors]
+        if missing:
+            raise DataError(f"the word vectors have none for {', '.join(missing)}; use vectors with these words")
+        self.get_buffer("emotions").copy_(torch.tensor([vectors[label] for label in self.config.labels]))

@@ -1,0 +1,37 @@
+"""A two-phase baseline from a corpus's features: their width, their statistics, the emotions' words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from mesm.config import ModelConfig
+from mesm.data.features import FeatureStore
+from mesm.errors import ConfigError
+from mesm.models import MODELS, build_model
+from mesm.models.baselines import EmoEmbs, FeatureModel
+
+
+def reads_features(config: ModelConfig) -> bool:
+    """Whether a model of this config reads hand-crafted features instead of faces, mels and tokens."""
+    kind = MODELS.get(config.name)
+    return kind is not None and issubclass(kind, FeatureModel)
+
+
+def build_on_features(config: ModelConfig, store: FeatureStore, train_ids: Sequence[str]) -> FeatureModel:
+    """The baseline with the features' widths and sources in its config and the training split's statistics inside.
+
+    Raises:
+        ConfigError: the config asks for other widths than the features have.
+        DataError: the word vectors lack an emotion (EmoEmbs).
+    """
+    kinds = [store.kinds[m] for m in config.modalities]
+    dims = tuple(len(kind.columns) for kind in kinds)
+    if config.feature_dims and config.feature_dims != dims:
+        raise ConfigError(f"feature_dims is {config.feature_dims}, the features have {dims} columns; leave it empty")
+    model = build_model(replace(config, feature_dims=dims, feature_sources=tuple(kind.source for kind in kinds)))
+    assert isinstance(model, FeatureModel)
+    model.set_statistics(store.statistics(train_ids))
+    if isinstance(model, EmoEmbs):
+        model.set_emotions(store.kinds["text"].emotions)
+    return model
