@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from mesm import runtime
 from mesm.errors import DataError
 
 RECORD_SCHEMA = 1
@@ -159,3 +160,17 @@ def read_record(path: str | os.PathLike[str]) -> dict[str, Any]:
     if not isinstance(content, dict) or content.get("schema") != RECORD_SCHEMA or "data" not in content:
         raise DataError(f"{path} is not a record of schema {RECORD_SCHEMA}; make it again with its command")
     return content
+
+
+def find_records(kind: str, checkpoint: str = "*", corpus: str = "*") -> list[Path]:
+    """Records of a kind in the workspace, then the bundled ones; one that is in both is the workspace's.
+
+    Args:
+        checkpoint: its name; any by default, as with `corpus`.
+    """
+    wanted = [part if part == "*" else slug(part) for part in (checkpoint, corpus)]
+    found: dict[str, Path] = {}
+    for folder in (runtime.workspace(), runtime.assets()):
+        for path in sorted((folder / "records").glob(f"{slug(kind)}_{wanted[0]}_{wanted[1]}.json")):
+            found.setdefault(path.name, path)
+    return list(found.values())
