@@ -8,7 +8,7 @@ from mesm.figures import captions
 from mesm.figures.charts import PLOTLY_CONFIG, chart_scores, chart_work
 from mesm.figures.mosaic import SPANS_S, Look, Strip, fit_strip
 from mesm.records import LayerTrace, Prediction
-from mesm.ui import controls, layout, resources, state
+from mesm.ui import compare, controls, layout, notebook_view, over_p, player, resources, state
 from mesm.ui.resources import Case, Model
 from mesm.vocabulary import ACTION_UNITS, MODALITIES
 
@@ -28,17 +28,20 @@ def show(case: Case, model: Model | None) -> None:
         if model is not None:
             with layout.one_sentence_errors():
                 prediction = resources.predict(model, case, controls.top_p_slider(model))
-        if prediction is not None:
+        if model is not None and prediction is not None:
             _headline(prediction, case)
+            notebook_view.star(case, model, prediction.trace.top_p if prediction.trace is not None else 1.0)
     look = controls.pick_look()
     strip = _strip(case)
     _pictures(case, model, prediction, strip, look)
-    if prediction is not None:
+    if model is not None and prediction is not None:
         scores, work = st.columns([1.3, 1], gap="medium")
         with scores:
             _scores(prediction, case)
         with work:
             _work(prediction)
+        over_p.show(case, model)
+        compare.show(case, model, prediction, strip, look)
     _action_units(case)
 
 
@@ -112,6 +115,8 @@ def _pictures(case: Case, model: Model | None, prediction: Prediction | None, st
         described = (f"Face: {captions.mosaic_caption(faces, look)}", f"Voice: {captions.mosaic_caption(sounds, look)}")
     layout.picture(faces_png, captions.face_alt(sample.text, len(sample.faces), faces, strip, look), described[0])
     layout.picture(mel_png, captions.mel_alt(len(sample.mel), sounds, look), described[1])
+    if case.preview is not None:
+        player.cursor(strip)
 
 
 def _scores(prediction: Prediction, case: Case) -> None:

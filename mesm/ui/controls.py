@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import streamlit as st
 
 from mesm import runtime
-from mesm.data.store import IndexRow
 from mesm.figures.mosaic import OVERLAYS, Look
 from mesm.ui import layout, resources, state
 from mesm.ui.resources import Model, Shelf
@@ -17,7 +16,6 @@ from mesm.vocabulary import EMOTIONS
 #: Preferred where they exist: what the project ships.
 FIRST_CHECKPOINT, FIRST_CORPUS = "marionette-mesm", "marionette"
 LAYERS: dict[str, tuple[int, ...]] = {"all": (0, 1, 2), "L1": (0,), "L2": (1,), "L3": (2,)}
-EVERY, RIGHT, WRONG = "all", "right", "wrong"
 TOP_P_STEP = 0.01
 
 
@@ -79,42 +77,6 @@ def pick_emotion(labels: Sequence[str]) -> str:
     )
     state.remember("emotion", chosen or "")
     return chosen or ""
-
-
-def filter_rows(
-    rows: Sequence[IndexRow], emotion: str, verdicts: Callable[[], dict[str, bool] | None]
-) -> list[IndexRow]:
-    """Clips by emotion, by whether the strongest score is right, by speaker, by words of the transcript.
-
-    Args:
-        verdicts: clip id -> right, asked for only when the visitor filters by it; None where there is no model.
-    """
-    result, speaker, words = st.columns([1.2, 1, 1.6], vertical_alignment="bottom")
-    kept = [row for row in rows if not emotion or emotion in row.present]
-    with result:
-        choice = st.segmented_control(
-            "Strongest score",
-            [EVERY, RIGHT, WRONG],
-            default=EVERY,
-            required=True,
-            key="result",
-            bind="query-params",
-            help="Right: the highest score is one of the clip's emotions.",
-        )
-    with speaker:
-        speakers = sorted({row.speaker for row in rows if row.speaker})
-        who = st.selectbox("Speaker", [EVERY, *speakers], key="speaker", bind="query-params")
-    with words:
-        query = st.text_input("Words in the transcript", key="words", bind="query-params", placeholder="any")
-    if who != EVERY:
-        kept = [row for row in kept if row.speaker == who]
-    if query:
-        kept = [row for row in kept if query.casefold() in row.text.casefold()]
-    if choice != EVERY:
-        known = verdicts()
-        if known is not None:
-            kept = [row for row in kept if known.get(row.clip_id) == (choice == RIGHT)]
-    return kept
 
 
 def top_p_slider(model: Model) -> float:

@@ -13,6 +13,8 @@ PAGES: dict[str, tuple[str, str]] = {
     "pages/overview.py": ("Overview", ":material/home:"),
     "pages/case_studies.py": ("Case studies", ":material/frame_person:"),
     "pages/try_a_clip.py": ("Try a clip", ":material/upload_file:"),
+    "pages/facs.py": ("FACS", ":material/face_retouching_natural:"),
+    "pages/runs.py": ("Runs", ":material/monitoring:"),
 }
 _FRAMED = "framed"
 

@@ -13,14 +13,14 @@ from mesm.figures.captions import truth_words
 from mesm.figures.png import encode_png
 from mesm.ui import state
 from mesm.ui.layout import plain
-from mesm.ui.resources import Shelf
+from mesm.ui.resources import Shelf, Verdict
 
 COLUMNS, ROWS = 7, 2
 _MARKS = {None: "", True: "✓ ", False: "✗ "}
 _VERDICT_WORDS = {None: "", True: "; strongest score right", False: "; strongest score wrong"}
 
 
-def choose_clip(shelf: Shelf, rows: Sequence[IndexRow], emotion: str, verdicts: Mapping[str, bool] | None) -> str:
+def choose_clip(shelf: Shelf, rows: Sequence[IndexRow], emotion: str, verdicts: Mapping[str, Verdict] | None) -> str:
     """Show a page of the clips; the one that is open, chosen here or by the link."""
     per_page = COLUMNS * ROWS
     pages = max(1, -(-len(rows) // per_page))
@@ -40,10 +40,11 @@ def choose_clip(shelf: Shelf, rows: Sequence[IndexRow], emotion: str, verdicts: 
     return current
 
 
-def _card(shelf: Shelf, row: IndexRow, emotion: str, verdicts: Mapping[str, bool] | None, is_open: bool) -> None:
+def _card(shelf: Shelf, row: IndexRow, emotion: str, verdicts: Mapping[str, Verdict] | None, is_open: bool) -> None:
     truth = truth_words(row.labels)
     st.image(thumbnail(shelf.digest, row.clip_id, shelf), width="stretch", alt=f"Face of clip {row.clip_id}: {truth}")
-    right = (verdicts or {}).get(row.clip_id)
+    verdict = (verdicts or {}).get(row.clip_id)
+    right = verdict.right if verdict is not None else None
     st.button(
         card_label(row, emotion, right),
         key=f"open-{row.clip_id}",

@@ -25,12 +25,14 @@ from mesm.data.corpora import find_corpora
 from mesm.data.manifest import MANIFEST_NAME
 from mesm.data.store import Corpus
 from mesm.errors import CheckpointError, DataError
+from mesm.figures.difference import difference_mosaics
 from mesm.figures.mosaic import Look, Scene, Strip, draw, face_scene, mel_scene
 from mesm.figures.png import encode_png
-from mesm.records import Prediction, Trace, read_record, record_path
-from mesm.ui.closeups import with_closeups
+from mesm.records import LayerTrace, Prediction, Trace, read_record, record_path
+from mesm.data.ingest.closeups import with_closeups
 
 if TYPE_CHECKING:
+    from mesm.analysis.flip import FlipReport
     from mesm.analysis.predictor import Predictor, PreparedClip
 
 #: Clips whose p-independent work is kept, per model: a few MB each at full width.
@@ -45,12 +47,27 @@ class Case:
         key: stands for the clip's arrays and its transcript.
         name: what the page calls it.
         preview: a file or its bytes, playable in a browser; None if there is none.
+        corpus: name of the corpus that it is from; "" for a visitor's own.
     """
 
     key: str
     name: str
     sample: Sample
     preview: Path | bytes | None = None
+    corpus: str = ""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a model makes of a clip at its own top-p.
+
+    Attributes:
+        right: its strongest score is one of the clip's emotions, or it decides for nothing where nothing is true.
+        score: its strongest score.
+    """
+
+    right: bool
+    score: float
 
 
 @dataclass(frozen=True)
@@ -64,24 +81,33 @@ class Model:
     predictor: Predictor
     lock: threading.Lock = field(default_factory=threading.Lock)
     _prepared: OrderedDict[str, PreparedClip] = field(default_factory=OrderedDict)
-    _judged: dict[str, dict[str, bool]] = field(default_factory=dict)
+    _judged: dict[str, dict[str, Verdict]] = field(default_factory=dict)
 
-    def run(self, case: Case, top_p: float) -> Prediction:
-        """Score a clip with its trace; the work that does not depend on top-p is done once."""
+    def run(self, case: Case, top_p: float, redrawn: int | None = None) -> Prediction:
+        """Score a clip with its trace; the work that does not depend on top-p is done once.
+
+        Args:
+            redrawn: draw the attention's weights anew with this seed; None leaves them as they were trained.
+        """
         with self.lock:
             clip = self._prepared.pop(case.key, None) or self.predictor.prepare(case.sample)
             self._prepared[case.key] = clip
             if len(self._prepared) > PREPARED_CLIPS:
                 self._prepared.popitem(last=False)
-            return self.predictor.run(clip, top_p)
+            if redrawn is None:
+                return self.predictor.run(clip, top_p)
+            from mesm.analysis.faithfulness.interventions import redrawn_attention
 
-    def judge(self, shelf: Shelf, progress: Callable[[int, int], None]) -> dict[str, bool]:
+            with redrawn_attention(self.predictor.model, redrawn):
+                return self.predictor.run(clip, top_p)
+
+    def judge(self, shelf: Shelf, progress: Callable[[int, int], None]) -> dict[str, Verdict]:
         """Score every clip of a corpus, once; `progress` moves widgets, which `cache_data` would not allow."""
         from mesm.analysis.evaluation import evaluate
 
         with self.lock:
             if shelf.digest not in self._judged:
-                found: dict[str, bool] = {}
+                found: dict[str, Verdict] = {}
                 for split in dict.fromkeys(row.split for row in shelf.corpus.index):
                     before = len(found)
                     tell = partial(_tell, progress, before, len(shelf.corpus))
@@ -105,7 +131,7 @@ class Shelf:
         """One of its clips."""
         preview = self.corpus.media_path(clip_id)
         sample = with_closeups(self.corpus[clip_id], preview)
-        return Case(f"{self.digest}/{clip_id}", f"clip {clip_id}", sample, preview)
+        return Case(f"{self.digest}/{clip_id}", f"clip {clip_id}", sample, preview, self.corpus.name)
 
 
 def checkpoints() -> dict[str, Path]:
@@ -160,18 +186,33 @@ def _shelf(folder: str, digest: str) -> Shelf:
     return Shelf(corpus, digest)
 
 
-def predict(shared: Model, case: Case, top_p: float) -> Prediction:
+def predict(shared: Model, case: Case, top_p: float, redrawn: int | None = None) -> Prediction:
     """Scores, trace and cost of one clip.
+
+    Args:
+        redrawn: with the attention's weights drawn anew from this seed.
 
     Raises:
         DataError: the clip cannot be scored, e.g. MESM without a transcript.
     """
-    return _predict(shared.predictor.sha256, case.key, top_p, shared, case)
+    return _predict(shared.predictor.sha256, case.key, top_p, redrawn, shared, case)
 
 
 @st.cache_data(max_entries=128, show_spinner=False)
-def _predict(checkpoint: str, clip: str, top_p: float, _shared: Model, _case: Case) -> Prediction:
-    return _shared.run(_case, top_p)
+def _predict(checkpoint: str, clip: str, top_p: float, redrawn: int | None, _shared: Model, _case: Case) -> Prediction:
+    return _shared.run(_case, top_p, redrawn)
+
+
+def flips(shared: Model, case: Case) -> FlipReport:
+    """The clip's answers over top-p; some thirty runs of the model."""
+    return _flips(shared.predictor.sha256, case.key, shared, case)
+
+
+@st.cache_data(max_entries=64, show_spinner="Asking at many p …")
+def _flips(checkpoint: str, clip: str, _shared: Model, _case: Case) -> FlipReport:
+    from mesm.analysis.flip import flip_report
+
+    return flip_report(lambda top_p: _shared.run(_case, top_p))
 
 
 def pictures(case: Case, prediction: Prediction | None, source: str, strip: Strip, look: Look) -> tuple[bytes, bytes]:
@@ -202,6 +243,18 @@ def _scenes(clip: str, strip: Strip, look: Look, faces: int, sounds: int, _sampl
     return face_scene(_sample, strip, look, faces), mel_scene(_sample, strip, look, sounds)
 
 
+def difference_pictures(
+    case: Case,
+    first: dict[str, tuple[LayerTrace, ...]],
+    second: dict[str, tuple[LayerTrace, ...]],
+    strip: Strip,
+    look: Look,
+) -> tuple[bytes, bytes]:
+    """Two traces of a clip over each other, as PNG: faces, spectrogram."""
+    faces, sounds = difference_mosaics(case.sample, first, second, strip, look)
+    return encode_png(faces), encode_png(sounds)
+
+
 def evaluation(shared: Model, shelf: Shelf) -> dict[str, Any] | None:
     """The evaluation of these very weights on this corpus, bundled or in the workspace; None if there is none."""
     for folder in (runtime.workspace() / "records", runtime.assets() / "records"):
@@ -218,10 +271,10 @@ def _record(path: str, stamp: int) -> dict[str, Any]:
     return read_record(path)
 
 
-def strongest_right(
+def verdicts(
     shared: Model, shelf: Shelf, progress: Callable[[int, int], None] | None = None
-) -> dict[str, bool] | None:
-    """Clip id -> whether its strongest score is one of its emotions, at the checkpoint's own top-p.
+) -> dict[str, Verdict] | None:
+    """Clip id -> what the model makes of it.
 
     From the evaluation on record if it has every clip, else computed.
 
@@ -229,19 +282,20 @@ def strongest_right(
         progress: None to look into the record only, and return None if it does not know any of the clips.
     """
     data = evaluation(shared, shelf)
-    found = {clip: right for clip, right in _verdicts(data).items() if clip in shelf.corpus} if data else {}
+    found = {clip: verdict for clip, verdict in _verdicts(data).items() if clip in shelf.corpus} if data else {}
     if progress is None or len(found) == len(shelf.corpus):
         return found or None
     return shared.judge(shelf, progress)
 
 
-def _verdicts(data: dict[str, Any]) -> dict[str, bool]:
-    """From an evaluation's rows per clip: the strongest score is a true emotion, or nothing is true and decided."""
+def _verdicts(data: dict[str, Any]) -> dict[str, Verdict]:
+    """From an evaluation's rows per clip."""
     rows = data["per_clip"]
     found = {}
     for clip, scores, truth in zip(rows["id"], rows["scores"], rows["truth"], strict=True):
         decided = any(score >= threshold for score, threshold in zip(scores, data["thresholds"], strict=True))
-        found[clip] = bool(truth[scores.index(max(scores))]) if any(truth) else not decided
+        highest = max(scores)
+        found[clip] = Verdict(bool(truth[scores.index(highest)]) if any(truth) else not decided, highest)
     return found
 
 

@@ -1,0 +1,87 @@
+"""The notebook of cases: what was starred, and what somebody wrote beside it. One file per workspace."""
+
+from __future__ import annotations
+
+import json
+import threading
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from urllib.parse import urlencode
+
+from mesm import runtime
+from mesm.errors import DataError
+from mesm.records import write_atomic
+
+FILE = "notebook.json"
+#: Longest note.
+NOTE_LETTERS = 4000
+_lock = threading.Lock()
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One starred case.
+
+    Attributes:
+        corpus: name.
+        clip_id: in that corpus.
+        checkpoint: name.
+        top_p: of the view that was starred.
+        note: as typed.
+    """
+
+    corpus: str
+    clip_id: str
+    checkpoint: str
+    top_p: float
+    note: str = ""
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """A case is starred once per checkpoint."""
+        return self.corpus, self.clip_id, self.checkpoint
+
+    @property
+    def link(self) -> str:
+        """The query that opens the case again."""
+        view = {"checkpoint": self.checkpoint, "corpus": self.corpus, "clip": self.clip_id, "p": f"{self.top_p:g}"}
+        return urlencode(view)
+
+
+def path() -> Path:
+    """The notebook's file in the workspace."""
+    return runtime.workspace() / FILE
+
+
+def read() -> dict[tuple[str, str, str], Entry]:
+    """Every entry by its key, in the order of starring.
+
+    Raises:
+        DataError: the file is not a notebook.
+    """
+    if not path().is_file():
+        return {}
+    names = {field.name for field in fields(Entry)}
+    try:
+        rows = json.loads(path().read_text())["cases"]
+        entries = [Entry(**{k: v for k, v in row.items() if k in names}) for row in rows]
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise DataError(f"{FILE} of the workspace is not a notebook; move it away to begin a new one") from error
+    return {entry.key: entry for entry in entries}
+
+
+def put(entry: Entry) -> None:
+    """Add an entry, or replace the one with its key; what others wrote meanwhile stays."""
+    with _lock:
+        _write(read() | {entry.key: entry})
+
+
+def drop(key: tuple[str, str, str]) -> None:
+    """Remove an entry."""
+    with _lock:
+        _write({k: entry for k, entry in read().items() if k != key})
+
+
+def _write(entries: dict[tuple[str, str, str], Entry]) -> None:
+    text = json.dumps({"cases": [asdict(entry) for entry in entries.values()]}, indent=1)
+    write_atomic(path(), (text + "\n").encode())

@@ -1,0 +1,118 @@
+"""Starring a case, writing beside it, and the notebook under the gallery."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import streamlit as st
+
+from mesm.errors import MesmError
+from mesm.figures.mosaic import Look, fit_strip
+from mesm.ui import layout, notebook, notebook_export, resources, state
+from mesm.ui.notebook import Entry
+from mesm.ui.notebook_export import Leaf
+from mesm.ui.resources import Case, Model
+
+
+def star(case: Case, model: Model, top_p: float) -> None:
+    """A star and a note for a case of a corpus; a visitor's own clip is not kept, so it has none."""
+    if not case.corpus:
+        return
+    entry = Entry(case.corpus, case.sample.clip_id, model.predictor.name, top_p)
+    with layout.one_sentence_errors():
+        known = notebook.read().get(entry.key)
+        left, right = st.columns([1, 3.4], vertical_alignment="top")
+        with left:
+            if st.button(
+                "Starred" if known else "Star",
+                key="star",
+                icon=":material/star:" if known else ":material/star_border:",
+                type="primary" if known else "secondary",
+                help="Keep this case in the notebook of this workspace.",
+            ):
+                if known:
+                    notebook.drop(entry.key)
+                else:
+                    notebook.put(entry)
+                st.rerun()
+        if known is not None:
+            with right:
+                st.text_area(
+                    "Note",
+                    known.note,
+                    height="content",
+                    max_chars=notebook.NOTE_LETTERS,
+                    key=_note_key(known),
+                    label_visibility="collapsed",
+                    placeholder="A note on this case",
+                    on_change=_write_note,
+                    args=(known,),
+                )
+
+
+def _note_key(entry: Entry) -> str:
+    return f"note-{'/'.join(entry.key)}"
+
+
+def _write_note(entry: Entry) -> None:
+    known = notebook.read().get(entry.key, entry)
+    note = str(st.session_state.get(_note_key(entry), ""))
+    notebook.put(Entry(known.corpus, known.clip_id, known.checkpoint, known.top_p, note))
+
+
+def show() -> None:
+    """The starred cases, each a button that opens it, and the whole as a file."""
+    with layout.one_sentence_errors():
+        entries = list(notebook.read().values())
+        if not entries:
+            return
+        with st.expander(f"Notebook: {len(entries)} starred", icon=":material/star:", key="notebook"):
+            for number, entry in enumerate(entries):
+                st.button(
+                    f"{layout.plain(entry.clip_id)} · {layout.plain(entry.checkpoint)} · p = {entry.top_p:g}"
+                    + (f" · {layout.plain(entry.note[:60])}" if entry.note else ""),
+                    key=f"case-{number}",
+                    type="tertiary",
+                    on_click=_open,
+                    args=(entry,),
+                )
+            with st.container(horizontal=True):
+                _download("HTML", "notebook.html", "text/html", partial(_file, entries, notebook_export.as_html))
+                _download(
+                    "Markdown", "notebook.md", "text/markdown", partial(_file, entries, notebook_export.as_markdown)
+                )
+            st.caption("Each file holds everything it shows, faces included: mind your corpus's licence.")
+
+
+def _download(label: str, name: str, mime: str, make: Callable[[], bytes]) -> None:
+    st.download_button(label, make, name, mime, key=name, icon=":material/download:", on_click="ignore")
+
+
+def _open(entry: Entry) -> None:
+    """Every choice of the view as it was; the gallery's filters are left alone."""
+    st.session_state["checkpoint"], st.session_state["corpus"] = entry.checkpoint, entry.corpus
+    st.session_state["p"] = entry.top_p
+    state.remember("clip", entry.clip_id)
+
+
+def _file(entries: Sequence[Entry], write: Callable[[Sequence[Leaf], str], bytes]) -> bytes:
+    return write([leaf_of(entry) for entry in entries], (st.context.url or "").split("?")[0])
+
+
+def leaf_of(entry: Entry) -> Leaf:
+    """One entry with its scores and pictures made again."""
+    corpora, checkpoints = resources.corpora(), resources.checkpoints()
+    for what, name, there in (("corpus", entry.corpus, corpora), ("checkpoint", entry.checkpoint, checkpoints)):
+        if name not in there:
+            return Leaf(entry, f"The {what} {name} is not in this workspace any more.")
+    try:
+        case = resources.shelf(corpora[entry.corpus]).case(entry.clip_id)
+        model = resources.model(checkpoints[entry.checkpoint])
+        prediction = resources.predict(model, case, entry.top_p)
+    except MesmError as error:
+        return Leaf(entry, str(error))
+    strip = fit_strip(case.sample.duration_s)
+    return notebook_export.leaf(
+        entry, case, prediction, resources.pictures(case, prediction, model.predictor.sha256, strip, Look())
+    )
