@@ -200,7 +200,7 @@ def chart_layers(
                     "color": _COLOURS[number % len(_COLOURS)],
                 },
                 "hovertemplate": f"{name}: %{{y:.2f}}<extra></extra>",
-            }  # fmt: skip
+            }
         )
     layers_n = max((len(v) for v in series.values()), default=0)
     layout = _base(SERIES_PX, dark) | {

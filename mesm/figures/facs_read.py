@@ -68,14 +68,9 @@ def heat_cells(
         for group in data["groups"]:
             layers = (measured.get(emotion) or {}).get(group["name"])
             found = layers[layer] if layers else {}
-            row.append(
-                Cell(
-                    emotion,
-                    group["name"],
-                    *(found.get(k) for k in ("value", "low", "high", "q")),
-                    marked=bool(set(group["units"]) & set(units.get(emotion, ()))),
-                )
-            )
+            marked = bool(set(group["units"]) & set(units.get(emotion, ())))
+            value, low, high, q = (found.get(k) for k in ("value", "low", "high", "q"))
+            row.append(Cell(emotion, group["name"], value, low, high, q, marked))
         rows.append(row)
     return rows
 
@@ -156,7 +151,7 @@ def outline_lines(data: Record) -> list[np.ndarray]:
 
 
 def control_series(data: Record, look: str = "kept") -> dict[str, list[Mapping[str, float | None]]]:
-    """Name of a map -> its lift on the truly active units, layer after layer; the whole own codebook's where unknown."""
+    """Name of a map -> its lift on the truly active units, layer after layer; empty where they are unknown."""
     found = {}
     for name, words in MAP_WORDS.items():
         active = (data["maps"].get(name) or {}).get(look, {}).get("active")

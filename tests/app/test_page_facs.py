@@ -1,0 +1,100 @@
+"""The FACS page: with records, without, with records of other weights; its state in the link."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from app_page import open_page, texts
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "figures"))
+from facs_records_made import canonical_record, facs_record, faithfulness_record
+
+from mesm.layers.text import file_sha256
+from mesm.records import write_record
+
+PAGE = "pages/facs.py"
+
+
+def trouble(page: object) -> list[str]:
+    return [e.message for e in page.exception] + [e.value for e in page.error]  # type: ignore[attr-defined]
+
+
+@pytest.fixture
+def recorded(home: Path) -> Iterator[Path]:
+    """The three records of the tiny checkpoint."""
+    digest = file_sha256(home / "checkpoints" / "tiny-mesm" / "model.safetensors")
+    for kind, data in (
+        ("facs", facs_record()),
+        ("faithfulness", faithfulness_record()),
+        ("canonical", canonical_record()),
+    ):
+        write_record(home / "records", kind, "tiny-mesm", "noise", data, checkpoint_sha256=digest)
+    yield home
+    for path in (home / "records").glob("*.json"):
+        path.unlink()
+
+
+def test_without_records_it_says_the_commands(home: Path) -> None:
+    page = open_page(PAGE, checkpoint="tiny-mesm")
+    assert trouble(page) == []
+    said = texts(page)
+    for verb in ("facs", "faithfulness", "canonical"):
+        assert f"mesm {verb} tiny-mesm --corpus noise" in said
+    assert "neither reliable nor specific" in said
+
+
+def test_fe2e_has_nothing_to_look_at(home: Path) -> None:
+    page = open_page(PAGE, checkpoint="tiny-fe2e")
+    assert trouble(page) == [] and "no attention" in texts(page)
+
+
+def test_with_records_every_section_shows(recorded: Path) -> None:
+    page = open_page(PAGE, checkpoint="tiny-mesm")
+    assert trouble(page) == []
+    said = texts(page)
+    assert "There is no record yet" not in said
+    assert said.count("Leak test: with shuffled texts the face branch is right 1.5 points less often") == 4
+    assert "AUC of 0.531 (0.511 to 0.551)" in said
+    assert "Friesen & Ekman 1983" in said
+    statements = next(d.value for d in page.dataframe if "the paper says" in d.value.columns)
+    verdicts = dict(
+        zip(zip(statements["about"], statements["the paper says"], strict=True), statements["verdict"], strict=True)
+    )
+    assert verdicts["happiness", "the lips are attended"] == "supported"
+    assert verdicts["anger", "the gap between the eyes is sometimes missed"] == "not supported"
+    assert verdicts["fear", "the brows are attended"] == "not measured"
+    assert verdicts["voice", "later layers keep fewer points"] == "supported"
+    assert "correctness" not in said.lower()
+
+
+def test_the_link_holds_the_view(recorded: Path) -> None:
+    link = {"codebook": "paper", "facs-layer": "L3", "of": "attention", "whose": "random", "faces-view": "wrong"}
+    page = open_page(PAGE, checkpoint="tiny-mesm", **link)
+    assert trouble(page) == []
+    assert page.selectbox(key="codebook").value == "paper" and page.selectbox(key="whose").value == "random"
+    assert page.segmented_control(key="facs-layer").value == "L3"
+    assert page.selectbox(key="faces-view").value == "wrong"
+    assert "NAACL" in texts(page)
+
+
+def test_a_record_of_other_weights_is_not_shown(home: Path) -> None:
+    path = write_record(home / "records", "facs", "tiny-mesm", "noise", facs_record(), checkpoint_sha256="0" * 64)
+    try:
+        page = open_page(PAGE, checkpoint="tiny-mesm")
+        assert trouble(page) == [] and "record is of other weights" in texts(page)
+    finally:
+        path.unlink()
+
+
+def test_a_damaged_record_is_one_sentence(home: Path) -> None:
+    path = home / "records" / "facs_tiny-mesm.json"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("{")
+    try:
+        page = open_page(PAGE, checkpoint="tiny-mesm")
+        assert not page.exception and any("make it again" in e for e in trouble(page))
+    finally:
+        path.unlink()
