@@ -13,6 +13,7 @@ from mesm.vocabulary import CORPUS_LABELS, EMOTIONS, MODALITIES
 GATES = ("hard", "straight_through", "soft", "soft_straight_through")
 QUERIES = ("text", "none", "shuffled_in_training")
 SCORES = ("additive", "additive_bilinear")
+CNNS = ("stem5x5", "vgg11")
 BACKENDS = ("auto", "dense", "gather", "fused", "spconv")
 
 
@@ -104,6 +105,9 @@ class ModelConfig(_Json):
     """Subtracted after scaling."""
     mel_std: float = 2.0
     """Divided by after scaling."""
+    cnn: str = "stem5x5"
+    """FE2E's network per face and mel chunk: `stem5x5` (the authors' code), or `vgg11` (torchvision's, cut to the face's
+    size: the 11-layer VGG that the paper's text names)."""
     stem_blocks: int = 2
     """VGG blocks of 64 channels that stay dense in MESM, after the 5x5 convolution; the authors' code has 2."""
     attention_width: tuple[int, ...] = (64, 128, 256)
@@ -144,6 +148,9 @@ class ModelConfig(_Json):
         _choice("query", self.query, QUERIES)
         _choice("score", self.score, SCORES)
         _choice("backend", self.backend, BACKENDS)
+        _choice("cnn", self.cnn, CNNS)
+        if self.cnn == "vgg11" and (self.name == "mesm" or self.width != 1):
+            raise ConfigError("cnn=vgg11 is FE2E's at width 1; MESM and narrower networks have cnn=stem5x5")
         _choice("text_pooling", self.text_pooling, ("cls", "mean"))
         _choice("mel_scaling", self.mel_scaling, ("power", "log"))
         check_top_p(self.top_p)
@@ -217,6 +224,8 @@ class TrainConfig(_Json):
     """Weight of the divergence between a clip's answers under its own and a random text; doubles the sparse work."""
     freeze_attention: bool = False
     """Train the trunk alone, so that it forgets what the masks told it."""
+    cnn_weights: str = ""
+    """For cnn=vgg11: `imagenet` (torchvision's, downloaded once), a file of them, or empty for random ones."""
     init_from: str = ""
     """Checkpoint whose trunk weights to start from (MESM from FE2E)."""
     keep: str = "best"

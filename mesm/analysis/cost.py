@@ -25,6 +25,7 @@ from mesm.batch import CHUNK_HOPS, FACE_SIZE_PX, MEL_BANDS
 from mesm.config import ModelConfig
 from mesm.errors import DataError
 from mesm.layers.vgg import BLOCK_CHANNELS, POOLED_BLOCKS
+from mesm.layers.vgg11 import CONVOLUTIONS as VGG11_CONVOLUTIONS
 from mesm.records import LayerTrace, Trace
 
 STAGES: tuple[str, ...] = ("stem", "attention", "conv", "head", "transformer", "text")
@@ -142,6 +143,12 @@ def _block_channels(config: ModelConfig, block: int) -> tuple[tuple[str, int], t
 
 def _dense_stack(modality: str, config: ModelConfig, segments: int) -> Iterator[CostEntry]:
     """FE2E's CNN."""
+    if config.cnn == "vgg11":
+        channels, height, width = SEGMENT_INPUTS[modality]
+        for number, (c, k, level) in enumerate(VGG11_CONVOLUTIONS):
+            macs = segments * (height >> level) * (width >> level) * 9 * (c if number else channels) * k
+            yield CostEntry(modality, "conv", f"vgg11.conv{number}", macs, macs)
+        return
     yield from _stem(modality, config, segments, POOLED_BLOCKS[0])
     _, height, width = SEGMENT_INPUTS[modality]
     for level, block in enumerate(POOLED_BLOCKS, start=1):

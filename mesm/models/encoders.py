@@ -8,9 +8,11 @@ import torch
 from torch import Tensor, nn
 
 from mesm.config import ModelConfig
+from mesm.errors import ConfigError
 from mesm.layers.sparse_vgg import LayerTensors, SparseVGG
 from mesm.layers.transformer import SequenceTransformer
 from mesm.layers.vgg import DenseVGG
+from mesm.layers.vgg11 import VGG11, vgg11_weights
 
 #: Modality -> (input channels, height and width of the CNN's last map) (paper, section 4.2).
 SEGMENT_SHAPES: dict[str, tuple[int, tuple[int, int]]] = {"visual": (3, (3, 3)), "acoustic": (1, (8, 2))}
@@ -60,9 +62,11 @@ class SegmentBranch(nn.Module):
         super().__init__()
         self.modality = modality
         in_channels, (height, width) = SEGMENT_SHAPES[modality]
-        self.cnn: DenseVGG | SparseVGG = (
-            SparseVGG(in_channels, config, config.text_dim) if sparse else DenseVGG(in_channels, config)
-        )
+        self.cnn: DenseVGG | SparseVGG | VGG11
+        if sparse:
+            self.cnn = SparseVGG(in_channels, config, config.text_dim)
+        else:
+            self.cnn = VGG11(in_channels) if config.cnn == "vgg11" else DenseVGG(in_channels, config)
         self.flatten = nn.Sequential(
             nn.Linear(config.channels(512) * height * width, config.head_dim),
             nn.ReLU(),
@@ -100,3 +104,17 @@ class SegmentBranch(nn.Module):
         segments_SD = self.flatten(maps_SCHW.flatten(1))
         summary_BD = self.transformer(segments_SD, counts_B)
         return Answer(self.out(self.dropout(summary_BD)), segments_SD, summary_BD, layers)
+
+
+def load_cnn(model: nn.Module, source: str) -> None:
+    """Start the CNNs of a model with cnn=vgg11 from torchvision's weights; see `vgg11_weights`.
+
+    Raises:
+        ConfigError: the model has no such CNN.
+    """
+    found = [module for module in model.modules() if isinstance(module, VGG11)]
+    if not found:
+        raise ConfigError("cnn_weights are those of cnn=vgg11; set model.cnn=vgg11, or cnn_weights to nothing")
+    weights = vgg11_weights(source)
+    for cnn in found:
+        cnn.load_weights(weights)

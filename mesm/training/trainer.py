@@ -37,6 +37,7 @@ from mesm.layers.text import TextEncoder
 from mesm.models import EmotionModel, build_model, load_checkpoint, save_checkpoint
 from mesm.models.card import model_card
 from mesm.models.checkpoint import warm_start
+from mesm.models.encoders import load_cnn
 from mesm.records import write_atomic
 from mesm.runtime import seed_everything
 from mesm.training import metrics
@@ -119,6 +120,8 @@ class Trainer:
         else:
             digest = model.text_encoder.sha256
         model.config = type(model.config).from_dict({**model.config.to_dict(), "text_sha256": digest})
+        if self.run.train.cnn_weights:
+            load_cnn(model, self.run.train.cnn_weights)
         if self.run.train.init_from:
             warm_start(model, load_checkpoint(self.run.train.init_from).model.state_dict())
         for parameter in model.attention_parameters():
