@@ -53,7 +53,7 @@ def read_space(path: str | os.PathLike[str]) -> Space:
     except (OSError, UnicodeDecodeError, json.JSONDecodeError, tomllib.TOMLDecodeError) as error:
         raise DataError(f"{path} is not a readable JSON or TOML file ({error})") from error
     known = {
-        part: {f.name for f in fields(kind)} - {"name", "corpus", "init_from"}
+        part: {f.name for f in fields(kind)} - {"name", "corpus", "init_from", "precision"}
         for part, kind in (("model", ModelConfig), ("train", TrainConfig))
     }
     space: Space = {}

@@ -92,6 +92,7 @@ def test_a_search_prints_a_command_that_trains(home: Path, capsys: pytest.Captur
     assert found["train"]["lr"] == json.loads(best["values"]["train.lr"]) and found["train"]["epochs"] == 1
 
 
+@pytest.mark.slow
 def test_an_ablation_row_by_row(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert mesm("ablate --corpus tinted --preset tinted --out ab --list") == 0
     assert "gate-hard" in capsys.readouterr().out
