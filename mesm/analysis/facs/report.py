@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+import torch
 
 from mesm.analysis.facs import atlas, tables
 from mesm.analysis.facs.codebooks import CODEBOOKS, COUNTER_VIEW, COUNTER_VIEW_SOURCE, codebook
@@ -159,6 +160,7 @@ def best_layer_lift(active: Sequence[dict[str, Any]] | None) -> dict[str, Any] |
     return {"layer": best + 1, **{k: active[best]["lift"][k] for k in ("value", "low", "high")}}
 
 
+@torch.no_grad()
 def _text(clips: Clips, people: int, progress: Progress) -> dict[str, Any]:
     """Does the text guide, and does it speak through the mask?"""
     texts, known = texts_by_label(clips)
