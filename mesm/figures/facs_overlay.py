@@ -1,0 +1,55 @@
+"""Action units' regions outlined over a layer's mask, face by face. Pure numpy."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from mesm.figures.lettering import Canvas
+from mesm.figures.overlay import blend, border
+from mesm.figures.style import rgb, theme
+
+SCALE = 4
+GAP_PX = 8
+LEGEND_PX = 30
+FADED = 0.72
+#: Outlines, apart for every common colour vision; more regions than this at once cannot be told apart.
+OUTLINES: tuple[str, ...] = ("#E69F00", "#56B4E9", "#009E73", "#F0E442", "#CC79A7", "#D55E00")
+
+
+def draw_regions(
+    faces: np.ndarray, kept: np.ndarray, regions: Mapping[str, np.ndarray], dark: bool = False
+) -> np.ndarray:
+    """Faces in a row, what the layer left out faded, each region outlined in its colour, with a legend below.
+
+    Args:
+        faces: (F, 48, 48, 3) uint8.
+        kept: (F, h, w) bool, the layer's own grid.
+        regions: name -> (F, 48, 48) coverage in [0, 1]; the outline runs where half of a pixel belongs to it. No more
+            than `OUTLINES` are drawn.
+
+    Returns:
+        (H, W, 3) uint8.
+    """
+    colours = theme(dark)
+    size = faces.shape[1] * SCALE
+    pictures = _enlarged(faces, size)
+    mask = _enlarged(kept, size)
+    shown = np.where(mask[..., None], pictures, blend(pictures, rgb(colours.ground), FADED))
+    for colour, coverage in zip(OUTLINES, regions.values(), strict=False):
+        shown[border(_enlarged(coverage >= 0.5, size))] = rgb(colour)
+    width = len(shown) * (size + GAP_PX) - GAP_PX
+    names = list(regions)[: len(OUTLINES)]
+    canvas = Canvas(size + (LEGEND_PX if names else 0), max(width, 130 * len(names)), colours)
+    for number, picture in enumerate(shown):
+        canvas.paste(number * (size + GAP_PX), 0, picture)
+    for number, (name, colour) in enumerate(zip(names, OUTLINES, strict=False)):
+        canvas.paste(number * 130, size + 10, np.full((12, 12, 3), rgb(colour), np.uint8))
+        canvas.write(number * 130 + 18, size + 5, name, small=True)
+    return canvas.picture()
+
+
+def _enlarged(maps: np.ndarray, size: int) -> np.ndarray:
+    """Nearest-neighbour enlargement of (F, h, w, ...) to (F, size, size, ...)."""
+    return maps.repeat(size // maps.shape[1], axis=1).repeat(size // maps.shape[2], axis=2)
