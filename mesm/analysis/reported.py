@@ -128,6 +128,14 @@ def figure_5_shares() -> tuple[tuple[float, float, float], ...]:
     return tuple((p, gflops / dense_gflops, acc / dense_accuracy) for p, acc, gflops in FIGURE_5)
 
 
-def table_for(labels: tuple[str, ...]) -> ReportedTable:
-    """The table whose emotions a corpus shares; Table 4 if it shares as many with either."""
-    return max((TABLE_4, TABLE_3), key=lambda table: len(set(table.labels) & set(labels)))
+def rows_for(number: int) -> tuple[str, tuple[ReportedRow, ...], str]:
+    """Table 3 or 4: its kind of accuracy, its lines, its corpus."""
+    table = {3: TABLE_3, 4: TABLE_4}[number]
+    return table.accuracy, table.rows, table.corpus
+
+
+def split_counts(number: int) -> dict[str, dict[str, int]]:
+    """Table 1 or 2: split -> emotion or "clips" -> number; an utterance of IEMOCAP has one emotion."""
+    if number == 1:
+        return {split: {"clips": sum(found.values()), **found} for split, found in TABLE_1.items()}
+    return {split: {"clips": count} for split, count in TABLE_2.items()}

@@ -151,6 +151,11 @@ def render(exhibit: Exhibit, form: str, width: str = "acl-column") -> bytes:
     return _picture(exhibit, form, width, made_from)
 
 
+def provenance_json(exhibit: Exhibit, form: str, width: str) -> bytes:
+    """The provenance of one file, to lie beside it."""
+    return _json(provenance_of(exhibit, form, width))
+
+
 def _json(made_from: Mapping[str, Any]) -> bytes:
     return (json.dumps(made_from, indent=1, ensure_ascii=False) + "\n").encode()
 
@@ -202,8 +207,12 @@ def _metadata(exhibit: Exhibit, form: str, made_from: Mapping[str, Any]) -> dict
 
 def files_of(exhibit: Exhibit, forms: Iterable[str], width: str) -> dict[str, bytes]:
     """File name -> content, with the provenance beside."""
-    wanted = dict.fromkeys([*forms, "json"])
-    return {f"{exhibit.name}.{form}": render(exhibit, form, width) for form in wanted if form in exhibit.formats}
+    found: dict[str, bytes] = {}
+    for form in forms:
+        found[f"{exhibit.name}.{form}"] = render(exhibit, form, width)
+        if form != "json":
+            found[f"{exhibit.name}.{form}.json"] = provenance_json(exhibit, form, width)
+    return found
 
 
 @dataclass(frozen=True)

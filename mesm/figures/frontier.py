@@ -108,14 +108,22 @@ def read_curves(
         curves.append(Curve(f"{origin['checkpoint']}, {origin['corpus']}", SWEEP, made))
         if reference is not None and (view.axis != "ms" or "ms_per_clip" in reference[1]):
             point = _point(reference[1], view, scale, False, reference[0])
-            points[f"{reference[0]}, {origin['corpus']}"] = Curve(
-                f"{reference[0]}, {origin['corpus']}", DENSE, (point,)
-            )
+            name = f"{reference[0]}, {origin['corpus']}"
+            points[name] = Curve(name, DENSE, (point,))
     curves += points.values()
     if reported and view.relative and view.axis == "share":
         shown = tuple(Point(p, work, gain, gain, gain) for p, work, gain in reported)
         curves.append(Curve(REPORTED_NAME, REPORTED, shown))
     return tuple(curves)
+
+
+def dense_by_corpus(evaluations: Sequence[Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
+    """Corpus -> the evaluation of a model that computes every site, the first of several."""
+    found: dict[str, Mapping[str, Any]] = {}
+    for record in evaluations:
+        if record["data"]["top_p"] is None and record["data"]["macs_ratio"] is not None:
+            found.setdefault(record["provenance"]["corpus"], record)
+    return found
 
 
 def reference_of(
@@ -226,7 +234,7 @@ def _part(layer: LayerWork) -> str:
         return layer.layer.partition(".")[0].replace("block", "block ")
     if layer.stage == "attention":
         return STAGE_WORDS["attention"]
-    return "Transformer and linear layers"
+    return "later layers"
 
 
 def layers_table(record: Mapping[str, Any], unit: str) -> Table:

@@ -59,16 +59,36 @@ class Table:
         columns: their names; the first is the name of a line.
         best: indices of the columns in which the highest ranked number is bold and the second underlined.
         digits: decimals of a float; integers are printed whole.
+        heads: a name over each column, the same over neighbours that belong together; () for none.
     """
 
     columns: tuple[str, ...]
     rows: tuple[Row, ...]
     best: tuple[int, ...] = ()
     digits: int = 1
+    heads: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         wrong = [row.cells for row in self.rows if len(row.cells) != len(self.columns)]
         assert not wrong, f"{len(self.columns)} columns, but a line of {wrong[:1]}"
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Columns with their heads, each name once."""
+        return tuple(
+            f"{h} {c}".strip() for h, c in zip(self.heads or ("",) * len(self.columns), self.columns, strict=True)
+        )
+
+    @property
+    def spans(self) -> tuple[tuple[str, int, int], ...]:
+        """(head, first column, last column) of the heads that stand over something."""
+        found: list[tuple[str, int, int]] = []
+        for i, head in enumerate(self.heads):
+            if head and found and found[-1][0] == head and found[-1][2] == i - 1:
+                found[-1] = (head, found[-1][1], i)
+            elif head:
+                found.append((head, i, i))
+        return tuple(found)
 
     def text(self, cell: Cell) -> str:
         """A cell as it is printed."""
@@ -93,7 +113,7 @@ def to_csv(table: Table) -> str:
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     head = ["group"] if groups else []
-    writer.writerow([*head, *table.columns, *(f"{table.columns[i]} spread" for i in spreads)])
+    writer.writerow([*head, *table.names, *(f"{table.names[i]} spread" for i in spreads)])
     for row in table.rows:
         cells = [*((row.group,) if groups else ()), *row.cells, *(_spread(row, i) for i in spreads)]
         writer.writerow(["" if cell is None else cell for cell in cells])
@@ -103,6 +123,7 @@ def to_csv(table: Table) -> str:
 def to_latex(table: Table, caption: str = "", label: str = "") -> str:
     """A booktabs `table`: best bold, second underlined, mean and spread; needs `\\usepackage{booktabs}`."""
     lines = [r"\begin{table}", r"\centering", rf"\begin{{tabular}}{{l{'r' * (len(table.columns) - 1)}}}", r"\toprule"]
+    lines += _latex_heads(table)
     lines += [" & ".join(escape(name) for name in table.columns) + r" \\", r"\midrule"]
     group = table.rows[0].group if table.rows else ""
     for number, row in enumerate(table.rows):
@@ -115,6 +136,20 @@ def to_latex(table: Table, caption: str = "", label: str = "") -> str:
     lines += [rf"\caption{{{escape(caption)}}}"] if caption else []
     lines += [rf"\label{{tab:{label}}}"] if label else []
     return "\n".join([*lines, r"\end{table}", ""])
+
+
+def _latex_heads(table: Table) -> list[str]:
+    """A line of names over the columns they span, and the rules under them."""
+    if not table.spans:
+        return []
+    cells, rules, next_column = [], [], 0
+    for head, first, last in table.spans:
+        cells += [""] * (first - next_column)
+        cells.append(rf"\multicolumn{{{last - first + 1}}}{{c}}{{{escape(head)}}}")
+        rules.append(rf"\cmidrule(lr){{{first + 1}-{last + 1}}}")
+        next_column = last + 1
+    cells += [""] * (len(table.columns) - next_column)
+    return [" & ".join(cells) + r" \\", "".join(rules)]
 
 
 def escape(text: str) -> str:

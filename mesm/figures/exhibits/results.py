@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from mesm.figures.ablation import ablation_table as all_rows
 from mesm.figures.bibliography import PAPER, corpus_cites
 from mesm.figures.bundle import Exhibit, origin_of
 from mesm.figures.static.results import plot_matrix, plot_reliability
@@ -17,26 +18,25 @@ from mesm.figures.tables import Cell, Row, Table
 from mesm.records import slug
 
 Record = Mapping[str, Any]
-#: (model, GFLOPs, emotion -> (accuracy or WAcc, F1), average) as the paper prints it.
-ReportedRow = tuple[str, float | None, Mapping[str, tuple[float, float]], tuple[float, float]]
 MEASURED, REPORTED, TRIVIAL = "measured here", "reported in the paper", "trivial answers"
 ACCURACY_WORDS = {"accuracy": "Acc", "wacc": "WAcc"}
 
 
 def scores_table(
-    records: Sequence[Record], number: int, accuracy: str, reported: Sequence[ReportedRow] = (), where: str = ""
+    records: Sequence[Record], number: int, accuracy: str, reported: Sequence[Any] = (), where: str = ""
 ) -> Exhibit:
     """Table 3 or 4: every evaluated model, the reported numbers, the trivial answers.
 
     Args:
         records: evaluations on one corpus.
         accuracy: "accuracy" for Table 3, "wacc" for Table 4.
-        reported: the paper's rows; `where` names their corpus.
+        reported: `analysis.reported.ReportedRow`; `where` names their corpus.
     """
     corpus, labels = records[0]["provenance"]["corpus"], records[0]["data"]["labels"]
     short = ACCURACY_WORDS[accuracy]
     names = [*labels, "average"]
-    columns = ("model", "work", *(f"{name} {kind}" for name in names for kind in (short, "F1")))
+    columns = ("model", "work", *(kind for _ in names for kind in (short, "F1")))
+    heads = ("", "", *(name for name in names for _ in range(2)))
     rows = []
     for record in records:
         data = record["data"]
@@ -65,7 +65,7 @@ def scores_table(
         caption=caption,
         command=f"mesm figure table {number} --corpus {corpus}",
         origin=origin_of(*records, cost_unit="MAC, as a share of FE2E's"),
-        table=Table(columns, tuple(rows), tuple(range(2, len(columns)))),
+        table=Table(columns, tuple(rows), tuple(range(2, len(columns))), heads=heads),
         cites=(PAPER, *corpus_cites(f"{corpus} {where}" if reported else corpus)),
     )
 
@@ -79,16 +79,13 @@ def _work(data: Mapping[str, Any]) -> Cell:
     return None if data["macs_ratio"] is None else f"{data['macs_ratio']:.2f}"
 
 
-def _reported(row: ReportedRow, labels: Sequence[str], where: str) -> Row:
-    model, gflops, scores, average = row
-    cells = [value for label in labels for value in scores.get(label, (None, None))]
-    work = None if gflops is None else f"{gflops:.2f} G"
-    return Row((model, work, *cells, *average), f"{REPORTED}, {where}", ranked=False)
+def _reported(row: Any, labels: Sequence[str], where: str) -> Row:
+    cells = [value for label in labels for value in row.scores.get(label, (None, None))]
+    work = None if row.gflops is None else f"{row.gflops:.2f} G"
+    return Row((row.model, work, *cells, *row.average), f"{REPORTED}, {where}", ranked=False)
 
 
-def splits_table(
-    corpus: str, manifest_sha256: str, counts: Sequence[Any], number: int, reported: Mapping[str, Mapping[str, Cell]]
-) -> Exhibit:
+def splits_table(corpus: str, counts: Sequence[Any], number: int, reported: Mapping[str, Mapping[str, int]]) -> Exhibit:
     """Table 1 or 2: clips of each emotion in each split.
 
     Args:
@@ -97,31 +94,32 @@ def splits_table(
     """
     labels = list(counts[0].per_emotion) if counts else []
     columns = ("split", "clips", "speakers", *labels, "words", "seconds")
+    where = f"{REPORTED}, {'IEMOCAP' if number == 1 else 'CMU-MOSEI'}"
     rows = [
         Row((c.split, c.clips, c.speakers, *(c.per_emotion[n] for n in labels), c.words, c.duration_s), corpus)
         for c in counts
     ]
     for split, found in reported.items():
         cells = [found.get(label) for label in labels]
-        rows.append(Row((split, found.get("clips"), None, *cells, None, None), REPORTED, ranked=False))
+        rows.append(Row((split, found.get("clips"), None, *cells, None, None), where, ranked=False))
     return Exhibit(
         name=f"table-{number}-{slug(corpus)}",
         title=f"Table {number}: the splits of {corpus}",
         caption=f"Clips of {corpus} that show each emotion, per split; mean words and seconds per clip. "
         "A clip may show several emotions or none.",
         command=f"mesm figure table {number} --corpus {corpus}",
-        origin={"corpus": corpus, "manifest_sha256": manifest_sha256, "n": sum(c.clips for c in counts)},
+        origin={"corpus": corpus, "n": sum(c.clips for c in counts), "split": [c.split for c in counts]},
         table=Table(columns, tuple(rows)),
         cites=(PAPER, *corpus_cites(corpus)),
     )
 
 
 def ablation_table(record: Record, reported: Mapping[tuple[str, str], tuple[float, float]]) -> Exhibit:
-    """Table 5: what each part is worth, one trained model per line."""
+    """Table 5: what each modality is worth, one trained model per line."""
     data, corpus = record["data"], record["provenance"]["corpus"]
     columns = ("row", "what differs", "Acc", "F1", "WAcc", "work")
     rows = []
-    for line in data["rows"]:
+    for line in (line for line in data["rows"] if line["group"].endswith("modalities")):
         spread = line.get("spread", {}) if len(data["seeds"]) > 1 else {}
         cells = (line["row"], line["what"], line["accuracy"], line["f1"], line["wacc"], _work(line))
         rows.append(Row(cells, line["group"], (None, None, *(spread.get(k) for k in ("accuracy", "f1", "wacc")), None)))
@@ -138,6 +136,24 @@ def ablation_table(record: Record, reported: Mapping[tuple[str, str], tuple[floa
         command=f"mesm figure table 5 --corpus {corpus}",
         origin=origin_of(record, setting=setting, seeds=data["seeds"]),
         table=Table(columns, tuple(rows), (2, 3, 4)),
+        cites=(PAPER, *corpus_cites(corpus)),
+    )
+
+
+def ablation(record: Record) -> Exhibit:
+    """Every row of an ablation, with what it is compared with."""
+    data, corpus = record["data"], record["provenance"]["corpus"]
+    return Exhibit(
+        name=f"ablation-{slug(corpus)}",
+        title=f"What each part is worth on {corpus}",
+        caption=(
+            f"Averages in percent on the {data['setting']['split']} split of {corpus}, intervals over speakers, "
+            f"{len(data['seeds'])} seed(s). Work: share of FE2E's convolutions. Difference: WAcc, in points, to the row "
+            "it is compared with. AUC lost: by the face's branch when other clips' texts ask it."
+        ),
+        command=f"mesm figure ablation --corpus {corpus}",
+        origin=origin_of(record, setting=data["setting"], seeds=data["seeds"]),
+        table=all_rows(record),
         cites=(PAPER, *corpus_cites(corpus)),
     )
 
@@ -160,7 +176,14 @@ def classes_table(record: Record) -> Exhibit:
     data = record["data"]
     kinds = {"wacc": "WAcc", "f1": "F1", "accuracy": "Acc", "weighted_f1": "weighted F1", "auc": "AUC"}
     rows = [
-        Row((label, data["per_class"][label]["positives"], *(data["per_class"][label][k] for k in kinds), threshold))
+        Row(
+            (
+                label,
+                data["per_class"][label]["positives"],
+                *(data["per_class"][label][k] for k in kinds),
+                f"{threshold:.2f}",
+            )
+        )
         for label, threshold in zip(data["labels"], data["thresholds"], strict=True)
     ]
     rows.append(Row(("average", None, *(data[k] for k in kinds), None), ranked=False))
@@ -190,7 +213,9 @@ def slices_table(record: Record, slices: Sequence[Any]) -> Exhibit:
     )  # fmt: skip
 
 
-def matrix(record: Record, kind: str, names: Sequence[str], counts: np.ndarray, other: np.ndarray | None) -> Exhibit:
+def matrix(
+    record: Record, kind: str, names: Sequence[str], counts: np.ndarray, other: np.ndarray | None = None
+) -> Exhibit:
     """Confusion of the strongest score, or co-occurrence of emotions.
 
     Args:

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_GUTTER_IN, _EDGE_IN, _GAP_IN, _MEL_IN = 0.46, 0.02, 0.035, 0.34
+_GUTTER_IN, _EDGE_IN, _GAP_IN = 0.46, 0.02, 0.035
+#: Height of a spectrogram, as a share of the width of the axis.
+_MEL_SHARE = 0.11
 _AXIS_IN, _WORD_IN = 0.22, 0.115
 
 
@@ -38,7 +40,7 @@ def plot_case(
     span = _shown_span(sample, strip)
     face_in = body * (strip.face_px / BODY_PX) * (strip.span_s / span)
     rows = [*_rows("face", faces, layers.get("visual", ()), look, face_in)]
-    rows += _rows("voice", mel, layers.get("acoustic", ()), look, _MEL_IN)
+    rows += _rows("voice", mel, layers.get("acoustic", ()), look, _MEL_SHARE * body)
     words = _word_lines(sample, strip, span, body)
     top_in = _AXIS_IN + _WORD_IN * len(words)
     height = top_in + sum(row[2] + _GAP_IN for row in rows) + _EDGE_IN
@@ -77,7 +79,7 @@ def _rows(name: str, scene: Scene, layers: Sequence[LayerTrace], look: Look, row
         if number < len(layers):
             row = layer_row(scene, number, layers[number])
             kept = f"{layers[number].kept.mean():.0%}"
-            ends = () if row.scale is None else (f"{row.scale[0]:.2g}–{row.scale[1]:.2g}×",)
+            ends = () if row.scale is None else (f"{row.scale[0]:.1f}–{row.scale[1]:.1f}×",)
             rows.append(((f"L{number + 1}, {kept}", *ends), overlay.unpacked(row.drawn), row_in, scene))
     return rows
 

@@ -27,7 +27,7 @@ def plot_frontier(curves: Sequence[Curve], view: View, width: float) -> Figure:
     for curve in curves:
         _draw_curve(axes, curve, number)
         number += curve.kind != REPORTED
-    axes.set(xlabel=_broken(AXES[view.axis], wide), ylabel=view.y_title)
+    axes.set(xlabel=_broken(AXES[view.axis], wide), ylabel=_broken(view.y_title, wide))
     if view.log:
         axes.set_xscale("log")
     if wide:
@@ -60,7 +60,8 @@ def _draw_curve(axes: Axes, curve: Curve, number: int) -> None:
     for p in curve.points:
         if p.elbow:
             axes.plot(p.x, p.y, marker="o", markersize=8, fillstyle="none", color=INK, markeredgewidth=0.9, zorder=5)
-            axes.annotate(f"elbow, p = {p.top_p:g}", (p.x, p.y), (4, -11), textcoords="offset points", fontsize=6.5)
+            axes.annotate(f"elbow, p = {p.top_p:g}", (p.x, p.y), (3, -13), textcoords="offset points", fontsize=6.5,
+                          bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.75, "pad": 0.6}, zorder=6)  # fmt: skip
 
 
 def plot_layers(top_ps: Sequence[float], bands: Sequence[Band], unit: str, width: float) -> Figure:
@@ -92,7 +93,7 @@ def plot_layers(top_ps: Sequence[float], bands: Sequence[Band], unit: str, width
     if wide:
         figure.legend(handles=shown, loc="outside right center")
     else:
-        figure.legend(handles=shown, loc="outside lower left", ncols=2)
+        figure.legend(handles=shown, loc="outside lower left", ncols=2, handlelength=1.4, columnspacing=1)
     return figure
 
 

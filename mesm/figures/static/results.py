@@ -31,6 +31,7 @@ def plot_matrix(panels: Sequence[tuple[str, np.ndarray]], names: Sequence[str], 
     rows = 1 if beside else len(panels)
     side = (width - 0.9) / columns if columns > 1 else min(width, 4.2) - 0.9
     figure = new_figure(width, rows * (side + 0.95) if len(panels) > 1 else min(width, 4.2) * 0.95)
+    figure.set_layout_engine("compressed")  # maps are square: no empty bands between them
     drawn = figure.subplots(rows, columns, squeeze=False, sharey=beside).ravel()
     for number, (axes, (title, counts)) in enumerate(zip(drawn, panels, strict=True)):
         shares = row_shares(counts)

@@ -34,5 +34,5 @@ def plot_scores(prediction: Prediction, truth: Mapping[str, float], width: float
         label.set_fontweight("bold" if truth.get(name, 0) > 0 else "normal")
     axes.set(xlim=(0, 1.02), ylim=(len(rows) - 0.5, -0.5), xlabel="score")
     axes.tick_params(axis="y", length=0)
-    figure.legend(loc="outside upper left", ncols=4, handletextpad=0.1, columnspacing=0.8)
+    figure.legend(loc="outside upper left", ncols=4, handletextpad=0, handlelength=1.3, columnspacing=0.4)
     return figure

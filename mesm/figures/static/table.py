@@ -18,18 +18,23 @@ def plot_table(table: Table, width: float) -> Figure:
     """Lines of text at the width of a column: the first column left, numbers right; best bold, second underlined."""
     groups = [row.group for row in table.rows]
     heads = sum(bool(g) and (i == 0 or g != groups[i - 1]) for i, g in enumerate(groups))
-    lines = 1 + len(table.rows) + heads
+    top = 1 if table.spans else 0
+    lines = 1 + top + len(table.rows) + heads
     figure = new_figure(width, LINE_IN * (lines + 1))
     figure.set_layout_engine("none")
     axes = figure.add_axes((0, 0, 1, 1))
     axes.set(xlim=(0, width), ylim=(lines + 1, 0))
     axes.axis("off")
     edges, size = _columns(table, width)
-    for y, weight in ((0.4, 0.9), (1.5, 0.5), (lines + 0.6, 0.9)):
+    for y, weight in ((0.4, 0.9), (1.5 + top, 0.5), (lines + 0.6, 0.9)):
         axes.plot([0.02, width - 0.02], [y, y], color="black", linewidth=weight)
     for i, name in enumerate(table.columns):
-        axes.text(edges[i], 1, name, ha="right" if i else "left", va="center", fontsize=size)
-    y = 1.0
+        axes.text(edges[i], 1 + top, name, ha="right" if i else "left", va="center", fontsize=size)
+    for head, first, last in table.spans:
+        left = edges[first] - _text_width(table.columns[first], size)
+        axes.text((left + edges[last]) / 2, 1, head, ha="center", va="center", fontsize=size)
+        axes.plot([left, edges[last]], [1.5, 1.5], color="black", linewidth=0.4)
+    y = 1.0 + top
     for number, row in enumerate(table.rows):
         if row.group and (number == 0 or row.group != groups[number - 1]):
             y += 1
@@ -37,14 +42,13 @@ def plot_table(table: Table, width: float) -> Figure:
         y += 1
         for i, cell in enumerate(row.cells):
             place = table.place(number, i)
-            drawn = axes.text(
+            axes.text(
                 edges[i], y + 0.05, table.text(cell), ha="right" if i else "left", va="center", fontsize=size,
                 weight="bold" if place == 0 else "normal",
             )  # fmt: skip
             if place == 1:
                 box = _text_width(table.text(cell), size)
                 axes.plot([edges[i] - box, edges[i]], [y + 0.42] * 2, color="black", linewidth=0.4)
-            del drawn
     return figure
 
 
