@@ -1,4 +1,4 @@
-"""`mesm corpus`: build the demo corpus; its card, contact sheets, audit, and the part that ships."""
+"""`mesm corpus`: bring in a real corpus, build the demo corpus; card, contact sheets, audit, splits, the part that ships."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import io
 import json
 
 from mesm.cli import features
+from mesm.cli.corpus_import import add_import, add_split, run_import, run_split
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -43,6 +44,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     export.add_argument("--clips", type=int, default=96)
     export.add_argument("--per-emotion", type=int, default=16)
     export.add_argument("--out", required=True, metavar="DIR")
+    add_import(parts)
+    add_split(parts)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -55,6 +58,8 @@ def run(arguments: argparse.Namespace) -> int:
         "features": features.run,
         "separability": _separability,
         "export": _export,
+        "import": run_import,
+        "split": run_split,
     }
     return actions[arguments.action](arguments)
 

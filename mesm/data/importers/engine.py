@@ -183,9 +183,7 @@ def _bar(outcomes: Iterable[Outcome], total: int, done: int, progress: bool) -> 
     return tqdm(outcomes, desc="utterances", total=total, initial=done, unit="clip", disable=not progress)
 
 
-def _write_quarantine(
-    folder: Path, utterances: Sequence[Utterance], problems: dict[int, Problem], root: Path
-) -> None:
+def _write_quarantine(folder: Path, utterances: Sequence[Utterance], problems: dict[int, Problem], root: Path) -> None:
     here = f"{root}{os.sep}"
     rows = [
         {
@@ -249,5 +247,3 @@ def _close(
         )
     writer.close({key: value for key, value in asdict(report).items() if key not in ("name", "stored_before")})
     return report
-
-

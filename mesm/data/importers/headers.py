@@ -64,8 +64,8 @@ def read_header(path: Path) -> Header:
         DataError: it is none, or it is damaged.
     """
     if is_picture(path):
-        with Image.open(path, formats=PICTURES) as picture:
-            return Header(still=True, video=True, width=picture.width, height=picture.height)
+        with Image.open(path, formats=PICTURES) as still:
+            return Header(still=True, video=True, width=still.width, height=still.height)
     with open_media(path) as container:
         picture, sound = video_stream(container), audio_stream(container)
         lengths = [
@@ -101,7 +101,7 @@ def examine(
     heard: Problem | None = None
     if problem is None or keep_incomplete:
         facts, heard = _of_sound(utterance, facts)
-    if keep_incomplete and (_only_lacks(problem) and heard is None or _only_lacks(heard) and problem is None):
+    if keep_incomplete and ((_only_lacks(problem) and heard is None) or (_only_lacks(heard) and problem is None)):
         problem = heard = None
     return facts, problem or heard or _length_problem(utterance, facts, limits or Limits())
 

@@ -161,9 +161,7 @@ def _sound(utterance: Utterance, limits: Limits) -> np.ndarray | Problem:
         return Problem("missing_sound", "it has no sound")
     channel = {"left": 0, "right": 1}.get(utterance.side)
     try:
-        sound = read_waveform(
-            part.path, start_s=part.start_s or None, end_s=part.end_s, channel=channel, limits=limits
-        )
+        sound = read_waveform(part.path, start_s=part.start_s or None, end_s=part.end_s, channel=channel, limits=limits)
     except DataError as error:
         return Problem("broken_sound", str(error))
     if sound is None or not len(sound):

@@ -96,9 +96,7 @@ def _utterance(path: Path, number: int, row: Mapping[str, Any], labels: tuple[st
     values = {name: _number(path, number, row, name) for name in labels}
     outside = [name for name, value in values.items() if value is not None and not 0 <= value <= 3]
     if outside:
-        raise DataError(
-            f"row {number} of {path} has {outside[0]} {values[outside[0]]}; give an intensity from 0 to 3"
-        )
+        raise DataError(f"row {number} of {path} has {outside[0]} {values[outside[0]]}; give an intensity from 0 to 3")
     labelled = any(value is not None for value in values.values())
     problem = None
     if labels and not labelled:

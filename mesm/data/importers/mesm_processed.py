@@ -1,9 +1,9 @@
 """The authors' processed copies of IEMOCAP and CMU-MOSEI: pictures and wavs per utterance, and `meta.pkl`.
 
-    {IEMOCAP,MOSEI}_RAW_PROCESSED/meta.pkl                    {id: {text, label}}
-    MOSEI_RAW_PROCESSED/<utterance>/{image_<i>.jpg, audio.wav}
-    IEMOCAP_RAW_PROCESSED/<dialogue>/<utterance>/{image_{L,R}_<i>.jpg, audio_{L,R}.wav}
-    {IEMOCAP,MOSEI}_SPLIT/{train,valid,test}_split.txt
+{IEMOCAP,MOSEI}_RAW_PROCESSED/meta.pkl                    {id: {text, label}}
+MOSEI_RAW_PROCESSED/<utterance>/{image_<i>.jpg, audio.wav}
+IEMOCAP_RAW_PROCESSED/<dialogue>/<utterance>/{image_{L,R}_<i>.jpg, audio_{L,R}.wav}
+{IEMOCAP,MOSEI}_SPLIT/{train,valid,test}_split.txt
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from mesm.data.importers import iemocap, mosei
 from mesm.data.importers.plan import (
@@ -57,7 +59,9 @@ def find(source: str | os.PathLike[str], part: str = "") -> Release:
     folder = root / _FOLDERS[name]
     meta = load_plain_pickle(folder / "meta.pkl")
     if not isinstance(meta, dict):
-        raise DataError(f"{folder / 'meta.pkl'} holds a {type(meta).__name__}, not a table of utterances; copy it again")
+        raise DataError(
+            f"{folder / 'meta.pkl'} holds a {type(meta).__name__}, not a table of utterances; copy it again"
+        )
     make = {"iemocap": _of_iemocap, "mosei": _of_mosei}[name]
     utterances = tuple(make(folder, str(key), entry) for key, entry in sorted(meta.items(), key=lambda e: str(e[0])))
     release = {"iemocap": iemocap, "mosei": mosei}[name]
@@ -119,11 +123,15 @@ def _of_iemocap(folder: Path, name: str, entry: Any) -> Utterance:
     )
 
 
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and math.isfinite(value)
+
+
 def _of_mosei(folder: Path, name: str, entry: Any) -> Utterance:
     text, label = _entry(entry)
     labels, problem = None, None
-    values = list(label) if isinstance(label, (list, tuple)) or hasattr(label, "tolist") else []
-    if len(values) == len(mosei.LABELS) and all(isinstance(float(v), float) and math.isfinite(v) for v in values):
+    values = label.tolist() if isinstance(label, np.ndarray) else label
+    if isinstance(values, (list, tuple)) and len(values) == len(mosei.LABELS) and all(map(_is_number, values)):
         labels = {key: float(value > 0) for key, value in zip(mosei.LABELS, values, strict=True)}
     else:
         problem = Problem("no_label", f"its label is {label!r}, not six numbers")

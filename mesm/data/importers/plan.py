@@ -149,8 +149,6 @@ def one_hot(label: str, labels: tuple[str, ...], intensity: float = 1.0) -> dict
     return {name: intensity if name == label else 0.0 for name in labels}
 
 
-
-
 def by_stem(folder: Path, *extensions: str) -> dict[str, Path]:
     """Stem -> file, for every visible file below `folder` with one of the extensions (any case).
 

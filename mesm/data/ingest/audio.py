@@ -147,7 +147,12 @@ def read_waveform(
             return None
         zero = origin_s(container) + (start_s or 0.0)
         seconds = limits.max_duration_s if end_s is None else end_s - (start_s or 0.0)
-        waveform = _decode(Decoding(container, stream, zero - 0.5), zero, round(seconds * SAMPLE_RATE_HZ), channel)
+        waveform = _decode(
+            Decoding(container, stream, zero - 0.5),
+            zero,
+            round(seconds * SAMPLE_RATE_HZ),
+            channel if stream.channels == 2 else None,
+        )
     if waveform is None:
         if end_s is not None:
             return np.zeros(0, np.float32)
@@ -162,8 +167,7 @@ def read_waveform(
 
 def _decode(frames: Decoding, zero: float, enough: int, channel: int | None) -> np.ndarray | None:
     """Samples from second `zero` of the container's clock on, a little more than `enough`; None if there are none."""
-    one = channel if frames.stream.codec_context.channels == 2 else None
-    resampler = AudioResampler(format="fltp", layout="mono" if one is None else "stereo", rate=SAMPLE_RATE_HZ)
+    resampler = AudioResampler(format="fltp", layout="mono" if channel is None else "stereo", rate=SAMPLE_RATE_HZ)
     pieces: list[np.ndarray] = []
     before: int | None = None  # samples on the clip's clock that come before the first piece; negative: to be cut off
     total = 0
@@ -180,12 +184,12 @@ def _decode(frames: Decoding, zero: float, enough: int, channel: int | None) -> 
             pieces.append(np.zeros(gap, np.float32))
             total += gap
         for piece in resampler.resample(frame):
-            pieces.append(piece.to_ndarray()[one or 0])
+            pieces.append(piece.to_ndarray()[channel or 0])
             total += len(pieces[-1])
         if before + total > enough:
             break
     if before is None:
         return None
-    pieces += [piece.to_ndarray()[one or 0] for piece in resampler.resample(None)]
+    pieces += [piece.to_ndarray()[channel or 0] for piece in resampler.resample(None)]
     waveform = np.concatenate([np.zeros(max(before, 0), np.float32), *pieces])[max(-before, 0) :]
     return np.clip(np.nan_to_num(waveform), -1.0, 1.0)

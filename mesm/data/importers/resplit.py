@@ -1,0 +1,52 @@
+"""A stored corpus with other splits: nothing is decoded again."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import replace
+from pathlib import Path
+
+from mesm.data.importers.engine import SOURCES_NAME, read_sources
+from mesm.data.splits import assign_splits
+from mesm.data.store import Corpus, CorpusWriter
+from mesm.errors import DataError
+from mesm.records import write_atomic
+
+
+def resplit(source: str | os.PathLike[str], out: str | os.PathLike[str], rule: str, seed: int = 0) -> Corpus:
+    """Copy a corpus and divide the copy by `rule` (see `mesm.data.splits`).
+
+    Raises:
+        DataError: a clip would be in no split, or the corpus does not know what the rule needs.
+    """
+    corpus, sources = Corpus(source), read_sources(source)
+    clips = [
+        {
+            "id": row.clip_id,
+            "split": row.split,
+            "speaker": row.speaker,
+            "dialogue": sources.get(row.clip_id, {}).get("dialogue", ""),
+            "session": sources.get(row.clip_id, {}).get("session", ""),
+        }
+        for row in corpus.index
+    ]
+    splits = assign_splits(clips, rule, seed)
+    missing = [clip_id for clip_id, split in splits.items() if not split]
+    if missing:
+        raise DataError(
+            f"{len(missing)} clips are in no split by {rule!r}, the first is {missing[0]!r}; complete the lists"
+        )
+    kind = "lists" if rule.startswith("lists:") else rule
+    meta = {**corpus.manifest.meta, "splits": {"rule": kind, "seed": seed}}
+    folder = Path(out)
+    folder.mkdir(parents=True, exist_ok=True)
+    with CorpusWriter(folder, corpus.name, corpus.labels, meta) as writer:
+        for clip_id, split in splits.items():
+            if clip_id not in writer.stored:
+                # Previews stay with the corpus that has them.
+                writer.add(replace(corpus[clip_id], split=split, media=""))
+    if sources:
+        lines = (json.dumps(sources[row.clip_id], ensure_ascii=False) + "\n" for row in corpus.index)
+        write_atomic(folder / SOURCES_NAME, "".join(lines).encode())
+    return Corpus(folder)
