@@ -109,12 +109,12 @@ def against_mtcnn(
 
 def waiting(run: RunConfig, loaders: dict[str, Callable[[], Iterator[Batch]]], options: argparse.Namespace) -> dict:
     """Share of the time spent waiting for the next batch, and speed relative to batches that lie in memory."""
-    step, found = trainer_step(run, options.device), {}
-    total: dict[str, list[float]] = {name: [] for name in loaders}
+    step, found, now = trainer_step(run, options.device), {}, CLOCKS[options.clock]
+    spent: dict[str, list[float]] = {name: [] for name in loaders}
     waited: dict[str, list[float]] = {name: [] for name in loaders}
     for turn in range(options.epochs + 1):
         for name, batches in loaders.items():
-            wait, start, source = 0.0, time.perf_counter(), iter(batches())
+            wait, start, started, source = 0.0, time.perf_counter(), now(), iter(batches())
             while True:
                 asked = time.perf_counter()
                 batch = next(source, None)
@@ -123,14 +123,13 @@ def waiting(run: RunConfig, loaders: dict[str, Callable[[], Iterator[Batch]]], o
                     break
                 step(batch)
             if turn:  # the first epoch warms up, and fills the cache
-                total[name].append(time.perf_counter() - start)
-                waited[name].append(wait)
-    memory = statistics.median(total["memory"])
+                spent[name].append(now() - started)
+                waited[name].append(wait / (time.perf_counter() - start))
+    memory = statistics.median(spent["memory"])
     for name in loaders:
         if name != "memory":
-            share = statistics.median(w / t for w, t in zip(waited[name], total[name], strict=True))
-            found[f"data_wait_share_{name}"] = round(share, 4)
-            found[f"speed_of_memory_{name}"] = round(memory / statistics.median(total[name]), 4)
+            found[f"data_wait_share_{name}"] = round(statistics.median(waited[name]), 4)
+            found[f"speed_of_memory_{name}"] = round(memory / statistics.median(spent[name]), 4)
     return found
 
 
