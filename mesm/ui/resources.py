@@ -22,6 +22,7 @@ import streamlit as st
 from mesm import runtime
 from mesm.batch import Sample
 from mesm.data.corpora import find_corpora
+from mesm.data.ingest.closeups import with_closeups
 from mesm.data.manifest import MANIFEST_NAME
 from mesm.data.store import Corpus
 from mesm.errors import CheckpointError, DataError
@@ -29,7 +30,6 @@ from mesm.figures.difference import difference_mosaics
 from mesm.figures.mosaic import Look, Scene, Strip, draw, face_scene, mel_scene
 from mesm.figures.png import encode_png
 from mesm.records import LayerTrace, Prediction, Trace, read_record, record_path
-from mesm.data.ingest.closeups import with_closeups
 
 if TYPE_CHECKING:
     from mesm.analysis.flip import FlipReport
