@@ -1,52 +1,52 @@
 """Where MESM's time goes, stage by stage, and how far each convolution is from its floor.
 
-    python -m benchmarks.sparse_profile [--modality visual] [--segments 16] [--top-p 0.5] [--backend gather]
+    python -m benchmarks.sparse_profile [--modality visual] [--segments 16] [--top-p 0.5]
 
-The floor of a gathered convolution: its multiply-adds at the rate that one large matmul reaches in the same run, plus
-the bytes that gather and segment sum move, at the rate of a copy.
+The floor of a convolution: its multiply-adds at the rate that one large matmul reaches in the same run, plus its rows in
+and out at the rate of a copy.
 """
 
 from __future__ import annotations
 
 import argparse
 import statistics
-import time
 from collections import defaultdict
 
 import torch
 
 from benchmarks.sparse_stack import QUERY_DIM, SHAPES, networks
-from benchmarks.timing import conditions
+from benchmarks.timing import CLOCKS, conditions
 from mesm.config import ModelConfig
 from mesm.layers.nucleus import nucleus_mask
 from mesm.layers.sparse_vgg import SparseVGG
 from mesm.sparse.backends import choose
-from mesm.sparse.gather_backend import Workspace, convolve_packed
+from mesm.sparse.fused_backend import convolve_panels
 from mesm.sparse.sites import Sites, SparseMap
 
 
 class Stopwatch:
     """Milliseconds between ticks, by name."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: str) -> None:
+        self.clock = CLOCKS[clock]
         self.times: dict[str, list[float]] = defaultdict(list)
-        self.now = time.perf_counter()
+        self.now = self.clock()
 
     def start(self) -> None:
         """Forget the time since the last tick."""
-        self.now = time.perf_counter()
+        self.now = self.clock()
 
     def tick(self, name: str) -> None:
         """File the time since the last tick under `name`."""
-        then, self.now = self.now, time.perf_counter()
+        then, self.now = self.now, self.clock()
         self.times[name].append(1e3 * (self.now - then))
 
 
-def rates() -> tuple[float, float]:
+def rates(clock: str) -> tuple[float, float]:
     """(multiply-adds per millisecond of a 1024-row matmul, bytes per millisecond of a copy), best of many."""
     a, b, c = torch.randn(1024, 256), torch.randn(256, 256), torch.empty(1024, 256)
     source, target = torch.zeros(1 << 21), torch.empty(1 << 21)
-    watch = Stopwatch()
+    watch = Stopwatch(clock)
     for _ in range(60):
         watch.start()
         torch.mm(a, b, out=c)
@@ -65,8 +65,7 @@ def walk(
     stem = net.stem(maps)
     watch.tick("stem")
     s, _, h, w = stem.shape
-    sparse, space = SparseMap.from_dense(stem, torch.ones(s, h, w, dtype=torch.bool)), Workspace()
-    space.rows(stem, (s * h * w * 6, 128))
+    sparse = SparseMap.from_dense(stem, torch.ones(s, h, w, dtype=torch.bool))
     for number, (attention, group) in enumerate(zip(net.attention, net.groups, strict=True), start=1):
         watch.start()
         attention_SHW = attention(sparse, query)
@@ -74,19 +73,16 @@ def walk(
         kept = Sites.of_mask(nucleus_mask(attention_SHW, sparse.sites.mask_SHW, top_p))
         watch.tick(f"{number} nucleus")
         features, book = net._select(sparse, attention_SHW, kept)
-        watch.tick(f"{number} selection")
-        _ = book.by_destination
-        watch.tick(f"{number} rulebook")
+        watch.tick(f"{number} selection, pairs")
         for block in group:
             for which, step in enumerate(net.blocks[block].steps, start=1):  # type: ignore[union-attr]
-                c, k, pairs = step.conv.in_channels, step.conv.out_channels, book.num_pairs
-                ran = choose("auto", book, c, k, features.dtype)
+                c, k = step.conv.in_channels, step.conv.out_channels
                 folded = step.folded(features)
                 watch.start()
-                features = convolve_packed(features, book, folded.packed_9KC, folded.bias_K, space).relu_()
-                name = f"{number} conv{which} {c}->{k} (auto: {ran})"
+                features = convolve_panels(features, book, folded.panels, folded.bias_K, relu=True)
+                name = f"{number} conv{which} {c}->{k} (auto: {choose('auto', book, c, k, features.dtype)})"
                 watch.tick(name)
-                work[name] = pairs * c * k, 4 * (2 * pairs * (c + k) + len(kept) * k)
+                work[name] = book.num_pairs * c * k, 4 * len(kept) * (c + k)
         watch.start()
         sparse = SparseMap(features, kept).max_pool2()
         watch.tick(f"{number} pool")
@@ -101,14 +97,17 @@ def main() -> None:
     parser.add_argument("--top-p", type=float, default=0.5)
     parser.add_argument("--turns", type=int, default=25)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument(
+        "--clock", default="wall", choices=list(CLOCKS), help="cpu: for a busy machine, with --threads 1"
+    )
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     dense, net = networks(options.modality, ModelConfig(text_dim=QUERY_DIM))
     maps = torch.randn(options.segments, *SHAPES[options.modality])
     query = torch.randn(options.segments, QUERY_DIM)
-    watch = Stopwatch()
+    watch = Stopwatch(options.clock)
     with torch.inference_mode():
-        macs_per_ms, bytes_per_ms = rates()
+        macs_per_ms, bytes_per_ms = rates(options.clock)
         for _ in range(options.turns):
             watch.start()
             dense(maps)

@@ -194,6 +194,15 @@ def test_without_a_query_no_query_is_needed():
     assert not any("query" in name or "bilinear" in name for name, _ in net.named_parameters())
 
 
+@pytest.mark.parametrize("kind", SHAPES)
+def test_maps_stay_channels_last(kind):
+    channels, *size = SHAPES[kind]
+    dense, _ = pair(TINY, channels)
+    with torch.no_grad():
+        stem = dense.stem(torch.randn(2, channels, *size))
+    assert stem.is_contiguous(memory_format=torch.channels_last) and not stem.is_contiguous()
+
+
 def test_the_stem_can_be_kept():
     _, net = pair(TINY)
     x, q = torch.randn(2, 3, 48, 48), torch.randn(2, 6)
