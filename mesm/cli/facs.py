@@ -94,7 +94,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _command(arguments: argparse.Namespace, checkpoint: str, corpus: str) -> str:
-    options = {"--split": "test", "--codebook": "emfacs", "--top-p": None, "--clips": None, "--regions": None}
+    options: dict[str, Any] = {"--split": "test", "--codebook": "emfacs", "--top-p": None, "--clips": None, "--regions": None}
     options |= {"--active-from": 0.2, "--units-fps": None, "--inits": 20, "--people": 24}
     words = [f"mesm facs {checkpoint} --corpus {corpus}"]
     for option, default in options.items():
@@ -136,8 +136,8 @@ def _active(data: dict[str, Any]) -> list[str]:
         lines.append(f"  {noun:50}" + "  ".join(cells))
     control = data["random_control"]
     if control is not None:
-        cells = "".join(_cell(e) for e in control["crop"])
-        lines.append(f"  {'mean of ' + str(control['inits']) + ' drawn anew':50}{cells}")
+        row = "".join(_cell(e) for e in control["crop"])
+        lines.append(f"  {'mean of ' + str(control['inits']) + ' drawn anew':50}{row}")
     best = data["best_layer_lift"]
     if best is not None and best["low"] is not None:
         lines.append(f"best layer: {best['layer']}, {best['value']:.2f} [{best['low']:.2f}, {best['high']:.2f}]")

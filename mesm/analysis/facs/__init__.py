@@ -18,12 +18,14 @@ The record `facs_<checkpoint>.json` ("kind": "facs"). Its data, with L layers, E
     maps                       {"checkpoint" | "hard" | "random": looks}, see below; "hard" = fresh attention with the
                                paper's hard gate, "random" = the checkpoint with the attention's weights drawn anew
     random_control             kept sites on active units with the attention drawn anew, masks at the same top_p:
-                               {"inits", "frames", "crop": [L estimates], "head": ...}; null without active units
-    text_lift                  neutral faces with emotive texts: {"faces", "speakers", "unseen" (speakers not trained
-                               on), "layers": [L estimates], "by_emotion": {emotion: [L estimates]}, "leak_auc",
-                               "leak_auc_by_emotion"}; or null, and "text_lift_missing" says why
-    shuffled_text              what the face branch loses when the clips' texts are shuffled; see `text_lift`
-    voice                      [L_mel] per map as `voice` describes it; null without a voice
+                               {"inits", "frames", "crop": [L estimates], "head": [L], "each": [L of the
+                               initialisations' means]}; null without active units
+    text_lift                  does the text guide, does it speak through the mask: list of neutral-face sources, each
+                               {"source", "faces", "people", "auc", "auc_per_label", "auc_within_face", "text_lift": [L
+                               estimates]} (see `mesm.analysis.faithfulness.neutral`); empty where there are none, and
+                               "text_lift_missing" says why
+    shuffled_text              see `mesm.analysis.faithfulness.shuffled`
+    voice                      {"chunks", "maps": {map: {kind: [L of {measure: estimate}]}}}, see `voice`; null without
 
 An estimate is {"value", "low", "high"} (95 % bootstrap over speakers), with "p" and "q" where a test was made (q: p
 after Benjamini-Hochberg over layers x emotions). Missing numbers are null.
@@ -31,7 +33,8 @@ after Benjamini-Hochberg over layers x emotions). Missing numbers are null.
 looks = {"kept": look, "attention": look}, and a look is
 
     active      null, or [L of {measure: estimate}] against the union of the truly active units' regions
-    own_other   null, or {"layers": [L estimates], "by_emotion": {emotion: [L]}, "same_units": {emotion: [L]}}
+    own_other   null, or {"layers": [L estimates], "by_emotion": {emotion: [L]}, "same_layers": [L estimates],
+                "same_units": {emotion: [L]}}, see `tables.own_other_tables`
     groups      {emotion: {group name: [L of {"value", "low", "high", "p", "q"}]}}: lift over the crop; p against
                 chance (sign flips of speakers)
     codebooks   {codebook: {emotion: null (no prototype) or [L of {measure: estimate}]}}; "lift" has "p", "q" against
@@ -39,5 +42,6 @@ looks = {"kept": look, "attention": look}, and a look is
                 of the centre-bias map and the mean lift under shuffled labels
 
 measures    lift (chance over the crop), lift_sites (chance over the layer's own active sites), lift_head (chance over
-            the head only), mass, area, rank_accuracy, pointing, iou, auc, nss, cosine: see `agreement`
+            the head only), mass, area, cosine; for kept sites iou and iou_chance; for attention rank_accuracy,
+            pointing, auc, nss: see `agreement`
 """

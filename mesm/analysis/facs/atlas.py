@@ -252,7 +252,11 @@ def on_grid(coverage: np.ndarray, height: int, width: int) -> np.ndarray:
     y, x = tall // height, wide // width
     cells = coverage.reshape(*coverage.shape[:-2], height, y, width, x)
     # A slice for each pixel of a cell: sums over short axes are slow.
-    return sum(cells[..., i, :, j].astype(np.float32) for i in range(y) for j in range(x)) / np.float32(x * y)
+    total = np.zeros((*coverage.shape[:-2], height, width), np.float32)
+    for i in range(y):
+        for j in range(x):
+            total += cells[..., i, :, j]
+    return total / np.float32(x * y)
 
 
 def union(coverage: np.ndarray, chosen: np.ndarray) -> np.ndarray:

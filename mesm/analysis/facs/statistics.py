@@ -73,20 +73,32 @@ class Speakers:
         spread = (self.times @ a)[usable] / drawn[usable]
         return estimate(value, *np.percentile(spread, [2.5, 97.5]))
 
-    def quotient(self, above: np.ndarray, below: np.ndarray) -> dict[str, float | None]:
-        """Mean of one over mean of the other, each over its own frames, with the 95 % interval."""
-        (a, n), (b, m) = self.sums(above), self.sums(below)
+    def balanced_quotient(self, above_FC: np.ndarray, below_FC: np.ndarray) -> dict[str, float | None]:
+        """Sum over classes of the means of one, over that of the other, so that a frequent class counts once.
+
+        Args:
+            above_FC: (F, classes) values, NaN where a frame does not belong to the class; `below_FC` the same. A class
+                without a value in either is left out of both sums.
+        """
+        a, n = self._class_sums(above_FC)
+        b, m = self._class_sums(below_FC)
 
         def value(times: np.ndarray) -> np.ndarray:
             with np.errstate(invalid="ignore", divide="ignore"):
-                return (times @ a) / (times @ n) / ((times @ b) / (times @ m))
+                first, second = (times @ a) / (times @ n), (times @ b) / (times @ m)
+                both = np.isfinite(first) & np.isfinite(second)
+                return np.where(both, first, 0).sum(1) / np.where(both, second, 0).sum(1)
 
+        whole = float(value(np.ones((1, self.count)))[0])
         drawn = value(self.times)
         drawn = drawn[np.isfinite(drawn)]
-        whole = float(value(np.ones((1, self.count)))[0])
-        if ((n > 0) & (m > 0)).sum() < 2 or not len(drawn):
+        if (n.sum(1) > 0).sum() < 2 or not len(drawn):
             return estimate(whole)
         return estimate(whole, *np.percentile(drawn, [2.5, 97.5]))
+
+    def _class_sums(self, values_FC: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        pairs = [self.sums(column) for column in values_FC.T]
+        return np.stack([total for total, _ in pairs], 1), np.stack([count for _, count in pairs], 1).astype(float)
 
     def p_above(self, values: np.ndarray, chance: float = 1.0) -> float:
         """Two-sided p that the mean is not chance, by flipping the signs of whole speakers' departures from it.

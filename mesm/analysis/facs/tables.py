@@ -143,9 +143,10 @@ def own_other_tables(study: Study, speakers: Speakers, seed: int = 0) -> dict[st
 
     Frames that show exactly one emotion lend each other their active units: other units, but on the frame's own face.
 
-    `layers` and `by_emotion`: lift on the frame's own active units' regions over the mean lift on those of frames of
-    other emotions, both under the frame's own map. `same_units`: lift on the units of frames of an emotion, under maps
-    of that emotion over maps of the others; a map that is the same for all emotions has 1 here.
+    `layers`, `by_emotion`: lift on the frame's own active units over the lift on those of frames of other emotions, both
+    under the frame's own map. `same_layers`, `same_units`: lift on the active units of frames of an emotion, under maps
+    of frames of that emotion over maps of the others. The emotions weigh the same, so a map that is the same for all
+    frames has 1 in `layers`, `same_layers` and `same_units`; in `by_emotion` it has less where it misses the emotion.
     """
     faces = study.faces
     if faces.active is None:
@@ -154,35 +155,39 @@ def own_other_tables(study: Study, speakers: Speakers, seed: int = 0) -> dict[st
     emotion = faces.shown[rows].argmax(1)
     if len(np.unique(emotion)) < 2:
         return None
-    some = Speakers(faces.speaker[rows], speakers.draws, speakers.seed)
     regions, active = faces.regions[rows], faces.active[rows]
-    own = on_grids(atlas.union(regions, active), study.maps["checkpoint"])
-    lifts: dict[tuple[str, str, int], list[np.ndarray]] = {}
-    for name, kind, i, layer in _each(study):
-        lifts[name, kind, i] = [agreement.lift(layer.of(kind)[rows], own[i])]
     rng = np.random.default_rng([seed, 3])
-    partners = [_partners(emotion, rng) for _ in range(_SWAPS)]
-    for partner in partners:
-        other = on_grids(atlas.union(regions, active[partner]), study.maps["checkpoint"])
+    lenders = [np.arange(len(rows)), *(_partners(emotion, rng) for _ in range(_SWAPS))]
+    lifts: dict[tuple[str, str, int], list[np.ndarray]] = {key[:3]: [] for key in _each(study)}
+    for lender in lenders:
+        grids = on_grids(atlas.union(regions, active[lender]), study.maps["checkpoint"])
         for name, kind, i, layer in _each(study):
-            lifts[name, kind, i].append(agreement.lift(layer.of(kind)[rows], other[i]))
+            lifts[name, kind, i].append(agreement.lift(layer.of(kind)[rows], grids[i]))
+    some = Speakers(faces.speaker[rows], speakers.draws, speakers.seed)
+    hot = emotion[:, None] == np.arange(len(faces.emotions))
+    lent = np.stack([emotion[lender] for lender in lenders[1:]])[..., None] == np.arange(len(faces.emotions))
     found: dict[str, dict[str, Any]] = {
-        name: {kind: {"layers": [], "by_emotion": {}, "same_units": {}} for kind in KINDS} for name in study.maps
+        name: {kind: {"layers": [], "by_emotion": {}, "same_layers": [], "same_units": {}} for kind in KINDS}
+        for name in study.maps
     }
-    lender = np.stack([emotion[p] for p in partners])
-    everyone = Speakers(np.tile(some.names, _SWAPS), speakers.draws, speakers.seed)
     for (name, kind, _), (mine, *rest) in lifts.items():
         table, theirs = found[name][kind], np.stack(rest)
-        table["layers"].append(some.quotient(mine, np.nanmean(theirs, axis=0)))
+        own, other = np.where(hot, mine[:, None], np.nan), np.where(hot, _mean(theirs)[:, None], np.nan)
+        lent_to = _mean(np.where(lent, theirs[..., None], np.nan))
+        table["layers"].append(some.balanced_quotient(own, other))
+        table["same_layers"].append(some.balanced_quotient(own, lent_to))
         for e, word in enumerate(faces.emotions):
-            is_e = emotion == e
-            row = some.quotient(np.where(is_e, mine, np.nan), np.where(is_e, np.nanmean(theirs, axis=0), np.nan))
-            same = everyone.quotient(
-                np.tile(np.where(is_e, mine, np.nan), _SWAPS), np.where(lender == e, theirs, np.nan).ravel()
-            )
-            table["by_emotion"].setdefault(word, []).append(row)
-            table["same_units"].setdefault(word, []).append(same)
+            one = slice(e, e + 1)
+            table["by_emotion"].setdefault(word, []).append(some.balanced_quotient(own[:, one], other[:, one]))
+            table["same_units"].setdefault(word, []).append(some.balanced_quotient(own[:, one], lent_to[:, one]))
     return found
+
+
+def _mean(values: np.ndarray) -> np.ndarray:
+    """Mean over the first axis of what is not NaN."""
+    known = ~np.isnan(values)
+    count = known.sum(0)
+    return np.divide(np.where(known, values, 0).sum(0), count, out=np.full(count.shape, np.nan), where=count > 0)
 
 
 def _partners(emotion: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -54,18 +54,24 @@ def _looking(active: list[dict[str, Estimate]] | None) -> list[dict[str, Any]]:
 
 
 def _own_other(table: dict[str, Any] | None) -> list[dict[str, Any]]:
-    name = "kept sites on the shown emotion's units over other emotions' units"
-    each = (f"{name}, by emotion", "interval above 1 for at least five emotions in one layer")
+    ways = (
+        ("layers", "by_emotion", "kept sites on the shown emotion's units over other emotions' units"),
+        ("same_layers", "same_units", "kept sites on an emotion's units where it is shown over where others are"),
+    )
+    return [row for pooled, each, name in ways for row in _contrast(table, pooled, each, name)]
+
+
+def _contrast(table: dict[str, Any] | None, pooled: str, each: str, name: str) -> list[dict[str, Any]]:
+    wanted = (">= 1.25 in one layer", "interval above 1 for at least five emotions in one layer")
     if table is None:
-        return [_row(name, ">= 1.25 in one layer"), _row(*each)]
-    layers = range(len(table["layers"]))
-    above = [[e for e, row in table["by_emotion"].items() if _value(row[i], "low") > 1] for i in layers]
+        return [_row(name, wanted[0]), _row(f"{name}, by emotion", wanted[1])]
+    layers = table[pooled]
+    above = [[e for e, row in table[each].items() if _value(row[i], "low") > 1] for i in range(len(layers))]
     best = max(above, key=len)
+    counts = " / ".join(str(len(emotions)) for emotions in above)
     return [
-        _row(name, ">= 1.25 in one layer", _said(table["layers"]), any(_value(e) >= 1.25 for e in table["layers"])),
-        _row(
-            *each, f"{' / '.join(str(len(a)) for a in above)}; best layer: {', '.join(best) or 'none'}", len(best) >= 5
-        ),
+        _row(name, wanted[0], _said(layers), any(_value(e) >= 1.25 for e in layers)),
+        _row(f"{name}, by emotion", wanted[1], f"{counts}; best: {', '.join(best) or 'none'}", len(best) >= 5),
     ]
 
 
