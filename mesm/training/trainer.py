@@ -79,7 +79,9 @@ class Trainer:
         self.run, self.folder = run, Path(folder)
         self.report: Report = report or (lambda _: None)
         precision = {"float32": "no", "bfloat16": "bf16"}[run.train.precision]
-        self.accelerator = Accelerator(mixed_precision=precision)
+        # Without being told, accelerate lets processes without a GPU train apart from each other.
+        apart = int(os.environ.get("WORLD_SIZE", "1")) > 1 and not torch.cuda.is_available()
+        self.accelerator = Accelerator(mixed_precision=precision, cpu=apart)
         self.device = self.accelerator.device
         self.corpus = Corpus(run.train.corpus)
         seed_everything(run.train.seed)

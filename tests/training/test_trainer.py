@@ -160,7 +160,7 @@ def test_two_processes_equal_one_with_the_same_global_batch(corpus: Path, tmp_pa
         command += [str(tmp_path / f"{name}.json"), str(tmp_path / name)]
         done = subprocess.run(
             command,
-            env={**os.environ, "ACCELERATE_USE_CPU": "true", "OMP_NUM_THREADS": "1"},
+            env={**os.environ, "OMP_NUM_THREADS": "1"},
             capture_output=True,
             text=True,
         )
