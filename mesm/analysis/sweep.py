@@ -15,7 +15,7 @@ from mesm.analysis.evaluation import Progress, batch_reports, labelled_batches, 
 from mesm.analysis.predictor import Predictor
 from mesm.config import check_top_p
 from mesm.data.store import Corpus
-from mesm.errors import ConfigError
+from mesm.errors import ConfigError, DataError
 from mesm.training import metrics
 
 
@@ -95,12 +95,19 @@ def sweep(
 
     Raises:
         ConfigError: the checkpoint has no attention, or `against` has one.
+        DataError: the corpus lacks one of the two splits.
     """
     if not predictor.has_attention:
         raise ConfigError(f"checkpoint {predictor.name!r} has no attention, so there is no top-p to sweep; give a MESM")
     if against is not None and against.has_attention:
         raise ConfigError(f"checkpoint {against.name!r} has an attention; compare the sweep with an FE2E")
     labels = shared_labels(predictor, corpus)
+    for needed in ("valid", split):
+        if not corpus.ids(needed):
+            raise DataError(
+                f"corpus {corpus.name!r} has no split {needed!r}: thresholds are chosen on valid and scored on {split}; "
+                "give the whole corpus"
+            )
     all_ = len(corpus.ids("valid")) + len(corpus.ids(split))
     total = all_ * (1 if against is None else 2)
 

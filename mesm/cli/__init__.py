@@ -23,6 +23,8 @@ VERBS: dict[str, tuple[str, str]] = {
     "facs": ("mesm.cli.facs", "compare where the attention looks with action units"),
     "faithfulness": ("mesm.cli.faithfulness", "test whether the masks show what the scores are made of"),
     "canonical": ("mesm.cli.canonical", "average the masks of all faces on one template face"),
+    "figure": ("mesm.cli.figure", "make a figure or table of the app again, for paper"),
+    "convert": ("mesm.cli.convert", "weights of the authors' implementation as a checkpoint"),
     "predict": ("mesm.cli.predict", "score clips in a folder or a CSV"),
 }
 

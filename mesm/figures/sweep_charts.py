@@ -151,3 +151,32 @@ def axes_layout(height: int, dark: bool, x_title: str, y_title: str) -> dict[str
         "xaxis": {**axis, "title": {"text": x_title, "font": {"size": 14}}},
         "yaxis": {**axis, "title": {"text": y_title, "font": {"size": 14}}},
     }  # fmt: skip
+
+
+def frontier_alt(curves: Sequence[Curve], view: View) -> str:
+    """The frontier in words."""
+    said = []
+    for curve in curves:
+        first, last = curve.points[0], curve.points[-1]
+        if curve.kind == DENSE:
+            said.append(f"{curve.name} at {first.x:.3g}: {first.y:.3g}")
+        else:
+            said.append(f"{curve.name} from {first.x:.3g}: {first.y:.3g} to {last.x:.3g}: {last.y:.3g}")
+    return f"Line chart of {view.y_title} over {AXES[view.axis]}. {'; '.join(said)}."
+
+
+def layers_alt(top_ps: Sequence[float], bands: Sequence[Band], unit: str) -> str:
+    """The stacked bars in words."""
+    word = "GMAC" if unit == "gmac" else "GFLOP"
+    largest = max(bands, key=lambda band: band.amounts[-1])
+    totals = [sum(band.amounts[i] for band in bands) for i in (0, -1)]
+    return (
+        f"Stacked bars of the work per clip over top-p: {totals[0]:.3f} {word} at {top_ps[0]:g}, {totals[1]:.3f} at "
+        f"{top_ps[-1]:g}, where the largest part is {largest.name} with {largest.amounts[-1]:.3f}."
+    )
+
+
+def spread_alt(spread: Sequence[tuple[float, Sequence[float]]]) -> str:
+    """The boxes in words."""
+    said = [f"{p:g}: {min(shares):.2f} to {max(shares):.2f}" for p, shares in spread]
+    return f"Boxes of the share of FE2E's work of every utterance, least and most by top-p: {', '.join(said)}."

@@ -14,7 +14,10 @@ PAGES: dict[str, tuple[str, str]] = {
     "pages/case_studies.py": ("Case studies", ":material/frame_person:"),
     "pages/try_a_clip.py": ("Try a clip", ":material/upload_file:"),
     "pages/facs.py": ("FACS", ":material/face_retouching_natural:"),
+    "pages/efficiency.py": ("Efficiency", ":material/speed:"),
+    "pages/results.py": ("Results", ":material/table_chart:"),
     "pages/runs.py": ("Runs", ":material/monitoring:"),
+    "pages/export.py": ("Export", ":material/folder_zip:"),
 }
 _FRAMED = "framed"
 

@@ -1,0 +1,57 @@
+"""Records as the pages read them: found by kind, read once, and shown as tables."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from mesm.errors import MesmError
+from mesm.figures.tables import Cell, Table
+from mesm.records import find_records, read_record
+from mesm.ui import layout
+
+Record = dict[str, Any]
+
+
+def of_kind(kind: str) -> list[Record]:
+    """Every readable record of a kind, the workspace's before the bundled ones; a damaged one is said and left out."""
+    found = []
+    for path in find_records(kind):
+        try:
+            found.append(_read(str(path), path.stat().st_mtime_ns))
+        except MesmError as error:
+            layout.say_error(error)
+    return found
+
+
+def name_of(record: Record) -> str:
+    """CHECKPOINT@CORPUS, as the command line takes it."""
+    origin = record["provenance"]
+    return f"{origin['checkpoint']}@{origin['corpus']}"
+
+
+def here(record: Record, corpus: str) -> bool:
+    """Whether a record is of a corpus."""
+    return bool(record["provenance"]["corpus"] == corpus)
+
+
+def show_table(table: Table, alt: str) -> None:
+    """A table on the screen: numbers as printed, groups as a first column, everything else in its place."""
+    groups = any(row.group for row in table.rows)
+    rows: list[dict[str, Cell]] = []
+    for row in table.rows:
+        cells = dict(zip(table.names, row.cells, strict=True))
+        rows.append({"": row.group, **cells} if groups else cells)
+    numbers = {
+        name: st.column_config.NumberColumn(format=f"%.{table.digits}f")
+        for i, name in enumerate(table.names)
+        if any(isinstance(row.cells[i], float) for row in table.rows)
+    }
+    st.dataframe(rows, hide_index=True, column_config=numbers, alt=alt, placeholder="–")
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def _read(path: str, stamp: int) -> Record:
+    return read_record(Path(path))

@@ -1,0 +1,146 @@
+"""The parts of the Results page: the paper's tables with ours, and what their averages hide."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import streamlit as st
+
+from mesm.analysis import breakdown, reported
+from mesm.data.store import IndexRow
+from mesm.figures.bundle import Exhibit
+from mesm.figures.charts import PLOTLY_CONFIG
+from mesm.figures.exhibits import results as exhibits
+from mesm.figures.results_charts import chart_matrix, chart_reliability
+from mesm.ui import export_menu, layout, records, state
+from mesm.ui.records import Record
+from mesm.ui.resources import Shelf
+
+ALL_EMOTIONS = "all emotions"
+
+
+def models(found: list[Record], shelf: Shelf) -> None:
+    """Tables 3 and 4: every evaluated model beside the reported numbers and the trivial answers."""
+    number = st.segmented_control(
+        "Scores", [3, 4], default=4, required=True, key="scores-of", bind="query-params",
+        format_func={3: "accuracy and F1 (Table 3)", 4: "weighted accuracy and F1 (Table 4)"}.__getitem__,
+    )  # fmt: skip
+    _tabled(exhibits.scores_table(found, number or 4, *reported.rows_for(number or 4)), "models")
+    trivial = found[0]["data"]["trivial"]
+    st.markdown(
+        f"Answering “never” to everything scores an accuracy of {trivial['never']['accuracy']:.1f} %: accuracy says "
+        "little here. Weighted accuracy is 50 % for every trivial answer, and F1 is the number that informs."
+    )
+
+
+def splits(shelf: Shelf) -> None:
+    """Tables 1 and 2: what the corpus holds."""
+    number = 1 if set(shelf.corpus.labels) & {"excited", "frustrated", "neutral"} else 2
+    counts = breakdown.split_counts(shelf.corpus.index, shelf.corpus.labels)
+    _tabled(exhibits.splits_table(shelf.corpus.name, counts, number, reported.split_counts(number)), "splits")
+
+
+def ablation(shelf: Shelf) -> None:
+    """Table 5 and every other row that was trained."""
+    found = [r for r in records.of_kind("ablation") if records.here(r, shelf.corpus.name)]
+    if not found:
+        layout.empty("Nothing was ablated on this corpus.", f"Run: mesm ablate --corpus {shelf.corpus.name}.")
+        _tabled(exhibits.reported_ablation(reported.TABLE_5), "ablation")
+        return
+    _tabled(exhibits.ablation_table(found[0], reported.TABLE_5), "ablation")
+    st.markdown("##### What each part is worth")
+    _tabled(exhibits.ablation(found[0]), "ablation-all")
+
+
+def emotions(record: Record, shelf: Shelf) -> None:
+    """Every metric of every emotion, and what each branch alone knows of it."""
+    _tabled(exhibits.classes_table(record), "classes")
+
+
+def slices(record: Record, shelf: Shelf) -> None:
+    """Scores of clips that share something."""
+    rows = {row.clip_id: row for row in shelf.corpus.index}
+    clips = record["data"]["per_clip"]["id"]
+    known = sum(clip in rows for clip in clips)
+    if known < len(clips):
+        st.caption(f":material/info: Of the {len(clips)} clips evaluated, this copy of the corpus has {known}.")
+    if known:
+        _tabled(exhibits.slices_table(record, _slices(shelf.digest, tuple(clips), record, rows)), "slices")
+
+
+@st.cache_data(max_entries=8, show_spinner="Scoring the parts …")
+def _slices(
+    digest: str, clips: tuple[str, ...], _record: Record, _rows: dict[str, IndexRow]
+) -> tuple[breakdown.Slice, ...]:
+    return breakdown.slices(breakdown.scored(_record["data"]), _rows)
+
+
+def mistakes(record: Record, shelf: Shelf) -> None:
+    """Confusion and co-occurrence."""
+    found = breakdown.scored(record["data"])
+    names, counts = breakdown.confusion(found)
+    left, right = st.columns(2, gap="medium")
+    with left:
+        st.markdown("##### Which score is strongest")
+        _matrix(names, counts, ("highest score", "true"), "confusion")
+        exhibit = exhibits.matrix(record, "confusion", names, counts)
+        st.caption(exhibit.caption)
+        export_menu.offer(exhibit, "confusion")
+    with right:
+        st.markdown("##### Which emotions come together")
+        truth, decided = breakdown.cooccurrence(found.truth_NE), breakdown.cooccurrence(found.decided_NE)
+        which = st.segmented_control(
+            "Clips", ["true", "decided"], default="true", required=True, key="pairs", label_visibility="collapsed"
+        )
+        _matrix(found.labels, truth if which == "true" else decided, ("and", "this emotion"), "cooccurrence")
+        exhibit = exhibits.matrix(record, "cooccurrence", found.labels, truth, decided)
+        st.caption(exhibit.caption)
+        export_menu.offer(exhibit, "cooccurrence")
+
+
+def _matrix(names: tuple[str, ...], counts: np.ndarray, titles: tuple[str, str], key: str) -> None:
+    shown = ", ".join(f"{name} {int(counts[i, i])}" for i, name in enumerate(names))
+    st.plotly_chart(
+        chart_matrix(names, counts, titles, state.dark()), theme=None, config=PLOTLY_CONFIG, key=f"map-{key}",
+        alt=f"Map of {titles[1]} against {titles[0]}; on its diagonal, in clips: {shown}.",
+    )  # fmt: skip
+
+
+def calibration(record: Record, shelf: Shelf) -> None:
+    """Whether scores can be read as probabilities."""
+    emotion = st.segmented_control(
+        "Emotion", [ALL_EMOTIONS, *record["data"]["labels"]], default=ALL_EMOTIONS, required=True, key="calibrated",
+        bind="query-params",
+    )  # fmt: skip
+    name = "" if emotion in (None, ALL_EMOTIONS) else str(emotion)
+    found = breakdown.reliability(breakdown.scored(record["data"]), name)
+    chart, numbers = st.columns([2, 1], gap="medium")
+    with chart:
+        said = ", ".join(f"{b.mean_score:.2f}: {b.share_true:.0%}" for b in found.bins)
+        st.plotly_chart(
+            chart_reliability(found.bins, state.dark()), theme=None, config=PLOTLY_CONFIG, key="calibration",
+            alt=f"Line chart of the share that is true over the score: {said}.",
+        )  # fmt: skip
+    with numbers:
+        st.metric("Expected calibration error", f"{found.ece:.3f}", help="Mean distance of score and share; 0 is best.")
+        st.metric("Brier score", f"{found.brier:.3f}", help="Mean squared distance of score and truth; 0 is best.")
+    exhibit = exhibits.calibration(record, name, found)
+    st.caption(exhibit.caption)
+    export_menu.offer(exhibit, "calibration")
+
+
+def _tabled(exhibit: Exhibit, key: str) -> None:
+    assert exhibit.table is not None
+    records.show_table(exhibit.table, f"{exhibit.title}. {exhibit.caption}")
+    st.caption(exhibit.caption)
+    export_menu.offer(exhibit, key)
+
+
+#: What can be asked of one model's evaluation, in the URL by its key.
+OF_ONE_MODEL: dict[str, tuple[str, Callable[[Record, Shelf], None]]] = {
+    "emotions": ("emotions", emotions),
+    "slices": ("slices", slices),
+    "mistakes": ("confusion", mistakes),
+    "calibration": ("calibration", calibration),
+}

@@ -1,0 +1,9 @@
+"""Export: everything put aside, as files for paper."""
+
+from mesm.ui import basket_view, controls, frame, layout
+
+frame.enter()
+layout.heading("Export", "Everything you put aside, at the exact width of a column, with where it comes from.")
+controls.pick_model()
+controls.pick_shelf(needed=False)
+basket_view.show()
