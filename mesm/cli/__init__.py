@@ -25,6 +25,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "canonical": ("mesm.cli.canonical", "average the masks of all faces on one template face"),
     "figure": ("mesm.cli.figure", "make a figure or table of the app again, for paper"),
     "convert": ("mesm.cli.convert", "weights of the authors' implementation as a checkpoint"),
+    "reproduce": ("mesm.cli.reproduce", "a table or figure of the paper: train, evaluate, print beside theirs"),
     "predict": ("mesm.cli.predict", "score clips in a folder or a CSV"),
 }
 

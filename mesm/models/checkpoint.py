@@ -56,16 +56,29 @@ def save_checkpoint(
     Raises:
         CheckpointError: the disk refuses.
     """
+    return save_state(folder, model.state_dict(), model.config, metrics, card, half=half)
+
+
+def save_state(
+    folder: str | os.PathLike[str],
+    weights: Mapping[str, Tensor],
+    config: ModelConfig,
+    metrics: Mapping[str, Any],
+    card: str,
+    *,
+    half: bool = False,
+) -> Path:
+    """`save_checkpoint` for weights whose model is not built here."""
     folder = Path(folder)
     state = {}
-    for name, value in model.state_dict().items():
+    for name, value in weights.items():
         keep = not half or not value.is_floating_point() or "running_" in name or name.endswith(("_mean", "_std"))
         state[name] = (value if keep else value.half()).detach().cpu().contiguous()
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         fresh = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
         save_file(state, fresh / WEIGHTS)
-        (fresh / CONFIG).write_text(json.dumps(model.config.to_dict(), indent=1) + "\n")
+        (fresh / CONFIG).write_text(json.dumps(config.to_dict(), indent=1) + "\n")
         (fresh / METRICS).write_text(json.dumps(dict(metrics), indent=1) + "\n")
         (fresh / CARD).write_text(card)
         fresh.chmod(0o755)
