@@ -11,7 +11,7 @@ import plotly.graph_objects as go
 from mesm.figures.facs_read import ABOVE, BELOW, STRONGEST, Cell, Face, Record, is_difference, outline_lines
 from mesm.figures.style import rgb, theme
 
-HEAT_ROW_PX, FACES_PX, SERIES_PX, STATEMENT_ROW_PX = 46, 520, 280, 30
+HEAT_ROW_PX, FACES_PX, SERIES_PX = 46, 520, 340
 _SIGNS = ("circle", "square", "diamond", "cross")
 _COLOURS = ("#0072B2", "#D55E00", "#8A9099", "#009E73")
 _CIVIDIS = "Cividis"
@@ -145,7 +145,7 @@ def chart_canonical(
             traces.append(heat | {"z": _gaps(shown), "showscale": number == 0})
         traces += [
             {"type": "scatter", "mode": "lines", **at, "x": line[:, 0].tolist(), "y": line[:, 1].tolist(),
-             "hoverinfo": "skip", "line": {"color": colours.ink, "width": 1.2}}
+             "hoverinfo": "skip", "line": {"color": colours.ink if is_difference(view) else "#FFFFFF", "width": 1.4}}
             for line in outline_lines(data)
         ]  # fmt: skip
         column, row = number % columns, number // columns
@@ -208,8 +208,9 @@ def chart_layers(
         "legend": {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "itemclick": False,
                    "itemdoubleclick": False},
         "xaxis": {"tickvals": list(range(layers_n)), "ticktext": [f"L{i + 1}" for i in range(layers_n)],
-                  "range": [-0.5, layers_n - 0.5], "showgrid": False, "zeroline": False, "fixedrange": True},
-        "yaxis": {"title": {"text": title}, "fixedrange": True, "gridcolor": _faint(colours.faint, 0.35),
+                  "range": [-0.5, layers_n - 0.5], "showgrid": False, "zeroline": False, "fixedrange": True,
+                  "automargin": True},
+        "yaxis": {"title": {"text": title, "font": {"size": 13}}, "fixedrange": True, "gridcolor": _faint(colours.faint, 0.35),
                   "zeroline": False, "automargin": True},
         "shapes": [{"type": "line", "x0": -0.5, "x1": layers_n - 0.5, "y0": 1, "y1": 1,
                     "line": {"color": colours.ink, "width": 1, "dash": "dot"}}],

@@ -8,7 +8,7 @@ from mesm.figures import captions
 from mesm.figures.charts import PLOTLY_CONFIG, chart_scores, chart_work
 from mesm.figures.mosaic import SPANS_S, Look, Strip, fit_strip
 from mesm.records import LayerTrace, Prediction
-from mesm.ui import compare, controls, layout, notebook_view, over_p, player, resources, state
+from mesm.ui import compare, controls, facs_case, layout, notebook_view, over_p, player, resources, state
 from mesm.ui.resources import Case, Model
 from mesm.vocabulary import ACTION_UNITS, MODALITIES
 
@@ -42,6 +42,8 @@ def show(case: Case, model: Model | None) -> None:
             _work(prediction)
         over_p.show(case, model)
         compare.show(case, model, prediction, strip, look)
+    if prediction is not None:
+        facs_case.show(case, prediction)
     _action_units(case)
 
 

@@ -89,8 +89,8 @@ def controls_side_by_side(found: Found, leak: Found) -> None:
         return
     data = found.data
     panels: list[tuple[str, str, dict[str, Any]]] = [
-        ("Active units", "lift on truly active units", control_series(data)),
-        ("Own emotion", "own emotion's regions / others'", own_other_series(data)),
+        ("Truly active units", "lift over chance", control_series(data)),
+        ("Own emotion against others", "own over others", own_other_series(data)),
     ]
     columns = st.columns(2, gap="medium")
     for column, (title, axis, series) in zip(columns, panels, strict=True):

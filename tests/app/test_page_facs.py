@@ -71,7 +71,13 @@ def test_with_records_every_section_shows(recorded: Path) -> None:
 
 
 def test_the_link_holds_the_view(recorded: Path) -> None:
-    link = {"codebook": "paper", "facs-layer": "L3", "of": "attention", "whose": "random", "faces-view": "wrong"}
+    link = {
+        "codebook": "The paper's own words",
+        "facs-layer": "L3",
+        "of": "attention",
+        "whose": "attention drawn anew",
+        "faces-view": "kept sites: right clips minus wrong clips",
+    }
     page = open_page(PAGE, checkpoint="tiny-mesm", **link)
     assert trouble(page) == []
     assert page.selectbox(key="codebook").value == "paper" and page.selectbox(key="whose").value == "random"
@@ -98,3 +104,10 @@ def test_a_damaged_record_is_one_sentence(home: Path) -> None:
         assert not page.exception and any("make it again" in e for e in trouble(page))
     finally:
         path.unlink()
+
+
+def test_a_case_shows_its_masks_against_action_units(home: Path) -> None:
+    page = open_page("pages/case_studies.py", checkpoint="tiny-mesm", clip="clip05")
+    assert trouble(page) == []
+    said = texts(page)
+    assert "no region can be laid on it" in said  # the corpus of noise has no face points
