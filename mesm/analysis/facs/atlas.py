@@ -72,25 +72,28 @@ def inside(polygon: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     return found
 
 
-@lru_cache(maxsize=1)
-def _lookup() -> np.ndarray:
-    """Canonical picture with one bit per unit, and one for the face's oval."""
-    x = _LEFT + (np.arange(round(_WIDE * _CELLS)) + 0.5) / _CELLS
-    y = _TOP + (np.arange(round(_HIGH * _CELLS)) + 0.5)[:, None] / _CELLS
-    bits = np.zeros((y.size, x.size), np.uint32)
+def _drawn(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """One bit per unit, and one for the face's oval, at canonical coordinates."""
+    bits = np.zeros(np.broadcast(x, y).shape, np.uint32)
     for column, number in enumerate(UNITS):
         for polygon in outline(number):
             bits |= inside(polygon, x, y).astype(np.uint32) << column
     return bits | inside(face_outline(), x, y).astype(np.uint32) << OVAL
 
 
+@lru_cache(maxsize=1)
+def _lookup() -> np.ndarray:
+    """The canonical face as a picture of bits."""
+    x = _LEFT + (np.arange(round(_WIDE * _CELLS)) + 0.5) / _CELLS
+    y = _TOP + (np.arange(round(_HIGH * _CELLS)) + 0.5) / _CELLS
+    return _drawn(x, y[:, None])
+
+
 def canonical_coverage(size: int = 96) -> tuple[np.ndarray, tuple[float, float, float, float]]:
     """The atlas itself: (A, size, size) bool, and the canonical x0, x1, y0, y1 that the picture spans."""
     low, high = (-1.4, 1.4), (-1.05, 1.75)
-    x = np.interp((np.arange(size) + 0.5) / size, [0, 1], low)
-    y = np.interp((np.arange(size) + 0.5) / size, [0, 1], high)
-    column, row = ((x - _LEFT) * _CELLS).astype(int), ((y - _TOP) * _CELLS).astype(int)
-    bits = _lookup()[row[:, None], column]
+    share = (np.arange(size) + 0.5) / size
+    bits = _drawn(np.interp(share, [0, 1], low), np.interp(share, [0, 1], high)[:, None])
     return np.stack([bits >> a & 1 for a in range(len(UNITS))]).astype(bool), (*low, *high)
 
 

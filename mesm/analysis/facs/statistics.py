@@ -166,4 +166,4 @@ def shuffled_labels(
     drawn = np.stack([means(rng.permutation(len(shown))) for _ in range(draws)])
     enough = shown.sum(0) > 0
     p = (1 + (drawn >= observed - 1e-12).sum(0)) / (1 + draws)
-    return observed, np.where(enough, np.nanmean(drawn, axis=0), np.nan), np.where(enough, p, np.nan)
+    return observed, np.where(enough, drawn.mean(axis=0), np.nan), np.where(enough, p, np.nan)

@@ -50,10 +50,9 @@ def test_only_units_of_the_lids_cover_the_eye(number: int) -> None:
 
 
 def test_the_atlas_is_mirror_symmetric() -> None:
-    coverage, (x0, x1, _, _) = atlas.canonical_coverage(140)
+    coverage, (x0, x1, _, _) = atlas.canonical_coverage(101)
     assert x0 == -x1 and (coverage.sum((1, 2)) > 50).all()
-    different = (coverage != coverage[:, :, ::-1]).sum((1, 2)) / coverage.sum((1, 2))
-    assert different.max() < 0.05  # a cell whose centre lies on an edge may fall to either side
+    assert (coverage != coverage[:, :, ::-1]).sum((1, 2)).max() <= 2  # where a cell's centre lies on an edge
     assert np.allclose(LANDMARKS[MIRRORED] * [-1, 1], LANDMARKS) and (MIRRORED[MIRRORED] == np.arange(68)).all()
 
 
@@ -101,7 +100,7 @@ def test_the_atlas_agrees_with_the_rendered_truth() -> None:
     """People whom the shapes were not drawn after; intersection over union by coverage."""
     corpus = Corpus(assets() / "marionette")
     found: dict[str, list[np.ndarray]] = {"points": [], "landmarks": []}
-    for clip_id in corpus.ids("test")[::6]:
+    for clip_id in corpus.ids("test")[::8]:
         sample = corpus[clip_id]
         assert sample.truth is not None
         frontal = sample.face_found & (np.abs(sample.truth.pose[:, 0]) < 0.2)
