@@ -169,8 +169,10 @@ def find_records(kind: str, checkpoint: str = "*", corpus: str = "*") -> list[Pa
         checkpoint: its name; any by default, as with `corpus`.
     """
     wanted = [part if part == "*" else slug(part) for part in (checkpoint, corpus)]
+    names = [f"{slug(kind)}_{wanted[0]}_{wanted[1]}.json"]
+    names += [f"{slug(kind)}_{wanted[1]}.json"] if checkpoint == "*" else []  # of no one checkpoint: an ablation
     found: dict[str, Path] = {}
     for folder in (runtime.workspace(), runtime.assets()):
-        for path in sorted((folder / "records").glob(f"{slug(kind)}_{wanted[0]}_{wanted[1]}.json")):
+        for path in sorted({path for name in names for path in (folder / "records").glob(name)}):
             found.setdefault(path.name, path)
     return list(found.values())

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from mesm.errors import DataError
-from mesm.records import Prediction, read_record, record_path, slug, write_atomic, write_record
+from mesm.records import Prediction, find_records, read_record, record_path, slug, write_atomic, write_record
 
 
 def test_round_trip(tmp_path: Path) -> None:
@@ -57,3 +57,13 @@ def test_slugs_are_safe() -> None:
 def test_decided_labels() -> None:
     made = Prediction("c", ("anger", "fear"), np.array([0.4, 0.6]), np.array([0.4, 0.7]), {}, {})
     assert made.decided == ("anger",)
+
+
+def test_a_record_of_no_one_checkpoint_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MESM_HOME", str(tmp_path))
+    made = write_record(tmp_path / "records", "ablation", "", "tinted", {})
+    other = write_record(tmp_path / "records", "ablation", "", "other", {})
+    assert made.name == "ablation_tinted.json"
+    assert find_records("ablation", corpus="tinted") == [made]
+    assert find_records("ablation", "some-model", "tinted") == []
+    assert {made, other} <= set(find_records("ablation"))

@@ -99,6 +99,10 @@ def _corpus(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--corpus", required=True, help="name of the corpus")
 
 
+def _runs(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("runs", nargs="+", metavar="RUN", help="folders of mesm train; several on one figure")
+
+
 def _emotion(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--emotion", default="", help="one emotion; default: all pooled")
 
@@ -113,6 +117,7 @@ _OPTIONS: dict[str, Callable[[argparse.ArgumentParser], None]] = {
     "number": _number,
     "corpus": _corpus,
     "emotion": _emotion,
+    "runs": _runs,
 }
 
 
@@ -215,6 +220,17 @@ def _ablation(arguments: argparse.Namespace) -> Exhibit:
     return ablation(found[0])
 
 
+def _learning(arguments: argparse.Namespace) -> Exhibit:
+    from mesm.figures.exhibits.learning import learning
+    from mesm.training.trainer import read_log
+
+    runs = {Path(run).name: list(read_log(run)) for run in arguments.runs}
+    empty = [name for name, rows in runs.items() if not rows]
+    if empty:
+        raise DataError(f"run {empty[0]!r} has no epoch yet (no metrics.jsonl); give a folder of mesm train")
+    return learning(runs)
+
+
 def _classes(arguments: argparse.Namespace) -> Exhibit:
     from mesm.figures.exhibits.results import classes_table
 
@@ -294,6 +310,7 @@ KINDS: dict[str, tuple[Callable[[argparse.Namespace], Exhibit], str, tuple[str, 
     "spread": (_spread, "work of every utterance", ("target",)),
     "table": (_table, "table 1 to 5 of the paper for a corpus", ("number",)),
     "ablation": (_ablation, "what each part of the model is worth", ("corpus",)),
+    "learning": (_learning, "loss and validation scores over the epochs of runs", ("runs",)),
     "classes": (_classes, "scores per emotion", ("target",)),
     "slices": (_slices, "scores of parts of the split", ("target",)),
     "confusion": (_confusion, "which score is strongest", ("target",)),

@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from mesm.figures.ablation import COLUMNS, ablation_table
+from mesm.figures.bundle import render
+from mesm.figures.exhibits.learning import learning
 from mesm.figures.learning import best_epoch, chart_learning_curves
 from mesm.figures.static.learning import plot_learning_curves
 from mesm.figures.static.page import paper_style
@@ -61,3 +63,10 @@ def test_an_ablation_as_a_table() -> None:
     assert table.rows[1].cells[:4] == ("MESM on TAV", 70.0, 66.0, 73.0) and table.rows[1].cells[-1] == 6.0
     assert table.rows[1].spread[1] == 1.5 and table.rows[0].spread == ()
     assert "MESM on TAV" in to_latex(table) and "fe2e-TAV" in str(to_csv(table))
+
+
+def test_learning_curves_can_be_taken_along() -> None:
+    exhibit = learning(RUNS)
+    assert exhibit.table is not None and exhibit.table.rows[1].cells == ("fe2e", 2, 0.7, 45.0, 51, None)
+    assert render(exhibit, "pdf", "acl-column").startswith(b"%PDF")
+    assert exhibit.command == "mesm figure learning fe2e mesm"
