@@ -25,9 +25,7 @@ SHARES: tuple[float, float, float] = (0.7, 0.1, 0.2)
 #: Facts about a clip that a split can keep together.
 GROUPS = ("speaker", "dialogue", "session")
 RULES = ("own", "random", *GROUPS)
-_RULE_HELP = (
-    "use own, random, speaker, dialogue, session, lists:FOLDER, or session:NAME (also speaker:, dialogue:) to test on one"
-)
+_RULE_HELP = "use own, random, speaker, dialogue, session, lists:FOLDER, or session:NAME (also speaker:, dialogue:) to test on one"
 
 
 def assign_splits(clips: Sequence[Mapping[str, str]], rule: str, seed: int = 0) -> dict[str, str]:
@@ -85,9 +83,10 @@ def read_lists(folder: str | os.PathLike[str]) -> dict[str, str]:
 
 
 def _counts(clips: int) -> list[int]:
-    """Clips of each split, whole numbers that add up."""
-    edges = [round(clips * share) for share in np.cumsum(SHARES)]
-    return [edges[0], edges[1] - edges[0], clips - edges[1]]
+    """Clips of each split, whole numbers that add up; a few clips still make a valid and a test split."""
+    least = int(clips >= len(SPLITS))
+    test, valid = (max(round(clips * share), least) for share in (SHARES[2], SHARES[1]))
+    return [clips - valid - test, valid, test]
 
 
 def random_split(clip_ids: Sequence[str], seed: int) -> dict[str, str]:

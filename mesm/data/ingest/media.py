@@ -25,6 +25,8 @@ CONTAINERS = (
 )
 #: Still pictures that Pillow may open.
 PICTURES = ("PNG", "JPEG", "WEBP")
+#: Some containers (AVI) find key frames by the time of decoding, which is ahead of the time of showing: seek so far back.
+_SEEK_BACK_S = 1.0
 
 
 @dataclass(frozen=True)
@@ -120,9 +122,9 @@ class Decoding:
         self, container: av.container.InputContainer, stream: av.VideoStream | av.AudioStream, from_s: float
     ) -> None:
         self.container, self.stream, self.broken = container, stream, False
-        if from_s > 1:
+        if from_s > _SEEK_BACK_S:
             with suppress(av.error.FFmpegError):  # a file that cannot seek is read from its start
-                container.seek(round(from_s / (stream.time_base or 1)), stream=stream, backward=True)
+                container.seek(round((from_s - _SEEK_BACK_S) / (stream.time_base or 1)), stream=stream, backward=True)
 
     def __iter__(self) -> Iterator[av.VideoFrame | av.AudioFrame]:
         packets = self.container.demux(self.stream)
