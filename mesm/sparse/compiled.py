@@ -102,6 +102,18 @@ _multiply_add_4, _multiply_add_5, _multiply_add_6 = _multiplier(4), _multiplier(
 
 
 @_compiled
+def _find(rising: np.ndarray, start: int, end: int, value: int) -> int:
+    """First place in [start, end) that holds `value` or more, or `end`; numpy's own takes seconds to compile."""
+    while start < end:
+        middle = (start + end) // 2
+        if rising[middle] < value:
+            start = middle + 1
+        else:
+            end = middle
+    return start
+
+
+@_compiled
 def convolve_rows(
     x_NC: np.ndarray,
     panels: np.ndarray,
@@ -134,8 +146,7 @@ def convolve_rows(
             out_MK[row, k] = bias_K[k]
     for place in range(9):
         start, end = starts[place], starts[place + 1]
-        here = start + np.searchsorted(destination_P[start:end], first_row)
-        end = start + np.searchsorted(destination_P[start:end], last_row)
+        here, end = _find(destination_P, start, end, first_row), _find(destination_P, start, end, last_row)
         for number in range(first_panel, last_panel):
             panel, pair, k = panels[place, number], here, number * LANES
             while pair + GROUP <= end:
@@ -159,15 +170,18 @@ def convolve_rows(
 
 
 @_compiled
-def list_pairs(
-    destinations_SHW: np.ndarray, sources_SHW: np.ndarray, offsets_92: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """(source row, destination row, count of each offset) of all pairs, by offset and then by destination."""
+def _list_pairs(
+    destinations_SHW: np.ndarray,
+    sources_SHW: np.ndarray,
+    offsets_92: np.ndarray,
+    rank: np.ndarray,
+    place: np.ndarray,
+    source_P: np.ndarray,
+    destination_P: np.ndarray,
+    starts: np.ndarray,
+) -> None:
     s, h, w = destinations_SHW.shape
-    # Maps with a frame of inactive sites: a neighbour is then at a fixed distance, and pairs never wrap around.
-    rank = np.full(s * (h + 2) * (w + 2), -1, np.int32)
-    place = np.empty(destinations_SHW.size, np.int32)
-    found, rows = 0, 0
+    found, rows, pair = 0, 0, 0
     for segment in range(s):
         for y in range(h):
             at = (segment * (h + 2) + y + 1) * (w + 2) + 1
@@ -178,68 +192,93 @@ def list_pairs(
                 if destinations_SHW[segment, y, x]:
                     place[rows] = at + x
                     rows += 1
-    counts = np.zeros(9, np.int64)
-    source, destination = np.empty(9 * rows + 1, np.int32), np.empty(9 * rows + 1, np.int32)
-    pair = 0
     for number in range(9):
-        step, before = offsets_92[number, 0] * (w + 2) + offsets_92[number, 1], pair
+        step = offsets_92[number, 0] * (w + 2) + offsets_92[number, 1]
         for row in range(rows):
             neighbour = rank[place[row] + step]
-            source[pair], destination[pair] = neighbour, row
+            source_P[pair], destination_P[pair] = neighbour, row
             pair += neighbour >= 0  # the next one writes over a pair that is none
-        counts[number] = pair - before
-    return source[:pair], destination[:pair], counts
+        starts[number + 1] = pair
+
+
+def list_pairs(
+    destinations_SHW: np.ndarray, sources_SHW: np.ndarray, rows: int, offsets_92: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(source row, destination row, count of each offset) of all pairs, by offset and then by destination.
+
+    Args:
+        destinations_SHW: (S, H, W) bool.
+        sources_SHW: (S, H, W) bool.
+        rows: how many destinations there are.
+        offsets_92: (9, 2) steps (dy, dx) from a destination to its source, in the order of the lists.
+    """
+    s, h, w = destinations_SHW.shape
+    # Maps with a frame of inactive sites: a neighbour is then at a fixed distance, and pairs never wrap around.
+    rank, place = np.full(s * (h + 2) * (w + 2), -1, np.int32), np.empty(rows, np.int32)
+    source_P, destination_P, starts = (
+        np.empty(9 * rows + 1, np.int32),
+        np.empty(9 * rows + 1, np.int32),
+        np.zeros(10, int),
+    )
+    _list_pairs(destinations_SHW, sources_SHW, offsets_92, rank, place, source_P, destination_P, starts)
+    return source_P[: starts[9]], destination_P[: starts[9]], np.diff(starts)
 
 
 @_compiled
-def max_pool(rows_NC: np.ndarray, mask_SHW: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """(pooled rows, pooled mask, positions of the pooled sites) of 2x2 blocks; see `SparseMap.max_pool2`."""
-    (s, h, w), channels = mask_SHW.shape, rows_NC.shape[1]
-    rank, found = np.full((s, h, w), -1, np.int32), 0
+def _max_pool(
+    rows_NC: np.ndarray,
+    mask_SHW: np.ndarray,
+    rank_SHW: np.ndarray,
+    out_MC: np.ndarray,
+    pooled_SHW: np.ndarray,
+    positions_M: np.ndarray,
+) -> int:
+    (s, h, w), found, count = mask_SHW.shape, 0, 0
     for segment in range(s):
         for y in range(h):
             for x in range(w):
                 if mask_SHW[segment, y, x]:
-                    rank[segment, y, x] = found
+                    rank_SHW[segment, y, x] = found
                     found += 1
-    pooled = np.zeros((s, h // 2, w // 2), np.bool_)
-    most = min(len(rows_NC), pooled.size)
-    out, positions, count = np.empty((most, channels), np.float32), np.empty(most, np.int64), 0
     for segment in range(s):
         for y in range(h // 2):
             for x in range(w // 2):
                 fresh = True
                 for below in range(4):
-                    row = rank[segment, 2 * y + below // 2, 2 * x + below % 2]
+                    row = rank_SHW[segment, 2 * y + below // 2, 2 * x + below % 2]
                     if row < 0:
                         continue
-                    if fresh:
-                        for c in range(channels):
-                            out[count, c] = rows_NC[row, c]
-                    else:
-                        for c in range(channels):
-                            out[count, c] = max(out[count, c], rows_NC[row, c])
+                    for c in range(rows_NC.shape[1]):
+                        value = rows_NC[row, c]
+                        out_MC[count, c] = value if fresh else max(out_MC[count, c], value)
                     fresh = False
                 if not fresh:
-                    pooled[segment, y, x] = True
-                    positions[count] = (segment * (h // 2) + y) * (w // 2) + x
+                    pooled_SHW[segment, y, x] = True
+                    positions_M[count] = (segment * (h // 2) + y) * (w // 2) + x
                     count += 1
-    return out[:count], pooled, positions[:count]
+    return count
+
+
+def max_pool(rows_NC: np.ndarray, mask_SHW: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(pooled rows, pooled mask, positions of the pooled sites) of 2x2 blocks; see `SparseMap.max_pool2`."""
+    s, h, w = mask_SHW.shape
+    pooled_SHW, rank_SHW = np.zeros((s, h // 2, w // 2), np.bool_), np.full((s, h, w), -1, np.int32)
+    most = min(len(rows_NC), pooled_SHW.size)
+    out_MC, positions_M = np.empty((most, rows_NC.shape[1]), np.float32), np.empty(most, np.int64)
+    count = _max_pool(rows_NC, mask_SHW, rank_SHW, out_MC, pooled_SHW, positions_M)
+    return out_MC[:count], pooled_SHW, positions_M[:count]
 
 
 @_compiled
-def select_rows(
+def _select_rows(
     rows_NC: np.ndarray,
     attention_SHW: np.ndarray,
     active_SHW: np.ndarray,
     kept_SHW: np.ndarray,
-    soft: bool,
     clip: float,
-) -> np.ndarray:
-    """Rows of the kept sites out of those of the active ones, by the soft gate or as they are; see `gate_values`."""
-    s, h, w = active_SHW.shape
-    kept_rows, row = 0, 0
-    out = np.empty((np.count_nonzero(kept_SHW), rows_NC.shape[1]), np.float32)
+    out_MC: np.ndarray,
+) -> None:
+    (s, h, w), kept_row, row = active_SHW.shape, 0, 0
     for segment in range(s):
         mass, count = np.float32(0), 0
         for y in range(h):
@@ -247,15 +286,27 @@ def select_rows(
                 if kept_SHW[segment, y, x]:
                     mass += attention_SHW[segment, y, x]
                     count += 1
-        mean = max(mass / np.float32(max(count, 1)), np.finfo(np.float32).tiny)
+        mean = max(mass / np.float32(max(count, 1)), np.float32(1e-37))
         for y in range(h):
             for x in range(w):
                 if kept_SHW[segment, y, x]:
                     factor = np.float32(1)
-                    if soft:
+                    if clip > 0:
                         factor = min(attention_SHW[segment, y, x] / mean, np.float32(clip))
                     for c in range(rows_NC.shape[1]):
-                        out[kept_rows, c] = factor * rows_NC[row, c]
-                    kept_rows += 1
+                        out_MC[kept_row, c] = factor * rows_NC[row, c]
+                    kept_row += 1
                 row += active_SHW[segment, y, x]
-    return out
+
+
+def select_rows(
+    rows_NC: np.ndarray, attention_SHW: np.ndarray, active_SHW: np.ndarray, kept_SHW: np.ndarray, kept: int, clip: float
+) -> np.ndarray:
+    """Rows of the `kept` kept sites out of those of the active ones, in their order.
+
+    Each is times its attention over the mean of its segment's kept sites, at most `clip`, which is the soft gate of
+    `gate_values`; as it is where `clip` is 0.
+    """
+    out_MC = np.empty((kept, rows_NC.shape[1]), np.float32)
+    _select_rows(rows_NC, attention_SHW, active_SHW, kept_SHW, clip, out_MC)
+    return out_MC

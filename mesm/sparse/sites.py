@@ -20,6 +20,8 @@ from mesm.errors import DataError
 KERNEL_OFFSETS: tuple[tuple[int, int], ...] = tuple((dy, dx) for dy in (-1, 0, 1) for dx in (-1, 0, 1))
 #: The centre, then opposite offsets side by side: the order in which a rulebook lists its pairs.
 OFFSET_ORDER: tuple[int, ...] = (4, 0, 8, 1, 7, 2, 6, 3, 5)
+#: (dy, dx) from a pair's destination to its source, in that order.
+STEPS: tuple[tuple[int, int], ...] = tuple(KERNEL_OFFSETS[k] for k in OFFSET_ORDER)
 
 
 @dataclass(frozen=True, eq=False)
@@ -193,7 +195,7 @@ def list_pairs(destinations_SHW: Tensor, sources_SHW: Tensor) -> tuple[Tensor, T
     # Maps with a frame of inactive sites: a neighbour is then at a fixed distance, and pairs never wrap around.
     mask, source_mask = (F.pad(m, (1, 1, 1, 1)).view(-1) for m in (destinations_SHW, sources_SHW))
     at = positions(mask)
-    steps = [dy * (w + 2) + dx for dy, dx in (KERNEL_OFFSETS[k] for k in OFFSET_ORDER)]
+    steps = [dy * (w + 2) + dx for dy, dx in STEPS]
     beside_9N = at + torch.tensor(steps, device=at.device)[:, None]
     present_9N = source_mask[beside_9N]
     rank = source_mask.cumsum(0, dtype=torch.int32) - 1
@@ -247,8 +249,8 @@ class Rulebook:
         if destinations.mask_SHW.device.type == "cpu":
             from mesm.sparse import compiled
 
-            steps = np.array([KERNEL_OFFSETS[k] for k in OFFSET_ORDER])
-            found = compiled.list_pairs(destinations.mask_array, self.sources.mask_array, steps)
+            masks, steps = (x.mask_array for x in (destinations, self.sources)), np.array(STEPS)
+            found = compiled.list_pairs(*masks, len(destinations), steps)
             self.source_P, self.destination_P, counts = (torch.from_numpy(a) for a in found)
         else:
             self.source_P, self.destination_P, counts = list_pairs(destinations.mask_SHW, self.sources.mask_SHW)

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from mesm.errors import BackendUnavailable, ConfigError
 from mesm.sparse.backends import CONVOLVE, available, choose, submanifold_conv
+from mesm.sparse.fused_backend import LANES, _blocks, convolve_panels, panels
 from mesm.sparse.gather_backend import convolve_packed, pack
 from mesm.sparse.sites import Rulebook, Sites
 
@@ -110,6 +111,40 @@ def test_bfloat16_stays_close():
         out = submanifold_conv(features, a_book(mask), weight, backend="gather")
     assert out.dtype == torch.bfloat16
     torch.testing.assert_close(out.float(), truth, atol=0.05, rtol=0.05)
+
+
+@given(st.integers(0, 2000), st.integers(1, 1024), st.integers(1, 40), st.integers(1, 9))
+@settings(max_examples=60, deadline=None)
+def test_the_fused_blocks_cover_every_row_and_channel_once(rows, width, num_panels, threads):
+    times = torch.zeros(rows, num_panels, dtype=torch.int32)
+    for row, last_row, panel, last_panel in _blocks(rows, width, num_panels, threads):
+        times[row:last_row, panel:last_panel] += 1
+    assert (times == 1).all()
+
+
+def test_threads_and_company_do_not_change_the_fused_sums():
+    torch.manual_seed(0)
+    mask, threads = torch.rand(5, 24, 24) < 0.5, torch.get_num_threads()
+    features, bias = torch.randn(int(mask.sum()), 20), torch.randn(40)
+    weight = panels(pack(torch.randn(40, 20, 3, 3)))
+    results = []
+    try:
+        for number in (1, 2, 3):
+            torch.set_num_threads(number)
+            results.append(convolve_panels(features, a_book(mask), weight, bias, relu=True))
+    finally:
+        torch.set_num_threads(threads)
+    alone = convolve_panels(features[: int(mask[0].sum())], a_book(mask[:1]), weight, bias, relu=True)
+    assert all(torch.equal(result, results[0]) for result in results[1:])
+    assert torch.equal(alone, results[0][: len(alone)]) and (alone >= 0).all() and alone.shape[1] == 40 != 3 * LANES
+
+
+def test_the_fused_backend_says_what_it_cannot_do():
+    book = a_book(torch.ones(1, 2, 2, dtype=torch.bool))
+    with pytest.raises(BackendUnavailable, match="float32 on a CPU"):
+        submanifold_conv(torch.zeros(4, 2).double(), book, torch.zeros(3, 2, 3, 3).double(), backend="fused")
+    with torch.autocast("cpu", torch.bfloat16), pytest.raises(BackendUnavailable, match="bfloat16"):
+        submanifold_conv(torch.zeros(4, 2), book, torch.zeros(3, 2, 3, 3), backend="fused")
 
 
 def test_spconv_on_a_cpu_says_why():

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mesm.errors import DataError
-from mesm.sparse.sites import KERNEL_OFFSETS, OFFSET_ORDER, Rulebook, Sites, SparseMap
+from mesm.sparse.sites import KERNEL_OFFSETS, OFFSET_ORDER, Rulebook, Sites, SparseMap, list_pairs
 
 
 @st.composite
@@ -54,6 +54,27 @@ def test_rulebook_lists_every_neighbour_pair_once(mask, seed):
             assert sorted(order.tolist()) == list(range(len(expected)))
             assert rows[order].tolist() == sorted(rows.tolist())
             assert start.tolist() == [int((rows < row).sum()) for row in range(count)]
+
+
+@given(masks(), st.booleans(), st.integers(0, 2**31))
+@settings(max_examples=60, deadline=None)
+def test_torch_lists_the_pairs_that_the_compiled_loop_lists(mask, widened, seed):
+    wider = mask | (torch.rand(mask.shape, generator=torch.Generator().manual_seed(seed)) < 0.5) if widened else mask
+    book = Rulebook(Sites.of_mask(mask), Sites.of_mask(wider) if widened else None)
+    source_P, destination_P, counts = list_pairs(mask, wider)
+    assert torch.equal(source_P, book.source_P) and torch.equal(destination_P, book.destination_P)
+    assert counts.tolist() == book.pairs_per_offset
+
+
+@given(masks())
+@settings(max_examples=40, deadline=None)
+def test_torch_pools_as_the_compiled_loop_does(mask):
+    sparse = SparseMap.from_dense(torch.randn(len(mask), 3, *mask.shape[1:]), mask)
+    compiled = sparse.max_pool2()
+    in_torch = sparse.with_features(sparse.features_NC.requires_grad_()).max_pool2()
+    assert in_torch.features_NC.requires_grad and torch.equal(in_torch.features_NC, compiled.features_NC)
+    assert torch.equal(in_torch.sites.mask_SHW, compiled.sites.mask_SHW)
+    assert torch.equal(in_torch.sites.rows_N, compiled.sites.rows_N)
 
 
 @given(masks())
