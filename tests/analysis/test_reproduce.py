@@ -1,0 +1,80 @@
+"""A table of the paper by one command, on a corpus of 48 clips: runs, records, files, and what was not run."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "training"))
+from corpora import tinted_corpus
+
+from mesm.analysis.reproduce import MODELS, Plan, choose_models, family, needs_features
+from mesm.cli import main
+from mesm.data.store import Corpus
+from mesm.errors import ConfigError
+from mesm.records import read_record
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tinted_corpus(tmp_path_factory.mktemp("reproduce") / "corpus", 16, 8, 8, truth=True)
+
+
+def test_the_lines_are_the_papers(folder: Path) -> None:
+    from mesm.analysis.reported import TABLE_3, TABLE_4
+
+    for table in (TABLE_3, TABLE_4):
+        assert [row.model.split(" (")[0] for row in table.rows] == list(MODELS)
+    assert choose_models([]) == tuple(MODELS) and choose_models(["mesm", "LF-lstm"]) == ("LF-LSTM", "MESM")
+    assert [name for name in MODELS if needs_features(name)] == ["LF-LSTM", "LF-TRANS", "EmoEmbs", "MulT"]
+    with pytest.raises(ConfigError, match="no model 'x'"):
+        choose_models(["x"])
+    corpus = Corpus(folder)
+    assert family(corpus) == "marionette"
+    run = Plan(corpus, folder / "runs", (0, 1), epochs=2).run("MESM", 1)
+    assert run.train.init_from.endswith("fe2e-s1/checkpoint") and run.train.seed == 1 and run.train.epochs == 2
+    assert run.train.neutral_faces == 0, "a corpus that is not rendered has no neutral faces"
+
+
+def test_table_4_with_seeds_is_trained_once(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    command = ["reproduce", "table4", "--corpus", str(folder), "--models", "emo-embs", "mult", "fe2e"]
+    command += ["--epochs", "1", "--seeds", "2", "--out", str(tmp_path), "--runs", str(tmp_path / "runs")]
+    assert main(command) == 0
+    said = capsys.readouterr().out
+    assert "not run: LF-LSTM: not asked for" in said
+    record = read_record(tmp_path / "records" / "reproduce_MulT_tinted.json")["data"]
+    assert (
+        len(record["runs"]) == 2 and record["parameters"] > 1e5 and record["macs"] > 1e5 and record["ms_per_clip"] > 0
+    )
+    assert set(record["per_class"]) == set(record["labels"]) and record["macs_ratio"] is None
+    assert read_record(tmp_path / "records" / "reproduce_FE2E_tinted.json")["data"]["macs_ratio"] == 1
+    latex = (tmp_path / "table-4-tinted.tex").read_text()
+    for word in ("toprule", "MulT", "reported in the paper", "never", "always", r"\pm", "Not run: LF-LSTM"):
+        assert word in latex, word
+    csv = (tmp_path / "table-4-tinted.csv").read_text()
+    assert "64.9" in csv and len(csv.splitlines()) == 1 + 3 + 6 + 3
+    assert (tmp_path / "models-tinted.pdf").stat().st_size > 1000
+    state = {p: p.stat().st_mtime_ns for p in (tmp_path / "runs").rglob("model.safetensors")}
+    assert len(state) == 12, "two folders for each of two seeds and three models"
+    assert main(command) == 0
+    assert state == {p: p.stat().st_mtime_ns for p in (tmp_path / "runs").rglob("model.safetensors")}
+    command[command.index("1")] = "2"
+    assert main(command) == 2, "runs with other settings are not mixed"
+
+
+def test_a_line_that_cannot_be_made_says_why(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    plain = tinted_corpus(tmp_path / "corpus", 8, 4, 4)
+    command = ["reproduce", "table3", "--corpus", str(plain), "--models", "lf-lstm", "--out", str(tmp_path)]
+    assert main(command) == 2
+    out, err = capsys.readouterr()
+    assert "no visual features: nobody knows the action units" in out and "not run: LF-LSTM" in out
+    assert "no line of table3 could be made" in err
+
+
+def test_tables_of_the_splits(folder: Path, tmp_path: Path) -> None:
+    assert main(["reproduce", "table2", "--corpus", str(folder), "--out", str(tmp_path)]) == 0
+    found = json.loads((tmp_path / "table-2-tinted.csv.json").read_text())
+    assert found["n"] == 32 and "train" in (tmp_path / "table-2-tinted.csv").read_text()
