@@ -127,22 +127,26 @@ def chart_canonical(
     traces: list[dict[str, Any]] = []
     layout = _base(FACES_PX if rows > 1 else FACES_PX // 2, dark)
     layout["annotations"] = []
-    scale = diverging(dark) if is_difference(view) else _CIVIDIS
+    layout["coloraxis"] = {
+        "cmin": values[0],
+        "cmax": values[1],
+        "colorscale": diverging(dark) if is_difference(view) else _CIVIDIS,
+        "colorbar": {"thickness": 10, "outlinewidth": 0},
+    }
     for number, face in enumerate(faces):
         axis = "" if number == 0 else str(number + 1)
         at = {"xaxis": f"x{axis}", "yaxis": f"y{axis}"}
         step = ((x1 - x0) / face.values.shape[1], (y1 - y0) / face.values.shape[0])
         heat = {
             "type": "heatmap", **at, "x0": x0 + step[0] / 2, "dx": step[0], "y0": y0 + step[1] / 2, "dy": step[1],
-            "zmin": values[0], "zmax": values[1], "colorscale": scale, "hovertemplate": "%{z:.2f}<extra></extra>",
-            "colorbar": {"thickness": 10, "outlinewidth": 0}, "hoverongaps": False,
+            "coloraxis": "coloraxis", "hovertemplate": "%{z:.2f}<extra></extra>", "hoverongaps": False,
         }  # fmt: skip
         if face.significant is None:
-            traces.append(heat | {"z": _gaps(face.values), "showscale": number == 0})
+            traces.append(heat | {"z": _gaps(face.values)})
         else:
-            traces.append(heat | {"z": _gaps(face.values), "opacity": 0.25, "showscale": False})
+            traces.append(heat | {"z": _gaps(face.values), "opacity": 0.25})
             shown = np.where(face.significant, face.values, np.nan)
-            traces.append(heat | {"z": _gaps(shown), "showscale": number == 0})
+            traces.append(heat | {"z": _gaps(shown)})
         traces += [
             {"type": "scatter", "mode": "lines", **at, "x": line[:, 0].tolist(), "y": line[:, 1].tolist(),
              "hoverinfo": "skip", "line": {"color": colours.ink if is_difference(view) else "#FFFFFF", "width": 1.4}}
@@ -151,7 +155,7 @@ def chart_canonical(
         column, row = number % columns, number // columns
         across = [column / columns * 0.94 + 0.005, (column + 1) / columns * 0.94 - 0.005]
         up = [1 - (row + 1) / rows, 1 - row / rows - 0.07]
-        bare = {"visible": False, "fixedrange": True}
+        bare = {"visible": False, "fixedrange": True, "constrain": "domain"}
         layout[f"xaxis{axis}"] = bare | {"domain": across, "range": [x0, x1], "anchor": f"y{axis}"}
         layout[f"yaxis{axis}"] = bare | {
             "domain": up,

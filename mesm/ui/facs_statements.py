@@ -20,6 +20,7 @@ def show(facs: Found, faithfulness: Found) -> None:
         [line for row in table for line in _lines(row)],
         hide_index=True,
         height="content",
+        column_config={"the paper says": st.column_config.TextColumn(width=300)},
         alt="The paper's statements with what was measured and a verdict: "
         + "; ".join(f"{row['about']}: {row['statement']}: {row['verdict']}" for row in table),
     )
