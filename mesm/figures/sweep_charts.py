@@ -12,6 +12,8 @@ from mesm.figures.frontier import AXES, DENSE, REPORTED, Band, Curve, View
 from mesm.figures.static.page import COLOURS
 from mesm.figures.style import MODALITY_SHADES, theme
 
+#: The same six hues, the ones that stand out on a dark ground first.
+DARK_COLOURS = ("#56B4E9", "#E69F00", "#009E73", "#CC79A7", "#F0E442", "#D55E00")
 FRONTIER_PX, LAYERS_PX, SPREAD_PX = 470, 400, 300
 _SIGNS = ("circle", "square", "diamond", "triangle-up", "triangle-down", "cross")
 _DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
@@ -47,7 +49,8 @@ def _curve(curve: Curve, number: int, dark: bool) -> list[dict[str, Any]]:
                "arrayminus": [p.y - p.low for p in curve.points], "thickness": 1.5, "color": colours.ink}  # fmt: skip
         return [line | {"mode": "markers", "error_y": bar, "marker": {"symbol": "star", "size": 14,
                                                                     "color": colours.ink}}]  # fmt: skip
-    colour = COLOURS[number % len(COLOURS)]
+    palette = DARK_COLOURS if dark else COLOURS
+    colour = palette[number % len(palette)]
     band = {
         "type": "scatter",
         "x": x + x[::-1],
@@ -70,7 +73,7 @@ def _curve(curve: Curve, number: int, dark: bool) -> list[dict[str, Any]]:
         "y": [p.y for p in curve.points if p.elbow],
         "text": [f"elbow, p = {p.top_p:g}" for p in curve.points if p.elbow],
         "mode": "markers+text",
-        "textposition": "bottom right",
+        "textposition": "top center",
         "marker": {"symbol": "circle-open", "size": 17, "color": colours.ink, "line": {"width": 2}},
         "hoverinfo": "skip",
         "showlegend": False,
@@ -88,7 +91,9 @@ def chart_layers(top_ps: Sequence[float], bands: Sequence[Band], unit: str, dark
         shade = place[band.modality] = place.get(band.modality, -1) + 1
         shades = MODALITY_SHADES[band.modality]
         pattern: dict[str, Any] = (
-            {"pattern": {"shape": "/", "size": 7, "solidity": 0.12}} if band.modality == "acoustic" else {}
+            {"pattern": {"shape": "/", "size": 7, "solidity": 0.2, "fillmode": "overlay"}}
+            if band.modality == "acoustic"
+            else {}
         )
         bars.append(
             {
@@ -96,7 +101,11 @@ def chart_layers(top_ps: Sequence[float], bands: Sequence[Band], unit: str, dark
                 "x": names,
                 "y": list(band.amounts),
                 "name": band.name,
-                "marker": {"color": shades[shade % len(shades)], "line": {"width": 0}, **pattern},
+                "marker": {
+                    "color": shades[shade % len(shades)],
+                    "line": {"width": 0.5, "color": theme(dark).ground},
+                    **pattern,
+                },
                 "hovertemplate": f"{band.name}<br>p = %{{x}}: %{{y:.4f}} {word}<extra></extra>",
             }
         )

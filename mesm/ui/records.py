@@ -13,6 +13,8 @@ from mesm.records import find_records, read_record
 from mesm.ui import layout
 
 Record = dict[str, Any]
+#: A longer table scrolls.
+MOST_LINES = 30
 
 
 def of_kind(kind: str) -> list[Record]:
@@ -38,18 +40,30 @@ def here(record: Record, corpus: str) -> bool:
 
 
 def show_table(table: Table, alt: str) -> None:
-    """A table on the screen: numbers as printed, groups as a first column, everything else in its place."""
+    """A table on the screen: the name of a line stays in view, averages come first, groups last."""
     groups = any(row.group for row in table.rows)
     rows: list[dict[str, Cell]] = []
     for row in table.rows:
         cells = dict(zip(table.names, row.cells, strict=True))
-        rows.append({"": row.group, **cells} if groups else cells)
-    numbers = {
+        rows.append({**cells, "source": row.group} if groups else cells)
+    numbers: dict[str, Any] = {
         name: st.column_config.NumberColumn(format=f"%.{table.digits}f")
         for i, name in enumerate(table.names)
         if any(isinstance(row.cells[i], float) for row in table.rows)
     }
-    st.dataframe(rows, hide_index=True, column_config=numbers, alt=alt, placeholder="–")
+    name = table.names[0] if table.names else ""
+    order = sorted(
+        range(len(table.names)), key=lambda i: (bool(table.heads) and table.heads[i] not in ("", "average"), i)
+    )
+    st.dataframe(
+        rows,
+        hide_index=True,
+        column_order=[*(table.names[i] for i in order), *(("source",) if groups else ())],
+        column_config={**numbers, name: st.column_config.TextColumn(pinned=True)},
+        height="content" if len(rows) <= MOST_LINES else 600,
+        alt=alt,
+        placeholder="–",
+    )
 
 
 @st.cache_data(max_entries=64, show_spinner=False)

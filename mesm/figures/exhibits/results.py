@@ -55,7 +55,7 @@ def scores_table(
     caption = (
         f"{short} and F1 in percent on the {data['split']} split of {corpus} ({data['clips']} clips, {data['speakers']} "
         "speakers); thresholds chosen on the validation split. Work: convolutions and attention, share of FE2E's "
-        "multiply-adds. Best of ours bold, second underlined."
+        "multiply-adds."
     )
     if reported:
         caption += f" Reported rows: Dai et al. (2021), Table {number}, on {where}: another corpus, not to be ranked."

@@ -60,7 +60,7 @@ def _draw_curve(axes: Axes, curve: Curve, number: int) -> None:
     for p in curve.points:
         if p.elbow:
             axes.plot(p.x, p.y, marker="o", markersize=8, fillstyle="none", color=INK, markeredgewidth=0.9, zorder=5)
-            axes.annotate(f"elbow, p = {p.top_p:g}", (p.x, p.y), (3, -13), textcoords="offset points", fontsize=6.5,
+            axes.annotate(f"elbow, p = {p.top_p:g}", (p.x, p.y), (0, 7), textcoords="offset points", fontsize=6.5, ha="center",
                           bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.75, "pad": 0.6}, zorder=6)  # fmt: skip
 
 

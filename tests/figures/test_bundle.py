@@ -1,0 +1,168 @@
+"""The files for paper, read back: exact boxes, no Type 3 font, provenance inside and beside, the same bytes again."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import zipfile
+
+import numpy as np
+import pytest
+from exhibit_records import evaluation_record, figure_case, sweep_record
+from matplotlib.figure import Figure
+from PIL import Image
+from pypdf import PdfReader
+
+from mesm.analysis import breakdown
+from mesm.errors import ConfigError
+from mesm.figures.bundle import Exhibit, Item, bundle, full_command, provenance_of, render
+from mesm.figures.exhibits import results, sweep
+from mesm.figures.frontier import View
+from mesm.figures.static.page import WIDTHS_IN, new_figure
+from mesm.figures.tables import Row, Table
+
+
+def everything() -> list[Exhibit]:
+    record, scored = sweep_record(), evaluation_record()
+    found = breakdown.scored(scored["data"])
+    return [
+        sweep.frontier([record], View()),
+        sweep.layers(record),
+        sweep.spread(record),
+        results.scores_table([scored], 4, "wacc"),
+        results.matrix(scored, "confusion", *breakdown.confusion(found)),
+        results.calibration(scored, "", breakdown.reliability(found)),
+        figure_case("none"),
+    ]
+
+
+NAMES = ("frontier", "layers", "spread", "table", "matrix", "reliability", "case")
+
+
+def pdf(exhibit: Exhibit, width: str = "acl-column") -> PdfReader:
+    return PdfReader(io.BytesIO(render(exhibit, "pdf", width)))
+
+
+@pytest.mark.parametrize("number", range(len(NAMES)), ids=NAMES)
+def test_a_pdf_fits_its_column_and_says_where_it_comes_from(number: int) -> None:
+    exhibit = everything()[number]
+    for width in ("acl-column", "ieee-text")[number % 2 :]:
+        reader = pdf(exhibit, width)
+        assert len(reader.pages) == 1
+        box = reader.pages[0].mediabox
+        assert float(box.width) == pytest.approx(72 * WIDTHS_IN[width], abs=0.5)
+        assert 30 < float(box.height) < 72 * 9
+    for font in fonts(reader):
+        assert font["/Subtype"] in {"/Type0", "/TrueType", "/CIDFontType2"}, "a publisher refuses Type 3"
+    said = json.loads(reader.metadata["/Keywords"])  # type: ignore[index]
+    assert said == provenance_of(exhibit, "pdf", "ieee-text")
+    assert said["command"].startswith("mesm figure ") and said["software"]["version"]
+
+
+def fonts(reader: PdfReader) -> list[dict]:
+    found = []
+    resources = reader.pages[0]["/Resources"]
+    for font in resources.get("/Font", {}).values():  # type: ignore[union-attr]
+        found.append(font.get_object())
+        found += [f.get_object() for f in font.get_object().get("/DescendantFonts", [])]
+    assert found
+    return found
+
+
+def test_every_named_width_is_exact() -> None:
+    exhibit = Exhibit("x", "X", "x", "mesm figure x", draw=lambda width: new_figure(width, 1.0))
+    for name, inches in WIDTHS_IN.items():
+        assert float(pdf(exhibit, name).pages[0].mediabox.width) == pytest.approx(72 * inches, abs=0.01)
+        picture = Image.open(io.BytesIO(render(exhibit, "png", name)))
+        assert picture.width == pytest.approx(300 * inches, abs=1)
+        assert picture.info["dpi"][0] == pytest.approx(300, abs=0.1)
+    assert float(pdf(exhibit, "4.25").pages[0].mediabox.width) == pytest.approx(306)
+    for wrong in ("acl", "0", "99", "nan"):
+        with pytest.raises(ConfigError, match="--width"):
+            render(exhibit, "pdf", wrong)
+
+
+def test_the_same_input_gives_the_same_bytes() -> None:
+    for exhibit in (everything()[2], figure_case("blur")):
+        for form in exhibit.formats:
+            assert render(exhibit, form) == render(exhibit, form), (exhibit.name, form)
+
+
+def test_png_and_svg_carry_the_provenance() -> None:
+    exhibit = sweep.spread(sweep_record())
+    picture = Image.open(io.BytesIO(render(exhibit, "png")))
+    assert json.loads(picture.info["Comment"]) == provenance_of(exhibit, "png", "acl-column")
+    svg = render(exhibit, "svg").decode()
+    assert "made by hand" not in svg and exhibit.title in svg and "<text" not in svg
+    width = re.search(r'width="([\d.]+)pt"', svg)
+    assert width is not None and float(width[1]) == pytest.approx(72 * 3.03, abs=0.5)
+
+
+def test_the_date_is_the_records() -> None:
+    exhibit = sweep.spread(sweep_record())
+    assert pdf(exhibit).metadata.creation_date.isoformat() == sweep_record()["provenance"]["created"]  # type: ignore[union-attr]
+    undated = Exhibit("x", "X", "x", "mesm figure x", draw=lambda width: new_figure(width, 1.0))
+    assert "/CreationDate" not in pdf(undated).metadata  # type: ignore[operator]
+
+
+def test_the_provenance_names_what_was_used() -> None:
+    record = sweep_record()
+    (source,) = provenance_of(sweep.spread(record), "pdf", "acl-column")["sources"]
+    for key in ("checkpoint", "checkpoint_sha256", "config", "seed", "corpus", "split", "n", "clip_ids", "top_p"):
+        assert source[key] or source[key] == 0, key
+    case = provenance_of(figure_case("blur"), "pdf", "acl-column")
+    assert case["privacy"] == "blur" and case["layers"] == [1, 2, 3] and case["top_p"] == 0.5
+    assert case["clip_ids"] == ["clip00"] and case["cost_unit"]
+
+
+def test_a_zip_holds_files_citations_and_commands() -> None:
+    exhibit = sweep.spread(sweep_record())
+    items = [Item(exhibit, ("pdf", "csv"), "acl-text"), Item(figure_case("sketch"), ("png",)), Item(exhibit, ("svg",))]
+    data = bundle(items)
+    assert data == bundle(items)
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        names = archive.namelist()
+        assert len(names) == len(set(names)) == 2 * 4 + 2
+        assert f"{exhibit.name}-2/{exhibit.name}.svg" in names
+        assert archive.read(f"{exhibit.name}/{exhibit.name}.pdf") == render(exhibit, "pdf", "acl-text")
+        beside = json.loads(archive.read(f"{exhibit.name}/{exhibit.name}.pdf.json"))
+        assert beside["width_in"] == WIDTHS_IN["acl-text"]
+        assert archive.read("references.bib").count(b"@inproceedings{dai-etal-2021-multimodal") == 1
+        commands = archive.read("commands.txt").decode().splitlines()
+    assert commands[0] == full_command(exhibit, "pdf", "acl-text") and len(commands) == 4
+
+
+def test_a_figure_is_not_cut_to_its_ink() -> None:
+    def draw(width: float) -> Figure:
+        figure = new_figure(width, 2.0)
+        figure.text(0.5, 0.5, "small")
+        return figure
+
+    box = pdf(Exhibit("x", "X", "x", "mesm figure x", draw=draw)).pages[0].mediabox
+    assert float(box.height) == pytest.approx(144)
+
+
+def test_grey_print_tells_lines_apart() -> None:
+    """The first curves differ in their sign and their dashes, and colours in their lightness."""
+    from mesm.figures.static.page import COLOURS, DASHES, MARKERS
+
+    assert len(set(MARKERS)) == len(MARKERS) and len({str(d) for d in DASHES}) == len(DASHES)
+    assert len(set(COLOURS)) == len(COLOURS)
+    pictures = np.asarray(Image.open(io.BytesIO(render(everything()[0], "png"))).convert("L"))
+    assert (pictures < 140).sum() > 500
+
+
+def test_a_format_that_there_is_not() -> None:
+    with pytest.raises(ConfigError, match="can be had as"):
+        render(figure_case("none"), "csv")
+    with pytest.raises(ConfigError, match="jpeg"):
+        render(figure_case("none"), "jpeg")
+
+
+def test_a_table_alone_is_a_picture_too() -> None:
+    table = Table(("model", "F1"), (Row(("a_b", 1.25)), Row(("c", None))))
+    exhibit = Exhibit("t", "T", "5 % & more", "mesm figure t", table=table)
+    assert set(exhibit.formats) == {"pdf", "svg", "png", "csv", "tex", "json"}
+    assert "a_b" in pdf(exhibit).pages[0].extract_text()
+    assert rb"a\_b" in render(exhibit, "tex") and rb"5 \% \& more" in render(exhibit, "tex")
