@@ -141,29 +141,28 @@ def false_discovery(p: np.ndarray) -> np.ndarray:
 
 
 def shuffled_labels(
-    sums_CR: np.ndarray, counts_CR: np.ndarray, shown_CR: np.ndarray, draws: int = 1000, seed: int = 0
+    sums_KCR: np.ndarray, counts_KCR: np.ndarray, shown_CR: np.ndarray, draws: int = 1000, seed: int = 0
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Does a region gain where its emotion is shown? Emotions are shuffled over whole clips.
 
     Args:
-        sums_CR: per clip and region, the sum of the frames' values; `counts_CR` their number.
+        sums_KCR: for K maps, per clip and region, the sum of the frames' values; `counts_KCR` their number.
         shown_CR: whether the clip shows the emotion of the region. All regions are shuffled together.
 
     Returns:
-        (R,) observed mean over the frames that show the emotion, its mean under shuffling, and the one-sided p of as
-        large a mean.
+        (K, R) observed mean over the frames that show the emotion, its mean under shuffling, and the one-sided p of as
+        large a mean; NaN where nobody shows it.
     """
     rng = np.random.default_rng([seed, 2])
-    shown = shown_CR.astype(np.float64)
-
-    def means(order: np.ndarray) -> np.ndarray:
-        below = np.einsum("cr,cr->r", shown[order], counts_CR)
-        return np.divide(
-            np.einsum("cr,cr->r", shown[order], sums_CR), below, out=np.full(below.shape, np.nan), where=below > 0
-        )
-
-    observed = means(np.arange(len(shown)))
-    drawn = np.stack([means(rng.permutation(len(shown))) for _ in range(draws)])
-    enough = shown.sum(0) > 0
-    p = (1 + (drawn >= observed - 1e-12).sum(0)) / (1 + draws)
-    return observed, np.where(enough, drawn.mean(axis=0), np.nan), np.where(enough, p, np.nan)
+    clips = len(shown_CR)
+    orders = np.stack([np.arange(clips), *(rng.permutation(clips) for _ in range(draws))])
+    drawn = np.full((draws + 1, *sums_KCR.shape[::2]), np.nan)
+    for r in range(shown_CR.shape[1]):
+        shown = shown_CR[:, r].astype(np.float64)[orders]
+        above, below = shown @ sums_KCR[:, :, r].T, shown @ counts_KCR[:, :, r].T
+        drawn[:, :, r] = np.divide(above, below, out=np.full(above.shape, np.nan), where=below > 0)
+    observed, null = drawn[0], drawn[1:]
+    p = (1 + (null >= observed - 1e-12).sum(0)) / (1 + draws)
+    known = ~np.isnan(drawn)
+    mean = np.where(known[1:], null, 0).sum(0) / np.maximum(known[1:].sum(0), 1)
+    return observed, np.where(known[0], mean, np.nan), np.where(known[0], p, np.nan)

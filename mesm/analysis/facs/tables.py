@@ -19,6 +19,8 @@ from mesm.analysis.facs.statistics import Speakers, estimate, false_discovery, n
 
 KINDS = ("kept", "attention")
 Estimate = dict[str, float | None]
+#: Map, kind, layer.
+_Key = tuple[str, str, int]
 #: Swaps of active units between frames of different emotions.
 _SWAPS = 10
 
@@ -88,7 +90,7 @@ def codebook_tables(
     heads = on_grids(faces.head, study.maps["checkpoint"])
     found: dict[str, dict[str, Any]] = {name: {kind: {} for kind in KINDS} for name in study.maps}
     for book, table in CODEBOOKS.items():
-        lifts: dict[tuple[str, str, int], dict[str, np.ndarray]] = {key: {} for key in centre}
+        lifts: dict[_Key, dict[str, np.ndarray]] = {key: {} for key in centre}
         for e, emotion in enumerate(faces.emotions):
             for name in study.maps:
                 for kind in KINDS:
@@ -103,13 +105,13 @@ def codebook_tables(
                     kind, layer.of(kind)[rows], grids[i][rows], layer.active[rows], heads[i][rows]
                 )
                 cell: dict[str, Any] = {measure: few.mean(v) for measure, v in values.items()}
-                cell["lift"]["p"] = number(few.p_above(values["lift"]))
+                cell["lift"] |= {"p": number(few.p_above(values["lift"])), "p_labels": None}
+                cell["null_labels"] = None
                 cell["null_centre"] = few.mean(agreement.lift(centre[name, kind, i][rows], grids[i][rows]))
                 found[name][kind][book][emotion].append(cell)
                 lifts[name, kind, i][emotion] = agreement.lift(layer.of(kind), grids[i])
             tick()
-        for (name, kind, i), by_emotion in lifts.items():
-            _label_tests(faces, by_emotion, found[name][kind][book], i)
+        _label_tests(faces, lifts, {key: found[key[0]][key[1]][book] for key in lifts}, speakers.draws)
         for name in study.maps:
             for kind in KINDS:
                 cells = [c["lift"] for by_layer in found[name][kind][book].values() for c in by_layer or ()]
@@ -118,24 +120,29 @@ def codebook_tables(
     return found
 
 
-def _label_tests(faces: Faces, lifts: dict[str, np.ndarray], cells: dict[str, Any], layer: int) -> None:
-    """Emotions shuffled over clips, among the frames that show any."""
-    emotions = list(lifts)
+def _label_tests(
+    faces: Faces, lifts: dict[_Key, dict[str, np.ndarray]], cells: dict[_Key, dict[str, Any]], draws: int
+) -> None:
+    """Emotions shuffled over clips, among the frames that show any; written into the cells."""
+    emotions = list(next(iter(lifts.values())))
     columns = [faces.emotions.index(e) for e in emotions]
-    any_shown = faces.shown.any(1)
-    clips, member = np.unique(faces.clip[any_shown], return_inverse=True)
+    rows = faces.shown.any(1)
+    if not rows.any():
+        return
+    clips, member = np.unique(faces.clip[rows], return_inverse=True)
     shown = np.zeros((len(clips), len(emotions)), bool)
-    np.logical_or.at(shown, member, faces.shown[any_shown][:, columns])
-    sums, counts = np.zeros(shown.shape), np.zeros(shown.shape)
-    for r, emotion in enumerate(emotions):
-        values = lifts[emotion][any_shown]
-        known = ~np.isnan(values)
-        sums[:, r] = np.bincount(member, np.where(known, values, 0), len(clips))
-        counts[:, r] = np.bincount(member, known, len(clips))
-    _, null, p = shuffled_labels(sums, counts, shown)
-    for r, emotion in enumerate(emotions):
-        cells[emotion][layer]["lift"]["p_labels"] = number(p[r])
-        cells[emotion][layer]["null_labels"] = number(null[r])
+    np.logical_or.at(shown, member, faces.shown[rows][:, columns])
+    sums, counts = np.zeros((len(lifts), *shown.shape)), np.zeros((len(lifts), *shown.shape))
+    for k, by_emotion in enumerate(lifts.values()):
+        for r, values in enumerate(by_emotion.values()):
+            known = ~np.isnan(values[rows])
+            sums[k, :, r] = np.bincount(member, np.where(known, values[rows], 0), len(clips))
+            counts[k, :, r] = np.bincount(member, known, len(clips))
+    _, null, p = shuffled_labels(sums, counts, shown, draws)
+    for k, key in enumerate(lifts):
+        for r, emotion in enumerate(emotions):
+            cell = cells[key][emotion][key[2]]
+            cell["lift"]["p_labels"], cell["null_labels"] = number(p[k, r]), number(null[k, r])
 
 
 def own_other_tables(study: Study, speakers: Speakers, seed: int = 0) -> dict[str, dict[str, Any]] | None:
@@ -158,7 +165,7 @@ def own_other_tables(study: Study, speakers: Speakers, seed: int = 0) -> dict[st
     regions, active = faces.regions[rows], faces.active[rows]
     rng = np.random.default_rng([seed, 3])
     lenders = [np.arange(len(rows)), *(_partners(emotion, rng) for _ in range(_SWAPS))]
-    lifts: dict[tuple[str, str, int], list[np.ndarray]] = {key[:3]: [] for key in _each(study)}
+    lifts: dict[_Key, list[np.ndarray]] = {key[:3]: [] for key in _each(study)}
     for lender in lenders:
         grids = on_grids(atlas.union(regions, active[lender]), study.maps["checkpoint"])
         for name, kind, i, layer in _each(study):

@@ -72,12 +72,12 @@ def test_labels_that_matter_are_told_from_labels_that_do_not() -> None:
     shown = rng.random((60, 2)) < 0.4
     values = rng.normal(1, 0.1, (60, 2))
     values[:, 0] += 0.2 * shown[:, 0]
-    observed, null, p = shuffled_labels(values * 3, np.full((60, 2), 3.0), shown, draws=400)
-    assert observed[0] == pytest.approx(values[shown[:, 0], 0].mean()) and null[0] == pytest.approx(
-        values[:, 0].mean(), abs=0.02
-    )
-    assert p[0] < 0.01 < p[1]
-    never = shuffled_labels(values, np.ones((60, 2)), np.zeros((60, 2), bool), draws=20)
+    both = np.stack([values, np.ones_like(values)]) * 3  # the second map is the same everywhere
+    observed, null, p = shuffled_labels(both, np.full(both.shape, 3.0), shown, draws=400)
+    assert observed[0, 0] == pytest.approx(values[shown[:, 0], 0].mean())
+    assert null[0, 0] == pytest.approx(values[:, 0].mean(), abs=0.02)
+    assert p[0, 0] < 0.01 < p[0, 1] and np.allclose(null[1], 1) and np.allclose(p[1], 1)
+    never = shuffled_labels(both, np.ones(both.shape), np.zeros((60, 2), bool), draws=20)
     assert all(np.isnan(v).all() for v in never)
 
 
