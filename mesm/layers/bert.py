@@ -1,0 +1,188 @@
+"""BERT's encoder in plain torch (Devlin et al. 2019), for the MiniLM that is the default text encoder.
+
+The same weights under the same names as transformers' `BertModel`, so that either reads what the other wrote; a test
+compares their outputs. It is here because importing transformers' own takes longer than everything else together.
+
+Shape legend: B texts, T tokens, D width, H heads.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True)
+class BertShape:
+    """What config.json says that matters here."""
+
+    vocab_size: int
+    hidden_size: int
+    num_hidden_layers: int
+    num_attention_heads: int
+    intermediate_size: int
+    max_position_embeddings: int
+    type_vocab_size: int
+    layer_norm_eps: float
+    hidden_dropout_prob: float
+    attention_probs_dropout_prob: float
+
+
+@dataclass(frozen=True)
+class BertOutput:
+    """As transformers calls it: (B, T, D)."""
+
+    last_hidden_state: Tensor
+
+
+class _Embeddings(nn.Module):
+    def __init__(self, shape: BertShape) -> None:
+        super().__init__()
+        self.word_embeddings = nn.Embedding(shape.vocab_size, shape.hidden_size, padding_idx=0)
+        self.position_embeddings = nn.Embedding(shape.max_position_embeddings, shape.hidden_size)
+        self.token_type_embeddings = nn.Embedding(shape.type_vocab_size, shape.hidden_size)
+        self.LayerNorm = nn.LayerNorm(shape.hidden_size, eps=shape.layer_norm_eps)
+        self.dropout = nn.Dropout(shape.hidden_dropout_prob)
+
+    def forward(self, ids_BT: Tensor) -> Tensor:
+        positions_TD = self.position_embeddings.weight[: ids_BT.shape[1]]
+        whole_BTD = self.word_embeddings(ids_BT) + positions_TD + self.token_type_embeddings.weight[0]
+        return self.dropout(self.LayerNorm(whole_BTD))
+
+
+class _Added(nn.Module):
+    """Linear, dropout, the input added, layer norm."""
+
+    def __init__(self, inner: int, shape: BertShape) -> None:
+        super().__init__()
+        self.dense = nn.Linear(inner, shape.hidden_size)
+        self.LayerNorm = nn.LayerNorm(shape.hidden_size, eps=shape.layer_norm_eps)
+        self.dropout = nn.Dropout(shape.hidden_dropout_prob)
+
+    def forward(self, inner: Tensor, before: Tensor) -> Tensor:
+        return self.LayerNorm(self.dropout(self.dense(inner)) + before)
+
+
+class _SelfAttention(nn.Module):
+    def __init__(self, shape: BertShape) -> None:
+        super().__init__()
+        self.heads, self.drop = shape.num_attention_heads, shape.attention_probs_dropout_prob
+        width = shape.hidden_size
+        self.query, self.key, self.value = nn.Linear(width, width), nn.Linear(width, width), nn.Linear(width, width)
+
+    def forward(self, hidden_BTD: Tensor, mask_B11T: Tensor) -> Tensor:
+        query, key, value = (
+            layer(hidden_BTD).unflatten(2, (self.heads, -1)).transpose(1, 2)
+            for layer in (self.query, self.key, self.value)
+        )
+        drop = self.drop if self.training else 0.0
+        mixed = F.scaled_dot_product_attention(query, key, value, attn_mask=mask_B11T, dropout_p=drop)
+        return mixed.transpose(1, 2).flatten(2)
+
+
+class _Layer(nn.Module):
+    """Attention and a feed-forward part, each added to its input."""
+
+    def __init__(self, shape: BertShape) -> None:
+        super().__init__()
+        self.attention = nn.ModuleDict({"self": _SelfAttention(shape), "output": _Added(shape.hidden_size, shape)})
+        self.intermediate = nn.ModuleDict({"dense": nn.Linear(shape.hidden_size, shape.intermediate_size)})
+        self.output = _Added(shape.intermediate_size, shape)
+
+    def forward(self, hidden_BTD: Tensor, mask_B11T: Tensor) -> Tensor:
+        attended = self.attention["output"](self.attention["self"](hidden_BTD, mask_B11T), hidden_BTD)
+        return self.output(F.gelu(self.intermediate["dense"](attended)), attended)
+
+
+class Bert(nn.Module):
+    """The encoder, without a pooler."""
+
+    def __init__(self, shape: BertShape) -> None:
+        super().__init__()
+        self.config = shape
+        self.embeddings = _Embeddings(shape)
+        self.encoder = nn.ModuleDict({"layer": nn.ModuleList(_Layer(shape) for _ in range(shape.num_hidden_layers))})
+
+    @classmethod
+    def load(cls, folder: Path) -> Bert:
+        """From a folder with config.json and model.safetensors.
+
+        Raises:
+            OSError: a file is missing.
+            ValueError: the weights are not those of the shape.
+        """
+        from safetensors.torch import load_file
+
+        known = json.loads((folder / "config.json").read_text())
+        shape = BertShape(**{name: known[name] for name in BertShape.__dataclass_fields__})
+        with torch.device("meta"):
+            model = cls(shape)
+        weights = load_file(folder / "model.safetensors")
+        wanted = model.state_dict()
+        try:
+            model.load_state_dict({k: v.float() for k, v in weights.items() if k in wanted}, assign=True)
+        except RuntimeError as error:
+            raise ValueError(f"{folder} does not hold the weights that its config.json names") from error
+        for parameter in model.parameters():
+            parameter.requires_grad_(True)
+        return model.eval()
+
+    def get_input_embeddings(self) -> nn.Embedding:
+        """One row per word piece."""
+        return self.embeddings.word_embeddings
+
+    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> BertOutput:
+        """(B, T) ids and mask, 0 where there is no token."""
+        hidden_BTD = self.embeddings(input_ids)
+        mask_B11T = attention_mask.bool()[:, None, None, :]
+        for layer in self.encoder["layer"]:  # type: ignore[union-attr]
+            hidden_BTD = layer(hidden_BTD, mask_B11T)
+        return BertOutput(hidden_BTD)
+
+
+class BertTokenizer:
+    """tokenizer.json of a folder, called as transformers' tokenizers are."""
+
+    def __init__(self, folder: Path) -> None:
+        from tokenizers import Tokenizer
+
+        self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+        self._tokenizer.no_truncation()
+        self._tokenizer.no_padding()
+        self._end = self._tokenizer.token_to_id("[SEP]")
+
+    def __call__(
+        self,
+        texts: str | Sequence[str],
+        *,
+        padding: bool = False,
+        truncation: bool = False,
+        max_length: int | None = None,
+        add_special_tokens: bool = True,
+        return_tensors: str | None = None,
+        verbose: bool = True,
+    ) -> Any:
+        """Ids and mask of one text or of several; longer ones are cut before their end mark.
+
+        Args:
+            verbose: taken because transformers takes it; nothing is ever said here.
+        """
+        rows = [texts] if isinstance(texts, str) else list(texts)
+        ids = [one.ids for one in self._tokenizer.encode_batch(rows, add_special_tokens=add_special_tokens)]
+        if truncation and max_length is not None:
+            ids = [row if len(row) <= max_length else [*row[: max_length - 1], self._end] for row in ids]
+        if isinstance(texts, str):
+            return {"input_ids": ids[0]}
+        if return_tensors is None:
+            return {"input_ids": ids}
+        longest = max(map(len, ids), default=0)
+        padded = torch.tensor([row + [0] * (longest - len(row)) for row in ids])
+        mask = torch.tensor([[1] * len(row) + [0] * (longest - len(row)) for row in ids])
+        return {"input_ids": padded, "attention_mask": mask}

@@ -1,0 +1,232 @@
+"""Case studies and Runs: filters, order, comparisons, flip points, the notebook, the form of a run."""
+
+from __future__ import annotations
+
+import json
+import threading
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from app_page import open_page, texts
+from conftest import CLIPS, make_sample
+from streamlit.testing.v1 import AppTest
+
+from mesm.data.store import IndexRow
+from mesm.errors import DataError
+from mesm.presets import PRESETS
+from mesm.ui import filters, notebook, notebook_export, runs
+from mesm.ui.notebook import Entry
+from mesm.ui.notebook_export import Leaf
+from mesm.ui.resources import Case, Model, Verdict
+
+CASE = {"checkpoint": "tiny-mesm", "corpus": "noise", "clip": "clip04"}
+
+
+def trouble(page: AppTest) -> list[str]:
+    return [e.message for e in page.exception] + [e.value for e in page.error]
+
+
+@pytest.fixture
+def own_notebook(home: Path) -> Path:
+    """A workspace whose notebook is empty before and after."""
+    (home / notebook.FILE).unlink(missing_ok=True)
+    yield home
+    (home / notebook.FILE).unlink(missing_ok=True)
+
+
+def metrics(page: AppTest) -> dict[str, str]:
+    return {m.label: m.value for m in page.metric}
+
+
+def test_quality_intensity_and_order(home: Path) -> None:
+    page = open_page("pages/case_studies.py", checkpoint="tiny-mesm", quality="no audio")
+    assert trouble(page) == [] and "1–1 of 1 clips" in texts(page)
+    page = open_page("pages/case_studies.py", checkpoint="tiny-mesm", sort="longest first", intensity="2")
+    shown = [b.key.removeprefix("open-") for b in page.button if b.key and b.key.startswith("open-")]
+    lengths = [make_sample(int(name[4:])).duration_s for name in shown]
+    assert len(shown) == 14 and lengths == sorted(lengths, reverse=True)
+    assert page.selectbox(key="split").disabled  # one split only
+
+
+def rows() -> list[IndexRow]:
+    return [IndexRow(str(n), "test", f"s{-n}", f"T{n % 2}", n, {"anger": 1.0}, (), "", 1, 1) for n in range(4)]
+
+
+def test_orders() -> None:
+    verdicts = {str(n): Verdict(True, n / 4) for n in range(3)}
+
+    def order(sort: str) -> str:
+        return "".join(row.clip_id for row in filters.in_order(rows(), sort, verdicts))
+
+    assert order(filters.STORED) == order(filters.SHORTEST) == "0123"
+    assert order(filters.LONGEST) == "3210"
+    assert order(filters.SUREST) == "2103" and order(filters.LEAST_SURE) == "0123"  # the unscored one stands last
+    assert order(filters.TEXT) == "0213"
+
+
+def test_another_p_beside_it(home: Path) -> None:
+    page = open_page("pages/case_studies.py", p="0.3", versus="another p", **CASE)
+    assert trouble(page) == []
+    small = metrics(page)
+    page.slider(key="versus-p").set_value(0.3).run()
+    same = metrics(page)
+    assert same["Largest change of a score"] == "0.00"
+    assert float(small["Work with p = 1"].split()[0]) > float(same["Work with p = 0.3"].split()[0])
+    assert "Shared, of what either keeps: L1 100%" in texts(page).replace("\\", "")
+
+
+def test_random_attention_beside_it(home: Path) -> None:
+    page = open_page("pages/case_studies.py", p="0.3", versus="random attention", **CASE)
+    assert trouble(page) == []
+    said = texts(page).replace("\\", "")
+    assert "only random attention 1 does" in said and "L1 100%" not in said
+
+
+def test_another_checkpoint_beside_it(home: Path) -> None:
+    page = open_page("pages/case_studies.py", versus="another checkpoint", **CASE)
+    assert trouble(page) == []
+    assert "tiny-fe2e has no attention" in texts(page).replace("\\", "")
+    assert "Strongest score, tiny-fe2e" in metrics(page)
+
+
+def test_fe2e_has_no_p_to_compare(home: Path) -> None:
+    page = open_page("pages/case_studies.py", **CASE | {"checkpoint": "tiny-fe2e"})
+    assert page.segmented_control(key="versus").options == ["nothing", "another checkpoint"]
+
+
+def test_scores_at_every_p(home: Path) -> None:
+    page = open_page("pages/case_studies.py", **CASE, **{"over-p": "true"})
+    assert trouble(page) == []
+    found = metrics(page)
+    assert found["Label flips at"] == "never" or found["Label flips at"].startswith("p = 0.")
+    assert 0.05 <= float(found["Smallest sufficient p"]) <= 1
+
+
+def test_a_case_is_starred_written_about_and_opened_again(own_notebook: Path) -> None:
+    page = open_page("pages/case_studies.py", p="0.3", **CASE)
+    page.button(key="star").click().run()
+    assert trouble(page) == []
+    page.text_area(key="note-noise/clip04/tiny-mesm").set_value("look at *this*").run()
+    (entry,) = notebook.read().values()
+    assert entry == Entry("noise", "clip04", "tiny-mesm", 0.3, "look at *this*")
+    other = open_page("pages/case_studies.py", checkpoint="tiny-fe2e", corpus="noise", clip="clip01")
+    other.button(key="case-0").click().run()
+    assert trouble(other) == []
+    assert "clip clip04" in texts(other) and other.slider(key="p").value == 0.3
+    other.button(key="star").click().run()
+    assert notebook.read() == {}
+
+
+def test_the_notebook_as_files_holds_all_it_shows(own_notebook: Path) -> None:
+    leaf = Leaf(
+        Entry("noise", "clip04", "tiny-mesm", 0.3, "a <b>note</b>\nof two lines"),
+        "",
+        "“hello & <goodbye>”",
+        ("a fact",),
+        (("anger", "0.10", "0.50", "2"),),
+        (("a face", b"\x89PNG"),),
+    )
+    gone = Leaf(Entry("lost", "x", "tiny-mesm", 1.0), "The corpus lost is not in this workspace any more.")
+    page = notebook_export.as_html([leaf, gone], "http://localhost/case_studies").decode()
+    assert "<b>" not in page and "&lt;b&gt;note" in page and "<script" not in page
+    assert 'src="data:image/png;base64,' in page and "http" not in page.replace("http://localhost/case_studies?", "")
+    assert "checkpoint=tiny-mesm&amp;corpus=noise&amp;clip=clip04&amp;p=0.3" in page and gone.missing in page
+    text = notebook_export.as_markdown([leaf, gone], "http://localhost/case_studies").decode()
+    assert "> of two lines" in text and "| anger | 0.10 | 0.50 | 2 |" in text and "<goodbye>" not in text
+
+
+def test_a_leaf_of_a_real_case(own_notebook: Path) -> None:
+    notebook.put(Entry("noise", "clip04", "tiny-mesm", 0.3, "n"))
+    notebook.put(Entry("gone", "clip04", "tiny-mesm", 0.3))
+    app = AppTest.from_string(
+        """
+import streamlit as st
+from mesm.ui import notebook, notebook_view
+leaves = [notebook_view.leaf_of(e) for e in notebook.read().values()]
+st.session_state["leaves"] = leaves
+""",
+        default_timeout=60,
+    ).run()
+    assert not app.exception
+    whole, gone = app.session_state["leaves"]
+    assert whole.title.startswith("“line 4") and len(whole.scores) == 6 and len(whole.pictures) == 2
+    assert "corpus gone" in gone.missing
+
+
+def test_a_damaged_notebook_is_one_sentence(own_notebook: Path) -> None:
+    (own_notebook / notebook.FILE).write_text("[1, 2]")
+    page = open_page("pages/case_studies.py", **CASE)
+    assert not page.exception and any("not a notebook" in e.value for e in page.error)
+    with pytest.raises(DataError):
+        notebook.put(Entry("a", "b", "c", 1.0))
+
+
+def test_two_visitors_do_not_disturb_each_other(home: Path) -> None:
+    """One shared model, two threads: another p each, one of them with a redrawn attention."""
+    from mesm.analysis.predictor import load
+
+    model = Model(load(home / "checkpoints" / "tiny-mesm"))
+    cases = [Case(f"k{n}", "c", make_sample(n)) for n in (1, 2)]
+    asked = [(cases[0], 0.4, None), (cases[1], 0.9, 3)]
+    alone = [model.run(*one) for one in asked]
+    found: dict[int, list] = {0: [], 1: []}
+
+    def visit(who: int) -> None:
+        found[who].extend(model.run(*asked[who]) for _ in range(6))
+
+    visitors = [threading.Thread(target=visit, args=(who,)) for who in (0, 1)]
+    for visitor in visitors:
+        visitor.start()
+    for visitor in visitors:
+        visitor.join()
+    for who in (0, 1):
+        for prediction in found[who]:
+            np.testing.assert_array_equal(prediction.scores, alone[who].scores)
+            np.testing.assert_array_equal(
+                prediction.trace.layers["visual"][0].kept, alone[who].trace.layers["visual"][0].kept
+            )
+
+
+def test_two_sessions_have_their_own_views(home: Path) -> None:
+    first = open_page("pages/case_studies.py", p="0.3", **CASE)
+    second = open_page("pages/case_studies.py", p="0.9", **CASE | {"clip": "clip01"})
+    first.slider(key="p").set_value(0.31).run()
+    assert second.run().slider(key="p").value == 0.9 and "clip clip01" in texts(second)
+    assert first.slider(key="p").value == 0.31 and "clip clip04" in texts(first)
+
+
+@pytest.fixture
+def with_runs(home: Path) -> Path:
+    place = home / "runs" / "first"
+    place.mkdir(parents=True, exist_ok=True)
+    config = PRESETS["marionette-mesm"]
+    config = replace(config, train=replace(config.train, epochs=99, corpus=str(home / "corpora" / "noise"), seed=2))
+    (place / runs.CONFIG).write_text(json.dumps(config.to_dict()))
+    (place / runs.METRICS).write_text(
+        "".join(
+            json.dumps({"epoch": e, "loss": 1.0, "valid_f1": 40, "valid_wacc": 60, "valid_auc": 61, "seconds": 60})
+            + "\n"
+            for e in range(2)
+        )
+    )
+    return home
+
+
+def test_runs_are_listed_and_drawn(with_runs: Path) -> None:
+    page = open_page("pages/runs.py")
+    assert trouble(page) == []
+    table = page.dataframe[0].value
+    assert table["run"].tolist() == ["first"] and table["epoch"].tolist() == ["2 of 99"]
+    assert "stopped" in table["status"][0]
+    assert {b.label for b in page.button} >= {"Resume", "Train again with these settings"}
+    assert any("train.epochs=99" in c.value for c in page.code)
+    assert any("no corpus to train on" in i.value for i in page.info)  # noise has no train split
+
+
+def test_a_workspace_without_runs(home: Path) -> None:
+    page = open_page("pages/runs.py")
+    shown = runs.find_runs()
+    assert trouble(page) == [] and (shown or any("no run in this workspace" in i.value for i in page.info))
+    assert CLIPS == 20
