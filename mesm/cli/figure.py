@@ -131,7 +131,9 @@ def _open_clip(arguments: argparse.Namespace) -> tuple[Any, Any, dict[str, Any]]
     checkpoint, name = _split(arguments.target)
     predictor, corpus = load(checkpoint), open_corpus(name)
     sample = with_closeups(corpus[arguments.clip], corpus.media_path(arguments.clip))
-    return sample, predictor.run(predictor.prepare(sample), arguments.top_p), clip_origin(predictor, corpus)
+    licence = str(corpus.manifest.meta.get("licence", ""))
+    prediction = predictor.run(predictor.prepare(sample), arguments.top_p)
+    return sample, prediction, clip_origin(predictor, corpus.name, licence)
 
 
 def _case(arguments: argparse.Namespace) -> Exhibit:
@@ -159,6 +161,12 @@ def _scores(arguments: argparse.Namespace) -> Exhibit:
     from mesm.figures.exhibits.case import scores
 
     return scores(*_open_clip(arguments))
+
+
+def _cost(arguments: argparse.Namespace) -> Exhibit:
+    from mesm.figures.exhibits.case import work
+
+    return work(*_open_clip(arguments))
 
 
 def _sweep(arguments: argparse.Namespace) -> Exhibit:
@@ -305,6 +313,7 @@ def _all(kind: str, checkpoint: str = "*", corpus: str = "*") -> list[Record]:
 KINDS: dict[str, tuple[Callable[[argparse.Namespace], Exhibit], str, tuple[str, ...]]] = {
     "case": (_case, "one clip: faces, spectrogram and what each layer kept", ("target", "clip", "look")),
     "scores": (_scores, "one clip's scores", ("target", "clip")),
+    "cost": (_cost, "what one clip costs, stage by stage", ("target", "clip")),
     "sweep": (_sweep, "scores against work over top-p", ("targets", "view")),
     "work": (_work, "where the work goes, layer by layer", ("target", "unit")),
     "spread": (_spread, "work of every utterance", ("target",)),

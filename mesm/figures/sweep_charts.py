@@ -158,7 +158,7 @@ def axes_layout(height: int, dark: bool, x_title: str, y_title: str) -> dict[str
         "font": {"color": colours.ink, "size": 14},
         "dragmode": False,
         "xaxis": {**axis, "title": {"text": x_title, "font": {"size": 14}}},
-        "yaxis": {**axis, "title": {"text": y_title, "font": {"size": 14}}},
+        "yaxis": {**axis, "title": {"text": y_title, "font": {"size": 14}, "standoff": 14}},
     }  # fmt: skip
 
 

@@ -8,7 +8,7 @@ from mesm.figures import captions
 from mesm.figures.charts import PLOTLY_CONFIG, chart_scores, chart_work
 from mesm.figures.mosaic import SPANS_S, Look, Strip, fit_strip
 from mesm.records import LayerTrace, Prediction
-from mesm.ui import compare, controls, facs_case, layout, notebook_view, over_p, player, resources, state
+from mesm.ui import case_export, compare, controls, facs_case, layout, notebook_view, over_p, player, resources, state
 from mesm.ui.resources import Case, Model
 from mesm.vocabulary import ACTION_UNITS, MODALITIES
 
@@ -35,11 +35,14 @@ def show(case: Case, model: Model | None) -> None:
     strip = _strip(case)
     _pictures(case, model, prediction, strip, look)
     if model is not None and prediction is not None:
+        case_export.offer_pictures(case, model, prediction, strip, look)
         scores, work = st.columns([1.3, 1], gap="medium")
         with scores:
             _scores(prediction, case)
+            case_export.offer_scores(case, model, prediction)
         with work:
             _work(prediction)
+            case_export.offer_work(case, model, prediction)
         over_p.show(case, model)
         compare.show(case, model, prediction, strip, look)
     if prediction is not None:

@@ -88,7 +88,7 @@ def show(chosen: list[Record]) -> None:
         st.caption(exhibit.caption)
         export_menu.offer(exhibit, "frontier")
     unit = view.axis if view.axis in UNITS else "gmac"
-    left, right = st.columns(2, gap="medium")
+    left, right = st.columns([1.5, 1], gap="medium")
     with left, layout.one_sentence_errors():
         _layers(chosen[0], unit)
     with right, layout.one_sentence_errors():
@@ -102,11 +102,11 @@ def _elbow(record: Record, dense: Mapping[str, Mapping[str, Any]]) -> None:
     reference = reference_of(record, dense)
     low, high = row["interval"]["wacc"]
     cells = st.columns(4, gap="medium")
-    cells[0].metric("Elbow: most score for its work", f"p = {row['top_p']:g}", help=data["elbow"]["by"])
-    cells[1].metric("Work there, share of FE2E", f"{row['macs_ratio']:.2f}")
-    cells[2].metric("Weighted accuracy, chance 50 %", f"{row['wacc']:.1f} %", help=f"95 %: {low:.1f} to {high:.1f}")
+    cells[0].metric("Elbow", f"p = {row['top_p']:g}", help=data["elbow"]["by"])
+    cells[1].metric("Work, share of FE2E", f"{row['macs_ratio']:.2f}")
+    cells[2].metric("WAcc (chance: 50)", f"{row['wacc']:.1f} %", help=f"95 %: {low:.1f} to {high:.1f}")
     if reference is not None:
-        cells[3].metric("FE2E's", f"{reference[1]['wacc']:.1f} %", help=f"{reference[0]}, every site")
+        cells[3].metric("WAcc of FE2E", f"{reference[1]['wacc']:.1f} %", help=f"{reference[0]}, every site")
     st.caption(f"{records.name_of(record)}, {data['split']} split, {data['clips']} clips, {data['speakers']} speakers.")
 
 

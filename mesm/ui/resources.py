@@ -48,6 +48,7 @@ class Case:
         name: what the page calls it.
         preview: a file or its bytes, playable in a browser; None if there is none.
         corpus: name of the corpus that it is from; "" for a visitor's own.
+        licence: of that corpus; "" if not known.
     """
 
     key: str
@@ -55,6 +56,7 @@ class Case:
     sample: Sample
     preview: Path | bytes | None = None
     corpus: str = ""
+    licence: str = ""
 
 
 @dataclass(frozen=True)
@@ -131,7 +133,8 @@ class Shelf:
         """One of its clips."""
         preview = self.corpus.media_path(clip_id)
         sample = with_closeups(self.corpus[clip_id], preview)
-        return Case(f"{self.digest}/{clip_id}", f"clip {clip_id}", sample, preview, self.corpus.name)
+        licence = str(self.corpus.manifest.meta.get("licence", ""))
+        return Case(f"{self.digest}/{clip_id}", f"clip {clip_id}", sample, preview, self.corpus.name, licence)
 
 
 def checkpoints() -> dict[str, Path]:

@@ -13,7 +13,7 @@ from mesm.figures.mosaic import Look, Strip
 from mesm.figures.privacy import private_faces
 from mesm.figures.static.case import plot_case
 from mesm.figures.static.scores import plot_scores
-from mesm.figures.style import MODALITY_WORDS
+from mesm.figures.style import MODALITY_WORDS, STAGE_WORDS
 from mesm.figures.tables import Row, Table
 from mesm.records import Prediction
 
@@ -82,7 +82,27 @@ def scores(sample: Sample, prediction: Prediction, origin: Mapping[str, Any]) ->
     )
 
 
+def work(sample: Sample, prediction: Prediction, origin: Mapping[str, Any]) -> Exhibit:
+    """What one clip costs, stage by stage, beside FE2E's convolutions."""
+    macs = prediction.macs
+    dense = macs.get("fe2e_conv_stack", 0)
+    rows = [Row((STAGE_WORDS[stage], macs[stage] / 1e9)) for stage in STAGE_WORDS if stage in macs]
+    rows += [Row(("all", macs.get("total", 0) / 1e9)), Row(("FE2E's convolutions", dense / 1e9), ranked=False)]
+    ratio = f"{macs['conv_stack'] / dense:.2f} of FE2E's" if dense else "none"
+    return Exhibit(
+        name=f"cost-{sample.clip_id}-{origin['checkpoint']}",
+        title=f"Clip {sample.clip_id}: what it costs",
+        caption=f"Work of {origin['checkpoint']} on this clip; convolutions and attention take {ratio}.",
+        command=_command("cost", sample, prediction, origin),
+        origin=_origin(sample, prediction, origin, None),
+        table=Table(("stage", "GMAC"), tuple(rows), digits=4),
+        cites=(PAPER, *corpus_cites(str(origin["corpus"]))),
+    )
+
+
 def _command(kind: str, sample: Sample, prediction: Prediction, origin: Mapping[str, Any]) -> str:
+    if not origin["corpus"]:
+        return "# a visitor's own clip is not kept: no command makes this again"
     top_p = f" --top-p {prediction.trace.top_p:g}" if prediction.trace else ""
     return f"mesm figure {kind} {origin['checkpoint']}@{origin['corpus']} --clip {sample.clip_id}{top_p}"
 
