@@ -63,23 +63,27 @@ class ImportReport:
 
 def prepare(release: Release, rule: str = "", seed: int = 0) -> tuple[Utterance, ...]:
     """The release's utterances with their splits; repeated names, and those in no list, get their problem."""
-    rule = rule or release.splits
-    usable = [u for u in release.utterances if u.problem is None]
-    facts = [
-        {"id": u.id, "split": u.split, "speaker": u.speaker, "dialogue": u.dialogue, "session": u.session}
-        for u in usable
-    ]
-    splits = assign_splits(facts, rule, seed) if usable else {}
-    ready, seen = [], set()
+    rule, seen = rule or release.splits, set[str]()
+    named: list[Utterance] = []
     for utterance in release.utterances:
-        problem = utterance.problem
         if utterance.id in seen:
             problem = Problem("duplicate_id", "another utterance has the same name")
-        elif problem is None and rule.startswith("lists:") and not splits[utterance.id]:
-            problem = Problem("no_split", "neither the train, nor the valid, nor the test list names it")
+            utterance = replace(utterance, problem=problem)
         seen.add(utterance.id)
-        ready.append(replace(utterance, problem=problem, split=splits.get(utterance.id, "")))
-    return tuple(ready)
+        named.append(utterance)
+    facts = [
+        {"id": u.id, "split": u.split, "speaker": u.speaker, "dialogue": u.dialogue, "session": u.session}
+        for u in named
+        if u.problem is None
+    ]
+    splits = assign_splits(facts, rule, seed) if facts else {}
+    unlisted = Problem("no_split", "neither the train, nor the valid, nor the test list names it")
+    return tuple(
+        replace(u, problem=unlisted)
+        if u.problem is None and rule.startswith("lists:") and not splits[u.id]
+        else replace(u, split=splits[u.id] if u.problem is None else "")
+        for u in named
+    )
 
 
 def corpus_meta(release: Release, utterances: Sequence[Utterance], rule: str, seed: int, settings: Settings) -> dict:

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from mesm.data.importers import iemocap, mosei
+from mesm.data.importers.headers import read_header
 from mesm.data.importers.plan import (
     Part,
     Problem,
@@ -89,6 +90,14 @@ def _pictures(folder: Path, side: str) -> tuple[Path, ...]:
     return tuple(path for _, path in sorted(found))
 
 
+def _seconds(sound: Path) -> float | None:
+    """Length of a wav by its header; None for one that is missing or broken, which is reported when it is read."""
+    try:
+        return read_header(sound).duration_s
+    except DataError:
+        return None
+
+
 def every_500_ms(pictures: Sequence[Path], seconds: float | None) -> tuple[Path, ...]:
     """One picture every 500 ms, whichever of the two rates they were dumped at.
 
@@ -113,7 +122,7 @@ def _of_iemocap(folder: Path, name: str, entry: Any) -> Utterance:
     return Utterance(
         id=name,
         text=text,
-        pictures=_pictures(folder / dialogue / name, letter),
+        pictures=every_500_ms(_pictures(folder / dialogue / name, letter), _seconds(sound.path)),
         sound=sound,
         labels=None if problem else one_hot(emotion, iemocap.LABELS),
         speaker="" if match is None else match[1] + match[3],
@@ -138,7 +147,7 @@ def _of_mosei(folder: Path, name: str, entry: Any) -> Utterance:
     return Utterance(
         id=name,
         text=text,
-        pictures=_pictures(folder / name, ""),
+        pictures=every_500_ms(_pictures(folder / name, ""), _seconds(folder / name / "audio.wav")),
         sound=Part(folder / name / "audio.wav"),
         labels=labels,
         dialogue=name.rpartition("_")[0],

@@ -125,7 +125,7 @@ def test_training_starts_with_the_papers_preset(
 ) -> None:
     run = ["train", "--preset", "iemocap-mesm", "--corpus", str(corpus.folder), "--out", str(tmp_path / "run")]
     small = {"model.width": "0.0625", "model.text_source": "minilm", "model.text_dim": "384", "train.epochs": "1"}
-    more = {"model.transformer_feedforward": "64", "model.head_dim": "32", "model.text_trainable": "false"}
+    more = {"model.transformer_layers": "1", "model.head_dim": "32", "model.text_trainable": "false"}
     settings = [part for key, value in (small | more).items() for part in ("--set", f"{key}={value}")]
     assert main([*run, *settings]) == 0
     log = (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()
