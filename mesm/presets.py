@@ -99,7 +99,7 @@ PRESETS: dict[str, RunConfig] = {
     # One mass for all batches, as in the paper: a little better at that p, worse away from it.
     "marionette-mesm-fixed": RunConfig(_MESM, replace(_GUIDED, top_p_range=())),
     "marionette-mesm-wash": RunConfig(
-        replace(_MESM, query="shuffled_in_training"), replace(_GUIDED, epochs=2, guide=0.0, freeze_attention=True)
+        replace(_MESM, query="shuffled_in_training"), replace(_GUIDED, epochs=3, guide=0.0, freeze_attention=True)
     ),
     **_baselines("marionette", replace(_SMALL, text_hidden=0), _MARIONETTE_BASELINE),
     **_paper("iemocap", 0.7),
