@@ -119,7 +119,7 @@ def _source(record: Mapping[str, Any]) -> dict[str, Any]:
         "record_command": origin.get("command"),
         "split": data.get("split"),
         "n": data.get("clips"),
-        "top_p": [row["top_p"] for row in data["rows"]] if "rows" in data else data.get("top_p"),
+        "top_p": [row["top_p"] for row in data["rows"]] if record["kind"] == "sweep" else data.get("top_p"),
         "clip_ids": clips,
     }
     return {k: v for k, v in found.items() if v is not None}

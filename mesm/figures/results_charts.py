@@ -41,7 +41,7 @@ def chart_matrix(names: Sequence[str], counts: np.ndarray, titles: tuple[str, st
     }
     layout = axes_layout(MATRIX_PX, dark, *titles)
     layout["xaxis"] |= {"showgrid": False, "showline": False, "ticks": "", "tickangle": -40}
-    layout["yaxis"] |= {"showgrid": False, "showline": False, "ticks": "", "autorange": "reversed"}
+    layout["yaxis"] |= {"showgrid": False, "showline": False, "ticks": "", "autorange": "reversed", "ticksuffix": "  "}
     return go.Figure([shown], layout)
 
 

@@ -6,11 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import streamlit as st
+from pandas import DataFrame
 
 from mesm.errors import MesmError
+from mesm.figures.style import theme
 from mesm.figures.tables import Cell, Table
 from mesm.records import find_records, read_record
-from mesm.ui import layout
+from mesm.ui import layout, state
 
 Record = dict[str, Any]
 #: A longer table scrolls.
@@ -39,13 +41,17 @@ def here(record: Record, corpus: str) -> bool:
     return bool(record["provenance"]["corpus"] == corpus)
 
 
-def show_table(table: Table, alt: str) -> None:
-    """A table on the screen: the name of a line stays in view, averages come first, groups last."""
-    groups = any(row.group for row in table.rows)
+def show_table(table: Table, alt: str, groups: str = "source") -> None:
+    """A table on the screen: the name of a line stays in view, averages come first, what does not compete is grey.
+
+    Args:
+        groups: name of the column that says which group a line belongs to.
+    """
+    grouped = any(row.group for row in table.rows)
     rows: list[dict[str, Cell]] = []
     for row in table.rows:
         cells = dict(zip(table.names, row.cells, strict=True))
-        rows.append({**cells, "source": row.group} if groups else cells)
+        rows.append({groups: row.group, **cells} if grouped else cells)
     numbers: dict[str, Any] = {
         name: st.column_config.NumberColumn(format=f"%.{table.digits}f")
         for i, name in enumerate(table.names)
@@ -55,11 +61,14 @@ def show_table(table: Table, alt: str) -> None:
     order = sorted(
         range(len(table.names)), key=lambda i: (bool(table.heads) and table.heads[i] not in ("", "average"), i)
     )
+    # Only a frame with a style of its own can be grey in parts; pandas comes with streamlit.
+    grey = [f"color: {theme(state.dark()).faint}" if not row.ranked else "" for row in table.rows]
+    frame = DataFrame(rows).style.apply(lambda column: grey, axis=0)
     st.dataframe(
-        rows,
+        frame,
         hide_index=True,
-        column_order=[*(table.names[i] for i in order), *(("source",) if groups else ())],
-        column_config={**numbers, name: st.column_config.TextColumn(pinned=True)},
+        column_order=[name, *((groups,) if grouped else ()), *(table.names[i] for i in order[1:])],
+        column_config={**numbers, name: st.column_config.TextColumn(pinned=True, width="medium")},
         height="content" if len(rows) <= MOST_LINES else 600,
         alt=alt,
         placeholder="–",

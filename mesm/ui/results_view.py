@@ -50,7 +50,7 @@ def ablation(shelf: Shelf) -> None:
         return
     _tabled(exhibits.ablation_table(found[0], reported.TABLE_5), "ablation")
     st.markdown("##### What each part is worth")
-    _tabled(exhibits.ablation(found[0]), "ablation-all")
+    _tabled(exhibits.ablation(found[0]), "ablation-all", "varied")
 
 
 def emotions(record: Record, shelf: Shelf) -> None:
@@ -66,7 +66,7 @@ def slices(record: Record, shelf: Shelf) -> None:
     if known < len(clips):
         st.caption(f":material/info: Of the {len(clips)} clips evaluated, this copy of the corpus has {known}.")
     if known:
-        _tabled(exhibits.slices_table(record, _slices(shelf.digest, tuple(clips), record, rows)), "slices")
+        _tabled(exhibits.slices_table(record, _slices(shelf.digest, tuple(clips), record, rows)), "slices", "by")
 
 
 @st.cache_data(max_entries=8, show_spinner="Scoring the parts …")
@@ -88,12 +88,13 @@ def mistakes(record: Record, shelf: Shelf) -> None:
         st.caption(exhibit.caption)
         export_menu.offer(exhibit, "confusion")
     with right:
-        st.markdown("##### Which emotions come together")
         truth, decided = breakdown.cooccurrence(found.truth_NE), breakdown.cooccurrence(found.decided_NE)
-        which = st.segmented_control(
-            "Clips", ["true", "decided"], default="true", required=True, key="pairs", label_visibility="collapsed"
-        )
-        _matrix(found.labels, truth if which == "true" else decided, ("and", "this emotion"), "cooccurrence")
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.markdown("##### Which emotions come together", width="content")
+            which = st.segmented_control(
+                "Clips", ["true", "decided"], default="true", required=True, key="pairs", label_visibility="collapsed"
+            )
+        _matrix(found.labels, truth if which == "true" else decided, ("this one too", "this emotion"), "cooccurrence")
         exhibit = exhibits.matrix(record, "cooccurrence", found.labels, truth, decided)
         st.caption(exhibit.caption)
         export_menu.offer(exhibit, "cooccurrence")
@@ -130,9 +131,9 @@ def calibration(record: Record, shelf: Shelf) -> None:
     export_menu.offer(exhibit, "calibration")
 
 
-def _tabled(exhibit: Exhibit, key: str) -> None:
+def _tabled(exhibit: Exhibit, key: str, groups: str = "source") -> None:
     assert exhibit.table is not None
-    records.show_table(exhibit.table, f"{exhibit.title}. {exhibit.caption}")
+    records.show_table(exhibit.table, f"{exhibit.title}. {exhibit.caption}", groups)
     st.caption(exhibit.caption)
     export_menu.offer(exhibit, key)
 

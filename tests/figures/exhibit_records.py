@@ -46,7 +46,8 @@ def sweep_row(top_p: float | None, ratio: float, wacc: float) -> dict[str, Any]:
         "macs_ratio_range": [ratio - 0.01, ratio, ratio + 0.01],
         "macs": {"conv_stack": 6 * conv, "fe2e_conv_stack": round(6e8), "total": 6 * conv},
         "macs_by_layer": [
-            {"modality": m, "stage": s, "layer": layer, "macs": conv * (i + 1)} for i, (m, s, layer) in enumerate(layers)
+            {"modality": m, "stage": s, "layer": layer, "macs": conv * (i + 1)}
+            for i, (m, s, layer) in enumerate(layers)
         ],
         "ms_per_clip": 100 * ratio + 10,
         "per_clip_ratio": [round(ratio + 0.001 * (i % 7 - 3), 4) for i in range(CLIPS)],

@@ -18,7 +18,7 @@ from mesm.figures.tables import Cell, Row, Table
 from mesm.records import slug
 
 Record = Mapping[str, Any]
-MEASURED, REPORTED, TRIVIAL = "measured here", "reported in the paper", "trivial answers"
+MEASURED, REPORTED, TRIVIAL = "measured here", "reported on", "trivial answers"
 ACCURACY_WORDS = {"accuracy": "Acc", "wacc": "WAcc"}
 
 
@@ -82,7 +82,7 @@ def _work(data: Mapping[str, Any]) -> Cell:
 def _reported(row: Any, labels: Sequence[str], where: str) -> Row:
     cells = [value for label in labels for value in row.scores.get(label, (None, None))]
     work = None if row.gflops is None else f"{row.gflops:.2f} G"
-    return Row((row.model, work, *cells, *row.average), f"{REPORTED}, {where}", ranked=False)
+    return Row((row.model, work, *cells, *row.average), f"{REPORTED} {where}", ranked=False)
 
 
 def splits_table(corpus: str, counts: Sequence[Any], number: int, reported: Mapping[str, Mapping[str, int]]) -> Exhibit:
@@ -94,7 +94,7 @@ def splits_table(corpus: str, counts: Sequence[Any], number: int, reported: Mapp
     """
     labels = list(counts[0].per_emotion) if counts else []
     columns = ("split", "clips", "speakers", *labels, "words", "seconds")
-    where = f"{REPORTED}, {'IEMOCAP' if number == 1 else 'CMU-MOSEI'}"
+    where = f"{REPORTED} {'IEMOCAP' if number == 1 else 'CMU-MOSEI'}"
     rows = [
         Row((c.split, c.clips, c.speakers, *(c.per_emotion[n] for n in labels), c.words, c.duration_s), corpus)
         for c in counts
@@ -124,7 +124,7 @@ def ablation_table(record: Record, reported: Mapping[tuple[str, str], tuple[floa
         cells = (line["row"], line["what"], line["accuracy"], line["f1"], line["wacc"], _work(line))
         rows.append(Row(cells, line["group"], (None, None, *(spread.get(k) for k in ("accuracy", "f1", "wacc")), None)))
     for (model, letters), (accuracy, f1) in reported.items():
-        rows.append(Row((model, f"on {letters}", accuracy, f1, None, None), f"{REPORTED}, IEMOCAP", ranked=False))
+        rows.append(Row((model, f"on {letters}", accuracy, f1, None, None), f"{REPORTED} IEMOCAP", ranked=False))
     setting = data["setting"]
     return Exhibit(
         name=f"table-5-{slug(corpus)}",
@@ -160,7 +160,7 @@ def ablation(record: Record) -> Exhibit:
 
 def reported_ablation(reported: Mapping[tuple[str, str], tuple[float, float]]) -> Exhibit:
     """Table 5 as the paper has it, where nothing was trained here."""
-    rows = tuple(Row((m, s, a, f), f"{REPORTED}, IEMOCAP", ranked=False) for (m, s), (a, f) in reported.items())
+    rows = tuple(Row((m, s, a, f), f"{REPORTED} IEMOCAP", ranked=False) for (m, s), (a, f) in reported.items())
     return Exhibit(
         name="table-5-reported",
         title="Table 5 as reported",
@@ -231,7 +231,7 @@ def matrix(
         panels = [("", counts)]
     else:
         title, caption = "Which emotions come together", (
-            "Clips that have both emotions: as they are (left) and as the model decides (right). "
+            "Clips that have both emotions, truly and as the model decides. "
             "Shares of the clips that have the emotion of the row."
         )  # fmt: skip
         panels = [("true", counts), ("decided", counts if other is None else other)]

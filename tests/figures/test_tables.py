@@ -1,0 +1,63 @@
+"""Tables as CSV and as booktabs LaTeX."""
+
+from __future__ import annotations
+
+import csv
+import io
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mesm.figures.tables import Row, Table, escape, from_dicts, to_csv, to_latex
+
+TABLE = Table(
+    ("model", "Acc", "F1"),
+    (
+        Row(("FE2E", 84.5, 58.8), "ours", (None, 0.3, None)),
+        Row(("MESM", 84.41, 58.84), "ours"),
+        Row(("LF_LSTM & co", 71.8, None), "reported", ranked=False),
+        Row(("never", 99.0, 0.0), "trivial", ranked=False),
+    ),
+    best=(1, 2),
+)
+
+
+def test_best_is_bold_second_underlined_quoted_numbers_neither() -> None:
+    latex = to_latex(TABLE, "All in %", "x")
+    assert r"FE2E & \textbf{84.5 $\pm$ 0.3} & 58.8 \\" in latex  # 58.80 and 58.84 are printed alike: no winner
+    assert r"MESM & \underline{84.4} & 58.8 \\" in latex
+    assert r"LF\_LSTM \& co & 71.8 & – \\" in latex.replace("--", "–")
+    assert r"\textbf{99.0}" not in latex
+    assert latex.count(r"\midrule") == 3 and r"\multicolumn{3}{l}{\emph{reported}}" in latex
+    assert r"\caption{All in \%}" in latex and r"\label{tab:x}" in latex
+
+
+def test_equal_numbers_share_their_place() -> None:
+    table = Table(("m", "F1"), (Row(("a", 2.0)), Row(("b", 2.0)), Row(("c", 1.0))), best=(1,))
+    assert [table.place(i, 1) for i in range(3)] == [0, 0, 1]
+
+
+def test_heads_span_their_columns() -> None:
+    table = Table(("model", "Acc", "F1", "Acc", "F1"), (Row(("a", 1.0, 2.0, 3.0, 4.0)),),
+                  heads=("", "anger", "anger", "fear", "fear"))  # fmt: skip
+    assert table.spans == (("anger", 1, 2), ("fear", 3, 4))
+    latex = to_latex(table)
+    assert r" & \multicolumn{2}{c}{anger} & \multicolumn{2}{c}{fear} \\" in latex
+    assert r"\cmidrule(lr){2-3}\cmidrule(lr){4-5}" in latex
+    assert to_csv(table).splitlines()[0] == "model,anger Acc,anger F1,fear Acc,fear F1"
+
+
+def test_csv_keeps_every_digit_and_leaves_the_unknown_empty() -> None:
+    rows = list(csv.DictReader(io.StringIO(to_csv(TABLE))))
+    assert rows[1]["Acc"] == "84.41" and rows[2]["F1"] == "" and rows[0]["Acc spread"] == "0.3"
+    assert [row["group"] for row in rows] == ["ours", "ours", "reported", "trivial"]
+    assert to_csv(from_dicts([{"a": 1, "b": 0.123456789}])) == "a,b\n1,0.123456789\n"
+
+
+@given(st.text(st.characters(exclude_categories=("C",)), max_size=40))
+def test_no_words_break_the_latex(words: str) -> None:
+    out = escape(words)
+    for special in "&%$#_":
+        assert out.count(special) == out.count("\\" + special) + (
+            out.count(r"$\pm$") + out.count(r"$\times$") + out.count(r"$\le$") + out.count(r"$\ge$")
+        ) * 2 * (special == "$")
