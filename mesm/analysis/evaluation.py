@@ -88,9 +88,7 @@ def evaluate(
         "thresholds": [float(t) for t in thresholds],
         **summary,
         "interval": metrics.bootstrap_interval(scores, found.truth, thresholds, groups, draws=draws),
-        "branches": _branches(
-            found, columns, predictor.config.modalities if predictor.model.has_branches else (), labels
-        ),
+        "branches": _branches(found, columns, predictor, labels),
         "trivial": metrics.trivial_rows(found.truth, labels),
         "macs_ratio": round(float(ratio.mean()), 4) if len(ratio) else None,
         "macs_ratio_range": [round(float(v), 4) for v in np.percentile(ratio, [5, 50, 95])] if len(ratio) else None,
@@ -142,9 +140,10 @@ def batch_reports(predictor: Predictor, batch: Batch, output: ModelOutput, top_p
 
 
 def _branches(
-    found: SplitScores, columns: list[int], modalities: tuple[str, ...], labels: tuple[str, ...]
+    found: SplitScores, columns: list[int], predictor: Predictor, labels: tuple[str, ...]
 ) -> dict[str, dict[str, float | None]]:
-    """AUC of each modality's own scores: what a branch knows, whatever the thresholds."""
+    """AUC of each modality's own scores: what a branch knows, whatever the thresholds; empty without branches."""
+    modalities = predictor.config.modalities if predictor.model.has_branches else ()
     return {
         modality: dict(
             zip(

@@ -172,7 +172,7 @@ def _case(arguments: argparse.Namespace, plan: Plan, records: Path) -> list[Exhi
     found = arguments.clip or _first_right(predictor, plan)
     sample = with_closeups(corpus[found], corpus.media_path(found))
     prediction = predictor.run(predictor.prepare(sample), 0.6)
-    origin = clip_origin(predictor, corpus)
+    origin = clip_origin(predictor, corpus.name, str(corpus.manifest.meta.get("licence", "")))
     # Figure 3 shows the face; Figure 4 the voice, of which only the highest tenth is drawn.
     look = Look("points", loudest_only=arguments.what == "figure4")
     made = case(sample, prediction, fit_strip(sample.duration_s), look, origin, default_privacy(origin["licence"]))

@@ -14,6 +14,15 @@ _LIMITS = {
         "to judge a person."
     ),
 }
+#: Registry name -> what the model is, and whose.
+_KINDS = {
+    "fe2e": "FE2E, the dense model of Dai et al. (NAACL 2021)",
+    "mesm": "MESM, the sparse cross-modal model of Dai et al. (NAACL 2021)",
+    "lf_lstm": "LF-LSTM on hand-crafted features, a baseline of Dai et al. (NAACL 2021)",
+    "lf_transformer": "LF-TRANS on hand-crafted features, a baseline of Dai et al. (NAACL 2021)",
+    "emo_embs": "EmoEmbs of Dai et al. (AACL 2020), on hand-crafted features",
+    "mult": "MulT of Tsai et al. (ACL 2019), on hand-crafted features",
+}
 _ANY_CORPUS = (
     "Its scores say how far a clip resembles those that raters gave a label; they do not say what a person feels, and "
     "must not be used to judge one."
@@ -24,18 +33,16 @@ def model_card(name: str, config: ModelConfig, metrics: Mapping[str, Any]) -> st
     """Markdown: what it is, on what and how it was trained, what it scores, what it must not be used for."""
     train, test, valid = metrics.get("train", {}), metrics.get("test"), metrics.get("valid")
     corpus = str(metrics.get("trained_on", "unknown"))
-    kind = {"fe2e": "FE2E, the dense model", "mesm": "MESM, the sparse cross-modal model"}.get(config.name, config.name)
     lines = [
         f"# {name}",
         "",
-        f"{kind} of Dai et al. (NAACL 2021), width {config.width:g} of the paper's, on {', '.join(config.modalities)}.",
+        f"{_KINDS[config.name]}, width {config.width:g} of the paper's, on {', '.join(config.modalities)}.",
         "",
         "| | |",
         "|---|---|",
         f"| labels | {', '.join(config.labels)} |",
         f"| trained on | {corpus} |",
-        f"| text encoder | {config.text_source}{'' if config.text_trainable else ', frozen'}, {config.text_pooling} pooling, "
-        f"sha256 {config.text_sha256[:16] or 'unknown'} |",
+        *_inputs(config),
         f"| seed, epochs, rate | {train.get('seed', '?')}, {train.get('epochs', '?')}, {train.get('lr', '?')} |",
         f"| training time | {metrics.get('train_seconds', 0) / 60:.0f} minutes |",
     ]
@@ -56,7 +63,9 @@ def model_card(name: str, config: ModelConfig, metrics: Mapping[str, Any]) -> st
                 if row.get("macs_ratio") and row.get("top_p")
                 else ""
             )
-            lines.append(f"| {split} | {row['wacc']:.1f} | {row['f1']:.1f} | {row['auc']:.1f} | {row['n']} | {work} |")
+            # A split in which a label never, or always, occurs has no WAcc and no AUC.
+            shown = " | ".join("-" if row[key] is None else f"{row[key]:.1f}" for key in ("wacc", "f1", "auc"))
+            lines.append(f"| {split} | {shown} | {row['n']} | {work} |")
     if test and "interval" in test:
         low, high = test["interval"]["wacc"]
         lines += [
@@ -77,3 +86,15 @@ def model_card(name: str, config: ModelConfig, metrics: Mapping[str, Any]) -> st
             "a claim about where the model looks needs the shuffled-text test beside it.",
         ]
     return "\n".join(lines) + "\n"
+
+
+def _inputs(config: ModelConfig) -> list[str]:
+    """Rows on what the model reads beside the clip's own picture and sound."""
+    if config.feature_sources:
+        pairs = zip(config.modalities, config.feature_sources, config.feature_dims, strict=True)
+        return [f"| {modality} features | {dim} columns, {source} |" for modality, source, dim in pairs]
+    frozen = "" if config.text_trainable else ", frozen"
+    return [
+        f"| text encoder | {config.text_source}{frozen}, {config.text_pooling} pooling, "
+        f"sha256 {config.text_sha256[:16] or 'unknown'} |"
+    ]

@@ -78,17 +78,15 @@ class FeatureModel(EmotionModel):
 class LateFusion(FeatureModel):
     """A network per modality, and FE2E's weighted sum of their logits.
 
-    A subclass implements `branch`: a module from rows (R, F) and counts (B,) to logits (B, E).
+    A subclass names its `network`, made of modality, columns and config: from rows (R, F) and counts (B,) to logits (B, E).
     """
+
+    network: type[nn.Module]
 
     def __init__(self, config: ModelConfig, text_encoder: TextEncoder | None = None) -> None:
         super().__init__(config, text_encoder)
-        self.branches = nn.ModuleDict({m: self.branch(m, dim) for m, dim in self.dims.items()})
+        self.branches = nn.ModuleDict({m: self.network(m, dim, config) for m, dim in self.dims.items()})
         self.fusion = WeightedFusion(len(config.modalities))
-
-    def branch(self, modality: str, dim: int) -> nn.Module:
-        """The network of one modality with `dim` columns."""
-        raise NotImplementedError
 
     def scores(self, modality: str, rows_RF: Tensor, counts_B: Tensor) -> Tensor:
         """(B, E) logits of one modality."""

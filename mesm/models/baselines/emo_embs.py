@@ -30,8 +30,9 @@ def similarity_width(modality: str, words_dim: int, config: ModelConfig) -> int:
 class SimilarityBranch(nn.Module):
     """LSTM, whose last states in both directions are summed; inner product with the mapped emotion words."""
 
-    def __init__(self, modality: str, dim: int, words_dim: int, config: ModelConfig) -> None:
+    def __init__(self, modality: str, dim: int, config: ModelConfig) -> None:
         super().__init__()
+        words_dim = config.feature_dims[config.modalities.index("text")]
         width = similarity_width(modality, words_dim, config)
         self.lstm = nn.LSTM(dim, width, bidirectional=True, batch_first=True)
         self.dropout = nn.Dropout(config.dropout)
@@ -48,15 +49,14 @@ class SimilarityBranch(nn.Module):
 class EmoEmbs(LateFusion):
     """Emotion embeddings; needs the text among its modalities, whose word vectors it takes the emotions' from."""
 
+    network = SimilarityBranch
+
     def __init__(self, config: ModelConfig, text_encoder: TextEncoder | None = None) -> None:
         if "text" not in config.modalities:
             raise ConfigError("emo_embs compares with emotion words in the space of the text; add text to modalities")
         super().__init__(config, text_encoder)
         # Frozen, as in the paper; at random until `set_emotions`.
         self.register_buffer("emotions", torch.randn(len(config.labels), self.dims["text"]))
-
-    def branch(self, modality: str, dim: int) -> nn.Module:
-        return SimilarityBranch(modality, dim, self.dims["text"], self.config)
 
     def scores(self, modality: str, rows_RF: Tensor, counts_B: Tensor) -> Tensor:
         return self.branches[modality](rows_RF, counts_B, self.get_buffer("emotions"))

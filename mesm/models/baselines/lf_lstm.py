@@ -46,5 +46,4 @@ class LSTMBranch(nn.Module):
 class LFLSTM(LateFusion):
     """Late-fusion LSTM on hand-crafted features."""
 
-    def branch(self, modality: str, dim: int) -> nn.Module:
-        return LSTMBranch(modality, dim, self.config)
+    network = LSTMBranch

@@ -37,5 +37,4 @@ class TransformerBranch(nn.Module):
 class LFTransformer(LateFusion):
     """Late-fusion Transformer on hand-crafted features."""
 
-    def branch(self, modality: str, dim: int) -> nn.Module:
-        return TransformerBranch(modality, dim, self.config)
+    network = TransformerBranch
