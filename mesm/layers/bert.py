@@ -122,7 +122,7 @@ class Bert(nn.Module):
 
         known = json.loads((folder / "config.json").read_text())
         shape = BertShape(**{name: known[name] for name in BertShape.__dataclass_fields__})
-        with torch.device("meta"):
+        with torch.random.fork_rng(devices=[]):  # weights that are replaced at once draw no number of anybody's
             model = cls(shape)
         weights = load_file(folder / "model.safetensors")
         wanted = model.state_dict()
@@ -130,8 +130,6 @@ class Bert(nn.Module):
             model.load_state_dict({k: v.float() for k, v in weights.items() if k in wanted}, assign=True)
         except RuntimeError as error:
             raise ValueError(f"{folder} does not hold the weights that its config.json names") from error
-        for parameter in model.parameters():
-            parameter.requires_grad_(True)
         return model.eval()
 
     def get_input_embeddings(self) -> nn.Embedding:
