@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -61,18 +62,13 @@ def facs(
         DataError: nothing to look at in this split.
     """
     _check(predictor, book, regions, active_from)
-    chosen = open_clips(
-        predictor, corpus, split, check_top_p(predictor.config.top_p if top_p is None else top_p), clips
-    )
-    units = None
-    if units_folder is not None:
-        units = units_of_clips(units_folder, corpus, [row.clip_id for row in chosen.rows], units_fps)
+    top_p = check_top_p(predictor.config.top_p if top_p is None else top_p)
+    chosen = open_clips(predictor, corpus, split, top_p, clips)
+    ids = [row.clip_id for row in chosen.rows]
+    units = None if units_folder is None else units_of_clips(units_folder, corpus, ids, units_fps)
     where = regions or default_regions(chosen)
-
-    def look_progress(done: int, total: int) -> None:
-        progress("looking", done, total)
-
-    study = look(chosen, where, active_from=active_from, units=units, inits=inits, progress=look_progress)
+    looking = partial(progress, "looking")
+    study = look(chosen, where, active_from=active_from, units=units, inits=inits, progress=looking)
     progress("tables", 0, 1)
     faces, speakers = study.faces, Speakers(study.faces.speaker, draws)
     maps = _maps(study, speakers)
@@ -84,13 +80,7 @@ def facs(
         "units_from": "file" if units is not None else "truth" if faces.active is not None else None,
         "active_from": active_from,
         "emotions": list(faces.emotions),
-        "codebook": book,
-        "codebooks": {
-            name: {"title": b.title, "citation": b.citation, "note": b.note, "units": b.units}
-            for name, b in CODEBOOKS.items()
-        },
-        "counter_view": {"text": COUNTER_VIEW, "source": COUNTER_VIEW_SOURCE},
-        "groups": [{"name": atlas.group_name(group), "units": list(group)} for group in atlas.GROUPS],
+        **_known_before(book),
         "counts": _counts(study, chosen),
         "best_layer_lift": best_layer_lift(maps["checkpoint"]["kept"]["active"]),
         "maps": maps,
@@ -98,8 +88,20 @@ def facs(
         "voice": voice_tables(study, draws),
         **_text(chosen, people, progress),
     }
-    data["targets"] = targets(data)
-    return data
+    return data | {"targets": targets(data)}
+
+
+def _known_before(book: str) -> dict[str, Any]:
+    """What the record repeats of the tables of this package, so that it can be read without it."""
+    return {
+        "codebook": book,
+        "codebooks": {
+            name: {"title": b.title, "citation": b.citation, "note": b.note, "units": b.units}
+            for name, b in CODEBOOKS.items()
+        },
+        "counter_view": {"text": COUNTER_VIEW, "source": COUNTER_VIEW_SOURCE},
+        "groups": [{"name": atlas.group_name(group), "units": list(group)} for group in atlas.GROUPS],
+    }
 
 
 def _check(predictor: Predictor, book: str, regions: str | None, active_from: float) -> None:
@@ -172,13 +174,9 @@ def _text(clips: Clips, people: int, progress: Progress) -> dict[str, Any]:
         progress("neutral faces", 0, 1)
         for source in neutral_sources(clips, render=people):
             found["text_lift"].append(
-                text_on_neutral(
-                    clips, source, texts, progress=lambda done, total: progress("neutral faces", done, total)
-                )
+                text_on_neutral(clips, source, texts, progress=partial(progress, "neutral faces"))
             )
         if not found["text_lift"]:
             found["text_lift_missing"] = "this corpus has no faces without emotion, and none can be rendered for it"
-    found["shuffled_text"] = shuffled_texts(
-        clips, shuffles=3, progress=lambda done, total: progress("shuffled texts", done, total)
-    )
+    found["shuffled_text"] = shuffled_texts(clips, shuffles=3, progress=partial(progress, "shuffled texts"))
     return found
