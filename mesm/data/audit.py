@@ -1,4 +1,4 @@
-"""What two parts of a corpus share and should not: speakers, transcripts, whole clips."""
+"""What two parts of a corpus share and should not: speakers, dialogues, transcripts, whole clips."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Callable
 from typing import Any
 
+from mesm.data.sources import read_sources
 from mesm.data.store import Corpus, IndexRow
 from mesm.errors import DataError
 from mesm.vocabulary import SPLITS
@@ -54,16 +55,16 @@ def fingerprint(corpus: Corpus, clip_id: str) -> str:
 
 
 def audit_splits(corpus: Corpus, *, contents: bool = True) -> dict[str, Any]:
-    """Overlap of speakers, transcripts and clips between the splits of a corpus.
+    """Overlap of speakers, dialogues, transcripts and clips between the splits of a corpus.
 
     Args:
         corpus: any.
         contents: also compare the clips themselves, which reads every array once.
 
     Returns:
-        Plain JSON: `corpus`, `clips` (per split), `speakers`, `transcripts`, `duplicates` (each: "train-valid" ->
-        shared, clips, examples), `duplicates_within` (split -> clips that repeat another of the same split),
-        `unknown_speakers` (clips without one, which no audit can judge), `clean` (no speaker and no clip is shared).
+        Plain JSON: `corpus`, `clips` (per split), `speakers`, `dialogues` (of an imported corpus), `transcripts`, `duplicates`
+        (each: "train-valid" -> shared, clips, examples), `duplicates_within` (split -> clips that repeat another of the same split),
+        `unknown_speakers` (clips without one, which no audit can judge), `clean` (no speaker, no dialogue and no clip is shared).
     """
     if not len(corpus):
         raise DataError(f"corpus {corpus.name!r} has no clips to audit; build it first")
@@ -80,6 +81,10 @@ def audit_splits(corpus: Corpus, *, contents: bool = True) -> dict[str, Any]:
         "unknown_speakers": sum(not row.speaker for row in corpus.index),
     }
     shared = sum(pair["shared"] for pair in speakers.values())
+    if sources := read_sources(corpus.folder):
+        dialogues = _grouped(corpus, lambda row: sources.get(row.clip_id, {}).get("dialogue", ""))
+        report["dialogues"] = _overlaps(dialogues, order)
+        shared += sum(pair["shared"] for pair in report["dialogues"].values())
     if contents:
         groups = _grouped(corpus, lambda row: fingerprint(corpus, row.clip_id))
         report["duplicates"] = _overlaps(groups, order)

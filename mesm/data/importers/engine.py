@@ -23,12 +23,13 @@ from mesm.data.importers.plan import Problem, Release, Utterance
 from mesm.data.importers.workers import run_here, run_local
 from mesm.data.ingest.search import SEARCH_RULE
 from mesm.data.quality import TOKEN_LIMIT
+from mesm.data.sources import SOURCES_NAME, read_sources
 from mesm.data.splits import assign_splits
 from mesm.data.store import CorpusWriter
 from mesm.errors import ConfigError, DataError
 from mesm.records import write_atomic
 
-SOURCES_NAME, QUARANTINE_NAME = "sources.jsonl", "quarantine.jsonl"
+QUARANTINE_NAME = "quarantine.jsonl"
 ENGINES = ("local", "ray")
 #: Utterances that are given to a worker together: they share the detector's batches.
 CHUNK = 8
@@ -204,21 +205,6 @@ def _write_quarantine(folder: Path, utterances: Sequence[Utterance], problems: d
 
 def _jsonl(rows: Iterable[dict[str, Any]]) -> bytes:
     return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows).encode()
-
-
-def read_sources(folder: str | os.PathLike[str]) -> dict[str, dict[str, Any]]:
-    """Clip id -> its line of `sources.jsonl`; {} for a corpus that was not imported."""
-    path = Path(folder) / SOURCES_NAME
-    if not path.is_file():
-        return {}
-    rows = {}
-    for line in path.read_text(encoding="utf-8").splitlines():
-        try:
-            row = json.loads(line)
-            rows[row["id"]] = row
-        except (json.JSONDecodeError, KeyError, TypeError):
-            continue  # the last line of a run that was killed
-    return rows
 
 
 def _close(

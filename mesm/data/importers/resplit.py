@@ -7,7 +7,7 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
-from mesm.data.importers.engine import SOURCES_NAME, read_sources
+from mesm.data.sources import SOURCES_NAME, read_sources
 from mesm.data.splits import assign_splits
 from mesm.data.store import Corpus, CorpusWriter
 from mesm.errors import DataError

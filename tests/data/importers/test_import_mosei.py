@@ -13,8 +13,9 @@ from trees import LEFT_HZ, RIGHT_HZ, lists, processed
 
 from mesm.cli import main
 from mesm.data.importers import find_release
-from mesm.data.importers.engine import import_release, prepare, read_sources
+from mesm.data.importers.engine import import_release, prepare
 from mesm.data.importers.mesm_processed import every_500_ms
+from mesm.data.sources import read_sources
 from mesm.data.store import Corpus
 from mesm.errors import DataError
 from mesm.vocabulary import CORPUS_LABELS

@@ -1,0 +1,25 @@
+"""`sources.jsonl` beside an imported corpus: one line per clip, where it came from and what its sources are."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+SOURCES_NAME = "sources.jsonl"
+
+
+def read_sources(folder: str | os.PathLike[str]) -> dict[str, dict[str, Any]]:
+    """Clip id -> its line of `sources.jsonl`; {} for a corpus that was not imported."""
+    path = Path(folder) / SOURCES_NAME
+    if not path.is_file():
+        return {}
+    rows = {}
+    for line in path.read_text(encoding="utf-8").splitlines():
+        try:
+            row = json.loads(line)
+            rows[row["id"]] = row
+        except (json.JSONDecodeError, KeyError, TypeError):
+            continue  # the last line of a run that was killed
+    return rows

@@ -1,0 +1,210 @@
+"""Interrupted, killed, given hostile files, divided anew: the counts add up and nothing is stored twice."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import trees
+from made_clips import grey, tone, write_clip
+from made_samples import assert_same
+
+from mesm.cli import main
+from mesm.data.audit import audit_splits
+from mesm.data.importers import engine, find_release, workers
+from mesm.data.importers.making import Outcome, Settings
+from mesm.data.importers.plan import Part, Release, Utterance
+from mesm.data.importers.report import dry_run, dry_run_text
+from mesm.data.importers.resplit import resplit
+from mesm.data.sources import read_sources
+from mesm.data.store import Corpus
+from mesm.errors import ConfigError, DataError
+
+
+@pytest.fixture(scope="module")
+def grey_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Small, without a face: quick to make."""
+    return write_clip(tmp_path_factory.mktemp("grey") / "clip.mp4", [grey(90)] * 6, waveform=tone(0.6), fps=10)
+
+
+def release_of(clips: int, path: Path, **fields: object) -> Release:
+    utterances = tuple(
+        Utterance(
+            f"c{i:03d}", f"words {i}", Part(path), labels={"fear": 1.0}, speaker=f"s{i % 7}", dialogue=f"d{i // 3}"
+        )
+        for i in range(clips)
+    )
+    return Release("many", ("fear",), tuple(replace(u, **fields) for u in utterances), "speaker")  # type: ignore[arg-type]
+
+
+def run(release: Release, out: Path, **options: object) -> engine.ImportReport:
+    settings = Settings(large_px=0)
+    return engine.import_release(release, out.parent, out, settings=settings, progress=False, **{"workers": 0, **options})  # type: ignore[arg-type]
+
+
+def test_interrupted_and_gone_on_with(grey_clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    release = release_of(70, grey_clip)
+    whole = run(release, tmp_path / "whole")
+    assert whole.found == 70 == whole.stored and whole.flags["no_face"] == 70 and whole.stored_before == 0
+    plain = engine.run_here
+
+    def dying(chunks: Sequence[Sequence[Utterance]], settings: Settings) -> Iterator[Outcome]:
+        yield from plain(chunks[:8], settings)
+        yield from plain([chunks[8][:3]], settings)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(engine, "run_here", dying)
+    with pytest.raises(KeyboardInterrupt):
+        run(release, tmp_path / "parts")
+    assert len(Corpus(tmp_path / "parts")) == 64 and not Corpus(tmp_path / "parts").manifest.complete
+    monkeypatch.setattr(engine, "run_here", plain)
+    report = run(release, tmp_path / "parts")
+    assert report.stored_before == 64 and report == replace(whole, stored_before=64)
+    one, other = Corpus(tmp_path / "whole"), Corpus(tmp_path / "parts")
+    assert one.ids() == other.ids() == tuple(f"c{i:03d}" for i in range(70))
+    assert [s.sha256 for s in one.manifest.shards] == [s.sha256 for s in other.manifest.shards]
+    assert list(read_sources(other.folder)) == list(one.ids()), "no line twice, in the order of the clips"
+    assert run(release, tmp_path / "parts").stored_before == 70, "a third run has nothing to do"
+    with pytest.raises(DataError, match="another meta"):
+        run(release, tmp_path / "parts", seed=1)
+
+
+class _Killer(Part):
+    """Unpickling it ends the process: a file that breaks the decoder, as far as the pool can see."""
+
+    def __reduce__(self) -> tuple[object, tuple[int, int]]:
+        return _die, (os.getpid(), signal.SIGKILL)
+
+
+def _die(parent: int, how: int) -> Part:
+    if os.getpid() != parent:
+        os.kill(os.getpid(), how)
+    return Part(Path("x"))
+
+
+@pytest.mark.slow  # every process that ends is followed by one that imports everything again
+def test_a_file_that_ends_its_process_costs_only_itself(
+    grey_clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "CHUNK", 2)
+    release = release_of(4, grey_clip)
+    bad = replace(release.utterances[2], video=_Killer(grey_clip))
+    release = replace(release, utterances=(*release.utterances[:2], bad, release.utterances[3]), splits="random")
+    report = run(release, tmp_path / "out", workers=1)
+    assert report.stored == 3 and report.quarantined == {"broke_decoder": 1}
+    row = json.loads((tmp_path / "out" / "quarantine.jsonl").read_text())
+    assert row["id"] == "c002"
+    # Processes give what this process gives.
+    alone = run(replace(release, utterances=release_of(4, grey_clip).utterances), tmp_path / "alone")
+    assert alone.stored == 4
+    assert_same(
+        replace(Corpus(tmp_path / "out")["c003"], split=""), replace(Corpus(tmp_path / "alone")["c003"], split="")
+    )
+
+
+def test_hostile_files(grey_clip: Path, left_half: np.ndarray, tmp_path: Path) -> None:
+    folder = tmp_path / "wëird path"
+    folder.mkdir()
+    one = trees.face_video(folder / "whole.mp4", left_half, 2.0)
+    data = one.read_bytes()
+    files: dict[str, tuple[str, bytes | None]] = {
+        "truncated.mp4": ("broken_video", data[: len(data) // 2]),
+        "empty.mp4": ("broken_video", b""),
+        "text.mp4": ("broken_video", b"this is no video at all " * 9),
+        "sound.mp4": ("no_frames", None),
+        "mute.mp4": ("no_audio", None),
+        "renamed.avi": ("", data),
+        "one_fps.mp4": ("", None),
+        "fast.mp4": ("", None),
+        "playlist.m3u8": ("broken_video", b"#EXTM3U\n#EXTINF:1,\nfile:///etc/passwd\n"),
+    }
+    for name, (_, content) in files.items():
+        if content is not None:
+            (folder / name).write_bytes(content)
+    write_clip(folder / "sound.mp4", waveform=tone(1.0))
+    write_clip(folder / "mute.mp4", [grey(90)] * 6)
+    write_clip(folder / "one_fps.mp4", [grey(90)] * 2, fps=1, last_ms=1000, waveform=tone(2.0))
+    write_clip(folder / "fast.mp4", [grey(90)] * 240, times_ms=[i * 4 for i in range(240)], waveform=tone(1.0), last_ms=4)
+    table = folder / "clips.csv"
+    table.write_text("path,text,fear\n" + "".join(f"{name},hello,1\n" for name in files), encoding="utf-8")
+    release = find_release("manifest", table)
+    report = run(release, folder / "out")
+    rows = [json.loads(line) for line in (folder / "out" / "quarantine.jsonl").read_text().splitlines()]
+    found = {row["video"]: row["reason"] for row in rows}
+    assert found == {name: reason for name, (reason, _) in files.items() if reason}
+    assert report.found == len(files) == report.stored + len(rows)
+    corpus = Corpus(folder / "out")
+    assert [len(corpus[clip_id].faces) for clip_id in corpus.ids()] == [4, 4, 2]
+    kept = run_incomplete(release, folder / "incomplete")
+    assert kept.stored == 5 and {"no_video", "no_audio"} <= kept.flags.keys()
+
+
+def run_incomplete(release: Release, out: Path) -> engine.ImportReport:
+    settings = Settings(large_px=0, keep_incomplete=True)
+    return engine.import_release(release, out.parent, out, settings=settings, workers=0, progress=False)
+
+
+def test_too_long_and_too_large(grey_clip: Path, tmp_path: Path) -> None:
+    settings = Settings(large_px=0, max_minutes=0.005)
+    release = release_of(3, grey_clip)
+    report = dry_run(release, rule="random", settings=settings, progress=False)
+    assert report.quarantined == {"too_long": 3} and report.usable == 0 and "too_long" in dry_run_text(report)
+    with pytest.raises(DataError, match="nothing of .* could be stored"):
+        engine.import_release(release, tmp_path, tmp_path / "x", rule="own", settings=settings, workers=0, progress=False)
+    assert len((tmp_path / "x" / "quarantine.jsonl").read_text().splitlines()) == 3
+
+
+def test_divided_anew_and_audited(grey_clip: Path, tmp_path: Path) -> None:
+    run(release_of(40, grey_clip), tmp_path / "a", rule="random")
+    leaks = audit_splits(Corpus(tmp_path / "a"), contents=False)
+    assert leaks["dialogues"]["train-test"]["shared"] > 0 and not leaks["clean"]
+    again = resplit(tmp_path / "a", tmp_path / "b", "dialogue", 3)
+    report = audit_splits(again, contents=False)
+    assert all(pair["shared"] == 0 for pair in report["dialogues"].values())
+    assert read_sources(tmp_path / "b").keys() == set(again.ids()) and len(again) == 40
+    assert main(["corpus", "split", str(tmp_path / "a"), str(tmp_path / "c"), "--splits", "speaker:s3"]) == 0
+    assert {row.speaker for row in Corpus(tmp_path / "c").index if row.split == "test"} == {"s3"}
+
+
+def test_flags_of_long_texts(grey_clip: Path, tmp_path: Path) -> None:
+    release = release_of(3, grey_clip, text="word " * 60)
+    assert run(release, tmp_path / "a", count_tokens=lambda text: len(text.split())).flags["text_cut"] == 3
+    assert "text_cut" not in run(release, tmp_path / "b", count_tokens=lambda text: 50).flags
+
+
+def test_command_line(grey_clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "m.csv").write_text("path,text,fear\n" + f"{grey_clip},hello,1\n" * 4)
+    command = ["corpus", "import", "manifest", str(tmp_path / "m.csv"), str(tmp_path / "out"), "--workers", "0"]
+    assert main([*command, "--dry-run"]) == 0
+    shown = capsys.readouterr().out
+    assert "4 utterances found, 4 can be stored" in shown and "estimate" in shown and not (tmp_path / "out").exists()
+    assert main(command) == 0
+    assert "4 utterances found, 4 stored" in capsys.readouterr().out
+    assert main([*command[:3], "nowhere.csv", "out"]) == 2
+    assert main([*command, "--part", "mosei"]) == 2
+    with pytest.raises(ConfigError, match="engine is 'dask'"):
+        run(release_of(1, grey_clip), tmp_path / "x", engine="dask")
+    assert workers.run_here([], Settings()) is not None
+
+
+def test_other_tools_read_it(grey_clip: Path, tmp_path: Path) -> None:
+    datasets = pytest.importorskip("datasets")
+    fsspec = pytest.importorskip("fsspec")
+    run(release_of(5, grey_clip), tmp_path / "out", rule="random")
+    shard = (tmp_path / "out" / "shard-00000.parquet").read_bytes()
+    table = datasets.load_dataset(
+        "parquet", data_files=str(tmp_path / "out" / "*.parquet"), split="train", cache_dir=str(tmp_path / "cache")
+    )
+    assert table["clip_id"][:] == [f"c{i:03d}" for i in range(5)]
+    with fsspec.open("memory://bucket/shard.parquet", "wb") as out:
+        out.write(shard)
+    import pyarrow.parquet as pq
+
+    with fsspec.open("memory://bucket/shard.parquet", "rb") as file:
+        assert pq.ParquetFile(file).read(columns=["text"]).num_rows == 5
