@@ -54,6 +54,7 @@ def model_card(name: str, config: ModelConfig, metrics: Mapping[str, Any]) -> st
             f"| gate, score, query | {config.gate}, {config.score}, {config.query} |",
             f"| top-p | {f'drawn per batch from {drawn[0]} to {drawn[1]}' if drawn else config.top_p}; reference {config.top_p} |",
         ]
+    lines += _teaching(train)
     lines += ["", "## Results", "", "Percent; thresholds chosen on the validation split.", ""]
     lines += ["| split | WAcc | F1 | AUC | clips | work of the conv stack |", "|---|---|---|---|---|---|"]
     for split, row in (("valid", valid), ("test", test)):
@@ -79,7 +80,7 @@ def model_card(name: str, config: ModelConfig, metrics: Mapping[str, Any]) -> st
             f"{metrics['ceiling_wacc']:.1f})."
         )
     lines += ["", "## Limits", "", _LIMITS.get(corpus, _ANY_CORPUS)]
-    if config.name == "mesm" and config.query == "text":
+    if config.name == "mesm" and config.query != "none":
         lines += [
             "",
             "The pattern of kept sites depends on the text and can carry it into the face's and the voice's branch; "
@@ -98,3 +99,23 @@ def _inputs(config: ModelConfig) -> list[str]:
         f"| text encoder | {config.text_source}{frozen}, {config.text_pooling} pooling, "
         f"sha256 {config.text_sha256[:16] or 'unknown'} |"
     ]
+
+
+def _teaching(train: Mapping[str, Any]) -> list[str]:
+    """Rows on what the training used beside the labels: only a rendered corpus knows it."""
+    rows = []
+    if train.get("cause_loss"):
+        rows.append(
+            "| taught besides the labels | which action units moved in each face, how the voice departed from plain "
+            "reading, and which emotion a sentence names, as the renderer knows them, in training only |"
+        )
+    if train.get("neutral_faces") or train.get("text_kl"):
+        rows.append(
+            f"| texts and faces | {train.get('neutral_faces', 0)} neutral faces with emotive texts in each batch; "
+            f"{'each clip under two texts' if train.get('text_kl') else 'each clip under its own text'} |"
+        )
+    if train.get("guide"):
+        rows.append("| attention | led to the regions that the text names, on neutral faces |")
+    if train.get("freeze_attention"):
+        rows.append("| attention | frozen as the start had it, so that the trunk forgets what the masks told it |")
+    return rows
