@@ -184,9 +184,9 @@ class SparseMap:
 
 
 def compilable(features_NC: Tensor) -> bool:
-    """Whether the loops of `compiled` can stand in for torch: float32 on a CPU, and no gradient."""
-    grad = torch.is_grad_enabled() and features_NC.requires_grad
-    return features_NC.device.type == "cpu" and features_NC.dtype == torch.float32 and not grad
+    """Whether the loops of `compiled` can stand in for torch: float32 on a CPU, no gradient, and no tracer to count."""
+    watched = torch.jit.is_tracing() or (torch.is_grad_enabled() and features_NC.requires_grad)
+    return features_NC.device.type == "cpu" and features_NC.dtype == torch.float32 and not watched
 
 
 def list_pairs(destinations_SHW: Tensor, sources_SHW: Tensor) -> tuple[Tensor, Tensor, Tensor]:
