@@ -36,7 +36,12 @@ def chart_matrix(names: Sequence[str], counts: np.ndarray, titles: tuple[str, st
         "zmax": 1,
         "xgap": 1,
         "ygap": 1,
-        "colorbar": {"title": {"text": "share of the row", "side": "right"}, "thickness": 12, "outlinewidth": 0},
+        "colorbar": {
+            "title": {"text": "share of the row", "side": "right", "font": {"size": 13}},
+            "thickness": 12,
+            "outlinewidth": 0,
+            "tickfont": {"size": 12},
+        },
         "hovertemplate": "%{y} → %{x}: %{text} clips, %{z:.0%} of the row<extra></extra>",
     }
     layout = axes_layout(MATRIX_PX, dark, *titles)

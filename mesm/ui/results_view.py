@@ -89,12 +89,13 @@ def mistakes(record: Record, shelf: Shelf) -> None:
         export_menu.offer(exhibit, "confusion")
     with right:
         truth, decided = breakdown.cooccurrence(found.truth_NE), breakdown.cooccurrence(found.decided_NE)
-        with st.container(horizontal=True, vertical_alignment="center"):
-            st.markdown("##### Which emotions come together", width="content")
-            which = st.segmented_control(
-                "Clips", ["true", "decided"], default="true", required=True, key="pairs", label_visibility="collapsed"
+        st.markdown("##### Which emotions come together")
+        above = st.container()
+        which = st.segmented_control("Emotions", ["true", "decided"], default="true", required=True, key="pairs")
+        with above:
+            _matrix(
+                found.labels, truth if which == "true" else decided, ("this one too", "this emotion"), "cooccurrence"
             )
-        _matrix(found.labels, truth if which == "true" else decided, ("this one too", "this emotion"), "cooccurrence")
         exhibit = exhibits.matrix(record, "cooccurrence", found.labels, truth, decided)
         st.caption(exhibit.caption)
         export_menu.offer(exhibit, "cooccurrence")

@@ -153,6 +153,12 @@ def test_grey_print_tells_lines_apart() -> None:
     assert (pictures < 140).sum() > 500
 
 
+def test_paper_is_white_whatever_the_screen() -> None:
+    from mesm.figures.mosaic import Look
+
+    assert render(figure_case("none", Look(dark=True)), "png") == render(figure_case("none"), "png")
+
+
 def test_a_format_that_there_is_not() -> None:
     with pytest.raises(ConfigError, match="can be had as"):
         render(figure_case("none"), "csv")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from mesm.batch import Sample
@@ -27,6 +28,7 @@ def case(
         origin: checkpoint, checkpoint_sha256, config, seed, trained_on; corpus, licence.
         privacy: one of `bundle.PRIVACY`.
     """
+    look = replace(look, dark=False)  # paper is white
     layers = prediction.trace.layers if prediction.trace else {}
     shown = private_faces(sample, privacy)
     parts = [

@@ -1,0 +1,217 @@
+"""Efficiency, Results and Export: what they show of records, what they say without, and that files are the command's."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+from app_page import open_page, texts
+from streamlit.testing.v1 import AppTest
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "figures"))
+from exhibit_records import evaluation_record, sweep_record
+
+from mesm.cli import main
+from mesm.figures.bundle import Exhibit, bundle, render
+from mesm.ui import basket, export_menu, sweep_job
+
+
+def put(home: Path, record: dict, checkpoint: str, corpus: str = "noise") -> None:
+    record["provenance"] |= {"checkpoint": checkpoint, "corpus": corpus}
+    path = home / "records" / f"{record['kind']}_{checkpoint}_{corpus}.json"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(json.dumps(record))
+
+
+@pytest.fixture
+def recorded(home: Path) -> Path:
+    """A sweep and two evaluations, in the workspace that all these tests share."""
+    put(home, sweep_record(), "tiny-mesm")
+    put(home, evaluation_record(), "tiny-mesm")
+    put(home, evaluation_record("dense", None), "tiny-fe2e")
+    return home
+
+
+def trouble(page: AppTest) -> list[str]:
+    return [e.message for e in page.exception] + [e.value for e in page.error]
+
+
+def offered(page: AppTest, monkeypatch: pytest.MonkeyPatch) -> list[Exhibit]:
+    """What the page offers for export, in order."""
+    found: list[Exhibit] = []
+    with monkeypatch.context() as patch:
+        patch.setattr(export_menu, "offer", lambda exhibit, key: found.append(exhibit))
+        page.run()
+    assert trouble(page) == []
+    return found
+
+
+def test_efficiency_shows_the_sweep_of_the_chosen_checkpoint(recorded: Path) -> None:
+    page = open_page("pages/efficiency.py", checkpoint="tiny-mesm")
+    assert trouble(page) == []
+    assert page.multiselect(key="sweeps").value == ["tiny-mesm@noise"]
+    assert [m.value for m in page.metric] == ["p = 0.5", "0.40", "66.0 %", "67.0 %"]
+    said = texts(page)
+    assert "the curve that the paper reports" in said and "30 clips, 5 speakers" in said
+    page.toggle(key="relative").set_value(False).run()
+    assert "the curve that the paper reports" not in texts(page) and trouble(page) == []
+    page.segmented_control(key="axis").set_value("gflop").run()
+    assert "two FLOP per multiply-add" in texts(page)
+
+
+def test_efficiency_says_why_a_sweep_cannot_start(recorded: Path) -> None:
+    page = open_page("pages/efficiency.py", checkpoint="tiny-mesm")
+    assert "noise has no valid split" in texts(page)
+    assert next(b for b in page.button if b.label == "Start").disabled
+    assert "computes every site" in texts(open_page("pages/efficiency.py", checkpoint="tiny-fe2e"))
+
+
+def test_results_show_every_view(recorded: Path) -> None:
+    page = open_page("pages/results.py", checkpoint="tiny-mesm")
+    assert trouble(page) == []
+    models = page.dataframe[0].value
+    assert models["model"].tolist()[:2] == ["tiny-fe2e", "tiny-mesm, p = 0.5"]
+    assert "MulT" in models["model"].tolist() and "chance" in models["model"].tolist()
+    for view, words in (
+        ("emotions", "threshold: chosen on the validation split"),
+        ("slices", "intervals over speakers"),
+        ("mistakes", "by the emotion whose score is highest"),
+        ("calibration", "Expected calibration error"),
+        ("ablation", "as reported by Dai et al."),
+        ("splits", "Clips of noise that show each emotion"),
+    ):
+        page.segmented_control(key="show").set_value(view).run()
+        assert trouble(page) == [], view
+        assert words in texts(page), view
+    assert page.expander[-1].label == "Model card of tiny-mesm"
+
+
+def test_results_name_the_command_where_there_is_no_record(home: Path) -> None:
+    for file in (home / "records").glob("*"):
+        file.unlink()
+    page = open_page("pages/results.py", checkpoint="tiny-mesm")
+    assert any("mesm evaluate tiny-mesm --corpus noise" in info.value for info in page.info)
+    page = open_page("pages/efficiency.py", checkpoint="tiny-mesm")
+    assert any("There is no sweep yet" in info.value for info in page.info)
+    page = open_page("pages/export.py")
+    assert any("The basket is empty" in info.value for info in page.info)
+
+
+def test_a_damaged_record_is_said_and_left_out(recorded: Path) -> None:
+    bad = recorded / "records" / "sweep_broken_noise.json"
+    bad.write_text("{")
+    try:
+        page = open_page("pages/efficiency.py", checkpoint="tiny-mesm")
+        assert len(trouble(page)) == 1 and "not a readable record" in trouble(page)[0]
+        assert page.metric[0].value == "p = 0.5"
+    finally:
+        bad.unlink()
+
+
+def test_the_menu_and_the_basket(recorded: Path) -> None:
+    page = open_page("pages/efficiency.py", checkpoint="tiny-mesm")
+    assert not [b for b in page.button if b.label == "Add to basket"]  # a closed menu costs one button
+    page.session_state["export-frontier"] = True
+    page.run()
+    add = [b for b in page.button if b.label == "Add to basket"]
+    if not add:
+        pytest.skip("this harness cannot open a popover")
+    add[0].click().run()
+    assert len(page.session_state["basket"]) == 1
+
+
+def test_the_export_page_shows_the_basket_and_its_zip(recorded: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = open_page("pages/efficiency.py", checkpoint="tiny-mesm")
+    exhibits = offered(page, monkeypatch)
+    assert [e.name.split("-")[0] for e in exhibits] == ["sweep", "work", "spread"]
+    page.session_state["basket"] = {basket.key_of(e): basket.Item(e, ("pdf", "csv")) for e in exhibits[1:]}
+    page.switch_page("pages/export.py").run()
+    assert trouble(page) == []
+    assert [block.value for block in page.code] == [
+        f"{e.command} --width acl-column --format pdf" for e in exhibits[1:]
+    ]
+    key = basket.key_of(exhibits[1])
+    page.selectbox(key=f"basket-width-{key}").set_value("ieee-text").run()
+    item = page.session_state["basket"][key]
+    assert item.width == "ieee-text" and item.forms == ("pdf", "csv")
+    assert bundle([item]) == bundle([item])
+    page.button(key=f"remove-{key}").click().run()
+    assert list(page.session_state["basket"]) == [basket.key_of(exhibits[2])]
+
+
+def same_as_the_command(exhibit: Exhibit, form: str, folder: Path) -> None:
+    words = [*exhibit.command.split()[1:], "--format", form, "--width", "acl-column", "--out", str(folder)]
+    assert main(words) == 0
+    assert (folder / f"{exhibit.name}.{form}").read_bytes() == render(exhibit, form), exhibit.command
+    beside = json.loads((folder / f"{exhibit.name}.{form}.json").read_text())
+    assert beside["title"] == exhibit.title
+
+
+def test_the_command_makes_the_same_files_of_records(
+    recorded: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for exhibit in offered(open_page("pages/efficiency.py", checkpoint="tiny-mesm"), monkeypatch):
+        same_as_the_command(exhibit, "csv", tmp_path)
+        same_as_the_command(exhibit, "pdf", tmp_path)
+    page = open_page("pages/results.py", checkpoint="tiny-mesm")
+    found = []
+    monkeypatch.setattr(export_menu, "offer", lambda exhibit, key: found.append(exhibit))
+    for view in ("models", "emotions", "slices", "mistakes", "calibration", "ablation", "splits"):
+        page.segmented_control(key="show").set_value(view).run()
+    assert len({e.command for e in found}) == 8
+    for exhibit in {e.command: e for e in found}.values():
+        same_as_the_command(exhibit, "tex", tmp_path)
+        same_as_the_command(exhibit, "csv", tmp_path)
+
+
+def test_the_command_makes_the_same_files_of_a_case(
+    home: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    page = open_page(
+        "pages/case_studies.py", checkpoint="tiny-mesm", clip="clip03", p="0.4", look="heat map", layers="L2"
+    )
+    exhibits = {e.name.split("-")[0]: e for e in offered(page, monkeypatch)}
+    case = exhibits["case"]
+    assert case.privacy == "blur", "the corpus names no licence that gives its faces away"
+    assert "--look heat-map" in case.command and "--layers 2" in case.command and "--top-p 0.4" in case.command
+    same_as_the_command(case, "png", tmp_path)
+    same_as_the_command(exhibits["scores"], "csv", tmp_path)
+    same_as_the_command(exhibits["cost"], "csv", tmp_path)
+    assert case.private is not None
+    same_as_the_command(case.private("sketch"), "pdf", tmp_path)
+
+
+def test_a_figure_that_cannot_be_made_is_one_sentence(recorded: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for words, said in (
+        ("sweep tiny-mesm", "must be CHECKPOINT@CORPUS"),
+        ("sweep other@noise", "mesm sweep other --corpus noise"),
+        ("table 4 --corpus nowhere", "mesm evaluate"),
+        ("table 3", "needs --corpus"),
+        ("reliability tiny-mesm@noise --emotion joy", "must be one of"),
+        ("sweep tiny-mesm@noise --axis miles", "not wacc over miles"),
+        ("case tiny-mesm@noise --clip clip01 --look x-ray", "--look"),
+        ("case tiny-mesm@noise --clip clip01 --layers a", "must look like"),
+        ("sweep tiny-mesm@noise --width wide", "--width"),
+    ):
+        assert main(["figure", *words.split()]) == 2, words
+        assert said in capsys.readouterr().err, words
+
+
+def test_a_sweep_runs_apart_and_can_be_stopped(filled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MESM_HOME", str(tmp_path))
+    job = sweep_job.start(filled / "checkpoints" / "tiny-mesm", filled / "corpora" / "noise", "0.5", None)
+    assert job.running and job.share == 0.0 and job.target == "tiny-mesm@noise"
+    (job.folder / "progress.json").write_text('{"done": 3, "total": 4}')
+    assert job.share == 0.75
+    job.process.wait(120)
+    assert "has no split 'valid'" in job.failure  # the command's own sentence, without its name
+    job.close()
+    assert not job.folder.exists()
+    job = sweep_job.start(filled / "checkpoints" / "tiny-mesm", filled / "corpora" / "noise", "0.5", None)
+    job.cancel()
+    job.process.wait(30)
+    assert job.failure == "" and job.cancelled
+    job.close()
+    assert not (tmp_path / "records").exists()
