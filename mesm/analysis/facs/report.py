@@ -69,7 +69,6 @@ def facs(
     where = regions or default_regions(chosen)
     looking = partial(progress, "looking")
     study = look(chosen, where, active_from=active_from, units=units, inits=inits, progress=looking)
-    progress("tables", 0, 1)
     faces, speakers = study.faces, Speakers(study.faces.speaker, draws)
     maps = _maps(study, speakers)
     data: dict[str, Any] = {
