@@ -57,7 +57,8 @@ def run(arguments: argparse.Namespace) -> int:
         arguments.clips,
     )
     for exhibit in WHAT[arguments.what](arguments, plan, out / "records"):
-        for name, content in files_of(exhibit, ("pdf", "tex", "csv"), arguments.width).items():
+        forms = [form for form in ("pdf", "tex", "csv") if form in exhibit.formats]
+        for name, content in files_of(exhibit, forms, arguments.width).items():
             print(write_atomic(out / name, content))
     return 0
 

@@ -16,6 +16,7 @@ from mesm.cli import main
 from mesm.data.store import Corpus
 from mesm.errors import ConfigError
 from mesm.records import read_record
+from mesm.runtime import assets
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +53,16 @@ def test_table_4_with_seeds_is_trained_once(folder: Path, tmp_path: Path, capsys
     assert set(record["per_class"]) == set(record["labels"]) and record["macs_ratio"] is None
     assert read_record(tmp_path / "records" / "reproduce_FE2E_tinted.json")["data"]["macs_ratio"] == 1
     latex = (tmp_path / "table-4-tinted.tex").read_text()
-    for word in ("toprule", "MulT", "reported in the paper", "never", "always", r"\pm", "Not run: LF-LSTM"):
+    for word in (
+        "toprule",
+        "MulT",
+        "reported on CMU-MOSEI",
+        "Dai et al. (2021), Table 4",
+        "never",
+        "always",
+        r"\pm",
+        "Not run: LF-LSTM",
+    ):
         assert word in latex, word
     csv = (tmp_path / "table-4-tinted.csv").read_text()
     assert "64.9" in csv and len(csv.splitlines()) == 1 + 3 + 6 + 3
@@ -78,3 +88,26 @@ def test_tables_of_the_splits(folder: Path, tmp_path: Path) -> None:
     assert main(["reproduce", "table2", "--corpus", str(folder), "--out", str(tmp_path)]) == 0
     found = json.loads((tmp_path / "table-2-tinted.csv.json").read_text())
     assert found["n"] == 32 and "train" in (tmp_path / "table-2-tinted.csv").read_text()
+
+
+@pytest.mark.parametrize("what", ["figure3", "figure4"])
+def test_case_figures(what: str, tmp_path: Path) -> None:
+    command = ["reproduce", what, "--corpus", "marionette", "--checkpoint", "marionette-mesm", "--out", str(tmp_path)]
+    clip = Corpus(assets() / "marionette").ids()[0]
+    assert main([*command, "--clip", clip]) == 0
+    (picture,) = tmp_path.glob(f"{what}-case-{clip}*.pdf")
+    assert picture.stat().st_size > 5000
+    beside = json.loads(picture.with_name(f"{picture.name}.json").read_text())
+    assert beside["corpus"] == "marionette" and f"--clip {clip}" in beside["command"]
+
+
+@pytest.mark.slow
+def test_figure_5_and_table_5(folder: Path, tmp_path: Path) -> None:
+    shared = ["--corpus", str(folder), "--epochs", "1", "--out", str(tmp_path), "--runs", str(tmp_path / "runs")]
+    assert main(["reproduce", "figure5", *shared]) == 0
+    assert len(list(tmp_path.glob("figure5-*.pdf"))) == 3
+    (curve,) = (tmp_path / "records").glob("sweep_*.json")
+    assert len(read_record(curve)["data"]["rows"]) == 10
+    assert main(["reproduce", "table5", *shared]) == 0
+    csv = (tmp_path / "table-5-tinted.csv").read_text()
+    assert "mesm-TV" in csv and "84.5" in csv and "reported on IEMOCAP" in csv
