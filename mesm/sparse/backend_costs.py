@@ -46,8 +46,8 @@ def fastest(costs: BackendCosts, positions: int, pairs: int, c_in: int, c_out: i
 #: (device type, dtype) -> constants. AMD EPYC (AVX2), torch 2.14, one thread, processor time.
 COSTS: dict[tuple[str, str], BackendCosts] = {
     ("cpu", "float32"): {
-        "dense": ConvCosts(243_000, 0.0237, 1.02, 0.75),
-        "gather": ConvCosts(781_000, 0.0231, 1.02, 0.587),
-        "fused": ConvCosts(100_000, 0.0243, 0.1, 0.3),
+        "dense": ConvCosts(385_000, 0.0284, 0.0843, 0.707),
+        "gather": ConvCosts(824_000, 0.028, 1.12, 0.596),
+        "fused": ConvCosts(347_000, 0.0272, 0.22, 0.307),
     },
 }
