@@ -170,7 +170,8 @@ def find_records(kind: str, checkpoint: str = "*", corpus: str = "*") -> list[Pa
     """
     wanted = [part if part == "*" else slug(part) for part in (checkpoint, corpus)]
     names = [f"{slug(kind)}_{wanted[0]}_{wanted[1]}.json"]
-    names += [f"{slug(kind)}_{wanted[1]}.json"] if checkpoint == "*" else []  # of no one checkpoint: an ablation
+    # An ablation is of no one checkpoint; a kind that there is for one corpus only does not name it.
+    names.append(f"{slug(kind)}_{wanted[1] if checkpoint == '*' else wanted[0]}.json")
     found: dict[str, Path] = {}
     for folder in (runtime.workspace(), runtime.assets()):
         for path in sorted({path for name in names for path in (folder / "records").glob(name)}):

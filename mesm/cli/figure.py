@@ -5,14 +5,12 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from mesm.errors import ConfigError, DataError
+from mesm.cli import figure_kinds as kinds
 
 if TYPE_CHECKING:
     from mesm.figures.bundle import Exhibit
-
-Record = dict[str, Any]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -24,9 +22,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "  mesm figure table 4 --corpus marionette --format tex\n"
         "A target is CHECKPOINT@CORPUS, names as the app's pickers have them. The provenance is written beside."
     )
-    kinds = parser.add_subparsers(dest="figure", metavar="KIND", required=True)
+    parts = parser.add_subparsers(dest="figure", metavar="KIND", required=True)
     for kind, (_, line, options) in KINDS.items():
-        part = kinds.add_parser(kind, help=line, description=line)
+        part = parts.add_parser(kind, help=line, description=line)
         for option in options:
             _OPTIONS[option](part)
         part.add_argument("--format", default="pdf", help="pdf (default), svg, png, csv, tex or json")
@@ -103,6 +101,23 @@ def _runs(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("runs", nargs="+", metavar="RUN", help="folders of mesm train; several on one figure")
 
 
+def _codebook(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--codebook", help="name of the codebook; default: the record's")
+    parser.add_argument("--layer", type=int, choices=(1, 2, 3), default=2, help="attention layer (default: 2)")
+    parser.add_argument("--map", default="checkpoint", help="whose attention (default: checkpoint)")
+    parser.add_argument("--of", default="kept", help="kept (default) or attention")
+
+
+def _faces_view(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--view", default="kept", help="kept (default), attention, or a difference of the record")
+
+
+def _what(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--what", default="active", choices=("active", "own"), help="truly active units, or own emotion"
+    )
+
+
 def _emotion(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--emotion", default="", help="one emotion; default: all pooled")
 
@@ -116,213 +131,32 @@ _OPTIONS: dict[str, Callable[[argparse.ArgumentParser], None]] = {
     "unit": _unit,
     "number": _number,
     "corpus": _corpus,
+    "codebook": _codebook,
+    "faces": _faces_view,
+    "controls": _what,
     "emotion": _emotion,
     "runs": _runs,
 }
 
 
-def _open_clip(arguments: argparse.Namespace) -> tuple[Any, Any, dict[str, Any]]:
-    """Sample with close-ups, prediction with its trace, origin."""
-    from mesm.analysis.origin import clip_origin
-    from mesm.analysis.predictor import load
-    from mesm.data.corpora import open_corpus
-    from mesm.data.ingest.closeups import with_closeups
-
-    checkpoint, name = _split(arguments.target)
-    predictor, corpus = load(checkpoint), open_corpus(name)
-    sample = with_closeups(corpus[arguments.clip], corpus.media_path(arguments.clip))
-    licence = str(corpus.manifest.meta.get("licence", ""))
-    prediction = predictor.run(predictor.prepare(sample), arguments.top_p)
-    return sample, prediction, clip_origin(predictor, corpus.name, licence)
-
-
-def _case(arguments: argparse.Namespace) -> Exhibit:
-    from mesm.figures.exhibits.case import case
-    from mesm.figures.mosaic import OVERLAYS, Look, fit_strip
-    from mesm.figures.privacy import default_privacy
-
-    overlay = arguments.look.replace("-", " ")
-    try:
-        layers = tuple(int(number) - 1 for number in arguments.layers.split(","))
-    except ValueError as error:
-        raise ConfigError(f"--layers {arguments.layers!r} must look like 1,2,3") from error
-    if overlay not in OVERLAYS or not set(layers) <= {0, 1, 2} or not 0 <= arguments.opacity <= 1:
-        raise ConfigError(
-            f"--look {arguments.look!r} must be one of {', '.join(o.replace(' ', '-') for o in OVERLAYS)}, --layers of "
-            "1,2,3 and --opacity from 0 to 1"
-        )
-    sample, prediction, origin = _open_clip(arguments)
-    look = Look(overlay, arguments.opacity, layers, arguments.loudest)
-    strip = fit_strip(sample.duration_s, arguments.start)
-    return case(sample, prediction, strip, look, origin, arguments.privacy or default_privacy(origin["licence"]))
-
-
-def _scores(arguments: argparse.Namespace) -> Exhibit:
-    from mesm.figures.exhibits.case import scores
-
-    return scores(*_open_clip(arguments))
-
-
-def _cost(arguments: argparse.Namespace) -> Exhibit:
-    from mesm.figures.exhibits.case import work
-
-    return work(*_open_clip(arguments))
-
-
-def _sweep(arguments: argparse.Namespace) -> Exhibit:
-    from mesm.analysis.reported import figure_5_shares
-    from mesm.figures.exhibits.sweep import frontier
-    from mesm.figures.frontier import View, dense_by_corpus
-
-    view = View(arguments.metric, arguments.axis, arguments.relative, arguments.log)
-    records = [_record("sweep", target) for target in arguments.targets]
-    return frontier(records, view, dense_by_corpus(_all("evaluate")), figure_5_shares())
-
-
-def _work(arguments: argparse.Namespace) -> Exhibit:
-    from mesm.figures.exhibits.sweep import layers
-
-    return layers(_record("sweep", arguments.target), arguments.axis)
-
-
-def _spread(arguments: argparse.Namespace) -> Exhibit:
-    from mesm.figures.exhibits.sweep import spread
-
-    return spread(_record("sweep", arguments.target))
-
-
-def _table(arguments: argparse.Namespace) -> Exhibit:
-    from mesm.analysis import reported
-    from mesm.analysis.breakdown import split_counts
-    from mesm.data.corpora import open_corpus
-    from mesm.figures.exhibits import results
-
-    number = arguments.number
-    if number == 5:
-        found = _all("ablation", corpus=arguments.corpus) if arguments.corpus else []
-        if arguments.corpus and not found:
-            raise DataError(f"there is no ablation of {arguments.corpus}; make one with: mesm ablate --corpus ...")
-        return (
-            results.ablation_table(found[0], reported.TABLE_5) if found else results.reported_ablation(reported.TABLE_5)
-        )
-    if not arguments.corpus:
-        raise ConfigError(f"table {number} needs --corpus NAME")
-    if number in (1, 2):
-        corpus = open_corpus(arguments.corpus)
-        counts = split_counts(corpus.index, corpus.labels)
-        return results.splits_table(corpus.name, counts, number, reported.split_counts(number))
-    records = _all("evaluate", corpus=Path(arguments.corpus).name)
-    if not records:
-        raise DataError(
-            f"no checkpoint was evaluated on {arguments.corpus}; run: mesm evaluate CHECKPOINT --corpus {arguments.corpus}"
-        )
-    return results.scores_table(records, number, *reported.rows_for(number))
-
-
-def _ablation(arguments: argparse.Namespace) -> Exhibit:
-    from mesm.figures.exhibits.results import ablation
-
-    found = _all("ablation", corpus=arguments.corpus)
-    if not found:
-        raise DataError(f"there is no ablation of {arguments.corpus}; make one with: mesm ablate --corpus ...")
-    return ablation(found[0])
-
-
-def _learning(arguments: argparse.Namespace) -> Exhibit:
-    from mesm.figures.exhibits.learning import learning
-    from mesm.training.trainer import read_log
-
-    runs = {Path(run).name: list(read_log(run)) for run in arguments.runs}
-    empty = [name for name, rows in runs.items() if not rows]
-    if empty:
-        raise DataError(f"run {empty[0]!r} has no epoch yet (no metrics.jsonl); give a folder of mesm train")
-    return learning(runs)
-
-
-def _classes(arguments: argparse.Namespace) -> Exhibit:
-    from mesm.figures.exhibits.results import classes_table
-
-    return classes_table(_record("evaluate", arguments.target))
-
-
-def _slices(arguments: argparse.Namespace) -> Exhibit:
-    from mesm.analysis.breakdown import scored, slices
-    from mesm.data.corpora import open_corpus
-    from mesm.figures.exhibits.results import slices_table
-
-    record = _record("evaluate", arguments.target)
-    corpus = open_corpus(_split(arguments.target)[1])
-    return slices_table(record, slices(scored(record["data"]), {row.clip_id: row for row in corpus.index}))
-
-
-def _confusion(arguments: argparse.Namespace) -> Exhibit:
-    from mesm.analysis.breakdown import confusion, scored
-    from mesm.figures.exhibits.results import matrix
-
-    record = _record("evaluate", arguments.target)
-    return matrix(record, "confusion", *confusion(scored(record["data"])))
-
-
-def _cooccurrence(arguments: argparse.Namespace) -> Exhibit:
-    from mesm.analysis.breakdown import cooccurrence, scored
-    from mesm.figures.exhibits.results import matrix
-
-    record = _record("evaluate", arguments.target)
-    found = scored(record["data"])
-    pairs = cooccurrence(found.truth_NE), cooccurrence(found.decided_NE)
-    return matrix(record, "cooccurrence", found.labels, *pairs)
-
-
-def _reliability(arguments: argparse.Namespace) -> Exhibit:
-    from mesm.analysis.breakdown import reliability, scored
-    from mesm.figures.exhibits.results import calibration
-
-    record = _record("evaluate", arguments.target)
-    if arguments.emotion and arguments.emotion not in record["data"]["labels"]:
-        raise ConfigError(f"--emotion {arguments.emotion!r} must be one of {', '.join(record['data']['labels'])}")
-    return calibration(record, arguments.emotion, reliability(scored(record["data"]), arguments.emotion))
-
-
-def _split(target: str) -> tuple[str, str]:
-    checkpoint, at, corpus = target.rpartition("@")
-    if not at:
-        raise ConfigError(f"{target!r} must be CHECKPOINT@CORPUS, such as marionette-mesm@marionette")
-    return checkpoint, corpus
-
-
-def _record(kind: str, target: str) -> Record:
-    """The record of a target; of the workspace before a bundled one.
-
-    Raises:
-        DataError: there is none.
-    """
-    checkpoint, corpus = _split(target)
-    found = _all(kind, checkpoint, corpus)
-    if not found:
-        raise DataError(f"there is no {kind} of {target}; make one with: mesm {kind} {checkpoint} --corpus {corpus}")
-    return found[0]
-
-
-def _all(kind: str, checkpoint: str = "*", corpus: str = "*") -> list[Record]:
-    from mesm.records import find_records, read_record
-
-    return [read_record(path) for path in find_records(kind, checkpoint, corpus)]
-
-
 #: Kind -> what makes it, one line, its options.
 KINDS: dict[str, tuple[Callable[[argparse.Namespace], Exhibit], str, tuple[str, ...]]] = {
-    "case": (_case, "one clip: faces, spectrogram and what each layer kept", ("target", "clip", "look")),
-    "scores": (_scores, "one clip's scores", ("target", "clip")),
-    "cost": (_cost, "what one clip costs, stage by stage", ("target", "clip")),
-    "sweep": (_sweep, "scores against work over top-p", ("targets", "view")),
-    "work": (_work, "where the work goes, layer by layer", ("target", "unit")),
-    "spread": (_spread, "work of every utterance", ("target",)),
-    "table": (_table, "table 1 to 5 of the paper for a corpus", ("number",)),
-    "ablation": (_ablation, "what each part of the model is worth", ("corpus",)),
-    "learning": (_learning, "loss and validation scores over the epochs of runs", ("runs",)),
-    "classes": (_classes, "scores per emotion", ("target",)),
-    "slices": (_slices, "scores of parts of the split", ("target",)),
-    "confusion": (_confusion, "which score is strongest", ("target",)),
-    "cooccurrence": (_cooccurrence, "which emotions come together", ("target",)),
-    "reliability": (_reliability, "can scores be read as probabilities", ("target", "emotion")),
+    "case": (kinds.case_exhibit, "one clip: faces, spectrogram and what each layer kept", ("target", "clip", "look")),
+    "scores": (kinds.scores_exhibit, "one clip's scores", ("target", "clip")),
+    "cost": (kinds.cost_exhibit, "what one clip costs, stage by stage", ("target", "clip")),
+    "sweep": (kinds.sweep_exhibit, "scores against work over top-p", ("targets", "view")),
+    "work": (kinds.work_exhibit, "where the work goes, layer by layer", ("target", "unit")),
+    "spread": (kinds.spread_exhibit, "work of every utterance", ("target",)),
+    "facs": (kinds.facs_exhibit, "agreement of the attention with a codebook", ("target", "codebook")),
+    "faces": (kinds.faces_exhibit, "where the masks lie on the average face", ("target", "faces")),
+    "controls": (kinds.controls_exhibit, "the attention beside one that learnt nothing", ("target", "controls")),
+    "statements": (kinds.statements_exhibit, "the paper's statements with their verdicts", ("target",)),
+    "table": (kinds.table_exhibit, "table 1 to 5 of the paper for a corpus", ("number",)),
+    "ablation": (kinds.ablation_exhibit, "what each part of the model is worth", ("corpus",)),
+    "learning": (kinds.learning_exhibit, "loss and validation scores over the epochs of runs", ("runs",)),
+    "classes": (kinds.classes_exhibit, "scores per emotion", ("target",)),
+    "slices": (kinds.slices_exhibit, "scores of parts of the split", ("target",)),
+    "confusion": (kinds.confusion_exhibit, "which score is strongest", ("target",)),
+    "cooccurrence": (kinds.cooccurrence_exhibit, "which emotions come together", ("target",)),
+    "reliability": (kinds.reliability_exhibit, "can scores be read as probabilities", ("target", "emotion")),
 }

@@ -5,9 +5,10 @@ from __future__ import annotations
 import streamlit as st
 
 from mesm.figures.charts import PLOTLY_CONFIG
+from mesm.figures.exhibits import facs as exhibits
 from mesm.figures.facs_charts import chart_canonical
 from mesm.figures.facs_read import canonical_faces, colour_range, is_difference, view_words
-from mesm.ui import facs_leak, layout, state
+from mesm.ui import export_menu, facs_leak, layout, state
 from mesm.ui.facs_heat import pick_layer
 from mesm.ui.facs_records import Found
 
@@ -43,4 +44,6 @@ def show(found: Found, leak: Found, facs: Found) -> None:
         f"Every face is moved onto one template by its five points and averaged, each speaker once; no participant is "
         f"shown. {reading} {data['frames']} faces of {data['speakers']} speakers; emotion: {data['emotion_from']}."
     )
+    if found.record is not None:
+        export_menu.offer(exhibits.canonical(found.record, view), "facs-faces")
     facs_leak.beside(leak, facs)

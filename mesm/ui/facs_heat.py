@@ -8,9 +8,10 @@ import streamlit as st
 
 from mesm.analysis.facs.codebooks import CODEBOOKS, COUNTER_VIEW, COUNTER_VIEW_SOURCE, codebook
 from mesm.figures.charts import PLOTLY_CONFIG
+from mesm.figures.exhibits import facs as exhibits
 from mesm.figures.facs_charts import chart_heat_map, chart_layers
 from mesm.figures.facs_read import LOOK_WORDS, MAP_WORDS, Cell, control_series, heat_cells, own_other_series
-from mesm.ui import facs_leak, layout, state
+from mesm.ui import export_menu, facs_leak, layout, state
 from mesm.ui.facs_records import Found
 
 LAYERS = ("L1", "L2", "L3")
@@ -68,6 +69,8 @@ def show(found: Found, leak: Found) -> None:
     if missing:
         st.caption(f":material/info: No prototype in this codebook: {', '.join(missing)}.")
     st.caption(f"{table.title}: {table.citation}. {table.note}")
+    if found.record is not None:
+        export_menu.offer(exhibits.heat_map(found.record, table, layer, whose, look or "kept"), "facs-heat")
     facs_leak.beside(leak, found)
 
 
@@ -89,11 +92,12 @@ def controls_side_by_side(found: Found, leak: Found) -> None:
         return
     data = found.data
     panels: list[tuple[str, str, dict[str, Any]]] = [
-        ("Truly active units", "lift over chance", control_series(data)),
-        ("Own emotion against others", "own over others", own_other_series(data)),
+        ("Truly active units", "active", control_series(data)),
+        ("Own emotion against others", "own", own_other_series(data)),
     ]
     columns = st.columns(2, gap="medium")
-    for column, (title, axis, series) in zip(columns, panels, strict=True):
+    for column, (title, which, series) in zip(columns, panels, strict=True):
+        axis = exhibits.CONTROLS[which]
         with column:
             st.markdown(f"##### {title}")
             if not series:
@@ -106,6 +110,8 @@ def controls_side_by_side(found: Found, leak: Found) -> None:
                 chart_layers(series, axis, state.dark()), theme=None, config=PLOTLY_CONFIG, key=f"control-{title}",
                 alt=f"{axis}, layers 1 to 3: {said}",
             )  # fmt: skip
+            if found.record is not None:
+                export_menu.offer(exhibits.controls(found.record, which), f"facs-{which}")
     st.caption(
         "Kept sites, 95 % intervals over speakers; 1 is chance. What the untrained maps reach too was not learnt: the "
         "features' own contrast leads them to brows, eyes and mouth."

@@ -21,12 +21,14 @@ class Found:
         corpus: what it was made on.
         older: whether there is one, of other weights.
         command: what makes it.
+        record: the whole of it.
     """
 
     data: dict[str, Any] | None
     corpus: str
     older: bool
     command: str
+    record: dict[str, Any] | None = None
 
     @property
     def remedy(self) -> str:
@@ -51,7 +53,7 @@ def find(kind: str, verb: str, model: Model, shelf: Shelf) -> Found:
             record = _record(str(path), path.stat().st_mtime_ns)
             provenance = record["provenance"]
             if provenance.get("checkpoint_sha256") == model.predictor.sha256:
-                return Found(record["data"], str(provenance.get("corpus", corpus)), False, command)
+                return Found(record["data"], str(provenance.get("corpus", corpus)), False, command, record)
             older = True
     return Found(None, corpus, older, command)
 

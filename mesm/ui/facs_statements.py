@@ -8,7 +8,8 @@ from typing import Any
 import streamlit as st
 
 from mesm.analysis.statements import UNMEASURED, statements
-from mesm.ui import facs_leak
+from mesm.figures.exhibits import facs as exhibits
+from mesm.ui import export_menu, facs_leak
 from mesm.ui.facs_records import Found
 
 
@@ -31,6 +32,9 @@ def show(facs: Found, faithfulness: Found) -> None:
         "share of the crop; for the voice the loudest tenth of the mel values, kept over active sites, and the share of the "
         "layer's map that is kept."
     )
+    known = [found.record for found in (facs, faithfulness) if found.record is not None]
+    if known:
+        export_menu.offer(exhibits.statements(known, table), "statements")
     for found in (facs, faithfulness):
         if found.data is None and any(row["verdict"] == UNMEASURED for row in table):
             st.caption(f":material/info: {found.remedy}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,9 +13,12 @@ from streamlit.testing.v1 import AppTest
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "figures"))
 from exhibit_records import evaluation_record, sweep_record
+from facs_records_made import canonical_record, facs_record, faithfulness_record
 
 from mesm.cli import main
 from mesm.figures.bundle import Exhibit, bundle, render
+from mesm.layers.text import file_sha256
+from mesm.records import write_record
 from mesm.ui import basket, export_menu, sweep_job
 
 
@@ -23,6 +27,14 @@ def put(home: Path, record: dict, checkpoint: str, corpus: str = "noise") -> Non
     path = home / "records" / f"{record['kind']}_{checkpoint}_{corpus}.json"
     path.parent.mkdir(exist_ok=True)
     path.write_text(json.dumps(record))
+
+
+@pytest.fixture(autouse=True)
+def no_records_left(filled: Path) -> Iterator[None]:
+    """The workspace is shared with other tests."""
+    yield
+    for path in (filled / "records").glob("*.json"):
+        path.unlink()
 
 
 @pytest.fixture
@@ -89,8 +101,6 @@ def test_results_show_every_view(recorded: Path) -> None:
 
 
 def test_results_name_the_command_where_there_is_no_record(home: Path) -> None:
-    for file in (home / "records").glob("*"):
-        file.unlink()
     page = open_page("pages/results.py", checkpoint="tiny-mesm")
     assert any("mesm evaluate tiny-mesm --corpus noise" in info.value for info in page.info)
     page = open_page("pages/efficiency.py", checkpoint="tiny-mesm")
@@ -102,12 +112,9 @@ def test_results_name_the_command_where_there_is_no_record(home: Path) -> None:
 def test_a_damaged_record_is_said_and_left_out(recorded: Path) -> None:
     bad = recorded / "records" / "sweep_broken_noise.json"
     bad.write_text("{")
-    try:
-        page = open_page("pages/efficiency.py", checkpoint="tiny-mesm")
-        assert len(trouble(page)) == 1 and "not a readable record" in trouble(page)[0]
-        assert page.metric[0].value == "p = 0.5"
-    finally:
-        bad.unlink()
+    page = open_page("pages/efficiency.py", checkpoint="tiny-mesm")
+    assert len(trouble(page)) == 1 and "not a readable record" in trouble(page)[0]
+    assert page.metric[0].value == "p = 0.5"
 
 
 def test_the_menu_and_the_basket(recorded: Path) -> None:
@@ -181,6 +188,20 @@ def test_the_command_makes_the_same_files_of_a_case(
     same_as_the_command(exhibits["cost"], "csv", tmp_path)
     assert case.private is not None
     same_as_the_command(case.private("sketch"), "pdf", tmp_path)
+
+
+def test_the_command_makes_the_same_files_of_facs(home: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    digest = file_sha256(home / "checkpoints" / "tiny-mesm" / "model.safetensors")
+    for kind, data in (("faithfulness", faithfulness_record()), ("canonical", canonical_record())):
+        write_record(home / "records", kind, "tiny-mesm", "noise", data, checkpoint_sha256=digest)
+    write_record(
+        home / "records", "facs", "tiny-mesm", "noise", facs_record(), one_corpus=True, checkpoint_sha256=digest
+    )
+    found = offered(open_page("pages/facs.py", checkpoint="tiny-mesm"), monkeypatch)
+    assert [e.command.split()[2] for e in found] == ["facs", "faces", "controls", "controls", "statements"]
+    for exhibit in found:
+        same_as_the_command(exhibit, "csv" if exhibit.table is not None else "png", tmp_path)
+    same_as_the_command(found[0], "pdf", tmp_path)
 
 
 def test_a_figure_that_cannot_be_made_is_one_sentence(recorded: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,0 +1,268 @@
+"""What `mesm figure KIND` makes: each function reads records or runs a model, and hands over an exhibit."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mesm.errors import ConfigError, DataError
+
+if TYPE_CHECKING:
+    from mesm.figures.bundle import Exhibit
+
+Record = dict[str, Any]
+
+
+def _open_clip(arguments: argparse.Namespace) -> tuple[Any, Any, dict[str, Any]]:
+    """Sample with close-ups, prediction with its trace, origin."""
+    from mesm.analysis.origin import clip_origin
+    from mesm.analysis.predictor import load
+    from mesm.data.corpora import open_corpus
+    from mesm.data.ingest.closeups import with_closeups
+
+    checkpoint, name = _split(arguments.target)
+    predictor, corpus = load(checkpoint), open_corpus(name)
+    sample = with_closeups(corpus[arguments.clip], corpus.media_path(arguments.clip))
+    licence = str(corpus.manifest.meta.get("licence", ""))
+    prediction = predictor.run(predictor.prepare(sample), arguments.top_p)
+    return sample, prediction, clip_origin(predictor, corpus.name, licence)
+
+
+def case_exhibit(arguments: argparse.Namespace) -> Exhibit:
+    """Faces, spectrogram and what each layer kept."""
+    from mesm.figures.exhibits.case import case
+    from mesm.figures.mosaic import OVERLAYS, Look, fit_strip
+    from mesm.figures.privacy import default_privacy
+
+    overlay = arguments.look.replace("-", " ")
+    try:
+        layers = tuple(int(number) - 1 for number in arguments.layers.split(","))
+    except ValueError as error:
+        raise ConfigError(f"--layers {arguments.layers!r} must look like 1,2,3") from error
+    if overlay not in OVERLAYS or not set(layers) <= {0, 1, 2} or not 0 <= arguments.opacity <= 1:
+        raise ConfigError(
+            f"--look {arguments.look!r} must be one of {', '.join(o.replace(' ', '-') for o in OVERLAYS)}, --layers of "
+            "1,2,3 and --opacity from 0 to 1"
+        )
+    sample, prediction, origin = _open_clip(arguments)
+    look = Look(overlay, arguments.opacity, layers, arguments.loudest)
+    strip = fit_strip(sample.duration_s, arguments.start)
+    return case(sample, prediction, strip, look, origin, arguments.privacy or default_privacy(origin["licence"]))
+
+
+def scores_exhibit(arguments: argparse.Namespace) -> Exhibit:
+    """One clip's scores."""
+    from mesm.figures.exhibits.case import scores
+
+    return scores(*_open_clip(arguments))
+
+
+def cost_exhibit(arguments: argparse.Namespace) -> Exhibit:
+    """One clip's multiply-adds."""
+    from mesm.figures.exhibits.case import work
+
+    return work(*_open_clip(arguments))
+
+
+def sweep_exhibit(arguments: argparse.Namespace) -> Exhibit:
+    """Scores against work over top-p."""
+    from mesm.analysis.reported import figure_5_shares
+    from mesm.figures.exhibits.sweep import frontier
+    from mesm.figures.frontier import View, dense_by_corpus
+
+    view = View(arguments.metric, arguments.axis, arguments.relative, arguments.log)
+    records = [_record("sweep", target) for target in arguments.targets]
+    return frontier(records, view, dense_by_corpus(_all("evaluate")), figure_5_shares())
+
+
+def work_exhibit(arguments: argparse.Namespace) -> Exhibit:
+    """Work by layer and modality."""
+    from mesm.figures.exhibits.sweep import layers
+
+    return layers(_record("sweep", arguments.target), arguments.axis)
+
+
+def spread_exhibit(arguments: argparse.Namespace) -> Exhibit:
+    """Work of every utterance."""
+    from mesm.figures.exhibits.sweep import spread
+
+    return spread(_record("sweep", arguments.target))
+
+
+def table_exhibit(arguments: argparse.Namespace) -> Exhibit:
+    """Table 1 to 5 of the paper."""
+    from mesm.analysis import reported
+    from mesm.analysis.breakdown import split_counts
+    from mesm.data.corpora import open_corpus
+    from mesm.figures.exhibits import results
+
+    number = arguments.number
+    if number == 5:
+        found = _all("ablation", corpus=arguments.corpus) if arguments.corpus else []
+        if arguments.corpus and not found:
+            raise DataError(f"there is no ablation of {arguments.corpus}; make one with: mesm ablate --corpus ...")
+        return (
+            results.ablation_table(found[0], reported.TABLE_5) if found else results.reported_ablation(reported.TABLE_5)
+        )
+    if not arguments.corpus:
+        raise ConfigError(f"table {number} needs --corpus NAME")
+    if number in (1, 2):
+        corpus = open_corpus(arguments.corpus)
+        counts = split_counts(corpus.index, corpus.labels)
+        return results.splits_table(corpus.name, counts, number, reported.split_counts(number))
+    records = _all("evaluate", corpus=Path(arguments.corpus).name)
+    if not records:
+        raise DataError(
+            f"no checkpoint was evaluated on {arguments.corpus}; run: mesm evaluate CHECKPOINT --corpus {arguments.corpus}"
+        )
+    return results.scores_table(records, number, *reported.rows_for(number))
+
+
+def ablation_exhibit(arguments: argparse.Namespace) -> Exhibit:
+    """Every row of an ablation."""
+    from mesm.figures.exhibits.results import ablation
+
+    found = _all("ablation", corpus=arguments.corpus)
+    if not found:
+        raise DataError(f"there is no ablation of {arguments.corpus}; make one with: mesm ablate --corpus ...")
+    return ablation(found[0])
+
+
+def learning_exhibit(arguments: argparse.Namespace) -> Exhibit:
+    """Learning curves."""
+    from mesm.figures.exhibits.learning import learning
+    from mesm.training.trainer import read_log
+
+    runs = {Path(run).name: list(read_log(run)) for run in arguments.runs}
+    empty = [name for name, rows in runs.items() if not rows]
+    if empty:
+        raise DataError(f"run {empty[0]!r} has no epoch yet (no metrics.jsonl); give a folder of mesm train")
+    return learning(runs)
+
+
+def classes_exhibit(arguments: argparse.Namespace) -> Exhibit:
+    """Scores per emotion."""
+    from mesm.figures.exhibits.results import classes_table
+
+    return classes_table(_record("evaluate", arguments.target))
+
+
+def slices_exhibit(arguments: argparse.Namespace) -> Exhibit:
+    """Scores of parts of the split."""
+    from mesm.analysis.breakdown import scored, slices
+    from mesm.data.corpora import open_corpus
+    from mesm.figures.exhibits.results import slices_table
+
+    record = _record("evaluate", arguments.target)
+    corpus = open_corpus(_split(arguments.target)[1])
+    return slices_table(record, slices(scored(record["data"]), {row.clip_id: row for row in corpus.index}))
+
+
+def confusion_exhibit(arguments: argparse.Namespace) -> Exhibit:
+    """Which score is strongest."""
+    from mesm.analysis.breakdown import confusion, scored
+    from mesm.figures.exhibits.results import matrix
+
+    record = _record("evaluate", arguments.target)
+    return matrix(record, "confusion", *confusion(scored(record["data"])))
+
+
+def cooccurrence_exhibit(arguments: argparse.Namespace) -> Exhibit:
+    """Which emotions come together."""
+    from mesm.analysis.breakdown import cooccurrence, scored
+    from mesm.figures.exhibits.results import matrix
+
+    record = _record("evaluate", arguments.target)
+    found = scored(record["data"])
+    pairs = cooccurrence(found.truth_NE), cooccurrence(found.decided_NE)
+    return matrix(record, "cooccurrence", found.labels, *pairs)
+
+
+def reliability_exhibit(arguments: argparse.Namespace) -> Exhibit:
+    """Calibration of the scores."""
+    from mesm.analysis.breakdown import reliability, scored
+    from mesm.figures.exhibits.results import calibration
+
+    record = _record("evaluate", arguments.target)
+    if arguments.emotion and arguments.emotion not in record["data"]["labels"]:
+        raise ConfigError(f"--emotion {arguments.emotion!r} must be one of {', '.join(record['data']['labels'])}")
+    return calibration(record, arguments.emotion, reliability(scored(record["data"]), arguments.emotion))
+
+
+def facs_exhibit(arguments: argparse.Namespace) -> Exhibit:
+    """Agreement with a codebook."""
+    from mesm.analysis.facs.codebooks import codebook
+    from mesm.figures.exhibits.facs import heat_map
+    from mesm.figures.facs_read import LOOK_WORDS
+
+    record = _record("facs", arguments.target)
+    book = codebook(arguments.codebook or record["data"]["codebook"])
+    maps = [name for name, found in record["data"]["maps"].items() if found]
+    if arguments.map not in maps or arguments.of not in LOOK_WORDS:
+        raise ConfigError(
+            f"--map {arguments.map!r} must be one of {', '.join(maps)}; --of one of {', '.join(LOOK_WORDS)}"
+        )
+    return heat_map(record, book, arguments.layer - 1, arguments.map, arguments.of)
+
+
+def faces_exhibit(arguments: argparse.Namespace) -> Exhibit:
+    """Masks on the average face."""
+    from mesm.figures.exhibits.facs import canonical
+    from mesm.figures.facs_read import view_words
+
+    record = _record("canonical", arguments.target)
+    views = view_words(record["data"])
+    if arguments.view not in views:
+        raise ConfigError(f"--view {arguments.view!r} must be one of {', '.join(views)}")
+    return canonical(record, arguments.view)
+
+
+def controls_exhibit(arguments: argparse.Namespace) -> Exhibit:
+    """Beside attention that learnt nothing."""
+    from mesm.figures.exhibits.facs import controls
+
+    return controls(_record("facs", arguments.target), arguments.what)
+
+
+def statements_exhibit(arguments: argparse.Namespace) -> Exhibit:
+    """The paper's statements."""
+    from mesm.analysis.statements import statements as judged
+    from mesm.figures.exhibits.facs import statements
+
+    checkpoint, corpus = _split(arguments.target)
+    facs, faithfulness = (_all(kind, checkpoint, corpus)[:1] for kind in ("facs", "faithfulness"))
+    if not facs and not faithfulness:
+        raise DataError(
+            f"there is no facs of {arguments.target}; make one with: mesm facs {checkpoint} --corpus {corpus}"
+        )
+    data = [found[0]["data"] if found else None for found in (facs, faithfulness)]
+    return statements([*facs, *faithfulness], judged(*data))
+
+
+def _split(target: str) -> tuple[str, str]:
+    checkpoint, at, corpus = target.rpartition("@")
+    if not at:
+        raise ConfigError(f"{target!r} must be CHECKPOINT@CORPUS, such as marionette-mesm@marionette")
+    return checkpoint, corpus
+
+
+def _record(kind: str, target: str) -> Record:
+    """The record of a target; of the workspace before a bundled one.
+
+    Raises:
+        DataError: there is none.
+    """
+    checkpoint, corpus = _split(target)
+    found = _all(kind, checkpoint, corpus)
+    if not found:
+        raise DataError(f"there is no {kind} of {target}; make one with: mesm {kind} {checkpoint} --corpus {corpus}")
+    return found[0]
+
+
+def _all(kind: str, checkpoint: str = "*", corpus: str = "*") -> list[Record]:
+    from mesm.records import find_records, read_record, slug
+
+    records = [read_record(path) for path in find_records(kind, checkpoint, corpus)]
+    # A kind that there is for one corpus only does not have it in its file's name.
+    return [record for record in records if corpus == "*" or slug(record["provenance"]["corpus"]) == slug(corpus)]
