@@ -11,6 +11,7 @@ import platform
 import re
 import subprocess
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,7 +19,6 @@ from typing import Any
 
 import numpy as np
 
-from mesm import runtime
 from mesm.errors import DataError
 
 RECORD_SCHEMA = 1
@@ -162,10 +162,11 @@ def read_record(path: str | os.PathLike[str]) -> dict[str, Any]:
     return content
 
 
-def find_records(kind: str, checkpoint: str = "*", corpus: str = "*") -> list[Path]:
-    """Records of a kind in the workspace, then the bundled ones; one that is in both is the workspace's.
+def find_records(folders: Sequence[Path], kind: str, checkpoint: str = "*", corpus: str = "*") -> list[Path]:
+    """Records of a kind; of two with the same name, the one in the earlier folder.
 
     Args:
+        folders: where to look, such as `runtime.record_folders()`.
         checkpoint: its name; any by default, as with `corpus`.
     """
     wanted = [part if part == "*" else slug(part) for part in (checkpoint, corpus)]
@@ -173,7 +174,7 @@ def find_records(kind: str, checkpoint: str = "*", corpus: str = "*") -> list[Pa
     # An ablation is of no one checkpoint; a kind that there is for one corpus only does not name it.
     names.append(f"{slug(kind)}_{wanted[1] if checkpoint == '*' else wanted[0]}.json")
     found: dict[str, Path] = {}
-    for folder in (runtime.workspace(), runtime.assets()):
-        for path in sorted({path for name in names for path in (folder / "records").glob(name)}):
+    for folder in folders:
+        for path in sorted({path for name in names for path in folder.glob(name)}):
             found.setdefault(path.name, path)
     return list(found.values())

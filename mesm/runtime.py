@@ -38,3 +38,8 @@ def workspace(home: str | os.PathLike[str] | None = None) -> Path:
 def assets() -> Path:
     """The bundled assets: beside the package in a checkout."""
     return Path(__file__).resolve().parent.parent / "assets"
+
+
+def record_folders() -> tuple[Path, Path]:
+    """Where results lie: the workspace's folder goes before the bundled one."""
+    return workspace() / "records", assets() / "records"

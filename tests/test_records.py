@@ -10,6 +10,7 @@ import pytest
 
 from mesm.errors import DataError
 from mesm.records import Prediction, find_records, read_record, record_path, slug, write_atomic, write_record
+from mesm.runtime import record_folders
 
 
 def test_round_trip(tmp_path: Path) -> None:
@@ -64,6 +65,6 @@ def test_a_record_of_no_one_checkpoint_is_found(tmp_path: Path, monkeypatch: pyt
     made = write_record(tmp_path / "records", "ablation", "", "tinted", {})
     other = write_record(tmp_path / "records", "ablation", "", "other", {})
     assert made.name == "ablation_tinted.json"
-    assert find_records("ablation", corpus="tinted") == [made]
-    assert find_records("ablation", "some-model", "tinted") == []
-    assert {made, other} <= set(find_records("ablation"))
+    assert find_records(record_folders(), "ablation", corpus="tinted") == [made]
+    assert find_records(record_folders(), "ablation", "some-model", "tinted") == []
+    assert {made, other} <= set(find_records(record_folders(), "ablation"))

@@ -262,7 +262,8 @@ def _record(kind: str, target: str) -> Record:
 
 def _all(kind: str, checkpoint: str = "*", corpus: str = "*") -> list[Record]:
     from mesm.records import find_records, read_record, slug
+    from mesm.runtime import record_folders
 
-    records = [read_record(path) for path in find_records(kind, checkpoint, corpus)]
+    records = [read_record(path) for path in find_records(record_folders(), kind, checkpoint, corpus)]
     # A kind that there is for one corpus only does not have it in its file's name.
     return [record for record in records if corpus == "*" or slug(record["provenance"]["corpus"]) == slug(corpus)]

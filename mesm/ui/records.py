@@ -12,6 +12,7 @@ from mesm.errors import MesmError
 from mesm.figures.style import theme
 from mesm.figures.tables import Cell, Table
 from mesm.records import find_records, read_record
+from mesm.runtime import record_folders
 from mesm.ui import layout, state
 
 Record = dict[str, Any]
@@ -22,7 +23,7 @@ MOST_LINES = 30
 def of_kind(kind: str) -> list[Record]:
     """Every readable record of a kind, the workspace's before the bundled ones; a damaged one is said and left out."""
     found = []
-    for path in find_records(kind):
+    for path in find_records(record_folders(), kind):
         try:
             found.append(_read(str(path), path.stat().st_mtime_ns))
         except MesmError as error:
