@@ -119,9 +119,9 @@ class SparseVGG(VGGTrunk):
         if not wide and compilable(features):
             from mesm.sparse import compiled
 
-            arrays = (x.numpy() for x in (features.contiguous(), attention_SHW.contiguous()))
+            values, attention = features.contiguous().numpy(), attention_SHW.contiguous().numpy()
             clip = self.config.gate_clip if gate.startswith("soft") else 0.0
-            rows = compiled.select_rows(*arrays, active.mask_array, kept.mask_array, len(kept), clip)
+            rows = compiled.select_rows(values, attention, active.mask_array, kept.mask_array, len(kept), clip)
             return torch.from_numpy(rows), Rulebook(kept)
         if not wide and len(kept) < len(active):
             features = features.index_select(0, positions(kept.mask_SHW.view(-1).index_select(0, active.rows_N)))

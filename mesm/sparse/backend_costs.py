@@ -1,7 +1,7 @@
 """What a 3x3 submanifold convolution costs on each backend: measured constants, from which `auto` chooses.
 
 Made by `python -m benchmarks.backend_costs`, which times the backends on the convolutions of MESM's sparse blocks at
-full width, 1 to 64 segments, ten densities, fits the constants to the relative error, and prints how well `auto` does
+full width, 1 and 16 segments, ten densities, fits the constants to the relative error, and prints how well `auto` does
 with them. Where nothing was measured (CUDA, other types), `auto` takes the masked dense convolution, which is right
 everywhere.
 """

@@ -249,8 +249,8 @@ class Rulebook:
         if destinations.mask_SHW.device.type == "cpu":
             from mesm.sparse import compiled
 
-            masks, steps = (x.mask_array for x in (destinations, self.sources)), np.array(STEPS)
-            found = compiled.list_pairs(*masks, len(destinations), steps)
+            masks = destinations.mask_array, self.sources.mask_array
+            found = compiled.list_pairs(*masks, len(destinations), np.array(STEPS))
             self.source_P, self.destination_P, counts = (torch.from_numpy(a) for a in found)
         else:
             self.source_P, self.destination_P, counts = list_pairs(destinations.mask_SHW, self.sources.mask_SHW)
