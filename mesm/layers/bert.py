@@ -140,7 +140,9 @@ class Bert(nn.Module):
         """(B, T) ids and mask, 0 where there is no token."""
         hidden_BTD = self.embeddings(input_ids)
         mask_B11T = attention_mask.bool()[:, None, None, :]
-        for layer in self.encoder["layer"]:  # type: ignore[union-attr]
+        layers = self.encoder["layer"]
+        assert isinstance(layers, nn.ModuleList)
+        for layer in layers:
             hidden_BTD = layer(hidden_BTD, mask_B11T)
         return BertOutput(hidden_BTD)
 
@@ -154,7 +156,7 @@ class BertTokenizer:
         self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         self._tokenizer.no_truncation()
         self._tokenizer.no_padding()
-        self._end = self._tokenizer.token_to_id("[SEP]")
+        self._end = self._tokenizer.encode("").ids[-1]
 
     def __call__(
         self,

@@ -63,6 +63,7 @@ class TextEncoder(nn.Module):
         super().__init__()
         minilm = config.text_source == "minilm"
         source = str(minilm_folder()) if minilm else config.text_source
+        self.encoder: Any  # transformers' model or `Bert`
         try:
             self.tokenizer, self.encoder = _of_folder(Path(source)) if minilm else _of_transformers(source)
         except (OSError, ValueError) as error:
@@ -133,12 +134,12 @@ class TextEncoder(nn.Module):
         }
 
 
-def _of_folder(folder: Path) -> tuple[Any, nn.Module]:
+def _of_folder(folder: Path) -> tuple[Any, Any]:
     """MiniLM by `Bert`, which needs none of the seconds that importing transformers takes."""
     return BertTokenizer(folder), Bert.load(folder)
 
 
-def _of_transformers(source: str) -> tuple[Any, nn.Module]:
+def _of_transformers(source: str) -> tuple[Any, Any]:
     from transformers import AutoModel, AutoTokenizer
     from transformers.utils import logging
 
