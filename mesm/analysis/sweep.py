@@ -97,25 +97,14 @@ def sweep(
         ConfigError: the checkpoint has no attention, or `against` has one.
         DataError: the corpus lacks one of the two splits.
     """
-    if not predictor.has_attention:
-        raise ConfigError(f"checkpoint {predictor.name!r} has no attention, so there is no top-p to sweep; give a MESM")
-    if against is not None and against.has_attention:
-        raise ConfigError(f"checkpoint {against.name!r} has an attention; compare the sweep with an FE2E")
-    labels = shared_labels(predictor, corpus)
-    for needed in ("valid", split):
-        if not corpus.ids(needed):
-            raise DataError(
-                f"corpus {corpus.name!r} has no split {needed!r}: thresholds are chosen on valid and scored on {split}; "
-                "give the whole corpus"
-            )
+    labels = _check(predictor, corpus, split, against)
     all_ = len(corpus.ids("valid")) + len(corpus.ids(split))
     total = all_ * (1 if against is None else 2)
 
     def measure(one: Predictor, values: Sequence[float], done: int) -> tuple[list[dict[str, Any]], _Run]:
         valid = _run(one, corpus, "valid", labels, values, batch_size, progress, done, total)
-        tested = _run(
-            one, corpus, split, labels, values, batch_size, progress, done + len(valid.clip_ids), total
-        )  # fmt: skip
+        done += len(valid.clip_ids)
+        tested = _run(one, corpus, split, labels, values, batch_size, progress, done, total)
         columns = [one.labels.index(label) for label in labels]
         groups = np.array([corpus.row(clip_id).speaker or clip_id for clip_id in tested.clip_ids])
         return [_row(value, valid, tested, columns, labels, groups, draws) for value in values], tested
@@ -134,12 +123,29 @@ def sweep(
         "clip_ids": tested.clip_ids,
     }
     if against is not None:
-        missing = [label for label in labels if label not in against.labels]
-        if missing:
-            raise ConfigError(f"checkpoint {against.name!r} does not score {', '.join(missing)}; choose another FE2E")
         (dense,), _ = measure(against, (1.0,), all_)
         data["against"] = {"checkpoint": against.name, "sha256": against.sha256, **dense, "top_p": None}
     return data
+
+
+def _check(predictor: Predictor, corpus: Corpus, split: str, against: Predictor | None) -> tuple[str, ...]:
+    """The labels that are scored, if these can be swept at all."""
+    if not predictor.has_attention:
+        raise ConfigError(f"checkpoint {predictor.name!r} has no attention, so there is no top-p to sweep; give a MESM")
+    if against is not None and against.has_attention:
+        raise ConfigError(f"checkpoint {against.name!r} has an attention; compare the sweep with an FE2E")
+    labels = shared_labels(predictor, corpus)
+    for needed in ("valid", split):
+        if not corpus.ids(needed):
+            raise DataError(
+                f"corpus {corpus.name!r} has no split {needed!r}: thresholds are chosen on valid and scored on {split}; "
+                "give the whole corpus"
+            )
+    if against is not None:
+        missing = [label for label in labels if label not in against.labels]
+        if missing:
+            raise ConfigError(f"checkpoint {against.name!r} does not score {', '.join(missing)}; choose another FE2E")
+    return labels
 
 
 def _row(
