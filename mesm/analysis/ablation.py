@@ -120,6 +120,7 @@ class Setting:
         width: of the paper's channels.
         clips: of the training split; 0 = all.
         epochs: of every training; the row from random weights gets twice as many.
+        causes: whether clips have known causes to learn from, as rendered ones do; without them the presets' term is off.
     """
 
     corpus: str
@@ -128,12 +129,14 @@ class Setting:
     clips: int = 600
     epochs: int = 6
     split: str = "test"
+    causes: bool = True
 
     def run(self, row: AblationRow, seed: int, folder: Path) -> RunConfig:
         """The row's model and training; `folder` holds the runs that it may start from."""
         base = preset(f"{self.preset}-{row.kind}")
         start = str(folder / f"{row.start}-s{seed}" / "checkpoint") if row.start else ""
-        off: dict[str, Any] = {} if row.guided else {"neutral_faces": 0, "guide": 0.0, "text_kl": 0.0}
+        unknown = {} if self.causes else {"cause_loss": 0.0}
+        off: dict[str, Any] = unknown | ({} if row.guided else {"neutral_faces": 0, "guide": 0.0, "text_kl": 0.0})
         train = replace(
             base.train, corpus=self.corpus, epochs=self.epochs * (1 if row.start or row.kind == "fe2e" else 2),
             max_clips=self.clips, seed=seed, init_from=start, freeze_attention=False, **off,

@@ -85,6 +85,11 @@ class Plan:
     clips: int = 0
     split: str = "test"
 
+    @property
+    def rendered(self) -> bool:
+        """Whether the corpus is Marionette, whose causes and neutral faces are known."""
+        return self.corpus.name.startswith("marionette")
+
     def run(self, model: str, seed: int) -> RunConfig:
         """Model and training of one line; the small MESM starts from the FE2E of its seed."""
         base = preset(f"{family(self.corpus)}-{MODELS[model]}")
@@ -97,7 +102,7 @@ class Plan:
             max_clips=self.clips,
             init_from=str(self.place("FE2E", seed) / "checkpoint") if start else "",
         )
-        if not self.corpus.name.startswith("marionette"):
+        if not self.rendered:
             # Neutral faces and known causes exist for the rendered corpus alone.
             train = replace(train, neutral_faces=0, guide=0.0, cause_loss=0.0)
         return RunConfig(replace(base.model, labels=tuple(self.corpus.labels)), train)

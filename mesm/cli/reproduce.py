@@ -144,7 +144,13 @@ def _ablation(arguments: argparse.Namespace, plan: Plan, records: Path) -> list[
     name, corpus = family(plan.corpus), plan.corpus
     base = preset(f"{name}-fe2e")
     setting = Setting(
-        str(corpus.folder), name, base.model.width, plan.clips, plan.epochs or base.train.epochs, plan.split
+        str(corpus.folder),
+        name,
+        base.model.width,
+        plan.clips,
+        plan.epochs or base.train.epochs,
+        plan.split,
+        causes=plan.rendered,
     )
     data = ablate(setting, plan.folder / "ablation", ["FE2E, modalities", "MESM, modalities"], plan.seeds, report=Bar())
     command = _command(arguments, plan)
