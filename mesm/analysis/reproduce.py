@@ -139,6 +139,7 @@ def line(plan: Plan, model: str, report: Report | None = None) -> dict[str, Any]
     return {
         "macs_ratio": None,
         **data,
+        "spread": data["spread"] if len(plan.seeds) > 1 else {},  # one run has none
         "per_class": _mean_per_class(found),
         "parameters": sum(p.numel() for p in first.model.parameters()),
         "macs": round(float(np.mean([f["macs"]["total"] for f in found]))),
