@@ -62,9 +62,10 @@ def audit_splits(corpus: Corpus, *, contents: bool = True) -> dict[str, Any]:
         contents: also compare the clips themselves, which reads every array once.
 
     Returns:
-        Plain JSON: `corpus`, `clips` (per split), `speakers`, `dialogues` (of an imported corpus), `transcripts`, `duplicates`
-        (each: "train-valid" -> shared, clips, examples), `duplicates_within` (split -> clips that repeat another of the same split),
-        `unknown_speakers` (clips without one, which no audit can judge), `clean` (no speaker, no dialogue and no clip is shared).
+        Plain JSON: `corpus`, `clips` (per split), `speakers`, `dialogues` (of an imported corpus), `transcripts`,
+        `duplicates` (each: "train-valid" -> shared, clips, examples), `duplicates_within` (split -> clips that repeat
+        another of the same split), `unknown_speakers` (clips without one, which no audit can judge), `clean` (no
+        speaker, no dialogue and no clip is shared).
     """
     if not len(corpus):
         raise DataError(f"corpus {corpus.name!r} has no clips to audit; build it first")

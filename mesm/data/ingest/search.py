@@ -24,8 +24,8 @@ from mesm.data.rules import MIN_FACE_PX
 
 #: Step of the pyramid, and thresholds of the three networks: facenet-pytorch's.
 _FACTOR, _THRESHOLDS = 0.709, (0.6, 0.7, 0.7)
-#: Finest steps of the pyramid that the first, second and last search leave out: faces from about 79, 40 and 20 px on.
-_LEFT_OUT = (4, 2, 0)
+#: How many of the finest scales each round leaves out: faces from about 79, 56, 40, 28 and 20 pixels on.
+_LEFT_OUT = (4, 3, 2, 1, 0)
 #: A face this much larger than the smallest searched for is taken; for a smaller one the search goes on.
 _LARGE_ENOUGH = 1.2
 #: Most proposals that go through a network together.
@@ -50,24 +50,22 @@ class CoarseToFine(MtcnnDetector):
         if min(height, width) <= MIN_FACE_PX:
             return found
         finest = MIN_FACE_PX * max(1.0, max(height, width) / FULL_SEARCH_PX)
-        tables = np.stack([_summed(frame) for frame in frames])
-        left = list(range(len(frames)))
-        for steps in _LEFT_OUT:
-            smallest = finest / _FACTOR**steps
-            scales = _scales(height, width, smallest)
-            if not scales:
-                continue
-            with self._lock, torch.inference_mode():
-                faces = _Search(self._mtcnn, tables[left], height, width).run(scales)
-            again = []
-            for frame, face in zip(left, faces, strict=True):
-                found[frame] = face
-                if face is None or min(face.box[2:] - face.box[:2]) < _LARGE_ENOUGH * smallest:
-                    again.append(frame)
-            left = again
-            if not left:
-                break
+        left, scales = list(range(len(frames))), _scales(height, width, finest)
+        with self._lock, torch.inference_mode():
+            search = _Search(self._mtcnn, np.stack([_summed(frame) for frame in frames]))
+            for steps in _LEFT_OUT:
+                scales, new = scales[:steps], scales[steps:]
+                search.propose(left, new)
+                for frame, face in zip(left, search.faces(left), strict=True):
+                    found[frame] = face
+                left = [f for f in left if _shorter_side(found[f]) < _LARGE_ENOUGH * finest / _FACTOR**steps]
+                if not left:
+                    break
         return found
+
+
+def _shorter_side(face: Face | None) -> float:
+    return 0.0 if face is None else float(min(face.box[2:] - face.box[:2]))
 
 
 def _scales(height: int, width: int, smallest: float) -> list[float]:
@@ -122,70 +120,80 @@ def _area_means(tables: np.ndarray, frame: np.ndarray, rect: np.ndarray, rows: i
 
 
 class _Search:
-    """One pass of the three networks over B frames of one size. Boxes are x0, y0, x1, y1, score in pixels."""
+    """Proposals for B frames of one size, scale by scale. Boxes are x0, y0, x1, y1, score in pixels.
 
-    def __init__(self, networks: Any, tables: np.ndarray, height: int, width: int) -> None:
-        self.networks, self.tables, self.height, self.width = networks, tables, height, width
+    The first two networks judge every scale by itself, so that what they found stays when finer scales are added.
+    """
+
+    def __init__(self, networks: Any, tables: np.ndarray) -> None:
+        self.networks, self.tables = networks, tables
+        self.height, self.width = tables.shape[1] - 1, tables.shape[2] - 1
         self.device = next(networks.pnet.parameters()).device
+        self.boxes_P5, self.shifts_P4 = torch.zeros(0, 5), torch.zeros(0, 4)
+        self.frame_P = torch.zeros(0, dtype=torch.int64)
+        self.answers_P15 = torch.zeros(0, 15)  # the third network's, NaN where it was not asked yet
 
-    def run(self, scales: Sequence[float]) -> list[Face | None]:
-        """The largest face of each frame."""
-        boxes_P5, frame_P = self._propose(scales)
-        boxes_P5, frame_P, shifts_P4, _ = self._look(boxes_P5, frame_P, self.networks.rnet, 24, _THRESHOLDS[1])
-        keep = batched_nms(boxes_P5[:, :4], boxes_P5[:, 4], frame_P, 0.7)
-        boxes_P5, frame_P = _squared(_shifted(boxes_P5[keep], shifts_P4[keep])), frame_P[keep]
-        boxes_P5, frame_P, shifts_P4, points_P10 = self._look(boxes_P5, frame_P, self.networks.onet, 48, _THRESHOLDS[2])
+    def propose(self, frames: Sequence[int], scales: Sequence[float]) -> None:
+        """The first two networks on further scales of some of the frames."""
+        if not scales:
+            return
+        parts = [self._at_scale(np.array(frames), scale) for scale in scales]
+        boxes_P5, frame_P = (torch.cat(part) for part in zip(*parts, strict=True))
+        answers_P15 = self._ask(self.networks.rnet, 24, boxes_P5, frame_P)
+        passed = answers_P15[:, 14] > _THRESHOLDS[1]
+        answers_P15 = answers_P15[passed]
+        boxes_P5 = torch.cat([boxes_P5[passed, :4], answers_P15[:, 14:]], dim=1)
+        self.boxes_P5 = torch.cat([self.boxes_P5, boxes_P5])
+        self.shifts_P4 = torch.cat([self.shifts_P4, answers_P15[:, :4]])
+        self.frame_P = torch.cat([self.frame_P, frame_P[passed]])
+        self.answers_P15 = torch.cat([self.answers_P15, torch.full((len(boxes_P5), 15), torch.nan)])
+
+    def faces(self, frames: Sequence[int]) -> list[Face | None]:
+        """The largest face of each of the frames, by the third network, among the proposals so far."""
+        mine = torch.isin(self.frame_P, torch.tensor(frames)).nonzero()[:, 0]
+        mine = mine[batched_nms(self.boxes_P5[mine, :4], self.boxes_P5[mine, 4], self.frame_P[mine], 0.7)]
+        squares_P5 = _squared(_shifted(self.boxes_P5, self.shifts_P4))
+        new = mine[self.answers_P15[mine, 14].isnan()]
+        self.answers_P15[new] = self._ask(self.networks.onet, 48, squares_P5[new], self.frame_P[new])
+        mine = mine[self.answers_P15[mine, 14] > _THRESHOLDS[2]]
+        answers_P15, frame_P = self.answers_P15[mine], self.frame_P[mine]
+        boxes_P5 = torch.cat([squares_P5[mine, :4], answers_P15[:, 14:]], dim=1)
         width_P1, height_P1 = (boxes_P5[:, 2:4] - boxes_P5[:, :2] + 1).split(1, dim=1)
-        x_P5 = width_P1 * points_P10[:, :5] + boxes_P5[:, :1] - 1
-        y_P5 = height_P1 * points_P10[:, 5:] + boxes_P5[:, 1:2] - 1
-        points_P52, boxes_P5 = torch.stack([x_P5, y_P5], dim=2), _shifted(boxes_P5, shifts_P4)
-        return [_largest(boxes_P5[frame_P == b], points_P52[frame_P == b]) for b in range(len(self.tables))]
+        x_P5 = width_P1 * answers_P15[:, 4:9] + boxes_P5[:, :1] - 1
+        y_P5 = height_P1 * answers_P15[:, 9:14] + boxes_P5[:, 1:2] - 1
+        points_P52, boxes_P5 = torch.stack([x_P5, y_P5], dim=2), _shifted(boxes_P5, answers_P15[:, :4])
+        return [_largest(boxes_P5[frame_P == frame], points_P52[frame_P == frame]) for frame in frames]
 
-    def _propose(self, scales: Sequence[float]) -> tuple[Tensor, Tensor]:
-        """The first network: square proposals (P, 5) and their frames (P,)."""
-        frames_B = np.arange(len(self.tables))
-        whole_B4 = np.tile([0, 0, self.width, self.height], (len(frames_B), 1))
-        boxes, frames = [], []
-        for scale in scales:
-            rows, columns = int(self.height * scale + 1), int(self.width * scale + 1)
-            shift_B4HW, score_B2HW = self.networks.pnet(self._pictures(frames_B, whole_B4, rows, columns))
-            score_BHW = score_B2HW[:, 1].cpu()
-            frame, y, x = (score_BHW >= _THRESHOLDS[0]).nonzero(as_tuple=True)
-            corner = torch.stack([x, y], dim=1).float()
-            near, far = ((2 * corner + 1) / scale).floor(), ((2 * corner + 12) / scale).floor()
-            score = score_BHW[frame, y, x, None]
-            box = torch.cat([near, far, score, shift_B4HW.cpu()[frame, :, y, x]], dim=1)
-            keep = batched_nms(box[:, :4], box[:, 4], frame, 0.5)
-            boxes.append(box[keep])
-            frames.append(frame[keep])
-        boxes_P9, frame_P = torch.cat(boxes), torch.cat(frames)
-        keep = batched_nms(boxes_P9[:, :4], boxes_P9[:, 4], frame_P, 0.7)
-        boxes_P9, frame_P = boxes_P9[keep], frame_P[keep]
-        side_P2 = boxes_P9[:, 2:4] - boxes_P9[:, :2]
-        moved_P4 = boxes_P9[:, :4] + boxes_P9[:, 5:] * side_P2.repeat(1, 2)
-        return _squared(torch.cat([moved_P4, boxes_P9[:, 4:5]], dim=1)), frame_P
+    def _at_scale(self, frames: np.ndarray, scale: float) -> tuple[Tensor, Tensor]:
+        """The first network at one scale: square proposals (P, 5) and their frames (P,)."""
+        whole_B4 = np.tile([0, 0, self.width, self.height], (len(frames), 1))
+        rows, columns = int(self.height * scale + 1), int(self.width * scale + 1)
+        shift_B4HW, score_B2HW = self.networks.pnet(self._pictures(frames, whole_B4, rows, columns))
+        score_BHW = score_B2HW[:, 1].cpu()
+        which, y, x = (score_BHW >= _THRESHOLDS[0]).nonzero(as_tuple=True)
+        corner_P2 = torch.stack([x, y], dim=1).float()
+        box_P4 = torch.cat([((2 * corner_P2 + 1) / scale).floor(), ((2 * corner_P2 + 12) / scale).floor()], dim=1)
+        keep = batched_nms(box_P4, score_BHW[which, y, x], which, 0.5)
+        box_P4, which, y, x = box_P4[keep], which[keep], y[keep], x[keep]
+        side_P2 = box_P4[:, 2:] - box_P4[:, :2]
+        moved_P4 = box_P4 + shift_B4HW.cpu()[which, :, y, x] * side_P2.repeat(1, 2)
+        boxes_P5 = _squared(torch.cat([moved_P4, score_BHW[which, y, x, None]], dim=1))
+        return boxes_P5, torch.from_numpy(frames)[which]
 
-    def _look(
-        self, boxes_P5: Tensor, frame_P: Tensor, network: Any, side: int, threshold: float
-    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """The second or third network: proposals that pass, their frames, shifts (P, 4) and points (P, 10)."""
-        limit = torch.tensor([self.width, self.height] * 2)
+    def _ask(self, network: Any, side: int, boxes_P5: Tensor, frame_P: Tensor) -> Tensor:
+        """The second or third network about proposals: (P, 15) shifts, points (x first), score; 0 outside the frame."""
         rect_P4 = boxes_P5[:, :4].trunc().int()
-        rect_P4 = torch.cat([rect_P4[:, :2].clamp(min=1) - 1, torch.minimum(rect_P4[:, 2:], limit[2:])], dim=1)
-        inside = (rect_P4[:, 2:] > rect_P4[:, :2]).all(dim=1)
-        boxes_P5, frame_P, rect_P4 = boxes_P5[inside], frame_P[inside], rect_P4[inside]
-        if not len(boxes_P5):
-            return boxes_P5, frame_P, torch.zeros(0, 4), torch.zeros(0, 10)
-        outputs = []
-        for some in torch.arange(len(boxes_P5)).split(_TOGETHER):
-            pictures = self._pictures(frame_P[some].numpy(), rect_P4[some].numpy(), side, side)
-            outputs.append([output.cpu() for output in network(pictures)])
-        answers = [torch.cat(parts) for parts in zip(*outputs, strict=True)]
-        score_P = answers[-1][:, 1]
-        passed = score_P > threshold
-        boxes_P5 = torch.cat([boxes_P5[:, :4], score_P[:, None]], dim=1)[passed]
-        points_P10 = answers[1][passed] if len(answers) == 3 else torch.zeros(len(boxes_P5), 10)
-        return boxes_P5, frame_P[passed], answers[0][passed], points_P10
+        far_P2 = torch.minimum(rect_P4[:, 2:], torch.tensor([self.width, self.height]))
+        rect_P4 = torch.cat([rect_P4[:, :2].clamp(min=1) - 1, far_P2], dim=1)
+        answers_P15 = torch.zeros(len(boxes_P5), 15)
+        inside = (rect_P4[:, 2:] > rect_P4[:, :2]).all(dim=1).nonzero()[:, 0]
+        for start in range(0, len(inside), _TOGETHER):
+            some = inside[start : start + _TOGETHER]
+            outputs = network(self._pictures(frame_P[some].numpy(), rect_P4[some].numpy(), side, side))
+            answers_P15[some, :4], answers_P15[some, 14] = outputs[0].cpu(), outputs[-1][:, 1].cpu()
+            if len(outputs) == 3:
+                answers_P15[some, 4:14] = outputs[1].cpu()
+        return answers_P15
 
     def _pictures(self, frame_P: np.ndarray, rect_P4: np.ndarray, rows: int, columns: int) -> Tensor:
         return _area_means(self.tables, frame_P, rect_P4, rows, columns).to(self.device)

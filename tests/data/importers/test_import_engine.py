@@ -45,7 +45,9 @@ def release_of(clips: int, path: Path, **fields: object) -> Release:
 
 def run(release: Release, out: Path, **options: object) -> engine.ImportReport:
     settings = Settings(large_px=0)
-    return engine.import_release(release, out.parent, out, settings=settings, progress=False, **{"workers": 0, **options})  # type: ignore[arg-type]
+    return engine.import_release(
+        release, out.parent, out, settings=settings, progress=False, **{"workers": 0, **options}
+    )  # type: ignore[arg-type]
 
 
 def test_interrupted_and_gone_on_with(grey_clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -130,7 +132,9 @@ def test_hostile_files(grey_clip: Path, left_half: np.ndarray, tmp_path: Path) -
     write_clip(folder / "sound.mp4", waveform=tone(1.0))
     write_clip(folder / "mute.mp4", [grey(90)] * 6)
     write_clip(folder / "one_fps.mp4", [grey(90)] * 2, fps=1, last_ms=1000, waveform=tone(2.0))
-    write_clip(folder / "fast.mp4", [grey(90)] * 240, times_ms=[i * 4 for i in range(240)], waveform=tone(1.0), last_ms=4)
+    write_clip(
+        folder / "fast.mp4", [grey(90)] * 240, times_ms=[i * 4 for i in range(240)], waveform=tone(1.0), last_ms=4
+    )
     table = folder / "clips.csv"
     table.write_text("path,text,fear\n" + "".join(f"{name},hello,1\n" for name in files), encoding="utf-8")
     release = find_release("manifest", table)
@@ -155,8 +159,10 @@ def test_too_long_and_too_large(grey_clip: Path, tmp_path: Path) -> None:
     release = release_of(3, grey_clip)
     report = dry_run(release, rule="random", settings=settings, progress=False)
     assert report.quarantined == {"too_long": 3} and report.usable == 0 and "too_long" in dry_run_text(report)
-    with pytest.raises(DataError, match="nothing of .* could be stored"):
-        engine.import_release(release, tmp_path, tmp_path / "x", rule="own", settings=settings, workers=0, progress=False)
+    with pytest.raises(DataError, match=r"nothing of .* could be stored"):
+        engine.import_release(
+            release, tmp_path, tmp_path / "x", rule="own", settings=settings, workers=0, progress=False
+        )
     assert len((tmp_path / "x" / "quarantine.jsonl").read_text().splitlines()) == 3
 
 

@@ -36,7 +36,9 @@ def corpus(mosei_tree: Path, tmp_path_factory: pytest.TempPathFactory) -> Corpus
 def test_what_is_stored(corpus: Corpus) -> None:
     assert corpus.ids() == ("-a_b_0", "v2_0") and corpus.labels == SIX
     first, segment = corpus["-a_b_0"], corpus["v2_0"]
-    assert first.labels == dict(zip(SIX, (1.0, 0.0, 1.0, 1.0, 0.0, 0.0), strict=True)), "present where any rater said so"
+    assert first.labels == dict(zip(SIX, (1.0, 0.0, 1.0, 1.0, 0.0, 0.0), strict=True)), (
+        "present where any rater said so"
+    )
     assert segment.labels == dict.fromkeys(SIX, 0.0), "no emotion is an answer too"
     assert first.text == "It’s a ___ gap", "the separator may stand in the text"
     assert (first.split, segment.split) == ("train", "valid")
@@ -116,7 +118,11 @@ def test_the_authors_processed_iemocap(left_half: np.ndarray, tmp_path: Path) ->
     }
     root = processed(tmp_path / "copy", left_half, meta, "iemocap")
     report = import_release(
-        find_release("mesm-processed", root / "IEMOCAP_RAW_PROCESSED"), root, tmp_path / "out", workers=0, progress=False
+        find_release("mesm-processed", root / "IEMOCAP_RAW_PROCESSED"),
+        root,
+        tmp_path / "out",
+        workers=0,
+        progress=False,
     )
     assert (report.stored, report.quarantined) == (2, {"label_not_used": 1})
     corpus = Corpus(tmp_path / "out")

@@ -101,7 +101,9 @@ def test_manifest(left_half: np.ndarray, tmp_path: Path) -> None:
 
 def test_manifest_in_json_lines(left_half: np.ndarray, tmp_path: Path) -> None:
     table = tmp_path / "mine.jsonl"
-    table.write_text('{"path": "a.mp4", "text": "x", "happiness": 1}\n{"path": "b.mp4", "text": "y", "audio": "b.wav"}\n')
+    table.write_text(
+        '{"path": "a.mp4", "text": "x", "happiness": 1}\n{"path": "b.mp4", "text": "y", "audio": "b.wav"}\n'
+    )
     first, second = find_release("manifest", table).utterances
     assert first.id == "a_1" and first.labels == {"happiness": 1.0} and first.problem is None
     assert second.sound is not None and second.sound.path == tmp_path / "b.wav" and second.problem is not None

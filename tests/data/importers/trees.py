@@ -44,7 +44,9 @@ def write_divx(path: Path, frames: Sequence[np.ndarray], fps: int = 10) -> Path:
     return path
 
 
-def face_video(path: Path, face: np.ndarray, seconds: float, *, fps: int = 5, sound: bool = True, **more: object) -> Path:
+def face_video(
+    path: Path, face: np.ndarray, seconds: float, *, fps: int = 5, sound: bool = True, **more: object
+) -> Path:
     """A face that stands still, with a tone."""
     path.parent.mkdir(parents=True, exist_ok=True)
     waveform = wave(seconds, LEFT_HZ, 44_100) if sound else None
@@ -117,7 +119,9 @@ def iemocap(root: Path, left: np.ndarray, right: np.ndarray) -> Path:
     return release
 
 
-MOSEI_HEAD = "HITId,Input.VIDEO_ID,Input.CLIP,Answer.anger,Answer.disgust,Answer.fear,Answer.happiness,Answer.sadness,Answer.surprise\n"
+MOSEI_HEAD = "HITId,Input.VIDEO_ID,Input.CLIP," + ",".join(
+    f"Answer.{name}" for name in ("anger", "disgust", "fear", "happiness", "sadness", "surprise")
+)
 
 
 def mosei(root: Path, face: np.ndarray) -> Path:
@@ -156,7 +160,7 @@ def mosei(root: Path, face: np.ndarray) -> Path:
     }
     (root / "Labels").mkdir()
     body = "".join(f"h,{video},{clip},{rating}\n" for (video, clip), ratings in rows.items() for rating in ratings)
-    (root / "Labels" / "batch.csv").write_text("\ufeff" + MOSEI_HEAD + body, encoding="utf-8")
+    (root / "Labels" / "batch.csv").write_text("\ufeff" + MOSEI_HEAD + "\n" + body, encoding="utf-8")
     (root / "Labels" / "other.csv").write_text("a,b\n1,2\n")
     return root
 
@@ -172,7 +176,9 @@ def processed(root: Path, face: np.ndarray, meta: dict[str, dict[str, object]], 
         clip = folder / name if corpus == "mosei" else folder / name.rpartition("_")[0] / name
         clip.mkdir(parents=True)
         for side in ("",) if corpus == "mosei" else ("L", "R"):
-            write_wav(clip / f"audio{'_' if side else ''}{side}.wav", 1.2, channels=(RIGHT_HZ if side == "R" else LEFT_HZ,))
+            write_wav(
+                clip / f"audio{'_' if side else ''}{side}.wav", 1.2, channels=(RIGHT_HZ if side == "R" else LEFT_HZ,)
+            )
             for i in range(3 if corpus == "mosei" else 36):
                 # Brightness tells the number of the picture, and the side.
                 level = 1 - 0.02 * i
@@ -233,7 +239,10 @@ def ravdess(root: Path, face: np.ndarray) -> Path:
 def crema_d(root: Path, face: np.ndarray) -> Path:
     (root / "VideoFlash").mkdir(parents=True)
     one = write_clip(root / "VideoFlash" / "1001_DFA_ANG_XX.flv", [face] * 6, fps=5, codec="flv1", last_ms=200)
-    copied(one, *(root / "VideoFlash" / f"{name}.flv" for name in ("1002_IEO_HAP_HI", "1003_TSI_NEU_XX", "1076_MTI_SAD_XX")))
+    copied(
+        one,
+        *(root / "VideoFlash" / f"{name}.flv" for name in ("1002_IEO_HAP_HI", "1003_TSI_NEU_XX", "1076_MTI_SAD_XX")),
+    )
     for name in ("1001_DFA_ANG_XX", "1002_IEO_HAP_HI", "1076_MTI_SAD_XX", "1004_WSI_FEA_LO"):
         write_wav(root / "AudioWAV" / f"{name}.wav", 1.2)
     return root
