@@ -24,7 +24,7 @@ if wanted or face_at is not None:
         layout.empty("There is no clip yet.", "Choose a file or record one above.")
     elif model is not None and model.predictor.has_attention and not text.strip():
         layout.empty("The transcript is empty.", "The words are what this model looks with: type what is said.")
-    else:
+    elif part is not None:
         read = upload.read_with_steps(Upload(media, sound, text, part, face_at))
         if read is not None:
             upload.keep(read)

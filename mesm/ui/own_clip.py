@@ -39,11 +39,18 @@ def given() -> tuple[bytes | None, bytes | None, str]:
     )
 
 
-def part_of(media: bytes | None, sound: bytes | None, name: str) -> tuple[float, float]:
-    """First second and length of the part to use: the whole of a short clip, a chosen range of a long one."""
+def part_of(media: bytes | None, sound: bytes | None, name: str) -> tuple[float, float] | None:
+    """First second and length of the part to use: the whole of a short clip, a chosen range of a long one.
+
+    None, with a sentence on the page, for a file that cannot be read.
+    """
     source = sound if sound is not None else media
-    facts = upload.facts_of(source, name) if source is not None else None
-    if facts is None or facts.duration_s <= WHOLE_S:
+    if source is None:
+        return 0.0, LONGEST_S
+    facts = upload.facts_of(source, name)
+    if facts is None:
+        return None
+    if facts.duration_s <= WHOLE_S:
         return 0.0, LONGEST_S
     last = round(facts.duration_s, 1)
     start, end = st.slider(
@@ -60,7 +67,7 @@ def part_of(media: bytes | None, sound: bytes | None, name: str) -> tuple[float,
     return start, min(max(end - start, 0.5), LONGEST_S)
 
 
-def transcript(media: bytes | None, sound: bytes | None, part: tuple[float, float]) -> str:
+def transcript(media: bytes | None, sound: bytes | None, part: tuple[float, float] | None) -> str:
     """What is said: typed, or written down by a speech model and then corrected."""
     if heard := st.session_state.pop("heard", None):
         st.session_state[_TEXT] = heard
@@ -73,10 +80,11 @@ def transcript(media: bytes | None, sound: bytes | None, part: tuple[float, floa
             "Transcribe the sound",
             icon=":material/hearing:",
             type="tertiary",
-            disabled=source is None,
+            disabled=source is None or part is None,
             help="With a speech model from the hub, fetched once, where the hub can be reached. Nothing leaves this machine.",
         )
         and source is not None
+        and part is not None
     ):
         with layout.one_sentence_errors():
             st.session_state["heard"] = transcription.transcribe(upload.waveform(source, part))

@@ -105,9 +105,9 @@ def test_moving_top_p_changes_the_pictures(chromium: Any, address: str) -> None:
     page = open_view(chromium, f"{address}/case_studies?{VIEW}&p=0.8")
     page.get_by_role("link", name="Case studies").wait_for()  # in its frame, although the first visit is a deep link
     faces, mel = picture(page, "faces, one every"), picture(page, "Mel spectrogram of")
-    box = page.get_by_role("img", name="faces, one every").bounding_box()
     old = page.get_by_role("img", name="faces, one every").get_attribute("src")
-    page.get_by_role("slider", name="top-p").focus()
+    page.get_by_role("slider", name="top-p").focus()  # which may scroll
+    box = page.get_by_role("img", name="faces, one every").bounding_box()
     start = time.perf_counter()
     page.keyboard.press("ArrowLeft")
     page.wait_for_function(
