@@ -94,7 +94,13 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _command(arguments: argparse.Namespace, checkpoint: str, corpus: str) -> str:
-    options: dict[str, Any] = {"--split": "test", "--codebook": "emfacs", "--top-p": None, "--clips": None, "--regions": None}
+    options: dict[str, Any] = {
+        "--split": "test",
+        "--codebook": "emfacs",
+        "--top-p": None,
+        "--clips": None,
+        "--regions": None,
+    }
     options |= {"--active-from": 0.2, "--units-fps": None, "--inits": 20, "--people": 24}
     words = [f"mesm facs {checkpoint} --corpus {corpus}"]
     for option, default in options.items():
