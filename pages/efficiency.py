@@ -14,7 +14,7 @@ if failed:
     st.error(f"{failed[:1].upper()}{failed[1:]}", icon=":material/error:")
 chosen = efficiency_view.pick_sweeps(model, shelf)
 if chosen:
-    efficiency_view.show(chosen)
+    efficiency_view.show(chosen, model)
 efficiency_view.own_sweep(model, shelf)
 st.caption(
     "Work is counted from the sites that each clip keeps, not estimated: first layers, attention, and one product per "

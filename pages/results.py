@@ -37,8 +37,11 @@ if shelf is not None:
             known = {record["provenance"]["checkpoint"]: record for record in found}
             names = sorted(known, key=lambda n: (model is None or n != model.predictor.name, n))
             chosen = st.selectbox("Model", names, key="evaluated", bind="query-params", filter_mode=None)
+            records.say_other_weights(known[chosen], model)
             results_view.OF_ONE_MODEL[show][1](known[chosen], shelf)
         else:
+            for record in found:
+                records.say_other_weights(record, model)
             results_view.models(found, shelf)
 
 if model is not None:

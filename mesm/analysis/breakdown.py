@@ -5,6 +5,7 @@ Shape legend: N clips, E emotions.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -191,7 +192,10 @@ def _slice(
     summary = metrics.summarise(scores, truth, found.thresholds_E, found.labels)
     interval = None
     if len(set(speakers)) > 1 and summary["wacc"] is not None:
-        interval = metrics.bootstrap_interval(scores, truth, found.thresholds_E, speakers, draws=DRAWS)["wacc"]
+        with warnings.catch_warnings():
+            # A draw without both answers of any emotion has no WAcc and is left out of the percentiles.
+            warnings.simplefilter("ignore", RuntimeWarning)
+            interval = metrics.bootstrap_interval(scores, truth, found.thresholds_E, speakers, draws=DRAWS)["wacc"]
     return Slice(
         group, name, len(which), len(set(speakers)), summary["wacc"], interval, summary["f1"], summary["accuracy"]
     )

@@ -45,6 +45,16 @@ class Curve:
     kind: str
     points: tuple[Point, ...]
 
+    @property
+    def in_order(self) -> bool:
+        """Whether its work grows from point to point; measured times need not, and a band would fold over itself."""
+        return all(a.x < b.x for a, b in zip(self.points, self.points[1:], strict=False))
+
+    @property
+    def reach(self) -> tuple[list[float], list[float]]:
+        """How far its intervals reach below and above its points."""
+        return [p.y - p.low for p in self.points], [p.high - p.y for p in self.points]
+
 
 @dataclass(frozen=True)
 class View:

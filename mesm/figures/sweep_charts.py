@@ -44,9 +44,10 @@ def _curve(curve: Curve, number: int, dark: bool) -> list[dict[str, Any]]:
     if curve.kind == REPORTED:
         style = {"color": colours.faint, "width": 1.5, "dash": "dot"}
         return [line | {"mode": "lines+markers", "line": style, "marker": {"symbol": "x-thin-open", "size": 7}}]
+    below, above = curve.reach
+    bar = {"type": "data", "symmetric": False, "array": above, "arrayminus": below, "thickness": 1.5}
     if curve.kind == DENSE:
-        bar = {"type": "data", "symmetric": False, "array": [p.high - p.y for p in curve.points],
-               "arrayminus": [p.y - p.low for p in curve.points], "thickness": 1.5, "color": colours.ink}  # fmt: skip
+        bar["color"] = colours.ink
         return [line | {"mode": "markers", "error_y": bar, "marker": {"symbol": "star", "size": 14,
                                                                     "color": colours.ink}}]  # fmt: skip
     palette = DARK_COLOURS if dark else COLOURS
@@ -67,6 +68,8 @@ def _curve(curve: Curve, number: int, dark: bool) -> list[dict[str, Any]]:
         "line": {"color": colour, "width": 2.5, "dash": _DASHES[number % len(_DASHES)]},
         "marker": {"symbol": _SIGNS[number % len(_SIGNS)], "size": 8},
     }
+    if not curve.in_order:
+        main["error_y"] = bar
     ring = {
         "type": "scatter",
         "x": [p.x for p in curve.points if p.elbow],
@@ -78,7 +81,7 @@ def _curve(curve: Curve, number: int, dark: bool) -> list[dict[str, Any]]:
         "hoverinfo": "skip",
         "showlegend": False,
     }
-    return [band, main, ring]
+    return [band, main, ring] if curve.in_order else [main, ring]
 
 
 def chart_layers(top_ps: Sequence[float], bands: Sequence[Band], unit: str, dark: bool = False) -> go.Figure:

@@ -73,12 +73,14 @@ def pick_view(has_reference: bool) -> View:
     return View(metric or "wacc", axis or "share", bool(relative and has_reference), log)
 
 
-def show(chosen: list[Record]) -> None:
+def show(chosen: list[Record], model: Model | None) -> None:
     """The frontier, where the work goes, and how it differs between utterances."""
     dense = dense_by_corpus(records.of_kind("evaluate"))
     view = pick_view(all(reference_of(record, dense) for record in chosen))
     with layout.one_sentence_errors():
         _elbow(chosen[0], dense)
+        for record in chosen:
+            records.say_other_weights(record, model)
         curves = read_curves(chosen, view, dense, figure_5_shares())
         st.plotly_chart(
             chart_frontier(curves, view, state.dark()), theme=None, config=PLOTLY_CONFIG, key="frontier",

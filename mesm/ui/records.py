@@ -14,6 +14,7 @@ from mesm.figures.tables import Cell, Table
 from mesm.records import find_records, read_record
 from mesm.runtime import record_folders
 from mesm.ui import layout, state
+from mesm.ui.resources import Model
 
 Record = dict[str, Any]
 #: A longer table scrolls.
@@ -42,6 +43,18 @@ def here(record: Record, corpus: str) -> bool:
     return bool(record["provenance"]["corpus"] == corpus)
 
 
+def say_other_weights(record: Record, model: Model | None) -> None:
+    """A line where a record was made with other weights than those that now go by this name."""
+    origin = record["provenance"]
+    if model is None or origin["checkpoint"] != model.predictor.name:
+        return
+    if origin.get("checkpoint_sha256") not in (None, model.predictor.sha256):
+        st.caption(
+            f":material/info: This record is of other weights of {model.predictor.name}; make it again with: "
+            f"{origin.get('command', 'its command')}"
+        )
+
+
 def show_table(table: Table, alt: str, groups: str = "source") -> None:
     """A table on the screen: the name of a line stays in view, averages come first, what does not compete is grey.
 
@@ -64,7 +77,9 @@ def show_table(table: Table, alt: str, groups: str = "source") -> None:
     )
     # Only a frame with a style of its own can be grey in parts; pandas comes with streamlit.
     grey = [f"color: {theme(state.dark()).faint}" if not row.ranked else "" for row in table.rows]
-    frame = DataFrame(rows).style.apply(lambda column: grey, axis=0)
+    # The first column stays in view and is faint by itself.
+    frame = DataFrame(rows)
+    frame = frame.style.apply(lambda column: grey, axis=0, subset=frame.columns[1:])
     st.dataframe(
         frame,
         hide_index=True,

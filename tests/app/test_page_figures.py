@@ -73,6 +73,11 @@ def test_efficiency_shows_the_sweep_of_the_chosen_checkpoint(recorded: Path) -> 
     assert "two FLOP per multiply-add" in texts(page)
 
 
+def test_a_record_of_other_weights_is_named(recorded: Path) -> None:
+    for file in ("pages/efficiency.py", "pages/results.py"):
+        assert "other weights of tiny-mesm; make it again with: mesm" in texts(open_page(file, checkpoint="tiny-mesm"))
+
+
 def test_efficiency_says_why_a_sweep_cannot_start(recorded: Path) -> None:
     page = open_page("pages/efficiency.py", checkpoint="tiny-mesm")
     assert "noise has no valid split" in texts(page)
@@ -220,6 +225,7 @@ def test_a_figure_that_cannot_be_made_is_one_sentence(recorded: Path, capsys: py
         assert said in capsys.readouterr().err, words
 
 
+@pytest.mark.slow
 def test_a_sweep_runs_apart_and_can_be_stopped(filled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MESM_HOME", str(tmp_path))
     job = sweep_job.start(filled / "checkpoints" / "tiny-mesm", filled / "corpora" / "noise", "0.5", None)

@@ -110,6 +110,17 @@ def test_the_screen_draws_the_same_points() -> None:
     assert len(chart_spread([(0.5, (0.1, 0.2))]).data) == 1
 
 
+def test_measured_times_out_of_order_get_bars_not_a_band() -> None:
+    record = sweep_record()
+    record["data"]["rows"][1]["ms_per_clip"] = 500.0
+    curves = read_curves([record], View(axis="ms"))
+    assert not curves[0].in_order and curves[0].reach == ([2, 2, 2], [2, 2, 2])
+    assert not any(trace.fill for trace in chart_frontier(curves, View(axis="ms")).data)
+    with paper_style():
+        axes = plot_frontier(curves, View(axis="ms"), 3.03).axes[0]
+    assert len(axes.collections) == 2 and len(axes.containers) == 2  # bars of the sweep and of FE2E, no band
+
+
 def test_bands_add_up_to_the_layers() -> None:
     record = sweep_record()
     top_ps, layers = layers_of(record, "gmac")

@@ -49,12 +49,14 @@ def _draw_curve(axes: Axes, curve: Curve, number: int) -> None:
                   label=curve.name)  # fmt: skip
         return
     if curve.kind == DENSE:
-        below, above = [y[0] - curve.points[0].low], [curve.points[0].high - y[0]]
-        axes.errorbar(x, y, yerr=[below, above], color=INK, marker="*", markersize=8, linewidth=0.8, capsize=2,
+        axes.errorbar(x, y, yerr=curve.reach, color=INK, marker="*", markersize=8, linewidth=0.8, capsize=2,
                       linestyle="none", label=curve.name, zorder=4)  # fmt: skip
         return
-    axes.fill_between(x, [p.low for p in curve.points], [p.high for p in curve.points], color=colour, alpha=0.16,
-                      linewidth=0)  # fmt: skip
+    if curve.in_order:
+        axes.fill_between(x, [p.low for p in curve.points], [p.high for p in curve.points], color=colour, alpha=0.16,
+                          linewidth=0)  # fmt: skip
+    else:
+        axes.errorbar(x, y, yerr=curve.reach, color=colour, linestyle="none", linewidth=0.8, capsize=1.5)
     axes.plot(x, y, color=colour, linestyle=DASHES[number % len(DASHES)], marker=MARKERS[number % len(MARKERS)],
               label=curve.name, zorder=3)  # fmt: skip
     for p in curve.points:
