@@ -42,7 +42,7 @@ def kill_a_worker(out: Path, killed: list[int]) -> None:
         sources = out / "sources.jsonl"
         if sources.is_file() and sources.stat().st_size:
             for process in psutil.Process().children(recursive=True):
-                if "ray::" in " ".join(process.cmdline()) and "IDLE" not in " ".join(process.cmdline()):
+                if "ray::Map" in " ".join(process.cmdline()):  # at work: the rest of Ray has other names
                     process.kill()
                     killed.append(process.pid)
                     break
