@@ -5,9 +5,18 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 SOURCES_NAME = "sources.jsonl"
+
+
+def append_to(path: Path) -> TextIO:
+    """Open for further lines; the half line that a killed run left behind is ended first."""
+    torn = path.is_file() and not path.read_bytes().endswith(b"\n")
+    file = path.open("a", encoding="utf-8")
+    if torn:
+        file.write("\n")
+    return file
 
 
 def read_sources(folder: str | os.PathLike[str]) -> dict[str, dict[str, Any]]:

@@ -23,6 +23,10 @@ _QUALITY_SENTENCES = {
     "silence": "the sound is silent",
     "clipping": "the sound is clipped",
     "cut_off": "the file ends early",
+    "tiny_face": "the face is small and was enlarged",
+    "turned_face": "the face is turned aside",
+    "no_text": "there are no words",
+    "text_cut": "the transcript is longer than what a model reads",
 }
 
 

@@ -23,7 +23,7 @@ from mesm.data.importers.plan import Problem, Release, Utterance
 from mesm.data.importers.workers import run_here, run_local
 from mesm.data.ingest.search import SEARCH_RULE
 from mesm.data.quality import TOKEN_LIMIT
-from mesm.data.sources import SOURCES_NAME, read_sources
+from mesm.data.sources import SOURCES_NAME, append_to, read_sources
 from mesm.data.splits import assign_splits
 from mesm.data.store import CorpusWriter
 from mesm.errors import ConfigError, DataError
@@ -135,7 +135,8 @@ def import_release(
     """
     if engine not in ENGINES:
         raise ConfigError(f"engine is {engine!r}; it must be one of {', '.join(ENGINES)}")
-    settings, folder, root = settings or Settings(), Path(out), Path(source)
+    settings, folder = settings or Settings(), Path(out)
+    root = Path(source) if Path(source).is_dir() else Path(source).parent
     utterances = prepare(release, rule, seed)
     meta = corpus_meta(release, utterances, rule, seed, settings)
     folder.mkdir(parents=True, exist_ok=True)
@@ -145,7 +146,7 @@ def import_release(
     problems: dict[int, Problem] = {n: u.problem for n, u in enumerate(utterances) if u.problem is not None}
     numbers = {u.id: n for n, u in enumerate(utterances) if u.problem is None}
     try:
-        with (folder / SOURCES_NAME).open("a", encoding="utf-8") as sources:
+        with append_to(folder / SOURCES_NAME) as sources:
             for outcome in _bar(_outcomes(todo, settings, workers, engine), len(todo) + before, before, progress):
                 number = numbers[outcome.id]
                 if outcome.sample is None:

@@ -65,6 +65,8 @@ def test_interrupted_and_gone_on_with(grey_clip: Path, tmp_path: Path, monkeypat
     with pytest.raises(KeyboardInterrupt):
         run(release, tmp_path / "parts")
     assert len(Corpus(tmp_path / "parts")) == 64 and not Corpus(tmp_path / "parts").manifest.complete
+    with (tmp_path / "parts" / "sources.jsonl").open("a") as sources:
+        sources.write('{"id": "c06')  # a killed run can leave half a line
     monkeypatch.setattr(engine, "run_here", plain)
     report = run(release, tmp_path / "parts")
     assert report.stored_before == 64 and report == replace(whole, stored_before=64)
