@@ -88,8 +88,8 @@ def picture(page: Any, which: str) -> np.ndarray:
 
 
 def settle(page: Any) -> None:
-    """Wait until the server has nothing to do for this page."""
-    page.get_by_text("What it costs").wait_for(timeout=TIMEOUT_MS)
+    """Wait until the server has nothing to do for this page; while it runs, old elements may lie beside new ones."""
+    page.get_by_text("What it costs").last.wait_for(timeout=TIMEOUT_MS)
     page.locator("[data-test-script-state=running]").wait_for(state="detached", timeout=TIMEOUT_MS)
 
 
