@@ -194,6 +194,9 @@ class TrainConfig(_Json):
     """Factor for the text encoder when it is trainable."""
     attention_lr_factor: float = 5.0
     """Factor for the cross-modal attention's parameters."""
+    steering_lr_factor: float = 0.25
+    """Factor for the bilinear score's U: Adam moves each of U q's many summands by the rate, so the whole runs away at
+    the attention's."""
     weight_decay: float = 1e-3
     """Not applied to the attention."""
     schedule: str = "one_cycle"
@@ -224,6 +227,8 @@ class TrainConfig(_Json):
     """Weight of the divergence between a clip's answers under its own and a random text; doubles the sparse work."""
     freeze_attention: bool = False
     """Train the trunk alone, so that it forgets what the masks told it."""
+    freeze_stem: bool = False
+    """Keep the CNNs' dense stems as `init_from` has them: a third faster, and MESM and FE2E see the same edges."""
     cnn_weights: str = ""
     """For cnn=vgg11: `imagenet` (torchvision's, downloaded once), a file of them, or empty for random ones."""
     init_from: str = ""

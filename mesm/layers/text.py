@@ -69,7 +69,7 @@ class TextEncoder(nn.Module):
         except (OSError, ValueError) as error:
             raise CheckpointError(
                 f"text encoder {config.text_source!r} cannot be loaded; give a hub id that this machine can reach, "
-                "a folder with a transformers model, or minilm"
+                "a folder with a transformers model, or the bundled one: text_source=minilm text_dim=384 text_pooling=mean"
             ) from error
         weights = Path(source) / "model.safetensors"
         self.sha256 = MINILM_SHA256 if minilm else file_sha256(weights) if weights.is_file() else ""

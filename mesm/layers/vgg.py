@@ -7,6 +7,7 @@ Shape legend: S segments, C channels, H W map. conv5x5 -> BN -> ReLU -> max-pool
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import Self
 
 import torch
@@ -90,12 +91,27 @@ class VGGTrunk(nn.Module):
         self.bn = MaskedBatchNorm(first, eps=eps)
         self.blocks = nn.ModuleList(VGGBlock(config.channels(a), config.channels(b), eps) for a, b in BLOCK_CHANNELS)
         self.first = ConvNorm(self.conv, self.bn)
+        self._stem_frozen = False
 
     def train(self, mode: bool = True) -> Self:
-        """As `nn.Module.train`; folded weights are made anew."""
+        """As `nn.Module.train`; folded weights are made anew, and a frozen stem stays as in evaluation."""
         for step in (self.first, *(step for block in self.blocks for step in block.steps)):  # type: ignore[union-attr]
             step.forget()
-        return super().train(mode)
+        super().train(mode)
+        if self._stem_frozen:
+            for module in self._stem_modules():
+                module.eval()
+        return self
+
+    def _stem_modules(self) -> tuple[nn.Module, ...]:
+        return (self.conv, self.bn, *self.blocks[: self.config.stem_blocks])
+
+    def freeze_stem(self) -> None:
+        """Keep the stem's weights and statistics as they are: training then runs it as inference does."""
+        self._stem_frozen = True
+        for module in self._stem_modules():
+            module.requires_grad_(False)
+        self.train(self.training)
 
     @property
     def out_channels(self) -> int:
@@ -116,9 +132,10 @@ class VGGTrunk(nn.Module):
         Returns:
             (S, 64 * width, H // 2, W // 2).
         """
-        maps = F.max_pool2d(self.first(_channels_last(maps_SCHW)), 2)
-        for block in self.blocks[: self.config.stem_blocks if blocks is None else blocks]:
-            maps = block(maps)
+        with torch.no_grad() if self._stem_frozen else nullcontext():
+            maps = F.max_pool2d(self.first(_channels_last(maps_SCHW)), 2)
+            for block in self.blocks[: self.config.stem_blocks if blocks is None else blocks]:
+                maps = block(maps)
         return maps
 
 

@@ -13,6 +13,7 @@ from mesm.errors import DataError
 from mesm.layers.fusion import WeightedFusion
 from mesm.layers.sparse_vgg import LayerTensors
 from mesm.layers.text import TextEncoder
+from mesm.layers.vgg import VGGTrunk
 from mesm.models.encoders import SegmentBranch, TextBranch
 from mesm.models.output import ModelOutput, Prepared
 
@@ -137,6 +138,12 @@ class EmotionModel(nn.Module):
         if not bool(present_BM.any(1).all()):
             clip = batch.clip_ids[int((~present_BM.any(1)).nonzero()[0])]
             raise DataError(f"clip {clip!r} has none of {', '.join(self.config.modalities)}; nothing can be scored")
+
+    def freeze_stem(self) -> None:
+        """Train no further the dense stem of each branch's CNN; nothing to do for another network than the paper's."""
+        for branch in self.branches.values():
+            if isinstance(branch, SegmentBranch) and isinstance(branch.cnn, VGGTrunk):
+                branch.cnn.freeze_stem()
 
     def attention_parameters(self) -> list[nn.Parameter]:
         """Parameters of the cross-modal attention; empty for FE2E."""

@@ -116,6 +116,8 @@ def _teaching(train: Mapping[str, Any]) -> list[str]:
         )
     if train.get("guide"):
         rows.append("| attention | led to the regions that the text names, on neutral faces |")
+    if train.get("freeze_stem"):
+        rows.append("| stem | as the start had it, not trained further |")
     if train.get("freeze_attention"):
         rows.append("| attention | frozen as the start had it, so that the trunk forgets what the masks told it |")
     return rows

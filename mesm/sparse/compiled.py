@@ -270,6 +270,47 @@ def max_pool(rows_NC: np.ndarray, mask_SHW: np.ndarray) -> tuple[np.ndarray, np.
 
 
 @_compiled
+def _max_pool_gradient(
+    rows_NC: np.ndarray,
+    mask_SHW: np.ndarray,
+    rank_SHW: np.ndarray,
+    out_MC: np.ndarray,
+    grad_MC: np.ndarray,
+    grad_NC: np.ndarray,
+) -> None:
+    (s, h, w), found, count = mask_SHW.shape, 0, 0
+    left_C = np.empty(rows_NC.shape[1], np.float32)
+    for segment in range(s):
+        for y in range(h):
+            for x in range(w):
+                if mask_SHW[segment, y, x]:
+                    rank_SHW[segment, y, x] = found
+                    found += 1
+    for segment in range(s):
+        for y in range(h // 2):
+            for x in range(w // 2):
+                fresh = True
+                for below in range(4):
+                    row = rank_SHW[segment, 2 * y + below // 2, 2 * x + below % 2]
+                    if row < 0:
+                        continue
+                    for c in range(len(left_C)):
+                        left = grad_MC[count, c] if fresh else left_C[c]
+                        taken = left if rows_NC[row, c] == out_MC[count, c] else np.float32(0)
+                        grad_NC[row, c], left_C[c] = taken, left - taken
+                    fresh = False
+                if not fresh:
+                    count += 1
+
+
+def max_pool_gradient(rows_NC: np.ndarray, mask_SHW: np.ndarray, out_MC: np.ndarray, grad_MC: np.ndarray) -> np.ndarray:
+    """(N, C) gradient of `max_pool`'s rows from that of its result `out_MC`; of equal ones the first gets it."""
+    grad_NC, rank_SHW = np.zeros_like(rows_NC), np.full(mask_SHW.shape, -1, np.int32)
+    _max_pool_gradient(rows_NC, mask_SHW, rank_SHW, out_MC, grad_MC, grad_NC)
+    return grad_NC
+
+
+@_compiled
 def _select_rows(
     rows_NC: np.ndarray,
     attention_SHW: np.ndarray,

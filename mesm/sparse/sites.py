@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import torch
@@ -165,11 +166,8 @@ class SparseMap:
 
         An odd last row or column is dropped, as in `torch.nn.MaxPool2d(2)`; a map of one row or column becomes empty.
         """
-        if compilable(self.features_NC):
-            from mesm.sparse import compiled
-
-            found = compiled.max_pool(self.features_NC.contiguous().numpy(), self.sites.mask_array)
-            features, mask, rows_N = (torch.from_numpy(a) for a in found)
+        if compilable(self.features_NC, with_gradient=True):
+            features, mask, rows_N = _MaxPool.apply(self.features_NC, self.sites)
             return SparseMap(features, Sites(mask, rows_N))
         sites, (s, h, w), mask = self.sites.pooled(), self.sites.shape, self.sites.mask_SHW
         number = (mask.reshape(-1).cumsum(0) * mask.reshape(-1)).view(s, h, w)  # row + 1, and 0 at an inactive site
@@ -183,10 +181,40 @@ class SparseMap:
         return SparseMap(features, sites)
 
 
-def compilable(features_NC: Tensor) -> bool:
-    """Whether the loops of `compiled` can stand in for torch: float32 on a CPU, no gradient, and no tracer to count."""
-    watched = torch.jit.is_tracing() or (torch.is_grad_enabled() and features_NC.requires_grad)
-    return features_NC.device.type == "cpu" and features_NC.dtype == torch.float32 and not watched
+class _MaxPool(torch.autograd.Function):
+    """Pooled rows, their mask and their positions, by the compiled loops; the gradient goes to the largest of each four."""
+
+    @staticmethod
+    def forward(ctx: Any, features_NC: Tensor, sites: Sites) -> tuple[Tensor, Tensor, Tensor]:
+        from mesm.sparse import compiled
+
+        features_NC, ctx.sites = features_NC.contiguous(), sites
+        pooled, mask, rows = (
+            torch.from_numpy(a) for a in compiled.max_pool(features_NC.detach().numpy(), sites.mask_array)
+        )
+        ctx.save_for_backward(features_NC, pooled)
+        ctx.mark_non_differentiable(mask, rows)
+        return pooled, mask, rows
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None]:
+        from mesm.sparse import compiled
+
+        features, pooled = (t.detach().numpy() for t in ctx.saved_tensors)
+        grad = compiled.max_pool_gradient(features, ctx.sites.mask_array, pooled, grads[0].contiguous().numpy())
+        return torch.from_numpy(grad), None
+
+
+def compilable(features_NC: Tensor, *, with_gradient: bool = False) -> bool:
+    """Whether the loops of `compiled` can stand in for torch: float32 on a CPU, and no tracer to count.
+
+    Args:
+        features_NC: what they would read.
+        with_gradient: whether they know their gradient; without it none may be asked for.
+    """
+    watched = torch.is_grad_enabled() and features_NC.requires_grad and not with_gradient
+    plain = features_NC.device.type == "cpu" and features_NC.dtype == torch.float32
+    return plain and not watched and not torch.jit.is_tracing()
 
 
 def list_pairs(destinations_SHW: Tensor, sources_SHW: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -13,23 +13,30 @@ from mesm.models import EmotionModel
 
 
 def parameter_groups(model: EmotionModel, config: TrainConfig) -> list[dict]:
-    """Trunk, attention and text encoder, in this order, empty ones left out."""
+    """Trunk, attention, its bilinear term ("steering") and text encoder, in this order, empty ones left out."""
     attention = {id(p) for p in model.attention_parameters()}
     text = {id(p) for p in model.text_encoder.parameters()} if model.text_encoder is not None else set()
-    groups: dict[str, list[nn.Parameter]] = {"trunk": [], "attention": [], "text": []}
-    for parameter in model.parameters():
+    factor = {
+        "trunk": 1.0,
+        "attention": config.attention_lr_factor,
+        "steering": config.steering_lr_factor,
+        "text": config.text_lr_factor,
+    }
+    groups: dict[str, list[nn.Parameter]] = {name: [] for name in factor}
+    for path, parameter in model.named_parameters():
         if not parameter.requires_grad:
             continue
-        name = "attention" if id(parameter) in attention else "text" if id(parameter) in text else "trunk"
+        name = "text" if id(parameter) in text else "trunk"
+        if id(parameter) in attention:
+            name = "steering" if path.endswith("bilinear.weight") else "attention"
         groups[name].append(parameter)
-    factor = {"trunk": 1.0, "attention": config.attention_lr_factor, "text": config.text_lr_factor}
     return [
         {
             "name": name,
             "params": parameters,
             "lr": config.lr * factor[name],
             # Decay pulls the attention back to uniform.
-            "weight_decay": 0.0 if name == "attention" else config.weight_decay,
+            "weight_decay": 0.0 if name in ("attention", "steering") else config.weight_decay,
         }
         for name, parameters in groups.items()
         if parameters

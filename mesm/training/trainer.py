@@ -128,6 +128,10 @@ class Trainer:
             warm_start(model, load_checkpoint(self.run.train.init_from).model.state_dict())
         for parameter in model.attention_parameters():
             parameter.requires_grad_(not self.run.train.freeze_attention)
+        if self.run.train.freeze_stem:
+            if not self.run.train.init_from:
+                raise ConfigError("freeze_stem keeps the weights of a start, and there is none; set init_from")
+            model.freeze_stem()
         return model.to(self.device), digest
 
     def _neutral(self, frequencies_E: Tensor) -> NeutralFaces:

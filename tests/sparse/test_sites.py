@@ -69,12 +69,24 @@ def test_torch_lists_the_pairs_that_the_compiled_loop_lists(mask, widened, seed)
 @given(masks())
 @settings(max_examples=40, deadline=None)
 def test_torch_pools_as_the_compiled_loop_does(mask):
-    sparse = SparseMap.from_dense(torch.randn(len(mask), 3, *mask.shape[1:]), mask)
-    compiled = sparse.max_pool2()
-    in_torch = sparse.with_features(sparse.features_NC.requires_grad_()).max_pool2()
-    assert in_torch.features_NC.requires_grad and torch.equal(in_torch.features_NC, compiled.features_NC)
-    assert torch.equal(in_torch.sites.mask_SHW, compiled.sites.mask_SHW)
-    assert torch.equal(in_torch.sites.rows_N, compiled.sites.rows_N)
+    rows = SparseMap.from_dense(torch.randn(len(mask), 3, *mask.shape[1:]), mask)
+    compiled = rows.with_features(rows.features_NC.clone().requires_grad_())
+    in_torch = rows.with_features(rows.features_NC.double().requires_grad_())  # a type that the loops do not take
+    ours, theirs = compiled.max_pool2(), in_torch.max_pool2()
+    assert torch.equal(ours.features_NC.double(), theirs.features_NC)
+    assert torch.equal(ours.sites.mask_SHW, theirs.sites.mask_SHW)
+    assert torch.equal(ours.sites.rows_N, theirs.sites.rows_N)
+    weight = torch.randn(ours.features_NC.shape)
+    (ours.features_NC * weight).sum().backward()
+    (theirs.features_NC * weight.double()).sum().backward()
+    assert torch.equal(compiled.features_NC.grad.double(), in_torch.features_NC.grad)
+
+
+def test_of_equal_largest_sites_one_gets_the_gradient():
+    rows = torch.zeros(4, 2, requires_grad=True)
+    sparse = SparseMap(rows, Sites.of_mask(torch.ones(1, 2, 2, dtype=torch.bool)))
+    sparse.max_pool2().features_NC.sum().backward()
+    assert rows.grad.tolist() == [[1, 1], [0, 0], [0, 0], [0, 0]]
 
 
 @given(masks())

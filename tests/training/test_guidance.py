@@ -15,7 +15,10 @@ from mesm.config import ModelConfig, RunConfig, TrainConfig
 from mesm.data.store import Corpus
 from mesm.errors import ConfigError, DataError
 from mesm.layers.sparse_vgg import LayerTensors
+from mesm.models import build_model
+from mesm.models.encoders import SegmentBranch
 from mesm.training.guidance import NeutralBatch, guide_loss, symmetric_kl
+from mesm.training.optim import parameter_groups
 from mesm.training.trainer import Trainer
 
 SMALL = ModelConfig(
@@ -100,6 +103,30 @@ def test_frozen_attention_stays(corpus: Path, tmp_path: Path) -> None:
     trainer.fit()
     assert all(torch.equal(a, b) for a, b in zip(before, trainer.model.attention_parameters(), strict=True))
     assert not torch.equal(trunk, next(trainer.model.branches["visual"].parameters()))
+
+
+def test_a_frozen_stem_stays_as_the_start_had_it(corpus: Path, tmp_path: Path) -> None:
+    start = Trainer(run(corpus), tmp_path / "start").fit()
+    trainer = Trainer(run(corpus, init_from=str(start), freeze_stem=True), tmp_path / "run")
+    cnn = trainer.model.branches["visual"].cnn  # type: ignore[union-attr]
+    before = {k: v.clone() for k, v in cnn.state_dict().items()}
+    trainer.fit()
+    changed = {
+        k.split(".conv")[0].split(".bn")[0] for k, v in cnn.state_dict().items() if not torch.equal(v, before[k])
+    }
+    assert changed - {k for k in changed if k.startswith("attention")} == {"blocks.2", "blocks.3", "blocks.4"}
+    with pytest.raises(ConfigError, match="init_from"):
+        Trainer(run(corpus, freeze_stem=True), tmp_path / "other")
+
+
+def test_the_steering_term_has_a_rate_of_its_own() -> None:
+    model = build_model(replace(SMALL, text_trainable=False))
+    groups = {g["name"]: g for g in parameter_groups(model, TrainConfig(lr=1e-2, steering_lr_factor=0.5))}
+    steering = [branch.cnn.attention[i].bilinear.weight for branch in model.branches.values()
+                if isinstance(branch, SegmentBranch) for i in range(3)]  # fmt: skip
+    assert {id(p) for p in groups["steering"]["params"]} == {id(p) for p in steering}
+    assert groups["steering"]["lr"] == pytest.approx(5e-3) and groups["steering"]["weight_decay"] == 0
+    assert not {id(p) for p in groups["attention"]["params"]} & {id(p) for p in steering}
 
 
 def test_a_corpus_without_neutral_faces_says_so(corpus: Path, tmp_path: Path) -> None:
