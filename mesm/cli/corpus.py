@@ -35,6 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     card.add_argument("--json", action="store_true", help="everything, as JSON")
     audit = parts.add_parser("audit", help="what the splits of any corpus share and should not")
     audit.add_argument("folder", metavar="DIR")
+    audit.add_argument("--json", action="store_true", help="everything, as JSON")
     features.add_arguments(parts.add_parser("features", help="hand-crafted features for the two-phase baselines"))
     separate = parts.add_parser("separability", help="can a plain classifier tell a Marionette corpus's faces apart")
     separate.add_argument("folder", metavar="DIR")
@@ -96,10 +97,11 @@ def _card(arguments: argparse.Namespace) -> int:
 
 
 def _audit(arguments: argparse.Namespace) -> int:
-    from mesm.data.audit import audit_splits
+    from mesm.data.audit import audit_splits, audit_text
     from mesm.data.store import Corpus
 
-    print(json.dumps(audit_splits(Corpus(arguments.folder)), indent=1))
+    report = audit_splits(Corpus(arguments.folder))
+    print(json.dumps(report, indent=1) if arguments.json else audit_text(report))
     return 0
 
 

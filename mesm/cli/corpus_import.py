@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+from collections.abc import Mapping
 from typing import Any
 
 NAMES = ("iemocap", "mosei", "mesm-processed", "meld", "ravdess", "crema-d", "manifest")
@@ -92,9 +93,16 @@ def run_split(arguments: argparse.Namespace) -> int:
     from mesm.data.importers.resplit import resplit
 
     corpus = resplit(arguments.folder, arguments.out, arguments.splits, arguments.seed)
-    counts = ", ".join(f"{split} {count}" for split, count in corpus.manifest.splits.items())
-    print(f"{len(corpus)} clips in {arguments.out}: {counts}")
+    print(f"{len(corpus)} clips in {arguments.out}: {_in_order(corpus.manifest.splits)}")
     return 0
+
+
+def _in_order(splits: Mapping[str, int]) -> str:
+    """Split and clips, the usual three first."""
+    from mesm.vocabulary import SPLITS
+
+    names = [*(s for s in SPLITS if s in splits), *(s for s in splits if s not in SPLITS)]
+    return ", ".join(f"{split or '(none)'} {splits[split]}" for split in names)
 
 
 def _token_counter() -> Any:
@@ -112,7 +120,7 @@ def _report_text(report: Any, out: str) -> str:
     kept_out = sum(report.quarantined.values())
     lines.append(f"  quarantined  {kept_out}, listed with reasons in {out}/quarantine.jsonl")
     lines += [f"    {reason:<20}{count:>7}" for reason, count in report.quarantined.items()]
-    lines.append("  splits       " + ", ".join(f"{split or '(none)'} {n}" for split, n in report.clips.items()))
+    lines.append("  splits       " + _in_order(report.clips))
     lines.append("  labels       " + ", ".join(f"{label} {n}" for label, n in report.present.items()))
     lines.append("  flags        " + (", ".join(f"{flag} {n}" for flag, n in report.flags.items()) or "none"))
     return "\n".join(lines)

@@ -29,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--out", required=True, help="folder of the search; one that was interrupted goes on")
     parser.add_argument("--init", default="", help="checkpoint that every trial starts from")
-    parser.add_argument("--set", action="append", default=[], metavar="PART.KEY=VALUE", help="as for mesm train")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="as for mesm train")
     parser.add_argument("--seed", type=int, help="of every trial's training; short for --set train.seed=N")
     parser.add_argument("--sampler-seed", type=int, default=0, metavar="N", help="of the drawing of settings")
     parser.add_argument("--exhaustive", action="store_true", help="every combination, in random order")

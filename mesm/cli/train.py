@@ -26,8 +26,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--set",
         action="append",
         default=[],
-        metavar="PART.KEY=VALUE",
-        help="model.width=0.5 or train.epochs=3; repeatable",
+        metavar="KEY=VALUE",
+        help="model.width=0.5, or short width=0.5; repeatable",
     )
     parser.add_argument("--seed", type=int, help="short for --set train.seed=N")
     parser.add_argument("--resume", metavar="RUN", help="go on with this run; needs nothing else")
@@ -73,12 +73,14 @@ def settings(arguments: argparse.Namespace) -> Any:
     from mesm.presets import preset
 
     chosen = preset(arguments.preset)
-    changes: dict[str, dict[str, str]] = {"model": {}, "train": {}}
+    parts = {"model": chosen.model, "train": chosen.train}
+    changes: dict[str, dict[str, str]] = {part: {} for part in parts}
     for item in arguments.set:
-        part, _, rest = item.partition(".")
-        key, equals, value = rest.partition("=")
+        name, equals, value = item.partition("=")
+        part, _, key = name.rpartition(".")
+        part = part or next((part for part, config in parts.items() if hasattr(config, key)), "")
         if part not in changes or not equals:
-            raise ConfigError(f"--set {item!r} must look like model.width=0.5 or train.epochs=3")
+            raise ConfigError(f"--set {item!r} names no setting; write it like model.width=0.5 or train.epochs=3")
         changes[part][key] = value
     train = replace(chosen.train, corpus=str(open_corpus(arguments.corpus).folder), init_from=arguments.init)
     if arguments.seed is not None:
@@ -106,8 +108,20 @@ class Bar:
             self.bar.update(1)
             self.bar.set_postfix(loss=f"{row['loss']:.3f}", refresh=False)
             return
+        self.close()
+        shown = {k: v for k, v in row.items() if k not in ("kind", "lr")}
+        self.tqdm.write("  ".join(f"{k} {v:.3f}" if isinstance(v, float) else f"{k} {v}" for k, v in shown.items()))
+
+    def clips(self, done: int, total: int) -> None:
+        """The same bar for an evaluation: clips done of all."""
+        if self.bar is None:
+            self.bar = self.tqdm(total=total, unit="clip", leave=False)
+        self.bar.update(done - self.bar.n)
+        if done >= total:
+            self.close()
+
+    def close(self) -> None:
+        """Take the bar away."""
         if self.bar is not None:
             self.bar.close()
             self.bar = None
-        shown = {k: v for k, v in row.items() if k not in ("kind", "lr")}
-        self.tqdm.write("  ".join(f"{k} {v:.3f}" if isinstance(v, float) else f"{k} {v}" for k, v in shown.items()))

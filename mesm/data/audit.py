@@ -93,3 +93,27 @@ def audit_splits(corpus: Corpus, *, contents: bool = True) -> dict[str, Any]:
         shared += sum(pair["shared"] for pair in report["duplicates"].values())
     report["clean"] = shared == 0
     return report
+
+
+def audit_text(report: dict[str, Any]) -> str:
+    """`audit_splits`' report as a page of a terminal: what each pair of splits shares, and the first examples."""
+    pairs = list(report["speakers"])
+    kinds = [kind for kind in ("speakers", "dialogues", "transcripts", "duplicates") if kind in report]
+    lines = [f"{report['corpus']}: " + ", ".join(f"{split} {count}" for split, count in report["clips"].items())]
+    lines.append(f"  shared by{'':9}" + "".join(f"{pair:>14}" for pair in pairs))
+    for kind in kinds:
+        lines.append(f"    {kind:<14}" + "".join(f"{report[kind][pair]['shared']:>14}" for pair in pairs))
+    for kind in kinds:
+        for pair in pairs:
+            if examples := report[kind][pair]["examples"]:
+                lines.append(f"  {kind}, {pair}: e.g. {' and '.join(examples[0])}")
+    repeats = {split: count for split, count in report.get("duplicates_within", {}).items() if count}
+    if repeats:
+        lines.append("  repeated within " + ", ".join(f"{split} {count}" for split, count in repeats.items()))
+    if report["unknown_speakers"]:
+        lines.append(
+            f"  {report['unknown_speakers']} clips name no speaker, so nobody can say whether splits share one"
+        )
+    kept = [kind for kind in kinds if kind != "transcripts"]
+    verdict = "no split shares any of" if report["clean"] else "splits share some of"
+    return "\n".join([*lines, f"  {verdict} {', '.join(kept)}"])

@@ -10,7 +10,7 @@ import pytest
 from made_samples import make_sample
 
 from mesm.batch import Sample
-from mesm.data.audit import audit_splits
+from mesm.data.audit import audit_splits, audit_text
 from mesm.data.store import Corpus, CorpusWriter
 from mesm.errors import DataError
 
@@ -66,3 +66,11 @@ def test_silent_clips_without_a_picture_are_no_duplicates(tmp_path: Path) -> Non
 def test_nothing_to_audit(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no clips to audit"):
         audit_splits(corpus_of(tmp_path, []))
+
+
+def test_as_a_page(tmp_path: Path) -> None:
+    clips = [clip(0, "test", "A", "Hello, you!"), clip(1, "train", "A", "hello you"), clip(2, "train", "", "x", seed=1)]
+    page = audit_text(audit_splits(corpus_of(tmp_path, clips)))
+    assert page.startswith("tiny: train 2, test 1") and "speakers, train-test: e.g. c1 and c0" in page
+    assert "repeated within train 1" in page and "1 clips name no speaker" in page
+    assert page.endswith("splits share some of speakers, duplicates"), "a repeated sentence alone is no leak"

@@ -168,14 +168,3 @@ def test_both_copies_need_a_choice(left_half: np.ndarray, tmp_path: Path) -> Non
     assert find_release("mesm-processed", tmp_path, part="iemocap").name == "iemocap"
     with pytest.raises(DataError, match="holds nothing of"):
         find_release("mesm-processed", tmp_path / "MOSEI_RAW_PROCESSED" / "v_1")
-
-
-@pytest.mark.slow
-def test_training_starts_with_the_papers_preset(corpus: Corpus, tmp_path: Path) -> None:
-    settings = {
-        "model.width": "0.0625", "model.text_source": "minilm", "model.text_dim": "384", "train.epochs": "1",
-        "model.transformer_layers": "1", "model.head_dim": "32", "model.text_trainable": "false",
-    }  # fmt: skip
-    chosen = [part for key, value in settings.items() for part in ("--set", f"{key}={value}")]
-    out = str(tmp_path / "run")
-    assert main(["train", "--preset", "mosei-mesm", "--corpus", str(corpus.folder), "--out", out, *chosen]) == 0
