@@ -85,7 +85,7 @@ class SegmentBranch(nn.Module):
 
     def normalise(self, segments_SCHW: Tensor) -> Tensor:
         """Raw faces (0..255) or log10 mel power to the CNN's input, float32, or float64 in a model of that type."""
-        x = segments_SCHW.to(torch.promote_types(self.mean.dtype, torch.float32))  # type: ignore[arg-type, union-attr]
+        x = segments_SCHW.to(torch.promote_types(self.mean.dtype, torch.float32))  # type: ignore[arg-type]
         if self.modality == "acoustic" and self.scaling == "power":
             x = torch.pow(10.0, x)
         return (x - self.mean) / self.std  # type: ignore[operator]

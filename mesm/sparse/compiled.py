@@ -26,12 +26,17 @@ LANES = 16
 GROUP = 6
 
 
-def _compiled(function: Callable[..., Any]) -> Callable[..., Any]:
+def compiled(**options: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Machine code that runs without Python's lock, kept on disk where there is a place for it."""
-    try:
-        return njit(nogil=True, boundscheck=False, error_model="numpy", cache=True)(function)
-    except RuntimeError:  # neither this folder nor the user's cache can be written
-        return njit(nogil=True, boundscheck=False, error_model="numpy")(function)
+    options |= {"nogil": True, "boundscheck": False, "error_model": "numpy"}
+
+    def compile_it(function: Callable[..., Any]) -> Callable[..., Any]:
+        try:
+            return njit(cache=True, **options)(function)
+        except RuntimeError:  # neither this folder nor the user's cache can be written
+            return njit(**options)(function)
+
+    return compile_it
 
 
 def _multiplier(count: int) -> Callable[..., None]:
@@ -101,7 +106,7 @@ _multiply_add_1, _multiply_add_2, _multiply_add_3 = _multiplier(1), _multiplier(
 _multiply_add_4, _multiply_add_5, _multiply_add_6 = _multiplier(4), _multiplier(5), _multiplier(6)
 
 
-@_compiled
+@compiled()
 def _find(rising: np.ndarray, start: int, end: int, value: int) -> int:
     """First place in [start, end) that holds `value` or more, or `end`; numpy's own takes seconds to compile."""
     while start < end:
@@ -113,7 +118,7 @@ def _find(rising: np.ndarray, start: int, end: int, value: int) -> int:
     return start
 
 
-@_compiled
+@compiled()
 def convolve_rows(
     x_NC: np.ndarray,
     panels: np.ndarray,
@@ -132,19 +137,19 @@ def convolve_rows(
 
     Args:
         x_NC: (N, C) float32 source rows.
-        panels: (9, K / LANES, C, LANES) float32, see `fused_backend.panels`.
+        panels: (9, K / LANES, C, LANES) float32, see `fused_backend.panels`; one instead of nine for a plain product.
         bias_K: (K,) float32.
         relu: whether negative sums become 0.
         out_MK: (M, K) float32, K a multiple of LANES.
         source_P: (P,) int32, listed by offset and then by destination.
         destination_P: (P,) int32.
-        starts: (10,) where each offset's pairs begin, and P.
+        starts: (10,) where each offset's pairs begin, and P; or (2,).
     """
     first, last = first_panel * LANES, last_panel * LANES
     for row in range(first_row, last_row):
         for k in range(first, last):
             out_MK[row, k] = bias_K[k]
-    for place in range(9):
+    for place in range(len(starts) - 1):
         start, end = starts[place], starts[place + 1]
         here, end = _find(destination_P, start, end, first_row), _find(destination_P, start, end, last_row)
         for number in range(first_panel, last_panel):
@@ -169,7 +174,7 @@ def convolve_rows(
                 out_MK[row, k] = max(out_MK[row, k], np.float32(0))
 
 
-@_compiled
+@compiled()
 def _list_pairs(
     destinations_SHW: np.ndarray,
     sources_SHW: np.ndarray,
@@ -224,7 +229,7 @@ def list_pairs(
     return source_P[: starts[9]], destination_P[: starts[9]], np.diff(starts)
 
 
-@_compiled
+@compiled()
 def _max_pool(
     rows_NC: np.ndarray,
     mask_SHW: np.ndarray,
@@ -269,7 +274,7 @@ def max_pool(rows_NC: np.ndarray, mask_SHW: np.ndarray) -> tuple[np.ndarray, np.
     return out_MC[:count], pooled_SHW, positions_M[:count]
 
 
-@_compiled
+@compiled()
 def _max_pool_gradient(
     rows_NC: np.ndarray,
     mask_SHW: np.ndarray,
@@ -310,7 +315,7 @@ def max_pool_gradient(rows_NC: np.ndarray, mask_SHW: np.ndarray, out_MC: np.ndar
     return grad_NC
 
 
-@_compiled
+@compiled()
 def _select_rows(
     rows_NC: np.ndarray,
     attention_SHW: np.ndarray,

@@ -5,7 +5,7 @@ The work is cut into blocks of destination rows that fit a core's cache, and eac
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from itertools import pairwise
@@ -46,6 +46,21 @@ def _pool(workers: int) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(workers, thread_name_prefix="mesm-sparse")
 
 
+def share_out(pieces: Iterable[Any], work: Callable[[Any], None]) -> None:
+    """Do `work` on every piece: as many threads as torch may use, each taking the next one. It must free Python's lock."""
+    left, threads = iter(tuple(pieces)), torch.get_num_threads()
+
+    def take() -> None:
+        for piece in left:
+            work(piece)
+
+    others = [_pool(threads - 1).submit(take) for _ in range(threads - 1)]
+    take()
+    for other in others:
+        if not other.cancel():  # one that has not begun has nothing left to do
+            other.result()
+
+
 def _blocks(rows: int, width: int, num_panels: int, threads: int) -> Iterator[tuple[int, int, int, int]]:
     """(first row, last row, first panel, last panel) of pieces that fit the cache and keep the threads busy."""
     height = max(LEAST_ROWS, BLOCK_FLOATS // width)
@@ -74,17 +89,8 @@ def _sum_pairs(
     out, starts = rows_NC.new_empty(num_out, width), np.cumsum([0, *counts])
     inputs = tuple(t.detach().numpy() for t in (rows_NC.contiguous(), weight, bias))
     fixed = (*inputs, relu, out.numpy(), from_P.numpy(), to_P.numpy(), starts)
-    blocks = iter(tuple(_blocks(num_out, rows_NC.shape[1] + width, weight.shape[1], threads)))
-
-    def work() -> None:
-        for block in blocks:
-            compiled.convolve_rows(*fixed, *block)
-
-    others = [_pool(threads - 1).submit(work) for _ in range(threads - 1)]
-    work()
-    for other in others:
-        if not other.cancel():  # one that has not begun has nothing left to do
-            other.result()
+    blocks = _blocks(num_out, rows_NC.shape[1] + width, weight.shape[1], threads)
+    share_out(blocks, lambda block: compiled.convolve_rows(*fixed, *block))
     return out
 
 

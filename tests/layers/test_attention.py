@@ -5,8 +5,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mesm.layers.attention import CrossModalAttention, gate_values
+from mesm.layers.attention import CrossModalAttention, _sigmoid_scores, gate_values
 from mesm.layers.nucleus import nucleus_mask
+from mesm.sparse.compiled_attention import sigmoid_scores
 from mesm.sparse.sites import SparseMap
 
 
@@ -27,6 +28,8 @@ def test_the_equation_on_dense_maps(seed, query, bilinear):
     if layer.bilinear is not None:
         torch.nn.init.normal_(layer.bilinear.weight)
     attention = layer(SparseMap.from_dense(maps, mask), q if query else None)
+    with torch.no_grad():
+        compiled = layer(SparseMap.from_dense(maps, mask), q if query else None)
     hidden = torch.einsum("kc,schw->skhw", layer.map_projection.weight, maps)
     hidden = hidden + layer.map_projection.bias[:, None, None]
     if query:
@@ -36,8 +39,28 @@ def test_the_equation_on_dense_maps(seed, query, bilinear):
         direction = (q @ layer.bilinear.weight.T)[:, :, None, None]
         logits = logits + (torch.nn.functional.group_norm(maps, 1) * direction).sum(1) / 5**0.5
     truth = logits.masked_fill(~mask, float("-inf")).flatten(1).softmax(1).view_as(logits)
-    torch.testing.assert_close(attention, truth, atol=1e-5, rtol=1e-4)
-    assert not attention[~mask].any()
+    for found in (attention, compiled):
+        torch.testing.assert_close(found, truth, atol=1e-5, rtol=1e-4)
+        assert not found[~mask].any()
+
+
+@given(st.integers(0, 2**31), st.floats(1e-3, 1e4), st.integers(1, 300), st.sampled_from([1, 2, 3]))
+@settings(max_examples=30, deadline=None)
+def test_the_compiled_scores_are_torchs(seed, scale, rows, threads):
+    torch.manual_seed(seed)
+    features, segment = scale * torch.randn(rows, 5), torch.randint(3, (rows,)).sort().values
+    weight, shift, score, direction = torch.randn(7, 5), torch.randn(3, 7), torch.randn(7), torch.randn(3, 5)
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        found = sigmoid_scores(features, segment, weight, shift, score, direction)
+    finally:
+        torch.set_num_threads(before)
+    truth = _sigmoid_scores(
+        *(t.double() if t.is_floating_point() else t for t in (features, segment, weight, shift, score, direction))
+    )
+    torch.testing.assert_close(found[0].double(), truth[0], atol=2e-5 + 1e-5 * scale, rtol=1e-5)  # float32 sums
+    torch.testing.assert_close(found[1].double(), truth[1], atol=1e-5 * (1 + scale**2), rtol=1e-4)
 
 
 def test_segments_without_a_site_and_no_segments():

@@ -1,0 +1,116 @@
+"""The cross-modal attention's logits in one compiled pass over the active sites. Float32 on a CPU, inference only.
+
+Torch would run a dozen small operations per layer, each waking its own threads between two passes of the convolution,
+which has others; here the same threads do both, and a row is read once.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from mesm.sparse.compiled import compiled, convolve_rows
+from mesm.sparse.fused_backend import LANES, share_out
+
+#: Rows that one thread takes at a time; their hidden layer stays in its cache.
+BLOCK_ROWS = 128
+#: Taylor coefficients of 2^r = exp(r ln 2), highest power first: for |r| <= 1/2 the rest is below float32's precision.
+_POWER_OF_TWO = tuple(float(np.log(2) ** n / np.prod(np.arange(1, n + 1))) for n in range(6, -1, -1))
+_A6, _A5, _A4, _A3, _A2, _A1, _A0 = (np.float32(a) for a in _POWER_OF_TWO)
+_LOG2E = np.float32(1 / np.log(2))
+_LARGEST, _ROUND, _ONE = np.float32(126), np.float32(127.5), np.float32(1)
+
+
+@compiled(fastmath={"reassoc", "contract"})
+def _score_rows(
+    hidden_NK: np.ndarray,
+    segment_N: np.ndarray,
+    shift_SK: np.ndarray,
+    score_K: np.ndarray,
+    logits_N: np.ndarray,
+    first_row: int,
+    last_row: int,
+) -> None:
+    """logits[row] = score . sigmoid(hidden[row] + shift[its segment])."""
+    width = len(score_K)
+    bits_K, part_K = np.empty(width, np.int32), np.empty(width, np.float32)
+    power_K = bits_K.view(np.float32)
+    for row in range(first_row, last_row):
+        segment, total = segment_N[row], np.float32(0)
+        for k in range(width):
+            # exp(-z) = 2^t = 2^n 2^r with n whole and |r| <= 1/2; a float's exponent bits hold n.
+            t = -(hidden_NK[row, k] + shift_SK[segment, k]) * _LOG2E
+            t = -_LARGEST if t < -_LARGEST else (_LARGEST if t > _LARGEST else t)
+            biased = np.int32(t + _ROUND)  # n + 127, rounded to the nearest because it is positive
+            r = t - np.float32(biased - np.int32(127))
+            part_K[k] = (((((_A6 * r + _A5) * r + _A4) * r + _A3) * r + _A2) * r + _A1) * r + _A0
+            bits_K[k] = biased << np.int32(23)
+        for k in range(width):
+            total += score_K[k] / (_ONE + part_K[k] * power_K[k])
+        logits_N[row] = total
+
+
+@compiled(fastmath={"reassoc", "contract"})
+def _dot_rows(
+    features_NC: np.ndarray,
+    segment_N: np.ndarray,
+    direction_SC: np.ndarray,
+    sums_N3: np.ndarray,
+    first_row: int,
+    last_row: int,
+) -> None:
+    """sums[row] = sum of the row, of its squares, and of its products with its segment's direction."""
+    for row in range(first_row, last_row):
+        segment, whole, squares, dot = segment_N[row], np.float32(0), np.float32(0), np.float32(0)
+        for c in range(features_NC.shape[1]):
+            x = features_NC[row, c]
+            whole += x
+            squares += x * x
+            dot += x * direction_SC[segment, c]
+        sums_N3[row, 0], sums_N3[row, 1], sums_N3[row, 2] = whole, squares, dot
+
+
+def sigmoid_scores(
+    features_NC: Tensor,
+    segment_N: Tensor,
+    weight_KC: Tensor,
+    shift_SK: Tensor,
+    score_K: Tensor,
+    direction_SC: Tensor | None = None,
+) -> tuple[Tensor, Tensor | None]:
+    """What an attention layer needs of every site's features.
+
+    Args:
+        features_NC: (N, C) float32, without gradient.
+        segment_N: (N,) int64, the segment of each row.
+        weight_KC: (K, C).
+        shift_SK: (S, K).
+        score_K: (K,).
+        direction_SC: (S, C), or None.
+
+    Returns:
+        (N,) score . sigmoid(W x + shift of its segment), and, with a direction, (N, 3): each row's sum, sum of squares,
+        and product with its segment's direction.
+    """
+    rows, width = len(features_NC), len(score_K)
+    padding = (0, -width % LANES)
+    panel = F.pad(weight_KC.t(), padding).view(1, weight_KC.shape[1], -1, LANES).transpose(1, 2).contiguous().numpy()
+    shift, score = (F.pad(v, padding).contiguous().numpy() for v in (shift_SK, score_K))
+    features, segment = features_NC.contiguous().numpy(), segment_N.numpy()
+    hidden, logits = np.empty((rows, len(score)), np.float32), np.empty(rows, np.float32)
+    itself, starts, bias = np.arange(rows, dtype=np.int32), np.array([0, rows]), np.zeros(len(score), np.float32)
+    sums = None if direction_SC is None else np.empty((rows, 3), np.float32)
+    direction = None if direction_SC is None else direction_SC.contiguous().numpy()
+
+    def work(first: int) -> None:
+        last = min(rows, first + BLOCK_ROWS)
+        place = (itself, itself, starts, first, last, 0, panel.shape[1])
+        convolve_rows(features, panel, bias, False, hidden, *place)
+        _score_rows(hidden, segment, shift, score, logits, first, last)
+        if sums is not None:
+            _dot_rows(features, segment, direction, sums, first, last)
+
+    share_out(range(0, rows, BLOCK_ROWS), work)
+    return torch.from_numpy(logits), None if sums is None else torch.from_numpy(sums)
