@@ -228,7 +228,7 @@ class TrainConfig(_Json):
     freeze_attention: bool = False
     """Train the trunk alone, so that it forgets what the masks told it."""
     freeze_stem: bool = False
-    """Keep the CNNs' dense stems as `init_from` has them: a third faster, and MESM and FE2E see the same edges."""
+    """Keep the CNNs' dense stems as `init_from` has them, which saves a quarter of a step."""
     cnn_weights: str = ""
     """For cnn=vgg11: `imagenet` (torchvision's, downloaded once), a file of them, or empty for random ones."""
     init_from: str = ""

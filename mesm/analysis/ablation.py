@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator, Sequence
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -139,7 +140,8 @@ class Setting:
         off: dict[str, Any] = unknown | ({} if row.guided else {"neutral_faces": 0, "guide": 0.0, "text_kl": 0.0})
         train = replace(
             base.train, corpus=self.corpus, epochs=self.epochs * (1 if row.start or row.kind == "fe2e" else 2),
-            max_clips=self.clips, seed=seed, init_from=start, freeze_attention=False, **off,
+            max_clips=self.clips, seed=seed, init_from=start, freeze_attention=False,
+            freeze_stem=base.train.freeze_stem and bool(start), **off,
         )  # fmt: skip
         return RunConfig(
             replace(base.model, width=self.width, **row.model),
@@ -178,6 +180,7 @@ def ablate(
     names: Sequence[str] = (),
     seeds: Sequence[int] = (0,),
     *,
+    given: Mapping[tuple[str, int], Path] | None = None,
     report: Report | None = None,
     done: Callable[[str, dict[str, Any]], None] | None = None,
 ) -> dict[str, Any]:
@@ -186,6 +189,7 @@ def ablate(
     Args:
         folder: of the runs; a row that was interrupted goes on, a finished one is read.
         names: rows or groups; all by default.
+        given: (row, seed) -> a checkpoint of these settings, which is taken instead of training one.
         report: gets what the trainers report.
         done: called after each row with its name and the record's data so far.
     """
@@ -193,21 +197,32 @@ def ablate(
     for seed in seeds:
         for row in choose_rows(setting, names):
             if _finished(row, setting, seed, folder) is None:
-                _train_and_score(row, setting, seed, folder, corpus, report)
+                _train_and_score(row, setting, seed, folder, corpus, report, (given or {}).get((row.name, seed)))
                 if done is not None:
                     done(f"{row.name}-s{seed}", table(setting, folder, seeds))
     return table(setting, folder, seeds)
 
 
 def _train_and_score(
-    row: AblationRow, setting: Setting, seed: int, folder: Path, corpus: Corpus, report: Report | None
+    row: AblationRow,
+    setting: Setting,
+    seed: int,
+    folder: Path,
+    corpus: Corpus,
+    report: Report | None,
+    given: Path | None,
 ) -> None:
     own, run = folder / f"{row.name}-s{seed}", setting.run(row, seed, folder)
-    predictor = Predictor(load_checkpoint(Trainer(run, own, report).fit()))
+    if given is None:
+        Trainer(run, own, report).fit()
+    else:  # under the name by which other rows start from it
+        shutil.copytree(given, own / "checkpoint", dirs_exist_ok=True)
+    predictor = Predictor(load_checkpoint(own / "checkpoint"))
     found = evaluate(predictor, corpus, setting.split)
     result = {
         "run": run.to_dict(),
         "split": setting.split,
+        "loaded": given.name if given else None,
         "seconds": predictor.metrics["train_seconds"],
         "valid_f1": predictor.metrics["valid"]["f1"],
         "evaluation": found,
@@ -274,6 +289,7 @@ def _lines(setting: Setting, corpus: Corpus, found: dict[str, list[dict[str, Any
             "top_p": results[0]["evaluation"]["top_p"],
             "modalities": results[0]["run"]["model"]["modalities"],
             "runs": runs,
+            "loaded": [result.get("loaded") for result in results],
         }
         ceiling = ceiling_wacc(corpus, line["modalities"], results[0]["evaluation"]["labels"])
         line["ceiling_share"] = None if ceiling is None else ceiling_share(line["wacc"], ceiling)

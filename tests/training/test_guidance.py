@@ -115,7 +115,7 @@ def test_a_frozen_stem_stays_as_the_start_had_it(corpus: Path, tmp_path: Path) -
         k.split(".conv")[0].split(".bn")[0] for k, v in cnn.state_dict().items() if not torch.equal(v, before[k])
     }
     assert changed - {k for k in changed if k.startswith("attention")} == {"blocks.2", "blocks.3", "blocks.4"}
-    with pytest.raises(ConfigError, match="init_from"):
+    with pytest.raises(ConfigError, match="--init"):
         Trainer(run(corpus, freeze_stem=True), tmp_path / "other")
 
 
