@@ -1,15 +1,10 @@
-"""The paper's Tables 3 and 4 on any corpus: what is not trained yet is trained, then all is scored by one protocol.
-
-<folder>/<model>-s<seed>/    one run of mesm.training; an interrupted one goes on, a finished one is read
-"""
+"""The paper's Tables 3 and 4 on any corpus: what is not there yet is trained, then all is scored by one protocol."""
 
 from __future__ import annotations
 
 import itertools
-import json
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,124 +12,37 @@ import numpy as np
 import torch
 
 from mesm.analysis.comparison import over_seeds
-from mesm.analysis.evaluation import evaluate, labelled_batches, shared_labels
+from mesm.analysis.evaluation import Progress, evaluate, labelled_batches, shared_labels
+from mesm.analysis.lineage import Plan, obtain
 from mesm.analysis.predictor import Predictor
-from mesm.config import RunConfig
+from mesm.analysis.sweep import parse_range, sweep
 from mesm.data.store import Corpus
-from mesm.errors import ConfigError, MesmError
-from mesm.models import load_checkpoint
-from mesm.presets import BASELINES, PRESETS, preset
+from mesm.errors import MesmError
+from mesm.records import find_records, read_record, write_record
+from mesm.runtime import record_folders
 from mesm.training import metrics
-from mesm.training.trainer import Report, Trainer
+from mesm.training.trainer import Report
 
-#: Lines of Tables 3 and 4 in the paper's order -> the end of their presets' names.
-MODELS: dict[str, str] = {
-    "LF-LSTM": "lf-lstm",
-    "LF-TRANS": "lf-transformer",
-    "EmoEmbs": "emo-embs",
-    "MulT": "mult",
-    "FE2E": "fe2e",
-    "MESM": "mesm",
-}
 #: Utterances of which each is timed alone.
 _TIMED = 16
 
 
-def family(corpus: Corpus) -> str:
-    """Whose presets a corpus is trained with: the paper's for IEMOCAP and CMU-MOSEI, the small ones for any other."""
-    known = {name.split("-")[0] for name in PRESETS}
-    return next((name for name in sorted(known) if corpus.name.lower().startswith(name)), "marionette")
+def line(
+    plan: Plan, model: str, records: Path, report: Report | None = None, progress: Progress | None = None
+) -> dict[str, Any]:
+    """One line of the table over its seeds: data of a `reproduce` record.
 
+    Scores per class, size, work, time, and where each checkpoint comes from; the clips are in the evaluations' records.
 
-def needs_features(model: str) -> bool:
-    """Whether a line of the table reads hand-crafted features."""
-    return MODELS[model] in BASELINES
-
-
-def choose_models(names: Sequence[str]) -> tuple[str, ...]:
-    """Lines of the table by their names in any case, or by their presets'; all by default.
-
-    Raises:
-        ConfigError: there is none of that name.
+    Args:
+        records: folder of these; an evaluation of the same weights on the same clips is read.
+        progress: gets clips done and in total of an evaluation.
     """
-    short = {**{name.lower(): name for name in MODELS}, **{end: name for name, end in MODELS.items()}}
-    unknown = [name for name in names if name.lower() not in short]
-    if unknown:
-        raise ConfigError(f"no model {unknown[0]!r}; the table has {', '.join(MODELS)}")
-    chosen = {short[name.lower()] for name in names} or set(MODELS)
-    return tuple(name for name in MODELS if name in chosen)
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What all lines of a table share.
-
-    Attributes:
-        corpus: with train, valid and test.
-        folder: of the runs.
-        seeds: each line is the mean over them.
-        epochs: of every training; 0 = the presets' own.
-        clips: of the training split; 0 = all.
-        split: what is reported.
-    """
-
-    corpus: Corpus
-    folder: Path
-    seeds: tuple[int, ...] = (0,)
-    epochs: int = 0
-    clips: int = 0
-    split: str = "test"
-
-    @property
-    def rendered(self) -> bool:
-        """Whether the corpus is Marionette, whose causes and neutral faces are known."""
-        return self.corpus.name.startswith("marionette")
-
-    def run(self, model: str, seed: int) -> RunConfig:
-        """Model and training of one line; the small MESM starts from the FE2E of its seed."""
-        base = preset(f"{family(self.corpus)}-{MODELS[model]}")
-        start = model == "MESM" and family(self.corpus) == "marionette"
-        train = replace(
-            base.train,
-            corpus=str(self.corpus.folder.resolve()),
-            seed=seed,
-            epochs=self.epochs or base.train.epochs,
-            max_clips=self.clips,
-            init_from=str(self.place("FE2E", seed) / "checkpoint") if start else "",
-        )
-        if not self.rendered:
-            # Neutral faces and known causes exist for the rendered corpus alone.
-            train = replace(train, neutral_faces=0, guide=0.0, cause_loss=0.0)
-        return RunConfig(replace(base.model, labels=tuple(self.corpus.labels)), train)
-
-    def place(self, model: str, seed: int) -> Path:
-        """The run's folder."""
-        return self.folder.resolve() / f"{MODELS[model]}-s{seed}"
-
-
-def trained(plan: Plan, model: str, seed: int, report: Report | None = None) -> Predictor:
-    """The line's checkpoint, trained now if it is not there.
-
-    Raises:
-        ConfigError: the folder holds a run with other settings.
-    """
-    place, run = plan.place(model, seed), plan.run(model, seed)
-    start = run.train.init_from
-    if start and not (Path(start) / "model.safetensors").is_file():
-        trained(plan, "FE2E", seed, report)
-    done = place / "checkpoint"
-    config = place / "config.json"
-    same = config.is_file() and RunConfig.from_dict(json.loads(config.read_text())) == run
-    if not (same and (done / "model.safetensors").is_file()):
-        Trainer(run, place, report).fit()
-    return Predictor(load_checkpoint(done), f"{MODELS[model]}-s{seed}")
-
-
-def line(plan: Plan, model: str, report: Report | None = None) -> dict[str, Any]:
-    """One line of the table over its seeds: data of a `seeds` record with scores per class, size, work and time."""
-    predictors = [trained(plan, model, seed, report) for seed in plan.seeds]
-    found = [evaluate(predictor, plan.corpus, plan.split) for predictor in predictors]
+    models = [obtain(plan, model, seed, report) for seed in plan.seeds]
+    predictors = [found.predictor for found in models]
+    found = [evaluation(predictor, plan.corpus, plan.split, records, progress) for predictor in predictors]
     data = over_seeds(found, [p.name for p in predictors], plan.seeds)
+    del data["per_clip"]
     first = predictors[0]
     return {
         "macs_ratio": None,
@@ -144,8 +52,49 @@ def line(plan: Plan, model: str, report: Report | None = None) -> dict[str, Any]
         "parameters": sum(p.numel() for p in first.model.parameters()),
         "macs": round(float(np.mean([f["macs"]["total"] for f in found]))),
         "ms_per_clip": ms_per_clip(first, plan.corpus, plan.split),
-        "train_seconds": [p.metrics.get("train_seconds") for p in predictors],
+        "timed_on": {"device": first.device, "threads": torch.get_num_threads()},
+        "checkpoints": [
+            {
+                "seed": seed,
+                "name": one.predictor.name,
+                "sha256": one.predictor.sha256,
+                "origin": one.origin,
+                "differs": list(one.differs),
+                "epochs": one.predictor.metrics.get("train", {}).get("epochs"),
+                "train_seconds": one.predictor.metrics.get("train_seconds"),
+            }
+            for seed, one in zip(plan.seeds, models, strict=True)
+        ],
     }
+
+
+def evaluation(
+    predictor: Predictor, corpus: Corpus, split: str, records: Path, progress: Progress | None = None
+) -> dict[str, Any]:
+    """Data of an `evaluate` record of these weights on this split: a record's that is there, else made and written."""
+    for path in find_records((records, *record_folders()), "evaluate", predictor.name, corpus.name):
+        record = read_record(path)
+        same = record["provenance"].get("checkpoint_sha256") == predictor.sha256 and record["data"]["split"] == split
+        if same and record["data"]["per_clip"]["id"] == list(corpus.ids(split)) and _at_home(record, predictor):
+            return dict(record["data"])
+    data = evaluate(predictor, corpus, split, progress=progress)
+    write_record(
+        records,
+        "evaluate",
+        predictor.name,
+        corpus.name,
+        data,
+        checkpoint_sha256=predictor.sha256,
+        config=predictor.config.to_dict(),
+        seed=predictor.metrics.get("train", {}).get("seed"),
+        command=f"mesm evaluate {predictor.name} --corpus {corpus.name} --split {split}",
+    )
+    return data
+
+
+def _at_home(record: dict[str, Any], predictor: Predictor) -> bool:
+    """Whether an evaluation used the checkpoint's own top-p."""
+    return bool(record["data"]["top_p"] == (predictor.config.top_p if predictor.has_attention else None))
 
 
 def _mean_per_class(found: Sequence[dict[str, Any]]) -> dict[str, dict[str, float | None]]:
@@ -160,6 +109,24 @@ def _mean_per_class(found: Sequence[dict[str, Any]]) -> dict[str, dict[str, floa
             for name in rows[0]
         }
     return made
+
+
+def figure_5_sweep(
+    sparse: Predictor, dense: Predictor, plan: Plan, records: Path, command: str, progress: Progress | None = None
+) -> dict[str, Any]:
+    """The `sweep` record of ten top-p against FE2E: one of these weights on these clips that is there, else a new one."""
+    top_ps, ids = parse_range("0.1:1.0:0.1"), list(plan.corpus.ids(plan.split))
+    for path in find_records((records, *record_folders()), "sweep", sparse.name, plan.corpus.name):
+        record = read_record(path)
+        data, weights = record["data"], (sparse.sha256, dense.sha256)
+        made_of = record["provenance"].get("checkpoint_sha256"), data.get("against", {}).get("sha256")
+        if made_of == weights and data["clip_ids"] == ids and {row["top_p"] for row in data["rows"]} >= set(top_ps):
+            return record
+    data = sweep(sparse, plan.corpus, top_ps, against=dense, split=plan.split, progress=progress)
+    path = write_record(
+        records, "sweep", sparse.name, plan.corpus.name, data, checkpoint_sha256=sparse.sha256, command=command
+    )
+    return read_record(path)
 
 
 @torch.no_grad()
@@ -181,22 +148,11 @@ def ms_per_clip(predictor: Predictor, corpus: Corpus, split: str) -> float:
 
 
 def lines(
-    plan: Plan,
-    models: Sequence[str],
-    report: Report | None = None,
-    done: Callable[[str, dict[str, Any]], None] | None = None,
-) -> dict[str, str]:
-    """Every line in turn, handed to `done`; model -> why it was not run, for those that were not.
-
-    A line that cannot be made (no features, no text encoder within reach) does not keep the others from being made.
-    """
-    left_out = {name: "not asked for" for name in MODELS if name not in models}
+    plan: Plan, models: Sequence[str], records: Path, report: Report | None = None, progress: Progress | None = None
+) -> Iterator[tuple[str, dict[str, Any] | MesmError]]:
+    """Every line in turn, or why it cannot be made (no features, no text encoder within reach); the others go on."""
     for model in models:
         try:
-            data = line(plan, model, report)
+            yield model, line(plan, model, records, report, progress)
         except MesmError as error:
-            left_out[model] = str(error)
-            continue
-        if done is not None:
-            done(model, data)
-    return left_out
+            yield model, error

@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from mesm.analysis.reproduce import Plan
+    from mesm.analysis.lineage import Found, Plan
     from mesm.figures.bundle import Exhibit
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of `mesm reproduce`."""
     parser.epilog = (
-        "Trains what is not trained yet (an interrupted run goes on), evaluates by the paper's protocol, and writes records,\n"
-        "CSV, LaTeX and PDF: our numbers beside the reported ones, the trivial answers, and what was not run.\n"
-        "IEMOCAP and CMU-MOSEI use the paper's settings (and need ALBERT within reach), any other corpus the small ones.\n"
+        "Loads what is there (given, shipped with this very corpus, or trained by an earlier call), trains the rest (an\n"
+        "interrupted run goes on), evaluates by the paper's protocol, and writes records, CSV, LaTeX and PDF after every\n"
+        "line: our numbers beside the reported ones, the trivial answers, what was loaded, and what was not run.\n"
+        "IEMOCAP and CMU-MOSEI use the paper's settings (and need ALBERT within reach), any other corpus the small ones,\n"
+        "whose MESM is trained in three stages: FE2E, MESM, wash.\n"
         "examples:\n"
-        "  mesm reproduce table4 --corpus corpora/marionette --seeds 3\n"
-        "  mesm reproduce table3 --corpus corpora/iemocap --models mult fe2e mesm\n"
+        "  mesm reproduce table4 --corpus corpora/marionette\n"
+        "  mesm reproduce table3 --corpus corpora/iemocap --models mult fe2e mesm --seeds 3\n"
+        "  mesm reproduce table4 --corpus corpora/marionette --checkpoint mesm=runs/wash/checkpoint\n"
         "  mesm reproduce figure5 --corpus corpora/marionette"
     )
     parser.add_argument("what", choices=sorted(WHAT), help="table1 to table5, figure3 to figure5")
@@ -29,18 +32,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--models", nargs="+", default=[], help="lines of table 3 or 4, such as mult mesm; default: all"
     )
+    parser.add_argument(
+        "--checkpoint",
+        action="append",
+        default=[],
+        metavar="MODEL=CKPT",
+        help="this name or folder instead of one that ships or is trained; repeat it for every seed",
+    )
+    parser.add_argument("--retrain", action="store_true", help="train also what ships")
     parser.add_argument("--epochs", type=int, default=0, help="of every training; default: the presets'")
     parser.add_argument("--clips", type=int, default=0, help="of the training split; default: all")
-    parser.add_argument("--checkpoint", help="figures: this MESM instead of one that is trained here")
     parser.add_argument("--clip", help="figures 3 and 4: id of the clip; default: the first that is scored right")
     parser.add_argument("--runs", help="folder of the runs; default: the workspace's reproduce/CORPUS/runs")
+    parser.add_argument("--records", help="folder of the records; default: the workspace's records/")
     parser.add_argument("--out", help="folder of the files; default: the workspace's reproduce/CORPUS")
     parser.add_argument("--width", default="acl-text", help="of the pictures, as in mesm figure (default: %(default)s)")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Reproduce and print where the files are."""
-    from mesm.analysis.reproduce import Plan
+    """Reproduce and print where the files are, also when stopped half way."""
+    from mesm.analysis.lineage import Plan
     from mesm.data.corpora import open_corpus
     from mesm.figures.bundle import files_of
     from mesm.records import slug, write_atomic
@@ -55,19 +66,41 @@ def run(arguments: argparse.Namespace) -> int:
         tuple(range(max(1, arguments.seeds))),
         arguments.epochs,
         arguments.clips,
+        given=_given(arguments.checkpoint),
+        shipped=not arguments.retrain,
     )
-    for exhibit in WHAT[arguments.what](arguments, plan, out / "records"):
-        forms = [form for form in ("pdf", "tex", "csv") if form in exhibit.formats]
-        for name, content in files_of(exhibit, forms, arguments.width).items():
-            print(write_atomic(out / name, content))
+    records = Path(arguments.records) if arguments.records else workspace() / "records"
+    written: dict[Path, None] = {}
+    try:
+        for exhibit in WHAT[arguments.what](arguments, plan, records):
+            forms = [form for form in ("pdf", "tex", "csv") if form in exhibit.formats]
+            for name, content in files_of(exhibit, forms, arguments.width).items():
+                written[write_atomic(out / name, content)] = None
+    finally:
+        for path in written:
+            print(path)
     return 0
+
+
+def _given(options: list[str]) -> dict[str, list[str]]:
+    """Model -> checkpoints, from MODEL=CKPT; a checkpoint alone is a MESM."""
+    from mesm.analysis.lineage import choose_models
+
+    found: dict[str, list[str]] = {}
+    for option in options:
+        model, equals, checkpoint = option.partition("=")
+        (name,) = choose_models([model if equals else "mesm"])
+        found.setdefault(name, []).append(checkpoint if equals else option)
+    return found
 
 
 def _command(arguments: argparse.Namespace, plan: Plan) -> str:
     """Without folders, which belong to this machine."""
     options = [f"--seeds {len(plan.seeds)}"]
     options += [f"--models {' '.join(arguments.models)}"] if arguments.models else []
+    options += [f"--checkpoint {model}={Path(name).name}" for model, names in plan.given.items() for name in names]
     options += [f"--{k} {getattr(arguments, k)}" for k in ("epochs", "clips") if getattr(arguments, k)]
+    options += ["--retrain"] if arguments.retrain else []
     return " ".join([f"mesm reproduce {arguments.what} --corpus {plan.corpus.name}", *options])
 
 
@@ -80,37 +113,41 @@ def _splits(arguments: argparse.Namespace, plan: Plan, records: Path) -> list[Ex
     return [splits_table(corpus.name, split_counts(corpus.index, corpus.labels), number, reported.split_counts(number))]
 
 
-def _scores(arguments: argparse.Namespace, plan: Plan, records: Path) -> list[Exhibit]:
+def _scores(arguments: argparse.Namespace, plan: Plan, records: Path) -> Iterator[Exhibit]:
+    """Table 3 or 4 and the sizes of its models, again after every line."""
     from dataclasses import replace
 
     from mesm.analysis import reported
-    from mesm.analysis.reproduce import choose_models, lines, needs_features
+    from mesm.analysis.lineage import MODELS, choose_models, needs_features
+    from mesm.analysis.reproduce import lines
     from mesm.cli.train import Bar
-    from mesm.errors import DataError
-    from mesm.figures.exhibits.reproduction import models_table
+    from mesm.errors import DataError, MesmError
+    from mesm.figures.exhibits.reproduction import models_table, note
     from mesm.figures.exhibits.results import scores_table
     from mesm.records import read_record, write_record
 
     command, bar, written = _command(arguments, plan), Bar(), []
-
-    def done(model: str, data: dict[str, Any]) -> None:
+    models = choose_models(arguments.models)
+    missing = {name: "not asked for" for name in MODELS if name not in models}
+    missing |= dict.fromkeys(models, "not reached yet")
+    number = int(arguments.what[-1])
+    if any(needs_features(model) and not plan.there(model, seed) for model in models for seed in plan.seeds):
+        _make_features(plan)
+    for model, data in lines(plan, models, records, bar, bar.clips):
+        if isinstance(data, MesmError):
+            missing[model] = str(data)
+            continue
+        del missing[model]
         path = write_record(records, "reproduce", model, plan.corpus.name, data, command=command)
         written.append(read_record(path))
         bar.tqdm.write(f"{model}: Acc {data['accuracy']:.1f}, WAcc {data['wacc']:.1f}, F1 {data['f1']:.1f}")
-
-    models = choose_models(arguments.models)
-    if any(needs_features(model) for model in models):
-        _make_features(plan)
-    left_out = lines(plan, models, bar, done)
-    for model, why in left_out.items():
+        table = scores_table(written, number, *reported.rows_for(number))
+        yield replace(table, command=command, caption=f"{table.caption} {note(written, missing)}")
+        yield models_table(written, command)
+    for model, why in missing.items():
         print(f"not run: {model}: {why}")
     if not written:
         raise DataError(f"no line of {arguments.what} could be made; the reasons are above")
-    number = int(arguments.what[-1])
-    table = scores_table(written, number, *reported.rows_for(number))
-    missing = f" Not run: {', '.join(left_out)}." if left_out else ""
-    table = replace(table, command=command, caption=f"{table.caption} {len(plan.seeds)} seed(s).{missing}")
-    return [table, models_table(written, command)]
 
 
 def _make_features(plan: Plan) -> None:
@@ -130,12 +167,13 @@ def _make_features(plan: Plan) -> None:
                 print(f"no {modality} features: {error}")
 
 
-def _ablation(arguments: argparse.Namespace, plan: Plan, records: Path) -> list[Exhibit]:
+def _ablation(arguments: argparse.Namespace, plan: Plan, records: Path) -> Iterator[Exhibit]:
+    """Table 5; FE2E on all modalities is the one that ships, where that is what would be trained."""
     from dataclasses import replace
 
     from mesm.analysis import reported
     from mesm.analysis.ablation import Setting, ablate
-    from mesm.analysis.reproduce import family
+    from mesm.analysis.lineage import family
     from mesm.cli.train import Bar
     from mesm.figures.exhibits.results import ablation_table
     from mesm.presets import preset
@@ -152,18 +190,31 @@ def _ablation(arguments: argparse.Namespace, plan: Plan, records: Path) -> list[
         plan.split,
         causes=plan.rendered,
     )
-    data = ablate(setting, plan.folder / "ablation", ["FE2E, modalities", "MESM, modalities"], plan.seeds, report=Bar())
-    command = _command(arguments, plan)
-    record = read_record(write_record(records, "ablation", "", corpus.name, data, command=command))
-    return [replace(ablation_table(record, reported.TABLE_5), command=command)]
+    there = {("fe2e-TAV", seed): plan.there("FE2E", seed) for seed in plan.seeds}
+    command, bar = _command(arguments, plan), Bar()
+
+    def write(data: dict[str, Any]) -> Path:
+        return write_record(records, "ablation", "", corpus.name, data, command=command)
+
+    data = ablate(
+        setting,
+        plan.folder / "ablation",
+        ["FE2E, modalities", "MESM, modalities"],
+        plan.seeds,
+        given={row: path for row, path in there.items() if path},
+        report=bar,
+        done=lambda _, data: bar.tqdm.write(str(write(data))),
+    )
+    yield replace(ablation_table(read_record(write(data)), reported.TABLE_5), command=command)
 
 
-def _mesm(arguments: argparse.Namespace, plan: Plan) -> Any:
-    from mesm.analysis.predictor import load
-    from mesm.analysis.reproduce import trained
+def _obtain(plan: Plan, model: str) -> Found:
+    from mesm.analysis.lineage import obtain
     from mesm.cli.train import Bar
 
-    return load(arguments.checkpoint) if arguments.checkpoint else trained(plan, "MESM", 0, Bar())
+    found = obtain(plan, model, plan.seeds[0], Bar())
+    print(f"{model}: {found.predictor.name}, {found.origin}")
+    return found
 
 
 def _case(arguments: argparse.Namespace, plan: Plan, records: Path) -> list[Exhibit]:
@@ -175,7 +226,7 @@ def _case(arguments: argparse.Namespace, plan: Plan, records: Path) -> list[Exhi
     from mesm.figures.mosaic import Look, fit_strip
     from mesm.figures.privacy import default_privacy
 
-    predictor, corpus = _mesm(arguments, plan), plan.corpus
+    predictor, corpus = _obtain(plan, "MESM").predictor, plan.corpus
     found = arguments.clip or _first_right(predictor, plan)
     sample = with_closeups(corpus[found], corpus.media_path(found))
     prediction = predictor.run(predictor.prepare(sample), 0.6)
@@ -198,35 +249,26 @@ def _first_right(predictor: Any, plan: Plan) -> str:
     return ids[0]
 
 
-def _sweep(arguments: argparse.Namespace, plan: Plan, records: Path) -> list[Exhibit]:
+def _sweep(arguments: argparse.Namespace, plan: Plan, records: Path) -> Iterator[Exhibit]:
+    """Figure 5; a sweep of these weights on these clips that is there already is drawn."""
     from dataclasses import replace
 
     from mesm.analysis import reported
-    from mesm.analysis.evaluation import evaluate
-    from mesm.analysis.reproduce import trained
-    from mesm.analysis.sweep import parse_range, sweep
+    from mesm.analysis.reproduce import figure_5_sweep
     from mesm.cli.train import Bar
     from mesm.figures.exhibits.sweep import frontier
-    from mesm.figures.frontier import View, dense_by_corpus
-    from mesm.records import read_record, write_record
+    from mesm.figures.frontier import View
 
-    command, corpus = _command(arguments, plan), plan.corpus
-    sparse, dense = _mesm(arguments, plan), trained(plan, "FE2E", 0, Bar())
-
-    def record(kind: str, predictor: Any, data: dict[str, Any]) -> dict[str, Any]:
-        sha256 = predictor.sha256
-        path = write_record(records, kind, predictor.name, corpus.name, data, checkpoint_sha256=sha256, command=command)
-        return read_record(path)
-
-    curve = record("sweep", sparse, sweep(sparse, corpus, parse_range("0.1:1.0:0.1"), against=dense, split=plan.split))
-    reference = dense_by_corpus([record("evaluate", dense, evaluate(dense, corpus, plan.split))])
-    shares = reported.figure_5_shares()
-    made = [frontier([curve], View(m, relative=True), reference, shares) for m in ("accuracy", "wacc", "f1")]
-    return [replace(e, name=f"figure5-{e.name}", command=command) for e in made]
+    command = _command(arguments, plan)
+    sparse, dense = _obtain(plan, "MESM").predictor, _obtain(plan, "FE2E").predictor
+    curve = figure_5_sweep(sparse, dense, plan, records, command, Bar().clips)
+    for metric in ("accuracy", "wacc", "f1"):
+        made = frontier([curve], View(metric, relative=True), None, reported.figure_5_shares())
+        yield replace(made, name=f"figure5-{made.name}", command=command)
 
 
 #: What -> its exhibits.
-WHAT: dict[str, Callable[[argparse.Namespace, Any, Path], list[Exhibit]]] = {
+WHAT: dict[str, Callable[[argparse.Namespace, Any, Path], Iterable[Exhibit]]] = {
     "table1": _splits,
     "table2": _splits,
     "table3": _scores,

@@ -1,4 +1,4 @@
-"""Size, work and time of the models of a reproduced table."""
+"""What stands with a reproduced table: size, work and time of its models, and where each of them comes from."""
 
 from __future__ import annotations
 
@@ -7,34 +7,73 @@ from typing import Any
 
 from mesm.figures.bibliography import PAPER, corpus_cites
 from mesm.figures.bundle import Exhibit, origin_of
+from mesm.figures.exhibits.results import interval
 from mesm.figures.tables import Row, Table
 from mesm.records import slug
 
 
 def models_table(records: Sequence[Mapping[str, Any]], command: str) -> Exhibit:
-    """Parameters, multiply-adds and milliseconds per utterance of each model.
+    """Parameters, multiply-adds and milliseconds per utterance of each model, beside what it scores.
 
     Args:
         records: of `mesm reproduce table3` or `table4`.
         command: what makes it again.
     """
-    corpus = records[0]["provenance"]["corpus"]
-    columns = ("model", "parameters, million", "MACs, million", "share of FE2E", "ms")
+    corpus, timed = records[0]["provenance"]["corpus"], records[0]["data"]["timed_on"]
+    columns = (
+        "model",
+        "parameters, million",
+        "MACs, million",
+        "share of FE2E",
+        f"ms on {timed['device']}, threads {timed['threads']}",
+        "WAcc",
+        "WAcc 95 %",
+        "F1",
+        "F1 95 %",
+    )
     rows = []
     for record in records:
         data = record["data"]
-        cells = (data["parameters"] / 1e6, data["macs"] / 1e6, data["macs_ratio"], data["ms_per_clip"])
-        rows.append(Row((record["provenance"]["checkpoint"], *(None if c is None else float(c) for c in cells))))
+        sizes = (data["parameters"] / 1e6, data["macs"] / 1e6, data["macs_ratio"], data["ms_per_clip"])
+        scores = [f"{data['wacc']:.1f}", interval(data, "wacc"), f"{data['f1']:.1f}", interval(data, "f1")]
+        name = record["provenance"]["checkpoint"]
+        rows.append(Row((name, *(None if c is None else float(c) for c in sizes), *scores)))
     return Exhibit(
         name=f"models-{slug(corpus)}",
         title=f"Size, work and time of the models on {corpus}",
         caption=(
             f"Mean multiply-adds and median milliseconds per utterance on the {records[0]['data']['split']} split of "
             f"{corpus}, one utterance at a time. Left out: the text encoder where it is frozen, ingestion, and the making of "
-            "hand-crafted features. The share is that of the convolutions and attention."
+            "hand-crafted features. The share is that of the convolutions and attention. 95 %: interval over speakers."
         ),
         command=command,
         origin=origin_of(*records, cost_unit="MAC"),
         table=Table(columns, tuple(rows), digits=2),
         cites=(PAPER, *corpus_cites(corpus)),
     )
+
+
+def note(records: Sequence[Mapping[str, Any]], missing: Mapping[str, str]) -> str:
+    """What was loaded, what was trained, with how many seeds, and what was not run.
+
+    Args:
+        records: of `mesm reproduce table3` or `table4`.
+        missing: model -> why it has no line.
+    """
+    origins: dict[str, list[str]] = {}
+    differ = []
+    for record in records:
+        model, checkpoints = record["provenance"]["checkpoint"], record["data"]["checkpoints"]
+        for origin in {c["origin"]: None for c in checkpoints}:
+            origins.setdefault(origin, []).append(model)
+        settings = {words: None for c in checkpoints for words in c["differs"]}
+        differ += [f"{model} differs from the preset: {'; '.join(settings)}."] if settings else []
+    words = {
+        "shipped": "Loaded, as shipped with this corpus",
+        "given": "Loaded, as given",
+        "trained": "Trained for this table",
+    }
+    said = [f"{words[origin]}: {', '.join(models)}." for origin, models in origins.items()]
+    seeds = len(records[0]["data"]["runs"])
+    said += [*differ, f"{seeds} seed{'s' if seeds > 1 else ''}."]
+    return " ".join([*said, f"Not run: {', '.join(missing)}."] if missing else said)

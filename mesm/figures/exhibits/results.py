@@ -34,28 +34,36 @@ def scores_table(
     """
     corpus, labels = records[0]["provenance"]["corpus"], records[0]["data"]["labels"]
     short = ACCURACY_WORDS[accuracy]
-    names = [*labels, "average"]
-    columns = ("model", "work", *(kind for _ in names for kind in (short, "F1")))
-    heads = ("", "", *(name for name in names for _ in range(2)))
+    columns = (
+        "model",
+        "work",
+        *(kind for _ in labels for kind in (short, "F1")),
+        short,
+        f"{short} 95 %",
+        "F1",
+        "F1 95 %",
+    )
+    heads = ("", "", *(name for name in labels for _ in range(2)), *("average",) * 4)
     rows = []
     for record in records:
         data = record["data"]
         per = [data["per_class"].get(label, {}) for label in labels]
         cells = [value for row in per for value in (row.get(accuracy), row.get("f1"))]
-        spread = (None,) * (2 + len(cells)) + tuple(data.get("spread", {}).get(k) for k in (accuracy, "f1"))
+        averages = [cell for metric in (accuracy, "f1") for cell in (data[metric], interval(data, metric))]
+        spreads = [s for metric in (accuracy, "f1") for s in (data.get("spread", {}).get(metric), None)]
         rows.append(
-            Row((_model(record), _work(data), *cells, data[accuracy], data["f1"]), MEASURED,
-                spread if any(v is not None for v in spread) else ())
+            Row((_model(record), _work(data), *cells, *averages), MEASURED,
+                (*(None,) * (2 + len(cells)), *spreads) if any(s is not None for s in spreads) else ())
         )  # fmt: skip
     rows += [_reported(row, labels, where) for row in reported]
     for name, found in records[0]["data"]["trivial"].items():
         blank: list[Cell] = [None] * (2 * len(labels))
-        rows.append(Row((name, None, *blank, found[accuracy], found["f1"]), TRIVIAL, ranked=False))
+        rows.append(Row((name, None, *blank, found[accuracy], None, found["f1"], None), TRIVIAL, ranked=False))
     data = records[0]["data"]
     caption = (
         f"{short} and F1 in percent on the {data['split']} split of {corpus} ({data['clips']} clips, {data['speakers']} "
-        "speakers); thresholds chosen on the validation split. Work: convolutions and attention, share of FE2E's "
-        "multiply-adds."
+        "speakers); thresholds chosen on the validation split. 95 %: interval over speakers. Work: convolutions and "
+        "attention, share of FE2E's multiply-adds."
     )
     if reported:
         caption += f" Reported rows: Dai et al. (2021), Table {number}, on {where}: another corpus, not to be ranked."
@@ -75,6 +83,12 @@ def _model(record: Record) -> str:
     return record["provenance"]["checkpoint"] + (f", p = {top_p:g}" if top_p is not None else "")
 
 
+def interval(data: Mapping[str, Any], metric: str) -> str | None:
+    """A metric's 95 % interval over speakers, as printed."""
+    found = data.get("interval", {}).get(metric)
+    return f"{found[0]:.1f} to {found[1]:.1f}" if found else None
+
+
 def _work(data: Mapping[str, Any]) -> Cell:
     return None if data["macs_ratio"] is None else f"{data['macs_ratio']:.2f}"
 
@@ -82,7 +96,8 @@ def _work(data: Mapping[str, Any]) -> Cell:
 def _reported(row: Any, labels: Sequence[str], where: str) -> Row:
     cells = [value for label in labels for value in row.scores.get(label, (None, None))]
     work = None if row.gflops is None else f"{row.gflops:.2f} G"
-    return Row((row.model, work, *cells, *row.average), f"{REPORTED} {where}", ranked=False)
+    accuracy, f1 = row.average
+    return Row((row.model, work, *cells, accuracy, None, f1, None), f"{REPORTED} {where}", ranked=False)
 
 
 def splits_table(corpus: str, counts: Sequence[Any], number: int, reported: Mapping[str, Mapping[str, int]]) -> Exhibit:
@@ -117,25 +132,30 @@ def splits_table(corpus: str, counts: Sequence[Any], number: int, reported: Mapp
 def ablation_table(record: Record, reported: Mapping[tuple[str, str], tuple[float, float]]) -> Exhibit:
     """Table 5: what each modality is worth, one trained model per line."""
     data, corpus = record["data"], record["provenance"]["corpus"]
-    columns = ("row", "what differs", "Acc", "F1", "WAcc", "work")
+    columns = ("row", "what differs", "Acc", "Acc 95 %", "F1", "F1 95 %", "WAcc", "WAcc 95 %", "work")
+    kinds = ("accuracy", "f1", "wacc")
     rows = []
     for line in (line for line in data["rows"] if line["group"].endswith("modalities")):
         spread = line.get("spread", {}) if len(data["seeds"]) > 1 else {}
-        cells = (line["row"], line["what"], line["accuracy"], line["f1"], line["wacc"], _work(line))
-        rows.append(Row(cells, line["group"], (None, None, *(spread.get(k) for k in ("accuracy", "f1", "wacc")), None)))
+        cells = [cell for kind in kinds for cell in (line[kind], interval(line, kind))]
+        spreads = [s for kind in kinds for s in (spread.get(kind), None)]
+        rows.append(Row((line["row"], line["what"], *cells, _work(line)), line["group"], (None, None, *spreads, None)))
     for (model, letters), (accuracy, f1) in reported.items():
-        rows.append(Row((model, f"on {letters}", accuracy, f1, None, None), f"{REPORTED} IEMOCAP", ranked=False))
+        cells = [accuracy, None, f1, *(None,) * 4]
+        rows.append(Row((model, f"on {letters}", *cells), f"{REPORTED} IEMOCAP", ranked=False))
     setting = data["setting"]
+    loaded = [line["row"] for line in data["rows"] if any(line.get("loaded", ()))]
+    origin = f"; {', '.join(loaded)} loaded, the others trained" if loaded else "; every row trained"
     return Exhibit(
         name=f"table-5-{slug(corpus)}",
         title=f"Table 5: ablation on {corpus}",
         caption=(
-            f"Averages in percent on the {setting['split']} split of {corpus}; every row trained, {len(data['seeds'])} "
-            f"seed(s), width {setting['width']:g}, {setting['epochs']} epochs. T words, A voice, V face."
+            f"Averages in percent on the {setting['split']} split of {corpus}{origin}, {len(data['seeds'])} seed(s), "
+            f"width {setting['width']:g}, {setting['epochs']} epochs; intervals over speakers. T words, A voice, V face."
         ),
         command=f"mesm figure table 5 --corpus {corpus}",
         origin=origin_of(record, setting=setting, seeds=data["seeds"]),
-        table=Table(columns, tuple(rows), (2, 3, 4)),
+        table=Table(columns, tuple(rows), (2, 4, 6)),
         cites=(PAPER, *corpus_cites(corpus)),
     )
 
