@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
+
+from mesm.cli import measuring
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -20,25 +21,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Average the maps and write the record."""
-    from tqdm import tqdm
+    from functools import partial
 
     from mesm.analysis.canonical import canonical
     from mesm.analysis.predictor import load
     from mesm.data.corpora import open_corpus
-    from mesm.errors import ConfigError
-    from mesm.records import write_record
-    from mesm.runtime import workspace
 
-    if arguments.clips is not None and arguments.clips < 1:
-        raise ConfigError(f"--clips is {arguments.clips}; it must be at least 1")
+    measuring.positive(arguments, "clips")
     predictor, corpus = load(arguments.checkpoint), open_corpus(arguments.corpus)
     against = load(arguments.against) if arguments.against else None
-    with tqdm(unit="clip", leave=False) as bar:
-
-        def show(done: int, total: int) -> None:
-            bar.total, bar.n = total, done
-            bar.refresh()
-
+    with measuring.bar() as show:
         data = canonical(
             predictor,
             corpus,
@@ -46,20 +38,11 @@ def run(arguments: argparse.Namespace) -> int:
             arguments.top_p,
             against=against,
             clips=arguments.clips,
-            progress=show,
+            progress=partial(show, "maps"),
         )
-    path = write_record(
-        Path(arguments.out) if arguments.out else workspace() / "records",
-        "canonical",
-        predictor.name,
-        corpus.name,
-        data,
-        checkpoint_sha256=predictor.sha256,
-        command=f"mesm canonical {predictor.name} --corpus {corpus.name} --split {arguments.split}"
-        + (f" --against {against.name}" if against is not None else "")
-        + (f" --top-p {arguments.top_p}" if arguments.top_p else "")
-        + (f" --clips {arguments.clips}" if arguments.clips else ""),
-    )
+    options = {"split": arguments.split, "against": against and against.name}
+    options |= {"top-p": arguments.top_p, "clips": arguments.clips}
+    path = measuring.write(arguments, "canonical", predictor, corpus, data, options)
     print(
         f"{data['frames']} faces of {data['speakers']} speakers; {data['without_face']} frames without a face left out"
     )

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from mesm.cli import measuring
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of `mesm evaluate`."""
@@ -21,31 +23,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Evaluate, print the table, write the record."""
-    from tqdm import tqdm
+    from functools import partial
 
     from mesm.analysis.evaluation import evaluate
     from mesm.analysis.observer import ceiling_wacc
     from mesm.analysis.predictor import load
     from mesm.data.corpora import open_corpus
-    from mesm.records import write_record
-    from mesm.runtime import workspace
 
     predictor, corpus = load(arguments.checkpoint), open_corpus(arguments.corpus)
-    with tqdm(total=len(corpus.ids(arguments.split)), unit="clip", leave=False) as bar:
-        data = evaluate(
-            predictor, corpus, arguments.split, arguments.top_p, progress=lambda done, _: bar.update(done - bar.n)
-        )
-    path = write_record(
-        Path(arguments.out) if arguments.out else workspace() / "records",
+    with measuring.bar() as show:
+        data = evaluate(predictor, corpus, arguments.split, arguments.top_p, progress=partial(show, arguments.split))
+    path = measuring.write(
+        arguments,
         "evaluate",
-        predictor.name,
-        corpus.name,
+        predictor,
+        corpus,
         data,
-        checkpoint_sha256=predictor.sha256,
+        {"split": arguments.split, "top-p": arguments.top_p},
         config=predictor.config.to_dict(),
         seed=predictor.metrics.get("train", {}).get("seed"),
-        command=f"mesm evaluate {predictor.name} --corpus {corpus.name} --split {arguments.split}"
-        + (f" --top-p {arguments.top_p}" if arguments.top_p else ""),
     )
     if arguments.update:
         update_checkpoint(predictor.folder, data, ceiling_wacc(corpus, predictor.config.modalities, data["labels"]))

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import Any
 
 from mesm.analysis.facs.codebooks import CODEBOOKS
+from mesm.cli import measuring
 
 _NOUN = {"checkpoint": "checkpoint", "hard": "hard gate, untrained", "random": "attention drawn anew"}
 
@@ -42,27 +42,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Look, print the tables, write the record."""
-    from tqdm import tqdm
-
     from mesm.analysis.facs.report import facs
     from mesm.analysis.predictor import load
     from mesm.data.corpora import open_corpus
-    from mesm.errors import ConfigError
-    from mesm.records import write_record
-    from mesm.runtime import workspace
 
-    for name in ("clips", "inits"):
-        value = getattr(arguments, name)
-        if value is not None and value < 1:
-            raise ConfigError(f"--{name} is {value}; it must be at least 1")
+    measuring.positive(arguments, "clips", "inits")
     predictor, corpus = load(arguments.checkpoint), open_corpus(arguments.corpus)
-    with tqdm(leave=False) as bar:
-
-        def show(what: str, done: int, total: int) -> None:
-            bar.set_description(what)
-            bar.total, bar.n = total, done
-            bar.refresh()
-
+    with measuring.bar() as show:
         data = facs(
             predictor,
             corpus,
@@ -78,36 +64,25 @@ def run(arguments: argparse.Namespace) -> int:
             people=max(arguments.people, 0),
             progress=show,
         )
-    path = write_record(
-        Path(arguments.out) if arguments.out else workspace() / "records",
-        "facs",
-        predictor.name,
-        corpus.name,
-        data,
-        one_corpus=True,
-        checkpoint_sha256=predictor.sha256,
-        command=_command(arguments, predictor.name, corpus.name),
-    )
+    path = measuring.write(arguments, "facs", predictor, corpus, data, _options(arguments), one_corpus=True)
     print(text(data))
     print(path)
     return 0
 
 
-def _command(arguments: argparse.Namespace, checkpoint: str, corpus: str) -> str:
-    options: dict[str, Any] = {
-        "--split": "test",
-        "--codebook": "emfacs",
-        "--top-p": None,
-        "--clips": None,
-        "--regions": None,
+def _options(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Those that are not the default; a folder belongs to this machine and is not named."""
+    defaults: dict[str, Any] = {
+        "split": "test",
+        "codebook": "emfacs",
+        "top-p": None,
+        "clips": None,
+        "regions": None,
     }
-    options |= {"--active-from": 0.2, "--units-fps": None, "--inits": 20, "--people": 24}
-    words = [f"mesm facs {checkpoint} --corpus {corpus}"]
-    for option, default in options.items():
-        value = getattr(arguments, option[2:].replace("-", "_"))
-        if value != default:
-            words.append(f"{option} {value}")
-    return " ".join([*words, "--units DIR"] if arguments.units else words)
+    defaults |= {"active-from": 0.2, "units-fps": None, "inits": 20, "people": 24}
+    found = {name: getattr(arguments, name.replace("-", "_")) for name in defaults}
+    changed = {name: value for name, value in found.items() if value != defaults[name]}
+    return changed | ({"units": "DIR"} if arguments.units else {})
 
 
 def text(data: dict[str, Any]) -> str:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import Any
+
+from mesm.cli import measuring
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -21,25 +22,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the tests, print what they say, write the record."""
-    from tqdm import tqdm
-
     from mesm.analysis.faithfulness import faithfulness
     from mesm.analysis.predictor import load
     from mesm.data.corpora import open_corpus
-    from mesm.errors import ConfigError
-    from mesm.records import write_record
-    from mesm.runtime import workspace
 
-    if arguments.clips is not None and arguments.clips < 1:
-        raise ConfigError(f"--clips is {arguments.clips}; it must be at least 1")
+    measuring.positive(arguments, "clips")
     predictor, corpus = load(arguments.checkpoint), open_corpus(arguments.corpus)
-    with tqdm(unit="clip", leave=False) as bar:
-
-        def show(test: str, done: int, total: int) -> None:
-            bar.set_description(test)
-            bar.total, bar.n = total, done
-            bar.refresh()
-
+    with measuring.bar() as show:
         data = faithfulness(
             predictor,
             corpus,
@@ -49,17 +38,8 @@ def run(arguments: argparse.Namespace) -> int:
             seed=arguments.seed,
             progress=show,
         )
-    path = write_record(
-        Path(arguments.out) if arguments.out else workspace() / "records",
-        "faithfulness",
-        predictor.name,
-        corpus.name,
-        data,
-        checkpoint_sha256=predictor.sha256,
-        command=f"mesm faithfulness {predictor.name} --corpus {corpus.name} --split {arguments.split}"
-        + (f" --top-p {arguments.top_p}" if arguments.top_p else "")
-        + (f" --clips {arguments.clips}" if arguments.clips else ""),
-    )
+    options = {"split": arguments.split, "top-p": arguments.top_p, "clips": arguments.clips}
+    path = measuring.write(arguments, "faithfulness", predictor, corpus, data, options)
     print(_table(data))
     print(path)
     return 0

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 import json
-from pathlib import Path
+
+from mesm.cli import measuring
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,37 +27,31 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Sweep, print the curve, write the record."""
-    from tqdm import tqdm
-
     from mesm.analysis.predictor import load
     from mesm.analysis.sweep import parse_range, sweep
     from mesm.data.corpora import open_corpus
-    from mesm.records import write_atomic, write_record
-    from mesm.runtime import workspace
+    from mesm.records import write_atomic
 
     top_ps = parse_range(arguments.top_p)
     predictor, corpus = load(arguments.checkpoint), open_corpus(arguments.corpus)
     against = load(arguments.against) if arguments.against else None
-    with tqdm(unit="clip", leave=False) as bar:
+    with measuring.bar() as show:
 
-        def show(done: int, total: int) -> None:
-            bar.total = total
-            bar.update(done - bar.n)
+        def tell(done: int, total: int) -> None:
+            show("", done, total)
             if arguments.progress:
                 write_atomic(arguments.progress, json.dumps({"done": done, "total": total}).encode())
 
-        data = sweep(predictor, corpus, top_ps, against=against, split=arguments.split, progress=show)
-    path = write_record(
-        Path(arguments.out) if arguments.out else workspace() / "records",
+        data = sweep(predictor, corpus, top_ps, against=against, split=arguments.split, progress=tell)
+    path = measuring.write(
+        arguments,
         "sweep",
-        predictor.name,
-        corpus.name,
+        predictor,
+        corpus,
         data,
-        checkpoint_sha256=predictor.sha256,
+        {"top-p": arguments.top_p, "against": against and against.name},
         config=predictor.config.to_dict(),
         seed=predictor.metrics.get("train", {}).get("seed"),
-        command=f"mesm sweep {predictor.name} --corpus {corpus.name} --top-p {arguments.top_p}"
-        + (f" --against {against.name}" if against else ""),
     )
     print(f"{'top_p':>6}{'WAcc':>8}{'F1':>8}{'work':>8}{'ms':>8}")
     for row in data["rows"]:
