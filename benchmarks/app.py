@@ -57,7 +57,7 @@ def measure(checkpoint: str, corpus_name: str, moves: int, overlay: str) -> dict
         start = time.perf_counter()
         prediction = resources.predict(model, case, float(top_p))
         run = time.perf_counter()
-        resources.pictures(case, prediction, model.predictor.sha256, strip, look)
+        resources.pictures(case, prediction, model.facts.sha256, strip, look)
         drawn = time.perf_counter()
         chart_scores(prediction, sample.labels).to_json()
         chart_work(prediction.macs).to_json()
@@ -68,7 +68,7 @@ def measure(checkpoint: str, corpus_name: str, moves: int, overlay: str) -> dict
             memory = resident_mb()
     found: dict[str, float | int | str] = {
         "checkpoint": checkpoint,
-        "width": model.predictor.config.width,
+        "width": model.facts.config.width,
         "overlay": overlay,
         "moves": moves,
         "torch_threads": torch.get_num_threads(),

@@ -5,6 +5,7 @@ A record on disk is `records/<kind>_<checkpoint>_<corpus>.json`: {"kind", "schem
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import platform
@@ -22,6 +23,14 @@ import numpy as np
 from mesm.errors import DataError
 
 RECORD_SCHEMA = 1
+#: The files of a checkpoint's folder.
+WEIGHTS, CONFIG, METRICS, CARD = "model.safetensors", "config.json", "metrics.json", "README.md"
+
+
+def file_sha256(path: Path) -> str:
+    """Hex digest of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ model = controls.pick_model()
 shelf = controls.pick_shelf()
 
 with layout.one_sentence_errors():
-    if model is not None and shelf is not None and not model.predictor.has_attention:
+    if model is not None and shelf is not None and not model.facts.has_attention:
         layout.empty("This checkpoint has no attention: it computes every site.", "Choose a MESM.")
     elif model is not None and shelf is not None:
         facs = facs_records.find("facs", "facs", model, shelf)

@@ -4,7 +4,7 @@ import streamlit as st
 
 from mesm.figures import captions
 from mesm.figures.mosaic import Look, fit_strip
-from mesm.ui import controls, frame, layout, resources, state
+from mesm.ui import case_export, controls, frame, layout, resources, state
 
 frame.enter()
 layout.heading(
@@ -25,24 +25,14 @@ compute.markdown(
 
 frame.link("pages/case_studies.py", "**Case studies**: pick a clip, move p, see what is kept, scored and saved")
 frame.link("pages/try_a_clip.py", "**Try a clip**: the same view on a clip of your own")
+frame.link("pages/facs.py", "**FACS**: does it look where a codebook of facial movements says?")
+frame.link("pages/efficiency.py", "**Efficiency**: what does less work cost in accuracy?")
 
 with layout.one_sentence_errors():
     data = resources.evaluation(model, shelf) if model is not None and shelf is not None else None
     if data is not None and model is not None:
-        layout.headline(model.predictor.name, data)
-    if model is not None and shelf is not None and len(shelf.corpus):
-        rows = [row for row in shelf.corpus.index if row.present] or list(shelf.corpus.index)
-        case = shelf.case(rows[0].clip_id)
-        prediction = resources.predict(model, case, model.predictor.config.top_p)
-        layers = prediction.trace.layers.get("visual", ()) if prediction.trace else ()
-        view, strip = Look(dark=state.dark()), fit_strip(case.sample.duration_s)
-        faces, _ = resources.pictures(case, prediction, model.predictor.sha256, strip, view)
-        st.markdown(f"##### One clip: “{layout.plain(case.sample.text)}”")
-        layout.picture(
-            faces,
-            captions.face_alt(case.sample.text, len(case.sample.faces), layers, strip, view),
-            captions.mosaic_caption(layers, view),
-        )
+        layout.headline(model.facts.name, data)
+example = st.container()
 
 st.markdown("##### What is claimed, and what is not")
 st.markdown(
@@ -51,3 +41,20 @@ st.markdown(
     "After Dai, Cahyawijaya, Liu and Fung: *Multimodal End-to-End Sparse Model for Emotion Recognition*, NAACL 2021, "
     "[arXiv 2103.09666](https://arxiv.org/abs/2103.09666)."
 )
+
+# Last, so that everything else stands while the model is loaded.
+with example, layout.one_sentence_errors():
+    if model is not None and shelf is not None and len(shelf.corpus):
+        rows = [row for row in shelf.corpus.index if row.present] or list(shelf.corpus.index)
+        case = shelf.case(rows[0].clip_id)
+        st.markdown(f"##### One clip: “{layout.plain(case.sample.text)}”")
+        prediction = resources.predict(model, case, model.facts.config.top_p)
+        layers = prediction.trace.layers.get("visual", ()) if prediction.trace else ()
+        view, strip = Look(dark=state.dark()), fit_strip(case.sample.duration_s)
+        faces, _ = resources.pictures(case, prediction, model.facts.sha256, strip, view)
+        layout.picture(
+            faces,
+            captions.face_alt(case.sample.text, len(case.sample.faces), layers, strip, view),
+            captions.mosaic_caption(layers, view),
+        )
+        case_export.offer_pictures(case, model, prediction, strip, view)

@@ -28,14 +28,14 @@ if shelf is not None:
         elif show == "ablation":
             results_view.ablation(shelf)
         elif not found:
-            name = model.predictor.name if model is not None else "CHECKPOINT"
+            name = model.facts.name if model is not None else "CHECKPOINT"
             layout.empty(
                 f"Nothing was evaluated on {shelf.corpus.name} yet.",
                 f"Run: mesm evaluate {name} --corpus {shelf.corpus.name}.",
             )
         elif show in results_view.OF_ONE_MODEL:
             known = {record["provenance"]["checkpoint"]: record for record in found}
-            names = sorted(known, key=lambda n: (model is None or n != model.predictor.name, n))
+            names = sorted(known, key=lambda n: (model is None or n != model.facts.name, n))
             chosen = st.selectbox("Model", names, key="evaluated", bind="query-params", filter_mode=None)
             records.say_other_weights(known[chosen], model)
             results_view.OF_ONE_MODEL[show][1](known[chosen], shelf)
@@ -45,5 +45,5 @@ if shelf is not None:
             results_view.models(found, shelf)
 
 if model is not None:
-    with st.expander(f"Model card of {model.predictor.name}", icon=":material/badge:"):
-        st.markdown(model.predictor.card or "This checkpoint has no card.")
+    with st.expander(f"Model card of {model.facts.name}", icon=":material/badge:"):
+        st.markdown(model.facts.card or "This checkpoint has no card.")

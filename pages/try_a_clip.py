@@ -9,8 +9,8 @@ frame.enter()
 layout.heading("Try a clip", "What does the model score in a clip of your own, and where does it look?")
 model = controls.pick_model()
 controls.pick_shelf(needed=False)
-if model is not None and layout.sentence_for(model.predictor.trained_on):
-    st.warning(layout.sentence_for(model.predictor.trained_on), icon=":material/warning:")
+if model is not None and layout.sentence_for(model.facts.trained_on):
+    st.warning(layout.sentence_for(model.facts.trained_on), icon=":material/warning:")
 
 media, sound, name = own_clip.given()
 part = own_clip.part_of(media, sound, name)
@@ -22,7 +22,7 @@ if wanted or face_at is not None:
     if media is None:
         upload.forget()
         layout.empty("There is no clip yet.", "Choose a file or record one above.")
-    elif model is not None and model.predictor.has_attention and not text.strip():
+    elif model is not None and model.facts.has_attention and not text.strip():
         layout.empty("The transcript is empty.", "The words are what this model looks with: type what is said.")
     elif part is not None:
         read = upload.read_with_steps(Upload(media, sound, text, part, face_at))

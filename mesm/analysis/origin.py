@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from mesm.analysis.predictor import Predictor
+from mesm.analysis.checkpoints import CheckpointFacts
+
+if TYPE_CHECKING:
+    from mesm.analysis.predictor import Predictor
 
 
-def clip_origin(predictor: Predictor, corpus: str, licence: str) -> dict[str, Any]:
+def clip_origin(predictor: Predictor | CheckpointFacts, corpus: str, licence: str) -> dict[str, Any]:
     """Checkpoint, weights, settings and seed; corpus and its licence.
 
     Args:

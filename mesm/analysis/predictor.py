@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import numpy as np
 import torch
 
 from mesm.analysis.baseline_cost import count_baseline
+from mesm.analysis.checkpoints import find_checkpoints, name_of
 from mesm.analysis.cost import count_macs
 from mesm.analysis.tracing import clip_traces
 from mesm.batch import Sample
@@ -19,31 +19,11 @@ from mesm.config import ModelConfig, check_top_p
 from mesm.data.features.extract import sample_features
 from mesm.data.loading import collate
 from mesm.errors import CheckpointError
-from mesm.layers.text import TextEncoder, file_sha256
+from mesm.layers.text import TextEncoder
 from mesm.models import Checkpoint, Prepared, load_checkpoint
 from mesm.models.baselines import FeatureModel
-from mesm.models.checkpoint import CONFIG, WEIGHTS
-from mesm.records import Prediction, Trace
-from mesm.runtime import assets, pick_device, workspace
-
-
-def find_checkpoints(folders: Sequence[Path] | None = None) -> dict[str, Path]:
-    """Checkpoint folders by name: the bundled ones, then the workspace's checkpoints/ and runs/*/checkpoint.
-
-    Args:
-        folders: look in these instead.
-    """
-    home = workspace()
-    places = list(folders) if folders is not None else [assets() / "checkpoints", home / "checkpoints"]
-    found: dict[str, Path] = {}
-    for place in places:
-        for config in sorted(place.glob(f"*/{CONFIG}")):
-            if (config.parent / WEIGHTS).is_file():
-                found.setdefault(config.parent.name, config.parent)
-    if folders is None:
-        for config in sorted((home / "runs").glob(f"*/checkpoint/{CONFIG}")):
-            found.setdefault(config.parent.parent.name, config.parent)
-    return found
+from mesm.records import WEIGHTS, Prediction, Trace, file_sha256
+from mesm.runtime import pick_device
 
 
 def load(name_or_path: str | os.PathLike[str] = "marionette-mesm", device: str = "auto") -> Predictor:
@@ -86,8 +66,7 @@ class Predictor:
         self.model = checkpoint.model.to(self.device)
         self.config: ModelConfig = checkpoint.config
         self.folder = checkpoint.folder
-        folder = checkpoint.folder  # runs/fe2e/checkpoint goes by fe2e
-        self.name = name or (folder.resolve().parent if folder.name in ("checkpoint", "best") else folder).name
+        self.name = name or name_of(checkpoint.folder)
         self.sha256 = file_sha256(checkpoint.folder / WEIGHTS)
         self.metrics: dict[str, Any] = checkpoint.metrics
         self.card = checkpoint.card

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mesm.cli import figure_clips as clips
 from mesm.cli import figure_kinds as kinds
 
 if TYPE_CHECKING:
@@ -71,10 +72,34 @@ def _clip(parser: argparse.ArgumentParser) -> None:
 def _look(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--look", default="mask", help="mask (default), heat-map, contours or points")
     parser.add_argument("--opacity", type=float, default=0.8, help="of what is laid over, 0 to 1 (default: 0.8)")
-    parser.add_argument("--layers", default="1,2,3", help="attention layers, a row each (default: all)")
     parser.add_argument("--loudest", action="store_true", help="only the highest tenth of the mel values")
+
+
+def _rows(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--layers", default="1,2,3", help="attention layers, a row each (default: all)")
     parser.add_argument("--from", dest="start", type=float, default=0.0, help="first second of a long clip")
+
+
+def _privacy(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--privacy", help="none, blur or sketch; default: blur unless the corpus is CC0")
+
+
+def _versus(parser: argparse.ArgumentParser) -> None:
+    other = parser.add_mutually_exclusive_group(required=True)
+    other.add_argument("--other-p", type=float, help="compare with the same checkpoint at this top-p")
+    other.add_argument("--random", type=int, metavar="SEED", help="compare with an attention drawn anew")
+    other.add_argument("--other", metavar="CHECKPOINT", help="compare with this checkpoint")
+
+
+def _regions(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--layer", type=int, choices=(1, 2, 3), default=2, help="attention layer (default: 2)")
+    parser.add_argument("--regions", default="none", help="units to outline, such as 1,12/15 (default: none)")
+
+
+def _test(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--what", required=True, choices=("leak", "keep-only", "redrawn", "targets"), help="which table"
+    )
 
 
 def _view(parser: argparse.ArgumentParser) -> None:
@@ -98,7 +123,9 @@ def _corpus(parser: argparse.ArgumentParser) -> None:
 
 
 def _runs(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("runs", nargs="+", metavar="RUN", help="folders of mesm train; several on one figure")
+    parser.add_argument(
+        "runs", nargs="+", metavar="RUN", help="folders of mesm train, or names of the workspace's runs"
+    )
 
 
 def _codebook(parser: argparse.ArgumentParser) -> None:
@@ -127,6 +154,11 @@ _OPTIONS: dict[str, Callable[[argparse.ArgumentParser], None]] = {
     "targets": _targets,
     "clip": _clip,
     "look": _look,
+    "rows": _rows,
+    "privacy": _privacy,
+    "versus": _versus,
+    "regions": _regions,
+    "test": _test,
     "view": _view,
     "unit": _unit,
     "number": _number,
@@ -141,9 +173,26 @@ _OPTIONS: dict[str, Callable[[argparse.ArgumentParser], None]] = {
 
 #: Kind -> what makes it, one line, its options.
 KINDS: dict[str, tuple[Callable[[argparse.Namespace], Exhibit], str, tuple[str, ...]]] = {
-    "case": (kinds.case_exhibit, "one clip: faces, spectrogram and what each layer kept", ("target", "clip", "look")),
-    "scores": (kinds.scores_exhibit, "one clip's scores", ("target", "clip")),
-    "cost": (kinds.cost_exhibit, "what one clip costs, stage by stage", ("target", "clip")),
+    "case": (
+        clips.case_exhibit,
+        "one clip: faces, spectrogram and what each layer kept",
+        ("target", "clip", "look", "rows", "privacy"),
+    ),
+    "scores": (clips.scores_exhibit, "one clip's scores", ("target", "clip")),
+    "cost": (clips.cost_exhibit, "what one clip costs, stage by stage", ("target", "clip")),
+    "over-p": (clips.over_p_exhibit, "one clip's scores at every p", ("target", "clip")),
+    "pair": (clips.pair_exhibit, "two answers for one clip: their scores", ("target", "clip", "versus")),
+    "difference": (
+        clips.difference_exhibit,
+        "two answers for one clip: where their masks differ",
+        ("target", "clip", "versus", "rows", "privacy"),
+    ),
+    "regions": (
+        clips.regions_exhibit,
+        "one clip's masks against the regions of action units",
+        ("target", "clip", "regions", "privacy"),
+    ),
+    "units": (clips.units_exhibit, "action units that a rendered face shows", ("target", "clip")),
     "sweep": (kinds.sweep_exhibit, "scores against work over top-p", ("targets", "view")),
     "work": (kinds.work_exhibit, "where the work goes, layer by layer", ("target", "unit")),
     "spread": (kinds.spread_exhibit, "work of every utterance", ("target",)),
@@ -151,9 +200,11 @@ KINDS: dict[str, tuple[Callable[[argparse.Namespace], Exhibit], str, tuple[str, 
     "faces": (kinds.faces_exhibit, "where the masks lie on the average face", ("target", "faces")),
     "controls": (kinds.controls_exhibit, "the attention beside one that learnt nothing", ("target", "controls")),
     "statements": (kinds.statements_exhibit, "the paper's statements with their verdicts", ("target",)),
+    "faithfulness": (kinds.faithfulness_exhibit, "leak tests and faithfulness, a table each", ("target", "test")),
     "table": (kinds.table_exhibit, "table 1 to 5 of the paper for a corpus", ("number",)),
     "ablation": (kinds.ablation_exhibit, "what each part of the model is worth", ("corpus",)),
     "learning": (kinds.learning_exhibit, "loss and validation scores over the epochs of runs", ("runs",)),
+    "runs": (kinds.runs_exhibit, "where runs stand: epochs, loss, validation scores", ("runs",)),
     "classes": (kinds.classes_exhibit, "scores per emotion", ("target",)),
     "slices": (kinds.slices_exhibit, "scores of parts of the split", ("target",)),
     "confusion": (kinds.confusion_exhibit, "which score is strongest", ("target",)),

@@ -14,57 +14,6 @@ if TYPE_CHECKING:
 Record = dict[str, Any]
 
 
-def _open_clip(arguments: argparse.Namespace) -> tuple[Any, Any, dict[str, Any]]:
-    """Sample with close-ups, prediction with its trace, origin."""
-    from mesm.analysis.origin import clip_origin
-    from mesm.analysis.predictor import load
-    from mesm.data.corpora import open_corpus
-    from mesm.data.ingest.closeups import with_closeups
-
-    checkpoint, name = _split(arguments.target)
-    predictor, corpus = load(checkpoint), open_corpus(name)
-    sample = with_closeups(corpus[arguments.clip], corpus.media_path(arguments.clip))
-    licence = str(corpus.manifest.meta.get("licence", ""))
-    prediction = predictor.run(predictor.prepare(sample), arguments.top_p)
-    return sample, prediction, clip_origin(predictor, corpus.name, licence)
-
-
-def case_exhibit(arguments: argparse.Namespace) -> Exhibit:
-    """Faces, spectrogram and what each layer kept."""
-    from mesm.figures.exhibits.case import case
-    from mesm.figures.mosaic import OVERLAYS, Look, fit_strip
-    from mesm.figures.privacy import default_privacy
-
-    overlay = arguments.look.replace("-", " ")
-    try:
-        layers = tuple(int(number) - 1 for number in arguments.layers.split(","))
-    except ValueError as error:
-        raise ConfigError(f"--layers {arguments.layers!r} must look like 1,2,3") from error
-    if overlay not in OVERLAYS or not set(layers) <= {0, 1, 2} or not 0 <= arguments.opacity <= 1:
-        raise ConfigError(
-            f"--look {arguments.look!r} must be one of {', '.join(o.replace(' ', '-') for o in OVERLAYS)}, --layers of "
-            "1,2,3 and --opacity from 0 to 1"
-        )
-    sample, prediction, origin = _open_clip(arguments)
-    look = Look(overlay, arguments.opacity, layers, arguments.loudest)
-    strip = fit_strip(sample.duration_s, arguments.start)
-    return case(sample, prediction, strip, look, origin, arguments.privacy or default_privacy(origin["licence"]))
-
-
-def scores_exhibit(arguments: argparse.Namespace) -> Exhibit:
-    """One clip's scores."""
-    from mesm.figures.exhibits.case import scores
-
-    return scores(*_open_clip(arguments))
-
-
-def cost_exhibit(arguments: argparse.Namespace) -> Exhibit:
-    """One clip's multiply-adds."""
-    from mesm.figures.exhibits.case import work
-
-    return work(*_open_clip(arguments))
-
-
 def sweep_exhibit(arguments: argparse.Namespace) -> Exhibit:
     """Scores against work over top-p."""
     from mesm.analysis.reported import figure_5_shares
@@ -134,11 +83,35 @@ def learning_exhibit(arguments: argparse.Namespace) -> Exhibit:
     from mesm.figures.exhibits.learning import learning
     from mesm.training.trainer import read_log
 
-    runs = {Path(run).name: list(read_log(run)) for run in arguments.runs}
+    runs = {folder.name: list(read_log(folder)) for folder in _run_folders(arguments)}
     empty = [name for name, rows in runs.items() if not rows]
     if empty:
         raise DataError(f"run {empty[0]!r} has no epoch yet (no metrics.jsonl); give a folder of mesm train")
     return learning(runs)
+
+
+def runs_exhibit(arguments: argparse.Namespace) -> Exhibit:
+    """Where training runs stand."""
+    import json
+
+    from mesm.figures.exhibits.learning import runs_table
+    from mesm.training.trainer import read_log
+
+    found = {}
+    for folder in _run_folders(arguments):
+        try:
+            config = json.loads((folder / "config.json").read_text())
+        except (OSError, ValueError) as error:
+            raise DataError(f"run {folder.name!r} has no readable config.json; give a folder of mesm train") from error
+        found[folder.name] = (list(read_log(folder)), config)
+    return runs_table(found)
+
+
+def _run_folders(arguments: argparse.Namespace) -> list[Path]:
+    """Folders as given, or runs of the workspace by name."""
+    from mesm.runtime import workspace
+
+    return [Path(run) if Path(run).is_dir() else workspace() / "runs" / run for run in arguments.runs]
 
 
 def classes_exhibit(arguments: argparse.Namespace) -> Exhibit:
@@ -155,7 +128,7 @@ def slices_exhibit(arguments: argparse.Namespace) -> Exhibit:
     from mesm.figures.exhibits.results import slices_table
 
     record = _record("evaluate", arguments.target)
-    corpus = open_corpus(_split(arguments.target)[1])
+    corpus = open_corpus(target_parts(arguments.target)[1])
     return slices_table(record, slices(scored(record["data"]), {row.clip_id: row for row in corpus.index}))
 
 
@@ -225,12 +198,20 @@ def controls_exhibit(arguments: argparse.Namespace) -> Exhibit:
     return controls(_record("facs", arguments.target), arguments.what)
 
 
+def faithfulness_exhibit(arguments: argparse.Namespace) -> Exhibit:
+    """Tables of the leak tests, of faithfulness, of the attention's targets."""
+    from mesm.figures.exhibits.faithfulness import TABLES
+
+    kind, make = TABLES[arguments.what]
+    return make(_record(kind, arguments.target))
+
+
 def statements_exhibit(arguments: argparse.Namespace) -> Exhibit:
     """The paper's statements."""
     from mesm.analysis.statements import statements as judged
     from mesm.figures.exhibits.facs import statements
 
-    checkpoint, corpus = _split(arguments.target)
+    checkpoint, corpus = target_parts(arguments.target)
     facs, faithfulness = (_all(kind, checkpoint, corpus)[:1] for kind in ("facs", "faithfulness"))
     if not facs and not faithfulness:
         raise DataError(
@@ -240,7 +221,12 @@ def statements_exhibit(arguments: argparse.Namespace) -> Exhibit:
     return statements([*facs, *faithfulness], judged(*data))
 
 
-def _split(target: str) -> tuple[str, str]:
+def target_parts(target: str) -> tuple[str, str]:
+    """Checkpoint and corpus of CHECKPOINT@CORPUS.
+
+    Raises:
+        ConfigError: it is not of this form.
+    """
     checkpoint, at, corpus = target.rpartition("@")
     if not at:
         raise ConfigError(f"{target!r} must be CHECKPOINT@CORPUS, such as marionette-mesm@marionette")
@@ -253,7 +239,7 @@ def _record(kind: str, target: str) -> Record:
     Raises:
         DataError: there is none.
     """
-    checkpoint, corpus = _split(target)
+    checkpoint, corpus = target_parts(target)
     found = _all(kind, checkpoint, corpus)
     if not found:
         raise DataError(f"there is no {kind} of {target}; make one with: mesm {kind} {checkpoint} --corpus {corpus}")

@@ -60,7 +60,8 @@ def difference_caption(
     )
 
 
-def _draw(scene: Scene, first: Sequence[LayerTrace], second: Sequence[LayerTrace]) -> np.ndarray:
+def difference_rows(scene: Scene, first: Sequence[LayerTrace], second: Sequence[LayerTrace]) -> list[Row]:
+    """A row per layer that both traces have and the scene's look shows."""
     shown = [n for n in scene.look.layers if n < min(len(first), len(second))] if scene.pictures.size else []
     clear = overlay.unpacked(scene.pictures)
     tints = [overlay.packed(overlay.blend(clear, rgb(c), TINT)) for c in (FIRST_COLOUR, SECOND_COLOUR)]
@@ -70,4 +71,8 @@ def _draw(scene: Scene, first: Sequence[LayerTrace], second: Sequence[LayerTrace
         drawn = np.where(ours, np.where(theirs, scene.pictures, tints[0]), np.where(theirs, tints[1], scene.touched))
         label = (f"L{number + 1}", f"shared {overlap(first[number], second[number]):.0%}")
         rows.append(Row(label, drawn))
-    return compose(scene, rows)
+    return rows
+
+
+def _draw(scene: Scene, first: Sequence[LayerTrace], second: Sequence[LayerTrace]) -> np.ndarray:
+    return compose(scene, difference_rows(scene, first, second))

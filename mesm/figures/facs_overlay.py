@@ -33,21 +33,31 @@ def draw_regions(
         (H, W, 3) uint8.
     """
     colours = theme(dark)
+    row = row_of_regions(faces, kept, regions, dark)
+    names = list(regions)[: len(OUTLINES)]
+    canvas = Canvas(row.shape[0] + (LEGEND_PX if names else 0), max(row.shape[1], 130 * len(names)), colours)
+    canvas.paste(0, 0, row)
+    for number, (name, colour) in enumerate(zip(names, OUTLINES, strict=False)):
+        canvas.paste(number * 130, row.shape[0] + 10, np.full((12, 12, 3), rgb(colour), np.uint8))
+        canvas.write(number * 130 + 18, row.shape[0] + 5, name, small=True)
+    return canvas.picture()
+
+
+def row_of_regions(
+    faces: np.ndarray, kept: np.ndarray, regions: Mapping[str, np.ndarray], dark: bool = False
+) -> np.ndarray:
+    """`draw_regions` without its legend."""
+    ground = np.array(rgb(theme(dark).ground), np.uint8)
     size = faces.shape[1] * SCALE
     pictures = _enlarged(faces, size)
-    mask = _enlarged(kept, size)
-    shown = np.where(mask[..., None], pictures, blend(pictures, rgb(colours.ground), FADED))
+    shown = np.where(_enlarged(kept, size)[..., None], pictures, blend(pictures, rgb(theme(dark).ground), FADED))
     for colour, coverage in zip(OUTLINES, regions.values(), strict=False):
         shown[border(_enlarged(coverage >= 0.5, size))] = rgb(colour)
-    width = len(shown) * (size + GAP_PX) - GAP_PX
-    names = list(regions)[: len(OUTLINES)]
-    canvas = Canvas(size + (LEGEND_PX if names else 0), max(width, 130 * len(names)), colours)
+    row = np.empty((size, len(shown) * (size + GAP_PX) - GAP_PX, 3), np.uint8)
+    row[:] = ground
     for number, picture in enumerate(shown):
-        canvas.paste(number * (size + GAP_PX), 0, picture)
-    for number, (name, colour) in enumerate(zip(names, OUTLINES, strict=False)):
-        canvas.paste(number * 130, size + 10, np.full((12, 12, 3), rgb(colour), np.uint8))
-        canvas.write(number * 130 + 18, size + 5, name, small=True)
-    return canvas.picture()
+        row[:, number * (size + GAP_PX) :][:, :size] = picture
+    return row
 
 
 def _enlarged(maps: np.ndarray, size: int) -> np.ndarray:

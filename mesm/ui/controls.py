@@ -28,7 +28,7 @@ def pick_model() -> Model | None:
         return None
     with layout.one_sentence_errors():
         shared = resources.model(chosen)
-        sentence = layout.sentence_for(shared.predictor.trained_on)
+        sentence = layout.sentence_for(shared.facts.trained_on)
         if sentence:
             st.sidebar.caption(sentence)
         return shared
@@ -81,8 +81,8 @@ def pick_emotion(labels: Sequence[str]) -> str:
 
 def top_p_slider(model: Model) -> float:
     """Top-p; it stands still for a model without attention, which computes every site."""
-    reference = model.predictor.config.top_p
-    if not model.predictor.has_attention:
+    reference = model.facts.config.top_p
+    if not model.facts.has_attention:
         st.slider("top-p", TOP_P_STEP, 1.0, 1.0, TOP_P_STEP, disabled=True, help="FE2E computes every site.")
         return 1.0
     return st.slider(

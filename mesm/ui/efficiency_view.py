@@ -46,7 +46,7 @@ def pick_sweeps(model: Model | None, shelf: Shelf | None) -> list[Record]:
     if not known:
         layout.empty("There is no sweep yet.", "Start one below, or with: mesm sweep CHECKPOINT --corpus CORPUS.")
         return []
-    wanted = f"{model.predictor.name}@{shelf.corpus.name}" if model is not None and shelf is not None else ""
+    wanted = f"{model.facts.name}@{shelf.corpus.name}" if model is not None and shelf is not None else ""
     first = wanted if wanted in known else next(iter(known))
     chosen = st.multiselect("Sweeps on the figure", list(known), [first], key="sweeps", bind="query-params")
     if not chosen:
@@ -148,8 +148,8 @@ def own_sweep(model: Model | None, shelf: Shelf | None) -> None:
             return
         missing = [split for split in ("valid", "test") if not shelf.corpus.ids(split)]
         reason = ""
-        if not model.predictor.has_attention:
-            reason = f"{model.predictor.name} computes every site: it has no top-p. Choose a MESM at the side."
+        if not model.facts.has_attention:
+            reason = f"{model.facts.name} computes every site: it has no top-p. Choose a MESM at the side."
         elif missing:
             reason = (
                 f"{shelf.corpus.name} has no {' and no '.join(missing)} split: thresholds are chosen on valid, scored on "
@@ -167,7 +167,7 @@ def own_sweep(model: Model | None, shelf: Shelf | None) -> None:
 
                 parse_range(values)
                 sweep_job.keep(
-                    sweep_job.start(model.predictor.folder, shelf.corpus.folder, values, dense[against or "none"])
+                    sweep_job.start(model.facts.folder, shelf.corpus.folder, values, dense[against or "none"])
                 )
                 st.rerun()
 

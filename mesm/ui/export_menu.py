@@ -8,7 +8,7 @@ import streamlit as st
 
 from mesm.figures.bundle import FORMATS, PICTURES, Exhibit, full_command, render
 from mesm.figures.static.page import WIDTH_WORDS
-from mesm.ui import basket
+from mesm.ui import basket, records
 
 PRIVACY_WORDS = {"none": "as they are", "blur": "blurred", "sketch": "sketched"}
 _FORM_WORDS = {"tex": "LaTeX"}
@@ -25,6 +25,18 @@ def offer(exhibit: Exhibit, key: str) -> None:
     if menu.open:
         with menu:
             _contents(exhibit, key)
+
+
+def tabled(exhibit: Exhibit, key: str, groups: str = "source") -> None:
+    """A table on the screen, its caption, its menu.
+
+    Args:
+        groups: name of the column that says which group a line belongs to.
+    """
+    assert exhibit.table is not None
+    records.show_table(exhibit.table, f"{exhibit.title}. {exhibit.caption}", groups)
+    st.caption(exhibit.caption)
+    offer(exhibit, key)
 
 
 def _contents(exhibit: Exhibit, key: str) -> None:

@@ -2,28 +2,31 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import streamlit as st
 
-from mesm.analysis.clip_regions import Region, clip_regions
+from mesm.figures.exhibits.clip import ACTIVE_FROM, MOST_FACES, regions_table
 from mesm.figures.facs_overlay import OUTLINES, draw_regions
 from mesm.figures.png import encode_png
 from mesm.records import Prediction
-from mesm.ui import layout, state
-from mesm.ui.resources import Case
-from mesm.vocabulary import ACTION_UNITS
+from mesm.ui import case_export, layout, records, state
+from mesm.ui.resources import Case, Model
+
+if TYPE_CHECKING:
+    from mesm.analysis.clip_regions import Region
 
 LAYERS = ("L1", "L2", "L3")
-#: Faces in a row.
-MOST_FACES = 6
-ACTIVE_FROM = 0.2
 
 
-def show(case: Case, prediction: Prediction) -> None:
+def show(case: Case, model: Model, prediction: Prediction) -> None:
     """The section; nothing where the model has no mask on a face."""
     layers = prediction.trace.layers.get("visual", ()) if prediction.trace else ()
     if not layers:
         return
     with st.expander("Action units and the mask"):
+        from mesm.analysis.clip_regions import clip_regions  # here: it loads torch
+
         regions, usable = clip_regions(case.sample, layers)
         if not regions:
             st.caption("No face was found in this clip, so no region can be laid on it.")
@@ -51,6 +54,7 @@ def show(case: Case, prediction: Prediction) -> None:
             f"What L{layer + 1} left out is faded. Regions lie {laid}.",
         )
         _table(regions, len(layers))
+        case_export.offer_regions(case, model, prediction, (regions, usable), chosen, layer)
 
 
 def _first(regions: list[Region]) -> list[str]:
@@ -62,19 +66,8 @@ def _first(regions: list[Region]) -> list[str]:
 
 def _table(regions: list[Region], layers: int) -> None:
     known = any(region.active is not None for region in regions)
-    rows = [
-        {
-            "units": region.name,
-            "movement": ", ".join(ACTION_UNITS[n] for n in region.units),
-            **({"active": bool(region.active and region.active >= ACTIVE_FROM)} if known else {}),
-            **{
-                f"L{i + 1}": f"{region.covered[i]:.0%} ({region.covered[i] / max(region.chance[i], 1e-9):.2f}×)"
-                for i in range(layers)
-            },
-        }
-        for region in sorted(regions, key=lambda r: -(r.active or 0))
-    ]
-    st.dataframe(rows, hide_index=True, alt="Action units: active, and how much of each region every layer keeps")
+    alt = "Action units: active, and how much of each region every layer keeps"
+    records.show_table(regions_table(regions, layers), alt)
     chance = ", ".join(f"L{i + 1} {share:.0%}" for i, share in enumerate(regions[0].chance))
     st.caption(
         f"Share of each region that a layer keeps, and its multiple of chance: as many sites anywhere would cover {chance}. "

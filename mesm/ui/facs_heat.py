@@ -9,6 +9,7 @@ import streamlit as st
 from mesm.analysis.facs.codebooks import CODEBOOKS, COUNTER_VIEW, COUNTER_VIEW_SOURCE, codebook
 from mesm.figures.charts import PLOTLY_CONFIG
 from mesm.figures.exhibits import facs as exhibits
+from mesm.figures.exhibits import faithfulness as tests
 from mesm.figures.facs_charts import chart_heat_map, chart_layers
 from mesm.figures.facs_read import LOOK_WORDS, MAP_WORDS, Cell, control_series, heat_cells, own_other_series
 from mesm.ui import export_menu, facs_leak, layout, state
@@ -117,12 +118,6 @@ def controls_side_by_side(found: Found, leak: Found) -> None:
         "features' own contrast leads them to brows, eyes and mouth."
     )
     facs_leak.beside(leak, found)
-    targets = data.get("targets") or []
-    if targets:
+    if data.get("targets") and found.record is not None:
         with st.expander("What this attention was to reach, and what it reached"):
-            words = {True: "reached", False: "not reached", None: "not measured"}
-            st.dataframe(
-                [{k: str(t[k]) for k in ("name", "wanted", "found")} | {"": words[t["reached"]]} for t in targets],
-                hide_index=True,
-                alt="Targets and what was found",
-            )
+            export_menu.tabled(tests.targets(found.record), "targets")

@@ -7,16 +7,10 @@ from typing import Any
 
 import streamlit as st
 
+from mesm.figures.exhibits import faithfulness as exhibits
 from mesm.figures.style import MODALITY_WORDS
-from mesm.ui import layout
+from mesm.ui import export_menu, layout
 from mesm.ui.facs_records import Found
-
-_SETS = {
-    "nucleus": "the nucleus",
-    "random": "as many random sites",
-    "least": "as many of the least attended",
-    "complement": "all but the nucleus",
-}
 
 
 def beside(faithfulness: Found, facs: Found) -> None:
@@ -54,16 +48,16 @@ def words(estimate: Mapping[str, float | None], places: int = 3) -> str:
 def show(found: Found) -> None:
     """Every test of the faithfulness record."""
     st.subheader("Is the mask what the scores are made of?")
-    if found.data is None:
+    if found.data is None or found.record is None:
         layout.empty("Nothing was tested.", found.remedy)
         return
     data = found.data
-    _leak(data)
+    _leak(found.record)
     left, right = st.columns(2, gap="medium")
     with left:
-        _keep_only(data["keep_only"])
+        _keep_only(found.record)
     with right:
-        _redrawn(data["redrawn"])
+        _redrawn(found.record)
     low, middle, high = data["sufficient_p"]["sufficient"]
     st.markdown(
         f"**Smallest sufficient p**: for half of {data['sufficient_p']['clips']} clips the decided labels stay as they are "
@@ -72,36 +66,13 @@ def show(found: Found) -> None:
     )
 
 
-def _leak(data: Mapping[str, Any]) -> None:
-    rows = []
-    for branch in ("visual", "acoustic"):
-        for measure, title in (("accuracy", "strongest score is right, %"), ("wacc", "WAcc, %"), ("auc", "AUC, %")):
-            cost = (data["shuffled_text"].get(branch) or {}).get(measure)
-            if cost:
-                interval = cost.get("interval")
-                rows.append(
-                    {
-                        "branch": MODALITY_WORDS[branch],
-                        "measure": title,
-                        "own text": cost["own"],
-                        "shuffled": cost["shuffled"],
-                        "cost": cost["cost"],
-                        "95 % interval": f"{interval[0]:.1f} to {interval[1]:.1f}"
-                        if interval and interval[0] is not None
-                        else "",
-                    }
-                )
+def _leak(record: Mapping[str, Any]) -> None:
     st.markdown("##### Does the text speak through the mask?")
     left, right = st.columns([1.3, 1], gap="medium")
     with left:
-        st.dataframe(rows, hide_index=True, alt="What each branch loses when the texts are shuffled")
-        test = data["shuffled_text"]
-        st.caption(
-            f"Texts shuffled between {test['clips']} clips, {test['shuffles']} times: what a branch then loses it had "
-            "from the words, through the pattern of kept sites."
-        )
+        export_menu.tabled(exhibits.leak(record), "leak")
     with right:
-        neutral = data["neutral_text"]
+        neutral = record["data"]["neutral_text"]
         for source in neutral["sources"]:
             lifts = source["text_lift"]
             st.markdown(
@@ -122,45 +93,17 @@ def _leak(data: Mapping[str, Any]) -> None:
             st.caption(f"Emotive texts on neutral faces: not tested, {neutral['left_out']}.")
 
 
-def _keep_only(data: Mapping[str, Any]) -> None:
+def _keep_only(record: Mapping[str, Any]) -> None:
     st.markdown("##### Only these sites")
-    rows = [
-        {
-            "branch": MODALITY_WORDS[branch],
-            "kept": title,
-            "share of sites": data[branch][name]["share"],
-            "score": data[branch][name]["score"]["value"],
-            "first label stays": data[branch][name]["same"]["value"],
-        }
-        for branch in ("visual", "acoustic")
-        if branch in data
-        for name, title in _SETS.items()
-    ]
-    st.dataframe(rows, hide_index=True, alt="Scores when only some sites are kept")
-    gains = [f"{MODALITY_WORDS[b]} {words(data[b]['nucleus_gain'])}" for b in ("visual", "acoustic") if b in data]
-    st.caption(
-        f"Score of the label that is first with all sites, {data['clips']} clips. Nucleus above random: {', '.join(gains)}; "
-        "0 means that any sites would do."
-    )
+    export_menu.tabled(exhibits.keep_only(record), "keep-only")
+    data = record["data"]["keep_only"]
+    gains = [f"{MODALITY_WORDS[b]} {words(data[b]['nucleus_gain'])}" for b in exhibits.BRANCHES if b in data]
+    st.caption(f"Nucleus above random: {', '.join(gains)}; 0 means that any sites would do.")
 
 
-def _redrawn(data: Mapping[str, Any]) -> None:
+def _redrawn(record: Mapping[str, Any]) -> None:
     st.markdown("##### Attention drawn anew")
-    rows = [
-        {
-            "branch": MODALITY_WORDS[branch],
-            "layer": f"L{number + 1}",
-            "rank correlation": layer["rank_correlation"]["value"],
-            "overlap of kept sites": layer["iou"]["value"],
-            "by chance": layer["iou_chance"]["value"],
-        }
-        for branch in ("visual", "acoustic")
-        if branch in data
-        for number, layer in enumerate(data[branch]["layers"])
-    ]
-    st.dataframe(rows, hide_index=True, alt="The trained attention against redrawn ones")
-    changes = [f"{MODALITY_WORDS[b]} {words(data[b]['score_change'])}" for b in ("visual", "acoustic") if b in data]
-    st.caption(
-        f"{data['draws']} redrawn attentions, {data['clips']} clips. A correlation near 0: the map is what was learnt, not "
-        f"the picture's edges. Mean change of the scores: {', '.join(changes)}."
-    )
+    export_menu.tabled(exhibits.redrawn(record), "redrawn")
+    data = record["data"]["redrawn"]
+    changes = [f"{MODALITY_WORDS[b]} {words(data[b]['score_change'])}" for b in exhibits.BRANCHES if b in data]
+    st.caption(f"Mean change of the scores: {', '.join(changes)}.")

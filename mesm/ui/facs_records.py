@@ -43,7 +43,7 @@ def find(kind: str, verb: str, model: Model, shelf: Shelf) -> Found:
     Raises:
         DataError: a file of that name cannot be read.
     """
-    name, corpus = model.predictor.name, shelf.corpus.name
+    name, corpus = model.facts.name, shelf.corpus.name
     command = f"mesm {verb} {name} --corpus {corpus}"
     older = False
     for folder in (runtime.workspace() / "records", runtime.assets() / "records"):
@@ -52,7 +52,7 @@ def find(kind: str, verb: str, model: Model, shelf: Shelf) -> Found:
                 continue
             record = _record(str(path), path.stat().st_mtime_ns)
             provenance = record["provenance"]
-            if provenance.get("checkpoint_sha256") == model.predictor.sha256:
+            if provenance.get("checkpoint_sha256") == model.facts.sha256:
                 return Found(record["data"], str(provenance.get("corpus", corpus)), False, command, record)
             older = True
     return Found(None, corpus, older, command)

@@ -22,6 +22,8 @@ _STYLE = (
     "section{margin-bottom:3rem}"
 )
 
+_PRIVACY_WORDS = {"blur": "Faces are blurred.", "sketch": "Faces are sketched."}
+
 
 @dataclass(frozen=True)
 class Leaf:
@@ -43,8 +45,14 @@ class Leaf:
     pictures: tuple[tuple[str, bytes], ...] = ()
 
 
-def leaf(entry: Entry, case: Case, prediction: Prediction, pictures: tuple[bytes, bytes]) -> Leaf:
-    """What the files say of one case."""
+def leaf(
+    entry: Entry, case: Case, prediction: Prediction, pictures: tuple[bytes, bytes], privacy: str = "none"
+) -> Leaf:
+    """What the files say of one case.
+
+    Args:
+        privacy: what was done to the faces of `pictures`, one of `bundle.PRIVACY`.
+    """
     sample, labels = case.sample, case.sample.labels or {}
     layers = prediction.trace.layers if prediction.trace is not None else {}
     dense = prediction.macs.get("fe2e_conv_stack", 0)
@@ -56,6 +64,7 @@ def leaf(entry: Entry, case: Case, prediction: Prediction, pictures: tuple[bytes
         + (f" at p = {entry.top_p:g}" if layers else "")
         + (f", work {prediction.macs['conv_stack'] / dense:.2f} of FE2E" if dense else ""),
         f"At or above their thresholds: {', '.join(prediction.decided) or 'none'}",
+        *([_PRIVACY_WORDS[privacy]] if privacy in _PRIVACY_WORDS else []),
     ]
     strip, look = fit_strip(sample.duration_s), Look()
     alts = (

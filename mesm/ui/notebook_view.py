@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 
 import streamlit as st
 
 from mesm.errors import MesmError
 from mesm.figures.mosaic import Look, fit_strip
+from mesm.figures.privacy import default_privacy, private_faces
 from mesm.ui import layout, notebook, notebook_export, resources, state
 from mesm.ui.notebook import Entry
 from mesm.ui.notebook_export import Leaf
 from mesm.ui.resources import Case, Model
+
+#: What may be done to the faces in the files; the first leaves it to each corpus's licence.
+BY_LICENCE = "by licence"
+FACES = {BY_LICENCE: BY_LICENCE, "blurred": "blur", "sketched": "sketch", "as they are": "none"}
 
 
 def star(case: Case, model: Model, top_p: float) -> None:
     """A star and a note for a case of a corpus; a visitor's own clip is not kept, so it has none."""
     if not case.corpus:
         return
-    entry = Entry(case.corpus, case.sample.clip_id, model.predictor.name, top_p)
+    entry = Entry(case.corpus, case.sample.clip_id, model.facts.name, top_p)
     with layout.one_sentence_errors():
         known = notebook.read().get(entry.key)
         left, right = st.columns([1, 3.4], vertical_alignment="top")
@@ -77,12 +83,22 @@ def show() -> None:
                     on_click=_open,
                     args=(entry,),
                 )
+            faces = st.segmented_control(
+                "Faces in the files",
+                list(FACES),
+                default=BY_LICENCE,
+                required=True,
+                key="notebook-faces",
+                help="By licence: blurred unless the corpus's licence lets its faces be published.",
+            )
+            privacy = FACES[faces or BY_LICENCE]
             with st.container(horizontal=True):
-                _download("HTML", "notebook.html", "text/html", partial(_file, entries, notebook_export.as_html))
-                _download(
-                    "Markdown", "notebook.md", "text/markdown", partial(_file, entries, notebook_export.as_markdown)
-                )
-            st.caption("Each file holds everything it shows, faces included: mind your corpus's licence.")
+                for label, name, mime, write in (
+                    ("HTML", "notebook.html", "text/html", notebook_export.as_html),
+                    ("Markdown", "notebook.md", "text/markdown", notebook_export.as_markdown),
+                ):
+                    _download(label, name, mime, partial(file_of, entries, write, privacy))
+            st.caption("Each file holds everything it shows: pictures, transcripts, your notes.")
 
 
 def _download(label: str, name: str, mime: str, make: Callable[[], bytes]) -> None:
@@ -96,12 +112,19 @@ def _open(entry: Entry) -> None:
     state.remember("clip", entry.clip_id)
 
 
-def _file(entries: Sequence[Entry], write: Callable[[Sequence[Leaf], str], bytes]) -> bytes:
-    return write([leaf_of(entry) for entry in entries], (st.context.url or "").split("?")[0])
+def file_of(
+    entries: Sequence[Entry], write: Callable[[Sequence[Leaf], str], bytes], privacy: str = BY_LICENCE
+) -> bytes:
+    """The notebook as one file; see `leaf_of`."""
+    return write([leaf_of(entry, privacy) for entry in entries], (st.context.url or "").split("?")[0])
 
 
-def leaf_of(entry: Entry) -> Leaf:
-    """One entry with its scores and pictures made again."""
+def leaf_of(entry: Entry, privacy: str = BY_LICENCE) -> Leaf:
+    """One entry with its scores and pictures made again.
+
+    Args:
+        privacy: of its faces, one of `bundle.PRIVACY`; `BY_LICENCE` blurs them unless the corpus gives them away.
+    """
     corpora, checkpoints = resources.corpora(), resources.checkpoints()
     for what, name, there in (("corpus", entry.corpus, corpora), ("checkpoint", entry.checkpoint, checkpoints)):
         if name not in there:
@@ -112,7 +135,8 @@ def leaf_of(entry: Entry) -> Leaf:
         prediction = resources.predict(model, case, entry.top_p)
     except MesmError as error:
         return Leaf(entry, str(error))
-    strip = fit_strip(case.sample.duration_s)
-    return notebook_export.leaf(
-        entry, case, prediction, resources.pictures(case, prediction, model.predictor.sha256, strip, Look())
-    )
+    privacy = default_privacy(case.licence) if privacy == BY_LICENCE else privacy
+    # Another key: what was drawn of the true faces must not come out of the cache.
+    shown = replace(case, key=f"{case.key}/{privacy}", sample=private_faces(case.sample, privacy))
+    pictures = resources.pictures(shown, prediction, model.facts.sha256, fit_strip(case.sample.duration_s), Look())
+    return notebook_export.leaf(entry, case, prediction, pictures, privacy)

@@ -6,13 +6,14 @@ import streamlit as st
 
 from mesm.figures.case_charts import chart_scores_over_p
 from mesm.figures.charts import PLOTLY_CONFIG
-from mesm.ui import layout, resources, state
+from mesm.figures.exhibits.clip import over_p_marks
+from mesm.ui import case_export, layout, resources, state
 from mesm.ui.resources import Case, Model
 
 
 def show(case: Case, model: Model) -> None:
     """Asked for by a switch: it runs the model some thirty times."""
-    if not model.predictor.has_attention:
+    if not model.facts.has_attention:
         return
     wanted = st.toggle(
         "Scores at every p",
@@ -34,9 +35,7 @@ def show(case: Case, model: Model) -> None:
         )
         work = report.work[int(abs(report.top_ps - report.sufficient_p).argmin())]
         facts[2].metric("Work at that p", f"{work:.2f} of FE2E" if work == work else "none")
-        marks = {f"enough: {report.sufficient_p:.2f}": report.sufficient_p}
-        if report.flip_p is not None:
-            marks[f"flips: {report.flip_p:.2f}"] = report.flip_p
+        marks = over_p_marks(report)
         st.plotly_chart(
             chart_scores_over_p(report.labels, report.top_ps, report.scores, marks, case.sample.labels, state.dark()),
             theme=None,
@@ -48,3 +47,4 @@ def show(case: Case, model: Model) -> None:
             f"At p = 1 the strongest score is {report.answer}. The points are exact to 0.01; a change back and forth "
             "between two neighbours of a grid of 0.05 is not seen."
         )
+        case_export.offer_over_p(case, model, report)

@@ -46,11 +46,11 @@ def here(record: Record, corpus: str) -> bool:
 def say_other_weights(record: Record, model: Model | None) -> None:
     """A line where a record was made with other weights than those that now go by this name."""
     origin = record["provenance"]
-    if model is None or origin["checkpoint"] != model.predictor.name:
+    if model is None or origin["checkpoint"] != model.facts.name:
         return
-    if origin.get("checkpoint_sha256") not in (None, model.predictor.sha256):
+    if origin.get("checkpoint_sha256") not in (None, model.facts.sha256):
         st.caption(
-            f":material/info: This record is of other weights of {model.predictor.name}; make it again with: "
+            f":material/info: This record is of other weights of {model.facts.name}; make it again with: "
             f"{origin.get('command', 'its command')}"
         )
 

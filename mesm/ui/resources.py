@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from mesm import runtime
+from mesm.analysis.checkpoints import CheckpointFacts, find_checkpoints, read_facts
 from mesm.batch import Sample
 from mesm.data.corpora import find_corpora
 from mesm.data.ingest.closeups import with_closeups
@@ -74,16 +75,38 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Model:
-    """A predictor that all visitors share.
+    """A checkpoint that all visitors share; its weights are loaded when something is scored, and torch with them.
 
     Attributes:
+        facts: what is known of it without loading it.
         lock: held while it runs.
     """
 
-    predictor: Predictor
+    facts: CheckpointFacts
     lock: threading.Lock = field(default_factory=threading.Lock)
+    _loading: threading.Lock = field(default_factory=threading.Lock)
+    _loaded: list[Predictor] = field(default_factory=list)
     _prepared: OrderedDict[str, PreparedClip] = field(default_factory=OrderedDict)
     _judged: dict[str, dict[str, Verdict]] = field(default_factory=dict)
+
+    @property
+    def is_loaded(self) -> bool:
+        """Whether its weights are in memory."""
+        return bool(self._loaded)
+
+    @property
+    def predictor(self) -> Predictor:
+        """Ready to run.
+
+        Raises:
+            CheckpointError: it cannot be loaded.
+        """
+        from mesm.analysis.predictor import load  # here: torch takes seconds, and most pages need none
+
+        with self._loading:
+            if not self._loaded:
+                self._loaded.append(load(self.facts.folder))
+            return self._loaded[0]
 
     def run(self, case: Case, top_p: float, redrawn: int | None = None) -> Prediction:
         """Score a clip with its trace; the work that does not depend on top-p is done once.
@@ -139,8 +162,6 @@ class Shelf:
 
 def checkpoints() -> dict[str, Path]:
     """Checkpoint folders by name: the bundled ones, then the workspace's."""
-    from mesm.analysis.predictor import find_checkpoints  # here: torch takes seconds, and an empty page needs none
-
     return find_checkpoints()
 
 
@@ -153,7 +174,7 @@ def model(folder: Path) -> Model:
     """The checkpoint of a folder, loaded again when its files change.
 
     Raises:
-        CheckpointError: it cannot be loaded.
+        CheckpointError: it cannot be read.
     """
     try:
         stamps = tuple(file.stat().st_mtime_ns for file in sorted(folder.iterdir()) if file.is_file())
@@ -162,11 +183,9 @@ def model(folder: Path) -> Model:
     return _model(str(folder), stamps)
 
 
-@st.cache_resource(max_entries=3, show_spinner="Loading the model …")
+@st.cache_resource(max_entries=3, show_spinner=False)
 def _model(folder: str, stamps: tuple[int, ...]) -> Model:
-    from mesm.analysis.predictor import load
-
-    return Model(load(folder))
+    return Model(read_facts(Path(folder)))
 
 
 def shelf(folder: Path) -> Shelf:
@@ -196,9 +215,13 @@ def predict(shared: Model, case: Case, top_p: float, redrawn: int | None = None)
         redrawn: with the attention's weights drawn anew from this seed.
 
     Raises:
+        CheckpointError: the weights cannot be loaded.
         DataError: the clip cannot be scored, e.g. MESM without a transcript.
     """
-    return _predict(shared.predictor.sha256, case.key, top_p, redrawn, shared, case)
+    if not shared.is_loaded:
+        with st.spinner("Loading the model …"):
+            assert shared.predictor is not None
+    return _predict(shared.facts.sha256, case.key, top_p, redrawn, shared, case)
 
 
 @st.cache_data(max_entries=128, show_spinner=False)
@@ -208,7 +231,7 @@ def _predict(checkpoint: str, clip: str, top_p: float, redrawn: int | None, _sha
 
 def flips(shared: Model, case: Case) -> FlipReport:
     """The clip's answers over top-p; some thirty runs of the model."""
-    return _flips(shared.predictor.sha256, case.key, shared, case)
+    return _flips(shared.facts.sha256, case.key, shared, case)
 
 
 @st.cache_data(max_entries=64, show_spinner="Asking at many p …")
@@ -261,10 +284,10 @@ def difference_pictures(
 def evaluation(shared: Model, shelf: Shelf) -> dict[str, Any] | None:
     """The evaluation of these very weights on this corpus, bundled or in the workspace; None if there is none."""
     for folder in (runtime.workspace() / "records", runtime.assets() / "records"):
-        path = record_path(folder, "evaluate", shared.predictor.name, shelf.corpus.name)
+        path = record_path(folder, "evaluate", shared.facts.name, shelf.corpus.name)
         if path.is_file():
             record = _record(str(path), path.stat().st_mtime_ns)
-            if record["provenance"].get("checkpoint_sha256") == shared.predictor.sha256:
+            if record["provenance"].get("checkpoint_sha256") == shared.facts.sha256:
                 return record["data"]
     return None
 

@@ -9,7 +9,6 @@ import streamlit as st
 
 from mesm.analysis import breakdown, reported
 from mesm.data.store import IndexRow
-from mesm.figures.bundle import Exhibit
 from mesm.figures.charts import PLOTLY_CONFIG
 from mesm.figures.exhibits import results as exhibits
 from mesm.figures.results_charts import chart_matrix, chart_reliability
@@ -26,7 +25,7 @@ def models(found: list[Record], shelf: Shelf) -> None:
         "Scores", [3, 4], default=4, required=True, key="scores-of", bind="query-params",
         format_func={3: "accuracy and F1 (Table 3)", 4: "weighted accuracy and F1 (Table 4)"}.__getitem__,
     )  # fmt: skip
-    _tabled(exhibits.scores_table(found, number or 4, *reported.rows_for(number or 4)), "models")
+    export_menu.tabled(exhibits.scores_table(found, number or 4, *reported.rows_for(number or 4)), "models")
     trivial = found[0]["data"]["trivial"]
     st.markdown(
         f"Answering “never” to everything scores an accuracy of {trivial['never']['accuracy']:.1f} %: accuracy says "
@@ -38,7 +37,9 @@ def splits(shelf: Shelf) -> None:
     """Tables 1 and 2: what the corpus holds."""
     number = 1 if set(shelf.corpus.labels) & {"excited", "frustrated", "neutral"} else 2
     counts = breakdown.split_counts(shelf.corpus.index, shelf.corpus.labels)
-    _tabled(exhibits.splits_table(shelf.corpus.name, counts, number, reported.split_counts(number)), "splits")
+    export_menu.tabled(
+        exhibits.splits_table(shelf.corpus.name, counts, number, reported.split_counts(number)), "splits"
+    )
 
 
 def ablation(shelf: Shelf) -> None:
@@ -46,16 +47,16 @@ def ablation(shelf: Shelf) -> None:
     found = [r for r in records.of_kind("ablation") if records.here(r, shelf.corpus.name)]
     if not found:
         layout.empty("Nothing was ablated on this corpus.", f"Run: mesm ablate --corpus {shelf.corpus.name}.")
-        _tabled(exhibits.reported_ablation(reported.TABLE_5), "ablation")
+        export_menu.tabled(exhibits.reported_ablation(reported.TABLE_5), "ablation")
         return
-    _tabled(exhibits.ablation_table(found[0], reported.TABLE_5), "ablation")
+    export_menu.tabled(exhibits.ablation_table(found[0], reported.TABLE_5), "ablation")
     st.markdown("##### What each part is worth")
-    _tabled(exhibits.ablation(found[0]), "ablation-all", "varied")
+    export_menu.tabled(exhibits.ablation(found[0]), "ablation-all", "varied")
 
 
 def emotions(record: Record, shelf: Shelf) -> None:
     """Every metric of every emotion, and what each branch alone knows of it."""
-    _tabled(exhibits.classes_table(record), "classes")
+    export_menu.tabled(exhibits.classes_table(record), "classes")
 
 
 def slices(record: Record, shelf: Shelf) -> None:
@@ -66,7 +67,9 @@ def slices(record: Record, shelf: Shelf) -> None:
     if known < len(clips):
         st.caption(f":material/info: Of the {len(clips)} clips evaluated, this copy of the corpus has {known}.")
     if known:
-        _tabled(exhibits.slices_table(record, _slices(shelf.digest, tuple(clips), record, rows)), "slices", "by")
+        export_menu.tabled(
+            exhibits.slices_table(record, _slices(shelf.digest, tuple(clips), record, rows)), "slices", "by"
+        )
 
 
 @st.cache_data(max_entries=8, show_spinner="Scoring the parts …")
@@ -130,13 +133,6 @@ def calibration(record: Record, shelf: Shelf) -> None:
     exhibit = exhibits.calibration(record, name, found)
     st.caption(exhibit.caption)
     export_menu.offer(exhibit, "calibration")
-
-
-def _tabled(exhibit: Exhibit, key: str, groups: str = "source") -> None:
-    assert exhibit.table is not None
-    records.show_table(exhibit.table, f"{exhibit.title}. {exhibit.caption}", groups)
-    st.caption(exhibit.caption)
-    export_menu.offer(exhibit, key)
 
 
 #: What can be asked of one model's evaluation, in the URL by its key.

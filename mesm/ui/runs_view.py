@@ -11,9 +11,10 @@ import streamlit as st
 from mesm.data.manifest import Manifest
 from mesm.errors import DataError
 from mesm.figures.charts import PLOTLY_CONFIG
+from mesm.figures.exhibits import learning as exhibits
 from mesm.figures.learning import chart_learning_curves
 from mesm.presets import PRESETS
-from mesm.ui import layout, resources, runs, state
+from mesm.ui import export_menu, layout, resources, runs, state
 from mesm.ui.runs import FAILED, FINISHED, RUNNING, STOPPED, Run
 
 POLL_S = 2
@@ -85,6 +86,9 @@ def _runs() -> None:
         layout.empty("There is no run in this workspace yet.", "Start one above, or with: mesm train.")
         return
     st.dataframe([_row(run) for run in found.values()], hide_index=True, alt="The runs of this workspace")
+    known = {run.name: (run.epochs, run.config.to_dict()) for run in found.values() if run.config is not None}
+    if known:
+        export_menu.offer(exhibits.runs_table(known), "runs")
     chosen = [name for name in state.recall("runs").split(",") if name in found] or list(found)[:FIRST_SHOWN]
     st.session_state.setdefault("shown-runs", chosen)
     st.session_state["shown-runs"] = [name for name in st.session_state["shown-runs"] if name in found]
@@ -100,6 +104,9 @@ def _runs() -> None:
         )
         st.caption(
             "Left: loss on the training split. Right: scores on the validation split; the ring marks the best F1."
+        )
+        export_menu.offer(
+            exhibits.learning({name: found[name].epochs for name in shown if found[name].epochs}), "learning"
         )
     elif shown:
         st.caption("The first epoch is not over yet.")

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 import threading
+from typing import TYPE_CHECKING
 
 import numpy as np
 import streamlit as st
 
 from mesm.batch import SAMPLE_RATE_HZ
 from mesm.errors import BackendUnavailable, DataError
-from mesm.layers.speech import SpeechModel
+
+if TYPE_CHECKING:
+    from mesm.layers.speech import SpeechModel
 
 #: A small multilingual model, 151 MB, MIT licence; another hub id may be set in the environment.
 DEFAULT_MODEL = "openai/whisper-tiny"
@@ -42,4 +45,6 @@ def transcribe(waveform: np.ndarray) -> str:
 
 @st.cache_resource(max_entries=1, show_spinner="Fetching the speech model …")
 def _model(name: str) -> SpeechModel:
+    from mesm.layers.speech import SpeechModel  # here: it loads torch
+
     return SpeechModel(name)

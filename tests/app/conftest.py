@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import streamlit as st
+from browser import launched, served
 
 from mesm.batch import Sample, Truth
 from mesm.config import ModelConfig
@@ -87,7 +90,7 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def no_assets(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Only the workspace's checkpoints and corpora are there."""
     empty = tmp_path / "no-assets"
-    for module in ("mesm.runtime", "mesm.analysis.predictor", "mesm.data.corpora", "mesm.ui.frame"):
+    for module in ("mesm.runtime", "mesm.analysis.checkpoints", "mesm.data.corpora", "mesm.ui.frame"):
         monkeypatch.setattr(f"{module}.assets", lambda: empty)
 
 
@@ -117,3 +120,20 @@ def broken_home(filled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, n
     (corpus / "manifest.json").write_bytes((filled / "corpora" / "noise" / "manifest.json").read_bytes())
     monkeypatch.setenv("MESM_HOME", str(home))
     return home
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Any]:
+    """One headless browser; every test opens its own visit."""
+    with launched() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="session")
+def address(filled: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A server whose workspace is a copy of the tests', beside the bundled assets."""
+    place = tmp_path_factory.mktemp("server")
+    for folder in ("checkpoints", "corpora"):
+        shutil.copytree(filled / folder, place / "home" / folder)
+    with served(place / "home", place / "log") as found:
+        yield found

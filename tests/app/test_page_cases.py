@@ -13,6 +13,7 @@ from app_page import open_page, texts
 from conftest import CLIPS, make_sample
 from streamlit.testing.v1 import AppTest
 
+from mesm.analysis.checkpoints import read_facts
 from mesm.data.store import IndexRow
 from mesm.errors import DataError
 from mesm.presets import PRESETS
@@ -165,9 +166,7 @@ def test_a_damaged_notebook_is_one_sentence(own_notebook: Path) -> None:
 
 def test_two_visitors_do_not_disturb_each_other(home: Path) -> None:
     """One shared model, two threads: another p each, one of them with a redrawn attention."""
-    from mesm.analysis.predictor import load
-
-    model = Model(load(home / "checkpoints" / "tiny-mesm"))
+    model = Model(read_facts(home / "checkpoints" / "tiny-mesm"))
     cases = [Case(f"k{n}", "c", make_sample(n)) for n in (1, 2)]
     asked = [(cases[0], 0.4, None), (cases[1], 0.9, 3)]
     alone = [model.run(*one) for one in asked]

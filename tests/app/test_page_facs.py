@@ -12,8 +12,7 @@ from app_page import open_page, texts
 sys.path.insert(0, str(Path(__file__).parent.parent / "figures"))
 from facs_records_made import canonical_record, facs_record, faithfulness_record
 
-from mesm.layers.text import file_sha256
-from mesm.records import write_record
+from mesm.records import file_sha256, write_record
 
 PAGE = "pages/facs.py"
 

@@ -17,8 +17,7 @@ from facs_records_made import canonical_record, facs_record, faithfulness_record
 
 from mesm.cli import main
 from mesm.figures.bundle import Exhibit, bundle, render
-from mesm.layers.text import file_sha256
-from mesm.records import write_record
+from mesm.records import file_sha256, write_record
 from mesm.ui import basket, export_menu, sweep_job
 
 

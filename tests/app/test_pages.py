@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import io
+import os
+import subprocess
+import sys
 import wave
 from pathlib import Path
 
@@ -11,6 +14,8 @@ import pytest
 from app_page import ROOT, open_page, texts
 from streamlit.testing.v1 import AppTest
 
+from mesm.analysis.checkpoints import read_facts
+from mesm.analysis.predictor import load
 from mesm.ui.frame import PAGES
 
 
@@ -180,3 +185,37 @@ def test_a_real_face_and_a_sound(home: Path) -> None:
     assert not list(Path("/tmp").glob("mesm-upload-*"))
     next(b for b in page.button if b.label == "Forget this clip").click().run()
     assert "your clip" not in texts(page)
+
+
+def test_facts_are_those_of_the_loaded_checkpoint(filled: Path) -> None:
+    for name in ("tiny-mesm", "tiny-fe2e"):
+        facts, loaded = read_facts(filled / "checkpoints" / name), load(filled / "checkpoints" / name)
+        for what in ("name", "sha256", "trained_on", "has_attention", "config", "metrics", "card"):
+            assert getattr(facts, what) == getattr(loaded, what), what
+
+
+def test_a_page_that_scores_nothing_loads_no_torch(filled: Path) -> None:
+    """Every page's imports, and the whole of the pages that only read; in a process of its own."""
+    code = f"""
+import sys
+sys.path.insert(0, {str(ROOT / "tests" / "app")!r})
+from app_page import open_page
+from mesm.ui.frame import PAGES
+for file in PAGES:
+    if file not in ("pages/overview.py", "pages/case_studies.py"):
+        page = open_page(file, checkpoint="tiny-mesm", corpus="noise")
+        assert not page.exception and page.sidebar.selectbox(key="checkpoint").value == "tiny-mesm", file
+        assert "torch" not in sys.modules, file
+from mesm.ui import case_view, compare, facs_case, gallery, notebook_view, over_p
+assert "torch" not in sys.modules
+page = open_page("pages/overview.py", checkpoint="tiny-mesm", corpus="noise")
+assert "torch" in sys.modules
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env=os.environ | {"MESM_HOME": str(filled)},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]

@@ -12,6 +12,7 @@ import numpy as np
 
 from mesm.batch import Sample
 from mesm.figures import overlay
+from mesm.figures.difference import difference_rows
 from mesm.figures.mosaic import BODY_PX, GUTTER_PX, Look, Scene, Strip, face_scene, layer_row, mel_scene
 from mesm.figures.static.page import DPI, FAINT, new_figure
 from mesm.records import LayerTrace
@@ -26,21 +27,30 @@ _MEL_SHARE = 0.11
 _AXIS_IN, _WORD_IN = 0.22, 0.115
 
 
+Traces = Mapping[str, Sequence[LayerTrace]]
+
+
 def plot_case(
-    sample: Sample, layers: Mapping[str, Sequence[LayerTrace]], strip: Strip, look: Look, width: float
+    sample: Sample, layers: Traces, strip: Strip, look: Look, width: float, against: Traces | None = None
 ) -> Figure:
     """A row of faces and one per shown layer, the spectrogram and one per shown layer, words and seconds above.
 
     Args:
         layers: modality -> what its attention did; empty for a model without attention.
+        against: of another answer for the same clip: each layer then shows where the two differ.
     """
     body = width - _GUTTER_IN - _EDGE_IN
     faces = face_scene(sample, strip, look, len(layers.get("visual", ())))
     mel = mel_scene(sample, strip, look, len(layers.get("acoustic", ())))
     span = _shown_span(sample, strip)
     face_in = body * (strip.face_px / BODY_PX) * (strip.span_s / span)
-    rows = [*_rows("face", faces, layers.get("visual", ()), look, face_in)]
-    rows += _rows("voice", mel, layers.get("acoustic", ()), look, _MEL_SHARE * body)
+    rows: Rows = []
+    for name, modality, scene, row_in in (
+        ("face", "visual", faces, face_in),
+        ("voice", "acoustic", mel, _MEL_SHARE * body),
+    ):
+        others = None if against is None else against.get(modality, ())
+        rows += _rows(name, scene, layers.get(modality, ()), look, row_in, others)
     words = _word_lines(sample, strip, span, body)
     top_in = _AXIS_IN + _WORD_IN * len(words)
     height = top_in + sum(row[2] + _GAP_IN for row in rows) + _EDGE_IN
@@ -69,12 +79,23 @@ def _shown_span(sample: Sample, strip: Strip) -> float:
 Rows = list[tuple[tuple[str, ...], np.ndarray, float, Scene]]
 
 
-def _rows(name: str, scene: Scene, layers: Sequence[LayerTrace], look: Look, row_in: float) -> Rows:
+def _rows(
+    name: str,
+    scene: Scene,
+    layers: Sequence[LayerTrace],
+    look: Look,
+    row_in: float,
+    against: Sequence[LayerTrace] | None,
+) -> Rows:
     """(names, pictures, inches, scene) of the first row and of each shown layer; none where nothing is seen or heard."""
     if not scene.pictures.size:
         return []
     first = _first_row(scene)
     rows: Rows = [((name,), first, row_in, scene)]
+    if against is not None:
+        return rows + [
+            (row.label, overlay.unpacked(row.drawn), row_in, scene) for row in difference_rows(scene, layers, against)
+        ]
     for number in look.layers:
         if number < len(layers):
             row = layer_row(scene, number, layers[number])

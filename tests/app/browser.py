@@ -1,0 +1,135 @@
+"""The app in a real browser: opening a view, waiting until it stands, reading its pictures.
+
+While the server runs, old elements lie beside the new ones that replace them; so wait for a change (the address, a
+text, a picture) and then `settle`, and take the last of equal elements.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+ROOT = Path(__file__).parents[2]
+SCREENSHOTS = ROOT / "screenshots"
+FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+#: Generous: two cores may be shared with the rest of the suite.
+TIMEOUT_MS = 120_000
+FACES, SOUND = "faces, one every", "Mel spectrogram of"
+
+
+@contextmanager
+def launched() -> Iterator[Any]:
+    """A headless Chromium; skipped, with the reason, where there is none, unless MESM_REQUIRE_BROWSER is set."""
+    executable = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    try:
+        from playwright.sync_api import sync_playwright
+    except ImportError:
+        executable = None
+    if executable is None:
+        reason = "needs Chromium and playwright: apt-get install chromium, pip install -r requirements-dev.txt"
+        if os.environ.get("MESM_REQUIRE_BROWSER"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=executable, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@contextmanager
+def served(home: Path, log: Path) -> Iterator[str]:
+    """`streamlit run app.py` on a free port, with this workspace; its address."""
+    with socket.socket() as free:
+        free.bind(("localhost", 0))
+        port = free.getsockname()[1]
+    with log.open("wb") as out:
+        server = subprocess.Popen(
+            [sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless", "true",
+             "--server.port", str(port), "--", "--home", str(home)],
+            cwd=ROOT, stdout=out, stderr=subprocess.STDOUT,
+        )  # fmt: skip
+    try:
+        for _ in range(240):
+            try:
+                urllib.request.urlopen(f"http://localhost:{port}/_stcore/health", timeout=1).close()
+                break
+            except (urllib.error.URLError, OSError):
+                assert server.poll() is None, log.read_text()
+                time.sleep(0.25)
+        yield f"http://localhost:{port}"
+    finally:
+        server.terminate()
+        try:
+            server.wait(30)
+        except subprocess.TimeoutExpired:
+            server.kill()
+            server.wait()
+
+
+def open_page(browser: Any, url: str, width: int = 1280, scheme: str = "light") -> Any:
+    """A new visitor's page, once it stands."""
+    page = browser.new_context(viewport={"width": width, "height": 1000}, color_scheme=scheme).new_page()
+    page.set_default_timeout(TIMEOUT_MS)
+    page.goto(url)
+    page.get_by_role("heading", level=1).last.wait_for()
+    settle(page)
+    return page
+
+
+def settle(page: Any) -> None:
+    """Wait until the server has had nothing to do for this page for a while, and all is drawn."""
+    page.wait_for_function(
+        """() => {
+          const busy = document.querySelector(
+            "[data-test-script-state=running], [data-stale=true], [data-testid=stSkeleton], [data-testid=stSpinner]"
+          );
+          const app = document.querySelector("[data-test-script-state]");
+          if (busy || !app) { window.quietSince = 0; return false; }
+          window.quietSince = window.quietSince || performance.now();
+          return performance.now() - window.quietSince > 400;
+        }""",
+        timeout=TIMEOUT_MS,
+    )
+
+
+def in_address(page: Any, words: str) -> None:
+    """Wait until the address holds these words, then until the page stands."""
+    page.wait_for_function("words => decodeURIComponent(location.search).includes(words)", arg=words)
+    settle(page)
+
+
+def said(page: Any, words: str) -> Any:
+    """Wait until a text is on the page, then until the page stands."""
+    page.get_by_text(words).last.wait_for()
+    settle(page)
+    return page.get_by_text(words).last
+
+
+def picture(page: Any, which: str) -> np.ndarray:
+    """The mosaic whose alternative text holds `which`, as the browser got it."""
+    image = page.get_by_role("img", name=which).last
+    image.wait_for()
+    return np.asarray(Image.open(io.BytesIO(page.request.get(image.evaluate("i => i.src")).body())))
