@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, TextIO
 
 SOURCES_NAME = "sources.jsonl"
 
 
+def json_lines(rows: Iterable[dict[str, Any]]) -> bytes:
+    """One row a line. What UTF-8 cannot hold, such as an odd byte of a file's name, becomes JSON's own escape."""
+    return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows).encode(errors="backslashreplace")
+
+
 def append_to(path: Path) -> TextIO:
     """Open for further lines; the half line that a killed run left behind is ended first."""
     torn = path.is_file() and not path.read_bytes().endswith(b"\n")
-    file = path.open("a", encoding="utf-8")
+    file = path.open("a", encoding="utf-8", errors="backslashreplace")
     if torn:
         file.write("\n")
     return file

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -56,6 +57,25 @@ def write_clip(
                 frame.sample_rate, frame.pts, frame.time_base = rate_hz, start, Fraction(1, rate_hz)
                 out.mux(audio.encode(frame))
             out.mux(audio.encode(None))
+    return path
+
+
+def held_upright(path: Path, height: int) -> Path:
+    """Give an mp4 the display matrix that a phone writes: its pictures, `height` px high, turn 90 degrees clockwise."""
+    content = bytearray(path.read_bytes())
+    matrix = content.index(b"tkhd") + 44
+    content[matrix : matrix + 36] = struct.pack(">9i", 0, 1 << 16, 0, -(1 << 16), 0, 0, height << 16, 0, 1 << 30)
+    path.write_bytes(content)
+    return path
+
+
+def huge_video(path: Path, width: int = 8200, height: int = 5000) -> Path:
+    """One frame of 41 million pixels, which compresses to little."""
+    with av.open(str(path), "w") as out:
+        stream = out.add_stream("mjpeg", rate=1)
+        stream.width, stream.height, stream.pix_fmt = width, height, "yuvj420p"
+        out.mux(stream.encode(av.VideoFrame(width, height, "yuvj420p")))
+        out.mux(stream.encode(None))
     return path
 
 

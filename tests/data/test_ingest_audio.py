@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -138,3 +140,17 @@ def test_sound_that_starts_late_stays_in_place(tmp_path: Path) -> None:
     assert waveform is not None
     loud = [float(np.abs(waveform[a : a + 2000]).max()) > 0.1 for a in range(0, 24_000, 2_000)]
     assert loud == [False] * 4 + [True] * 2 + [False] * 4 + [True] * 2
+
+
+def test_a_time_far_ahead_makes_no_silence_without_end(tmp_path: Path) -> None:
+    with av.open(str(tmp_path / "odd.mkv"), "w") as out:
+        stream = out.add_stream("pcm_s16le", rate=SAMPLE_RATE_HZ, layout="mono")
+        for start in (0, SAMPLE_RATE_HZ * 3600 * 24 * 365):  # the second block claims to come a year later
+            block = av.AudioFrame.from_ndarray(np.full((1, 8000), 9000, np.int16), format="s16", layout="mono")
+            block.sample_rate, block.pts, block.time_base = SAMPLE_RATE_HZ, start, Fraction(1, SAMPLE_RATE_HZ)
+            out.mux(stream.encode(block))
+        out.mux(stream.encode(None))
+    part = read_waveform(tmp_path / "odd.mkv", end_s=2.0)
+    assert part is not None and len(part) <= 2 * SAMPLE_RATE_HZ and part[:7900].min() > 0.2 and not part[9000:].any()
+    with pytest.raises(DataError, match="above the limit"):
+        read_waveform(tmp_path / "odd.mkv")

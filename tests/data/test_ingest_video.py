@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,7 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from made_clips import grey, write_clip
+from made_clips import grey, held_upright, write_clip
 from PIL import Image
 
 from mesm.data.ingest.media import Limits
@@ -76,15 +75,9 @@ def test_part_of_a_clip(make_clip: Make) -> None:
 
 
 def test_phone_held_upright(make_clip: Make) -> None:
-    """The display matrix that a phone writes: turn the stored picture by 90 degrees clockwise."""
     stored = np.zeros((48, 64, 3), np.uint8)
     stored[:24] = 200  # bright upper half: the right half once turned clockwise
-    path = make_clip("v.mp4", [stored] * 3)
-    content = bytearray(path.read_bytes())
-    matrix = content.index(b"tkhd") + 44
-    content[matrix : matrix + 36] = struct.pack(">9i", 0, 1 << 16, 0, -(1 << 16), 0, 0, 48 << 16, 0, 1 << 30)
-    path.write_bytes(content)
-    (_, frame), *_ = FrameSampler(path)
+    (_, frame), *_ = FrameSampler(held_upright(make_clip("v.mp4", [stored] * 3), 48))
     assert frame.shape == (64, 48, 3)
     assert frame[:, 30:].mean() > 150 > 50 > frame[:, :18].mean()
 

@@ -23,7 +23,7 @@ from mesm.data.importers.plan import Problem, Release, Utterance
 from mesm.data.importers.workers import run_here, run_local
 from mesm.data.ingest.search import SEARCH_RULE
 from mesm.data.quality import TOKEN_LIMIT
-from mesm.data.sources import SOURCES_NAME, append_to, read_sources
+from mesm.data.sources import SOURCES_NAME, append_to, json_lines, read_sources
 from mesm.data.splits import assign_splits
 from mesm.data.store import CorpusWriter
 from mesm.errors import ConfigError, DataError
@@ -201,11 +201,7 @@ def _write_quarantine(folder: Path, utterances: Sequence[Utterance], problems: d
         }
         for n, problem in sorted(problems.items())
     ]
-    write_atomic(folder / QUARANTINE_NAME, _jsonl(rows))
-
-
-def _jsonl(rows: Iterable[dict[str, Any]]) -> bytes:
-    return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows).encode()
+    write_atomic(folder / QUARANTINE_NAME, json_lines(rows))
 
 
 def _close(
@@ -216,7 +212,9 @@ def _close(
 
     writer.close()
     corpus, rows = Corpus(writer.folder), read_sources(writer.folder)
-    write_atomic(writer.folder / SOURCES_NAME, _jsonl(rows[row.clip_id] for row in corpus.index if row.clip_id in rows))
+    write_atomic(
+        writer.folder / SOURCES_NAME, json_lines(rows[row.clip_id] for row in corpus.index if row.clip_id in rows)
+    )
     index = corpus.index
     known = [rows[row.clip_id] for row in index if row.clip_id in rows]
     report = ImportReport(

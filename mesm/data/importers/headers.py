@@ -64,8 +64,11 @@ def read_header(path: Path) -> Header:
         DataError: it is none, or it is damaged.
     """
     if is_picture(path):
-        with Image.open(path, formats=PICTURES) as still:
-            return Header(still=True, video=True, width=still.width, height=still.height)
+        try:
+            with Image.open(path, formats=PICTURES) as still:
+                return Header(still=True, video=True, width=still.width, height=still.height)
+        except Image.DecompressionBombError as error:
+            raise DataError(f"{path} is a picture that is too large to open ({error}); shrink it") from error
     with open_media(path) as container:
         picture, sound = video_stream(container), audio_stream(container)
         lengths = [
@@ -92,18 +95,18 @@ def examine(
         limits: longest clip and largest frame.
         keep_incomplete: an utterance may lack its words, its picture or its sound, as long as it has media at all.
     """
-    facts = Facts()
+    facts, limits = Facts(), limits or Limits()
     if utterance.problem is not None:
         return facts, utterance.problem
     if not clean_text(utterance.text) and not keep_incomplete:
         return facts, Problem("empty_text", "its transcript is empty")
-    facts, problem = _of_picture(utterance, facts)
+    facts, problem = _of_picture(utterance, facts, limits)
     heard: Problem | None = None
     if problem is None or keep_incomplete:
         facts, heard = _of_sound(utterance, facts)
     if keep_incomplete and ((_only_lacks(problem) and heard is None) or (_only_lacks(heard) and problem is None)):
         problem = heard = None
-    return facts, problem or heard or _length_problem(utterance, facts, limits or Limits())
+    return facts, problem or heard or _length_problem(utterance, facts, limits)
 
 
 def _only_lacks(problem: Problem | None) -> bool:
@@ -111,15 +114,15 @@ def _only_lacks(problem: Problem | None) -> bool:
 
 
 def _header(part: Part, kind: str) -> Header | Problem:
-    if not part.path.is_file():
-        return Problem(f"missing_{kind}", f"{part.path} does not exist")
     try:
+        if not part.path.is_file():
+            return Problem(f"missing_{kind}", f"{part.path} does not exist")
         return read_header(part.path)
     except (DataError, OSError) as error:
         return Problem(f"broken_{kind}", str(error))
 
 
-def _of_picture(utterance: Utterance, facts: Facts) -> tuple[Facts, Problem | None]:
+def _of_picture(utterance: Utterance, facts: Facts, limits: Limits) -> tuple[Facts, Problem | None]:
     if utterance.video is None:
         return facts, None if utterance.pictures else Problem("no_frames", "it has no picture in its folder")
     header = _header(utterance.video, "video")
@@ -127,6 +130,9 @@ def _of_picture(utterance: Utterance, facts: Facts) -> tuple[Facts, Problem | No
         return facts, header
     if not header.video:
         return facts, Problem("no_frames", f"{utterance.video.path} holds no moving picture")
+    if header.width * header.height > limits.max_pixels:
+        size = f"{header.width} x {header.height} pixels"
+        return facts, Problem("too_large", f"its frames are {size}, above the limit of {limits.max_pixels:,}")
     length, problem = _length(utterance.video, header)
     facts = replace(facts, duration_s=length, fps=round(header.fps, 3), width=header.width, height=header.height)
     return facts, problem

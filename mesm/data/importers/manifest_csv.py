@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from mesm.data.importers.plan import Part, Problem, Release, Utterance, read_text
+from mesm.data.importers.plan import Part, Problem, Release, Utterance, read_text, storable
 from mesm.errors import DataError
 from mesm.vocabulary import EMOTIONS, SPLITS
 
@@ -106,14 +106,14 @@ def _utterance(path: Path, number: int, row: Mapping[str, Any], labels: tuple[st
     elif end is not None and not 0 <= part[0] < end:
         problem = Problem("misaligned", f"row {number} goes from {part[0]} s to {end} s")
     return Utterance(
-        id=word("id") or f"{Path(video).stem or 'row'}_{number}",
+        id=storable(word("id") or f"{Path(video).stem or 'row'}_{number}"),
         text=str(row.get("text") or ""),
         video=Part(path.parent / video, *part) if video else None,
         sound=Part(path.parent / sound, *part) if sound else None,
         labels={name: value or 0.0 for name, value in values.items()} if labelled else None,
-        speaker=word("speaker"),
-        dialogue=word("dialogue"),
-        session=word("session"),
+        speaker=storable(word("speaker")),
+        dialogue=storable(word("dialogue")),
+        session=storable(word("session")),
         split=_SPLITS[split],
         problem=problem,
     )

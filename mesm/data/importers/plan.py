@@ -25,6 +25,7 @@ REASONS: dict[str, str] = {
     "no_frames": "its video holds no picture",
     "no_audio": "it has no sound",
     "too_long": "it is longer than the limit for a clip",
+    "too_large": "its frames are larger than the limit",
     "misaligned": "its times do not fit its media",
     "no_split": "the split lists do not name it",
     "known_bad": "the corpus's makers list it as faulty",
@@ -137,6 +138,11 @@ def read_text(path: Path) -> str:
 
 
 _C1 = {code: bytes([code]).decode("cp1252", errors="ignore") for code in range(0x80, 0xA0)}
+
+
+def storable(text: str) -> str:
+    """What UTF-8 can hold of a text: halves of characters, which also stand for bytes of odd file names, become "?"."""
+    return text.encode(errors="replace").decode()
 
 
 def visible(path: Path) -> bool:

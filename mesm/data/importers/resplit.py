@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import os
 from dataclasses import replace
 from pathlib import Path
 
-from mesm.data.sources import SOURCES_NAME, read_sources
+from mesm.data.sources import SOURCES_NAME, json_lines, read_sources
 from mesm.data.splits import assign_splits
 from mesm.data.store import Corpus, CorpusWriter
 from mesm.errors import DataError
@@ -47,6 +46,5 @@ def resplit(source: str | os.PathLike[str], out: str | os.PathLike[str], rule: s
                 # Previews stay with the corpus that has them.
                 writer.add(replace(corpus[clip_id], split=split, media=""))
     if sources:
-        lines = (json.dumps(sources[row.clip_id], ensure_ascii=False) + "\n" for row in corpus.index)
-        write_atomic(folder / SOURCES_NAME, "".join(lines).encode())
+        write_atomic(folder / SOURCES_NAME, json_lines(sources[row.clip_id] for row in corpus.index))
     return Corpus(folder)

@@ -176,7 +176,8 @@ def _decode(frames: Decoding, zero: float, enough: int, channel: int | None) -> 
             continue
         at = total
         if frame.pts is not None and frame.time_base is not None:
-            at = round((float(frame.pts * frame.time_base) - zero) * SAMPLE_RATE_HZ)
+            # A damaged time may lie centuries ahead: no silence is made beyond what is wanted.
+            at = min(round((float(frame.pts * frame.time_base) - zero) * SAMPLE_RATE_HZ), enough + 1)
         if before is None:
             before = at
         gap = at - before - total

@@ -9,9 +9,9 @@ from mesm.batch import Word
 
 
 def clean_text(text: str) -> str:
-    """One line: Unicode composed (NFC), control characters gone, runs of white space one blank."""
+    """One line: Unicode composed (NFC), control characters and halves of characters gone, white space one blank."""
     composed = unicodedata.normalize("NFC", text)
-    visible = "".join(" " if unicodedata.category(c) in ("Cc", "Zl", "Zp") else c for c in composed)
+    visible = "".join(" " if unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp") else c for c in composed)
     return " ".join(visible.replace("﻿", "").replace("�", "").split())
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import signal
+import struct
+import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import trees
-from made_clips import grey, tone, write_clip
+from made_clips import grey, held_upright, huge_video, tone, write_clip
 from made_samples import assert_same
 
 from mesm.cli import main
@@ -126,6 +128,10 @@ def test_hostile_files(grey_clip: Path, left_half: np.ndarray, tmp_path: Path) -
         "renamed.avi": ("", data),
         "one_fps.mp4": ("", None),
         "fast.mp4": ("", None),
+        "turned.mp4": ("", None),
+        "huge.avi": ("too_large", None),
+        "bomb.png": ("broken_video", png_of(65_000, 65_000)),
+        "large.png": ("too_large", png_of(9000, 9000)),
         "playlist.m3u8": ("broken_video", b"#EXTM3U\n#EXTINF:1,\nfile:///etc/passwd\n"),
     }
     for name, (_, content) in files.items():
@@ -137,6 +143,9 @@ def test_hostile_files(grey_clip: Path, left_half: np.ndarray, tmp_path: Path) -
     write_clip(
         folder / "fast.mp4", [grey(90)] * 240, times_ms=[i * 4 for i in range(240)], waveform=tone(1.0), last_ms=4
     )
+    trees.face_video(folder / "turned.mp4", np.rot90(left_half), 2.0)
+    held_upright(folder / "turned.mp4", left_half.shape[1])
+    huge_video(folder / "huge.avi")
     table = folder / "clips.csv"
     table.write_text("path,text,fear\n" + "".join(f"{name},hello,1\n" for name in files), encoding="utf-8")
     release = find_release("manifest", table)
@@ -146,9 +155,42 @@ def test_hostile_files(grey_clip: Path, left_half: np.ndarray, tmp_path: Path) -
     assert found == {name: reason for name, (reason, _) in files.items() if reason}
     assert report.found == len(files) == report.stored + len(rows)
     corpus = Corpus(folder / "out")
-    assert [len(corpus[clip_id].faces) for clip_id in corpus.ids()] == [4, 4, 2]
+    assert [len(corpus[clip_id].faces) for clip_id in corpus.ids()] == [4, 4, 2, 4]
+    straight, *_, turned = corpus.iterate()
+    assert turned.face_found.all(), "the face stands upright in what is stored"
+    np.testing.assert_allclose(turned.face_boxes, straight.face_boxes, atol=3)
+    assert np.abs(turned.faces.astype(int) - straight.faces).mean() < 8
     kept = run_incomplete(release, folder / "incomplete")
-    assert kept.stored == 5 and {"no_video", "no_audio"} <= kept.flags.keys()
+    assert kept.stored == 6 and {"no_video", "no_audio"} <= kept.flags.keys()
+
+
+def png_of(width: int, height: int) -> bytes:
+    """A picture that claims a size and holds next to nothing."""
+    size = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    chunks = [b"IHDR" + size, b"IDAT" + zlib.compress(bytes(99)), b"IEND"]
+    whole = (struct.pack(">I", len(c) - 4) + c + struct.pack(">I", zlib.crc32(c)) for c in chunks)
+    return b"\x89PNG\r\n\x1a\n" + b"".join(whole)
+
+
+def test_names_and_texts_that_are_no_unicode(grey_clip: Path, tmp_path: Path) -> None:
+    odd = os.fsdecode(b"caf\xe9")  # a byte that is no UTF-8
+    (tmp_path / odd).mkdir()
+    (tmp_path / odd / "a.mp4").write_bytes(grey_clip.read_bytes())
+    rows = [
+        {"path": f"{odd}/a.mp4", "text": "half a \ud800 character", "speaker": "s\ud800", "fear": 1},
+        {"path": f"{odd}/{odd}.mp4", "text": "not there", "fear": 1},
+        {"path": "x" * 5000, "text": "no such name can be", "fear": 1},
+        {"path": "nul\0.mp4", "text": "\0", "fear": 1},
+    ]
+    (tmp_path / "m.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    report = run(find_release("manifest", tmp_path / "m.jsonl"), tmp_path / "out", rule="random")
+    assert report.stored == 1 and report.quarantined == {"missing_video": 1, "broken_video": 1, "empty_text": 1}
+    corpus = Corpus(tmp_path / "out")
+    assert corpus["a_1"].text == "half a character" and corpus["a_1"].speaker == "s?"
+    sources = read_sources(corpus.folder)
+    assert sources["a_1"]["video"]["file"] == f"{odd}/a.mp4", "the name can still be found again"
+    again = resplit(tmp_path / "out", tmp_path / "again", "random")
+    assert read_sources(again.folder) == sources
 
 
 def run_incomplete(release: Release, out: Path) -> engine.ImportReport:
