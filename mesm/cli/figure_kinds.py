@@ -68,6 +68,16 @@ def table_exhibit(arguments: argparse.Namespace) -> Exhibit:
     return results.scores_table(records, number, *reported.rows_for(number))
 
 
+def models_exhibit(arguments: argparse.Namespace) -> Exhibit:
+    """Size, work and time of the models of a reproduced table."""
+    from mesm.figures.exhibits.reproduction import models_table
+
+    found = _all("reproduce", corpus=arguments.corpus)
+    if not found:
+        raise DataError(f"nothing was reproduced on {arguments.corpus}; run: mesm reproduce table4 --corpus ...")
+    return models_table(found)
+
+
 def ablation_exhibit(arguments: argparse.Namespace) -> Exhibit:
     """Every row of an ablation."""
     from mesm.figures.exhibits.results import ablation

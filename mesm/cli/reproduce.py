@@ -143,7 +143,7 @@ def _scores(arguments: argparse.Namespace, plan: Plan, records: Path) -> Iterato
         bar.tqdm.write(f"{model}: Acc {data['accuracy']:.1f}, WAcc {data['wacc']:.1f}, F1 {data['f1']:.1f}")
         table = scores_table(written, number, *reported.rows_for(number))
         yield replace(table, command=command, caption=f"{table.caption} {note(written, missing)}")
-        yield models_table(written, command)
+        yield replace(models_table(written), command=command)
     for model, why in missing.items():
         print(f"not run: {model}: {why}")
     if not written:

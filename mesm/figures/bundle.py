@@ -48,7 +48,8 @@ class Exhibit:
         name: file name without its ending.
         title: a few words.
         caption: what it shows, one or two sentences fit for a paper.
-        command: what makes it again, without format, width and file; starts with "mesm figure".
+        command: what makes it again, without format, width and file: `mesm figure`, or `mesm reproduce`, which writes
+            every format at once.
         origin: what it was made from: checkpoints with their sha256, config and seed, corpus, split and n, clip ids,
             top_p, layers, codebook, cost unit; `created` is the date that goes into the files.
         draw: inches of width -> figure; None draws the table.
@@ -84,7 +85,7 @@ def full_command(exhibit: Exhibit, form: str, width: str) -> str:
     if exhibit.command.startswith("#"):
         return exhibit.command  # a remark: nothing makes it again
     sized = f" --width {width}" if form in PICTURES else ""
-    return f"{exhibit.command}{sized} --format {form}"
+    return f"{exhibit.command}{sized}" + ("" if exhibit.command.startswith("mesm reproduce") else f" --format {form}")
 
 
 def provenance_of(exhibit: Exhibit, form: str, width: str) -> dict[str, Any]:

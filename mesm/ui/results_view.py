@@ -11,6 +11,7 @@ from mesm.analysis import breakdown, reported
 from mesm.data.store import IndexRow
 from mesm.figures.charts import PLOTLY_CONFIG
 from mesm.figures.exhibits import results as exhibits
+from mesm.figures.exhibits.reproduction import models_table
 from mesm.figures.results_charts import chart_matrix, chart_reliability
 from mesm.ui import export_menu, layout, records, state
 from mesm.ui.records import Record
@@ -31,6 +32,10 @@ def models(found: list[Record], shelf: Shelf) -> None:
         f"Answering “never” to everything scores an accuracy of {trivial['never']['accuracy']:.1f} %: accuracy says "
         "little here. Weighted accuracy is 50 % for every trivial answer, and F1 is the number that informs."
     )
+    lines = [record for record in records.of_kind("reproduce") if records.here(record, shelf.corpus.name)]
+    if lines:
+        st.markdown("##### Size, work and time")
+        export_menu.tabled(models_table(lines), "sizes")
 
 
 def splits(shelf: Shelf) -> None:

@@ -7,6 +7,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from small_model import CONFIG
 
 from mesm.analysis.faithfulness.intervals import (
     auc_estimate,
@@ -28,14 +29,9 @@ from mesm.analysis.faithfulness.shuffled import _derangement
 from mesm.analysis.faithfulness.sound import loud_cells
 from mesm.analysis.faithfulness.sufficiency import first_steady, flips
 from mesm.batch import Batch
-from mesm.config import ModelConfig
 from mesm.layers.nucleus import nucleus_mask
 from mesm.models import EmotionModel, build_model
 from mesm.training import metrics
-
-CONFIG = ModelConfig(
-    width=0.125, head_dim=16, transformer_dim=16, transformer_layers=1, transformer_feedforward=16, dropout=0.0
-)
 
 
 @pytest.fixture(scope="module")

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from small_model import CONFIG
 
 from mesm.analysis.canonical import SIZE, canonical, difference, template_points, warp
 from mesm.analysis.facs import atlas
@@ -25,15 +26,6 @@ from mesm.vocabulary import CORPUS_LABELS
 
 LABELS = CORPUS_LABELS["marionette"]
 POINTS = np.array([[16, 18], [32, 18], [24, 27], [18, 36], [30, 36]], np.float32)
-CONFIG = ModelConfig(
-    labels=LABELS,
-    width=0.125,
-    head_dim=16,
-    transformer_dim=16,
-    transformer_layers=1,
-    transformer_feedforward=16,
-    dropout=0.0,
-)
 SMALL = Extent(shuffles=2, rendered_people=0, order=2, keep_only=4, sufficient=3, redrawn=3, redraws=2, sound=4)
 CLIPS = 16
 

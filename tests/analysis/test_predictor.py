@@ -12,26 +12,16 @@ import pytest
 import torch
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "training"))
-from corpora import LABELS, tinted_corpus
+from corpora import tinted_corpus
+from small_model import CONFIG
 
 from mesm.analysis.evaluation import evaluate
 from mesm.analysis.predictor import Predictor, find_checkpoints, load
 from mesm.cli import main
-from mesm.config import ModelConfig
 from mesm.data.store import Corpus
 from mesm.errors import CheckpointError, ConfigError, DataError
 from mesm.models import build_model, load_checkpoint, save_checkpoint
 from mesm.records import read_record, record_path
-
-CONFIG = ModelConfig(
-    labels=LABELS,
-    width=0.125,
-    head_dim=16,
-    transformer_dim=16,
-    transformer_layers=1,
-    transformer_feedforward=16,
-    dropout=0.0,
-)
 
 
 @pytest.fixture(scope="module")

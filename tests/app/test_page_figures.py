@@ -12,7 +12,7 @@ from app_page import open_page, texts
 from streamlit.testing.v1 import AppTest
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "figures"))
-from exhibit_records import evaluation_record, sweep_record
+from exhibit_records import evaluation_record, reproduction_record, sweep_record
 from facs_records_made import canonical_record, facs_record, faithfulness_record
 
 from mesm.cli import main
@@ -38,10 +38,11 @@ def no_records_left(filled: Path) -> Iterator[None]:
 
 @pytest.fixture
 def recorded(home: Path) -> Path:
-    """A sweep and two evaluations, in the workspace that all these tests share."""
+    """A sweep, two evaluations and a line of a reproduced table, in the workspace that all these tests share."""
     put(home, sweep_record(), "tiny-mesm")
     put(home, evaluation_record(), "tiny-mesm")
     put(home, evaluation_record("dense", None), "tiny-fe2e")
+    put(home, reproduction_record(), "MESM")
     return home
 
 
@@ -90,6 +91,7 @@ def test_results_show_every_view(recorded: Path) -> None:
     models = page.dataframe[0].value
     assert models["model"].tolist()[:2] == ["tiny-fe2e", "tiny-mesm, p = 0.5"]
     assert "MulT" in models["model"].tolist() and "chance" in models["model"].tolist()
+    assert page.dataframe[1].value["MACs, million"].tolist() == [200.0]
     for view, words in (
         ("emotions", "threshold: chosen on the validation split"),
         ("slices", "intervals over speakers"),
@@ -171,7 +173,7 @@ def test_the_command_makes_the_same_files_of_records(
     monkeypatch.setattr(export_menu, "offer", lambda exhibit, key: found.append(exhibit))
     for view in ("models", "emotions", "slices", "mistakes", "calibration", "ablation", "splits"):
         page.segmented_control(key="show").set_value(view).run()
-    assert len({e.command for e in found}) == 8
+    assert len({e.command for e in found}) == 9
     for exhibit in {e.command: e for e in found}.values():
         same_as_the_command(exhibit, "tex", tmp_path)
         same_as_the_command(exhibit, "csv", tmp_path)

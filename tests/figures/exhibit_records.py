@@ -100,6 +100,15 @@ def evaluation_record(checkpoint: str = "made", top_p: float | None = 0.5) -> di
     return {"kind": "evaluate", "schema": 1, "provenance": provenance(checkpoint), "data": data}
 
 
+def reproduction_record(model: str = "MESM", macs: int = 200_000_000) -> dict[str, Any]:
+    data = evaluation_record(model)["data"]
+    del data["per_clip"]
+    checkpoint = {"seed": 0, "name": "made", "sha256": "0" * 64, "origin": "trained", "differs": []}
+    data |= {"runs": [{}], "parameters": 1_900_000, "macs": macs, "ms_per_clip": 12.5, "checkpoints": [checkpoint]}
+    data["timed_on"] = {"device": "cpu", "threads": 2}
+    return {"kind": "reproduce", "schema": 1, "provenance": provenance(model), "data": data}
+
+
 def made_sample(frames: int = 5, chunks: int = 6) -> Sample:
     rng = np.random.default_rng(1)
     points = np.tile(np.array([[16, 18], [32, 18], [24, 27], [18, 36], [30, 36]], np.float32), (frames, 1, 1))

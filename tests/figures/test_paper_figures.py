@@ -250,8 +250,10 @@ def test_the_papers_tables_beside_ours() -> None:
         "chance",
     ]
     assert all(r.ranked for r in rows[:2]) and not any(r.ranked for r in rows[2:])
-    assert rows[7].cells[-2:] == (66.8, 46.8)  # MESM as reported
-    assert exhibit.table.names[2:4] == ("anger WAcc", "anger F1") and exhibit.table.spans[-1] == ("average", 14, 15)
+    assert rows[7].cells[-4:] == (66.8, None, 46.8, None)  # MESM as reported
+    assert exhibit.table.names[2:4] == ("anger WAcc", "anger F1") and exhibit.table.spans[-1] == ("average", 14, 17)
+    low, high = ours[1]["data"]["interval"]["wacc"]
+    assert rows[1].cells[15] == f"{low:.1f} to {high:.1f}" and len(set(exhibit.table.names)) == 18
     foreign = results.scores_table(ours, 4, "wacc", (replace(TABLE_4.rows[0], scores={}),), "elsewhere")
     assert foreign.table is not None and foreign.table.rows[2].cells[2] is None
 
@@ -259,7 +261,7 @@ def test_the_papers_tables_beside_ours() -> None:
 def test_table_5_with_and_without_ours() -> None:
     assert len(results.reported_ablation(TABLE_5).table.rows) == 10  # type: ignore[union-attr]
     line = {"row": "fe2e-TA", "group": "FE2E, modalities", "what": "FE2E on TA", "accuracy": 80.0, "wacc": 70.0,
-            "f1": 50.0, "macs_ratio": 1.0, "spread": {"wacc": 1.5}}  # fmt: skip
+            "f1": 50.0, "macs_ratio": 1.0, "spread": {"wacc": 1.5}, "interval": {"f1": (47.04, 52.0)}}  # fmt: skip
     record = {
         "kind": "ablation",
         "provenance": {"checkpoint": "", "corpus": "toy", "created": "2026-11-23T13:03:33+00:00"},
@@ -268,4 +270,7 @@ def test_table_5_with_and_without_ours() -> None:
     }  # fmt: skip
     table = results.ablation_table(record, TABLE_5).table
     assert table is not None and len(table.rows) == 11
-    assert table.rows[0].cells[2:5] == (80.0, 50.0, 70.0) and table.rows[0].spread[4] == 1.5
+    assert table.rows[0].cells[2:8] == (80.0, None, 50.0, "47.0 to 52.0", 70.0, None) and table.rows[0].spread[6] == 1.5
+    assert table.rows[1].cells[0] == "FE2E" and "every row trained" in results.ablation_table(record, TABLE_5).caption
+    line["loaded"] = ["marionette-fe2e", None]
+    assert "fe2e-TA loaded, the others trained" in results.ablation_table(record, TABLE_5).caption

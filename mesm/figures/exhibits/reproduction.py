@@ -12,13 +12,13 @@ from mesm.figures.tables import Row, Table
 from mesm.records import slug
 
 
-def models_table(records: Sequence[Mapping[str, Any]], command: str) -> Exhibit:
+def models_table(records: Sequence[Mapping[str, Any]]) -> Exhibit:
     """Parameters, multiply-adds and milliseconds per utterance of each model, beside what it scores.
 
     Args:
-        records: of `mesm reproduce table3` or `table4`.
-        command: what makes it again.
+        records: of `mesm reproduce table3` or `table4`, in any order.
     """
+    records = sorted(records, key=lambda record: float(record["data"]["macs"]))
     corpus, timed = records[0]["provenance"]["corpus"], records[0]["data"]["timed_on"]
     columns = (
         "model",
@@ -46,7 +46,7 @@ def models_table(records: Sequence[Mapping[str, Any]], command: str) -> Exhibit:
             f"{corpus}, one utterance at a time. Left out: the text encoder where it is frozen, ingestion, and the making of "
             "hand-crafted features. The share is that of the convolutions and attention. 95 %: interval over speakers."
         ),
-        command=command,
+        command=f"mesm figure models --corpus {corpus}",
         origin=origin_of(*records, cost_unit="MAC"),
         table=Table(columns, tuple(rows), digits=2),
         cites=(PAPER, *corpus_cites(corpus)),

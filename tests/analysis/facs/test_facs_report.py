@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from small_model import CONFIG as PLAIN
 
 from mesm.analysis.facs import atlas, tables
 from mesm.analysis.facs.looking import MAPS, Faces, LayerMaps, Study, look, on_grids
@@ -22,7 +26,6 @@ from mesm.analysis.faithfulness.clips import open_clips
 from mesm.analysis.predictor import Predictor
 from mesm.cli import facs as command
 from mesm.cli import main
-from mesm.config import ModelConfig
 from mesm.data.corpora import open_corpus
 from mesm.errors import ConfigError, DataError
 from mesm.models import build_model, load_checkpoint, save_checkpoint
@@ -32,16 +35,7 @@ from mesm.vocabulary import CORPUS_LABELS
 
 LABELS = CORPUS_LABELS["marionette"]
 UNITS = {"anger": (4, 23), "happiness": (6, 12), "sadness": (1, 15), "surprise": (2, 26)}
-CONFIG = ModelConfig(
-    labels=LABELS,
-    width=0.125,
-    head_dim=16,
-    transformer_dim=16,
-    transformer_layers=1,
-    transformer_feedforward=16,
-    dropout=0.0,
-    score="additive_bilinear",
-)
+CONFIG = replace(PLAIN, score="additive_bilinear")
 
 
 def planted(frames: int = 96, *, follow: bool = True, seed: int = 0) -> Study:
