@@ -75,7 +75,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _name(base: Any) -> str:
     from mesm.data.manifest import Manifest
 
-    return Manifest.read(Path(base.train.corpus)).name
+    return Manifest.read(base.train.corpus).name
 
 
 def search_data(search: Any, arguments: argparse.Namespace, corpus: str) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from mesm.data.manifest import MANIFEST_NAME, Manifest
+from mesm.data.remote import is_url, place
 from mesm.data.store import Corpus
 from mesm.errors import DataError
 from mesm.runtime import assets, workspace
@@ -34,13 +35,13 @@ def find_corpora(folders: Iterable[str | os.PathLike[str]] | None = None) -> dic
 
 
 def open_corpus(name_or_path: str | os.PathLike[str], home: str | os.PathLike[str] | None = None) -> Corpus:
-    """A corpus by its folder, or by its name among those of `find_corpora`.
+    """A corpus by its folder or URL, or by its name among those of `find_corpora`.
 
     Raises:
         DataError: there is none; the sentence lists those there are.
     """
-    path = Path(name_or_path)
-    if (path / MANIFEST_NAME).is_file():
+    path = place(name_or_path)
+    if is_url(name_or_path) or (path / MANIFEST_NAME).is_file():
         return Corpus(path)
     known = find_corpora(corpus_folders(home))
     if str(name_or_path) in known:

@@ -9,6 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from mesm.data.remote import place
 from mesm.data.rules import signal_rules
 from mesm.errors import DataError
 from mesm.records import write_atomic
@@ -75,7 +76,7 @@ class Manifest:
         Raises:
             DataError: there is none, it is damaged, or it is of another schema.
         """
-        path = Path(folder) / MANIFEST_NAME
+        path = place(folder) / MANIFEST_NAME
         if not path.is_file():
             raise DataError(f"{folder} is no corpus: it has no {MANIFEST_NAME}; give a folder that one was built in")
         try:

@@ -8,6 +8,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, TextIO
 
+from mesm.data.remote import place
+
 SOURCES_NAME = "sources.jsonl"
 
 
@@ -27,7 +29,7 @@ def append_to(path: Path) -> TextIO:
 
 def read_sources(folder: str | os.PathLike[str]) -> dict[str, dict[str, Any]]:
     """Clip id -> its line of `sources.jsonl`; {} for a corpus that was not imported."""
-    path = Path(folder) / SOURCES_NAME
+    path = place(folder) / SOURCES_NAME
     if not path.is_file():
         return {}
     rows = {}

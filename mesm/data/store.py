@@ -11,8 +11,10 @@ import os
 import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
+from io import BufferedReader
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -22,6 +24,7 @@ import pyarrow.parquet as pq
 
 from mesm.batch import Sample
 from mesm.data.manifest import MANIFEST_NAME, Manifest, Shard
+from mesm.data.remote import local, place
 from mesm.data.rows import ARRAYS, from_row, row_schema, to_row
 from mesm.errors import DataError
 from mesm.records import write_atomic
@@ -76,7 +79,7 @@ class CorpusWriter:
         *,
         shard_clips: int = SHARD_CLIPS,
     ) -> None:
-        self.folder = Path(folder)
+        self.folder = local(folder)
         self.shard_clips = shard_clips
         wanted = Manifest(name=name, labels=tuple(labels), meta=meta or {})
         self._stored: set[str] = set()
@@ -157,10 +160,13 @@ class CorpusWriter:
 
 
 class Corpus:
-    """A stored corpus. Reads on demand; a few row groups are kept, so memory does not grow with the corpus."""
+    """A stored corpus. Reads on demand; a few row groups are kept, so memory does not grow with the corpus.
+
+    `folder` may be a URL of object storage (`mesm.data.remote`): then only the parts that are asked for travel.
+    """
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:
-        self.folder = Path(folder)
+        self.folder = place(folder)
         self.manifest = Manifest.read(folder)
         self._lock = threading.Lock()
         self._groups: OrderedDict[tuple[int, int, bool], list[Sample]] = OrderedDict()
@@ -185,8 +191,8 @@ class Corpus:
         """Every clip in the order of the shards, without arrays."""
         rows: list[IndexRow] = []
         for number, shard in enumerate(self.manifest.shards):
-            with self._reading(number):
-                found = pq.read_table(self.folder / shard.file, columns=list(_INDEX)).to_pylist()
+            with self._shard(number) as file:
+                found = pq.read_table(file, columns=list(_INDEX)).to_pylist()
             if len(found) != shard.rows:
                 raise DataError(
                     f"{self.folder / shard.file} has {len(found)} clips, the manifest says {shard.rows}; {_REMEDY}"
@@ -236,7 +242,7 @@ class Corpus:
             yield self.read(clip_id, full=full)
 
     def media_path(self, clip_id: str) -> Path | None:
-        """The preview of a clip, or None when there is none on disk."""
+        """The preview of a clip, or None when there is none on disk; previews in object storage stay there."""
         media = self.row(clip_id).media
         path = self.folder / media
         inside = path.resolve().is_relative_to(self.folder.resolve())
@@ -245,10 +251,11 @@ class Corpus:
     def verify(self) -> None:
         """Compare every shard with its digest in the manifest; `DataError` names the first that differs."""
         for number, shard in enumerate(self.manifest.shards):
-            path = self.folder / shard.file
-            with self._reading(number), path.open("rb") as file:
+            with self._shard(number) as file:
                 if hashlib.file_digest(file, "sha256").hexdigest() != shard.sha256:
-                    raise DataError(f"{path} is not the file that the manifest describes; {_REMEDY}")
+                    raise DataError(
+                        f"{self.folder / shard.file} is not the file that the manifest describes; {_REMEDY}"
+                    )
 
     def _group(self, number: int, group: int, full: bool) -> list[Sample]:
         key = (number, group, full)
@@ -256,12 +263,9 @@ class Corpus:
             if key in self._groups:
                 self._groups.move_to_end(key)
                 return self._groups[key]
-        with self._reading(number):
-            file = self.folder / self.manifest.shards[number].file
-            with pq.ParquetFile(file, page_checksum_verification=True) as parquet:
-                rows = parquet.read_row_group(
-                    group, columns=None if full else list(_PLAIN), use_threads=False
-                ).to_pylist()
+        with self._shard(number) as file, pq.ParquetFile(file, page_checksum_verification=True) as parquet:
+            columns = None if full else list(_PLAIN)
+            rows = parquet.read_row_group(group, columns=columns, use_threads=False).to_pylist()
             samples = [from_row(row) for row in rows]
         with self._lock:
             self._groups[key] = samples
@@ -269,29 +273,20 @@ class Corpus:
                 self._groups.popitem(last=False)
         return samples
 
-    def _reading(self, number: int) -> _ShardErrors:
-        return _ShardErrors(self.folder / self.manifest.shards[number].file)
+    @contextmanager
+    def _shard(self, number: int) -> Iterator[BufferedReader]:
+        """One shard, open; anything that goes wrong while it is read becomes one sentence that names it."""
+        path = self.folder / self.manifest.shards[number].file
+        try:
+            with path.open("rb") as file:
+                yield file
+        except DataError:
+            raise
+        except FileNotFoundError as error:
+            raise DataError(f"{path} is missing although the manifest lists it; {_REMEDY}") from error
+        except Exception as error:  # Arrow's, the system's, and of object storage each driver's own
+            said = str(error).partition("\n")[0] or repr(error)
+            raise DataError(f"{path} is damaged or out of reach ({said}); {_REMEDY}") from error
 
 
 _REMEDY = "restore it, or delete the corpus and build it again"
-
-
-class _ShardErrors:
-    """Anything that goes wrong while a shard is read becomes one sentence that names it."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def __enter__(self) -> None:
-        if not self.path.is_file():
-            raise DataError(f"{self.path} is missing although the manifest lists it; {_REMEDY}")
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if isinstance(error, (pa.ArrowException, OSError, KeyError, ValueError, TypeError)) and not isinstance(
-            error, DataError
-        ):
-            raise DataError(
-                f"{self.path} is damaged ({str(error).splitlines()[0] if str(error) else error!r}); {_REMEDY}"
-            ) from error

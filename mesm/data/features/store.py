@@ -20,6 +20,7 @@ from pathlib import Path
 import numpy as np
 
 from mesm.batch import Sample
+from mesm.data.remote import is_url
 from mesm.data.store import Corpus
 from mesm.errors import DataError
 from mesm.records import slug
@@ -58,8 +59,8 @@ class FeatureSet:
 
 
 def feature_folder(corpus: Corpus) -> Path:
-    """Where a corpus's features lie: beside it, or in the workspace for a bundled one."""
-    if corpus.folder.resolve().is_relative_to(assets()):
+    """Where a corpus's features lie: beside it, or in the workspace for a bundled one and one in object storage."""
+    if is_url(corpus.folder) or corpus.folder.resolve().is_relative_to(assets()):
         return workspace() / "features" / slug(corpus.name)
     return corpus.folder / "features"
 

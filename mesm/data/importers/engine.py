@@ -23,6 +23,7 @@ from mesm.data.importers.plan import Problem, Release, Utterance
 from mesm.data.importers.workers import run_here, run_local
 from mesm.data.ingest.search import SEARCH_RULE
 from mesm.data.quality import TOKEN_LIMIT
+from mesm.data.remote import local
 from mesm.data.sources import SOURCES_NAME, append_to, json_lines, read_sources
 from mesm.data.splits import assign_splits
 from mesm.data.store import CorpusWriter
@@ -135,7 +136,7 @@ def import_release(
     """
     if engine not in ENGINES:
         raise ConfigError(f"engine is {engine!r}; it must be one of {', '.join(ENGINES)}")
-    settings, folder = settings or Settings(), Path(out)
+    settings, folder = settings or Settings(), local(out)
     root = Path(source) if Path(source).is_dir() else Path(source).parent
     utterances = prepare(release, rule, seed)
     meta = corpus_meta(release, utterances, rule, seed, settings)

@@ -19,6 +19,7 @@ from mesm.data.marionette.head import data_folder, shared_head
 from mesm.data.marionette.identities import Identity, make_identity
 from mesm.data.marionette.neutral import neutral_faces_of
 from mesm.data.marionette.problem import AT_ODDS, INFORMATIVE, LABELS, plan_clip, speaker_count, speaker_split
+from mesm.data.remote import place
 from mesm.data.store import Corpus, CorpusWriter
 from mesm.errors import ConfigError
 from mesm.records import write_atomic
@@ -120,10 +121,10 @@ def _write_neutral(folder: Path, parts: list[dict[str, np.ndarray]]) -> None:
 
 def read_neutral_faces(folder: str | os.PathLike[str]) -> dict[str, np.ndarray] | None:
     """The neutral faces beside a corpus, or None: image (N, 48, 48, 3), region (N, 6, 48, 48), head, speaker."""
-    path = Path(folder) / NEUTRAL_FILE
+    path = place(folder) / NEUTRAL_FILE
     if not path.is_file():
         return None
-    with np.load(path, allow_pickle=False) as arrays:
+    with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
         found = {name: arrays[name] for name in arrays.files}
     assert found["region"].shape[1:] == (len(LABELS), FACE_SIZE_PX, FACE_SIZE_PX)
     return found
