@@ -132,13 +132,15 @@ def _layout(height: int, dark: bool, x_axis: dict[str, Any], x_title: str, names
         "plot_bgcolor": colours.ground,
         "font": {"color": colours.ink, "size": 14},
         "dragmode": False,
+        "hovermode": "closest",
         "bargap": 0.3,
+        "template": {},  # plotly's own is two thirds of what would be sent, and nothing of it is seen here
         "xaxis": {
             "gridcolor": mixed(colours.faint, 0.35),
             "zeroline": False,
             "fixedrange": True,
             "automargin": True,
-            "title": {"text": x_title, "font": {"size": 14}},
+            "title": {"text": x_title, "font": {"size": 14}, "standoff": 15},
             **x_axis,
         },
         "yaxis": {

@@ -43,9 +43,7 @@ def show(case: Case, model: Model | None) -> None:
         over_p.show(case, model)
         compare.show(case, model, prediction, strip, look)
         facs_case.show(case, model, prediction)
-        if case.sample.truth is not None and len(case.sample.truth.au_intensity):
-            with st.expander("Action units that this rendered face shows"):
-                case_export.show_units(case, model)
+        _units(case, model)
 
 
 def _player(case: Case) -> None:
@@ -156,3 +154,13 @@ def _work(prediction: Prediction) -> None:
         f"Convolutions and attention: {prediction.macs['conv_stack'] / 1e9:.3f} GMAC, {ratio:.2f} of what FE2E of the "
         f"same width needs for these faces and sounds. With the text encoder and the rest {total:.3f} GMAC."
     )
+
+
+def _units(case: Case, model: Model) -> None:
+    """What a rendered face was told to do."""
+    if case.sample.truth is None or not len(case.sample.truth.au_intensity):
+        return
+    section = layout.folded("Action units that this rendered face shows", "units-shown")
+    if section is not None:
+        with section:
+            case_export.show_units(case, model)

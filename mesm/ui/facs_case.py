@@ -24,7 +24,10 @@ def show(case: Case, model: Model, prediction: Prediction) -> None:
     layers = prediction.trace.layers.get("visual", ()) if prediction.trace else ()
     if not layers:
         return
-    with st.expander("Action units and the mask"):
+    section = layout.folded("Action units and the mask", "units-mask")
+    if section is None:
+        return
+    with section:
         from mesm.analysis.clip_regions import clip_regions  # here: it loads torch
 
         regions, usable = clip_regions(case.sample, layers)

@@ -42,7 +42,8 @@ def choose_clip(shelf: Shelf, rows: Sequence[IndexRow], emotion: str, verdicts: 
 
 def _card(shelf: Shelf, row: IndexRow, emotion: str, verdicts: Mapping[str, Verdict] | None, is_open: bool) -> None:
     truth = truth_words(row.labels)
-    st.image(thumbnail(shelf.digest, row.clip_id, shelf), width="stretch", alt=f"Face of clip {row.clip_id}: {truth}")
+    face = thumbnail(shelf.digest, row.clip_id, shelf)
+    st.image(face, width="stretch", output_format="PNG", alt=f"Face of clip {row.clip_id}: {truth}")
     verdict = (verdicts or {}).get(row.clip_id)
     right = verdict.right if verdict is not None else None
     st.button(

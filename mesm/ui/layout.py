@@ -45,8 +45,14 @@ def say_error(error: MesmError) -> None:
 
 def picture(png: bytes, alt: str, caption: str) -> None:
     """A picture at its own size, or smaller where the page is narrower, with what to see in it below."""
-    st.image(png, alt=alt)
+    st.image(png, alt=alt, output_format="PNG")  # else Streamlit makes a JPEG of it: slower, and no longer exact
     st.caption(caption)
+
+
+def folded(title: str, key: str) -> Any | None:
+    """A section that is closed at first; None while it is, so that nothing in it is computed before it is seen."""
+    section = st.expander(title, key=key, on_change="rerun", bind="query-params")
+    return section if section.open else None
 
 
 def headline(checkpoint: str, data: dict[str, Any]) -> None:

@@ -106,7 +106,7 @@ def test_a_damaged_record_is_one_sentence(home: Path) -> None:
 
 
 def test_a_case_shows_its_masks_against_action_units(home: Path) -> None:
-    page = open_page("pages/case_studies.py", checkpoint="tiny-mesm", clip="clip05")
+    page = open_page("pages/case_studies.py", **{"checkpoint": "tiny-mesm", "clip": "clip05", "units-mask": "true"})
     assert trouble(page) == []
     said = texts(page)
     assert "no region can be laid on it" in said  # the corpus of noise has no face points

@@ -53,7 +53,7 @@ def test_a_page_is_thin(file: str) -> None:
 
 
 def test_case_studies_shows_one_clip_whole(home: Path) -> None:
-    page = open_page("pages/case_studies.py", checkpoint="tiny-mesm", clip="clip05")
+    page = open_page("pages/case_studies.py", **{"checkpoint": "tiny-mesm", "clip": "clip05", "units-shown": "true"})
     said = texts(page)
     assert "line 5 is said with surprise" in said.replace("\\", "")
     assert "truth: **surprise 2**" in said
@@ -63,6 +63,8 @@ def test_case_studies_shows_one_clip_whole(home: Path) -> None:
     assert [m.label for m in page.metric] == ["Work", "Strongest score"]
     assert page.metric[0].value.endswith("of FE2E")
     assert page.dataframe[0].value["AU"].tolist() == [12, 26]
+    closed = open_page("pages/case_studies.py", checkpoint="tiny-mesm", clip="clip05")
+    assert len(closed.dataframe) == 0, "what is folded away is not computed"
     assert "scores on real people mean little" in said
 
 

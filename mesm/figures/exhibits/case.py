@@ -30,7 +30,6 @@ def case(
     """
     look = replace(look, dark=False)  # paper is white
     layers = prediction.trace.layers if prediction.trace else {}
-    shown = private_faces(sample, privacy)
     parts = [
         f"{MODALITY_WORDS[m]}: {captions.mosaic_caption(layers[m], look)}"
         for m in ("visual", "acoustic")
@@ -46,7 +45,7 @@ def case(
         ),
         command=_command("case", sample, prediction, origin) + _look_options(strip, look) + f" --privacy {privacy}",
         origin=_origin(sample, prediction, origin, look),
-        draw=lambda width: plot_case(shown, layers, strip, look, width),
+        draw=lambda width: plot_case(private_faces(sample, privacy), layers, strip, look, width),
         cites=(PAPER, *corpus_cites(str(origin["corpus"]))),
         privacy=privacy,
         private=lambda other: case(sample, prediction, strip, look, origin, other),

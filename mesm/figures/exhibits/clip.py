@@ -135,7 +135,6 @@ def difference(
     numbers = ",".join(str(number + 1) for number in look.layers)
     chosen = f" --layers {numbers}" if look.layers != Look().layers else ""
     start = f" --from {strip.start_s:g}" if strip.start_s else ""
-    shown = private_faces(sample, privacy)
     return Exhibit(
         name=f"difference-{sample.clip_id}-{slug(names[0])}-{slug(names[1])}",
         title=f"Clip {sample.clip_id}: masks of {names[0]} and {names[1]}",
@@ -144,7 +143,7 @@ def difference(
             f"{_command('difference', sample.clip_id, answers[0], origin)} {option}{chosen}{start} --privacy {privacy}"
         ),
         origin=_origin(sample, origin, _top_p(answers[0])) | {"compared": list(names)},
-        draw=lambda width: plot_case(shown, ours, strip, look, width, theirs),
+        draw=lambda width: plot_case(private_faces(sample, privacy), ours, strip, look, width, theirs),
         cites=(PAPER, *corpus_cites(str(origin["corpus"]))),
         privacy=privacy,
         private=lambda other: difference(sample, answers, names, view, origin, option, other),
@@ -172,7 +171,6 @@ def regions(
     some = usable[:MOST_FACES]
     trace = layers_of(prediction)["visual"]
     outlines = {region.name: region.coverage[: len(some)] for region in every if region.name in chosen}
-    faces = private_faces(sample, privacy).faces[some]
     names = ",".join(name.removeprefix("AU ") for name in outlines) or "none"
     return Exhibit(
         name=f"regions-{sample.clip_id}-L{layer + 1}-{origin['checkpoint']}",
@@ -186,7 +184,9 @@ def regions(
             f"--privacy {privacy}"
         ),
         origin=_origin(sample, origin, _top_p(prediction)) | {"layers": [layer + 1]},
-        draw=lambda width: plot_regions(faces, trace[layer].kept[some], outlines, width),
+        draw=lambda width: plot_regions(
+            private_faces(sample, privacy).faces[some], trace[layer].kept[some], outlines, width
+        ),
         table=regions_table(every, len(trace)),
         cites=(PAPER, *corpus_cites(str(origin["corpus"]))),
         privacy=privacy,

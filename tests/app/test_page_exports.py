@@ -1,0 +1,206 @@
+"""What can be taken along: everything that a page draws, the same as the command's; faces only as the licence lets."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import re
+import sys
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from app_page import open_page
+from conftest import LABELS, make_sample
+from PIL import Image
+from pypdf import PdfReader
+from streamlit.testing.v1 import AppTest
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "figures"))
+from exhibit_records import evaluation_record, sweep_record
+from facs_records_made import canonical_record, facs_record, faithfulness_record
+
+from mesm.cli import main
+from mesm.data.store import CorpusWriter
+from mesm.figures.bundle import Exhibit, Item, bundle, render
+from mesm.presets import PRESETS
+from mesm.records import file_sha256, write_record
+from mesm.ui import export_menu, notebook, notebook_export, notebook_view
+from mesm.ui.notebook import Entry
+
+CASE = {"checkpoint": "tiny-mesm", "corpus": "noise", "clip": "clip04", "p": "0.4", "units-shown": "true"}
+
+
+def offered(page: AppTest, monkeypatch: pytest.MonkeyPatch) -> list[Exhibit]:
+    """What the page offers for export, in order."""
+    found: list[Exhibit] = []
+    with monkeypatch.context() as patch:
+        patch.setattr(export_menu, "offer", lambda exhibit, key: found.append(exhibit))
+        page.run()
+    assert [e.message for e in page.exception] + [e.value for e in page.error] == []
+    return found
+
+
+@pytest.fixture
+def recorded(home: Path) -> Iterator[Path]:
+    """Every kind of record of the tiny checkpoint, and a run of two epochs."""
+    digest = file_sha256(home / "checkpoints" / "tiny-mesm" / "model.safetensors")
+    for kind, data in (
+        ("sweep", sweep_record()["data"]),
+        ("evaluate", evaluation_record()["data"]),
+        ("facs", facs_record()),
+        ("faithfulness", faithfulness_record()),
+        ("canonical", canonical_record()),
+    ):
+        write_record(home / "records", kind, "tiny-mesm", "noise", data, checkpoint_sha256=digest)
+    place = home / "runs" / "short"
+    place.mkdir(parents=True, exist_ok=True)
+    (place / "config.json").write_text(json.dumps(PRESETS["marionette-mesm"].to_dict()))
+    lines = ({"epoch": e, "loss": 1 - e / 4, "valid_f1": 40 + e, "valid_wacc": 60, "valid_auc": 61} for e in range(2))
+    (place / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    yield home
+    for path in (home / "records").glob("*.json"):
+        path.unlink()
+    for path in place.glob("*"):
+        path.unlink()
+    place.rmdir()
+
+
+@pytest.mark.parametrize(
+    ("file", "link", "pictures"),
+    [
+        ("pages/overview.py", {}, 1),
+        ("pages/case_studies.py", {**CASE, "versus": "another p", "over-p": "true"}, 2),
+        ("pages/facs.py", {}, 0),
+        ("pages/efficiency.py", {}, 0),
+        ("pages/results.py", {}, 0),
+        ("pages/results.py", {"show": "emotions"}, 0),
+        ("pages/results.py", {"show": "confusion"}, 0),
+        ("pages/results.py", {"show": "calibration"}, 0),
+        ("pages/runs.py", {"runs": "short"}, 0),
+    ],
+)
+def test_everything_drawn_can_be_taken_along(
+    recorded: Path, monkeypatch: pytest.MonkeyPatch, file: str, link: dict[str, str], pictures: int
+) -> None:
+    """As many menus as charts, tables and mosaics (faces and voice are one)."""
+    page = open_page(file, **{"checkpoint": "tiny-mesm", "corpus": "noise"} | link)
+    exhibits = offered(page, monkeypatch)
+    drawn = len(page.get("plotly_chart")) + len(page.dataframe) + pictures
+    assert len(exhibits) == drawn, [e.name for e in exhibits]
+    assert len({e.command for e in exhibits}) == len(exhibits)
+
+
+def same_as_the_command(exhibit: Exhibit, form: str, folder: Path) -> None:
+    words = [*exhibit.command.split()[1:], "--format", form, "--width", "acl-column", "--out", str(folder)]
+    assert main(words) == 0, exhibit.command
+    assert (folder / f"{exhibit.name}.{form}").read_bytes() == render(exhibit, form), exhibit.command
+
+
+def test_the_command_makes_the_same_files_of_two_answers(
+    home: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    page = open_page("pages/case_studies.py", **CASE, **{"versus": "another p", "versus-p": "0.9", "over-p": "true"})
+    by_name = {e.name.split("-clip04")[0]: e for e in offered(page, monkeypatch)}
+    assert by_name["difference"].command.endswith("--top-p 0.4 --other-p 0.9 --privacy blur")
+    for name, form in (("over-p", "csv"), ("pair", "csv"), ("pair", "pdf"), ("difference", "png"), ("units", "csv")):
+        same_as_the_command(by_name[name], form, tmp_path)
+    for versus, option in (("random attention", "--random 1"), ("another checkpoint", "--other tiny-fe2e")):
+        page.segmented_control(key="versus").set_value(versus).run()
+        pair = next(e for e in offered(page, monkeypatch) if e.name.startswith("pair-"))
+        assert pair.command.endswith(option)
+        same_as_the_command(pair, "csv", tmp_path)
+
+
+def test_the_command_makes_the_same_tables_of_records_and_runs(
+    recorded: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    facs = offered(open_page("pages/facs.py", checkpoint="tiny-mesm", corpus="noise"), monkeypatch)
+    tests = [e for e in facs if "figure faithfulness" in e.command]
+    assert [e.command.split()[-1] for e in tests] == ["targets", "leak", "keep-only", "redrawn"]
+    for exhibit in [*tests, *offered(open_page("pages/runs.py", runs="short"), monkeypatch)]:
+        same_as_the_command(exhibit, "csv", tmp_path)
+        same_as_the_command(exhibit, "tex", tmp_path)
+
+
+def test_a_comparison_that_cannot_be_is_one_sentence(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for words, said in (
+        ("pair tiny-fe2e@noise --clip clip04 --other-p 0.5", "has no attention"),
+        ("pair tiny-mesm@noise --clip clip04 --other-p 7", "top_p"),
+        ("difference tiny-mesm@noise --clip clip04 --other tiny-fe2e", "no mask to compare"),
+        ("regions tiny-mesm@noise --clip clip04", "no region can be laid on it"),
+        ("faithfulness tiny-mesm@noise --what leak", "mesm faithfulness tiny-mesm --corpus noise"),
+        ("runs nowhere", "no readable config.json"),
+    ):
+        assert main(["figure", *words.split()]) == 2, words
+        assert said in capsys.readouterr().err, words
+
+
+def roughness(picture: np.ndarray) -> float:
+    """Mean difference of neighbouring pixels; the corpus is of noise, so a face that shows is rough."""
+    return float(np.abs(np.diff(picture.astype(float), axis=1)).mean())
+
+
+def faces_of(png: bytes) -> np.ndarray:
+    """The first row of faces of a screen's mosaic."""
+    whole = np.asarray(Image.open(io.BytesIO(png)).convert("RGB"))
+    return whole[60:100, 110:180]
+
+
+def embedded(file: bytes) -> list[bytes]:
+    return [base64.b64decode(found) for found in re.findall(rb"data:image/png;base64,([A-Za-z0-9+/=]+)", file)]
+
+
+@pytest.mark.parametrize("write", [notebook_export.as_html, notebook_export.as_markdown])
+def test_the_notebooks_files_show_no_face_that_the_licence_keeps(home: Path, tmp_path: Path, write: object) -> None:
+    with CorpusWriter(tmp_path / "given", "given", LABELS, {"licence": "CC0-1.0"}, shard_clips=8) as writer:
+        writer.add(make_sample(4))
+    place = home / "corpora" / "given"
+    place.symlink_to(tmp_path / "given")
+    try:
+        kept, given = (Entry(corpus, "clip04", "tiny-mesm", 0.4) for corpus in ("noise", "given"))
+        found = {}
+        for name, entry, privacy in (
+            ("kept", kept, notebook_view.BY_LICENCE),
+            ("given", given, notebook_view.BY_LICENCE),
+            ("asked", kept, "none"),
+            ("sketched", given, "sketch"),
+        ):
+            file = notebook_view.file_of([entry], write, privacy)
+            (faces, _voice) = embedded(file)
+            found[name] = roughness(faces_of(faces))
+            assert (b"Faces are blurred" in file.replace(b"\\", b"")) == (name == "kept")
+        assert found["kept"] < found["given"] / 4 and found["sketched"] < found["given"] / 4
+        assert found["asked"] == found["given"]
+    finally:
+        place.unlink()
+        notebook.path().unlink(missing_ok=True)
+
+
+def test_no_file_of_a_case_shows_a_face_that_the_licence_keeps(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = open_page("pages/case_studies.py", **CASE, versus="another p")
+    shown = [e for e in offered(page, monkeypatch) if e.privacy]
+    assert [e.name.split("-")[0] for e in shown] == ["case", "difference"]
+    for exhibit in shown:
+        assert exhibit.privacy == "blur" and exhibit.private is not None
+        for form in ("png", "pdf"):
+            blurred, bare = (first_faces(render(e, form), form) for e in (exhibit, exhibit.private("none")))
+            assert blurred < bare / 4, (exhibit.name, form)
+        archive = zipfile.ZipFile(io.BytesIO(bundle([Item(exhibit, ("png",))])))
+        inside = archive.read(next(name for name in archive.namelist() if name.endswith(".png")))
+        assert inside == render(exhibit, "png")
+
+
+def first_faces(file: bytes, form: str) -> float:
+    """Roughness of the first face in a printed case, on its own grid of 48 px."""
+    if form == "pdf":
+        first = PdfReader(io.BytesIO(file)).pages[0].images[0].image.convert("RGB")
+    else:
+        whole = Image.open(io.BytesIO(file)).convert("RGB")
+        left, top = int(0.46 * 300) + 4, int(0.5 * 300)
+        first = whole.crop((left, top, left + 80, top + 40))
+    side = first.width * 48 // first.width if form == "pdf" else 16
+    return roughness(np.asarray(first.resize((side, side), Image.Resampling.BOX)))
