@@ -20,12 +20,14 @@ def models_table(records: Sequence[Mapping[str, Any]]) -> Exhibit:
     """
     records = sorted(records, key=lambda record: float(record["data"]["macs"]))
     corpus, timed = records[0]["provenance"]["corpus"], records[0]["data"]["timed_on"]
+    threads = f"{timed['threads']} thread" + ("s" if timed["threads"] > 1 else "")
+    clock = f"processor time of {threads}" if timed["device"] == "cpu" else timed["device"]
     columns = (
         "model",
         "parameters, million",
         "MACs, million",
         "share of FE2E",
-        f"ms on {timed['device']}, threads {timed['threads']}",
+        f"ms on {timed['device']}",
         "WAcc",
         "WAcc 95 %",
         "F1",
@@ -43,8 +45,9 @@ def models_table(records: Sequence[Mapping[str, Any]]) -> Exhibit:
         title=f"Size, work and time of the models on {corpus}",
         caption=(
             f"Mean multiply-adds and median milliseconds per utterance on the {records[0]['data']['split']} split of "
-            f"{corpus}, one utterance at a time. Left out: the text encoder where it is frozen, ingestion, and the making of "
-            "hand-crafted features. The share is that of the convolutions and attention. 95 %: interval over speakers."
+            f"{corpus}, one utterance at a time ({clock}). Left out: the text encoder where it is frozen, ingestion, and "
+            "the making of hand-crafted features. The share is that of the convolutions and attention. 95 %: interval over "
+            "speakers."
         ),
         command=f"mesm figure models --corpus {corpus}",
         origin=origin_of(*records, cost_unit="MAC"),
