@@ -41,13 +41,20 @@ RULES = (
 )
 _EVALUATION = re.compile(r"^\[\s*([\d.]+)\s*-\s*([\d.]+)\s*\]\t(\S+)\t(\S+)\t\[", re.MULTILINE)
 _TRANSCRIPT = re.compile(r"^(\S+_[FM]\S+)[ \t]+\[\s*([\d.]+)\s*-\s*([\d.]+)\s*\]:[ \t]*(.*?)[ \t\r]*$", re.MULTILINE)
-NAME = re.compile(r"^(Ses\d+)([FM])_\S+_([FM])[^_]*$")
+_NAME = re.compile(r"^(Ses\d+)([FM])_\S+_([FM])[^_]*$")
 
 
 def speaker_side(utterance: str) -> str:
     """`Ses03F_impro05_F018` -> left; `Ses03F_impro05_M018` -> right; "" for a name of another form."""
-    match = NAME.match(utterance)
+    match = _NAME.match(utterance)
     return "" if match is None else "left" if match[2] == match[3] else "right"
+
+
+def named(utterance: str) -> tuple[str, str, str]:
+    """Speaker, dialogue and session as an utterance's name tells them; "" for a name of another form."""
+    match = _NAME.match(utterance)
+    session, letter = ("", "") if match is None else (match[1], match[3])
+    return session + letter, utterance.rpartition("_")[0], session
 
 
 def find(source: str | os.PathLike[str]) -> Release:
@@ -77,8 +84,8 @@ def _session(session: Path) -> list[Utterance]:
 
 
 def _utterance(session: Path, name: str, times: tuple[float, float], text: str, code: str | None) -> Utterance:
-    dialogue, side = name.rpartition("_")[0], speaker_side(name)
-    problem, match = None, NAME.match(name)
+    problem = None
+    speaker, dialogue, session_name = named(name)
     if code is None:
         problem = Problem("no_label", "it stands in the transcript but in no evaluation")
     elif code not in CODES:
@@ -93,10 +100,10 @@ def _utterance(session: Path, name: str, times: tuple[float, float], text: str, 
         text=text,
         video=Part(session / "dialog" / "avi" / "DivX" / f"{dialogue}.avi", start, end),
         sound=sound,
-        side=side,
+        side=speaker_side(name),
         labels=one_hot(CODES[code], LABELS) if code in CODES else None,
-        speaker="" if match is None else match[1] + match[3],
+        speaker=speaker,
         dialogue=dialogue,
-        session="" if match is None else match[1],
+        session=session_name,
         problem=problem,
     )

@@ -112,22 +112,22 @@ def every_500_ms(pictures: Sequence[Path], seconds: float | None) -> tuple[Path,
 
 def _of_iemocap(folder: Path, name: str, entry: Any) -> Utterance:
     text, label = _entry(entry)
-    side, match = iemocap.speaker_side(name), iemocap.NAME.match(name)
-    letter = {"left": "L", "right": "R"}.get(side, "")
-    dialogue = name.rpartition("_")[0]
+    letter = {"left": "L", "right": "R"}.get(iemocap.speaker_side(name), "")
+    speaker, dialogue, session = iemocap.named(name)
+    clip = folder / dialogue / name
     code = str(label).strip().lower()
     emotion = iemocap.CODES.get(code, code)
     problem = None if emotion in iemocap.LABELS else Problem("label_not_used", f"its label is {label!r}")
-    sound = Part(folder / dialogue / name / f"audio_{letter}.wav")
+    sound = Part(clip / f"audio_{letter}.wav")
     return Utterance(
         id=name,
         text=text,
-        pictures=every_500_ms(_pictures(folder / dialogue / name, letter), _seconds(sound.path)),
+        pictures=every_500_ms(_pictures(clip, letter), _seconds(sound.path)),
         sound=sound,
         labels=None if problem else one_hot(emotion, iemocap.LABELS),
-        speaker="" if match is None else match[1] + match[3],
+        speaker=speaker,
         dialogue=dialogue,
-        session="" if match is None else match[1],
+        session=session,
         problem=problem,
     )
 
