@@ -230,6 +230,18 @@ def list_pairs(
 
 
 @compiled()
+def _number_sites(mask_SHW: np.ndarray, rank_SHW: np.ndarray) -> None:
+    """rank = row of every active site; the others keep what they have."""
+    (s, h, w), found = mask_SHW.shape, 0
+    for segment in range(s):
+        for y in range(h):
+            for x in range(w):
+                if mask_SHW[segment, y, x]:
+                    rank_SHW[segment, y, x] = found
+                    found += 1
+
+
+@compiled()
 def _max_pool(
     rows_NC: np.ndarray,
     mask_SHW: np.ndarray,
@@ -238,13 +250,8 @@ def _max_pool(
     pooled_SHW: np.ndarray,
     positions_M: np.ndarray,
 ) -> int:
-    (s, h, w), found, count = mask_SHW.shape, 0, 0
-    for segment in range(s):
-        for y in range(h):
-            for x in range(w):
-                if mask_SHW[segment, y, x]:
-                    rank_SHW[segment, y, x] = found
-                    found += 1
+    (s, h, w), count = mask_SHW.shape, 0
+    _number_sites(mask_SHW, rank_SHW)
     for segment in range(s):
         for y in range(h // 2):
             for x in range(w // 2):
@@ -283,14 +290,9 @@ def _max_pool_gradient(
     grad_MC: np.ndarray,
     grad_NC: np.ndarray,
 ) -> None:
-    (s, h, w), found, count = mask_SHW.shape, 0, 0
+    (s, h, w), count = mask_SHW.shape, 0
     left_C = np.empty(rows_NC.shape[1], np.float32)
-    for segment in range(s):
-        for y in range(h):
-            for x in range(w):
-                if mask_SHW[segment, y, x]:
-                    rank_SHW[segment, y, x] = found
-                    found += 1
+    _number_sites(mask_SHW, rank_SHW)
     for segment in range(s):
         for y in range(h // 2):
             for x in range(w // 2):
