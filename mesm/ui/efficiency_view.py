@@ -88,6 +88,7 @@ def show(chosen: list[Record], model: Model | None) -> None:
         )  # fmt: skip
         exhibit = exhibits.frontier(chosen, view, dense, figure_5_shares())
         st.caption(exhibit.caption)
+        _say_untimed(chosen, view, dense)
         export_menu.offer(exhibit, "frontier")
     unit = view.axis if view.axis in UNITS else "gmac"
     left, right = st.columns([1.5, 1], gap="medium")
@@ -95,6 +96,19 @@ def show(chosen: list[Record], model: Model | None) -> None:
         _layers(chosen[0], unit)
     with right, layout.one_sentence_errors():
         _spread(chosen[0])
+
+
+def _say_untimed(chosen: list[Record], view: View, dense: Mapping[str, Mapping[str, Any]]) -> None:
+    """A line where FE2E's time is not known: only the same process on the same machine compares times."""
+    for record in chosen if view.axis == "ms" else ():
+        reference = reference_of(record, dense)
+        if reference is None or "ms_per_clip" not in reference[1]:
+            origin = record["provenance"]
+            fe2e = reference[0] if reference is not None else "FE2E"
+            st.caption(
+                f":material/info: {fe2e} was not timed beside {origin['checkpoint']}; its time comes with: mesm sweep "
+                f"{origin['checkpoint']} --corpus {origin['corpus']} --against {fe2e}"
+            )
 
 
 def _elbow(record: Record, dense: Mapping[str, Mapping[str, Any]]) -> None:

@@ -53,11 +53,8 @@ def show(found: Found) -> None:
         return
     data = found.data
     _leak(found.record)
-    left, right = st.columns(2, gap="medium")
-    with left:
-        _keep_only(found.record)
-    with right:
-        _redrawn(found.record)
+    _keep_only(found.record)
+    _redrawn(found.record)
     low, middle, high = data["sufficient_p"]["sufficient"]
     st.markdown(
         f"**Smallest sufficient p**: for half of {data['sufficient_p']['clips']} clips the decided labels stay as they are "
@@ -68,29 +65,20 @@ def show(found: Found) -> None:
 
 def _leak(record: Mapping[str, Any]) -> None:
     st.markdown("##### Does the text speak through the mask?")
-    left, right = st.columns([1.3, 1], gap="medium")
-    with left:
-        export_menu.tabled(exhibits.leak(record), "leak")
-    with right:
-        neutral = record["data"]["neutral_text"]
-        for source in neutral["sources"]:
-            lifts = source["text_lift"]
-            st.markdown(
-                f"**Emotive texts on {source['source']}** ({source['faces']} faces of {source['people']} people): AUC of the "
-                f"text's emotion from the face branch's scores {words(source['auc'])}"
-                + (
-                    f"; kept sites lean to the text's regions by {', '.join(words(e, 2) for e in lifts)}"
-                    if lifts
-                    else ""
-                )
-                + "."
-            )
-        if neutral["sources"]:
-            st.caption(
-                "AUC .5: the scores do not follow the text. Lean above 1: the text guides where the model looks."
-            )
-        else:
-            st.caption(f"Emotive texts on neutral faces: not tested, {neutral['left_out']}.")
+    export_menu.tabled(exhibits.leak(record), "leak")
+    neutral = record["data"]["neutral_text"]
+    for source in neutral["sources"]:
+        lifts = source["text_lift"]
+        st.markdown(
+            f"**Emotive texts on {source['source']}** ({source['faces']} faces of {source['people']} people): AUC of the "
+            f"text's emotion from the face branch's scores {words(source['auc'])}"
+            + (f"; kept sites lean to the text's regions by {', '.join(words(e, 2) for e in lifts)}" if lifts else "")
+            + "."
+        )
+    if neutral["sources"]:
+        st.caption("AUC .5: the scores do not follow the text. Lean above 1: the text guides where the model looks.")
+    else:
+        st.caption(f"Emotive texts on neutral faces: not tested, {neutral['left_out']}.")
 
 
 def _keep_only(record: Mapping[str, Any]) -> None:

@@ -19,6 +19,8 @@ from mesm.ui.resources import Model
 Record = dict[str, Any]
 #: A longer table scrolls.
 MOST_LINES = 30
+#: A table of more columns keeps the first in view.
+WIDE_FROM = 7
 
 
 def of_kind(kind: str) -> list[Record]:
@@ -80,11 +82,13 @@ def show_table(table: Table, alt: str, groups: str = "source") -> None:
     # The first column stays in view and is faint by itself.
     frame = DataFrame(rows)
     frame = frame.style.apply(lambda column: grey, axis=0, subset=frame.columns[1:])
+    wide = len(table.names) > WIDE_FROM
+    first = {name: st.column_config.TextColumn(pinned=True, width="medium")} if wide else {}
     st.dataframe(
         frame,
         hide_index=True,
         column_order=[name, *((groups,) if grouped else ()), *(table.names[i] for i in order[1:])],
-        column_config={**numbers, name: st.column_config.TextColumn(pinned=True, width="medium")},
+        column_config={**numbers, **first},
         height="content" if len(rows) <= MOST_LINES else 600,
         alt=alt,
         placeholder="–",
