@@ -73,6 +73,20 @@ def test_efficiency_shows_the_sweep_of_the_chosen_checkpoint(recorded: Path) -> 
     assert "two FLOP per multiply-add" in texts(page)
 
 
+def test_time_shows_fe2e_where_it_was_timed_and_says_how_where_not(recorded: Path) -> None:
+    page = open_page("pages/efficiency.py", checkpoint="tiny-mesm", axis="measured ms")
+    assert trouble(page) == [] and "was not timed" not in texts(page)
+    chart = json.loads(page.get("plotly_chart")[0].proto.spec)
+    assert "ms" in chart["layout"]["xaxis"]["title"]["text"]
+    names = [trace.get("name") for trace in chart["data"]]
+    assert "dense, noise" in names
+    put(recorded, sweep_record(against=False), "tiny-mesm")
+    (recorded / "records" / "evaluate_tiny-fe2e_noise.json").unlink()
+    page = open_page("pages/efficiency.py", checkpoint="tiny-mesm", axis="measured ms")
+    assert trouble(page) == []
+    assert "was not timed beside tiny-mesm" in texts(page) and "--against" in texts(page)
+
+
 def test_a_record_of_other_weights_is_named(recorded: Path) -> None:
     for file in ("pages/efficiency.py", "pages/results.py"):
         assert "other weights of tiny-mesm; make it again with: mesm" in texts(open_page(file, checkpoint="tiny-mesm"))
