@@ -131,7 +131,8 @@ class Trainer:
         if self.run.train.freeze_stem:
             if not self.run.train.init_from:
                 raise ConfigError(
-                    "freeze_stem keeps the stem of a trained model: name one with --init (MESM starts from FE2E), or set freeze_stem=false"
+                    "freeze_stem keeps the stem of a trained model: name one with --init (MESM starts from FE2E), or set "
+                    "freeze_stem=false"
                 )
             model.freeze_stem()
         return model.to(self.device), digest
