@@ -5,11 +5,32 @@ Shape legend: S segments, H W map, N active sites, C channels, K attention width
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from operator import is_
+from typing import TYPE_CHECKING, Self
+
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mesm.sparse.sites import SparseMap, compilable
+
+if TYPE_CHECKING:  # numba takes a second to load
+    from mesm.sparse.compiled_attention import Panels
+
+
+@dataclass(frozen=True, eq=False)
+class _Packed:
+    """A layer's weights for the compiled loops, with the factors 2 of sigmoid for tanh, and what they were made from."""
+
+    sources: tuple[Tensor, ...]
+    state: tuple[int, ...]
+    weight: Panels
+    query: Panels | None
+    steering: Panels | None
+    shift_1K: np.ndarray
+    score_K: np.ndarray
 
 
 class CrossModalAttention(nn.Module):
@@ -37,6 +58,7 @@ class CrossModalAttention(nn.Module):
         self.bilinear = nn.Linear(query_dim, channels, bias=False) if query and bilinear else None
         if self.bilinear is not None:
             nn.init.zeros_(self.bilinear.weight)
+        self._packed: _Packed | None = None
 
     def forward(self, maps: SparseMap, query_SD: Tensor | None) -> Tensor:
         """Attention of every site.
@@ -57,49 +79,74 @@ class CrossModalAttention(nn.Module):
             attention = grid.view(s, h * w).softmax(1).view(s, h, w)
             return torch.where(maps.sites.mask_SHW, attention, 0.0)
 
+    def train(self, mode: bool = True) -> Self:
+        """As `nn.Module.train`; packed weights are made anew."""
+        self._packed = None
+        return super().train(mode)
+
     def _logits(self, maps: SparseMap, query_SD: Tensor | None) -> Tensor:
-        weight = self.map_projection.weight
-        dtype = torch.promote_types(weight.dtype, torch.float32)  # a bfloat16 model too chooses its sites in float32
-        features_NC, segment_N = maps.features_NC.to(dtype), maps.sites.segment_N
+        dtype = torch.promote_types(self.score.weight.dtype, torch.float32)  # bfloat16 too chooses its sites in float32
+        features_NC = maps.features_NC.to(dtype)
+        assert query_SD is not None or self.query_projection is None, "this attention has a query term"
+        query_SD = None if query_SD is None else query_SD.to(dtype)
+        if compilable(features_NC) and not torch.is_grad_enabled() and dtype == torch.float32:
+            return self._compiled_logits(maps, features_NC, query_SD)
         # tanh(h) = 2 sigmoid(2 h) - 1: a sigmoid is 3.5 times faster, and the softmax does not see the constant.
         # The factors 2 go into the weights and the query's term, which are smaller than the map.
-        weight_KC, score_K = 2 * weight.to(dtype), 2 * self.score.weight[0].to(dtype)
         shift_SK = 2 * self.map_projection.bias.to(dtype).expand(maps.sites.shape[0], -1)
-        direction_SC = None
         if self.query_projection is not None:
-            assert query_SD is not None, "this attention has a query term"
-            query_SD = query_SD.to(dtype)
+            assert query_SD is not None
             shift_SK = shift_SK + 2 * F.linear(query_SD, self.query_projection.weight.to(dtype))
-            if self.bilinear is not None:
-                direction_SC = F.linear(query_SD, self.bilinear.weight.to(dtype))
-        inputs = features_NC, segment_N, weight_KC, shift_SK, score_K, direction_SC
-        if compilable(features_NC) and not torch.is_grad_enabled():
-            from mesm.sparse.compiled_attention import sigmoid_scores
-
-            logits_N, sums_N3 = sigmoid_scores(*inputs)
-        else:
-            logits_N, sums_N3 = _sigmoid_scores(*inputs)
-        if direction_SC is None or sums_N3 is None:
+        hidden_NK = F.linear(features_NC, 2 * self.map_projection.weight.to(dtype))
+        hidden_NK += shift_SK.index_select(0, maps.sites.segment_N)
+        logits_N = F.linear(hidden_NK.sigmoid_(), 2 * self.score.weight.to(dtype))[:, 0]
+        if self.bilinear is None:
             return logits_N
+        assert query_SD is not None
+        direction_SC = F.linear(query_SD, self.bilinear.weight.to(dtype))
+        dot_N = (features_NC * direction_SC.index_select(0, maps.sites.segment_N)).sum(1)
+        sums_N3 = torch.stack([features_NC.sum(1), features_NC.square().sum(1), dot_N], 1)
         return logits_N + _normalised_dot(maps, sums_N3, direction_SC)
 
+    def _compiled_logits(self, maps: SparseMap, features_NC: Tensor, query_SD: Tensor | None) -> Tensor:
+        """The same by compiled loops. No operation of torch's that would wake its threads: they would take a core from
+        the convolution's."""
+        from mesm.sparse.compiled_attention import sigmoid_scores
 
-def _sigmoid_scores(
-    features_NC: Tensor,
-    segment_N: Tensor,
-    weight_KC: Tensor,
-    shift_SK: Tensor,
-    score_K: Tensor,
-    direction_SC: Tensor | None,
-) -> tuple[Tensor, Tensor | None]:
-    """`compiled_attention.sigmoid_scores` in torch: for any device and type, and with gradients."""
-    hidden_NK = F.linear(features_NC, weight_KC)
-    hidden_NK += shift_SK.index_select(0, segment_N)
-    logits_N = F.linear(hidden_NK.sigmoid_(), score_K[None])[:, 0]
-    if direction_SC is None:
-        return logits_N, None
-    dot_N = (features_NC * direction_SC.index_select(0, segment_N)).sum(1)
-    return logits_N, torch.stack([features_NC.sum(1), features_NC.square().sum(1), dot_N], 1)
+        packed, direction = self._pack(), None
+        shift = np.repeat(packed.shift_1K, maps.sites.shape[0], axis=0)
+        if query_SD is not None and packed.query is not None:
+            query = query_SD.detach().contiguous().numpy()
+            shift = packed.query.multiply(query, packed.shift_1K[0, : packed.query.width])
+            direction = packed.steering.multiply(query) if packed.steering is not None else None
+        logits_N, sums_N3 = sigmoid_scores(
+            features_NC, maps.sites.segment_N, packed.weight, shift, packed.score_K, direction
+        )
+        if direction is None or sums_N3 is None:
+            return logits_N
+        return logits_N + _normalised_dot(maps, sums_N3, torch.from_numpy(direction[:, : features_NC.shape[1]]))
+
+    def _pack(self) -> _Packed:
+        """The weights as the compiled loops read them, kept until one of them changes."""
+        sources = tuple(self.parameters())
+        versions = tuple(-1 if t.is_inference() else t._version for t in sources)
+        state = (*versions, *(t.data_ptr() for t in sources))
+        kept = self._packed
+        if kept is not None and kept.state == state and -1 not in versions and all(map(is_, kept.sources, sources)):
+            return kept
+        from mesm.sparse.compiled_attention import Panels
+
+        def packed(layer: nn.Linear | None, factor: float) -> Panels | None:
+            return None if layer is None else Panels.of(factor * layer.weight.detach().float())
+
+        weight = Panels.of(2 * self.map_projection.weight.detach().float())
+        query, steering = packed(self.query_projection, 2), packed(self.bilinear, 1)
+        bias_K, score_K = (
+            F.pad(2 * v.detach().float(), (0, -weight.width % Panels.lanes)).numpy()
+            for v in (self.map_projection.bias, self.score.weight[0])
+        )
+        self._packed = _Packed(sources, state, weight, query, steering, bias_K[None], score_K)
+        return self._packed
 
 
 def _normalised_dot(maps: SparseMap, sums_N3: Tensor, direction_SC: Tensor, eps: float = 1e-5) -> Tensor:

@@ -6,6 +6,9 @@ which has others; here the same threads do both, and a row is read once.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import ClassVar
+
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -72,45 +75,68 @@ def _dot_rows(
         sums_N3[row, 0], sums_N3[row, 1], sums_N3[row, 2] = whole, squares, dot
 
 
+@dataclass(frozen=True, eq=False)
+class Panels:
+    """A (K, C) weight as `convolve_rows` reads it: (1, ceil(K / LANES), C, LANES), zeros behind K."""
+
+    values: np.ndarray
+    width: int
+    lanes: ClassVar[int] = LANES
+
+    @classmethod
+    def of(cls, weight_KC: Tensor) -> Panels:
+        """Packed; for a weight that stays, once."""
+        k, c = weight_KC.shape
+        padded = F.pad(weight_KC.detach().t(), (0, -k % LANES))
+        return cls(padded.reshape(1, c, -1, LANES).transpose(1, 2).contiguous().numpy(), k)
+
+    def multiply(self, rows_NC: np.ndarray, bias_K: np.ndarray | None = None) -> np.ndarray:
+        """(N, K padded to whole panels): rows times the weight, plus the bias, on this thread."""
+        count, padded = len(rows_NC), self.values.shape[1] * LANES
+        out, itself = np.empty((count, padded), np.float32), np.arange(count, dtype=np.int32)
+        bias = np.zeros(padded, np.float32)
+        if bias_K is not None:
+            bias[: self.width] = bias_K
+        place = (itself, itself, np.array([0, count]), 0, count, 0, self.values.shape[1])
+        convolve_rows(rows_NC, self.values, bias, False, out, *place)
+        return out
+
+
 def sigmoid_scores(
     features_NC: Tensor,
     segment_N: Tensor,
-    weight_KC: Tensor,
-    shift_SK: Tensor,
-    score_K: Tensor,
-    direction_SC: Tensor | None = None,
+    weight: Panels,
+    shift_SK: np.ndarray,
+    score_K: np.ndarray,
+    direction_SC: np.ndarray | None = None,
 ) -> tuple[Tensor, Tensor | None]:
     """What an attention layer needs of every site's features.
 
     Args:
         features_NC: (N, C) float32, without gradient.
         segment_N: (N,) int64, the segment of each row.
-        weight_KC: (K, C).
-        shift_SK: (S, K).
-        score_K: (K,).
-        direction_SC: (S, C), or None.
+        weight: W, (K, C).
+        shift_SK: (S, K padded to whole panels) float32.
+        score_K: (K padded,) float32, zeros behind K.
+        direction_SC: (S, C or more) float32, or None.
 
     Returns:
         (N,) score . sigmoid(W x + shift of its segment), and, with a direction, (N, 3): each row's sum, sum of squares,
         and product with its segment's direction.
     """
-    rows, width = len(features_NC), len(score_K)
-    padding = (0, -width % LANES)
-    panel = F.pad(weight_KC.t(), padding).view(1, weight_KC.shape[1], -1, LANES).transpose(1, 2).contiguous().numpy()
-    shift, score = (F.pad(v, padding).contiguous().numpy() for v in (shift_SK, score_K))
+    rows, panel = len(features_NC), weight.values
     features, segment = features_NC.contiguous().numpy(), segment_N.numpy()
-    hidden, logits = np.empty((rows, len(score)), np.float32), np.empty(rows, np.float32)
-    itself, starts, bias = np.arange(rows, dtype=np.int32), np.array([0, rows]), np.zeros(len(score), np.float32)
+    hidden, logits = np.empty((rows, len(score_K)), np.float32), np.empty(rows, np.float32)
+    itself, starts, bias = np.arange(rows, dtype=np.int32), np.array([0, rows]), np.zeros(len(score_K), np.float32)
     sums = None if direction_SC is None else np.empty((rows, 3), np.float32)
-    direction = None if direction_SC is None else direction_SC.contiguous().numpy()
 
     def work(first: int) -> None:
         last = min(rows, first + BLOCK_ROWS)
         place = (itself, itself, starts, first, last, 0, panel.shape[1])
         convolve_rows(features, panel, bias, False, hidden, *place)
-        _score_rows(hidden, segment, shift, score, logits, first, last)
+        _score_rows(hidden, segment, shift_SK, score_K, logits, first, last)
         if sums is not None:
-            _dot_rows(features, segment, direction, sums, first, last)
+            _dot_rows(features, segment, direction_SC, sums, first, last)
 
     share_out(range(0, rows, BLOCK_ROWS), work)
     return torch.from_numpy(logits), None if sums is None else torch.from_numpy(sums)

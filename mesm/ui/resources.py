@@ -224,7 +224,7 @@ def predict(shared: Model, case: Case, top_p: float, redrawn: int | None = None)
     return _predict(shared.facts.sha256, case.key, top_p, redrawn, shared, case)
 
 
-@st.cache_data(max_entries=128, show_spinner=False)
+@st.cache_data(max_entries=48, show_spinner=False)
 def _predict(checkpoint: str, clip: str, top_p: float, redrawn: int | None, _shared: Model, _case: Case) -> Prediction:
     return _shared.run(_case, top_p, redrawn)
 

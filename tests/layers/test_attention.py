@@ -1,13 +1,14 @@
 """Cross-modal attention and its gates against the equations, on maps and in the masked dense form."""
 
+import copy
+
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mesm.layers.attention import CrossModalAttention, _sigmoid_scores, gate_values
+from mesm.layers.attention import CrossModalAttention, gate_values
 from mesm.layers.nucleus import nucleus_mask
-from mesm.sparse.compiled_attention import sigmoid_scores
 from mesm.sparse.sites import SparseMap
 
 
@@ -44,23 +45,48 @@ def test_the_equation_on_dense_maps(seed, query, bilinear):
         assert not found[~mask].any()
 
 
-@given(st.integers(0, 2**31), st.floats(1e-3, 1e4), st.integers(1, 300), st.sampled_from([1, 2, 3]))
-@settings(max_examples=30, deadline=None)
-def test_the_compiled_scores_are_torchs(seed, scale, rows, threads):
+@given(st.integers(0, 2**31), st.floats(1e-3, 1e3), st.booleans(), st.booleans(), st.sampled_from([1, 2, 3]))
+@settings(max_examples=40, deadline=None)
+def test_the_compiled_logits_are_torchs(seed, scale, query, bilinear, threads):
     torch.manual_seed(seed)
-    features, segment = scale * torch.randn(rows, 5), torch.randint(3, (rows,)).sort().values
-    weight, shift, score, direction = torch.randn(7, 5), torch.randn(3, 7), torch.randn(7), torch.randn(3, 5)
+    layer = CrossModalAttention(5, 6, 19, query=query, bilinear=bilinear)
+    if layer.bilinear is not None:
+        torch.nn.init.normal_(layer.bilinear.weight)
+    maps = SparseMap.from_dense(scale * torch.randn(3, 5, 9, 17), torch.rand(3, 9, 17) < 0.7)
+    q = torch.randn(3, 6) if query else None
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     try:
-        found = sigmoid_scores(features, segment, weight, shift, score, direction)
+        with torch.no_grad():
+            found = layer._logits(maps, q)
     finally:
         torch.set_num_threads(before)
-    truth = _sigmoid_scores(
-        *(t.double() if t.is_floating_point() else t for t in (features, segment, weight, shift, score, direction))
-    )
-    torch.testing.assert_close(found[0].double(), truth[0], atol=2e-5 + 1e-5 * scale, rtol=1e-5)  # float32 sums
-    torch.testing.assert_close(found[1].double(), truth[1], atol=1e-5 * (1 + scale**2), rtol=1e-4)
+    truth = layer.double()._logits(maps.with_features(maps.features_NC.double()), None if q is None else q.double())
+    torch.testing.assert_close(found.double(), truth, atol=1e-4 + 1e-5 * scale, rtol=1e-4)
+
+
+def test_packed_weights_follow_the_weights():
+    layer, (maps, mask), q = CrossModalAttention(5, 6, 7, bilinear=True), a_map(3), torch.randn(3, 6)
+    sparse = SparseMap.from_dense(maps, mask)
+
+    def agree() -> bool:
+        with torch.no_grad():
+            compiled = layer(sparse, q)
+        return torch.allclose(compiled, layer(sparse, q), atol=1e-6)
+
+    assert agree()
+    before = layer._packed
+    assert agree() and layer._packed is before
+    with torch.no_grad():
+        layer.bilinear.weight.normal_()
+    assert agree() and layer._packed is not before
+    layer(sparse, q).square().sum().backward()
+    torch.optim.SGD(layer.parameters(), lr=100.0).step()
+    assert agree()
+    other = CrossModalAttention(5, 6, 7, bilinear=True)
+    layer.load_state_dict(other.state_dict(), assign=True)
+    assert agree()
+    assert torch.equal(copy.deepcopy(layer)(sparse, q), layer(sparse, q))
 
 
 def test_segments_without_a_site_and_no_segments():
