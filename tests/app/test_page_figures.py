@@ -218,7 +218,9 @@ def test_the_command_makes_the_same_files_of_facs(home: Path, monkeypatch: pytes
         home / "records", "facs", "tiny-mesm", "noise", facs_record(), one_corpus=True, checkpoint_sha256=digest
     )
     found = offered(open_page("pages/facs.py", checkpoint="tiny-mesm"), monkeypatch)
-    assert [e.command.split()[2] for e in found] == ["facs", "faces", "controls", "controls", "statements"]
+    kinds = [e.command.split()[2] for e in found]
+    assert [k for k in kinds if k != "faithfulness"] == ["facs", "faces", "controls", "controls", "statements"]
+    assert kinds.count("faithfulness") == 4
     for exhibit in found:
         same_as_the_command(exhibit, "csv" if exhibit.table is not None else "png", tmp_path)
     same_as_the_command(found[0], "pdf", tmp_path)
