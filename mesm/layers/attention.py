@@ -6,7 +6,6 @@ Shape legend: S segments, H W map, N active sites, C channels, K attention width
 from __future__ import annotations
 
 from dataclasses import dataclass
-from operator import is_
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
@@ -14,6 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from mesm.layers.derived import Derived
 from mesm.sparse.sites import SparseMap, compilable
 
 if TYPE_CHECKING:  # numba takes a second to load
@@ -22,10 +22,8 @@ if TYPE_CHECKING:  # numba takes a second to load
 
 @dataclass(frozen=True, eq=False)
 class _Packed:
-    """A layer's weights for the compiled loops, with the factors 2 of sigmoid for tanh, and what they were made from."""
+    """A layer's weights for the compiled loops, with the factors 2 of sigmoid for tanh."""
 
-    sources: tuple[Tensor, ...]
-    state: tuple[int, ...]
     weight: Panels
     query: Panels | None
     steering: Panels | None
@@ -58,7 +56,7 @@ class CrossModalAttention(nn.Module):
         self.bilinear = nn.Linear(query_dim, channels, bias=False) if query and bilinear else None
         if self.bilinear is not None:
             nn.init.zeros_(self.bilinear.weight)
-        self._packed: _Packed | None = None
+        self._packed: Derived[_Packed] = Derived()
 
     def forward(self, maps: SparseMap, query_SD: Tensor | None) -> Tensor:
         """Attention of every site.
@@ -81,7 +79,7 @@ class CrossModalAttention(nn.Module):
 
     def train(self, mode: bool = True) -> Self:
         """As `nn.Module.train`; packed weights are made anew."""
-        self._packed = None
+        self._packed.forget()
         return super().train(mode)
 
     def _logits(self, maps: SparseMap, query_SD: Tensor | None) -> Tensor:
@@ -89,7 +87,7 @@ class CrossModalAttention(nn.Module):
         features_NC = maps.features_NC.to(dtype)
         assert query_SD is not None or self.query_projection is None, "this attention has a query term"
         query_SD = None if query_SD is None else query_SD.to(dtype)
-        if compilable(features_NC) and not torch.is_grad_enabled() and dtype == torch.float32:
+        if compilable(features_NC) and not torch.is_grad_enabled():
             return self._compiled_logits(maps, features_NC, query_SD)
         # tanh(h) = 2 sigmoid(2 h) - 1: a sigmoid is 3.5 times faster, and the softmax does not see the constant.
         # The factors 2 go into the weights and the query's term, which are smaller than the map.
@@ -113,7 +111,7 @@ class CrossModalAttention(nn.Module):
         the convolution's."""
         from mesm.sparse.compiled_attention import sigmoid_scores
 
-        packed, direction = self._pack(), None
+        packed, direction = self._packed.get(tuple(self.parameters()), self._pack), None
         shift = np.repeat(packed.shift_1K, maps.sites.shape[0], axis=0)
         if query_SD is not None and packed.query is not None:
             query = query_SD.detach().contiguous().numpy()
@@ -127,13 +125,7 @@ class CrossModalAttention(nn.Module):
         return logits_N + _normalised_dot(maps, sums_N3, torch.from_numpy(direction[:, : features_NC.shape[1]]))
 
     def _pack(self) -> _Packed:
-        """The weights as the compiled loops read them, kept until one of them changes."""
-        sources = tuple(self.parameters())
-        versions = tuple(-1 if t.is_inference() else t._version for t in sources)
-        state = (*versions, *(t.data_ptr() for t in sources))
-        kept = self._packed
-        if kept is not None and kept.state == state and -1 not in versions and all(map(is_, kept.sources, sources)):
-            return kept
+        """The weights as the compiled loops read them."""
         from mesm.sparse.compiled_attention import Panels
 
         def packed(layer: nn.Linear | None, factor: float) -> Panels | None:
@@ -145,8 +137,7 @@ class CrossModalAttention(nn.Module):
             F.pad(2 * v.detach().float(), (0, -weight.width % Panels.lanes)).numpy()
             for v in (self.map_projection.bias, self.score.weight[0])
         )
-        self._packed = _Packed(sources, state, weight, query, steering, bias_K[None], score_K)
-        return self._packed
+        return _Packed(weight, query, steering, bias_K[None], score_K)
 
 
 def _normalised_dot(maps: SparseMap, sums_N3: Tensor, direction_SC: Tensor, eps: float = 1e-5) -> Tensor:

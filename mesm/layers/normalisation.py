@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -11,6 +12,7 @@ import torch.distributed as dist
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from mesm.layers.derived import Derived
 from mesm.sparse.fused_backend import panels
 from mesm.sparse.gather_backend import pack
 
@@ -109,35 +111,25 @@ class FoldedConv:
 
 
 class FoldCache:
-    """The `FoldedConv` of one convolution and batch norm, per type, kept until either changes.
-
-    The key is the identity, storage and version of the tensors, so an optimiser step, `load_state_dict` (also with
-    assign=True), a copy or a move to another device all lead to fresh weights. Writing through `.data` leaves no such
-    mark: call `forget`, which `train()` and `eval()` of the networks do.
-    """
+    """The `FoldedConv` of one convolution and batch norm, per type; see `Derived` for how long it is kept."""
 
     def __init__(self) -> None:
-        self._kept: dict[torch.dtype, tuple[tuple[Tensor, ...], tuple[int, ...], FoldedConv]] = {}
+        self._kept: defaultdict[torch.dtype, Derived[FoldedConv]] = defaultdict(Derived)
 
     def forget(self) -> None:
         """Fold anew at the next use."""
-        self._kept = {}
+        self._kept.clear()
 
     def get(self, conv: nn.Conv2d, norm: nn.BatchNorm2d, dtype: torch.dtype) -> FoldedConv:
         """The folded weights as they are now, in `dtype`."""
-        assert norm.running_mean is not None and norm.running_var is not None and norm.num_batches_tracked is not None
+        mean, var, batches = norm.running_mean, norm.running_var, norm.num_batches_tracked
+        assert mean is not None and var is not None and batches is not None
+
+        def fold() -> FoldedConv:
+            with torch.no_grad():
+                scale = norm.weight * torch.rsqrt(var + norm.eps)
+                weight = (conv.weight * scale.view(-1, 1, 1, 1)).contiguous(memory_format=torch.channels_last)
+                return FoldedConv(weight.to(dtype), (norm.bias - mean * scale).to(dtype))
+
         # torch's batch norm moves the running statistics without a new version; its counter of batches gets one.
-        statistics = (norm.running_mean, norm.running_var, norm.num_batches_tracked)
-        sources = (conv.weight, norm.weight, norm.bias, *statistics)
-        versions = tuple(-1 if t.is_inference() else t._version for t in sources)
-        key = (*versions, *(t.data_ptr() for t in sources))
-        if dtype in self._kept and -1 not in versions:
-            kept_sources, kept_key, folded = self._kept[dtype]
-            if kept_key == key and all(a is b for a, b in zip(kept_sources, sources, strict=True)):
-                return folded
-        with torch.no_grad():
-            scale = norm.weight * torch.rsqrt(norm.running_var + norm.eps)
-            weight = (conv.weight * scale.view(-1, 1, 1, 1)).contiguous(memory_format=torch.channels_last)
-            folded = FoldedConv(weight.to(dtype), (norm.bias - norm.running_mean * scale).to(dtype))
-        self._kept[dtype] = sources, key, folded
-        return folded
+        return self._kept[dtype].get((conv.weight, norm.weight, norm.bias, mean, var, batches), fold)

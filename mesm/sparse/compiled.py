@@ -230,90 +230,85 @@ def list_pairs(
 
 
 @compiled()
-def _number_sites(mask_SHW: np.ndarray, rank_SHW: np.ndarray) -> None:
-    """rank = row of every active site; the others keep what they have."""
-    (s, h, w), found = mask_SHW.shape, 0
+def _list_blocks(
+    mask_SHW: np.ndarray, rank_SHW: np.ndarray, rows_M4: np.ndarray, pooled_SHW: np.ndarray, positions_M: np.ndarray
+) -> int:
+    (s, h, w), found, count = mask_SHW.shape, 0, 0
     for segment in range(s):
         for y in range(h):
             for x in range(w):
                 if mask_SHW[segment, y, x]:
                     rank_SHW[segment, y, x] = found
                     found += 1
-
-
-@compiled()
-def _max_pool(
-    rows_NC: np.ndarray,
-    mask_SHW: np.ndarray,
-    rank_SHW: np.ndarray,
-    out_MC: np.ndarray,
-    pooled_SHW: np.ndarray,
-    positions_M: np.ndarray,
-) -> int:
-    (s, h, w), count = mask_SHW.shape, 0
-    _number_sites(mask_SHW, rank_SHW)
     for segment in range(s):
         for y in range(h // 2):
             for x in range(w // 2):
-                fresh = True
+                active = False
                 for below in range(4):
                     row = rank_SHW[segment, 2 * y + below // 2, 2 * x + below % 2]
-                    if row < 0:
-                        continue
-                    for c in range(rows_NC.shape[1]):
-                        value = rows_NC[row, c]
-                        out_MC[count, c] = value if fresh else max(out_MC[count, c], value)
-                    fresh = False
-                if not fresh:
+                    rows_M4[count, below] = row
+                    active = active or row >= 0
+                if active:
                     pooled_SHW[segment, y, x] = True
                     positions_M[count] = (segment * (h // 2) + y) * (w // 2) + x
                     count += 1
     return count
 
 
-def max_pool(rows_NC: np.ndarray, mask_SHW: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """(pooled rows, pooled mask, positions of the pooled sites) of 2x2 blocks; see `SparseMap.max_pool2`."""
+@compiled()
+def _max_rows(rows_NC: np.ndarray, rows_M4: np.ndarray, out_MC: np.ndarray) -> None:
+    for place in range(len(out_MC)):
+        fresh = True
+        for below in range(4):
+            row = rows_M4[place, below]
+            if row < 0:
+                continue
+            for c in range(rows_NC.shape[1]):
+                value = rows_NC[row, c]
+                out_MC[place, c] = value if fresh else max(out_MC[place, c], value)
+            fresh = False
+
+
+def max_pool(rows_NC: np.ndarray, mask_SHW: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Pooled rows, pooled mask, positions of the pooled sites, and the (M, 4) rows below each, -1 where there is none.
+
+    Of 2x2 blocks; see `SparseMap.max_pool2`.
+    """
     s, h, w = mask_SHW.shape
     pooled_SHW, rank_SHW = np.zeros((s, h // 2, w // 2), np.bool_), np.full((s, h, w), -1, np.int32)
     most = min(len(rows_NC), pooled_SHW.size)
-    out_MC, positions_M = np.empty((most, rows_NC.shape[1]), np.float32), np.empty(most, np.int64)
-    count = _max_pool(rows_NC, mask_SHW, rank_SHW, out_MC, pooled_SHW, positions_M)
-    return out_MC[:count], pooled_SHW, positions_M[:count]
+    rows_M4, positions_M = (
+        np.empty((most + 1, 4), np.int32),
+        np.empty(most, np.int64),
+    )  # a block without a site is tried
+    count = _list_blocks(mask_SHW, rank_SHW, rows_M4, pooled_SHW, positions_M)
+    out_MC = np.empty((count, rows_NC.shape[1]), np.float32)
+    _max_rows(rows_NC, rows_M4, out_MC)
+    return out_MC, pooled_SHW, positions_M[:count], rows_M4[:count]
 
 
 @compiled()
-def _max_pool_gradient(
-    rows_NC: np.ndarray,
-    mask_SHW: np.ndarray,
-    rank_SHW: np.ndarray,
-    out_MC: np.ndarray,
-    grad_MC: np.ndarray,
-    grad_NC: np.ndarray,
+def _max_rows_gradient(
+    rows_NC: np.ndarray, rows_M4: np.ndarray, out_MC: np.ndarray, grad_MC: np.ndarray, grad_NC: np.ndarray
 ) -> None:
-    (s, h, w), count = mask_SHW.shape, 0
     left_C = np.empty(rows_NC.shape[1], np.float32)
-    _number_sites(mask_SHW, rank_SHW)
-    for segment in range(s):
-        for y in range(h // 2):
-            for x in range(w // 2):
-                fresh = True
-                for below in range(4):
-                    row = rank_SHW[segment, 2 * y + below // 2, 2 * x + below % 2]
-                    if row < 0:
-                        continue
-                    for c in range(len(left_C)):
-                        left = grad_MC[count, c] if fresh else left_C[c]
-                        taken = left if rows_NC[row, c] == out_MC[count, c] else np.float32(0)
-                        grad_NC[row, c], left_C[c] = taken, left - taken
-                    fresh = False
-                if not fresh:
-                    count += 1
+    for place in range(len(out_MC)):
+        fresh = True
+        for below in range(4):
+            row = rows_M4[place, below]
+            if row < 0:
+                continue
+            for c in range(len(left_C)):
+                left = grad_MC[place, c] if fresh else left_C[c]
+                taken = left if rows_NC[row, c] == out_MC[place, c] else np.float32(0)
+                grad_NC[row, c], left_C[c] = taken, left - taken
+            fresh = False
 
 
-def max_pool_gradient(rows_NC: np.ndarray, mask_SHW: np.ndarray, out_MC: np.ndarray, grad_MC: np.ndarray) -> np.ndarray:
+def max_pool_gradient(rows_NC: np.ndarray, rows_M4: np.ndarray, out_MC: np.ndarray, grad_MC: np.ndarray) -> np.ndarray:
     """(N, C) gradient of `max_pool`'s rows from that of its result `out_MC`; of equal ones the first gets it."""
-    grad_NC, rank_SHW = np.zeros_like(rows_NC), np.full(mask_SHW.shape, -1, np.int32)
-    _max_pool_gradient(rows_NC, mask_SHW, rank_SHW, out_MC, grad_MC, grad_NC)
+    grad_NC = np.zeros_like(rows_NC)
+    _max_rows_gradient(rows_NC, rows_M4, out_MC, grad_MC, grad_NC)
     return grad_NC
 
 

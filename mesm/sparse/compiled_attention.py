@@ -11,11 +11,10 @@ from typing import ClassVar
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from mesm.sparse.compiled import compiled, convolve_rows
-from mesm.sparse.fused_backend import LANES, share_out
+from mesm.sparse.fused_backend import LANES, in_lanes, share_out
 
 #: Rows that one thread takes at a time; their hidden layer stays in its cache.
 BLOCK_ROWS = 128
@@ -86,9 +85,7 @@ class Panels:
     @classmethod
     def of(cls, weight_KC: Tensor) -> Panels:
         """Packed; for a weight that stays, once."""
-        k, c = weight_KC.shape
-        padded = F.pad(weight_KC.detach().t(), (0, -k % LANES))
-        return cls(padded.reshape(1, c, -1, LANES).transpose(1, 2).contiguous().numpy(), k)
+        return cls(in_lanes(weight_KC.detach()[None]).numpy(), len(weight_KC))
 
     def multiply(self, rows_NC: np.ndarray, bias_K: np.ndarray | None = None) -> np.ndarray:
         """(N, K padded to whole panels): rows times the weight, plus the bias, on this thread."""

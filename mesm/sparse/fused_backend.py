@@ -36,9 +36,14 @@ def why_not(device: torch.device, dtype: torch.dtype) -> str | None:
 
 def panels(weight_9KC: Tensor) -> Tensor:
     """(9, K, C) of `gather_backend.pack` -> (9, ceil(K / LANES), C, LANES) in the order of a rulebook's pairs."""
-    nine, k, c = weight_9KC.shape
-    padded = F.pad(weight_9KC[list(OFFSET_ORDER)], (0, 0, 0, -k % LANES))
-    return padded.view(nine, -1, LANES, c).transpose(2, 3).contiguous()
+    return in_lanes(weight_9KC[list(OFFSET_ORDER)])
+
+
+def in_lanes(weight_RKC: Tensor) -> Tensor:
+    """(R, K, C) -> (R, ceil(K / LANES), C, LANES) as `compiled.convolve_rows` reads it, zeros behind K."""
+    r, k, c = weight_RKC.shape
+    padded = F.pad(weight_RKC, (0, 0, 0, -k % LANES))
+    return padded.view(r, -1, LANES, c).transpose(2, 3).contiguous()
 
 
 @cache

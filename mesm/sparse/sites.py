@@ -188,10 +188,9 @@ class _MaxPool(torch.autograd.Function):
     def forward(ctx: Any, features_NC: Tensor, sites: Sites) -> tuple[Tensor, Tensor, Tensor]:
         from mesm.sparse import compiled
 
-        features_NC, ctx.sites = features_NC.contiguous(), sites
-        pooled, mask, rows = (
-            torch.from_numpy(a) for a in compiled.max_pool(features_NC.detach().numpy(), sites.mask_array)
-        )
+        features_NC = features_NC.contiguous()
+        found = compiled.max_pool(features_NC.detach().numpy(), sites.mask_array)
+        pooled, mask, rows, ctx.rows_M4 = *(torch.from_numpy(a) for a in found[:3]), found[3]
         ctx.save_for_backward(features_NC, pooled)
         ctx.mark_non_differentiable(mask, rows)
         return pooled, mask, rows
@@ -201,7 +200,7 @@ class _MaxPool(torch.autograd.Function):
         from mesm.sparse import compiled
 
         features, pooled = (t.detach().numpy() for t in ctx.saved_tensors)
-        grad = compiled.max_pool_gradient(features, ctx.sites.mask_array, pooled, grads[0].contiguous().numpy())
+        grad = compiled.max_pool_gradient(features, ctx.rows_M4, pooled, grads[0].contiguous().numpy())
         return torch.from_numpy(grad), None
 
 
