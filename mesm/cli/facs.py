@@ -72,16 +72,11 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _options(arguments: argparse.Namespace) -> dict[str, Any]:
     """Those that are not the default; a folder belongs to this machine and is not named."""
-    defaults: dict[str, Any] = {
-        "split": "test",
-        "codebook": "emfacs",
-        "top-p": None,
-        "clips": None,
-        "regions": None,
-    }
-    defaults |= {"active-from": 0.2, "units-fps": None, "inits": 20, "people": 24}
-    found = {name: getattr(arguments, name.replace("-", "_")) for name in defaults}
-    changed = {name: value for name, value in found.items() if value != defaults[name]}
+    parser = argparse.ArgumentParser()
+    add_arguments(parser)
+    names = ("split", "codebook", "top-p", "clips", "regions", "active-from", "units-fps", "inits", "people")
+    found = {name: (name.replace("-", "_"), getattr(arguments, name.replace("-", "_"))) for name in names}
+    changed = {name: value for name, (key, value) in found.items() if value != parser.get_default(key)}
     return changed | ({"units": "DIR"} if arguments.units else {})
 
 
