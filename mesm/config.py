@@ -14,6 +14,7 @@ GATES = ("hard", "straight_through", "soft", "soft_straight_through")
 QUERIES = ("text", "none", "shuffled_in_training")
 SCORES = ("additive", "additive_bilinear")
 CNNS = ("stem5x5", "vgg11")
+FUSIONS = ("learned", "held_out")
 BACKENDS = ("auto", "dense", "gather", "fused", "spconv")
 
 
@@ -223,16 +224,25 @@ class TrainConfig(_Json):
     """Weight of the term that leans the attention on neutral faces to the regions that the text names."""
     guide_margin: float = 0.1
     """How much of it is enough."""
+    look: float = 0.0
+    """Weight of the term that teaches the face's attention where the emotion's action units move (Marionette), and the
+    voice's where the mel values are highest."""
+    look_shares: tuple[float, ...] = (0.3, 0.2)
+    """Share of the face's and of the voice's attention that shall lie there; the rest is even. More keeps fewer sites."""
     text_kl: float = 0.0
     """Weight of the divergence between a clip's answers under its own and a random text; doubles the sparse work."""
     freeze_attention: bool = False
     """Train the trunk alone, so that it forgets what the masks told it."""
     freeze_stem: bool = False
     """Keep the CNNs' dense stems as `init_from` has them, which saves a quarter of a step."""
+    freeze_text: bool = False
+    """Keep the text's own scores and the modalities' weights as `init_from` has them: neither sees a mask."""
     cnn_weights: str = ""
     """For cnn=vgg11: `imagenet` (torchvision's, downloaded once), a file of them, or empty for random ones."""
     init_from: str = ""
     """Checkpoint whose trunk weights to start from (MESM from FE2E)."""
+    fusion: str = "learned"
+    """The modalities' weights: `learned` with the rest (the paper), or fitted anew on the validation split at the end."""
     keep: str = "best"
     """Which epoch becomes the checkpoint: the best by valid average F1 (the paper), or the last of the schedule."""
     patience: int = 0
@@ -247,6 +257,7 @@ class TrainConfig(_Json):
         _choice("schedule", self.schedule, ("one_cycle", "cosine", "constant"))
         _choice("positive_weight", self.positive_weight, ("balanced", "none"))
         _choice("keep", self.keep, ("best", "last"))
+        _choice("fusion", self.fusion, FUSIONS)
         _choice("precision", self.precision, ("float32", "bfloat16"))
         for p in self.top_p_range:
             check_top_p(p)
@@ -254,6 +265,8 @@ class TrainConfig(_Json):
             raise ConfigError("top_p_range must be empty or hold two numbers, low and high")
         if self.patience and self.keep == "last":
             raise ConfigError("patience waits for a better epoch, and keep is last; set keep=best or patience=0")
+        if len(self.look_shares) != 2 or not all(0 < share < 1 for share in self.look_shares):
+            raise ConfigError(f"look_shares is {self.look_shares}; it must be two shares in (0, 1), of face and voice")
         if self.guide and not self.neutral_faces:
             raise ConfigError("guide needs neutral faces; set neutral_faces to 16, or guide to 0")
         for name in ("epochs", "batch_size", "accumulate"):

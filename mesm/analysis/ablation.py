@@ -51,7 +51,6 @@ class AblationRow:
         train: settings of the training that differ.
         start: row whose checkpoint it starts from; "" = random weights.
         against: row that it is compared with.
-        guided: with the preset's terms against the leak of the text (mesm/training/guidance.py), which the others lack.
     """
 
     name: str
@@ -61,7 +60,6 @@ class AblationRow:
     train: dict[str, Any] = field(default_factory=dict)
     start: str = ""
     against: str = "mesm-TAV"
-    guided: bool = False
 
     @property
     def kind(self) -> str:
@@ -80,6 +78,9 @@ def _sparse(
     return AblationRow(name, group, what, model, train or {}, start="fe2e-TAV")
 
 
+_UNGUIDED = {"neutral_faces": 0, "guide": 0.0}
+_UNTAUGHT = _UNGUIDED | {"look": 0.0}
+
 #: In the order of the table; a row comes after the one that it starts from.
 ROWS: tuple[AblationRow, ...] = (
     *(
@@ -97,9 +98,11 @@ ROWS: tuple[AblationRow, ...] = (
         _sparse(f"gate-{g.replace('_', '-')}", "gate", f"gate {g}", {"gate": g})
         for g in ("hard", "straight_through", "soft", "soft_straight_through")
     ),
-    _sparse("attention-random", "attention", "attention as initialised, never trained", {}, {"freeze_attention": True}),
-    _sparse("query-none", "query", "the attention is asked with nothing", {"query": "none"}),
-    _sparse("query-shuffled", "query", "another clip's text in training", {"query": "shuffled_in_training"}),
+    _sparse(
+        "attention-random", "attention", "attention as initialised, never trained", {}, {"freeze_attention": True} | _UNTAUGHT
+    ),
+    _sparse("query-none", "query", "the attention is asked with nothing", {"query": "none"}, _UNGUIDED),
+    _sparse("query-text", "query", "the clip's own text in training", {"query": "text"}),
     AblationRow("start-random", "start", "from random weights, with the epochs of both trainings"),
     *(_sparse(f"stem-{n}", "stem", f"{n} dense blocks before the first attention", {"stem_blocks": n}) for n in (0, 1, 2)),
     AblationRow("fe2e-no-positions", "positions", "FE2E without positions", {"positions": False}, against="fe2e-TAV"),
@@ -108,7 +111,9 @@ ROWS: tuple[AblationRow, ...] = (
     ),
     _sparse("fixed-p", "top-p", "one top-p in training", {}, {"top_p_range": ()}),
     AblationRow("fe2e-labels-only", "teacher", "FE2E without known causes", train={"cause_loss": 0.0}, against="fe2e-TAV"),
-    AblationRow("guided", "teacher", "neutral faces and a second text per clip", start="fe2e-TAV", guided=True),
+    _sparse("no-look", "teacher", "nobody shows where the face moves", {}, {"look": 0.0}),
+    _sparse("no-guide", "teacher", "no neutral faces under emotive texts", {}, _UNGUIDED),
+    _sparse("labels-only", "teacher", "the attention learns from labels and causes alone", {}, _UNTAUGHT),
 )  # fmt: skip
 
 
@@ -136,12 +141,13 @@ class Setting:
         """The row's model and training; `folder` holds the runs that it may start from."""
         base = preset(f"{self.preset}-{row.kind}")
         start = str(folder / f"{row.start}-s{seed}" / "checkpoint") if row.start else ""
-        unknown = {} if self.causes else {"cause_loss": 0.0}
-        off: dict[str, Any] = unknown | ({} if row.guided else {"neutral_faces": 0, "guide": 0.0, "text_kl": 0.0})
+        off: dict[str, Any] = {} if self.causes else {"cause_loss": 0.0} | _UNTAUGHT
+        if "visual" not in row.model.get("modalities", ("visual",)):
+            off |= _UNGUIDED  # it is faces that are neutral
         train = replace(
             base.train, corpus=self.corpus, epochs=self.epochs * (1 if row.start or row.kind == "fe2e" else 2),
             max_clips=self.clips, seed=seed, init_from=start, freeze_attention=False,
-            freeze_stem=base.train.freeze_stem and bool(start), **off,
+            freeze_stem=base.train.freeze_stem and bool(start), freeze_text=base.train.freeze_text and bool(start), **off,
         )  # fmt: skip
         return RunConfig(
             replace(base.model, width=self.width, **row.model),

@@ -2,7 +2,7 @@
 
     <folder>/<preset's end>-s<seed>/    one run of mesm.training; an interrupted one goes on, a finished one is read
 
-The small MESM has three stages, as the one that ships: FE2E, MESM from it, and the wash of that (mesm/presets.py).
+The small MESM has two stages, as the one that ships: FE2E, and MESM from it (mesm/presets.py).
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ MODELS: dict[str, str] = {
     "FE2E": "fe2e",
     "MESM": "mesm",
 }
-_WASHED = ("fe2e", "mesm", "mesm-wash")
+_SMALL_MESM = ("fe2e", "mesm")
 #: A stopped training loses at most this much.
 _SAVE_MINUTES = 2.0
 #: What differs between machines and runs without making another model.
@@ -103,16 +103,14 @@ class Plan:
 
     def stages(self, model: str) -> tuple[str, ...]:
         """Trainings that lead to a line's checkpoint, by the ends of their presets' names."""
-        return _WASHED if model == "MESM" and family(self.corpus) == "marionette" else (MODELS[model],)
+        return _SMALL_MESM if model == "MESM" and family(self.corpus) == "marionette" else (MODELS[model],)
 
     def run(self, stage: str, seed: int) -> RunConfig:
         """Model and training of one stage."""
         base = preset(f"{family(self.corpus)}-{stage}")
         start = ""
-        if family(self.corpus) == "marionette" and stage in _WASHED[1:]:
+        if family(self.corpus) == "marionette" and stage == "mesm":
             start = str(self.there("FE2E", seed) or self.place("fe2e", seed) / "checkpoint")
-            if stage == "mesm-wash":
-                start = str(self.place("mesm", seed) / "checkpoint")
         train = replace(
             base.train,
             corpus=str(self.corpus.folder.resolve()),
@@ -122,8 +120,8 @@ class Plan:
             init_from=start,
         )
         if not self.rendered:
-            # Neutral faces and known causes exist for the rendered corpus alone.
-            train = replace(train, neutral_faces=0, guide=0.0, cause_loss=0.0)
+            # Neutral faces, moved regions and known causes exist for the rendered corpus alone.
+            train = replace(train, neutral_faces=0, guide=0.0, look=0.0, cause_loss=0.0)
         return RunConfig(replace(base.model, labels=tuple(self.corpus.labels)), train)
 
     def place(self, stage: str, seed: int) -> Path:

@@ -19,11 +19,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "interrupted run goes on), evaluates by the paper's protocol, and writes records, CSV, LaTeX and PDF after every\n"
         "line: our numbers beside the reported ones, the trivial answers, what was loaded, and what was not run.\n"
         "IEMOCAP and CMU-MOSEI use the paper's settings (and need ALBERT within reach), any other corpus the small ones,\n"
-        "whose MESM is trained in three stages: FE2E, MESM, wash.\n"
+        "whose MESM starts from FE2E.\n"
         "examples:\n"
         "  mesm reproduce table4 --corpus corpora/marionette\n"
         "  mesm reproduce table3 --corpus corpora/iemocap --models mult fe2e mesm --seeds 3\n"
-        "  mesm reproduce table4 --corpus corpora/marionette --checkpoint mesm=runs/wash/checkpoint\n"
+        "  mesm reproduce table4 --corpus corpora/marionette --checkpoint mesm=runs/mesm/checkpoint\n"
         "  mesm reproduce figure5 --corpus corpora/marionette"
     )
     parser.add_argument("what", choices=sorted(WHAT), help="table1 to table5, figure3 to figure5")

@@ -145,6 +145,12 @@ class EmotionModel(nn.Module):
             if isinstance(branch, SegmentBranch) and isinstance(branch.cnn, VGGTrunk):
                 branch.cnn.freeze_stem()
 
+    def freeze_text(self) -> None:
+        """Train no further the text's scores and the fusion's weights."""
+        frozen = [self.fusion, *(branch for branch in self.branches.values() if isinstance(branch, TextBranch))]
+        for module in frozen:
+            module.requires_grad_(False)
+
     def attention_parameters(self) -> list[nn.Parameter]:
         """Parameters of the cross-modal attention; empty for FE2E."""
         return [

@@ -116,6 +116,15 @@ def _teaching(train: Mapping[str, Any]) -> list[str]:
         )
     if train.get("guide"):
         rows.append("| attention | led to the regions that the text names, on neutral faces |")
+    if train.get("look"):
+        rows.append(
+            "| attention | taught on the training people where the action units move that the emotion moves, as the renderer "
+            "knows, and where the voice's mel values are highest |"
+        )
+    if train.get("fusion") == "held_out":
+        rows.append("| modalities' weights | fitted on the validation split |")
+    if train.get("freeze_text"):
+        rows.append("| text's scores | as the start had them |")
     if train.get("freeze_stem"):
         rows.append("| stem | as the start had it, not trained further |")
     if train.get("freeze_attention"):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import torch
 import torch.nn.functional as F
@@ -10,18 +10,48 @@ from torch import Tensor
 
 from mesm.batch import Batch
 
+_REACH = 2  # pixels of a face's largest shift
 
-def augment(batch: Batch, generator: torch.Generator) -> Batch:
+
+def augment(batch: Batch, generator: torch.Generator, regions_SHW: Tensor | None = None) -> tuple[Batch, Tensor | None]:
     """Flip, shift, brightness and contrast of faces; a little gain and masked bands of mels.
 
     All segments of one utterance get the same flip, shift and gain: a clip is one shot. Loudness and pitch carry
     emotion, so the gain stays near 1 dB and the mel bands are not shifted: two bands are four semitones of a low voice.
+
+    Args:
+        batch: raw faces and log mels.
+        generator: where the random numbers come from.
+        regions_SHW: (S, 48, 48) regions on the batch's faces, or None; they move with the faces.
+
+    Returns:
+        The batch and the regions.
     """
-    return replace(
-        batch,
-        faces=_faces(batch.faces, batch.face_counts, generator),
-        mels=_mels(batch.mels, batch.chunk_counts, generator),
-    )
+    move = _Move.draw(batch.face_counts, generator)
+    faces = _lit(move(batch.faces.float()), batch.face_counts, generator)
+    batch = replace(batch, faces=faces, mels=_mels(batch.mels, batch.chunk_counts, generator))
+    return batch, None if regions_SHW is None else move(regions_SHW[:, None])[:, 0]
+
+
+@dataclass(frozen=True)
+class _Move:
+    """(S,) a flip, and a shift in pixels, of each face."""
+
+    flip_S: Tensor
+    dy_S: Tensor
+    dx_S: Tensor
+
+    @classmethod
+    def draw(cls, counts_B: Tensor, generator: torch.Generator) -> _Move:
+        flip = torch.rand(len(counts_B), generator=generator) < 0.5
+        shift = torch.randint(-_REACH, _REACH + 1, (2, len(counts_B)), generator=generator)
+        return cls(*(v.repeat_interleave(counts_B) for v in (flip, shift[0], shift[1])))
+
+    def __call__(self, maps_SCHW: Tensor) -> Tensor:
+        if not len(maps_SCHW):
+            return maps_SCHW
+        flipped = torch.where(self.flip_S[:, None, None, None], maps_SCHW.flip(3), maps_SCHW)
+        return _shift(flipped, self.dy_S, self.dx_S, _REACH)
 
 
 def _shift(maps_SCHW: Tensor, dy_S: Tensor, dx_S: Tensor, reach: int) -> Tensor:
@@ -34,23 +64,13 @@ def _shift(maps_SCHW: Tensor, dy_S: Tensor, dx_S: Tensor, reach: int) -> Tensor:
     return padded[segment, :, y[:, :, None], x[:, None, :]].permute(0, 3, 1, 2)
 
 
-def _faces(faces_SCHW: Tensor, counts_B: Tensor, generator: torch.Generator) -> Tensor:
-    if not len(faces_SCHW):
-        return faces_SCHW
-    clips = len(counts_B)
-    flip = torch.rand(clips, generator=generator) < 0.5
-    shift = torch.randint(-2, 3, (2, clips), generator=generator)
-    contrast = 1 + 0.15 * torch.randn(clips, generator=generator)
-    brightness = 25 * torch.randn(clips, generator=generator)
-    flip_S, dy_S, dx_S, contrast_S, brightness_S = (
-        v.repeat_interleave(counts_B) for v in (flip, shift[0], shift[1], contrast, brightness)
-    )
-    x = faces_SCHW.float()
-    x = torch.where(flip_S[:, None, None, None], x.flip(3), x)
-    x = _shift(x, dy_S, dx_S, 2)
-    mean = x.mean((1, 2, 3), keepdim=True)
-    x = (x - mean) * contrast_S[:, None, None, None] + mean + brightness_S[:, None, None, None]
-    return x.clamp(0, 255)
+def _lit(faces_SCHW: Tensor, counts_B: Tensor, generator: torch.Generator) -> Tensor:
+    """Another contrast and brightness for each clip."""
+    contrast = 1 + 0.15 * torch.randn(len(counts_B), generator=generator)
+    brightness = 25 * torch.randn(len(counts_B), generator=generator)
+    contrast_S, brightness_S = (v.repeat_interleave(counts_B)[:, None, None, None] for v in (contrast, brightness))
+    mean = faces_SCHW.mean((1, 2, 3), keepdim=True)
+    return ((faces_SCHW - mean) * contrast_S + mean + brightness_S).clamp(0, 255)
 
 
 def _mels(mels_SCHW: Tensor, counts_B: Tensor, generator: torch.Generator) -> Tensor:

@@ -10,6 +10,14 @@ becomes a code that carries the sentence into the face's branch. Three terms wor
 - *Two texts* per clip, its own and a random one: the label loss on both, and the symmetric Kullback-Leibler divergence
   between the branches' answers, so that a face is read the same whatever the text asks.
 - *Washing*: with `freeze_attention` the trunk is trained alone, which makes it forget the code.
+
+And one term that teaches it to look at the face itself, where a corpus knows which action units moved:
+
+- *Looking*: in each layer the attention shall be a distribution that gives a share of its mass to the regions of the
+  units that the emotion moves in that frame, and spreads the rest evenly over the active sites (supervised attention,
+  Liu et al. 2016, COLING). Its expectation is what the features allow to know, so an unsure map stays flat, and the
+  share says how many sites a nucleus keeps. A checkpoint trained with it was told where to look, on other people's
+  faces; its card says so.
 """
 
 from __future__ import annotations
@@ -114,6 +122,69 @@ def guide_loss(layers: Sequence[LayerTensors], neutral: NeutralBatch, margin: fl
         chance = (target.abs() * active).sum((1, 2)) / active.sum((1, 2)).clamp(min=1)
         steered = (attention * target).sum((1, 2)) / chance.clamp(min=1e-4)
         losses.append(F.relu(margin - steered).mean())
+    return torch.stack(losses).mean()
+
+
+class MovedRegions:
+    """Where the emotion moves each face of the training split: the union of its active units' regions.
+
+    Args:
+        corpus: a corpus whose training clips have their truth, such as Marionette.
+        active_from: intensity from which a unit counts as active.
+
+    Raises:
+        DataError: a training clip without truth.
+    """
+
+    def __init__(self, corpus: Corpus, active_from: float = 0.2) -> None:
+        self.rows: dict[str, Tensor] = {}
+        for row in corpus.index:
+            if row.split != "train":
+                continue
+            truth = corpus.read(row.clip_id).truth
+            if truth is None:
+                raise DataError(
+                    f"nobody knows which action units move in clip {row.clip_id!r} of corpus {corpus.name!r}; set look=0"
+                )
+            active_SA = truth.au_emotion_intensity >= active_from
+            regions = (truth.au_region * active_SA[:, :, None, None]).max(1)
+            self.rows[row.clip_id] = torch.from_numpy(regions.astype(np.uint8))
+
+    def of(self, clip_ids: Sequence[str]) -> Tensor:
+        """(S, 48, 48) coverage in [0, 1] of the clips' faces, 0 where nothing moves."""
+        return torch.cat([self.rows[clip_id] for clip_id in clip_ids]).float() / 255
+
+
+def loud_regions(mels_SCHW: Tensor, counts_B: Tensor, share: float = 0.1) -> Tensor:
+    """(S, 128, 32) 1 at the highest `share` of each clip's mel values: what the paper's early layers look at."""
+    clips = [
+        (mel > torch.quantile(mel.flatten()[:: max(1, mel.numel() // 65_536)], 1 - share)).float()
+        for mel in mels_SCHW[:, 0].float().split(counts_B.tolist())
+        if len(mel)
+    ]
+    return torch.cat(clips) if clips else mels_SCHW[:, 0]
+
+
+def look_loss(layers: Sequence[LayerTensors], regions_SHW: Tensor, share: float) -> Tensor:
+    """Mean over the layers and the faces with a region of KL(target | attention), over the active sites.
+
+    Args:
+        layers: of a batch whose first segments are these.
+        regions_SHW: (S, H, W) coverage in [0, 1] on the branch's input.
+        share: of the target's mass that lies on the region, in (0, 1); the rest is even.
+    """
+    losses = []
+    for layer in layers:
+        attention, active = (v[: len(regions_SHW)].float() for v in (layer.attention_SHW, layer.active_SHW))
+        region = F.adaptive_avg_pool2d(regions_SHW.to(attention.device), (attention.shape[1], attention.shape[2]))
+        region, active, attention = ((region * active).flatten(1), active.flatten(1), attention.flatten(1))
+        mass_S1 = region.sum(1, keepdim=True)
+        even = active / active.sum(1, keepdim=True).clamp(min=1)
+        target = (1 - share) * even + share * region / mass_S1.clamp(min=1e-4)
+        ratio = torch.where(active > 0, target / attention.clamp(min=1e-8), 1.0)
+        each_S = (target * ratio.log()).sum(1)
+        known_S = (mass_S1[:, 0] > 0.1).float()
+        losses.append((each_S * known_S).sum() / known_S.sum().clamp(min=1))
     return torch.stack(losses).mean()
 
 

@@ -34,7 +34,7 @@ from mesm.data.loading import SplitLoader
 from mesm.data.store import Corpus
 from mesm.errors import ConfigError, DataError, MesmError
 from mesm.layers.text import TextEncoder
-from mesm.models import EmotionModel, build_model, load_checkpoint, save_checkpoint
+from mesm.models import EmotionModel, ModelOutput, build_model, load_checkpoint, save_checkpoint
 from mesm.models.card import model_card
 from mesm.models.checkpoint import warm_start
 from mesm.models.encoders import load_cnn
@@ -42,8 +42,17 @@ from mesm.records import write_atomic
 from mesm.runtime import seed_everything
 from mesm.training import metrics
 from mesm.training.augment import augment
+from mesm.training.calibration import branch_logits, fit_fusion
 from mesm.training.causes import Causes
-from mesm.training.guidance import NeutralFaces, guide_loss, neutral_loss, two_texts_loss
+from mesm.training.guidance import (
+    MovedRegions,
+    NeutralFaces,
+    guide_loss,
+    look_loss,
+    loud_regions,
+    neutral_loss,
+    two_texts_loss,
+)
 from mesm.training.losses import emotion_loss, finite, positive_weights
 from mesm.training.optim import build_optimizer, build_schedule, clip_gradients
 from mesm.training.phase_two import build_on_features, reads_features
@@ -94,6 +103,7 @@ class Trainer:
         )
         self.positive_weights = weights.to(self.device)
         self.neutral = self._neutral(truth.float().mean(0)) if run.train.neutral_faces else None
+        self.moved = self._moved() if run.train.look and "visual" in run.model.modalities else None
         self.causes = Causes(self.corpus, run.model).to(self.device) if run.train.cause_loss else None
         self.optimizer = build_optimizer(self.model, run.train)
         if self.causes is not None:
@@ -128,19 +138,30 @@ class Trainer:
             warm_start(model, load_checkpoint(self.run.train.init_from).model.state_dict())
         for parameter in model.attention_parameters():
             parameter.requires_grad_(not self.run.train.freeze_attention)
-        if self.run.train.freeze_stem:
+        self._freeze(model)
+        return model.to(self.device), digest
+
+    def _freeze(self, model: EmotionModel) -> None:
+        parts = {"freeze_stem": model.freeze_stem, "freeze_text": model.freeze_text}
+        for setting, freeze in parts.items():
+            if not getattr(self.run.train, setting):
+                continue
             if not self.run.train.init_from:
                 raise ConfigError(
-                    "freeze_stem keeps the stem of a trained model: name one with --init (MESM starts from FE2E), or set "
-                    "freeze_stem=false"
+                    f"{setting} keeps a part of a trained model: name one with --init (MESM starts from FE2E), or set "
+                    f"{setting}=false"
                 )
-            model.freeze_stem()
-        return model.to(self.device), digest
+            freeze()
 
     def _neutral(self, frequencies_E: Tensor) -> NeutralFaces:
         if self.vectors is None or self.run.model.name != "mesm" or "visual" not in self.run.model.modalities:
             raise ConfigError("neutral_faces needs a MESM with a visual branch and a frozen text encoder; set it to 0")
         return NeutralFaces(self.corpus, self.run.model.labels, self.vectors, frequencies_E)
+
+    def _moved(self) -> MovedRegions:
+        if self.run.model.name != "mesm":
+            raise ConfigError(f"look teaches an attention, and {self.run.model.name} has none; set it to 0")
+        return MovedRegions(self.corpus)
 
     def _loader(self, split: str, *, shuffle: bool) -> SplitLoader:
         encoder = self.model.text_encoder
@@ -204,14 +225,15 @@ class Trainer:
         config = self.run.train
         seed = _step_seed(config.seed, self.epoch, index, self.accelerator.process_index)
         torch.manual_seed(seed)
+        regions_SHW = None if self.moved is None else self.moved.of(batch.clip_ids)
         if config.augment:
-            batch = augment(batch, torch.Generator().manual_seed(seed))
+            batch, regions_SHW = augment(batch, torch.Generator().manual_seed(seed), regions_SHW)
         top_p = self._draw_top_p(index)
         last = (index + 1) % config.accumulate == 0 or index + 1 == len(self.train_loader)
         batch = batch.to(self.device)
         sync = contextlib.nullcontext() if last else self.accelerator.no_sync(self.wrapped)
         with sync, self.accelerator.autocast():
-            loss = self._loss(batch, top_p, seed)
+            loss = self._loss(batch, regions_SHW, top_p, seed)
             if not finite(loss):
                 raise DataError(
                     f"the loss is {loss.item()} in epoch {self.epoch}, batch {index} (clips {', '.join(batch.clip_ids[:4])}"
@@ -225,7 +247,7 @@ class Trainer:
             self.optimizer.zero_grad(set_to_none=True)
         return float(loss.detach())
 
-    def _loss(self, batch: Batch, top_p: float | None, seed: int) -> Tensor:
+    def _loss(self, batch: Batch, regions_SHW: Tensor | None, top_p: float | None, seed: int) -> Tensor:
         """The label loss, and whatever guidance the config asks for."""
         config, rng, neutral = self.run.train, np.random.default_rng(seed), None
         labelled, own, clip_ids = len(batch), batch.labels, batch.clip_ids
@@ -235,13 +257,15 @@ class Trainer:
         other = None
         if config.text_kl and batch.text_vectors is not None:
             other = batch.text_vectors[torch.from_numpy(rng.permutation(len(batch)))]
-        output = self.wrapped(batch, top_p, bool(config.guide), other)
+        output = self.wrapped(batch, top_p, bool(config.guide or config.look), other)
         loss = torch.zeros((), device=self.device)
         answers = [output] if output.second is None else [output, output.second]
         for answer in answers:
             loss = loss + emotion_loss(
                 answer.first(labelled), own, self.positive_weights, config.branch_loss, config.label_smoothing
             ) / len(answers)
+        if config.look:
+            loss = loss + config.look * self._look(output, batch, regions_SHW)
         if self.wrapped_causes is not None:
             loss = loss + config.cause_loss * self.wrapped_causes(output, clip_ids)
         if neutral is not None:
@@ -252,6 +276,15 @@ class Trainer:
                 loss = loss + config.guide * guide_loss(output.layers["visual"], neutral, config.guide_margin)
         if output.second is not None:
             loss = loss + config.text_kl * two_texts_loss(output, self._branch("text"))
+        return loss
+
+    def _look(self, output: ModelOutput, batch: Batch, regions_SHW: Tensor | None) -> Tensor:
+        face, voice = self.run.train.look_shares
+        loss = torch.zeros((), device=self.device)
+        if regions_SHW is not None and "visual" in output.layers:
+            loss = loss + look_loss(output.layers["visual"], regions_SHW, face)
+        if "acoustic" in output.layers:
+            loss = loss + look_loss(output.layers["acoustic"], loud_regions(batch.mels, batch.chunk_counts), voice)
         return loss
 
     def _branch(self, modality: str) -> int:
@@ -292,10 +325,26 @@ class Trainer:
         best = load_checkpoint(self.folder / "best")
         content = best.metrics | {"train_seconds": round(self.seconds, 1)}
         if self.accelerator.is_main_process:
+            if self.run.train.fusion == "held_out" and best.model.has_branches and len(best.config.modalities) > 1:
+                content |= self._refit_fusion(best.model)
             card = model_card(self.folder.name, best.config, content)
             save_checkpoint(self.folder / "checkpoint", best.model, content, card, half=True)
         self.accelerator.wait_for_everyone()
         return self.folder / "checkpoint"
+
+    def _refit_fusion(self, model: EmotionModel) -> dict[str, Any]:
+        """Fit the modalities' weights on the validation split, and choose the thresholds again."""
+        model.to(self.device)
+        found = score_batches(model, self.valid_loader.epoch(0), device=str(self.device))
+        truth_NE = torch.from_numpy(found.truth)
+        weights_M = fit_fusion(branch_logits(found.branch_scores), truth_NE, self.positive_weights.cpu())
+        assert model.fusion.weight is not None, "one modality has no weights"
+        with torch.no_grad():
+            model.fusion.weight.copy_(weights_M)
+        found = score_batches(model, self.valid_loader.epoch(0), device=str(self.device))
+        thresholds = metrics.choose_thresholds(found.scores, found.truth)
+        summary = metrics.summarise(found.scores, found.truth, thresholds, self.run.model.labels)
+        return {"thresholds": [float(t) for t in thresholds], "valid": summary}
 
     def _open_folder(self) -> None:
         """Write the config of a fresh run, or go on from the state of the same run."""

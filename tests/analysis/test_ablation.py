@@ -40,7 +40,7 @@ def test_every_row_differs_from_its_reference_in_what_it_says() -> None:
     gates = {run(row.name).model.gate for row in ROWS if row.group == "gate"} | {run("mesm-TAV").model.gate}
     assert gates == {"hard", "straight_through", "soft", "soft_straight_through"}
     assert run("attention-random").train.freeze_attention and not run("mesm-TAV").train.freeze_attention
-    assert {run(n).model.query for n in ("mesm-TAV", "query-none", "query-shuffled")} == {
+    assert {run(n).model.query for n in ("mesm-TAV", "query-none", "query-text")} == {
         "text", "none", "shuffled_in_training"
     }  # fmt: skip
     cold, warm = run("start-random").train, run("mesm-TAV").train
@@ -53,7 +53,13 @@ def test_every_row_differs_from_its_reference_in_what_it_says() -> None:
     for row in rows_of(SETTING):
         found = run(row.name)
         assert (found.train.max_clips, found.model.width, found.train.seed) == (600, 0.125, 3)
-        assert bool(found.train.neutral_faces) == bool(found.train.text_kl) == row.guided
+        taught = bool(found.train.look), bool(found.train.guide), bool(found.train.neutral_faces)
+        if row.kind == "fe2e" or row.name in ("labels-only", "attention-random"):
+            assert taught == (False, False, False)
+        elif row.name in ("no-guide", "query-none", "mesm-TA"):
+            assert taught == (True, False, False), "no neutral faces where nobody asks, or sees"
+        else:
+            assert taught == (row.name != "no-look", True, True)
 
 
 def test_a_row_brings_what_it_needs() -> None:
@@ -72,7 +78,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
             given.model, labels=CORPUS_LABELS["mosei"], head_dim=16, transformer_dim=16, transformer_layers=1,
             transformer_feedforward=16,
         )  # fmt: skip
-        train = replace(given.train, cause_loss=0.0, neutral_faces=0, guide=0.0, text_kl=0.0, batch_size=8)
+        train = replace(given.train, cause_loss=0.0, neutral_faces=0, guide=0.0, look=0.0, batch_size=8)
         monkeypatch.setitem(presets.PRESETS, f"tinted-{kind}", RunConfig(model, train))
 
 

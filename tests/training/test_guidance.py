@@ -17,7 +17,8 @@ from mesm.errors import ConfigError, DataError
 from mesm.layers.sparse_vgg import LayerTensors
 from mesm.models import build_model
 from mesm.models.encoders import SegmentBranch
-from mesm.training.guidance import NeutralBatch, guide_loss, symmetric_kl
+from mesm.training.augment import augment
+from mesm.training.guidance import MovedRegions, NeutralBatch, guide_loss, look_loss, loud_regions, symmetric_kl
 from mesm.training.optim import parameter_groups
 from mesm.training.trainer import Trainer
 
@@ -53,6 +54,95 @@ def test_only_the_neutral_faces_are_guided() -> None:
     both = torch.cat([own, torch.full((1, 4, 4), 1 / 16)])
     guide_loss([layer(both)], NeutralBatch(2, 2, target), 9.0).backward()
     assert own.grad is not None and not own.grad.any()
+
+
+def test_look_by_hand() -> None:
+    # The region is the left half of a 4x4 map; three tenths of the mass shall lie there, the rest is even.
+    region = torch.zeros(1, 4, 4)
+    region[:, :, :2] = 1
+    target = torch.full((1, 4, 4), 0.7 / 16) + region * 0.3 / 8
+    uniform = torch.full((1, 4, 4), 1 / 16)
+    assert float(look_loss([layer(target)], region, 0.3)) == pytest.approx(0, abs=1e-6)
+    wanted = float((target * (target * 16).log()).sum())
+    assert float(look_loss([layer(uniform)], region, 0.3)) == pytest.approx(wanted)
+    assert float(look_loss([layer(uniform), layer(target)], region, 0.3)) == pytest.approx(wanted / 2)
+
+
+def test_looking_asks_nothing_of_sites_and_faces_that_are_not_there() -> None:
+    region = torch.zeros(2, 4, 4)
+    region[0, :2] = 1
+    logits = torch.zeros(3, 4, 4, requires_grad=True)
+    active = torch.ones(3, 4, 4, dtype=torch.bool)
+    active[:, :, 3] = False
+    attention = logits.masked_fill(~active, -torch.inf).flatten(1).softmax(1).view(3, 4, 4)
+    look_loss([LayerTensors(attention, active, active, ())], region, 0.3).backward()
+    assert logits.grad is not None and not logits.grad[1:].any(), (
+        "nothing moves in the second face, the third is neutral"
+    )
+    assert not logits.grad[0, :, 3].any()
+    assert (logits.grad[0, :2, :3] < 0).all() and (logits.grad[0, 2:, :3] > 0).all()
+
+
+def test_loud_cells_are_each_clips_own() -> None:
+    mels = torch.rand(3, 1, 128, 32) - torch.tensor([0.0, 0.0, 7.0])[:, None, None, None]
+    found = loud_regions(mels, torch.tensor([2, 0, 1]))
+    torch.testing.assert_close(found[:2].mean(), torch.tensor(0.1), atol=0.005, rtol=0)
+    torch.testing.assert_close(found[2].mean(), torch.tensor(0.1), atol=0.005, rtol=0)
+    assert (mels[:2, 0][found[:2] > 0].min() > mels[:2, 0][found[:2] == 0].max()).item()
+
+
+def test_regions_move_with_the_faces(corpus: Path, tmp_path: Path) -> None:
+    trainer = Trainer(run(corpus, look=1.0), tmp_path / "run")
+    batch = next(iter(trainer.train_loader.epoch(0)))
+    assert trainer.moved is not None
+    generator = torch.Generator().manual_seed(1)
+    regions = torch.rand(len(batch.faces), 48, 48)
+    same = batch.__class__(**{**batch.__dict__, "faces": (regions[:, None] * 100).expand(-1, 3, -1, -1).contiguous()})
+    moved, moved_regions = augment(same, generator, regions)
+    assert moved_regions is not None and not torch.equal(moved_regions, regions)
+    for face, region in zip(moved.faces[:, 0], moved_regions, strict=True):
+        inside = (face > 0) & (face < 255)  # light and contrast are changed linearly, and cut there
+        if int(inside.sum()) > 100:
+            both = torch.stack([face[inside], region[inside]])
+            assert float(torch.corrcoef(both)[0, 1]) > 0.999
+
+
+def test_moved_regions_are_those_of_the_emotions_active_units(corpus: Path) -> None:
+    store = Corpus(corpus)
+    clips = store.ids("train")[:2]
+    found = MovedRegions(store, active_from=0.2).of(clips)
+    assert found.shape == (4, 48, 48)
+    brow = torch.zeros(48, 48)
+    brow[6:18, 8:40] = 1
+    assert torch.equal(found, torch.stack([brow, torch.zeros(48, 48)] * 2))
+    assert MovedRegions(store, active_from=0.05).of(clips)[1].sum() == 200, "the mouth moves, a little"
+
+
+def test_an_attention_that_is_taught_looks_there(corpus: Path, tmp_path: Path) -> None:
+    """After a few steps on one batch the attention has more of its mass where the faces move."""
+    settings = run(corpus, look=20.0, attention_lr_factor=20.0, augment=False, freeze_stem=False)
+    trainer = Trainer(replace(settings, train=replace(settings.train, schedule="constant", lr=1e-3)), tmp_path / "run")
+    assert trainer.moved is not None
+    batch = next(iter(trainer.train_loader.epoch(0)))
+    regions = trainer.moved.of(batch.clip_ids)
+
+    def distance() -> float:
+        trainer.model.eval()
+        with torch.no_grad():
+            found = float(look_loss(trainer.model(batch, 0.9, True).layers["visual"], regions, 0.3))
+        trainer.model.train()
+        return found
+
+    before = distance()
+    for index in range(12):
+        trainer._step(batch, index)
+    assert distance() < before
+
+
+def test_a_dense_model_cannot_be_taught_to_look(corpus: Path, tmp_path: Path) -> None:
+    dense = run(corpus, look=1.0)
+    with pytest.raises(ConfigError, match="fe2e has none"):
+        Trainer(replace(dense, model=replace(dense.model, name="fe2e", score="additive")), tmp_path / "run")
 
 
 def test_symmetric_kl_against_its_definition() -> None:
@@ -115,8 +205,19 @@ def test_a_frozen_stem_stays_as_the_start_had_it(corpus: Path, tmp_path: Path) -
         k.split(".conv")[0].split(".bn")[0] for k, v in cnn.state_dict().items() if not torch.equal(v, before[k])
     }
     assert changed - {k for k in changed if k.startswith("attention")} == {"blocks.2", "blocks.3", "blocks.4"}
-    with pytest.raises(ConfigError, match="--init"):
-        Trainer(run(corpus, freeze_stem=True), tmp_path / "other")
+    for part in ("freeze_stem", "freeze_text"):
+        with pytest.raises(ConfigError, match="--init"):
+            Trainer(run(corpus, **{part: True}), tmp_path / "other")
+
+
+def test_frozen_text_keeps_its_scores_and_the_weights(corpus: Path, tmp_path: Path) -> None:
+    start = Trainer(run(corpus), tmp_path / "start").fit()
+    trainer = Trainer(run(corpus, init_from=str(start), freeze_text=True), tmp_path / "run")
+    before = {k: v.clone() for k, v in trainer.model.state_dict().items()}
+    trainer.fit()
+    same = {k for k, v in trainer.model.state_dict().items() if torch.equal(v, before[k])}
+    assert {k for k in before if k.startswith(("branches.text", "fusion"))} <= same
+    assert not {k for k in before if k.startswith("branches.visual.out")} & same
 
 
 def test_the_steering_term_has_a_rate_of_its_own() -> None:

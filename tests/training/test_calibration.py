@@ -1,0 +1,57 @@
+"""The modalities' weights on held-out clips."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+sys.path.insert(0, str(Path(__file__).parent))
+from corpora import LABELS, tinted_corpus
+
+from mesm.config import ModelConfig, RunConfig, TrainConfig
+from mesm.data.store import Corpus
+from mesm.models import load_checkpoint
+from mesm.training.calibration import branch_logits, fit_fusion
+from mesm.training.trainer import Trainer
+
+
+def test_true_weights_are_found_again() -> None:
+    """Labels drawn from a weighted sum of logits: the fit finds the weights, and none for the branch that says nothing."""
+    rng = np.random.default_rng(0)
+    logits = rng.normal(0, 1.5, (20_000, 3, 2))
+    wanted = np.array([0.5, 1.5, 0.0])
+    fused = (logits * wanted[None, :, None]).sum(1) + np.array([0.7, -0.7])
+    truth = rng.random(fused.shape) < 1 / (1 + np.exp(-fused))
+    found = fit_fusion(torch.from_numpy(logits), torch.from_numpy(truth).float(), torch.ones(2))
+    np.testing.assert_allclose(found, wanted, atol=0.06)
+
+
+def test_logits_of_scores() -> None:
+    logits = torch.tensor([[[-3.0, 0.0, 4.0]]])
+    torch.testing.assert_close(branch_logits(torch.sigmoid(logits).numpy()).float(), logits, atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize("fusion", ["learned", "held_out"])
+def test_a_run_ends_with_weights_fitted_on_valid(fusion: str, tmp_path: Path) -> None:
+    corpus = tinted_corpus(tmp_path / "tinted", train=8, valid=8, test=1)
+    config = ModelConfig(
+        name="fe2e", labels=LABELS, width=0.125, head_dim=16, transformer_dim=16, transformer_layers=1,
+        transformer_feedforward=16,
+    )  # fmt: skip
+    train = TrainConfig(corpus=str(corpus), epochs=1, batch_size=8, keep="last", fusion=fusion)
+    trainer = Trainer(RunConfig(config, train), tmp_path / "run")
+    folder = trainer.fit()
+    best, found = load_checkpoint(tmp_path / "run" / "best"), load_checkpoint(folder)
+    learned, weights = (one.model.fusion.weight.detach() for one in (best, found))
+    if fusion == "learned":
+        torch.testing.assert_close(weights, learned, atol=1e-3, rtol=1e-3)  # stored in float16
+        assert found.metrics["thresholds"] == best.metrics["thresholds"]
+    else:
+        assert not torch.allclose(weights, learned, atol=0.01)
+        assert found.metrics["valid"] != best.metrics["valid"] and len(found.metrics["thresholds"]) == len(LABELS)
+        assert "fitted on the validation split" in found.card
+    assert len(Corpus(corpus).ids("valid")) == found.metrics["valid"]["n"]
