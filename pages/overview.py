@@ -4,7 +4,7 @@ import streamlit as st
 
 from mesm.figures import captions
 from mesm.figures.mosaic import Look, fit_strip
-from mesm.ui import case_export, controls, frame, layout, resources, state
+from mesm.ui import architecture_view, case_export, controls, frame, layout, resources, state
 
 frame.enter()
 layout.heading(
@@ -14,6 +14,7 @@ layout.heading(
 model = controls.pick_model()
 shelf = controls.pick_shelf()
 
+picture = st.container()
 look, keep, compute = st.columns(3, gap="medium")
 look.markdown(
     "##### 1 The words look\nThe transcript asks every place of every face and every sound: are you relevant?"
@@ -23,6 +24,7 @@ compute.markdown(
     "##### 3 The rest is not computed\nSparse convolutions visit the kept places only. The fewer, the less work."
 )
 
+st.markdown("##### Where to start")
 frame.link("pages/case_studies.py", "**Case studies**: pick a clip, move p, see what is kept, scored and saved")
 frame.link("pages/try_a_clip.py", "**Try a clip**: the same view on a clip of your own")
 frame.link("pages/facs.py", "**FACS**: does it look where a codebook of facial movements says?")
@@ -31,6 +33,7 @@ frame.link("pages/efficiency.py", "**Efficiency**: what does less work cost in a
 with layout.one_sentence_errors():
     data = resources.evaluation(model, shelf) if model is not None and shelf is not None else None
     if data is not None and model is not None:
+        st.markdown("##### How well, and for how much work")
         layout.headline(model.facts.name, data)
 example = st.container()
 
@@ -42,7 +45,10 @@ st.markdown(
     "[arXiv 2103.09666](https://arxiv.org/abs/2103.09666)."
 )
 
-# Last, so that everything else stands while the model is loaded.
+# Last, so that everything else stands while the picture is drawn and the model is loaded.
+with picture:
+    if model is not None:
+        architecture_view.show(model)
 with example, layout.one_sentence_errors():
     if model is not None and shelf is not None and len(shelf.corpus):
         rows = [row for row in shelf.corpus.index if row.present] or list(shelf.corpus.index)

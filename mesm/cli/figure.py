@@ -64,6 +64,10 @@ def _targets(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("targets", nargs="+", help="CHECKPOINT@CORPUS; several on one figure")
 
 
+def _checkpoint(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("checkpoint", help="name or folder")
+
+
 def _clip(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--clip", required=True, help="id of the clip in the corpus")
     parser.add_argument("--top-p", type=float, help="nucleus mass in (0, 1]; default: the checkpoint's")
@@ -151,6 +155,7 @@ def _emotion(parser: argparse.ArgumentParser) -> None:
 
 _OPTIONS: dict[str, Callable[[argparse.ArgumentParser], None]] = {
     "target": _target,
+    "checkpoint": _checkpoint,
     "targets": _targets,
     "clip": _clip,
     "look": _look,
@@ -173,6 +178,7 @@ _OPTIONS: dict[str, Callable[[argparse.ArgumentParser], None]] = {
 
 #: Kind -> what makes it, one line, its options.
 KINDS: dict[str, tuple[Callable[[argparse.Namespace], Exhibit], str, tuple[str, ...]]] = {
+    "architecture": (kinds.architecture_exhibit, "the model in one picture, with its sizes", ("checkpoint",)),
     "case": (
         clips.case_exhibit,
         "one clip: faces, spectrogram and what each layer kept",

@@ -39,6 +39,17 @@ def spread_exhibit(arguments: argparse.Namespace) -> Exhibit:
     return spread(_record("sweep", arguments.target))
 
 
+def architecture_exhibit(arguments: argparse.Namespace) -> Exhibit:
+    """The model in one picture."""
+    from mesm.analysis.checkpoints import find_checkpoints, read_facts
+    from mesm.analysis.origin import clip_origin
+    from mesm.figures.exhibits.model import architecture
+
+    name = arguments.checkpoint
+    facts = read_facts(find_checkpoints().get(name, Path(name)))
+    return architecture(facts.config, clip_origin(facts, "", ""))
+
+
 def table_exhibit(arguments: argparse.Namespace) -> Exhibit:
     """Table 1 to 5 of the paper."""
     from mesm.analysis import reported

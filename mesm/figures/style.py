@@ -52,16 +52,18 @@ class Theme:
         ink: text and ticks.
         faint: guides and what matters less.
         mark: outlines and points on a face or a spectrogram.
+        panel: behind the parts of a diagram.
     """
 
     ground: str
     ink: str
     faint: str
     mark: str
+    panel: str
 
 
-LIGHT = Theme(ground="#FFFFFF", ink="#22252B", faint="#8A9099", mark="#E8003D")
-DARK = Theme(ground="#0F1216", ink="#E8EAED", faint="#7C838D", mark="#FF3B64")
+LIGHT = Theme(ground="#FFFFFF", ink="#22252B", faint="#8A9099", mark="#E8003D", panel="#F3F5F7")
+DARK = Theme(ground="#0F1216", ink="#E8EAED", faint="#7C838D", mark="#FF3B64", panel="#1A1F26")
 
 
 def theme(dark: bool) -> Theme:

@@ -16,6 +16,9 @@ from mesm.figures.style import emotion_colour, rgb
 
 RENDERED_FACES = "Trained on rendered faces: scores on real people mean little."
 
+#: Width of a diagram on a wide screen.
+DRAWING_PX = 1060
+
 
 def heading(title: str, question: str) -> None:
     """A page's name and the one question that it answers."""
@@ -46,6 +49,12 @@ def say_error(error: MesmError) -> None:
 def picture(png: bytes, alt: str, caption: str) -> None:
     """A picture at its own size, or smaller where the page is narrower, with what to see in it below."""
     st.image(png, alt=alt, output_format="PNG")  # else Streamlit makes a JPEG of it: slower, and no longer exact
+    st.caption(caption)
+
+
+def drawing(svg: str, alt: str, caption: str) -> None:
+    """A diagram as wide as the page, but no wider than its letters need; with what to see in it below."""
+    st.image(svg, alt=alt, width=DRAWING_PX)
     st.caption(caption)
 
 

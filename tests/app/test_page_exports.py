@@ -72,7 +72,7 @@ def recorded(home: Path) -> Iterator[Path]:
 @pytest.mark.parametrize(
     ("file", "link", "pictures"),
     [
-        ("pages/overview.py", {}, 1),
+        ("pages/overview.py", {}, 2),
         ("pages/case_studies.py", {**CASE, "versus": "another p", "over-p": "true"}, 2),
         ("pages/facs.py", {}, 0),
         ("pages/efficiency.py", {}, 0),
