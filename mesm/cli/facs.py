@@ -86,6 +86,7 @@ def text(data: dict[str, Any]) -> str:
     lines = [
         f"{counts['clips']} clips, {counts['speakers']} speakers, {counts['frames_used']} of {counts['frames']} frames "
         f"({counts['frames_without_face']} without a face left out), top_p {data['top_p']}, regions by {data['regions']}",
+        *data.get("taught", []),
         "",
         *_active(data),
         *_emotions(data),

@@ -66,6 +66,8 @@ def show(found: Found, leak: Found) -> None:
         f"Framed: the codebook lists the region. {counts['frames_used']} faces of {counts['speakers']} speakers, corpus "
         f"{data['corpus']}, p = {data['top_p']:g}; {left_out} frames without a face left out."
     )
+    for sentence in data.get("taught", []):
+        st.caption(f":material/school: {sentence}")
     missing = [e for e in data["emotions"] if e not in table.units]
     if missing:
         st.caption(f":material/info: No prototype in this codebook: {', '.join(missing)}.")

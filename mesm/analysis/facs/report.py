@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -79,6 +79,7 @@ def facs(
         "units_from": "file" if units is not None else "truth" if faces.active is not None else None,
         "active_from": active_from,
         "emotions": list(faces.emotions),
+        "taught": taught(predictor.metrics.get("train", {})),
         **_known_before(book),
         "counts": _counts(study, chosen),
         "best_layer_lift": best_layer_lift(maps["checkpoint"]["kept"]["active"]),
@@ -88,6 +89,19 @@ def facs(
         **_text(chosen, people, progress),
     }
     return data | {"targets": targets(data)}
+
+
+def taught(train: Mapping[str, Any]) -> list[str]:
+    """What the training told the attention of where to look; who reads its agreement must know it."""
+    told = []
+    if train.get("look"):
+        told.append(
+            "In training it was shown, on other people's faces, where the emotion's action units move, and in the voice "
+            "the highest mel values: agreement says how well that carries over, not what labels alone would find."
+        )
+    if train.get("guide"):
+        told.append("On neutral faces it was led to the regions that the text names.")
+    return told
 
 
 def _known_before(book: str) -> dict[str, Any]:

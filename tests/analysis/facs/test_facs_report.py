@@ -17,7 +17,7 @@ from small_model import CONFIG as PLAIN
 from mesm.analysis.facs import atlas, tables
 from mesm.analysis.facs.looking import MAPS, Faces, LayerMaps, Study, look, on_grids
 from mesm.analysis.facs.nulls import untrained_attention
-from mesm.analysis.facs.report import best_layer_lift
+from mesm.analysis.facs.report import best_layer_lift, taught
 from mesm.analysis.facs.shapes import FIVE_POINTS
 from mesm.analysis.facs.statistics import Speakers
 from mesm.analysis.facs.targets import targets
@@ -184,6 +184,12 @@ def test_fresh_attention_comes_and_goes(predictor: Predictor) -> None:
     assert torch.equal(drawn[0], drawn[1]) and not torch.equal(drawn[0], drawn[2])
     assert cnn.config.gate == CONFIG.gate
     assert all(torch.equal(v, before[k]) for k, v in model.state_dict().items())
+
+
+def test_a_record_says_what_the_attention_was_told() -> None:
+    assert taught({"look": 0.0, "guide": 0.0}) == taught({}) == []
+    both = taught({"look": 4.0, "guide": 1.0})
+    assert len(both) == 2 and "was shown" in both[0] and "the text names" in both[1]
 
 
 def test_looking_keeps_every_face_once(predictor: Predictor) -> None:
