@@ -57,7 +57,7 @@ def chart_heat_map(rows: Sequence[Sequence[Cell]], dark: bool = False) -> go.Fig
         "colorscale": diverging(dark),
         "text": [[f"{c.lift:.2f}" if c.lift is not None else "" for c in row] for row in rows],
         "texttemplate": "%{text}",
-        "textfont": {"size": 12, "color": colours.ink},
+        "textfont": {"size": 12},  # plotly itself takes the colour that stands out on the cell's
         "customdata": [[_hover(cell) for cell in row] for row in rows],
         "hovertemplate": "%{customdata}<extra></extra>",
         "xgap": 2,
@@ -165,7 +165,7 @@ def chart_canonical(
         }
         layout["annotations"].append(
             {"text": face.title, "xref": "paper", "yref": "paper", "x": sum(across) / 2, "y": up[1] + 0.005,
-             "showarrow": False, "yanchor": "bottom", "font": {"size": 14}}
+             "showarrow": False, "xanchor": "center", "yanchor": "bottom", "font": {"size": 14}}
         )  # fmt: skip
     return go.Figure(traces, layout)
 

@@ -241,10 +241,11 @@ def _part(layer: LayerWork) -> str:
     if layer.stage == "stem":
         return STAGE_WORDS["stem"]
     if layer.stage == "conv":
-        return layer.layer.partition(".")[0].replace("block", "block ")
+        # Counted as the attention's layers are; the convolutions' own numbers begin in the stem.
+        return f"block {max(int(layer.layer.partition('.')[0].removeprefix('block')) - 1, 1)}"
     if layer.stage == "attention":
         return STAGE_WORDS["attention"]
-    return "later layers"
+    return "last layers"
 
 
 def layers_table(record: Mapping[str, Any], unit: str) -> Table:

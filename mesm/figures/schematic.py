@@ -93,8 +93,7 @@ def example(config: ModelConfig, modality: str) -> tuple[Selection, ...]:
 def pooled(kept: np.ndarray) -> np.ndarray:
     """(H, W) bool -> (H // 2, W // 2): the cells that a 2x2 max-pool leaves."""
     height, width = kept.shape
-    cells: np.ndarray = kept.reshape(height // 2, 2, width // 2, 2).any((1, 3))
-    return cells
+    return kept.reshape(height // 2, 2, width // 2, 2).max((1, 3))
 
 
 def _spots(modality: str, height: int, width: int) -> np.ndarray:

@@ -17,11 +17,10 @@ def show(facs: Found, faithfulness: Found) -> None:
     """The table."""
     st.subheader("What the paper says it looks at")
     table = statements(facs.data, faithfulness.data)
-    st.dataframe(
+    st.table(  # not a data frame: words wrap where the page is narrow, and nothing is hidden at the side
         [line for row in table for line in _lines(row)],
         hide_index=True,
-        height="content",
-        column_config={"the paper says": st.column_config.TextColumn(width=300)},
+        border="horizontal",
         alt="The paper's statements with what was measured and a verdict: "
         + "; ".join(f"{row['about']}: {row['statement']}: {row['verdict']}" for row in table),
     )

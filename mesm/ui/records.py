@@ -79,11 +79,11 @@ def show_table(table: Table, alt: str, groups: str = "source") -> None:
     )
     # Only a frame with a style of its own can be grey in parts; pandas comes with streamlit.
     grey = [f"color: {theme(state.dark()).faint}" if not row.ranked else "" for row in table.rows]
-    # The first column stays in view and is faint by itself.
-    frame = DataFrame(rows)
-    frame = frame.style.apply(lambda column: grey, axis=0, subset=frame.columns[1:])
-    wide = len(table.names) > WIDE_FROM
-    first = {name: st.column_config.TextColumn(pinned=True, width="medium")} if wide else {}
+    frame, wide = DataFrame(rows), len(table.names) > WIDE_FROM
+    # A column that stays in view is faint by itself; grey on top of that could not be read.
+    frame = frame.style.apply(lambda column: grey, axis=0, subset=[c for c in frame.columns if c != name or not wide])
+    longest = max((len(str(row.cells[0])) for row in table.rows), default=0)
+    first = {name: st.column_config.TextColumn(pinned=True, width=min(200, 40 + 7 * longest))} if wide else {}
     st.dataframe(
         frame,
         hide_index=True,

@@ -89,7 +89,7 @@ def test_everything_drawn_can_be_taken_along(
     """As many menus as charts, tables and mosaics (faces and voice are one)."""
     page = open_page(file, **{"checkpoint": "tiny-mesm", "corpus": "noise"} | link)
     exhibits = offered(page, monkeypatch)
-    drawn = len(page.get("plotly_chart")) + len(page.dataframe) + pictures
+    drawn = len(page.get("plotly_chart")) + len(page.dataframe) + len(page.table) + pictures
     assert len(exhibits) == drawn, [e.name for e in exhibits]
     assert len({e.command for e in exhibits}) == len(exhibits)
 

@@ -128,7 +128,8 @@ def test_bands_add_up_to_the_layers() -> None:
     for i, row in enumerate(record["data"]["rows"]):
         whole = sum(entry["macs"] for entry in row["macs_by_layer"]) / 1e9
         assert sum(band.amounts[i] for band in bands) == pytest.approx(whole)
-    assert [b.name for b in bands][:3] == ["words: later layers", "face: first layers", "face: attention"]
+    assert [b.name for b in bands][:3] == ["words: last layers", "face: first layers", "face: attention"]
+    assert [b.name for b in bands][3:] == ["face: block 1", "voice: block 2"], "numbers of the attention's layers"
     with paper_style():
         axes = plot_layers(top_ps, bands, "gmac", 3.03).axes[0]
         spread = plot_spread([(0.2, [0.1, 0.2, 0.3]), (0.5, [0.4, 0.5])], 3.03).axes[0]
