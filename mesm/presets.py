@@ -85,8 +85,8 @@ _MARIONETTE_BASELINE = TrainConfig(epochs=20, batch_size=32, lr=1e-3, augment=Fa
 #: where the face moves, and by neutral faces under emotive texts to follow the text; in training every text is another
 #: clip's, so the masks cannot speak for it (mesm/training/guidance.py).
 _ANY_P = replace(
-    _MARIONETTE, epochs=18, lr=8e-4, top_p_range=(0.3, 0.9), neutral_faces=16, guide=1.0, guide_margin=0.15, look=4.0,
-    freeze_text=True,
+    _MARIONETTE, epochs=18, lr=8e-4, top_p_range=(0.35, 0.75), neutral_faces=16, guide=1.0, guide_margin=0.15, look=4.0,
+    look_shares=(0.35, 0.15), freeze_text=True,
 )  # fmt: skip
 _MESM = replace(_SMALL, name="mesm", top_p=0.5, score="additive_bilinear", query="shuffled_in_training")
 
