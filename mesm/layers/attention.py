@@ -58,16 +58,22 @@ class CrossModalAttention(nn.Module):
             nn.init.zeros_(self.bilinear.weight)
         self._packed: Derived[_Packed] = Derived()
 
-    def forward(self, maps: SparseMap, query_SD: Tensor | None) -> Tensor:
+    def forward(self, maps: SparseMap, query_SD: Tensor | None, kept: Derived[Tensor] | None = None) -> Tensor:
         """Attention of every site.
 
         Args:
             maps: features at the active sites.
             query_SD: (S, D) one query per segment; ignored, and may be None, without a query term.
+            kept: of these very maps and this query: answers again while the weights are the same.
 
         Returns:
             (S, H, W) float32: each segment sums to 1 over its active sites and is 0 elsewhere; all 0 without a site.
         """
+        if kept is not None:
+            return kept.get(tuple(self.parameters()), lambda: self._attend(maps, query_SD))
+        return self._attend(maps, query_SD)
+
+    def _attend(self, maps: SparseMap, query_SD: Tensor | None) -> Tensor:
         with torch.autocast(maps.features_NC.device.type, enabled=False):
             logits_N = self._logits(maps, query_SD)
             s, h, w = maps.sites.shape

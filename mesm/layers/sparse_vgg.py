@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from mesm.config import ModelConfig
 from mesm.layers.attention import CrossModalAttention, gate_values
+from mesm.layers.derived import Derived
 from mesm.layers.nucleus import nucleus_mask
 from mesm.layers.vgg import POOLED_BLOCKS, ConvNorm, VGGTrunk
 from mesm.sparse.backends import choose, compute_dtype, submanifold_conv
@@ -91,14 +92,24 @@ class SparseVGG(VGGTrunk):
         return self.sparse_part(self.stem(maps_SCHW), query_SD, top_p, trace=trace)
 
     def sparse_part(
-        self, stem_SCHW: Tensor, query_SD: Tensor | None, top_p: float, *, trace: bool = False
+        self,
+        stem_SCHW: Tensor,
+        query_SD: Tensor | None,
+        top_p: float,
+        *,
+        trace: bool = False,
+        first: Derived[Tensor] | None = None,
     ) -> SparseResult:
-        """Everything that depends on `top_p`; the stem's map can be kept and used again for other values."""
+        """Everything behind the stem, whose map can be kept and used again for other values of `top_p`.
+
+        Args:
+            first: of this very map and query: where the first attention, which does not depend on `top_p`, is kept.
+        """
         s, _, h, w = stem_SCHW.shape
         everywhere = torch.ones(s, h, w, dtype=torch.bool, device=stem_SCHW.device)
         maps, layers = SparseMap.from_dense(stem_SCHW, everywhere), []
-        for attention, group in zip(self.attention, self.groups, strict=True):
-            attention_SHW = attention(maps, query_SD)
+        for number, (attention, group) in enumerate(zip(self.attention, self.groups, strict=True)):
+            attention_SHW = attention(maps, query_SD, first if number == 0 else None)
             kept = Sites.of_mask(nucleus_mask(attention_SHW, maps.sites.mask_SHW, top_p))
             features, book = self._select(maps, attention_SHW, kept)
             pooled, ran = self._block(features, book, group)

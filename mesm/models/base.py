@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from mesm.batch import Batch
 from mesm.config import ModelConfig, check_top_p
 from mesm.errors import DataError
+from mesm.layers.derived import Derived
 from mesm.layers.fusion import WeightedFusion
 from mesm.layers.sparse_vgg import LayerTensors
 from mesm.layers.text import TextEncoder
@@ -101,7 +102,9 @@ class EmotionModel(nn.Module):
                 assert isinstance(branch, SegmentBranch)
                 counts_B = prepared.counts[modality]
                 query_SD = query_BD.repeat_interleave(counts_B, dim=0)
-                answer = branch.finish(prepared.maps[modality], query_SD, counts_B, top_p, trace)
+                again = query_BD is prepared.text_BD and not torch.is_grad_enabled()
+                first: Derived[Tensor] | None = prepared.first.setdefault(modality, Derived()) if again else None
+                answer = branch.finish(prepared.maps[modality], query_SD, counts_B, top_p, trace, first)
                 scores_BE, segments[modality] = answer.logits_BE, answer.segments_SD
                 summaries[modality] = answer.summary_BD
                 if trace and self.sparse:

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from mesm.config import ModelConfig
 from mesm.errors import ConfigError
+from mesm.layers.derived import Derived
 from mesm.layers.sparse_vgg import LayerTensors, SparseVGG
 from mesm.layers.transformer import SequenceTransformer
 from mesm.layers.vgg import DenseVGG
@@ -95,11 +96,23 @@ class SegmentBranch(nn.Module):
         x = self.normalise(segments_SCHW)
         return self.cnn.stem(x) if isinstance(self.cnn, SparseVGG) else self.cnn(x)
 
-    def finish(self, maps_SCHW: Tensor, query_SD: Tensor, counts_B: Tensor, top_p: float, trace: bool) -> Answer:
-        """From `prepare`'s maps to logits; with the attention layers if a trace is asked for."""
+    def finish(
+        self,
+        maps_SCHW: Tensor,
+        query_SD: Tensor,
+        counts_B: Tensor,
+        top_p: float,
+        trace: bool,
+        first: Derived[Tensor] | None = None,
+    ) -> Answer:
+        """From `prepare`'s maps to logits; with the attention layers if a trace is asked for.
+
+        Args:
+            first: see `SparseVGG.sparse_part`.
+        """
         layers: tuple[LayerTensors, ...] = ()
         if isinstance(self.cnn, SparseVGG):
-            result = self.cnn.sparse_part(maps_SCHW, query_SD, top_p, trace=trace)
+            result = self.cnn.sparse_part(maps_SCHW, query_SD, top_p, trace=trace, first=first)
             maps_SCHW, layers = result.features_SCHW, result.layers
         segments_SD = self.flatten(maps_SCHW.flatten(1))
         summary_BD = self.transformer(segments_SD, counts_B)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from mesm.layers.derived import Derived
 from mesm.layers.sparse_vgg import LayerTensors
 
 
@@ -19,12 +20,15 @@ class Prepared:
         maps: modality -> (S, C, H, W) stem maps (MESM) or (S, C, h, w) final maps (FE2E); absent branches are missing.
         counts: modality -> (B,) segments per utterance.
         present_BM: (B, M) bool, which branches each clip has.
+        first: modality -> its first attention under the clips' own texts, once it was computed; a copy made with
+            `dataclasses.replace` starts without.
     """
 
     text_BD: Tensor
     maps: dict[str, Tensor]
     counts: dict[str, Tensor]
     present_BM: Tensor
+    first: dict[str, Derived[Tensor]] = field(default_factory=dict, init=False, repr=False)
 
 
 @dataclass(frozen=True)
