@@ -106,7 +106,7 @@ def chart_layers(top_ps: Sequence[float], bands: Sequence[Band], unit: str, dark
                 "name": band.name,
                 "marker": {
                     "color": shades[shade % len(shades)],
-                    "line": {"width": 0.5, "color": theme(dark).ground},
+                    "line": {"width": 0.5, "color": theme(dark).faint if dark else theme(dark).ground},
                     **pattern,
                 },
                 "hovertemplate": f"{band.name}<br>p = %{{x}}: %{{y:.4f}} {word}<extra></extra>",

@@ -47,7 +47,17 @@ def _lines(row: Mapping[str, Any]) -> list[dict[str, str]]:
         whole = [row["about"], row["statement"], row["verdict"], row["control"] or ""] if number == 0 else [""] * 4
         lines.append(
             dict(zip(("about", "the paper says", "verdict", "drawn anew"), whole, strict=True))
-            | {"region": region}
-            | {f"L{i + 1}": facs_leak.words(layers[i], 2) if i < len(layers) else "" for i in range(3)}
+            | {"region": _unbroken(region)}
+            | {f"L{i + 1}": _measured(layers[i]) if i < len(layers) else "" for i in range(3)}
         )
     return lines
+
+
+def _measured(layer: Mapping[str, Any]) -> str:
+    """A number and its interval; where the column is narrow, they stand one above the other."""
+    value, space, interval = facs_leak.words(layer, 2).partition(" ")
+    return value + space + _unbroken(interval)
+
+
+def _unbroken(words: str) -> str:
+    return words.replace(" ", "\N{NO-BREAK SPACE}")
