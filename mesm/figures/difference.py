@@ -36,7 +36,7 @@ def difference_mosaics(
     """
     plain = replace(look, overlay="mask")
     faces = face_scene(sample, strip, plain, len(first.get("visual", ())))
-    sounds = mel_scene(sample, strip, plain, len(first.get("acoustic", ())))
+    sounds = mel_scene(sample, strip, plain, len(first.get("acoustic", ())), grey=True)
     return (
         _draw(faces, first.get("visual", ()), second.get("visual", ())),
         _draw(sounds, first.get("acoustic", ()), second.get("acoustic", ())),

@@ -4,7 +4,8 @@ One picture per modality, of a size that depends on the clip alone: moving top-p
 Nearest neighbour everywhere: a cell of a mask is a block of pixels with sharp borders. What does not depend on top-p
 is a `Scene`, made once; `draw` lays a trace over it.
 
-The spectrogram is drawn in viridis, or in grey under a heat map, whose cividis it must not be taken for.
+The spectrogram is drawn in viridis, or in grey under a heat map, whose cividis it must not be taken for, and under the
+colours of a difference.
 
 Shape legend: S segments, H W pixels or cells, F hops of the spectrogram (12.5 ms each).
 """
@@ -175,8 +176,13 @@ def face_scene(sample: Sample, strip: Strip, look: Look, layers: int = 3) -> Sce
     return _scene(look, canvas, faces, columns, tops, ("face",), shown[:, None, None], axis, axis)
 
 
-def mel_scene(sample: Sample, strip: Strip, look: Look, layers: int = 3) -> Scene:
-    """The spectrogram on the axis of `face_scene`, low notes at the bottom, and room for a row of it per layer."""
+def mel_scene(sample: Sample, strip: Strip, look: Look, layers: int = 3, grey: bool = False) -> Scene:
+    """The spectrogram on the axis of `face_scene`, low notes at the bottom, and room for a row of it per layer.
+
+    Args:
+        layers: how many the model has.
+        grey: for colours of another meaning to be laid over it.
+    """
     tops = _tops(0, MEL_BANDS, look, layers)
     canvas = Canvas(tops[-1] + MEL_BANDS + GAP_PX, GUTTER_PX + BODY_PX, theme(look.dark))
     hops = (strip.start_s + (np.arange(BODY_PX) + 0.5) * strip.span_s / BODY_PX) * HOPS_PER_S
@@ -184,7 +190,7 @@ def mel_scene(sample: Sample, strip: Strip, look: Look, layers: int = 3) -> Scen
     heard = np.floor(hops + 1e-6).astype(int)  # see Axis.cells
     if len(sample.mel):
         loudness = mel_loudness(sample.mel, look.loudest_only)[::-1]
-        picture = overlay.colours(loudness, "gray" if look.overlay == "heat map" else "viridis")[None, :, heard]
+        picture = overlay.colours(loudness, "gray" if grey or look.overlay == "heat map" else "viridis")[None, :, heard]
     else:
         picture = np.zeros((1, MEL_BANDS, 0, 3), np.uint8)
         canvas.write(GUTTER_PX + 8, 8, "no sound in this clip", faint=True)

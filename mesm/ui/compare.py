@@ -49,14 +49,14 @@ def _other(
     name = model.facts.name
     top_p = prediction.trace.top_p if prediction.trace is not None else 1.0
     if kind == OTHER_P:
-        second = st.slider("the other p", 0.05, 1.0, 1.0, 0.01, key="versus-p", bind="query-params")
+        second = st.slider("The other p", 0.05, 1.0, 1.0, 0.01, key="versus-p", bind="query-params")
         return *versus(name, top_p, other_p=second), resources.predict(model, case, second)
     if kind == RANDOM:
         seed = st.select_slider(
             "Draw", list(range(1, _SEEDS + 1)), key="versus-seed", bind="query-params", help="Each draw has a new seed."
         )
         return *versus(name, top_p, draw=seed), resources.predict(model, case, top_p, seed)
-    chosen = st.selectbox("the other checkpoint", others, key="versus-checkpoint", bind="query-params")
+    chosen = st.selectbox("The other checkpoint", others, key="versus-checkpoint", bind="query-params")
     shared = resources.model(resources.checkpoints()[chosen])
     return *versus(name, top_p, checkpoint=chosen), resources.predict(shared, case, top_p)
 

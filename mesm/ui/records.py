@@ -73,6 +73,11 @@ def show_table(table: Table, alt: str, groups: str = "source") -> None:
         for i, name in enumerate(table.names)
         if any(isinstance(row.cells[i], float) for row in table.rows)
     }
+    numbers |= {
+        name: st.column_config.NumberColumn(format="%d")  # else one unknown count makes fractions of the others
+        for i, name in enumerate(table.names)
+        if name not in numbers and any(isinstance(row.cells[i], int) for row in table.rows)
+    }
     name = table.names[0] if table.names else ""
     order = sorted(
         range(len(table.names)), key=lambda i: (bool(table.heads) and table.heads[i] not in ("", "average"), i)

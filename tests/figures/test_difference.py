@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mesm.batch import Sample
+from mesm.batch import MEL_BANDS, Sample
 from mesm.figures import overlay
 from mesm.figures.case_charts import chart_scores_over_p, chart_two_answers
 from mesm.figures.difference import (
@@ -41,6 +41,16 @@ def test_each_kind_of_site_has_its_colour() -> None:
     assert overlap(layer(first), layer(second)) == 1 / 3
     said = difference_caption([layer(first)], [layer(second)], (0,), ("p = 0.5", "p = 1"))
     assert "L1 33%" in said and "only p = 0.5" in said
+
+
+def test_the_colours_of_a_difference_lie_on_a_grey_spectrogram() -> None:
+    mel = np.random.default_rng(0).normal(-3, 1, (2, 128, 32)).astype(np.float16)
+    sample = Sample("c", "", np.zeros((0, 48, 48, 3), np.uint8), mel, 0.8)
+    kept = layer(np.ones((2, 64, 16), bool))
+    look = Look(layers=(0,))
+    _, sounds = difference_mosaics(sample, {"acoustic": (kept,)}, {"acoustic": (kept,)}, fit_strip(0.8), look)
+    heard = sounds[MEL_BANDS + GAP_PX :, GUTTER_PX : GUTTER_PX + 200][:MEL_BANDS].astype(int)
+    assert np.ptp(heard, axis=-1).max() == 0 and np.ptp(heard) > 100, "both kept all of it: neither colour is there"
 
 
 def test_nothing_to_compare_is_no_error() -> None:

@@ -228,7 +228,8 @@ def slices_table(record: Record, slices: Sequence[Any]) -> Exhibit:
     return _of(
         record, "slices", "Scores of parts of the split",
         "Averages over the emotions in percent, for clips that share something; intervals over speakers. "
-        "A part without both answers of an emotion leaves that emotion out of WAcc.",
+        "A part without both answers of an emotion leaves that emotion out of WAcc; a part of very few clips is counted "
+        "and not scored.",
         Table(columns, tuple(rows)),
     )  # fmt: skip
 

@@ -41,7 +41,7 @@ def plot_case(
     """
     body = width - _GUTTER_IN - _EDGE_IN
     faces = face_scene(sample, strip, look, len(layers.get("visual", ())))
-    mel = mel_scene(sample, strip, look, len(layers.get("acoustic", ())))
+    mel = mel_scene(sample, strip, look, len(layers.get("acoustic", ())), grey=against is not None)
     span = _shown_span(sample, strip)
     face_in = body * (strip.face_px / BODY_PX) * (strip.span_s / span)
     rows: Rows = []
