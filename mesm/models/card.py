@@ -111,8 +111,8 @@ def _teaching(train: Mapping[str, Any]) -> list[str]:
         )
     if train.get("neutral_faces") or train.get("text_kl"):
         rows.append(
-            f"| texts and faces | {train.get('neutral_faces', 0)} neutral faces with emotive texts in each batch; "
-            f"{'each clip under two texts' if train.get('text_kl') else 'each clip under its own text'} |"
+            f"| texts and faces | {train.get('neutral_faces', 0)} neutral faces with emotive texts in each batch"
+            f"{'; each clip under two texts' if train.get('text_kl') else ''} |"
         )
     if train.get("guide"):
         rows.append("| attention | led to the regions that the text names, on neutral faces |")
