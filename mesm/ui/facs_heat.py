@@ -42,7 +42,7 @@ def show(found: Found, leak: Found) -> None:
         first = names.index(data["codebook"]) if data.get("codebook") in names else 0
         chosen = st.selectbox(
             "Codebook", names, first, format_func=lambda n: CODEBOOKS[n].title, key="codebook", bind="query-params",
-            width=240,
+            width=200,
         )  # fmt: skip
         layer = pick_layer("facs-layer")
         look = st.segmented_control(
