@@ -82,8 +82,8 @@ _MARIONETTE = TrainConfig(epochs=12, batch_size=16, lr=1e-3, keep="last", cause_
 _MARIONETTE_BASELINE = TrainConfig(epochs=20, batch_size=32, lr=1e-3, augment=False, branch_loss=0.0)
 
 #: Any-p: the nucleus mass is drawn per batch, so that one checkpoint serves the whole slider. The attention is taught
-#: where the face moves, and by neutral faces under emotive texts to follow the text; in training every text is another
-#: clip's, so the masks cannot speak for it (mesm/training/guidance.py).
+#: where the face moves, and by neutral faces under emotive texts to follow the text, a pull too weak to be seen beside
+#: the first; in training every text is another clip's, so the masks cannot speak for it (mesm/training/guidance.py).
 _ANY_P = replace(
     _MARIONETTE, epochs=18, lr=8e-4, top_p_range=(0.35, 0.75), neutral_faces=16, guide=1.0, guide_margin=0.15, look=4.0,
     look_shares=(0.35, 0.15), freeze_text=True,
