@@ -22,7 +22,7 @@ And one term that teaches it to look at the face itself, where a corpus knows wh
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -186,6 +186,24 @@ def look_loss(layers: Sequence[LayerTensors], regions_SHW: Tensor, share: float)
         known_S = (mass_S1[:, 0] > 0.1).float()
         losses.append((each_S * known_S).sum() / known_S.sum().clamp(min=1))
     return torch.stack(losses).mean()
+
+
+def looks_loss(
+    layers: Mapping[str, Sequence[LayerTensors]], moved_SHW: Tensor | None, batch: Batch, shares: Sequence[float]
+) -> Tensor:
+    """`look_loss` of the face on the moved regions, where they are known, and of the voice on its loud cells.
+
+    Args:
+        layers: modality -> layers of this batch.
+        moved_SHW: (S, 48, 48) coverage of the labelled clips' faces.
+        shares: of the face's and of the voice's mass.
+    """
+    loss = batch.mels.new_zeros((), dtype=torch.float32)
+    if moved_SHW is not None and "visual" in layers:
+        loss = loss + look_loss(layers["visual"], moved_SHW, shares[0])
+    if "acoustic" in layers:
+        loss = loss + look_loss(layers["acoustic"], loud_regions(batch.mels, batch.chunk_counts), shares[1])
+    return loss
 
 
 def symmetric_kl(first_BME: Tensor, second_BME: Tensor, present_BM: Tensor) -> Tensor:

@@ -34,7 +34,7 @@ from mesm.data.loading import SplitLoader
 from mesm.data.store import Corpus
 from mesm.errors import ConfigError, DataError, MesmError
 from mesm.layers.text import TextEncoder
-from mesm.models import EmotionModel, ModelOutput, build_model, load_checkpoint, save_checkpoint
+from mesm.models import EmotionModel, build_model, load_checkpoint, save_checkpoint
 from mesm.models.card import model_card
 from mesm.models.checkpoint import warm_start
 from mesm.models.encoders import load_cnn
@@ -42,14 +42,13 @@ from mesm.records import write_atomic
 from mesm.runtime import seed_everything
 from mesm.training import metrics
 from mesm.training.augment import augment
-from mesm.training.calibration import branch_logits, fit_fusion
+from mesm.training.calibration import refit_fusion
 from mesm.training.causes import Causes
 from mesm.training.guidance import (
     MovedRegions,
     NeutralFaces,
     guide_loss,
-    look_loss,
-    loud_regions,
+    looks_loss,
     neutral_loss,
     two_texts_loss,
 )
@@ -265,7 +264,7 @@ class Trainer:
                 answer.first(labelled), own, self.positive_weights, config.branch_loss, config.label_smoothing
             ) / len(answers)
         if config.look:
-            loss = loss + config.look * self._look(output, batch, regions_SHW)
+            loss = loss + config.look * looks_loss(output.layers, regions_SHW, batch, config.look_shares)
         if self.wrapped_causes is not None:
             loss = loss + config.cause_loss * self.wrapped_causes(output, clip_ids)
         if neutral is not None:
@@ -276,15 +275,6 @@ class Trainer:
                 loss = loss + config.guide * guide_loss(output.layers["visual"], neutral, config.guide_margin)
         if output.second is not None:
             loss = loss + config.text_kl * two_texts_loss(output, self._branch("text"))
-        return loss
-
-    def _look(self, output: ModelOutput, batch: Batch, regions_SHW: Tensor | None) -> Tensor:
-        face, voice = self.run.train.look_shares
-        loss = torch.zeros((), device=self.device)
-        if regions_SHW is not None and "visual" in output.layers:
-            loss = loss + look_loss(output.layers["visual"], regions_SHW, face)
-        if "acoustic" in output.layers:
-            loss = loss + look_loss(output.layers["acoustic"], loud_regions(batch.mels, batch.chunk_counts), voice)
         return loss
 
     def _branch(self, modality: str) -> int:
@@ -326,25 +316,12 @@ class Trainer:
         content = best.metrics | {"train_seconds": round(self.seconds, 1)}
         if self.accelerator.is_main_process:
             if self.run.train.fusion == "held_out" and best.model.has_branches and len(best.config.modalities) > 1:
-                content |= self._refit_fusion(best.model)
+                best.model.to(self.device)
+                content |= refit_fusion(best.model, self.valid_loader, self.positive_weights, str(self.device))
             card = model_card(self.folder.name, best.config, content)
             save_checkpoint(self.folder / "checkpoint", best.model, content, card, half=True)
         self.accelerator.wait_for_everyone()
         return self.folder / "checkpoint"
-
-    def _refit_fusion(self, model: EmotionModel) -> dict[str, Any]:
-        """Fit the modalities' weights on the validation split, and choose the thresholds again."""
-        model.to(self.device)
-        found = score_batches(model, self.valid_loader.epoch(0), device=str(self.device))
-        truth_NE = torch.from_numpy(found.truth)
-        weights_M = fit_fusion(branch_logits(found.branch_scores), truth_NE, self.positive_weights.cpu())
-        assert model.fusion.weight is not None, "one modality has no weights"
-        with torch.no_grad():
-            model.fusion.weight.copy_(weights_M)
-        found = score_batches(model, self.valid_loader.epoch(0), device=str(self.device))
-        thresholds = metrics.choose_thresholds(found.scores, found.truth)
-        summary = metrics.summarise(found.scores, found.truth, thresholds, self.run.model.labels)
-        return {"thresholds": [float(t) for t in thresholds], "valid": summary}
 
     def _open_folder(self) -> None:
         """Write the config of a fresh run, or go on from the state of the same run."""

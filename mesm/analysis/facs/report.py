@@ -64,11 +64,10 @@ def facs(
     _check(predictor, book, regions, active_from)
     top_p = check_top_p(predictor.config.top_p if top_p is None else top_p)
     chosen = open_clips(predictor, corpus, split, top_p, clips)
-    ids = [row.clip_id for row in chosen.rows]
-    units = None if units_folder is None else units_of_clips(units_folder, corpus, ids, units_fps)
+    units = _units(chosen, units_folder, units_fps)
     where = regions or default_regions(chosen)
-    looking = partial(progress, "looking")
-    study = look(chosen, where, active_from=active_from, units=units, inits=inits, progress=looking)
+    seen = partial(progress, "looking")
+    study = look(chosen, where, active_from=active_from, units=units, inits=inits, progress=seen)
     faces, speakers = study.faces, Speakers(study.faces.speaker, draws)
     maps = _maps(study, speakers)
     data: dict[str, Any] = {
@@ -102,6 +101,12 @@ def taught(train: Mapping[str, Any]) -> list[str]:
     if train.get("guide"):
         told.append("On neutral faces it was led to the regions that the text names.")
     return told
+
+
+def _units(clips: Clips, folder: str | None, fps: float | None) -> dict[str, np.ndarray] | None:
+    if folder is None:
+        return None
+    return units_of_clips(folder, clips.corpus, [row.clip_id for row in clips.rows], fps)
 
 
 def _known_before(book: str) -> dict[str, Any]:
