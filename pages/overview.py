@@ -2,9 +2,10 @@
 
 import streamlit as st
 
+from mesm.analysis.facs.targets import unsteered
 from mesm.figures import captions
 from mesm.figures.mosaic import Look, fit_strip
-from mesm.ui import architecture_view, case_export, controls, frame, layout, resources, state
+from mesm.ui import architecture_view, case_export, controls, facs_records, frame, layout, resources, state
 
 frame.enter()
 layout.heading(
@@ -44,6 +45,11 @@ st.markdown(
     "After Dai, Cahyawijaya, Liu and Fung: *Multimodal End-to-End Sparse Model for Emotion Recognition*, NAACL 2021, "
     "[arXiv 2103.09666](https://arxiv.org/abs/2103.09666)."
 )
+
+with layout.one_sentence_errors():
+    looked = facs_records.find("facs", "facs", model, shelf).data if model is not None and shelf is not None else None
+    if looked is not None and (sentence := unsteered(looked)) is not None:
+        st.caption(f":material/info: {sentence}")
 
 # Last, so that everything else stands while the picture is drawn and the model is loaded.
 with picture:

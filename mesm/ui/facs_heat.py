@@ -7,6 +7,7 @@ from typing import Any
 import streamlit as st
 
 from mesm.analysis.facs.codebooks import CODEBOOKS, COUNTER_VIEW, COUNTER_VIEW_SOURCE, codebook
+from mesm.analysis.facs.targets import unsteered
 from mesm.figures.charts import PLOTLY_CONFIG
 from mesm.figures.exhibits import facs as exhibits
 from mesm.figures.exhibits import faithfulness as tests
@@ -68,6 +69,8 @@ def show(found: Found, leak: Found) -> None:
     )
     for sentence in data.get("taught", []):
         st.caption(f":material/school: {sentence}")
+    if (sentence := unsteered(data)) is not None:
+        st.caption(f":material/info: {sentence}")
     missing = [e for e in data["emotions"] if e not in table.units]
     if missing:
         st.caption(f":material/info: No prototype in this codebook: {', '.join(missing)}.")

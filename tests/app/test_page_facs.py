@@ -58,6 +58,7 @@ def test_with_records_every_section_shows(recorded: Path) -> None:
     assert said.count("Leak test: with shuffled texts the face branch is right 1.5 points less often") == 4
     assert "AUC of 0.531 (0.511 to 0.551)" in said
     assert "Friesen & Ekman 1983" in said
+    assert "the words hardly move them" in said and "kept 1.00 / 1.00 / 1.00 times" in said
     statements = next(d.value for d in page.table if "the paper says" in d.value.columns)
     verdicts = dict(
         zip(zip(statements["about"], statements["the paper says"], strict=True), statements["verdict"], strict=True)

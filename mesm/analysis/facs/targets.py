@@ -6,6 +6,9 @@ from typing import Any
 
 Estimate = dict[str, float | None]
 
+#: Kept sites on a text's regions over the same under other texts: what each layer of a guided attention should reach.
+TEXT_LIFT = 1.05
+
 
 def _value(estimate: Estimate, key: str = "value", missing: float = 0.0) -> float:
     found = estimate.get(key)
@@ -24,6 +27,19 @@ def unseen_neutral(data: dict[str, Any]) -> dict[str, Any] | None:
     sources = data["text_lift"]
     rendered = [s for s in sources if s["source"].startswith("rendered")]
     return (rendered or sources or [None])[0]
+
+
+def unsteered(data: dict[str, Any]) -> str | None:
+    """A sentence where the text was measured to move the masks less than it should in every layer; else None."""
+    source = unseen_neutral(data)
+    lifts = [_value(e, missing=TEXT_LIFT) for e in source["text_lift"]] if source is not None else []
+    if not lifts or max(lifts) >= TEXT_LIFT:
+        return None
+    found = " / ".join(f"{lift:.2f}" for lift in lifts)
+    return (
+        "In this checkpoint the masks follow the face and the voice, and the words hardly move them: on neutral faces the "
+        f"regions that a text names are kept {found} times as often as under other texts."
+    )
 
 
 def targets(data: dict[str, Any]) -> list[dict[str, Any]]:
@@ -94,7 +110,9 @@ def _text(neutral: dict[str, Any] | None) -> list[dict[str, Any]]:
     lifts = neutral["text_lift"]
     rows = [_row(*guides)]
     if lifts:
-        enough = all(_value(e) >= 1.05 and _value(e, "low") > 1 for e in lifts) and any(_value(e) >= 1.1 for e in lifts)
+        enough = all(_value(e) >= TEXT_LIFT and _value(e, "low") > 1 for e in lifts) and any(
+            _value(e) >= 1.1 for e in lifts
+        )
         rows = [_row(*guides, _said(lifts), enough)]
     auc = neutral["auc"]
     return [*rows, _row(*leaks, _said([auc]), None if auc["value"] is None else auc["value"] <= 0.55)]

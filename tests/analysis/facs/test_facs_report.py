@@ -20,7 +20,7 @@ from mesm.analysis.facs.nulls import untrained_attention
 from mesm.analysis.facs.report import best_layer_lift, taught
 from mesm.analysis.facs.shapes import FIVE_POINTS
 from mesm.analysis.facs.statistics import Speakers
-from mesm.analysis.facs.targets import targets
+from mesm.analysis.facs.targets import targets, unsteered
 from mesm.analysis.facs.voice import voice_tables
 from mesm.analysis.faithfulness.clips import open_clips
 from mesm.analysis.predictor import Predictor
@@ -190,6 +190,14 @@ def test_a_record_says_what_the_attention_was_told() -> None:
     assert taught({"look": 0.0, "guide": 0.0}) == taught({}) == []
     both = taught({"look": 4.0, "guide": 1.0})
     assert len(both) == 2 and "was shown" in both[0] and "the text names" in both[1]
+
+
+@pytest.mark.parametrize(("lifts", "said"), [((1.0, 1.02, 1.04), True), ((1.0, 1.0, 1.06), False), ((), False)])
+def test_words_that_hardly_move_the_masks_are_named(lifts: tuple[float, ...], said: bool) -> None:
+    source = {"source": "rendered faces", "text_lift": [{"value": v, "low": v, "high": v} for v in lifts]}
+    found = unsteered({"text_lift": [source]})
+    assert (found is not None) == said and unsteered({"text_lift": []}) is None
+    assert not said or "1.00 / 1.02 / 1.04 times" in str(found)
 
 
 def test_looking_keeps_every_face_once(predictor: Predictor) -> None:
