@@ -46,7 +46,9 @@ def facs_record() -> dict[str, Any]:
             {"name": "kept sites on active units", "wanted": ">= 2 in two layers", "found": "2.0", "reached": True}
         ],
         "shuffled_text": {"visual": {"accuracy": {"own": 60.0, "shuffled": 59.0, "cost": 1.0, "interval": [0.2, 1.8]}}},
-        "text_lift": [{"source": "rendered faces", "auc": estimate(0.52, 0.01), "text_lift": [estimate(1.0, 0.01)] * 3}],
+        "text_lift": [
+            {"source": "rendered faces", "auc": estimate(0.52, 0.01), "text_lift": [estimate(1.0, 0.01)] * 3}
+        ],
     }
     data["maps"]["checkpoint"]["kept"]["groups"]["fear"] = None
     return data
