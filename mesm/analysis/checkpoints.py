@@ -64,6 +64,11 @@ def find_checkpoints(folders: Sequence[Path] | None = None) -> dict[str, Path]:
     return found
 
 
+def checkpoint_folder(name: str) -> Path:
+    """The folder of a checkpoint given by name, or by folder, which need not be there."""
+    return find_checkpoints().get(name, Path(name))
+
+
 def name_of(folder: Path) -> str:
     """What the checkpoint of a folder is called."""
     return (folder.resolve().parent if folder.name in ("checkpoint", "best") else folder).name

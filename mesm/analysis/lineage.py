@@ -13,7 +13,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from mesm.analysis.predictor import Predictor, find_checkpoints, load
+from mesm.analysis.checkpoints import checkpoint_folder
+from mesm.analysis.predictor import Predictor, load
 from mesm.config import RunConfig
 from mesm.data.store import Corpus
 from mesm.errors import ConfigError, DataError
@@ -132,7 +133,7 @@ class Plan:
         """A checkpoint that need not be trained: a given one, else a shipped one that is what would be trained."""
         if model in self.given:
             name = self.given[model][self.seeds.index(seed)]
-            return find_checkpoints().get(name, Path(name))
+            return checkpoint_folder(name)
         folder = assets() / "checkpoints" / f"{family(self.corpus)}-{MODELS[model]}"
         as_preset = self.shipped and not (seed or self.epochs or self.clips)
         return folder if as_preset and (folder / WEIGHTS).is_file() and self._ships_with(folder) else None

@@ -41,12 +41,11 @@ def spread_exhibit(arguments: argparse.Namespace) -> Exhibit:
 
 def architecture_exhibit(arguments: argparse.Namespace) -> Exhibit:
     """The model in one picture."""
-    from mesm.analysis.checkpoints import find_checkpoints, read_facts
+    from mesm.analysis.checkpoints import checkpoint_folder, read_facts
     from mesm.analysis.origin import clip_origin
     from mesm.figures.exhibits.model import architecture
 
-    name = arguments.checkpoint
-    facts = read_facts(find_checkpoints().get(name, Path(name)))
+    facts = read_facts(checkpoint_folder(arguments.checkpoint))
     return architecture(facts.config, clip_origin(facts, "", ""))
 
 

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from mesm.batch import CHUNK_HOPS, CHUNK_MS, FACE_SIZE_PX, MEL_BANDS, Sample
+from mesm.batch import CHUNK_HOPS, CHUNK_MS, FACE_SIZE_PX, LOUDEST, MEL_BANDS, Sample
 from mesm.figures import overlay
 from mesm.figures.lettering import Canvas
 from mesm.figures.style import rgb, theme
@@ -35,8 +35,6 @@ SPANS_S: dict[float, int] = {4.0: 3, 6.0: 2}
 HOPS_PER_S = 1000 * CHUNK_HOPS / CHUNK_MS
 #: Mel bands no frequency bin falls into at 16 kHz and 400 points (see `Sample.mel`).
 EMPTY_BANDS = (0, 3, 6, 13)
-#: The paper's Figure 4 draws only the highest tenth of the mel values.
-LOUDEST_SHARE = 0.1
 #: Under a heat map, how far sites sink that were not there to choose from.
 GONE_OPACITY = 0.85
 
@@ -333,7 +331,7 @@ def mel_loudness(mel: np.ndarray, loudest_only: bool = False) -> np.ndarray:
         loudest_only: everything but the highest tenth of the values is 0.
     """
     values = mel.transpose(1, 0, 2).reshape(MEL_BANDS, -1).astype(np.float32)
-    low, high, loudest = np.percentile(np.delete(values, EMPTY_BANDS, axis=0), [5, 99.5, 100 * (1 - LOUDEST_SHARE)])
+    low, high, loudest = np.percentile(np.delete(values, EMPTY_BANDS, axis=0), [5, 99.5, 100 * (1 - LOUDEST)])
     scaled = np.clip((values - low) / max(high - low, 1e-3), 0, 1)
     return np.where(values > loudest, scaled, 0) if loudest_only else scaled
 

@@ -30,7 +30,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from mesm.batch import Batch
+from mesm.batch import ACTIVE_FROM, LOUDEST, Batch
 from mesm.data.store import Corpus
 from mesm.errors import DataError
 from mesm.layers.sparse_vgg import LayerTensors
@@ -136,7 +136,7 @@ class MovedRegions:
         DataError: a training clip without truth.
     """
 
-    def __init__(self, corpus: Corpus, active_from: float = 0.2) -> None:
+    def __init__(self, corpus: Corpus, active_from: float = ACTIVE_FROM) -> None:
         self.rows: dict[str, Tensor] = {}
         for row in corpus.index:
             if row.split != "train":
@@ -155,7 +155,7 @@ class MovedRegions:
         return torch.cat([self.rows[clip_id] for clip_id in clip_ids]).float() / 255
 
 
-def loud_regions(mels_SCHW: Tensor, counts_B: Tensor, share: float = 0.1) -> Tensor:
+def loud_regions(mels_SCHW: Tensor, counts_B: Tensor, share: float = LOUDEST) -> Tensor:
     """(S, 128, 32) 1 at the highest `share` of each clip's mel values: what the paper's early layers look at."""
     clips = [
         (mel > torch.quantile(mel.flatten()[:: max(1, mel.numel() // 65_536)], 1 - share)).float()

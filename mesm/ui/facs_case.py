@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from mesm.figures.exhibits.clip import ACTIVE_FROM, MOST_FACES, regions_table
+from mesm.batch import ACTIVE_FROM
+from mesm.figures.exhibits.clip import MOST_FACES, regions_table
 from mesm.figures.facs_overlay import OUTLINES, draw_regions
 from mesm.figures.png import encode_png
 from mesm.records import Prediction

@@ -16,13 +16,11 @@ from mesm.analysis.facs import atlas
 from mesm.analysis.facs.nulls import untrained_attention
 from mesm.analysis.faithfulness.clips import BATCH, Clips, prepare
 from mesm.analysis.faithfulness.sound import loud_cells
-from mesm.batch import CHUNK_MS, Sample
+from mesm.batch import ACTIVE_FROM, CHUNK_MS, Sample
 from mesm.errors import DataError
 from mesm.layers.sparse_vgg import LayerTensors, SparseVGG
 from mesm.models import ModelOutput, Prepared
 
-#: Intensity from which a unit of a rendered face counts as active: FACS's trace to slight, above stray movements.
-ACTIVE_FROM = 0.2
 #: Maps shown side by side: the checkpoint's own; fresh attention with the paper's hard gate; fresh attention alone.
 MAPS = ("checkpoint", "hard", "random")
 _HARD_SEED, _RANDOM_SEED, _CONTROL_SEED = 0, 100, 1000

@@ -11,7 +11,7 @@ import torch
 
 from mesm.analysis.facs import atlas, tables
 from mesm.analysis.facs.codebooks import CODEBOOKS, COUNTER_VIEW, COUNTER_VIEW_SOURCE, codebook
-from mesm.analysis.facs.looking import ACTIVE_FROM, Study, default_regions, look
+from mesm.analysis.facs.looking import Study, default_regions, look
 from mesm.analysis.facs.own_units import units_of_clips
 from mesm.analysis.facs.statistics import Speakers
 from mesm.analysis.facs.targets import targets
@@ -20,6 +20,7 @@ from mesm.analysis.faithfulness.clips import Clips, open_clips
 from mesm.analysis.faithfulness.neutral import neutral_sources, text_on_neutral, texts_by_label
 from mesm.analysis.faithfulness.shuffled import shuffled_texts
 from mesm.analysis.predictor import Predictor
+from mesm.batch import ACTIVE_FROM
 from mesm.config import check_top_p
 from mesm.data.store import Corpus
 from mesm.errors import ConfigError
@@ -66,8 +67,8 @@ def facs(
     chosen = open_clips(predictor, corpus, split, top_p, clips)
     units = _units(chosen, units_folder, units_fps)
     where = regions or default_regions(chosen)
-    seen = partial(progress, "looking")
-    study = look(chosen, where, active_from=active_from, units=units, inits=inits, progress=seen)
+    looking = partial(progress, "looking")
+    study = look(chosen, where, active_from=active_from, units=units, inits=inits, progress=looking)
     faces, speakers = study.faces, Speakers(study.faces.speaker, draws)
     maps = _maps(study, speakers)
     data: dict[str, Any] = {

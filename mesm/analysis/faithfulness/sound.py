@@ -15,10 +15,8 @@ from torch import Tensor
 
 from mesm.analysis.faithfulness.clips import Clips, Progress, section
 from mesm.analysis.faithfulness.intervals import ratio_estimate
+from mesm.batch import LOUDEST
 from mesm.errors import DataError
-
-#: The paper draws only the highest tenth of the mel values under its points.
-LOUDEST = 0.10
 
 
 def loud_cells(mel_SHW: np.ndarray, share: float = LOUDEST) -> np.ndarray:

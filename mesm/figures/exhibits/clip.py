@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from mesm.batch import Sample
+from mesm.batch import ACTIVE_FROM, Sample
 from mesm.figures import captions
 from mesm.figures.bibliography import PAPER, corpus_cites
 from mesm.figures.bundle import Exhibit
@@ -24,7 +24,6 @@ from mesm.vocabulary import ACTION_UNITS
 MOST_FACES = 6
 #: Units whose intensity stays below this all along are not listed.
 AU_SHOWN_FROM = 0.05
-ACTIVE_FROM = 0.2
 Layers = Mapping[str, tuple[LayerTrace, ...]]
 
 
