@@ -220,15 +220,12 @@ class TrainConfig(_Json):
     """Weight of predicting each clip's causes where the corpus knows them (Marionette), see mesm/training/causes.py."""
     neutral_faces: int = 0
     """Neutral faces with emotive texts per batch (Marionette): labels that say nothing, see mesm/training/guidance.py."""
-    guide: float = 0.0
-    """Weight of the term that leans the attention on neutral faces to the regions that the text names."""
-    guide_margin: float = 0.1
-    """How much of it is enough."""
     look: float = 0.0
-    """Weight of the term that teaches the face's attention where the emotion's action units move (Marionette), and the
-    voice's where the mel values are highest."""
-    look_shares: tuple[float, ...] = (0.3, 0.2)
-    """Share of the face's and of the voice's attention that shall lie there; the rest is even. More keeps fewer sites."""
+    """Weight of the term that teaches the face's attention where the emotion's action units move and which regions the
+    text names (Marionette), and the voice's where the mel values are highest."""
+    look_shares: tuple[float, ...] = (0.3, 0.1, 0.2)
+    """Shares of the face's attention that shall lie on what moves and on what the text names, and of the voice's on loud
+    cells; the rest is even. More keeps fewer sites."""
     text_kl: float = 0.0
     """Weight of the divergence between a clip's answers under its own and a random text; doubles the sparse work."""
     freeze_attention: bool = False
@@ -265,10 +262,12 @@ class TrainConfig(_Json):
             raise ConfigError("top_p_range must be empty or hold two numbers, low and high")
         if self.patience and self.keep == "last":
             raise ConfigError("patience waits for a better epoch, and keep is last; set keep=best or patience=0")
-        if len(self.look_shares) != 2 or not all(0 < share < 1 for share in self.look_shares):
-            raise ConfigError(f"look_shares is {self.look_shares}; it must be two shares in (0, 1), of face and voice")
-        if self.guide and not self.neutral_faces:
-            raise ConfigError("guide needs neutral faces; set neutral_faces to 16, or guide to 0")
+        shares = self.look_shares
+        if len(shares) != 3 or min(shares) < 0 or shares[0] + shares[1] >= 1 or shares[2] >= 1:
+            raise ConfigError(
+                f"look_shares is {shares}; it must be three shares: of a face's moved and named regions, together below 1, "
+                "and of the voice's loud cells, below 1"
+            )
         for name in ("epochs", "batch_size", "accumulate"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"{name} is {getattr(self, name)}; it must be at least 1")

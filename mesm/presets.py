@@ -82,11 +82,11 @@ _MARIONETTE = TrainConfig(epochs=12, batch_size=16, lr=1e-3, keep="last", cause_
 _MARIONETTE_BASELINE = TrainConfig(epochs=20, batch_size=32, lr=1e-3, augment=False, branch_loss=0.0)
 
 #: Any-p: the nucleus mass is drawn per batch, so that one checkpoint serves the whole slider. The attention is taught
-#: where the face moves, and by neutral faces under emotive texts to follow the text, a pull too weak to be seen beside
-#: the first; in training every text is another clip's, so the masks cannot speak for it (mesm/training/guidance.py).
+#: where the face moves and what the text names; in training every text that asks is another clip's, so the masks cannot
+#: speak for it (mesm/training/guidance.py). With a target to follow, U no longer runs away at the trunk's rate.
 _ANY_P = replace(
-    _MARIONETTE, epochs=18, lr=8e-4, top_p_range=(0.35, 0.75), neutral_faces=16, guide=1.0, guide_margin=0.15, look=4.0,
-    look_shares=(0.35, 0.15), freeze_text=True,
+    _MARIONETTE, epochs=16, lr=8e-4, top_p_range=(0.35, 0.75), neutral_faces=16, look=4.0,
+    look_shares=(0.45, 0.25, 0.15), steering_lr_factor=1.0, freeze_text=True,
 )  # fmt: skip
 _MESM = replace(_SMALL, name="mesm", top_p=0.5, score="additive_bilinear", query="shuffled_in_training")
 

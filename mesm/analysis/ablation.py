@@ -78,8 +78,9 @@ def _sparse(
     return AblationRow(name, group, what, model, train or {}, start="fe2e-TAV")
 
 
-_UNGUIDED = {"neutral_faces": 0, "guide": 0.0}
-_UNTAUGHT = _UNGUIDED | {"look": 0.0}
+_UNTAUGHT: dict[str, Any] = {"neutral_faces": 0, "look": 0.0}
+_MOVED, _, _LOUD = preset("marionette-mesm").train.look_shares
+_UNGUIDED: dict[str, Any] = {"neutral_faces": 0, "look_shares": (_MOVED, 0.0, _LOUD)}
 
 #: In the order of the table; a row comes after the one that it starts from.
 ROWS: tuple[AblationRow, ...] = (
@@ -112,7 +113,7 @@ ROWS: tuple[AblationRow, ...] = (
     _sparse("fixed-p", "top-p", "one top-p in training", {}, {"top_p_range": ()}),
     AblationRow("fe2e-labels-only", "teacher", "FE2E without known causes", train={"cause_loss": 0.0}, against="fe2e-TAV"),
     _sparse("no-look", "teacher", "nobody shows where the face moves", {}, {"look": 0.0}),
-    _sparse("no-guide", "teacher", "no neutral faces under emotive texts", {}, _UNGUIDED),
+    _sparse("no-guide", "teacher", "nobody shows what the text names", {}, _UNGUIDED),
     _sparse("labels-only", "teacher", "the attention learns from labels and causes alone", {}, _UNTAUGHT),
 )  # fmt: skip
 
@@ -143,7 +144,7 @@ class Setting:
         start = str(folder / f"{row.start}-s{seed}" / "checkpoint") if row.start else ""
         off: dict[str, Any] = {} if self.causes else {"cause_loss": 0.0} | _UNTAUGHT
         if "visual" not in row.model.get("modalities", ("visual",)):
-            off |= _UNGUIDED  # it is faces that are neutral
+            off |= {"neutral_faces": 0}  # it is faces that are neutral
         train = replace(
             base.train, corpus=self.corpus, epochs=self.epochs * (1 if row.start or row.kind == "fe2e" else 2),
             max_clips=self.clips, seed=seed, init_from=start, freeze_attention=False,

@@ -122,7 +122,7 @@ class Plan:
         )
         if not self.rendered:
             # Neutral faces, moved regions and known causes exist for the rendered corpus alone.
-            train = replace(train, neutral_faces=0, guide=0.0, look=0.0, cause_loss=0.0)
+            train = replace(train, neutral_faces=0, look=0.0, cause_loss=0.0)
         return RunConfig(replace(base.model, labels=tuple(self.corpus.labels)), train)
 
     def place(self, stage: str, seed: int) -> Path:

@@ -45,7 +45,12 @@ class EmotionModel(nn.Module):
         self.fusion = WeightedFusion(len(config.modalities))
 
     def forward(
-        self, batch: Batch, top_p: float | None = None, trace: bool = False, other_text_BD: Tensor | None = None
+        self,
+        batch: Batch,
+        top_p: float | None = None,
+        trace: bool = False,
+        asking_B: Tensor | None = None,
+        again_B: Tensor | None = None,
     ) -> ModelOutput:
         """Score a batch.
 
@@ -53,17 +58,19 @@ class EmotionModel(nn.Module):
             batch: raw faces and log mels; normalised here.
             top_p: nucleus mass in (0, 1], default the config's; ignored by FE2E.
             trace: also return every layer's attention, nucleus and active sites.
-            other_text_BD: ask the attention a second time with these texts; the stems are shared.
+            asking_B: (B,) the utterance whose text asks the attention about each; default its own.
+            again_B: the same for a second answer, from the same stems.
 
         Raises:
             DataError: a clip without a transcript (MESM), or without any modality.
             ConfigError: top_p out of range.
         """
         prepared = self.prepare(batch)
-        output = self.finish(prepared, top_p, trace)
-        if other_text_BD is None:
+        text_BD = prepared.text_BD
+        output = self.finish(prepared, top_p, trace, None if asking_B is None else text_BD[asking_B])
+        if again_B is None:
             return output
-        return replace(output, second=self.finish(prepared, top_p, query_BD=other_text_BD))
+        return replace(output, second=self.finish(prepared, top_p, query_BD=text_BD[again_B]))
 
     def prepare(self, batch: Batch) -> Prepared:
         """The work that does not depend on top_p."""
@@ -93,7 +100,7 @@ class EmotionModel(nn.Module):
         segments: dict[str, Tensor] = {}
         summaries: dict[str, Tensor] = {}
         logits = []
-        query_BD = self._query(prepared.text_BD) if query_BD is None else query_BD
+        query_BD = prepared.text_BD if query_BD is None else query_BD
         for i, modality in enumerate(self.config.modalities):
             branch = self.branches[modality]
             if isinstance(branch, TextBranch):
@@ -126,11 +133,6 @@ class EmotionModel(nn.Module):
         if batch.text_vectors is None:
             raise DataError("this model has a frozen text encoder; collate the batch with text_vectors=")
         return batch.text_vectors
-
-    def _query(self, text_BD: Tensor) -> Tensor:
-        if self.training and self.config.query == "shuffled_in_training":
-            return text_BD[torch.randperm(len(text_BD), device=text_BD.device)]
-        return text_BD
 
     def _check_present(self, batch: Batch, present_BM: Tensor) -> None:
         if self.sparse and not bool(batch.has_text.all()):

@@ -114,12 +114,12 @@ def _teaching(train: Mapping[str, Any]) -> list[str]:
             f"| texts and faces | {train.get('neutral_faces', 0)} neutral faces with emotive texts in each batch"
             f"{'; each clip under two texts' if train.get('text_kl') else ''} |"
         )
-    if train.get("guide"):
-        rows.append("| attention | led to the regions that the text names, on neutral faces |")
     if train.get("look"):
+        moved, named, loud = train["look_shares"]
+        text = f", {named:.2f} where the asking text's emotion would move it" if named else ""
         rows.append(
-            "| attention | taught on the training people where the action units move that the emotion moves, as the renderer "
-            "knows, and where the voice's mel values are highest |"
+            f"| attention | taught on the training people to lie to {moved:.2f} where the emotion moves the face{text}, as "
+            f"the renderer knows, and to {loud:.2f} where the voice's mel values are highest |"
         )
     if train.get("fusion") == "held_out":
         rows.append("| modalities' weights | fitted on the validation split |")

@@ -13,7 +13,9 @@ from mesm.batch import Batch
 _REACH = 2  # pixels of a face's largest shift
 
 
-def augment(batch: Batch, generator: torch.Generator, regions_SHW: Tensor | None = None) -> tuple[Batch, Tensor | None]:
+def augment(
+    batch: Batch, generator: torch.Generator, regions_SRHW: Tensor | None = None
+) -> tuple[Batch, Tensor | None]:
     """Flip, shift, brightness and contrast of faces; a little gain and masked bands of mels.
 
     All segments of one utterance get the same flip, shift and gain: a clip is one shot. Loudness and pitch carry
@@ -22,7 +24,7 @@ def augment(batch: Batch, generator: torch.Generator, regions_SHW: Tensor | None
     Args:
         batch: raw faces and log mels.
         generator: where the random numbers come from.
-        regions_SHW: (S, 48, 48) regions on the batch's faces, or None; they move with the faces.
+        regions_SRHW: (S, R, 48, 48) regions on the batch's faces, or None; they move with the faces.
 
     Returns:
         The batch and the regions.
@@ -30,7 +32,7 @@ def augment(batch: Batch, generator: torch.Generator, regions_SHW: Tensor | None
     move = _Move.draw(batch.face_counts, generator)
     faces = _lit(move(batch.faces.float()), batch.face_counts, generator)
     batch = replace(batch, faces=faces, mels=_mels(batch.mels, batch.chunk_counts, generator))
-    return batch, None if regions_SHW is None else move(regions_SHW[:, None])[:, 0]
+    return batch, None if regions_SRHW is None else move(regions_SRHW)
 
 
 @dataclass(frozen=True)

@@ -1,29 +1,25 @@
-"""Teaching the attention to follow the text without letting the text speak through the mask.
+"""Teaching the attention where to look, and to follow the text without letting the text speak through the mask.
 
 Trained on the labels alone, the kept sites change with the text but not towards what it names: the pattern of sites
-becomes a code that carries the sentence into the face's branch. Three terms work against that, each off by default:
+becomes a code that carries the sentence into the face's branch. What works against that, each off by default:
 
+- *Looking* (supervised attention, Liu et al. 2016, COLING): in each layer the attention shall be a distribution that
+  gives one share of its mass to the regions that the emotion moves in that frame, one to the regions that the asking
+  text's emotion would move, and spreads the rest evenly over the active sites. Its expectation is what the features
+  allow to know, so an unsure map stays flat, and the shares say how many sites a nucleus keeps. A checkpoint trained
+  with it was told where to look, on other people's faces; its card says so.
+- *Another clip's text* as the query of each training clip (`query=shuffled_in_training`): a mask that follows the text
+  then says nothing about the label, so there is nothing to be learned from its pattern.
 - *Neutral faces* with emotive texts, where a corpus knows such faces: their labels are the class frequencies, because a
-  neutral face says nothing; and in each layer the attention shall lean to the regions that the text's emotion would
-  move, relu(margin - S), with S = sum(a t) / (sum |t| / n) over the n active sites, a the attention and t the text's
-  region minus the mean of all emotions' regions. A map that ignores the text earns nothing.
+  neutral face says nothing, and there the text's regions are all that there is to look at.
 - *Two texts* per clip, its own and a random one: the label loss on both, and the symmetric Kullback-Leibler divergence
   between the branches' answers, so that a face is read the same whatever the text asks.
-- *Washing*: with `freeze_attention` the trunk is trained alone, which makes it forget the code.
-
-And one term that teaches it to look at the face itself, where a corpus knows which action units moved:
-
-- *Looking*: in each layer the attention shall be a distribution that gives a share of its mass to the regions of the
-  units that the emotion moves in that frame, and spreads the rest evenly over the active sites (supervised attention,
-  Liu et al. 2016, COLING). Its expectation is what the features allow to know, so an unsure map stays flat, and the
-  share says how many sites a nucleus keeps. A checkpoint trained with it was told where to look, on other people's
-  faces; its card says so.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -36,20 +32,8 @@ from mesm.errors import DataError
 from mesm.layers.sparse_vgg import LayerTensors
 from mesm.models import ModelOutput
 
-
-@dataclass(frozen=True)
-class NeutralBatch:
-    """Neutral faces appended to a batch.
-
-    Attributes:
-        labelled: how many utterances of the batch are the corpus's own; the neutral ones follow.
-        faces: how many faces are the corpus's own.
-        target_SHW: (n, 48, 48) the text's region minus the mean over the emotions' regions, in [-1, 1].
-    """
-
-    labelled: int
-    faces: int
-    target_SHW: Tensor
+#: How much less a cell weighs that every emotion moves.
+_COMMON = 1.0
 
 
 class NeutralFaces:
@@ -73,12 +57,12 @@ class NeutralFaces:
         found = read_neutral_faces(corpus.folder)
         if found is None or tuple(corpus.labels) != tuple(labels):
             raise DataError(
-                f"corpus {corpus.name!r} has no neutral faces with its labels' regions; set neutral_faces=0 and guide=0, "
-                "or train on Marionette"
+                f"corpus {corpus.name!r} has no neutral faces with its labels' regions; set neutral_faces=0, or train on "
+                "Marionette"
             )
         self.images = torch.from_numpy(found["image"]).permute(0, 3, 1, 2)
-        regions = torch.from_numpy(found["region"]).float() / 255
-        self.targets = regions - regions.mean(1, keepdim=True)
+        regions = torch.from_numpy(found["region"]).float()
+        self.regions = (regions * own_share(regions)).to(torch.uint8)
         self.frequencies_E = frequencies_E
         texts: dict[str, list[Tensor]] = {name: [] for name in labels}
         for row in corpus.index:
@@ -89,15 +73,19 @@ class NeutralFaces:
             raise DataError(f"corpus {corpus.name!r} does not know which emotion its texts name; set neutral_faces=0")
         self.texts = [torch.stack(texts[name]) for name in labels]
 
-    def append(self, batch: Batch, count: int, rng: np.random.Generator) -> tuple[Batch, NeutralBatch]:
-        """The batch with `count` one-face, voiceless utterances behind it, each with a random emotive text."""
+    def append(self, batch: Batch, count: int, rng: np.random.Generator) -> tuple[Batch, Tensor]:
+        """The batch with `count` one-face, voiceless utterances behind it, each with a random emotive text.
+
+        Returns:
+            The batch, and (count, 48, 48) coverage in [0, 1] of the regions that each text's emotion would move.
+        """
         assert batch.text_vectors is not None and batch.labels is not None
         which = torch.from_numpy(rng.integers(0, len(self.images), count))
         emotion = rng.integers(0, len(self.texts), count)
         vectors = torch.stack([self.texts[e][int(rng.integers(0, len(self.texts[e])))] for e in emotion])
-        images, target = self.images[which], self.targets[which, torch.from_numpy(emotion)]
+        images, named = self.images[which], self.regions[which, torch.from_numpy(emotion)].float() / 255
         if rng.random() < 0.5:
-            images, target = images.flip(3), target.flip(2)
+            images, named = images.flip(3), named.flip(2)
         extended = replace(
             batch,
             clip_ids=(*batch.clip_ids, *(f"neutral{i}" for i in range(count))),
@@ -108,36 +96,31 @@ class NeutralFaces:
             text_vectors=torch.cat([batch.text_vectors, vectors]),
             labels=torch.cat([batch.labels, self.frequencies_E.expand(count, -1)]),
         )
-        return extended, NeutralBatch(len(batch), len(batch.faces), target)
+        return extended, named
 
 
-def guide_loss(layers: Sequence[LayerTensors], neutral: NeutralBatch, margin: float) -> Tensor:
-    """Mean over the layers and the neutral faces of relu(margin - S)."""
-    losses = []
-    for layer in layers:
-        attention, active = (v[neutral.faces :].float() for v in (layer.attention_SHW, layer.active_SHW))
-        target = F.adaptive_avg_pool2d(
-            neutral.target_SHW.to(attention.device), (attention.shape[1], attention.shape[2])
-        )
-        chance = (target.abs() * active).sum((1, 2)) / active.sum((1, 2)).clamp(min=1)
-        steered = (attention * target).sum((1, 2)) / chance.clamp(min=1e-4)
-        losses.append(F.relu(margin - steered).mean())
-    return torch.stack(losses).mean()
+class FaceRegions:
+    """Where the emotion moves each face of the training split, and where each emotion would move it.
 
-
-class MovedRegions:
-    """Where the emotion moves each face of the training split: the union of its active units' regions.
+    Kept at half of a crop's resolution: no attention is finer.
 
     Args:
         corpus: a corpus whose training clips have their truth, such as Marionette.
+        labels: the model's labels.
         active_from: intensity from which a unit counts as active.
 
     Raises:
-        DataError: a training clip without truth.
+        DataError: a training clip without truth, or labels that nobody can draw.
     """
 
-    def __init__(self, corpus: Corpus, active_from: float = ACTIVE_FROM) -> None:
+    def __init__(self, corpus: Corpus, labels: Sequence[str], active_from: float = ACTIVE_FROM) -> None:
+        from mesm.data.marionette.action_units import PROTOTYPES
+
+        unknown = next((name for name in labels if name not in PROTOTYPES), None)
+        if unknown is not None:
+            raise DataError(f"nobody knows which action units {unknown!r} moves; set look=0")
         self.rows: dict[str, Tensor] = {}
+        self.text_emotion: dict[str, int] = {}
         for row in corpus.index:
             if row.split != "train":
                 continue
@@ -147,12 +130,41 @@ class MovedRegions:
                     f"nobody knows which action units move in clip {row.clip_id!r} of corpus {corpus.name!r}; set look=0"
                 )
             active_SA = truth.au_emotion_intensity >= active_from
-            regions = (truth.au_region * active_SA[:, :, None, None]).max(1)
-            self.rows[row.clip_id] = torch.from_numpy(regions.astype(np.uint8))
+            moved = (truth.au_region * active_SA[:, :, None, None]).max(1)
+            units_EA = [np.isin(truth.au_numbers, list(PROTOTYPES[name])) for name in labels]
+            would = [truth.au_region[:, units_A].max(1, initial=0) for units_A in units_EA]
+            regions = torch.from_numpy(np.stack([moved, *would], 1)).float()
+            own = regions * own_share(regions[:, 1:])
+            self.rows[row.clip_id] = F.avg_pool2d(own, 2).round().to(torch.uint8)
+            named = next(iter(truth.extra.get("displays", {}).get("text", {})), "")
+            self.text_emotion[row.clip_id] = labels.index(named) if named in labels else -1
 
     def of(self, clip_ids: Sequence[str]) -> Tensor:
-        """(S, 48, 48) coverage in [0, 1] of the clips' faces, 0 where nothing moves."""
-        return torch.cat([self.rows[clip_id] for clip_id in clip_ids]).float() / 255
+        """(S, 1 + E, 48, 48) coverage in [0, 1] of the clips' faces: what moves (0 if nothing), then each emotion's."""
+        rows = torch.cat([self.rows[clip_id] for clip_id in clip_ids]).float() / 255
+        return F.interpolate(rows, scale_factor=2)
+
+    def asked(self, regions_SRHW: Tensor, counts_B: Tensor, askers: Sequence[str]) -> Tensor:
+        """(S, 2, 48, 48): what moves, and what the text that asks about each clip names (0 if it names no emotion).
+
+        Args:
+            regions_SRHW: of `of`, wherever the faces have moved since.
+            counts_B: faces of each clip.
+            askers: the clips whose texts ask, one for each clip.
+        """
+        emotion_B = torch.tensor([self.text_emotion[clip_id] for clip_id in askers])
+        emotion_S = emotion_B.repeat_interleave(counts_B.cpu())
+        named = regions_SRHW[torch.arange(len(regions_SRHW)), 1 + emotion_S.clamp(min=0)]
+        return torch.stack([regions_SRHW[:, 0], named * (emotion_S >= 0)[:, None, None]], 1)
+
+
+def own_share(regions_SEHW: Tensor) -> Tensor:
+    """(S, 1, H, W) in [0, 1]: how little each cell is shared between the regions of the emotions, given in [0, 255].
+
+    Every emotion moves the mouth or the brows. Weighted so, what an attention learns to prefer is what tells this emotion
+    from the others, not a map of everything that moves.
+    """
+    return 1 - _COMMON * regions_SEHW.mean(1, keepdim=True) / 255
 
 
 def loud_regions(mels_SCHW: Tensor, counts_B: Tensor, share: float = LOUDEST) -> Tensor:
@@ -165,44 +177,48 @@ def loud_regions(mels_SCHW: Tensor, counts_B: Tensor, share: float = LOUDEST) ->
     return torch.cat(clips) if clips else mels_SCHW[:, 0]
 
 
-def look_loss(layers: Sequence[LayerTensors], regions_SHW: Tensor, share: float) -> Tensor:
-    """Mean over the layers and the faces with a region of KL(target | attention), over the active sites.
+def look_loss(layers: Sequence[LayerTensors], regions_SRHW: Tensor, shares: Sequence[float]) -> Tensor:
+    """Mean over the layers and the segments with a region of KL(target | attention), over the active sites.
 
     Args:
-        layers: of a batch whose first segments are these.
-        regions_SHW: (S, H, W) coverage in [0, 1] on the branch's input.
-        share: of the target's mass that lies on the region, in (0, 1); the rest is even.
+        layers: of these segments.
+        regions_SRHW: (S, R, H, W) coverage in [0, 1] on the branch's input.
+        shares: of the target's mass that lies on each of the R regions, together below 1; the rest, and the share of
+            a region that is not there, is even.
     """
     losses = []
     for layer in layers:
-        attention, active = (v[: len(regions_SHW)].float() for v in (layer.attention_SHW, layer.active_SHW))
-        region = F.adaptive_avg_pool2d(regions_SHW.to(attention.device), (attention.shape[1], attention.shape[2]))
-        region, active, attention = ((region * active).flatten(1), active.flatten(1), attention.flatten(1))
-        mass_S1 = region.sum(1, keepdim=True)
+        attention, active = layer.attention_SHW.float().flatten(1), layer.active_SHW.float().flatten(1)
+        h, w = layer.attention_SHW.shape[1:]
+        grid = F.adaptive_avg_pool2d(regions_SRHW.to(attention.device), (h, w))
+        region_SRN = grid.flatten(2) * active[:, None]
+        mass_SR = region_SRN.sum(2)
+        share_SR = (mass_SR > 0.1) * mass_SR.new_tensor(shares)
         even = active / active.sum(1, keepdim=True).clamp(min=1)
-        target = (1 - share) * even + share * region / mass_S1.clamp(min=1e-4)
+        target = (1 - share_SR.sum(1, keepdim=True)) * even
+        target = target + (region_SRN * (share_SR / mass_SR.clamp(min=1e-4))[..., None]).sum(1)
         ratio = torch.where(active > 0, target / attention.clamp(min=1e-8), 1.0)
-        each_S = (target * ratio.log()).sum(1)
-        known_S = (mass_S1[:, 0] > 0.1).float()
-        losses.append((each_S * known_S).sum() / known_S.sum().clamp(min=1))
+        known_S = (share_SR.sum(1) > 0).float()
+        losses.append(((target * ratio.log()).sum(1) * known_S).sum() / known_S.sum().clamp(min=1))
     return torch.stack(losses).mean()
 
 
 def looks_loss(
-    layers: Mapping[str, Sequence[LayerTensors]], moved_SHW: Tensor | None, batch: Batch, shares: Sequence[float]
+    layers: Mapping[str, Sequence[LayerTensors]], faces_S2HW: Tensor | None, batch: Batch, shares: Sequence[float]
 ) -> Tensor:
-    """`look_loss` of the face on the moved regions, where they are known, and of the voice on its loud cells.
+    """`look_loss` of the face on what moves and what is named, where that is known, and of the voice on its loud cells.
 
     Args:
         layers: modality -> layers of this batch.
-        moved_SHW: (S, 48, 48) coverage of the labelled clips' faces.
-        shares: of the face's and of the voice's mass.
+        faces_S2HW: (S, 2, 48, 48) coverage of the faces by what moves and by what the asking text names.
+        shares: of the face's mass for the two, and of the voice's.
     """
     loss = batch.mels.new_zeros((), dtype=torch.float32)
-    if moved_SHW is not None and "visual" in layers:
-        loss = loss + look_loss(layers["visual"], moved_SHW, shares[0])
+    if faces_S2HW is not None and "visual" in layers:
+        loss = loss + look_loss(layers["visual"], faces_S2HW, shares[:2])
     if "acoustic" in layers:
-        loss = loss + look_loss(layers["acoustic"], loud_regions(batch.mels, batch.chunk_counts), shares[1])
+        loud = loud_regions(batch.mels, batch.chunk_counts)
+        loss = loss + look_loss(layers["acoustic"], loud[:, None], shares[2:])
     return loss
 
 

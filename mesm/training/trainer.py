@@ -45,9 +45,8 @@ from mesm.training.augment import augment
 from mesm.training.calibration import refit_fusion
 from mesm.training.causes import Causes
 from mesm.training.guidance import (
-    MovedRegions,
+    FaceRegions,
     NeutralFaces,
-    guide_loss,
     looks_loss,
     neutral_loss,
     two_texts_loss,
@@ -102,7 +101,7 @@ class Trainer:
         )
         self.positive_weights = weights.to(self.device)
         self.neutral = self._neutral(truth.float().mean(0)) if run.train.neutral_faces else None
-        self.moved = self._moved() if run.train.look and "visual" in run.model.modalities else None
+        self.regions = self._regions() if run.train.look and "visual" in run.model.modalities else None
         self.causes = Causes(self.corpus, run.model).to(self.device) if run.train.cause_loss else None
         self.optimizer = build_optimizer(self.model, run.train)
         if self.causes is not None:
@@ -157,10 +156,10 @@ class Trainer:
             raise ConfigError("neutral_faces needs a MESM with a visual branch and a frozen text encoder; set it to 0")
         return NeutralFaces(self.corpus, self.run.model.labels, self.vectors, frequencies_E)
 
-    def _moved(self) -> MovedRegions:
+    def _regions(self) -> FaceRegions:
         if self.run.model.name != "mesm":
             raise ConfigError(f"look teaches an attention, and {self.run.model.name} has none; set it to 0")
-        return MovedRegions(self.corpus)
+        return FaceRegions(self.corpus, self.run.model.labels)
 
     def _loader(self, split: str, *, shuffle: bool) -> SplitLoader:
         encoder = self.model.text_encoder
@@ -224,15 +223,15 @@ class Trainer:
         config = self.run.train
         seed = _step_seed(config.seed, self.epoch, index, self.accelerator.process_index)
         torch.manual_seed(seed)
-        regions_SHW = None if self.moved is None else self.moved.of(batch.clip_ids)
+        regions_SRHW = None if self.regions is None else self.regions.of(batch.clip_ids)
         if config.augment:
-            batch, regions_SHW = augment(batch, torch.Generator().manual_seed(seed), regions_SHW)
+            batch, regions_SRHW = augment(batch, torch.Generator().manual_seed(seed), regions_SRHW)
         top_p = self._draw_top_p(index)
         last = (index + 1) % config.accumulate == 0 or index + 1 == len(self.train_loader)
         batch = batch.to(self.device)
         sync = contextlib.nullcontext() if last else self.accelerator.no_sync(self.wrapped)
         with sync, self.accelerator.autocast():
-            loss = self._loss(batch, regions_SHW, top_p, seed)
+            loss = self._loss(batch, regions_SRHW, top_p, seed)
             if not finite(loss):
                 raise DataError(
                     f"the loss is {loss.item()} in epoch {self.epoch}, batch {index} (clips {', '.join(batch.clip_ids[:4])}"
@@ -246,17 +245,24 @@ class Trainer:
             self.optimizer.zero_grad(set_to_none=True)
         return float(loss.detach())
 
-    def _loss(self, batch: Batch, regions_SHW: Tensor | None, top_p: float | None, seed: int) -> Tensor:
+    def _loss(self, batch: Batch, regions_SRHW: Tensor | None, top_p: float | None, seed: int) -> Tensor:
         """The label loss, and whatever guidance the config asks for."""
-        config, rng, neutral = self.run.train, np.random.default_rng(seed), None
+        config, rng = self.run.train, np.random.default_rng(seed)
         labelled, own, clip_ids = len(batch), batch.labels, batch.clip_ids
         assert own is not None
+        # A neutral face's label says nothing, so there its own text may ask.
+        asking = rng.permutation(labelled) if self.run.model.query == "shuffled_in_training" else np.arange(labelled)
+        if self.regions is not None and regions_SRHW is not None:
+            askers = [clip_ids[i] for i in asking]
+            regions_SRHW = self.regions.asked(regions_SRHW, batch.face_counts, askers)
         if self.neutral is not None:
-            batch, neutral = self.neutral.append(batch, config.neutral_faces, rng)
-        other = None
-        if config.text_kl and batch.text_vectors is not None:
-            other = batch.text_vectors[torch.from_numpy(rng.permutation(len(batch)))]
-        output = self.wrapped(batch, top_p, bool(config.guide or config.look), other)
+            batch, named_SHW = self.neutral.append(batch, config.neutral_faces, rng)
+            if regions_SRHW is not None:
+                neutral_SRHW = torch.stack([torch.zeros_like(named_SHW), named_SHW], 1)
+                regions_SRHW = torch.cat([regions_SRHW, neutral_SRHW])
+        asking_B = torch.from_numpy(np.concatenate([asking, np.arange(labelled, len(batch))]))
+        again_B = torch.from_numpy(rng.permutation(len(batch))) if config.text_kl else None
+        output = self.wrapped(batch, top_p, bool(config.look), asking_B, again_B)
         loss = torch.zeros((), device=self.device)
         answers = [output] if output.second is None else [output, output.second]
         for answer in answers:
@@ -264,15 +270,13 @@ class Trainer:
                 answer.first(labelled), own, self.positive_weights, config.branch_loss, config.label_smoothing
             ) / len(answers)
         if config.look:
-            loss = loss + config.look * looks_loss(output.layers, regions_SHW, batch, config.look_shares)
+            loss = loss + config.look * looks_loss(output.layers, regions_SRHW, batch, config.look_shares)
         if self.wrapped_causes is not None:
             loss = loss + config.cause_loss * self.wrapped_causes(output, clip_ids)
-        if neutral is not None:
+        if self.neutral is not None:
             assert batch.labels is not None
             logits, labels = output.modality_logits_BME[labelled:], batch.labels[labelled:]
             loss = loss + neutral_loss(logits, labels, self.positive_weights, self._branch("visual"))
-            if config.guide:
-                loss = loss + config.guide * guide_loss(output.layers["visual"], neutral, config.guide_margin)
         if output.second is not None:
             loss = loss + config.text_kl * two_texts_loss(output, self._branch("text"))
         return loss

@@ -53,13 +53,16 @@ def test_every_row_differs_from_its_reference_in_what_it_says() -> None:
     for row in rows_of(SETTING):
         found = run(row.name)
         assert (found.train.max_clips, found.model.width, found.train.seed) == (600, 0.125, 3)
-        taught = bool(found.train.look), bool(found.train.guide), bool(found.train.neutral_faces)
+        named = bool(found.train.look and found.train.look_shares[1])
+        taught = bool(found.train.look), named, bool(found.train.neutral_faces)
         if row.kind == "fe2e" or row.name in ("labels-only", "attention-random"):
             assert taught == (False, False, False)
-        elif row.name in ("no-guide", "query-none", "mesm-TA"):
-            assert taught == (True, False, False), "no neutral faces where nobody asks, or sees"
+        elif row.name in ("no-guide", "query-none"):
+            assert taught == (True, False, False), "no neutral faces where nobody asks"
+        elif row.name == "mesm-TA":
+            assert taught == (True, True, False), "no neutral faces where nobody sees"
         else:
-            assert taught == (row.name != "no-look", True, True)
+            assert taught == (row.name != "no-look", row.name != "no-look", True)
 
 
 def test_a_row_brings_what_it_needs() -> None:
@@ -78,7 +81,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
             given.model, labels=CORPUS_LABELS["mosei"], head_dim=16, transformer_dim=16, transformer_layers=1,
             transformer_feedforward=16,
         )  # fmt: skip
-        train = replace(given.train, cause_loss=0.0, neutral_faces=0, guide=0.0, look=0.0, batch_size=8)
+        train = replace(given.train, cause_loss=0.0, neutral_faces=0, look=0.0, batch_size=8)
         monkeypatch.setitem(presets.PRESETS, f"tinted-{kind}", RunConfig(model, train))
 
 

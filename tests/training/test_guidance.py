@@ -12,13 +12,14 @@ import torch
 from corpora import LABELS, tinted_corpus
 
 from mesm.config import ModelConfig, RunConfig, TrainConfig
+from mesm.data.marionette.action_units import PROTOTYPES
 from mesm.data.store import Corpus
 from mesm.errors import ConfigError, DataError
 from mesm.layers.sparse_vgg import LayerTensors
 from mesm.models import build_model
 from mesm.models.encoders import SegmentBranch
 from mesm.training.augment import augment
-from mesm.training.guidance import MovedRegions, NeutralBatch, guide_loss, look_loss, loud_regions, symmetric_kl
+from mesm.training.guidance import FaceRegions, look_loss, loud_regions, own_share, symmetric_kl
 from mesm.training.optim import parameter_groups
 from mesm.training.trainer import Trainer
 
@@ -33,52 +34,32 @@ def layer(attention: torch.Tensor) -> LayerTensors:
     return LayerTensors(attention, everywhere, everywhere, ())
 
 
-def test_guide_by_hand() -> None:
-    # A 4x4 map: the text's region is the left half, +0.5 there and -0.5 elsewhere.
-    target = torch.full((1, 4, 4), -0.5)
-    target[:, :, :2] = 0.5
-    neutral = NeutralBatch(labelled=0, faces=0, target_SHW=target)
-    uniform = torch.full((1, 4, 4), 1 / 16)
-    assert float(guide_loss([layer(uniform)], neutral, 0.1)) == pytest.approx(0.1)
-    leaning = uniform.clone()
-    leaning[:, :, :2] = 0.6 / 8
-    leaning[:, :, 2:] = 0.4 / 8
-    # S = (0.6 - 0.4) * 0.5 / 0.5 = 0.2: enough for a margin of 0.1, 0.3 short of 0.5.
-    assert float(guide_loss([layer(leaning)], neutral, 0.1)) == 0
-    assert float(guide_loss([layer(leaning)], neutral, 0.5)) == pytest.approx(0.3)
-
-
-def test_only_the_neutral_faces_are_guided() -> None:
-    target = torch.ones(1, 4, 4)
-    own = torch.full((2, 4, 4), 1 / 16, requires_grad=True)
-    both = torch.cat([own, torch.full((1, 4, 4), 1 / 16)])
-    guide_loss([layer(both)], NeutralBatch(2, 2, target), 9.0).backward()
-    assert own.grad is not None and not own.grad.any()
-
-
 def test_look_by_hand() -> None:
-    # The region is the left half of a 4x4 map; three tenths of the mass shall lie there, the rest is even.
-    region = torch.zeros(1, 4, 4)
-    region[:, :, :2] = 1
-    target = torch.full((1, 4, 4), 0.7 / 16) + region * 0.3 / 8
+    # The left half of a 4x4 map moves, the upper half is named; three tenths of the mass shall lie on the one, one tenth
+    # on the other, and the rest is even.
+    regions = torch.zeros(1, 2, 4, 4)
+    regions[:, 0, :, :2] = regions[:, 1, :2] = 1
+    target = torch.full((1, 4, 4), 0.6 / 16) + regions[:, 0] * 0.3 / 8 + regions[:, 1] * 0.1 / 8
     uniform = torch.full((1, 4, 4), 1 / 16)
-    assert float(look_loss([layer(target)], region, 0.3)) == pytest.approx(0, abs=1e-6)
+    assert float(look_loss([layer(target)], regions, (0.3, 0.1))) == pytest.approx(0, abs=1e-6)
     wanted = float((target * (target * 16).log()).sum())
-    assert float(look_loss([layer(uniform)], region, 0.3)) == pytest.approx(wanted)
-    assert float(look_loss([layer(uniform), layer(target)], region, 0.3)) == pytest.approx(wanted / 2)
+    assert float(look_loss([layer(uniform)], regions, (0.3, 0.1))) == pytest.approx(wanted)
+    assert float(look_loss([layer(uniform), layer(target)], regions, (0.3, 0.1))) == pytest.approx(wanted / 2)
+    # What is not there leaves its share to the rest.
+    regions[:, 1] = 0
+    target = torch.full((1, 4, 4), 0.7 / 16) + regions[:, 0] * 0.3 / 8
+    assert float(look_loss([layer(target)], regions, (0.3, 0.1))) == pytest.approx(0, abs=1e-6)
 
 
 def test_looking_asks_nothing_of_sites_and_faces_that_are_not_there() -> None:
-    region = torch.zeros(2, 4, 4)
-    region[0, :2] = 1
-    logits = torch.zeros(3, 4, 4, requires_grad=True)
-    active = torch.ones(3, 4, 4, dtype=torch.bool)
+    region = torch.zeros(2, 1, 4, 4)
+    region[0, 0, :2] = 1
+    logits = torch.zeros(2, 4, 4, requires_grad=True)
+    active = torch.ones(2, 4, 4, dtype=torch.bool)
     active[:, :, 3] = False
-    attention = logits.masked_fill(~active, -torch.inf).flatten(1).softmax(1).view(3, 4, 4)
-    look_loss([LayerTensors(attention, active, active, ())], region, 0.3).backward()
-    assert logits.grad is not None and not logits.grad[1:].any(), (
-        "nothing moves in the second face, the third is neutral"
-    )
+    attention = logits.masked_fill(~active, -torch.inf).flatten(1).softmax(1).view(2, 4, 4)
+    look_loss([LayerTensors(attention, active, active, ())], region, (0.3,)).backward()
+    assert logits.grad is not None and not logits.grad[1].any(), "nothing moves in the second face"
     assert not logits.grad[0, :, 3].any()
     assert (logits.grad[0, :2, :3] < 0).all() and (logits.grad[0, 2:, :3] > 0).all()
 
@@ -94,13 +75,12 @@ def test_loud_cells_are_each_clips_own() -> None:
 def test_regions_move_with_the_faces(corpus: Path, tmp_path: Path) -> None:
     trainer = Trainer(run(corpus, look=1.0), tmp_path / "run")
     batch = next(iter(trainer.train_loader.epoch(0)))
-    assert trainer.moved is not None
     generator = torch.Generator().manual_seed(1)
-    regions = torch.rand(len(batch.faces), 48, 48)
-    same = batch.__class__(**{**batch.__dict__, "faces": (regions[:, None] * 100).expand(-1, 3, -1, -1).contiguous()})
-    moved, moved_regions = augment(same, generator, regions)
+    regions = torch.rand(len(batch.faces), 2, 48, 48)
+    faces = (regions[:, :1] * 100).expand(-1, 3, -1, -1).contiguous()
+    moved, moved_regions = augment(replace(batch, faces=faces), generator, regions)
     assert moved_regions is not None and not torch.equal(moved_regions, regions)
-    for face, region in zip(moved.faces[:, 0], moved_regions, strict=True):
+    for face, region in zip(moved.faces[:, 0], moved_regions[:, 0], strict=True):
         inside = (face > 0) & (face < 255)  # light and contrast are changed linearly, and cut there
         if int(inside.sum()) > 100:
             both = torch.stack([face[inside], region[inside]])
@@ -110,26 +90,79 @@ def test_regions_move_with_the_faces(corpus: Path, tmp_path: Path) -> None:
 def test_moved_regions_are_those_of_the_emotions_active_units(corpus: Path) -> None:
     store = Corpus(corpus)
     clips = store.ids("train")[:2]
-    found = MovedRegions(store, active_from=0.2).of(clips)
-    assert found.shape == (4, 48, 48)
-    brow = torch.zeros(48, 48)
-    brow[6:18, 8:40] = 1
-    assert torch.equal(found, torch.stack([brow, torch.zeros(48, 48)] * 2))
-    assert MovedRegions(store, active_from=0.05).of(clips)[1].sum() == 200, "the mouth moves, a little"
+    found = FaceRegions(store, LABELS, active_from=0.2).of(clips)
+    assert found.shape == (4, 7, 48, 48)
+    brow = torch.zeros(48, 48, dtype=torch.bool)
+    brow[6:18, 8:40] = True
+    assert torch.equal(found[:, 0] > 0, torch.stack([brow, torch.zeros_like(brow)] * 2))
+    truth = store.read(clips[0]).truth
+    assert truth is not None
+    for e, emotion in enumerate(LABELS):
+        units = [k for k, number in enumerate(truth.au_numbers) if number in PROTOTYPES[emotion]]
+        would = truth.au_region[:, units].max(1, initial=0) > 0
+        assert torch.equal(found[:2, 1 + e] > 0, torch.from_numpy(would)), emotion
+    assert found[:, 1:].any()
+    assert FaceRegions(store, LABELS, active_from=0.05).of(clips)[1, 0].sum() > 0, "the mouth moves, a little"
+
+
+def test_what_every_emotion_moves_weighs_least() -> None:
+    regions = torch.zeros(1, 4, 1, 3)
+    regions[0, :, 0, 0] = 255
+    regions[0, 0, 0, 1] = 255
+    weights = own_share(regions)[0, 0, 0].tolist()
+    assert weights[0] < weights[1] < weights[2] == 1 and weights[0] >= 0
+    assert 1 - weights[1] == pytest.approx((1 - weights[0]) / 4)
+
+
+def test_a_text_names_the_regions_of_its_emotion(corpus: Path) -> None:
+    store = Corpus(corpus)
+    clips = store.ids("train")[:3]
+    regions = FaceRegions(store, LABELS)
+    everything = regions.of(clips)
+    counts = torch.tensor([2, 2, 2])
+    found = regions.asked(everything, counts, [clips[2], clips[0], clips[0]])
+    assert torch.equal(found[:, 0], everything[:, 0])
+    emotion = [regions.text_emotion[c] for c in (clips[2], clips[0], clips[0])]
+    assert emotion[0] != emotion[1] and min(emotion) >= 0
+    assert torch.equal(found[:2, 1], everything[:2, 1 + emotion[0]])
+    assert torch.equal(found[2:, 1], everything[2:, 1 + emotion[1]])
+    regions.text_emotion[clips[0]] = -1
+    assert not regions.asked(everything, counts, [clips[0]] * 3)[:, 1].any(), "a neutral text names nothing"
+
+
+def test_a_neutral_face_is_asked_by_its_own_text(corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else what its text names could not be learned: in a batch of shuffled queries every text would be another's."""
+    settings = run(corpus, neutral_faces=4, look=1.0)
+    model = replace(settings.model, query="shuffled_in_training")
+    trainer = Trainer(RunConfig(model, settings.train), tmp_path / "run")
+    asked: list[torch.Tensor] = []
+    given = type(trainer.model).forward
+
+    def forward(self, batch, top_p, trace, asking_B, again_B):  # type: ignore[no-untyped-def]
+        asked.append(asking_B)
+        return given(self, batch, top_p, trace, asking_B, again_B)
+
+    monkeypatch.setattr(type(trainer.model), "forward", forward)
+    for index, batch in enumerate(trainer.train_loader.epoch(0)):
+        trainer._step(batch, index)
+        count = len(batch)
+        assert asked[-1][count:].tolist() == list(range(count, count + 4))
+        assert sorted(asked[-1][:count].tolist()) == list(range(count))
+    assert any(a[: len(a) - 4].tolist() != list(range(len(a) - 4)) for a in asked)
 
 
 def test_an_attention_that_is_taught_looks_there(corpus: Path, tmp_path: Path) -> None:
     """After a few steps on one batch the attention has more of its mass where the faces move."""
     settings = run(corpus, look=20.0, attention_lr_factor=20.0, augment=False, freeze_stem=False)
     trainer = Trainer(replace(settings, train=replace(settings.train, schedule="constant", lr=1e-3)), tmp_path / "run")
-    assert trainer.moved is not None
     batch = next(iter(trainer.train_loader.epoch(0)))
-    regions = trainer.moved.of(batch.clip_ids)
+    assert trainer.regions is not None
+    regions = trainer.regions.of(batch.clip_ids)[:, :1]
 
     def distance() -> float:
         trainer.model.eval()
         with torch.no_grad():
-            found = float(look_loss(trainer.model(batch, 0.9, True).layers["visual"], regions, 0.3))
+            found = float(look_loss(trainer.model(batch, 0.9, True).layers["visual"], regions, (0.3,)))
         trainer.model.train()
         return found
 
@@ -178,8 +211,8 @@ def run(corpus: Path, **train: object) -> RunConfig:
     return RunConfig(SMALL, TrainConfig(corpus=str(corpus), batch_size=6, epochs=1, **train))  # type: ignore[arg-type]
 
 
-def test_a_guided_epoch_moves_the_text_specific_part(corpus: Path, tmp_path: Path) -> None:
-    trainer = Trainer(run(corpus, neutral_faces=4, guide=1.0, text_kl=1.0, attention_lr_factor=20.0), tmp_path / "run")
+def test_an_epoch_of_looking_moves_the_text_specific_part(corpus: Path, tmp_path: Path) -> None:
+    trainer = Trainer(run(corpus, neutral_faces=4, look=1.0, text_kl=1.0, attention_lr_factor=20.0), tmp_path / "run")
     assert trainer.neutral is not None and [len(t) > 0 for t in trainer.neutral.texts] == [True] * 6
     trainer.fit()
     bilinear = trainer.model.branches["visual"].cnn.attention[0].bilinear.weight  # type: ignore[union-attr, index]
@@ -234,8 +267,8 @@ def test_a_corpus_without_neutral_faces_says_so(corpus: Path, tmp_path: Path) ->
     (corpus / "neutral_faces.npz").unlink()
     with pytest.raises(DataError, match="has no neutral faces"):
         Trainer(run(corpus, neutral_faces=4), tmp_path / "run")
-    with pytest.raises(ConfigError, match="guide needs neutral faces"):
-        run(corpus, guide=1.0)
+    with pytest.raises(ConfigError, match="three shares"):
+        run(corpus, look_shares=(0.5, 0.5, 0.1))
     dense = run(corpus, neutral_faces=4)
     with pytest.raises(ConfigError, match="needs a MESM"):
         Trainer(RunConfig(replace(SMALL, name="fe2e"), dense.train), tmp_path / "run")

@@ -99,8 +99,8 @@ def taught(train: Mapping[str, Any]) -> list[str]:
             "In training it was shown, on other people's faces, where the emotion's action units move, and in the voice "
             "the highest mel values: agreement says how well that carries over, not what labels alone would find."
         )
-    if train.get("guide"):
-        told.append("On neutral faces it was led to the regions that the text names.")
+        if train["look_shares"][1]:
+            told.append("It was also shown which regions the asking text's emotion would move.")
     return told
 
 
