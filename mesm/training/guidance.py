@@ -5,9 +5,9 @@ becomes a code that carries the sentence into the face's branch. What works agai
 
 - *Looking* (supervised attention, Liu et al. 2016, COLING): in each layer the attention shall be a distribution that
   gives one share of its mass to the regions that the emotion moves in that frame, one to the regions that the asking
-  text's emotion would move, and spreads the rest evenly over the active sites. Its expectation is what the features
-  allow to know, so an unsure map stays flat, and the shares say how many sites a nucleus keeps. A checkpoint trained
-  with it was told where to look, on other people's faces; its card says so.
+  text's emotion would move, and spreads the rest evenly over the active sites; a cell weighs less the more emotions
+  move it. The best answer is the expectation given the features, so an unsure map stays flat; the shares say how many
+  sites a nucleus keeps. A checkpoint trained with it was told where to look, on other people's faces; its card says so.
 - *Another clip's text* as the query of each training clip (`query=shuffled_in_training`): a mask that follows the text
   then says nothing about the label, so there is nothing to be learned from its pattern.
 - *Neutral faces* with emotive texts, where a corpus knows such faces: their labels are the class frequencies, because a
@@ -31,9 +31,6 @@ from mesm.data.store import Corpus
 from mesm.errors import DataError
 from mesm.layers.sparse_vgg import LayerTensors
 from mesm.models import ModelOutput
-
-#: How much less a cell weighs that every emotion moves.
-_COMMON = 1.0
 
 
 class NeutralFaces:
@@ -164,7 +161,7 @@ def own_share(regions_SEHW: Tensor) -> Tensor:
     Every emotion moves the mouth or the brows. Weighted so, what an attention learns to prefer is what tells this emotion
     from the others, not a map of everything that moves.
     """
-    return 1 - _COMMON * regions_SEHW.mean(1, keepdim=True) / 255
+    return 1 - regions_SEHW.mean(1, keepdim=True) / 255
 
 
 def loud_regions(mels_SCHW: Tensor, counts_B: Tensor, share: float = LOUDEST) -> Tensor:
