@@ -8,7 +8,8 @@ from typing import Any
 import plotly.graph_objects as go
 
 from mesm.figures.static.page import COLOURS
-from mesm.figures.sweep_charts import axes_layout
+from mesm.figures.style import theme
+from mesm.figures.sweep_charts import DARK_COLOURS, axes_layout
 
 #: Run -> its epochs, as `mesm.training.trainer.read_log` gives them.
 Runs = Mapping[str, Sequence[Mapping[str, Any]]]
@@ -32,15 +33,19 @@ def best_epoch(rows: Sequence[Mapping[str, Any]]) -> int | None:
 
 
 def chart_learning_curves(runs: Runs, dark: bool = False) -> go.Figure:
-    """Left the training loss, right the scores of the validation split; a colour per run, the best F1 ringed."""
+    """Left the training loss, right the scores of the validation split; a colour per run, the best F1 ringed.
+
+    The legend names the runs by their colour and the scores by their dashes, once each.
+    """
     traces: list[dict[str, Any]] = []
+    palette = DARK_COLOURS if dark else COLOURS
     for number, (name, rows) in enumerate(runs.items()):
-        colour = COLOURS[number % len(COLOURS)]
-        shown = {"type": "scatter", "mode": "lines+markers", "legendgroup": name}
+        colour = palette[number % len(palette)]
+        shown = {"type": "scatter", "mode": "lines+markers"}
         x, y = curve(rows, LOSS[0])
         traces.append(
             shown
-            | {"x": x, "y": y, "name": f"{name}: {LOSS[1]}", "line": {"color": colour, "width": 2.5},
+            | {"x": x, "y": y, "name": name, "line": {"color": colour, "width": 2.5},
                "hovertemplate": f"{name}<br>epoch %{{x}}: loss %{{y:.3f}}<extra></extra>"}
         )  # fmt: skip
         for (key, words), dash in zip(SCORES, DASHES, strict=True):
@@ -49,11 +54,17 @@ def chart_learning_curves(runs: Runs, dark: bool = False) -> go.Figure:
             traces.append(
                 shown
                 | {"x": x, "y": y, "name": f"{name}: {words}", "xaxis": "x2", "yaxis": "y2",
+                   "showlegend": False,
                    "line": {"color": colour, "width": 2.5, "dash": dash},
                    "marker": {"size": [12 if epoch == best else 6 for epoch in x],
                               "symbol": ["circle-open-dot" if epoch == best else "circle" for epoch in x]},
                    "hovertemplate": f"{name}<br>epoch %{{x}}: {words} %{{y:.1f}}<extra></extra>"}
             )  # fmt: skip
+    traces += [
+        {"type": "scatter", "mode": "lines", "x": [None], "y": [None], "name": words,
+         "line": {"color": theme(dark).ink, "width": 2, "dash": dash}}
+        for (_, words), dash in zip(SCORES, DASHES, strict=True)
+    ]  # fmt: skip
     layout = axes_layout(LEARNING_PX, dark, "epoch", LOSS[1])
     whole = {"tickformat": "d"}
     layout["xaxis2"] = {**layout["xaxis"], **whole, "domain": [0.55, 1], "anchor": "y2"}

@@ -24,12 +24,13 @@ RUNS = {"fe2e": ROWS, "mesm": ROWS[:1]}
 def test_the_chart_has_every_run_and_leaves_out_what_is_unknown() -> None:
     figure = chart_learning_curves(RUNS)
     found = {trace.name: trace for trace in figure.data}
-    assert list(found["fe2e: training loss"].y) == [0.9, 0.7, 0.6]
-    assert list(found["fe2e: training loss"].x) == [1, 2, 3]
+    assert list(found["fe2e"].y) == [0.9, 0.7, 0.6]
+    assert list(found["fe2e"].x) == [1, 2, 3]
     assert list(found["fe2e: AUC"].x) == [1, 3]
     assert list(found["mesm: F1"].y) == [20.0]
     assert list(found["fe2e: F1"].marker.symbol) == ["circle", "circle-open-dot", "circle"]
-    assert found["fe2e: F1"].yaxis == "y2" and len(figure.data) == 8
+    assert found["fe2e: F1"].yaxis == "y2"
+    assert [t.name for t in figure.data if t.showlegend is not False] == ["fe2e", "mesm", "F1", "WAcc", "AUC"]
 
 
 def test_the_paper_has_the_same_lines_at_its_width() -> None:
@@ -44,7 +45,7 @@ def test_the_paper_has_the_same_lines_at_its_width() -> None:
 
 def test_before_the_first_epoch_there_is_an_empty_chart() -> None:
     assert best_epoch([]) is None
-    assert [len(trace.x) for trace in chart_learning_curves({"new": []}).data] == [0, 0, 0, 0]
+    assert [len(trace.x) for trace in chart_learning_curves({"new": []}).data][:4] == [0, 0, 0, 0]
     with paper_style():
         assert plot_learning_curves({"new": []}, 3.03).axes[1].lines
 
