@@ -98,4 +98,5 @@ def chart_two_answers(
     layout["xaxis"] |= {"range": [0, 1.02], "dtick": 0.25}
     layout["yaxis"] |= {"showline": False, "ticks": "", "ticksuffix": "  ", "showgrid": False, "color": ink}
     layout["yaxis"] |= {"categoryorder": "array", "categoryarray": rows[::-1]}
-    return go.Figure(bars, layout | {"barmode": "group", "bargap": 0.3})
+    # Rows run down, but plotly stacks a group upwards: the second drawn stands above the first.
+    return go.Figure(bars[::-1], layout | {"barmode": "group", "bargap": 0.3})

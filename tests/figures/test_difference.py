@@ -69,7 +69,7 @@ def test_two_answers_stand_side_by_side() -> None:
     figure = chart_two_answers(
         prediction(("anger", "fear"), [0.1, 0.9]), prediction(("fear", "surprise"), [0.4, 0.2]), ("a", "b"), {"fear": 2}
     )
-    assert [list(bar.x) for bar in figure.data] == [[0.9], [0.4]]
+    assert {bar.name: list(bar.x) for bar in figure.data} == {"a": [0.9], "b": [0.4]}
     assert "fear" in figure.data[0].y[0] and "2" in figure.data[0].y[0]
 
 
