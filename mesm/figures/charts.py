@@ -15,6 +15,16 @@ SCORES_PX = 350
 WORK_PX = 220
 #: Shades from dark to light for the stages of the work; the order separates them in grey print too.
 _STAGE_COLOURS = ("#1B3A57", "#0072B2", "#56B4E9")
+#: Tied to the picture, not to the plot: tied to the plot, it lies on the points once a window has grown wider.
+LEGEND_ON_TOP: dict[str, Any] = {
+    "orientation": "h",
+    "x": 0,
+    "y": 1,
+    "yref": "container",
+    "yanchor": "top",
+    "itemclick": False,
+    "itemdoubleclick": False,
+}
 #: Nothing here zooms or selects: a chart that moves under the finger is not the same picture any more.
 PLOTLY_CONFIG: dict[str, Any] = {"displayModeBar": False, "scrollZoom": False, "doubleClick": False}
 
@@ -89,6 +99,7 @@ def chart_work(macs: Mapping[str, int], dark: bool = False) -> go.Figure:
         macs: `Prediction.macs`, with the stages stem, attention and conv, and `fe2e_conv_stack`.
     """
     rows = ["this clip", "FE2E"]
+    edge = theme(dark).faint if dark else theme(dark).ground  # else the darkest bar is lost on a dark ground
     stages = [
         (STAGE_WORDS[stage], colour, [macs.get(stage, 0) / 1e9, 0.0])
         for stage, colour in zip(("stem", "attention", "conv"), _STAGE_COLOURS, strict=True)
@@ -101,7 +112,7 @@ def chart_work(macs: Mapping[str, int], dark: bool = False) -> go.Figure:
             "y": rows,
             "x": giga,
             "width": 0.6,
-            "marker": {"color": colour, "line": {"width": 0}},
+            "marker": {"color": colour, "line": {"width": 0.5, "color": edge}},
             "name": name,
             "hovertemplate": f"{name}: %{{x:.3f}} GMAC<extra></extra>",
         }
@@ -117,17 +128,7 @@ def _layout(height: int, dark: bool, x_axis: dict[str, Any], x_title: str, names
     return {
         "height": height,
         "margin": {"l": 8, "r": 12, "t": 8, "b": 8},
-        "legend": {
-            "orientation": "h",
-            "x": 0,
-            "y": 1.02,
-            "yanchor": "bottom",
-            "entrywidth": 80,
-            "font": {"size": 12},
-            "itemclick": False,
-            "itemdoubleclick": False,
-            "traceorder": "normal",
-        },
+        "legend": {**LEGEND_ON_TOP, "entrywidth": 80, "font": {"size": 12}, "traceorder": "normal"},
         "paper_bgcolor": colours.ground,
         "plot_bgcolor": colours.ground,
         "font": {"color": colours.ink, "size": 14},

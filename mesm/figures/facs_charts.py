@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
+from mesm.figures.charts import LEGEND_ON_TOP
 from mesm.figures.facs_read import ABOVE, BELOW, STRONGEST, Cell, Face, Record, is_difference, outline_lines
 from mesm.figures.style import rgb, theme
 
@@ -209,8 +210,7 @@ def chart_layers(
     layers_n = max((len(v) for v in series.values()), default=0)
     layout = _base(SERIES_PX, dark) | {
         "showlegend": True,
-        "legend": {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "itemclick": False,
-                   "itemdoubleclick": False},
+        "legend": LEGEND_ON_TOP,
         "xaxis": {"tickvals": list(range(layers_n)), "ticktext": [f"L{i + 1}" for i in range(layers_n)],
                   "range": [-0.5, layers_n - 0.5], "showgrid": False, "zeroline": False, "fixedrange": True,
                   "automargin": True},

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import plotly.graph_objects as go
 
-from mesm.figures.charts import mixed
+from mesm.figures.charts import LEGEND_ON_TOP, mixed
 from mesm.figures.frontier import AXES, DENSE, REPORTED, Band, Curve, View
 from mesm.figures.static.page import COLOURS
 from mesm.figures.style import MODALITY_SHADES, theme
@@ -120,22 +121,20 @@ def chart_layers(top_ps: Sequence[float], bands: Sequence[Band], unit: str, dark
 
 
 def chart_spread(spread: Sequence[tuple[float, Sequence[float]]], dark: bool = False) -> go.Figure:
-    """Every utterance's share of FE2E's work at every top-p: boxes, and the utterances far from the others."""
-    boxes = [
-        {
-            "type": "box",
-            "y": list(shares),
-            "name": f"{top_p:g}",
-            "marker": {"color": "#0072B2" if not dark else "#56B4E9", "size": 4},
-            "line": {"width": 1.5},
-            "boxpoints": "outliers",
-            "showlegend": False,
-        }
-        for top_p, shares in spread
-    ]
+    """Every utterance's share of FE2E's work at every top-p: a box for the middle half, whiskers for 95 %."""
+    marks = [np.percentile(shares, (2.5, 25, 50, 75, 97.5)) for _, shares in spread]
+    boxes = {
+        "type": "box",
+        "x": [f"{top_p:g}" for top_p, _ in spread],
+        # Handed in: left to itself plotly ends the whiskers elsewhere than the printed figure and the caption say.
+        **dict(zip(("lowerfence", "q1", "median", "q3", "upperfence"), np.transpose(marks).tolist(), strict=True)),
+        "marker": {"color": DARK_COLOURS[0] if dark else COLOURS[0]},
+        "line": {"width": 1.5},
+        "showlegend": False,
+    }
     layout = axes_layout(SPREAD_PX, dark, "top-p", "share of FE2E's work")
     layout["yaxis"] |= {"rangemode": "tozero"}
-    return go.Figure(boxes, layout | {"xaxis": layout["xaxis"] | {"type": "category"}})
+    return go.Figure([boxes], layout | {"xaxis": layout["xaxis"] | {"type": "category"}})
 
 
 def axes_layout(height: int, dark: bool, x_title: str, y_title: str) -> dict[str, Any]:
@@ -154,8 +153,7 @@ def axes_layout(height: int, dark: bool, x_title: str, y_title: str) -> dict[str
     return {
         "height": height,
         "margin": {"l": 8, "r": 12, "t": 8, "b": 8},
-        "legend": {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "font": {"size": 13},
-                   "itemclick": False, "itemdoubleclick": False},
+        "legend": {**LEGEND_ON_TOP, "font": {"size": 13}},
         "paper_bgcolor": colours.ground,
         "plot_bgcolor": colours.ground,
         "font": {"color": colours.ink, "size": 14},

@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 
 from mesm.figures.captions import kept_sentence, mosaic_caption, quality_words, scores_alt, truth_words
+from mesm.figures.case_charts import chart_two_answers
 from mesm.figures.charts import chart_scores, chart_work
+from mesm.figures.learning import chart_learning_curves
 from mesm.figures.mosaic import OVERLAYS, Look
 from mesm.figures.style import DARK, EMOTION_COLOURS, LIGHT, MODALITY_SIGNS, MODALITY_WORDS, emotion_colour
 from mesm.records import LayerTrace, Prediction
@@ -47,6 +49,17 @@ def test_work_adds_up_to_the_conv_stack() -> None:
     dense = sum(trace.x[1] for trace in figure.data)
     assert own == pytest.approx(PREDICTION.macs["conv_stack"] / 1e9)
     assert dense == pytest.approx(PREDICTION.macs["fe2e_conv_stack"] / 1e9)
+
+
+def test_a_legend_is_tied_to_the_picture() -> None:
+    for figure in (chart_scores(PREDICTION), chart_work(PREDICTION.macs), chart_learning_curves({})):
+        legend = figure.layout.legend  # tied to the plot, it lies on the points after the window has grown
+        assert (legend.yref, legend.y, legend.yanchor) == ("container", 1, "top")
+
+
+def test_of_two_answers_the_first_stands_above() -> None:
+    below, above = chart_two_answers(PREDICTION, PREDICTION, ("one", "two")).data
+    assert (above.name, below.name) == ("one", "two")
 
 
 def test_every_name_has_a_colour_of_its_own() -> None:

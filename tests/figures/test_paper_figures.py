@@ -107,7 +107,9 @@ def test_the_screen_draws_the_same_points() -> None:
     assert chart_frontier(curves, View(log=True)).layout.xaxis.type == "log"
     top_ps, layers = layers_of(sweep_record(), "gmac")
     assert len(chart_layers(top_ps, bands_of(layers), "gmac").data) == len(bands_of(layers))
-    assert len(chart_spread([(0.5, (0.1, 0.2))]).data) == 1
+    shares = tuple(range(101))
+    box = chart_spread([(0.5, shares), (1.0, shares)]).data[0]
+    assert [v[1] for v in (box.lowerfence, box.q1, box.median, box.q3, box.upperfence)] == [2.5, 25, 50, 75, 97.5]
 
 
 def test_measured_times_out_of_order_get_bars_not_a_band() -> None:
