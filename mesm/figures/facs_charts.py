@@ -16,6 +16,13 @@ HEAT_ROW_PX, FACES_PX, SERIES_PX = 46, 520, 340
 _SIGNS = ("circle", "square", "diamond", "cross")
 _COLOURS = ("#0072B2", "#D55E00", "#8A9099", "#009E73")
 _CIVIDIS = "Cividis"
+#: What a canonical face counts; every other view is a difference.
+_UNITS = {"kept": "share of frames", "attention": "multiple of an even share"}
+
+
+def _colour_bar(unit: str) -> dict[str, Any]:
+    title = {"text": unit, "side": "right", "font": {"size": 13}}
+    return {"title": title, "thickness": 10, "outlinewidth": 0, "tickfont": {"size": 12}}
 
 
 def _faint(colour: str, alpha: float) -> str:
@@ -63,12 +70,10 @@ def chart_heat_map(rows: Sequence[Sequence[Cell]], dark: bool = False) -> go.Fig
         "hovertemplate": "%{customdata}<extra></extra>",
         "xgap": 2,
         "ygap": 2,
-        "colorbar": {
-            "tickvals": [-1, 0, 1],
-            "ticktext": [f"{1 / STRONGEST:g}×", "chance", f"{STRONGEST:g}×"],
-            "thickness": 10,
-            "len": 0.9,
-            "outlinewidth": 0,
+        "colorbar": _colour_bar("lift")
+        | {
+            "tickvals": [-1, -0.5, 0, 0.5, 1],
+            "ticktext": [f"{STRONGEST**power:g}×" if power else "chance" for power in (-1, -0.5, 0, 0.5, 1)],
         },
     }
     hatch = {
@@ -79,8 +84,9 @@ def chart_heat_map(rows: Sequence[Sequence[Cell]], dark: bool = False) -> go.Fig
         **_hatching([(x, y) for y, row in enumerate(rows) for x, cell in enumerate(row) if not cell.significant]),
     }
     layout = _base(90 + HEAT_ROW_PX * len(names), dark) | {
-        "xaxis": {"tickvals": list(range(len(regions))), "ticktext": regions, "side": "top", "showgrid": False,
-                  "zeroline": False, "fixedrange": True, "tickangle": -35, "automargin": True},
+        "xaxis": {"tickvals": list(range(len(regions))), "ticktext": [name.removeprefix("AU ") for name in regions],
+                  "title": {"text": "action units", "font": {"size": 13}}, "side": "top", "showgrid": False,
+                  "zeroline": False, "fixedrange": True, "tickangle": 0, "tickfont": {"size": 12}, "automargin": True},
         "yaxis": {"tickvals": list(range(len(names))), "ticktext": names, "autorange": "reversed", "showgrid": False,
                   "zeroline": False, "fixedrange": True, "automargin": True, "ticksuffix": "  "},
         "shapes": [
@@ -132,7 +138,7 @@ def chart_canonical(
         "cmin": values[0],
         "cmax": values[1],
         "colorscale": diverging(dark) if is_difference(view) else _CIVIDIS,
-        "colorbar": {"thickness": 10, "outlinewidth": 0},
+        "colorbar": _colour_bar(_UNITS.get(view, "difference of the shares")),
     }
     for number, face in enumerate(faces):
         axis = "" if number == 0 else str(number + 1)

@@ -21,8 +21,8 @@ MAP_WORDS: dict[str, str] = {
 LOOK_WORDS: dict[str, str] = {"kept": "kept sites", "attention": "attention"}
 #: Discoveries at this false-discovery rate count as significant.
 ALPHA = 0.05
-#: Lifts beyond chance times or divided by this take the strongest colour.
-STRONGEST = 2.5
+#: Lifts beyond chance times or divided by this take the strongest colour; a mask of a fifth can reach five.
+STRONGEST = 4.0
 #: Below chance, at chance (the ground's colour stands there), above chance: apart for every common colour vision.
 BELOW, ABOVE = "#0072B2", "#D55E00"
 

@@ -34,7 +34,7 @@ def test_cells_say_what_was_measured_and_what_the_codebook_lists() -> None:
     marked = {(c.emotion, c.region) for row in rows for c in row if c.marked}
     assert marked == {("happiness", "AU 12/15"), ("anger", "AU 4")}
     happiness = rows[LABELS.index("happiness")][0]
-    assert happiness.lift == 2.0 and happiness.significant and happiness.shade == pytest.approx(np.log(2) / np.log(2.5))
+    assert happiness.lift == 2.0 and happiness.significant and happiness.shade == pytest.approx(0.5)
     fear = rows[LABELS.index("fear")][0]
     assert fear.lift is None and fear.shade is None and not fear.significant
 
@@ -46,6 +46,9 @@ def test_the_heat_map_hatches_only_what_is_not_significant(dark: bool) -> None:
     fear = LABELS.index("fear")
     strokes = [y for y in chart.data[1].y if y is not None]
     assert strokes and all(abs(y - fear) < 0.5 for y in strokes)
+    bar = chart.data[0].colorbar
+    assert bar.title.text == "lift" and bar.ticktext == ("0.25×", "0.5×", "chance", "2×", "4×")
+    assert chart.layout.xaxis.title.text == "action units" and "12/15" in chart.layout.xaxis.ticktext
     assert len(chart.layout.shapes) == 2 and chart.data[0].z[0][0] > 0
     everywhere = chart_heat_map(heat_cells(data, 0, map_name="random", units={}), dark)
     assert len([x for x in everywhere.data[1].x if x is None]) == 3 * len(LABELS) * len(GROUPS)
@@ -65,6 +68,7 @@ def test_a_difference_is_faint_where_it_is_not_significant() -> None:
     faces = canonical_faces(data, 0, "others")
     assert colour_range(faces, "others") == (-0.25, 0.25)
     chart = chart_canonical(data, faces, "others", (-0.25, 0.25))
+    assert chart.layout.coloraxis.colorbar.title.text == "difference of the shares"
     heats = [t for t in chart.data if t.type == "heatmap"]
     assert len(heats) == 2 * len(LABELS) and heats[0].opacity == 0.25
     strong = np.array(heats[1].z, float)
