@@ -90,6 +90,20 @@ class Table:
                 found.append((head, i, i))
         return tuple(found)
 
+    def part(self, columns: Sequence[int], names: Sequence[str] = ()) -> Table:
+        """Some of the columns, under other names if they are given; the groups stay."""
+        return Table(
+            tuple(names) or tuple(self.names[i] for i in columns),
+            tuple(
+                Row(
+                    tuple(row.cells[i] for i in columns), row.group, tuple(_spread(row, i) for i in columns), row.ranked
+                )
+                for row in self.rows
+            ),
+            tuple(place for place, i in enumerate(columns) if i in self.best),
+            self.digits,
+        )
+
     def text(self, cell: Cell) -> str:
         """A cell as it is printed."""
         if cell is None or (isinstance(cell, float) and np.isnan(cell)):

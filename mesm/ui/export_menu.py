@@ -8,6 +8,7 @@ import streamlit as st
 
 from mesm.figures.bundle import FORMATS, PICTURES, Exhibit, full_command, render
 from mesm.figures.static.page import WIDTH_WORDS
+from mesm.figures.tables import Table
 from mesm.ui import basket, records
 
 PRIVACY_WORDS = {"none": "as they are", "blur": "blurred", "sketch": "sketched"}
@@ -27,14 +28,15 @@ def offer(exhibit: Exhibit, key: str) -> None:
             _contents(exhibit, key)
 
 
-def tabled(exhibit: Exhibit, key: str, groups: str = "source") -> None:
+def tabled(exhibit: Exhibit, key: str, groups: str = "source", shown: Table | None = None) -> None:
     """A table on the screen, its caption, its menu.
 
     Args:
         groups: name of the column that says which group a line belongs to.
+        shown: the part of the exhibit's table that is on the screen; the files hold the whole.
     """
     assert exhibit.table is not None
-    records.show_table(exhibit.table, f"{exhibit.title}. {exhibit.caption}", groups)
+    records.show_table(shown or exhibit.table, f"{exhibit.title}. {exhibit.caption}", groups)
     st.caption(exhibit.caption)
     offer(exhibit, key)
 

@@ -19,8 +19,8 @@ from mesm.ui.resources import Model
 Record = dict[str, Any]
 #: A longer table scrolls.
 MOST_LINES = 30
-#: A table of more columns keeps the first in view.
-WIDE_FROM = 7
+#: A table of more columns does not fit a screen: the first stays in view, in a fainter colour that Streamlit sets.
+WIDE_FROM = 9
 
 
 def of_kind(kind: str) -> list[Record]:
@@ -78,6 +78,11 @@ def show_table(table: Table, alt: str, groups: str = "source") -> None:
         for i, name in enumerate(table.names)
         if name not in numbers and any(isinstance(row.cells[i], int) for row in table.rows)
     }
+    numbers |= {
+        name: st.column_config.TextColumn(alignment="right")  # an interval, a share with its unit
+        for i, name in enumerate(table.names)
+        if name not in numbers and i and all(_numeric(row.cells[i]) for row in table.rows)
+    }
     name = table.names[0] if table.names else ""
     order = sorted(
         range(len(table.names)), key=lambda i: (bool(table.heads) and table.heads[i] not in ("", "average"), i)
@@ -88,7 +93,7 @@ def show_table(table: Table, alt: str, groups: str = "source") -> None:
     # A column that stays in view is faint by itself; grey on top of that could not be read.
     frame = frame.style.apply(lambda column: grey, axis=0, subset=[c for c in frame.columns if c != name or not wide])
     longest = max((len(str(row.cells[0])) for row in table.rows), default=0)
-    first = {name: st.column_config.TextColumn(pinned=True, width=min(200, 40 + 7 * longest))} if wide else {}
+    first = {name: st.column_config.TextColumn(pinned=True, width=min(280, 24 + 7 * longest))} if wide else {}
     st.dataframe(
         frame,
         hide_index=True,
@@ -98,6 +103,10 @@ def show_table(table: Table, alt: str, groups: str = "source") -> None:
         alt=alt,
         placeholder="–",
     )
+
+
+def _numeric(cell: Cell) -> bool:
+    return cell is None or str(cell)[:1] in "-0123456789"
 
 
 @st.cache_data(max_entries=64, show_spinner=False)

@@ -13,11 +13,13 @@ from mesm.figures.charts import PLOTLY_CONFIG
 from mesm.figures.exhibits import results as exhibits
 from mesm.figures.exhibits.reproduction import models_table
 from mesm.figures.results_charts import chart_matrix, chart_reliability
+from mesm.figures.tables import Table
 from mesm.ui import export_menu, layout, records, state
 from mesm.ui.records import Record
 from mesm.ui.resources import Shelf
 
-ALL_EMOTIONS = "all emotions"
+ALL_EMOTIONS, AVERAGES = "all emotions", "averages"
+PER_EMOTION = ("accuracy of each emotion", "F1 of each emotion")
 
 
 def models(found: list[Record], shelf: Shelf) -> None:
@@ -26,7 +28,8 @@ def models(found: list[Record], shelf: Shelf) -> None:
         "Scores", [3, 4], default=4, required=True, key="scores-of", bind="query-params",
         format_func={3: "accuracy and F1 (Table 3)", 4: "weighted accuracy and F1 (Table 4)"}.__getitem__,
     )  # fmt: skip
-    export_menu.tabled(exhibits.scores_table(found, number or 4, *reported.rows_for(number or 4)), "models")
+    exhibit = exhibits.scores_table(found, number or 4, *reported.rows_for(number or 4))
+    export_menu.tabled(exhibit, "models", shown=_columns(exhibit.table))
     trivial = found[0]["data"]["trivial"]
     st.markdown(
         f"Answering “never” to everything scores an accuracy of {trivial['never']['accuracy']:.1f} %: accuracy says "
@@ -36,6 +39,21 @@ def models(found: list[Record], shelf: Shelf) -> None:
     if lines:
         st.markdown("##### Size, work and time")
         export_menu.tabled(models_table(lines), "sizes")
+
+
+def _columns(table: Table | None) -> Table:
+    """Averages, or one score of every emotion: all of it at once is wider than a screen."""
+    assert table is not None
+    averages = [i for i, head in enumerate(table.heads) if head == "average"]
+    kinds = dict(zip(PER_EMOTION, (table.columns[i] for i in averages[::2]), strict=True))
+    chosen = st.segmented_control(
+        "Columns", [AVERAGES, *kinds], default=AVERAGES, required=True, key="columns", bind="query-params"
+    )
+    if chosen not in kinds:
+        few = [0, 1, *averages]
+        return table.part(few, [table.columns[i] for i in few])
+    few = [i for i, column in enumerate(table.columns) if column == kinds[chosen]]
+    return table.part([0, *few], [table.columns[0], *(table.heads[i] for i in few)])
 
 
 def splits(shelf: Shelf) -> None:

@@ -106,6 +106,11 @@ def test_results_show_every_view(recorded: Path) -> None:
     assert models["model"].tolist()[:2] == ["tiny-fe2e", "tiny-mesm, p = 0.5"]
     assert "MulT" in models["model"].tolist() and "chance" in models["model"].tolist()
     assert page.dataframe[1].value["MACs, million"].tolist() == [200.0]
+    assert list(models.columns) == ["source", "model", "work", "WAcc", "WAcc 95 %", "F1", "F1 95 %"]
+    page.segmented_control(key="columns").set_value("F1 of each emotion").run()
+    emotions = page.dataframe[0].value
+    assert emotions.columns[-1] == "average" and "WAcc" not in emotions.columns
+    assert emotions["average"].tolist()[:2] == models["F1"].tolist()[:2]
     for view, words in (
         ("emotions", "threshold: chosen on the validation split"),
         ("slices", "intervals over speakers"),

@@ -32,6 +32,13 @@ def test_best_is_bold_second_underlined_quoted_numbers_neither() -> None:
     assert r"\caption{All in \%}" in latex and r"\label{tab:x}" in latex
 
 
+def test_a_part_keeps_groups_spreads_and_what_is_best() -> None:
+    part = TABLE.part((0, 1), ("model", "accuracy"))
+    assert part.names == ("model", "accuracy") and part.best == (1,)
+    assert part.rows[0] == Row(("FE2E", 84.5), "ours", (None, 0.3)) and not part.rows[2].ranked
+    assert TABLE.part((0, 2)).rows[1].cells == ("MESM", 58.84)
+
+
 def test_equal_numbers_share_their_place() -> None:
     table = Table(("m", "F1"), (Row(("a", 2.0)), Row(("b", 2.0)), Row(("c", 1.0))), best=(1,))
     assert [table.place(i, 1) for i in range(3)] == [0, 0, 1]
