@@ -8,6 +8,7 @@ from typing import Any
 
 import streamlit as st
 
+from mesm import runtime
 from mesm.data.manifest import Manifest
 from mesm.errors import DataError
 from mesm.figures.charts import PLOTLY_CONFIG
@@ -43,7 +44,9 @@ def start_form() -> None:
     with st.expander("Start a run", icon=":material/play_arrow:", expanded=not runs.find_runs(), key="start-a-run"):
         if not corpora:
             layout.empty(
-                "There is no corpus to train on.", "One needs clips in a train and a valid split: mesm corpus build."
+                "There is no corpus to train on: none has train and valid clips.",
+                "This renders one of 240 clips: "
+                f"`mesm corpus build marionette --preset small --out {runtime.workspace() / 'corpora' / 'small'}`",
             )
             return
         # What "train again" filled in is taken over before the widgets are made.
@@ -83,7 +86,9 @@ def live() -> None:
 def _runs() -> None:
     found = runs.find_runs()
     if not found:
-        layout.empty("There is no run in this workspace yet.", "Start one above, or with: mesm train.")
+        layout.empty(
+            "There is no run in this workspace yet.", "What `mesm train` makes in it shows here, epoch by epoch."
+        )
         return
     st.dataframe([_row(run) for run in found.values()], hide_index=True, alt="The runs of this workspace")
     known = {run.name: (run.epochs, run.config.to_dict()) for run in found.values() if run.config is not None}
