@@ -28,7 +28,7 @@ def show(case: Case, model: Model | None) -> None:
         if model is not None and prediction is not None:
             _headline(prediction, case)
             notebook_view.star(case, model, prediction.trace.top_p if prediction.trace is not None else 1.0)
-    look = controls.pick_look()
+    look = controls.pick_look(attentive=model is not None and model.facts.has_attention)
     strip = _strip(case)
     _pictures(case, model, prediction, strip, look)
     if model is not None and prediction is not None:

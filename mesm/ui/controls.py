@@ -46,7 +46,9 @@ def pick_shelf(needed: bool = True) -> Shelf | None:
         return None
     if chosen is None:
         layout.empty(
-            "There is no corpus.", f"Build one with: mesm corpus build, under {runtime.workspace() / 'corpora'}."
+            "There is no corpus.",
+            "This renders one of 240 clips: "
+            f"`mesm corpus build marionette --preset small --out {runtime.workspace() / 'corpora' / 'small'}`",
         )
         return None
     with layout.one_sentence_errors():
@@ -97,16 +99,34 @@ def top_p_slider(model: Model) -> float:
     )
 
 
-def pick_look() -> Look:
-    """Which layers, and how they are drawn."""
+def pick_look(attentive: bool = True) -> Look:
+    """Which layers, and how they are drawn.
+
+    Args:
+        attentive: False where there is no mask to draw: what would do nothing stands still.
+    """
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         chosen = st.segmented_control(
-            "Layers", list(LAYERS), default="all", required=True, key="layers", bind="query-params"
+            "Layers",
+            list(LAYERS),
+            default="all",
+            required=True,
+            key="layers",
+            bind="query-params",
+            disabled=not attentive,
         )
         overlay = st.segmented_control(
-            "What is kept, as", OVERLAYS, default=OVERLAYS[0], required=True, key="look", bind="query-params"
+            "What is kept, as",
+            OVERLAYS,
+            default=OVERLAYS[0],
+            required=True,
+            key="look",
+            bind="query-params",
+            disabled=not attentive,
         )
-        strength = st.slider("Opacity", 0.1, 1.0, 0.8, 0.1, key="opacity", bind="query-params", width=110)
+        strength = st.slider(
+            "Opacity", 0.1, 1.0, 0.8, 0.1, key="opacity", bind="query-params", width=110, disabled=not attentive
+        )
         loudest = st.toggle(
             "Loudest 10 %",
             key="loud",

@@ -32,7 +32,7 @@ def choose_rows(rows: Sequence[IndexRow], emotion: str, verdicts: Callable[[], V
             required=True,
             key="result",
             bind="query-params",
-            help="Right: the highest score is one of the clip's emotions.",
+            help="Right: the highest score is one of the clip's emotions, or nothing is true and nothing is decided.",
         )
     with speaker:
         who = _select("Speaker", "speaker", sorted({row.speaker for row in rows if row.speaker}))

@@ -33,6 +33,8 @@ def choose_clip(shelf: Shelf, rows: Sequence[IndexRow], emotion: str, verdicts: 
         st.markdown(f"{first + 1}–{first + len(shown)} of {len(rows)} clips")
     wanted = state.recall("clip")
     current = wanted if wanted in shelf.corpus else shown[0].clip_id
+    if verdicts is not None:
+        st.caption(f"Under each face: {emotion or 'its strongest true emotion'}. ✓ the model agrees, ✗ it does not.")
     for start in range(0, len(shown), COLUMNS):
         for column, row in zip(st.columns(COLUMNS), shown[start : start + COLUMNS], strict=False):
             with column:
