@@ -226,6 +226,9 @@ class TrainConfig(_Json):
     look_shares: tuple[float, ...] = (0.3, 0.1, 0.2)
     """Shares of the face's attention that shall lie on what moves and on what the text names, and of the voice's on loud
     cells; the rest is even. More keeps fewer sites."""
+    look_specific: float = 1.0
+    """How much less of a face's share a cell gets that every emotion moves, in [0, 1]: 0 teaches where anything moves, 1
+    what tells the emotions apart."""
     text_kl: float = 0.0
     """Weight of the divergence between a clip's answers under its own and a random text; doubles the sparse work."""
     freeze_attention: bool = False
@@ -268,6 +271,8 @@ class TrainConfig(_Json):
                 f"look_shares is {shares}; it must be three shares: of a face's moved and named regions, together below 1, "
                 "and of the voice's loud cells, below 1"
             )
+        if not 0 <= self.look_specific <= 1:
+            raise ConfigError(f"look_specific is {self.look_specific}; it must be in [0, 1]")
         for name in ("epochs", "batch_size", "accumulate"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"{name} is {getattr(self, name)}; it must be at least 1")

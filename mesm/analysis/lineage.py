@@ -2,7 +2,7 @@
 
     <folder>/<preset's end>-s<seed>/    one run of mesm.training; an interrupted one goes on, a finished one is read
 
-The small MESM has two stages, as the one that ships: FE2E, and MESM from it (mesm/presets.py).
+The small MESM has three stages, as the one that ships: FE2E, MESM from it, and what settles it (mesm/presets.py).
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ MODELS: dict[str, str] = {
     "FE2E": "fe2e",
     "MESM": "mesm",
 }
-_SMALL_MESM = ("fe2e", "mesm")
+_SMALL_MESM = ("fe2e", "mesm", "mesm-settled")
 #: A stopped training loses at most this much.
 _SAVE_MINUTES = 2.0
 #: What differs between machines and runs without making another model.
@@ -110,8 +110,10 @@ class Plan:
         """Model and training of one stage."""
         base = preset(f"{family(self.corpus)}-{stage}")
         start = ""
-        if family(self.corpus) == "marionette" and stage == "mesm":
-            start = str(self.there("FE2E", seed) or self.place("fe2e", seed) / "checkpoint")
+        if family(self.corpus) == "marionette" and stage in _SMALL_MESM[1:]:
+            before = _SMALL_MESM[_SMALL_MESM.index(stage) - 1]
+            there = self.there("FE2E", seed) if before == "fe2e" else None
+            start = str(there or self.place(before, seed) / "checkpoint")
         train = replace(
             base.train,
             corpus=str(self.corpus.folder.resolve()),

@@ -41,13 +41,19 @@ class NeutralFaces:
         labels: the model's labels.
         vectors: clip id -> text vector of the training split.
         frequencies_E: share of the training clips with each label: what to answer to a face that says nothing.
+        specific: see `own_share`.
 
     Raises:
         DataError: the corpus has no neutral faces, or does not know what its texts name.
     """
 
     def __init__(
-        self, corpus: Corpus, labels: Sequence[str], vectors: dict[str, Tensor], frequencies_E: Tensor
+        self,
+        corpus: Corpus,
+        labels: Sequence[str],
+        vectors: dict[str, Tensor],
+        frequencies_E: Tensor,
+        specific: float = 1.0,
     ) -> None:
         from mesm.data.marionette.build import read_neutral_faces
 
@@ -59,7 +65,7 @@ class NeutralFaces:
             )
         self.images = torch.from_numpy(found["image"]).permute(0, 3, 1, 2)
         regions = torch.from_numpy(found["region"]).float()
-        self.regions = (regions * own_share(regions)).to(torch.uint8)
+        self.regions = (regions * own_share(regions, specific)).to(torch.uint8)
         self.frequencies_E = frequencies_E
         texts: dict[str, list[Tensor]] = {name: [] for name in labels}
         for row in corpus.index:
@@ -104,13 +110,16 @@ class FaceRegions:
     Args:
         corpus: a corpus whose training clips have their truth, such as Marionette.
         labels: the model's labels.
+        specific: see `own_share`.
         active_from: intensity from which a unit counts as active.
 
     Raises:
         DataError: a training clip without truth, or labels that nobody can draw.
     """
 
-    def __init__(self, corpus: Corpus, labels: Sequence[str], active_from: float = ACTIVE_FROM) -> None:
+    def __init__(
+        self, corpus: Corpus, labels: Sequence[str], specific: float = 1.0, active_from: float = ACTIVE_FROM
+    ) -> None:
         from mesm.data.marionette.action_units import PROTOTYPES
 
         unknown = next((name for name in labels if name not in PROTOTYPES), None)
@@ -131,7 +140,7 @@ class FaceRegions:
             units_EA = [np.isin(truth.au_numbers, list(PROTOTYPES[name])) for name in labels]
             would = [truth.au_region[:, units_A].max(1, initial=0) for units_A in units_EA]
             regions = torch.from_numpy(np.stack([moved, *would], 1)).float()
-            own = regions * own_share(regions[:, 1:])
+            own = regions * own_share(regions[:, 1:], specific)
             self.rows[row.clip_id] = F.avg_pool2d(own, 2).round().to(torch.uint8)
             named = next(iter(truth.extra.get("displays", {}).get("text", {})), "")
             self.text_emotion[row.clip_id] = labels.index(named) if named in labels else -1
@@ -155,13 +164,13 @@ class FaceRegions:
         return torch.stack([regions_SRHW[:, 0], named * (emotion_S >= 0)[:, None, None]], 1)
 
 
-def own_share(regions_SEHW: Tensor) -> Tensor:
-    """(S, 1, H, W) in [0, 1]: how little each cell is shared between the regions of the emotions, given in [0, 255].
+def own_share(regions_SEHW: Tensor, specific: float) -> Tensor:
+    """(S, 1, H, W) in [0, 1]: what each cell weighs, given the regions of the emotions in [0, 255].
 
-    Every emotion moves the mouth or the brows. Weighted so, what an attention learns to prefer is what tells this emotion
-    from the others, not a map of everything that moves.
+    Every emotion moves the mouth or the brows. The less such cells weigh (`specific` in [0, 1]), the more an attention
+    learns what tells this emotion from the others, and the less a map of everything that moves.
     """
-    return 1 - regions_SEHW.mean(1, keepdim=True) / 255
+    return 1 - specific * regions_SEHW.mean(1, keepdim=True) / 255
 
 
 def loud_regions(mels_SCHW: Tensor, counts_B: Tensor, share: float = LOUDEST) -> Tensor:

@@ -154,12 +154,13 @@ class Trainer:
     def _neutral(self, frequencies_E: Tensor) -> NeutralFaces:
         if self.vectors is None or self.run.model.name != "mesm" or "visual" not in self.run.model.modalities:
             raise ConfigError("neutral_faces needs a MESM with a visual branch and a frozen text encoder; set it to 0")
-        return NeutralFaces(self.corpus, self.run.model.labels, self.vectors, frequencies_E)
+        specific = self.run.train.look_specific
+        return NeutralFaces(self.corpus, self.run.model.labels, self.vectors, frequencies_E, specific)
 
     def _regions(self) -> FaceRegions:
         if self.run.model.name != "mesm":
             raise ConfigError(f"look teaches an attention, and {self.run.model.name} has none; set it to 0")
-        return FaceRegions(self.corpus, self.run.model.labels)
+        return FaceRegions(self.corpus, self.run.model.labels, self.run.train.look_specific)
 
     def _loader(self, split: str, *, shuffle: bool) -> SplitLoader:
         encoder = self.model.text_encoder

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import streamlit as st
 
 from mesm import runtime
+from mesm.figures.facs_read import MAP_WORDS, control_series
+from mesm.figures.frontier import dense_by_corpus, reference_of
 from mesm.records import read_record, record_path, slug
+from mesm.ui import records
 from mesm.ui.resources import Model, Shelf
 
 
@@ -56,6 +60,17 @@ def find(kind: str, verb: str, model: Model, shelf: Shelf) -> Found:
                 return Found(record["data"], str(provenance.get("corpus", corpus)), False, command, record)
             older = True
     return Found(None, corpus, older, command)
+
+
+def beside(
+    data: dict[str, Any], model: Model, shelf: Shelf
+) -> tuple[tuple[str, Mapping[str, Any]] | None, Mapping[str, float | None] | None, bool]:
+    """What an evaluation is read beside: FE2E's on the same clips, the second layer's lift on active units, if taught."""
+    record = {"data": data, "provenance": {"corpus": shelf.corpus.name}}
+    dense = reference_of(record, dense_by_corpus(records.of_kind("evaluate")))
+    facs = find("facs", "facs", model, shelf).data if model.facts.has_attention else None
+    lifts = control_series(facs).get(MAP_WORDS["checkpoint"]) if facs is not None else None
+    return dense, lifts[1] if lifts else None, bool(facs is not None and facs.get("taught"))
 
 
 @st.cache_data(max_entries=12, show_spinner=False)

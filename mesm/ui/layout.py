@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -64,20 +64,41 @@ def folded(title: str, key: str) -> Any | None:
     return section if section.open else None
 
 
-def headline(checkpoint: str, data: dict[str, Any]) -> None:
-    """An evaluation in three numbers, each with its unit, its spread and what nothing would score."""
+def headline(
+    checkpoint: str,
+    data: Mapping[str, Any],
+    dense: tuple[str, Mapping[str, Any]] | None = None,
+    lift: Mapping[str, float | None] | None = None,
+    taught: bool = False,
+) -> None:
+    """An evaluation in three numbers, each with its unit, its spread and what nothing would score.
+
+    Args:
+        dense: name and evaluation of a model that computes every site, on the same clips.
+        lift: of kept sites on active action units, with `value`, `low` and `high`; None if it was not measured.
+        taught: whether training showed the attention where the units move.
+    """
     low, high = data["interval"]["wacc"]
     rows = st.columns(3, gap="medium")
     with rows[0]:
         st.metric("Weighted accuracy, chance 50 %", f"{data['wacc']:.1f} %", help="Mean over the emotions.")
-        st.caption(f"95 % interval {low:.1f} to {high:.1f}, over speakers")
+        beside = (
+            f"{plain(dense[0])}: {dense[1]['wacc']:.1f} %. " if dense is not None and dense[0] != checkpoint else ""
+        )
+        st.caption(
+            f"{beside}95 % interval {low:.1f} to {high:.1f}; {data['clips']} clips of {data['speakers']} speakers "
+            f"it was not trained on, {data['split']} split"
+        )
     with rows[1]:
         ratio = data["macs_ratio"]
-        st.metric("Work of FE2E, convolutions", "none" if ratio is None else f"{ratio:.2f}")
-        st.caption(f"{checkpoint}" + (f" at p = {data['top_p']:g}" if data["top_p"] is not None else ", every site"))
-    with rows[2]:
-        st.metric("Clips it was not trained on", f"{data['clips']}")
-        st.caption(f"{data['speakers']} speakers, {data['split']} split")
+        st.metric("Work, share of FE2E's", "none" if ratio is None else f"{ratio:.2f}")
+        at = f"{plain(checkpoint)} at p = {data['top_p']:g}" if data["top_p"] is not None else "every site"
+        st.caption(f"Multiply-adds of convolutions and attention; {at}")
+    if lift is not None and lift["value"] is not None:
+        with rows[2]:
+            st.metric("Kept on active action units", f"{lift['value']:.1f} × chance")
+            spread = f"95 % interval {lift['low']:.1f} to {lift['high']:.1f}; " if lift["low"] is not None else ""
+            st.caption(f"{spread}second layer of the face{', taught where they move' if taught else ''}; see FACS")
 
 
 def swatch(emotion: str, dark: bool) -> str:

@@ -92,6 +92,20 @@ def test_a_record_of_other_weights_is_named(recorded: Path) -> None:
         assert "other weights of tiny-mesm; make it again with: mesm" in texts(open_page(file, checkpoint="tiny-mesm"))
 
 
+def test_the_overview_reads_a_score_beside_fe2e_and_the_masks_beside_chance(recorded: Path) -> None:
+    digest = file_sha256(recorded / "checkpoints" / "tiny-mesm" / "model.safetensors")
+    evaluated = evaluation_record()
+    evaluated["provenance"]["checkpoint_sha256"] = digest
+    put(recorded, evaluated, "tiny-mesm")
+    write_record(
+        recorded / "records", "facs", "tiny-mesm", "noise", facs_record(), one_corpus=True, checkpoint_sha256=digest
+    )
+    page = open_page("pages/overview.py", checkpoint="tiny-mesm")
+    assert trouble(page) == []
+    assert [m.value for m in page.metric] == ["70.0 %", "0.40", "2.0 × chance"]
+    assert "fe2e: 70.0 %" in texts(page) and "30 clips of 5 speakers" in texts(page)
+
+
 def test_efficiency_says_why_a_sweep_cannot_start(recorded: Path) -> None:
     page = open_page("pages/efficiency.py", checkpoint="tiny-mesm")
     assert "noise has no valid split" in texts(page)

@@ -109,9 +109,9 @@ def test_what_every_emotion_moves_weighs_least() -> None:
     regions = torch.zeros(1, 4, 1, 3)
     regions[0, :, 0, 0] = 255
     regions[0, 0, 0, 1] = 255
-    weights = own_share(regions)[0, 0, 0].tolist()
-    assert weights[0] < weights[1] < weights[2] == 1 and weights[0] >= 0
-    assert 1 - weights[1] == pytest.approx((1 - weights[0]) / 4)
+    assert own_share(regions, 1)[0, 0, 0].tolist() == pytest.approx([0, 0.75, 1])
+    assert own_share(regions, 0.4)[0, 0, 0].tolist() == pytest.approx([0.6, 0.9, 1])
+    assert own_share(regions, 0)[0, 0, 0].tolist() == [1, 1, 1]
 
 
 def test_a_text_names_the_regions_of_its_emotion(corpus: Path) -> None:
