@@ -35,7 +35,7 @@ with layout.one_sentence_errors():
     data = resources.evaluation(model, shelf) if model is not None and shelf is not None else None
     if data is not None and model is not None:
         st.markdown("##### How well, and for how much work")
-        layout.headline(model.facts.name, data)
+        layout.headline(model.facts.name, data, *facs_records.beside(data, model, shelf))
 example = st.container()
 
 st.markdown("##### What is claimed, and what is not")
