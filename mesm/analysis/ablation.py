@@ -79,8 +79,8 @@ def _sparse(
 
 
 _UNTAUGHT: dict[str, Any] = {"neutral_faces": 0, "look": 0.0}
-_MOVED, _, _LOUD = preset("marionette-mesm").train.look_shares
-_UNGUIDED: dict[str, Any] = {"neutral_faces": 0, "look_shares": (_MOVED, 0.0, _LOUD)}
+_STEERED = preset("marionette-mesm-steered").train
+_NAMED: dict[str, Any] = {"look_shares": _STEERED.look_shares, "look_specific": _STEERED.look_specific}
 
 #: In the order of the table; a row comes after the one that it starts from.
 ROWS: tuple[AblationRow, ...] = (
@@ -102,7 +102,7 @@ ROWS: tuple[AblationRow, ...] = (
     _sparse(
         "attention-random", "attention", "attention as initialised, never trained", {}, {"freeze_attention": True} | _UNTAUGHT
     ),
-    _sparse("query-none", "query", "the attention is asked with nothing", {"query": "none"}, _UNGUIDED),
+    _sparse("query-none", "query", "the attention is asked with nothing", {"query": "none"}, {"neutral_faces": 0}),
     _sparse("query-text", "query", "the clip's own text in training", {"query": "text"}),
     AblationRow("start-random", "start", "from random weights, with the epochs of both trainings"),
     *(_sparse(f"stem-{n}", "stem", f"{n} dense blocks before the first attention", {"stem_blocks": n}) for n in (0, 1, 2)),
@@ -113,7 +113,8 @@ ROWS: tuple[AblationRow, ...] = (
     _sparse("fixed-p", "top-p", "one top-p in training", {}, {"top_p_range": ()}),
     AblationRow("fe2e-labels-only", "teacher", "FE2E without known causes", train={"cause_loss": 0.0}, against="fe2e-TAV"),
     _sparse("no-look", "teacher", "nobody shows where the face moves", {}, {"look": 0.0}),
-    _sparse("no-guide", "teacher", "nobody shows what the text names", {}, _UNGUIDED),
+    _sparse("look-named", "teacher", "also shown what the text names, and what tells the emotions apart", {}, _NAMED),
+    _sparse("no-neutral", "teacher", "no neutral faces under emotive texts", {}, {"neutral_faces": 0}),
     _sparse("labels-only", "teacher", "the attention learns from labels and causes alone", {}, _UNTAUGHT),
 )  # fmt: skip
 

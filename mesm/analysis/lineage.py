@@ -2,7 +2,7 @@
 
     <folder>/<preset's end>-s<seed>/    one run of mesm.training; an interrupted one goes on, a finished one is read
 
-The small MESM has three stages, as the one that ships: FE2E, MESM from it, and what settles it (mesm/presets.py).
+The small MESM has three stages, as the one that ships: FE2E, MESM from it, and MESM under the text's lead (mesm/presets.py).
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ MODELS: dict[str, str] = {
     "FE2E": "fe2e",
     "MESM": "mesm",
 }
-_SMALL_MESM = ("fe2e", "mesm", "mesm-settled")
+_SMALL_MESM = ("fe2e", "mesm", "mesm-steered")
 #: A stopped training loses at most this much.
 _SAVE_MINUTES = 2.0
 #: What differs between machines and runs without making another model.

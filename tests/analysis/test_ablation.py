@@ -57,12 +57,10 @@ def test_every_row_differs_from_its_reference_in_what_it_says() -> None:
         taught = bool(found.train.look), named, bool(found.train.neutral_faces)
         if row.kind == "fe2e" or row.name in ("labels-only", "attention-random"):
             assert taught == (False, False, False)
-        elif row.name in ("no-guide", "query-none"):
-            assert taught == (True, False, False), "no neutral faces where nobody asks"
-        elif row.name == "mesm-TA":
-            assert taught == (True, True, False), "no neutral faces where nobody sees"
+        elif row.name in ("no-neutral", "query-none", "mesm-TA"):
+            assert taught == (True, False, False), "no neutral faces where nobody asks, or sees"
         else:
-            assert taught == (row.name != "no-look", row.name != "no-look", True)
+            assert taught == (row.name != "no-look", row.name == "look-named", True)
 
 
 def test_a_row_brings_what_it_needs() -> None:

@@ -44,9 +44,9 @@ def test_the_lines_are_the_papers(folder: Path) -> None:
     plan = Plan(corpus, folder / "runs", (0, 1), epochs=2)
     run = plan.run("mesm", 1)
     assert run.train.init_from.endswith("fe2e-s1/checkpoint") and run.train.seed == 1 and run.train.epochs == 2
-    assert plan.run("mesm-settled", 1).train.init_from.endswith("runs/mesm-s1/checkpoint")
+    assert plan.run("mesm-steered", 1).train.init_from.endswith("runs/mesm-s1/checkpoint")
     assert run.train.neutral_faces == run.train.look == 0, "a corpus that is not rendered has no neutral faces"
-    assert plan.stages("MESM") == ("fe2e", "mesm", "mesm-settled") and plan.stages("FE2E") == ("fe2e",)
+    assert plan.stages("MESM") == ("fe2e", "mesm", "mesm-steered") and plan.stages("FE2E") == ("fe2e",)
 
 
 def test_table_4_with_seeds_is_trained_once(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
