@@ -47,7 +47,7 @@ def model_card(name: str, config: ModelConfig, metrics: Mapping[str, Any]) -> st
         f"| training time | {metrics.get('train_seconds', 0) / 60:.0f} minutes |",
     ]
     if train.get("init_from"):
-        lines.append(f"| started from | the weights of {train['init_from']} |")
+        lines.append(f"| started from | the weights of {train['init_from']}, whose training time comes on top |")
     if config.name == "mesm":
         drawn = train.get("top_p_range")
         lines += [
@@ -118,8 +118,8 @@ def _teaching(train: Mapping[str, Any]) -> list[str]:
         moved, named, loud = train["look_shares"]
         text = f", {named:.2f} where the asking text's emotion would move it" if named else ""
         rows.append(
-            f"| attention | taught on the training people to lie to {moved:.2f} where the emotion moves the face{text}, as "
-            f"the renderer knows, and to {loud:.2f} where the voice's mel values are highest |"
+            f"| attention | taught on the training people, as the renderer knows them: a share of {moved:.2f} where the emotion "
+            f"moves the face{text}; of the voice's, {loud:.2f} on the highest mel values |"
         )
     if train.get("fusion") == "held_out":
         rows.append("| modalities' weights | fitted on the validation split |")
