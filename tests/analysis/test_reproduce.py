@@ -162,7 +162,7 @@ def test_case_figures(what: str, tmp_path: Path) -> None:
 def test_figure_5_and_table_5(folder: Path, tmp_path: Path) -> None:
     shared = ["--corpus", str(folder), "--epochs", "1", *places(tmp_path)]
     assert main(["reproduce", "figure5", *shared]) == 0
-    assert {p.name for p in (tmp_path / "runs").iterdir()} == {"fe2e-s0", "mesm-s0"}
+    assert {p.name for p in (tmp_path / "runs").iterdir()} == {"fe2e-s0", "mesm-s0", "mesm-steered-s0"}
     assert len(list(tmp_path.glob("figure5-*.pdf"))) == 3
     (curve,) = (tmp_path / "records").glob("sweep_*.json")
     assert len(read_record(curve)["data"]["rows"]) == 10

@@ -156,7 +156,16 @@ def menu(page: Any, key: str) -> None:
 
 
 def downloaded(page: Any, label: str) -> bytes:
-    """The file behind a button."""
-    with page.expect_download() as waiting:
-        page.get_by_role("button", name=label).last.click()
-    return Path(waiting.value.path()).read_bytes()
+    """The file behind a button. A click that falls on a page drawn anew starts nothing: then, as anybody would, again."""
+    from playwright.sync_api import TimeoutError as TooLate
+
+    for last in (False, False, True):
+        settle(page)
+        try:
+            with page.expect_download(timeout=40_000) as waiting:
+                page.get_by_role("button", name=label).last.click()
+            return Path(waiting.value.path()).read_bytes()
+        except TooLate:
+            if last:
+                raise
+    raise AssertionError("not reached")
