@@ -74,12 +74,27 @@ def over_seeds(evaluations: Sequence[Mapping[str, Any]], names: Sequence[str], s
         **{k: v["mean"] for k, v in table.items()},
         "spread": {k: v["spread"] for k, v in table.items()},
         "interval": metrics.mean_interval(answers, found[0].truth_NE, found[0].speakers_N),
+        "per_class": _mean_per_class(evaluations),
         "runs": runs,
         "per_clip": {
             **{k: first["per_clip"][k] for k in ("id", "speaker", "truth")},
             "scores": [data["per_clip"]["scores"] for data in evaluations],
         },
     }
+
+
+def _mean_per_class(found: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, float | None]]:
+    """Label -> metric -> mean over the runs; None where a run has none."""
+    made: dict[str, dict[str, float | None]] = {}
+    for label in found[0]["labels"]:
+        rows = [f["per_class"][label] for f in found]
+        made[label] = {
+            name: None
+            if any(row[name] is None for row in rows)
+            else metrics.to_json(np.mean([row[name] for row in rows]))
+            for name in rows[0]
+        }
+    return made
 
 
 def check_only_seeds_differ(configs: Mapping[str, Mapping[str, Any]]) -> None:

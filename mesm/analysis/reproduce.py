@@ -20,7 +20,6 @@ from mesm.data.store import Corpus
 from mesm.errors import MesmError
 from mesm.records import find_records, read_record, write_record
 from mesm.runtime import record_folders
-from mesm.training import metrics
 from mesm.training.trainer import Report
 
 #: Utterances of which each is timed alone.
@@ -48,7 +47,6 @@ def line(
         "macs_ratio": None,
         **data,
         "spread": data["spread"] if len(plan.seeds) > 1 else {},  # one run has none
-        "per_class": _mean_per_class(found),
         "parameters": sum(p.numel() for p in first.model.parameters()),
         "macs": round(float(np.mean([f["macs"]["total"] for f in found]))),
         "ms_per_clip": ms_per_clip(first, plan.corpus, plan.split),
@@ -95,20 +93,6 @@ def evaluation(
 def _at_home(record: dict[str, Any], predictor: Predictor) -> bool:
     """Whether an evaluation used the checkpoint's own top-p."""
     return bool(record["data"]["top_p"] == (predictor.config.top_p if predictor.has_attention else None))
-
-
-def _mean_per_class(found: Sequence[dict[str, Any]]) -> dict[str, dict[str, float | None]]:
-    """Label -> metric -> mean over the runs; None where a run has none."""
-    made: dict[str, dict[str, float | None]] = {}
-    for label in found[0]["labels"]:
-        rows = [f["per_class"][label] for f in found]
-        made[label] = {
-            name: None
-            if any(row[name] is None for row in rows)
-            else metrics.to_json(np.mean([row[name] for row in rows]))
-            for name in rows[0]
-        }
-    return made
 
 
 def figure_5_sweep(

@@ -75,7 +75,8 @@ def table_exhibit(arguments: argparse.Namespace) -> Exhibit:
         raise DataError(
             f"no checkpoint was evaluated on {arguments.corpus}; run: mesm evaluate CHECKPOINT --corpus {arguments.corpus}"
         )
-    return results.scores_table(records, number, *reported.rows_for(number))
+    seeds = _all("seeds", corpus=Path(arguments.corpus).name)
+    return results.scores_table([*records, *seeds], number, *reported.rows_for(number))
 
 
 def models_exhibit(arguments: argparse.Namespace) -> Exhibit:

@@ -28,7 +28,8 @@ def models(found: list[Record], shelf: Shelf) -> None:
         "Scores", [3, 4], default=4, required=True, key="scores-of", bind="query-params",
         format_func={3: "accuracy and F1 (Table 3)", 4: "weighted accuracy and F1 (Table 4)"}.__getitem__,
     )  # fmt: skip
-    exhibit = exhibits.scores_table(found, number or 4, *reported.rows_for(number or 4))
+    seeds = [record for record in records.of_kind("seeds") if records.here(record, shelf.corpus.name)]
+    exhibit = exhibits.scores_table([*found, *seeds], number or 4, *reported.rows_for(number or 4))
     export_menu.tabled(exhibit, "models", shown=_columns(exhibit.table))
     trivial = found[0]["data"]["trivial"]
     st.markdown(

@@ -44,6 +44,8 @@ def test_seeds_are_a_mean_and_a_spread() -> None:
     assert low < data["wacc"] < high
     assert [r["seed"] for r in data["runs"]] == [0, 1, 2]
     assert len(scored_runs(data).runs) == 3
+    fear = [d["per_class"]["fear"]["f1"] for d in found]
+    assert data["per_class"]["fear"]["f1"] == pytest.approx(np.mean(fear), abs=1e-3)
 
 
 def test_a_difference_does_not_depend_on_the_order_of_the_clips() -> None:

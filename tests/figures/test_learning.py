@@ -61,7 +61,8 @@ def test_an_ablation_as_a_table() -> None:
     dense = plain | {"what": "FE2E on TAV", "group": "FE2E, modalities", "runs": [{}], "macs_ratio": None}
     table = ablation_table({"data": {"rows": [dense, row]}})
     assert [len(r.cells) for r in table.rows] == [len(COLUMNS)] * 2
-    assert table.rows[1].cells[:4] == ("MESM on TAV", 70.0, 66.0, 73.0) and table.rows[1].cells[-1] == 6.0
+    assert table.rows[1].cells[:3] == ("MESM on TAV", 70.0, "66.0 to 73.0") and table.rows[1].cells[-1] == 6.0
+    assert table.rows[1].cells[7:9] == (-1.0, "-2.0 to +0.5") and table.rows[0].cells[5] is None
     assert table.rows[1].spread[1] == 1.5 and table.rows[0].spread == ()
     assert "MESM on TAV" in to_latex(table) and "fe2e-TAV" in str(to_csv(table))
 

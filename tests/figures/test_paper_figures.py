@@ -257,6 +257,9 @@ def test_the_papers_tables_beside_ours() -> None:
     assert exhibit.table.names[2:4] == ("anger WAcc", "anger F1") and exhibit.table.spans[-1] == ("average", 14, 17)
     low, high = ours[1]["data"]["interval"]["wacc"]
     assert rows[1].cells[15] == f"{low:.1f} to {high:.1f}" and len(set(exhibit.table.names)) == 18
+    several = ours[1] | {"data": ours[1]["data"] | {"runs": [{}, {}, {}], "spread": {"wacc": 0.5}}}
+    means = results.scores_table([*ours, several], 4, "wacc").table
+    assert means is not None and means.rows[2].cells[0] == "made, p = 0.5, 3 seeds" and means.rows[2].spread[14] == 0.5
     foreign = results.scores_table(ours, 4, "wacc", (replace(TABLE_4.rows[0], scores={}),), "elsewhere")
     assert foreign.table is not None and foreign.table.rows[2].cells[2] is None
 

@@ -28,7 +28,7 @@ def scores_table(
     """Table 3 or 4: every evaluated model, the reported numbers, the trivial answers.
 
     Args:
-        records: evaluations on one corpus.
+        records: evaluations on one corpus, or means over seeds.
         accuracy: "accuracy" for Table 3, "wacc" for Table 4.
         reported: `analysis.reported.ReportedRow`; `where` names their corpus.
     """
@@ -47,7 +47,7 @@ def scores_table(
     rows = []
     for record in records:
         data = record["data"]
-        per = [data["per_class"].get(label, {}) for label in labels]
+        per = [data.get("per_class", {}).get(label, {}) for label in labels]
         cells = [value for row in per for value in (row.get(accuracy), row.get("f1"))]
         averages = [cell for metric in (accuracy, "f1") for cell in (data[metric], interval(data, metric))]
         spreads = [s for metric in (accuracy, "f1") for s in (data.get("spread", {}).get(metric), None)]
@@ -79,8 +79,9 @@ def scores_table(
 
 
 def _model(record: Record) -> str:
-    top_p = record["data"]["top_p"]
-    return record["provenance"]["checkpoint"] + (f", p = {top_p:g}" if top_p is not None else "")
+    top_p, runs = record["data"]["top_p"], len(record["data"].get("runs", ()))
+    name = record["provenance"]["checkpoint"] + (f", p = {top_p:g}" if top_p is not None else "")
+    return f"{name}, {runs} seeds" if runs > 1 else name
 
 
 def interval(data: Mapping[str, Any], metric: str) -> str | None:
