@@ -21,6 +21,8 @@ Record = dict[str, Any]
 MOST_LINES = 30
 #: A table of more columns does not fit a screen: the first stays in view, in a fainter colour that Streamlit sets.
 WIDE_FROM = 9
+#: Letters of a cell that do not fit the width that Streamlit gives a column by itself.
+CUT_FROM = 30
 
 
 def of_kind(kind: str) -> list[Record]:
@@ -92,13 +94,19 @@ def show_table(table: Table, alt: str, groups: str = "source") -> None:
     frame, wide = DataFrame(rows), len(table.names) > WIDE_FROM
     # A column that stays in view is faint by itself; grey on top of that could not be read.
     frame = frame.style.apply(lambda column: grey, axis=0, subset=[c for c in frame.columns if c != name or not wide])
-    longest = max((len(str(row.cells[0])) for row in table.rows), default=0)
-    first = {name: st.column_config.TextColumn(pinned=True, width=min(280, 24 + 7 * longest))} if wide else {}
+    longest = [max((len(str(row.cells[i])) for row in table.rows), default=0) for i in range(len(table.names))]
+    # Streamlit cuts a column of words at 200 pixels.
+    words = {
+        head: st.column_config.TextColumn(width=min(330, 16 + round(5.7 * n)))
+        for head, n in zip(table.names, longest, strict=True)
+        if head not in numbers and n > CUT_FROM
+    }
+    first = {name: st.column_config.TextColumn(pinned=True, width=min(280, 24 + 7 * longest[0]))} if wide else {}
     st.dataframe(
         frame,
         hide_index=True,
         column_order=[name, *((groups,) if grouped else ()), *(table.names[i] for i in order[1:])],
-        column_config={**numbers, **first},
+        column_config={**numbers, **words, **first},
         height="content" if len(rows) <= MOST_LINES else 600,
         alt=alt,
         placeholder="–",

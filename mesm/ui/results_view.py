@@ -75,7 +75,10 @@ def ablation(shelf: Shelf) -> None:
         return
     export_menu.tabled(exhibits.ablation_table(found[0], reported.TABLE_5), "ablation")
     st.markdown("##### What each part is worth")
-    export_menu.tabled(exhibits.ablation(found[0]), "ablation-all", "varied")
+    exhibit = exhibits.ablation(found[0])
+    assert exhibit.table is not None
+    few = [i for i, name in enumerate(exhibit.table.columns) if name not in ("WAcc 95 %", "AUC", "against")]
+    export_menu.tabled(exhibit, "ablation-all", "varied", exhibit.table.part(few))
 
 
 def emotions(record: Record, shelf: Shelf) -> None:

@@ -170,7 +170,8 @@ def ablation(record: Record) -> Exhibit:
         caption=(
             f"Averages in percent on the {data['setting']['split']} split of {corpus}, intervals over speakers, "
             f"{len(data['seeds'])} seed(s). Work: share of FE2E's convolutions. Difference: WAcc, in points, to the row "
-            "it is compared with. AUC lost: by the face's branch when other clips' texts ask it."
+            "it is compared with: FE2E on TAV for those of FE2E and for MESM on TAV, else MESM on TAV. "
+            "AUC lost: by the face's branch when other clips' texts ask it."
         ),
         command=f"mesm figure ablation --corpus {corpus}",
         origin=origin_of(record, setting=data["setting"], seeds=data["seeds"]),
