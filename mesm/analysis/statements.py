@@ -115,7 +115,7 @@ def statements(facs: Mapping[str, Any] | None, faithfulness: Mapping[str, Any] |
     layers = sound["layers"] if sound else []
     loud = layers[0]["kept_lift"] if layers else None
     first = UNMEASURED if loud is None else judge(FOUND, [loud])
-    tenth = f"the loudest {sound['loudest']:.0%} of the mel values" if sound else "loud sites"
+    tenth = f"the loudest {100 * sound['loudest']:.0f} % of the mel values" if sound else "loud sites"
     rows.append(
         {
             "about": "voice",

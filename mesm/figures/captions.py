@@ -37,7 +37,7 @@ def kept_sentence(layers: Sequence[LayerTrace], shown: Sequence[int]) -> str:
     for number in shown:
         if number < len(layers):
             kept, sites = int(layers[number].kept.sum()), layers[number].kept.size
-            parts.append(f"L{number + 1} keeps {kept:,} of {sites:,} sites ({kept / max(sites, 1):.0%})")
+            parts.append(f"L{number + 1} keeps {kept:,} of {sites:,} sites ({100 * kept / max(sites, 1):.0f} %)")
     return "; ".join(parts) + "." if parts else ""
 
 

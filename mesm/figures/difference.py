@@ -53,7 +53,7 @@ def difference_caption(
     first: Sequence[LayerTrace], second: Sequence[LayerTrace], shown: Sequence[int], names: tuple[str, str]
 ) -> str:
     """What to see in a difference, and how much of it there is."""
-    shares = [f"L{n + 1} {overlap(first[n], second[n]):.0%}" for n in shown if n < min(len(first), len(second))]
+    shares = [f"L{n + 1} {100 * overlap(first[n], second[n]):.0f} %" for n in shown if n < min(len(first), len(second))]
     return (
         f"Blue: only {names[0]} keeps it. Orange: only {names[1]} does. Clear: both. Faded: neither. "
         f"Shared, of what either keeps: {', '.join(shares) or 'nothing to compare'}."
@@ -69,7 +69,7 @@ def difference_rows(scene: Scene, first: Sequence[LayerTrace], second: Sequence[
     for number in shown:
         ours, theirs = scene.pixels(first[number].kept), scene.pixels(second[number].kept)
         drawn = np.where(ours, np.where(theirs, scene.pictures, tints[0]), np.where(theirs, tints[1], scene.touched))
-        label = (f"L{number + 1}", f"shared {overlap(first[number], second[number]):.0%}")
+        label = (f"L{number + 1}", f"shared {100 * overlap(first[number], second[number]):.0f} %")
         rows.append(Row(label, drawn))
     return rows
 

@@ -319,7 +319,7 @@ def row_name(number: int, layer: LayerTrace) -> tuple[str, ...]:
     """What stands left of a layer's row: its name, its grid, the share it kept."""
     height, width = layer.kept.shape[1:]
     share = layer.kept.mean() if layer.kept.size else 0.0
-    return f"L{number + 1}", f"{height} × {width}", f"kept {share:.0%}"
+    return f"L{number + 1}", f"{height} × {width}", f"kept {100 * share:.0f} %"
 
 
 def mel_loudness(mel: np.ndarray, loudest_only: bool = False) -> np.ndarray:

@@ -206,7 +206,7 @@ def _progress() -> None:
         return
     if job.running:
         bar, stop = st.columns([4, 1], vertical_alignment="center")
-        bar.progress(job.share, f"{job.target}: {job.share:.0%} of the clips")
+        bar.progress(job.share, f"{job.target}: {100 * job.share:.0f} % of the clips")
         if stop.button("Stop", width="stretch", key="sweep-stop"):
             job.cancel()
         return

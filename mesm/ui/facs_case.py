@@ -72,7 +72,7 @@ def _table(regions: list[Region], layers: int) -> None:
     known = any(region.active is not None for region in regions)
     alt = "Action units: active, and how much of each region every layer keeps"
     records.show_table(regions_table(regions, layers), alt)
-    chance = ", ".join(f"L{i + 1} {share:.0%}" for i, share in enumerate(regions[0].chance))
+    chance = ", ".join(f"L{i + 1} {100 * share:.0f} %" for i, share in enumerate(regions[0].chance))
     st.caption(
         f"Share of each region that a layer keeps, and its multiple of chance: as many sites anywhere would cover {chance}. "
         + (

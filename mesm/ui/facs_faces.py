@@ -36,7 +36,7 @@ def show(found: Found, leak: Found, facs: Found) -> None:
     )
     reading = (
         f"Full colour where the difference is significant (signs of whole speakers flipped, false-discovery rate "
-        f"{data['alpha']:.0%} over the cells of a face); blue is less, orange more."
+        f"{100 * data['alpha']:.0f} % over the cells of a face); blue is less, orange more."
         if is_difference(view)
         else "Yellow is more."
     )

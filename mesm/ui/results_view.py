@@ -149,7 +149,7 @@ def calibration(record: Record, shelf: Shelf) -> None:
     found = breakdown.reliability(breakdown.scored(record["data"]), name)
     chart, numbers = st.columns([2, 1], gap="medium")
     with chart:
-        said = ", ".join(f"{b.mean_score:.2f}: {b.share_true:.0%}" for b in found.bins)
+        said = ", ".join(f"{b.mean_score:.2f}: {100 * b.share_true:.0f} %" for b in found.bins)
         st.plotly_chart(
             chart_reliability(found.bins, state.dark()), theme=None, config=PLOTLY_CONFIG, key="calibration",
             alt=f"Line chart of the share that is true over the score: {said}.",

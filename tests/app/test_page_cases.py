@@ -75,14 +75,14 @@ def test_another_p_beside_it(home: Path) -> None:
     same = metrics(page)
     assert same["Largest change of a score"] == "0.00"
     assert float(small["Work with p = 1"].split()[0]) > float(same["Work with p = 0.3"].split()[0])
-    assert "Shared, of what either keeps: L1 100%" in texts(page).replace("\\", "")
+    assert "Shared, of what either keeps: L1 100 %" in texts(page).replace("\\", "")
 
 
 def test_random_attention_beside_it(home: Path) -> None:
     page = open_page("pages/case_studies.py", p="0.3", versus="random attention", **CASE)
     assert trouble(page) == []
     said = texts(page).replace("\\", "")
-    assert "only random attention 1 does" in said and "L1 100%" not in said
+    assert "only random attention 1 does" in said and "L1 100 %" not in said
 
 
 def test_another_checkpoint_beside_it(home: Path) -> None:

@@ -80,7 +80,7 @@ def test_captions_count() -> None:
     kept = np.zeros((2, 6, 6), bool)
     kept[0, :3] = True
     layer = LayerTrace(np.zeros(kept.shape, np.float32), kept, np.ones_like(kept))
-    assert kept_sentence((layer,), (0, 2)) == "L1 keeps 18 of 72 sites (25%)."
+    assert kept_sentence((layer,), (0, 2)) == "L1 keeps 18 of 72 sites (25 %)."
     assert "every site" in mosaic_caption((), Look())
     assert len({mosaic_caption((layer,), Look(overlay=o)) for o in OVERLAYS}) == len(OVERLAYS)
 

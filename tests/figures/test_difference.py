@@ -40,7 +40,7 @@ def test_each_kind_of_site_has_its_colour() -> None:
     assert seen == [w[0].tolist() for w in wanted]
     assert overlap(layer(first), layer(second)) == 1 / 3
     said = difference_caption([layer(first)], [layer(second)], (0,), ("p = 0.5", "p = 1"))
-    assert "L1 33%" in said and "only p = 0.5" in said
+    assert "L1 33 %" in said and "only p = 0.5" in said
 
 
 def test_the_colours_of_a_difference_lie_on_a_grey_spectrogram() -> None:

@@ -99,7 +99,7 @@ def _rows(
     for number in look.layers:
         if number < len(layers):
             row = layer_row(scene, number, layers[number])
-            kept = f"{layers[number].kept.mean():.0%}"
+            kept = f"{100 * layers[number].kept.mean():.0f} %"
             ends = () if row.scale is None else (f"{row.scale[0]:.1f}–{row.scale[1]:.1f}×",)
             rows.append(((f"L{number + 1}, {kept}", *ends), overlay.unpacked(row.drawn), row_in, scene))
     return rows
