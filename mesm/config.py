@@ -277,6 +277,15 @@ class TrainConfig(_Json):
             if getattr(self, name) < 1:
                 raise ConfigError(f"{name} is {getattr(self, name)}; it must be at least 1")
 
+    @classmethod
+    def as_far_as_known(cls, data: dict[str, Any]) -> Self:
+        """What a checkpoint of any version says of its training, to compare with another's.
+
+        A setting that came later has its default, which does what was done without it; one that is gone is left out.
+        """
+        names = {f.name for f in fields(cls)}
+        return cls.from_dict({k: v for k, v in data.items() if k in names})
+
 
 @dataclass(frozen=True)
 class RunConfig(_Json):

@@ -35,6 +35,13 @@ def test_bad_settings(change: dict[str, object], sentence: str) -> None:
         dataclasses.replace(ModelConfig(), **change)  # type: ignore[arg-type]
 
 
+def test_a_training_of_another_version_can_be_compared() -> None:
+    old = {k: v for k, v in TrainConfig(lr=0.5).to_dict().items() if k != "look"} | {"gone": 1.0}
+    assert TrainConfig.as_far_as_known(old) == TrainConfig(lr=0.5)
+    with pytest.raises(ConfigError, match="no setting 'gone'"):
+        TrainConfig.from_dict(old)
+
+
 def test_settings_from_a_command_line() -> None:
     changed = TrainConfig().with_settings(
         {"lr": "1e-4", "top_p_range": "[0.3, 1.0]", "augment": "false", "optimizer": "adam"}

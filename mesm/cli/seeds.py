@@ -25,6 +25,7 @@ def run(arguments: argparse.Namespace) -> int:
     from mesm.analysis.comparison import check_only_seeds_differ, over_seeds
     from mesm.analysis.evaluation import evaluate
     from mesm.analysis.predictor import load
+    from mesm.config import TrainConfig
     from mesm.data.corpora import open_corpus
     from mesm.records import write_record
     from mesm.runtime import workspace
@@ -33,7 +34,7 @@ def run(arguments: argparse.Namespace) -> int:
     predictors = [load(_checkpoint(name)) for name in arguments.runs]
     configs: dict[str, dict[str, Any]] = {}
     for given, p in zip(arguments.runs, predictors, strict=True):
-        configs[given] = p.config.to_dict() | p.metrics.get("train", {})
+        configs[given] = p.config.to_dict() | TrainConfig.as_far_as_known(p.metrics.get("train", {})).to_dict()
     check_only_seeds_differ(configs)
     found = [evaluate(p, corpus, arguments.split, arguments.top_p) for p in tqdm(predictors, unit="run", leave=False)]
     seeds = [int(p.metrics.get("train", {}).get("seed", 0)) for p in predictors]
