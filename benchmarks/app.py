@@ -11,6 +11,7 @@ import argparse
 import json
 import logging
 import os
+import tempfile
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -26,7 +27,16 @@ def resident_mb() -> float:
     return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
-def measure(checkpoint: str, corpus_name: str, moves: int, overlay: str) -> dict[str, float | int | str]:
+def untrained(width: float, folder: Path) -> Path:
+    """A MESM of this width with random weights, as a checkpoint: the hard case, its masks are scattered."""
+    from mesm.models import build_model, save_checkpoint
+    from mesm.presets import preset
+
+    config = replace(preset("marionette-mesm").model, width=width)
+    return save_checkpoint(folder, build_model(config), {"thresholds": [0.5] * len(config.labels)}, "Untrained.")
+
+
+def measure(checkpoint: Path, corpus_name: str, moves: int, overlay: str) -> dict[str, float | int | str]:
     """Milliseconds per move and growth of the memory after the first 50."""
     from mesm.data.corpora import open_corpus
     from mesm.figures.charts import chart_scores, chart_work
@@ -49,7 +59,7 @@ def measure(checkpoint: str, corpus_name: str, moves: int, overlay: str) -> dict
         truth=None,
     )
     case = Case("benchmark", "clip", sample)
-    model = resources.model(resources.checkpoints()[checkpoint])
+    model = resources.model(checkpoint)
     strip, look = fit_strip(sample.duration_s), Look(overlay)
     steps: dict[str, list[float]] = {"model": [], "pictures": [], "charts": [], "all": []}
     memory = 0.0
@@ -67,7 +77,7 @@ def measure(checkpoint: str, corpus_name: str, moves: int, overlay: str) -> dict
         if move == 50:
             memory = resident_mb()
     found: dict[str, float | int | str] = {
-        "checkpoint": checkpoint,
+        "checkpoint": checkpoint.name,
         "width": model.facts.config.width,
         "overlay": overlay,
         "moves": moves,
@@ -87,10 +97,19 @@ def main() -> None:
     parser.add_argument("--corpus", default="marionette")
     parser.add_argument("--moves", type=int, default=500)
     parser.add_argument("--overlay", default="mask")
+    parser.add_argument("--width", type=float, help="an untrained MESM of this width instead, such as 1")
     parser.add_argument("--json", help="file for the figures")
     arguments = parser.parse_args()
     logging.disable(logging.WARNING)  # Streamlit's, about running without a server
-    text = json.dumps(measure(arguments.checkpoint, arguments.corpus, arguments.moves, arguments.overlay), indent=1)
+    from mesm.analysis.checkpoints import checkpoint_folder
+
+    with tempfile.TemporaryDirectory() as folder:
+        checkpoint = (
+            untrained(arguments.width, Path(folder) / f"untrained-{arguments.width:g}")
+            if arguments.width
+            else checkpoint_folder(arguments.checkpoint)
+        )
+        text = json.dumps(measure(checkpoint, arguments.corpus, arguments.moves, arguments.overlay), indent=1)
     print(text)
     if arguments.json:
         Path(arguments.json).write_text(text + "\n")
