@@ -65,8 +65,10 @@ def find_checkpoints(folders: Sequence[Path] | None = None) -> dict[str, Path]:
 
 
 def checkpoint_folder(name: str) -> Path:
-    """The folder of a checkpoint given by name, or by folder, which need not be there."""
-    return find_checkpoints().get(name, Path(name))
+    """The folder of a checkpoint given by name, or by folder, which need not be there; a run's stands for what it kept."""
+    folder = find_checkpoints().get(name, Path(name))
+    inside = folder / "checkpoint"
+    return inside if (inside / CONFIG).is_file() else folder
 
 
 def name_of(folder: Path) -> str:

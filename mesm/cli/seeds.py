@@ -31,7 +31,7 @@ def run(arguments: argparse.Namespace) -> int:
     from mesm.runtime import workspace
 
     corpus = open_corpus(arguments.corpus)
-    predictors = [load(_checkpoint(name)) for name in arguments.runs]
+    predictors = [load(name) for name in arguments.runs]
     configs: dict[str, dict[str, Any]] = {}
     for given, p in zip(arguments.runs, predictors, strict=True):
         configs[given] = p.config.to_dict() | TrainConfig.as_far_as_known(p.metrics.get("train", {})).to_dict()
@@ -53,12 +53,6 @@ def run(arguments: argparse.Namespace) -> int:
     print(table(data))
     print(path)
     return 0
-
-
-def _checkpoint(run: str) -> str:
-    """A run folder stands for its checkpoint."""
-    inside = Path(run) / "checkpoint"
-    return str(inside) if inside.is_dir() else run
 
 
 def table(data: dict[str, Any]) -> str:
