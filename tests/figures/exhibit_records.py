@@ -101,7 +101,7 @@ def evaluation_record(checkpoint: str = "made", top_p: float | None = 0.5) -> di
 
 
 def reproduction_record(model: str = "MESM", macs: int = 200_000_000) -> dict[str, Any]:
-    data = evaluation_record(model)["data"]
+    data = evaluation_record(model, 0.5 if model == "MESM" else None)["data"]
     del data["per_clip"]
     checkpoint = {"seed": 0, "name": "made", "sha256": "0" * 64, "origin": "trained", "differs": []}
     data |= {"runs": [{}], "parameters": 1_900_000, "macs": macs, "ms_per_clip": 12.5, "checkpoints": [checkpoint]}

@@ -13,8 +13,8 @@ def test_sizes_work_and_time() -> None:
     found = models_table([reproduction_record(), reproduction_record("LF-LSTM", 7_000_000)])
     assert found.table is not None
     assert [row.cells[:5] for row in found.table.rows] == [
-        ("LF-LSTM", 1.9, 7.0, 0.4, 12.5),
-        ("MESM", 1.9, 200.0, 0.4, 12.5),
+        ("LF-LSTM", 1.9, 7.0, 1.0, 12.5),
+        ("MESM, p = 0.5", 1.9, 200.0, 0.4, 12.5),
     ]
     assert found.table.rows[0].cells[5:] == ("70.0", "68.0 to 72.0", "50.0", "48.0 to 52.0")
     assert (

@@ -7,7 +7,7 @@ from typing import Any
 
 from mesm.figures.bibliography import PAPER, corpus_cites
 from mesm.figures.bundle import Exhibit, origin_of
-from mesm.figures.exhibits.results import interval
+from mesm.figures.exhibits.results import interval, model_name
 from mesm.figures.tables import Row, Table
 from mesm.records import slug
 
@@ -38,7 +38,7 @@ def models_table(records: Sequence[Mapping[str, Any]]) -> Exhibit:
         data = record["data"]
         sizes = (data["parameters"] / 1e6, data["macs"] / 1e6, data["macs_ratio"], data["ms_per_clip"])
         scores = [f"{data['wacc']:.1f}", interval(data, "wacc"), f"{data['f1']:.1f}", interval(data, "f1")]
-        name = record["provenance"]["checkpoint"]
+        name = model_name(record)
         rows.append(Row((name, *(None if c is None else float(c) for c in sizes), *scores)))
     return Exhibit(
         name=f"models-{slug(corpus)}",

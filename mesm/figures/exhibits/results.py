@@ -52,7 +52,7 @@ def scores_table(
         averages = [cell for metric in (accuracy, "f1") for cell in (data[metric], interval(data, metric))]
         spreads = [s for metric in (accuracy, "f1") for s in (data.get("spread", {}).get(metric), None)]
         rows.append(
-            Row((_model(record), _work(data), *cells, *averages), MEASURED,
+            Row((model_name(record), _work(data), *cells, *averages), MEASURED,
                 (*(None,) * (2 + len(cells)), *spreads) if any(s is not None for s in spreads) else ())
         )  # fmt: skip
     rows += [_reported(row, labels, where) for row in reported]
@@ -78,7 +78,8 @@ def scores_table(
     )
 
 
-def _model(record: Record) -> str:
+def model_name(record: Record) -> str:
+    """A checkpoint with its top-p, and with its seeds if they are several."""
     top_p, runs = record["data"]["top_p"], len(record["data"].get("runs", ()))
     name = record["provenance"]["checkpoint"] + (f", p = {top_p:g}" if top_p is not None else "")
     return f"{name}, {runs} seeds" if runs > 1 else name
@@ -295,7 +296,7 @@ def _of(
     record: Record, kind: str, title: str, caption: str, table: Table, draw: Any = None, option: str = ""
 ) -> Exhibit:
     origin, data = record["provenance"], record["data"]
-    said = f"{caption} {_model(record)} on the {data['split']} split of {origin['corpus']}, {data['clips']} clips."
+    said = f"{caption} {model_name(record)} on the {data['split']} split of {origin['corpus']}, {data['clips']} clips."
     suffix = option.replace(" --emotion ", "-")
     return Exhibit(
         name=f"{kind}{suffix}-{slug(origin['checkpoint'])}-{slug(origin['corpus'])}",
