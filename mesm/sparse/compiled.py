@@ -15,7 +15,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from llvmlite import ir
+from llvmlite import binding, ir
 from numba import njit, types
 from numba.core.cgutils import get_or_insert_function
 from numba.extending import intrinsic
@@ -24,6 +24,8 @@ from numba.extending import intrinsic
 LANES = 16
 #: Pairs of one block: 6 x 16 sums fill twelve of AVX2's sixteen registers.
 GROUP = 6
+#: Pairs of a wide block, taken first: AVX-512 has 32 registers, and with six sums alone its multipliers would wait.
+WIDE = 12 if binding.get_host_cpu_features().get("avx512f") else GROUP
 
 
 def compiled(**options: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -104,6 +106,7 @@ def _multiply_add_code(count: int) -> Callable[..., Any]:
 
 _multiply_add_1, _multiply_add_2, _multiply_add_3 = _multiplier(1), _multiplier(2), _multiplier(3)
 _multiply_add_4, _multiply_add_5, _multiply_add_6 = _multiplier(4), _multiplier(5), _multiplier(6)
+_multiply_add_wide = _multiplier(WIDE)
 
 
 @compiled()
@@ -154,6 +157,9 @@ def convolve_rows(
         here, end = _find(destination_P, start, end, first_row), _find(destination_P, start, end, last_row)
         for number in range(first_panel, last_panel):
             panel, pair, k = panels[place, number], here, number * LANES
+            while pair + WIDE <= end:
+                _multiply_add_wide(x_NC, panel, out_MK, source_P, destination_P, pair, k)
+                pair += WIDE
             while pair + GROUP <= end:
                 _multiply_add_6(x_NC, panel, out_MK, source_P, destination_P, pair, k)
                 pair += GROUP
