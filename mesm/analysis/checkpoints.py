@@ -66,7 +66,11 @@ def find_checkpoints(folders: Sequence[Path] | None = None) -> dict[str, Path]:
 
 def checkpoint_folder(name: str) -> Path:
     """The folder of a checkpoint given by name, or by folder, which need not be there; a run's stands for what it kept."""
-    folder = find_checkpoints().get(name, Path(name))
+    return kept_by(find_checkpoints().get(name, Path(name)))
+
+
+def kept_by(folder: Path) -> Path:
+    """A run's checkpoint; any other folder as it is."""
     inside = folder / "checkpoint"
     return inside if (inside / CONFIG).is_file() else folder
 

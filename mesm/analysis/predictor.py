@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from mesm.analysis.baseline_cost import count_baseline
-from mesm.analysis.checkpoints import checkpoint_folder, find_checkpoints, name_of
+from mesm.analysis.checkpoints import find_checkpoints, kept_by, name_of
 from mesm.analysis.cost import count_macs
 from mesm.analysis.tracing import clip_traces
 from mesm.batch import Sample
@@ -36,7 +36,7 @@ def load(name_or_path: str | os.PathLike[str] = "marionette-mesm", device: str =
     known = find_checkpoints()
     if name not in known and not Path(name).is_dir() and name.count("/") != 1:
         raise CheckpointError(f"no checkpoint named {name!r}; there are {', '.join(known) or 'none'}, or give a folder")
-    return Predictor(load_checkpoint(checkpoint_folder(name)), name if name in known else "", device)
+    return Predictor(load_checkpoint(kept_by(known.get(name, Path(name)))), name if name in known else "", device)
 
 
 @dataclass(frozen=True)

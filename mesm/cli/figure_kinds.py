@@ -91,7 +91,7 @@ def models_exhibit(arguments: argparse.Namespace) -> Exhibit:
 
 def ablation_exhibit(arguments: argparse.Namespace) -> Exhibit:
     """Every row of an ablation."""
-    from mesm.figures.exhibits.results import ablation
+    from mesm.figures.exhibits.ablation import ablation
 
     found = _all("ablation", corpus=arguments.corpus)
     if not found:

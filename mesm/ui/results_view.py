@@ -11,6 +11,7 @@ from mesm.analysis import breakdown, reported
 from mesm.data.store import IndexRow
 from mesm.figures.charts import PLOTLY_CONFIG
 from mesm.figures.exhibits import results as exhibits
+from mesm.figures.exhibits.ablation import ablation as every_row
 from mesm.figures.exhibits.reproduction import models_table
 from mesm.figures.results_charts import chart_matrix, chart_reliability
 from mesm.figures.tables import Table
@@ -75,7 +76,7 @@ def ablation(shelf: Shelf) -> None:
         return
     export_menu.tabled(exhibits.ablation_table(found[0], reported.TABLE_5), "ablation")
     st.markdown("##### What each part is worth")
-    exhibit = exhibits.ablation(found[0])
+    exhibit = every_row(found[0])
     assert exhibit.table is not None
     few = [i for i, name in enumerate(exhibit.table.columns) if name not in ("WAcc 95 %", "AUC", "against")]
     export_menu.tabled(exhibit, "ablation-all", "varied", exhibit.table.part(few))

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from mesm.figures.ablation import COLUMNS, ablation_table
 from mesm.figures.bundle import render
+from mesm.figures.exhibits.ablation import COLUMNS, ablation_table
 from mesm.figures.exhibits.learning import learning
 from mesm.figures.learning import best_epoch, chart_learning_curves
 from mesm.figures.static.learning import plot_learning_curves

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from mesm.figures.ablation import ablation_table as all_rows
 from mesm.figures.bibliography import PAPER, corpus_cites
 from mesm.figures.bundle import Exhibit, origin_of
 from mesm.figures.static.results import plot_matrix, plot_reliability
@@ -52,7 +51,7 @@ def scores_table(
         averages = [cell for metric in (accuracy, "f1") for cell in (data[metric], interval(data, metric))]
         spreads = [s for metric in (accuracy, "f1") for s in (data.get("spread", {}).get(metric), None)]
         rows.append(
-            Row((model_name(record), _work(data), *cells, *averages), MEASURED,
+            Row((model_name(record), work(data), *cells, *averages), MEASURED,
                 (*(None,) * (2 + len(cells)), *spreads) if any(s is not None for s in spreads) else ())
         )  # fmt: skip
     rows += [_reported(row, labels, where) for row in reported]
@@ -91,7 +90,8 @@ def interval(data: Mapping[str, Any], metric: str) -> str | None:
     return f"{found[0]:.1f} to {found[1]:.1f}" if found else None
 
 
-def _work(data: Mapping[str, Any]) -> Cell:
+def work(data: Mapping[str, Any]) -> str | None:
+    """Work of convolutions and attention as a share of FE2E's, as printed."""
     return None if data["macs_ratio"] is None else f"{data['macs_ratio']:.2f}"
 
 
@@ -141,7 +141,7 @@ def ablation_table(record: Record, reported: Mapping[tuple[str, str], tuple[floa
         spread = line.get("spread", {}) if len(data["seeds"]) > 1 else {}
         cells = [cell for kind in kinds for cell in (line[kind], interval(line, kind))]
         spreads = [s for kind in kinds for s in (spread.get(kind), None)]
-        rows.append(Row((line["row"], line["what"], *cells, _work(line)), line["group"], (None, None, *spreads, None)))
+        rows.append(Row((line["row"], line["what"], *cells, work(line)), line["group"], (None, None, *spreads, None)))
     for (model, letters), (accuracy, f1) in reported.items():
         cells = [accuracy, None, f1, *(None,) * 4]
         rows.append(Row((model, f"on {letters}", *cells), f"{REPORTED} IEMOCAP", ranked=False))
@@ -158,25 +158,6 @@ def ablation_table(record: Record, reported: Mapping[tuple[str, str], tuple[floa
         command=f"mesm figure table 5 --corpus {corpus}",
         origin=origin_of(record, setting=setting, seeds=data["seeds"]),
         table=Table(columns, tuple(rows), (2, 4, 6)),
-        cites=(PAPER, *corpus_cites(corpus)),
-    )
-
-
-def ablation(record: Record) -> Exhibit:
-    """Every row of an ablation, with what it is compared with."""
-    data, corpus = record["data"], record["provenance"]["corpus"]
-    return Exhibit(
-        name=f"ablation-{slug(corpus)}",
-        title=f"What each part is worth on {corpus}",
-        caption=(
-            f"Averages in percent on the {data['setting']['split']} split of {corpus}, intervals over speakers, "
-            f"{len(data['seeds'])} seed(s). Work: share of FE2E's convolutions. Difference: WAcc, in points, to the row "
-            "it is compared with: FE2E on TAV for those of FE2E and for MESM on TAV, else MESM on TAV. "
-            "AUC lost: by the face's branch when other clips' texts ask it."
-        ),
-        command=f"mesm figure ablation --corpus {corpus}",
-        origin=origin_of(record, setting=data["setting"], seeds=data["seeds"]),
-        table=all_rows(record),
         cites=(PAPER, *corpus_cites(corpus)),
     )
 

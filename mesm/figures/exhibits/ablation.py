@@ -1,15 +1,38 @@
-"""The ablation record as a table: for the screen, CSV, LaTeX, and `static.table.plot_table`."""
+"""The ablation record as an exhibit: a line per trained model, with what it is compared with."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
+from mesm.figures.bibliography import PAPER, corpus_cites
+from mesm.figures.bundle import Exhibit, origin_of
+from mesm.figures.exhibits.results import interval, work
 from mesm.figures.tables import Cell, Row, Table
+from mesm.records import slug
 
 COLUMNS = (
     "model", "WAcc", "WAcc 95 %", "F1", "AUC", "work", "against", "difference", "difference 95 %", "AUC lost",
 )  # fmt: skip
+
+
+def ablation(record: Mapping[str, Any]) -> Exhibit:
+    """Every row of an ablation, with what it is compared with."""
+    data, corpus = record["data"], record["provenance"]["corpus"]
+    return Exhibit(
+        name=f"ablation-{slug(corpus)}",
+        title=f"What each part is worth on {corpus}",
+        caption=(
+            f"Averages in percent on the {data['setting']['split']} split of {corpus}, intervals over speakers, "
+            f"{len(data['seeds'])} seed(s). Work: share of FE2E's convolutions. Difference: WAcc, in points, to the row "
+            "it is compared with: FE2E on TAV for those of FE2E and for MESM on TAV, else MESM on TAV. "
+            "AUC lost: by the face's branch when other clips' texts ask it."
+        ),
+        command=f"mesm figure ablation --corpus {corpus}",
+        origin=origin_of(record, setting=data["setting"], seeds=data["seeds"]),
+        table=ablation_table(record),
+        cites=(PAPER, *corpus_cites(corpus)),
+    )
 
 
 def ablation_table(record: Mapping[str, Any]) -> Table:
@@ -27,10 +50,10 @@ def _line(row: Mapping[str, Any]) -> Row:
     cells: tuple[Cell, ...] = (
         row["what"],
         row["wacc"],
-        "{:.1f} to {:.1f}".format(*row["interval"]["wacc"]),
+        interval(row, "wacc"),
         row["f1"],
         row["auc"],
-        None if row["macs_ratio"] is None else f"{row['macs_ratio']:.2f}",
+        work(row),
         row.get("against", ""),
         found.get("difference"),
         f"{found['low']:+.1f} to {found['high']:+.1f}" if found else None,
