@@ -40,7 +40,7 @@ def measure(checkpoint: Path, corpus_name: str, moves: int, overlay: str) -> dic
     """Milliseconds per move and growth of the memory after the first 50."""
     from mesm.data.corpora import open_corpus
     from mesm.figures.charts import chart_scores, chart_work
-    from mesm.figures.mosaic import Look, fit_strip
+    from mesm.studies.case.mosaic import Look, fit_strip
     from mesm.ui import resources
     from mesm.ui.resources import Case
 

@@ -122,8 +122,8 @@ def compare(named: Sequence[tuple[str, np.ndarray]], clock: str) -> dict[str, An
 
 def memory(clips: int, hours: float) -> dict[str, Any]:
     """Peak memory of this process while it imports a long video in parts, and then many clips; a stand-in, no faces."""
+    from mesm.data.importers.decode import Settings
     from mesm.data.importers.engine import import_release
-    from mesm.data.importers.making import Settings
     from mesm.data.importers.plan import Part, Release, Utterance
 
     found: dict[str, Any] = {"before_mb": _peak_mb()}

@@ -83,7 +83,7 @@ _MARIONETTE_BASELINE = TrainConfig(epochs=20, batch_size=32, lr=1e-3, augment=Fa
 
 #: Any-p: the nucleus mass is drawn per batch, so that one checkpoint serves the whole slider. The attention is taught
 #: where the face moves and the voice is loud; in training every text that asks is another clip's, so the masks cannot
-#: speak for it (mesm/training/guidance.py).
+#: speak for it (mesm/training/attention_supervision.py).
 _ANY_P = replace(
     _MARIONETTE, epochs=18, lr=8e-4, top_p_range=(0.35, 0.75), neutral_faces=16, look=4.0, look_shares=(0.35, 0.0, 0.15),
     look_specific=0.0, freeze_text=True,

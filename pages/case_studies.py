@@ -2,7 +2,8 @@
 
 import streamlit as st
 
-from mesm.ui import case_view, controls, filters, frame, gallery, layout, notebook_view, resources
+from mesm.ui import controls, frame, layout, resources
+from mesm.ui.case_studies import case_view, filters, gallery, notebook_view
 from mesm.ui.resources import Verdict
 
 frame.enter()

@@ -2,7 +2,8 @@
 
 import streamlit as st
 
-from mesm.ui import controls, efficiency_view, frame, layout
+from mesm.ui import controls, frame, layout
+from mesm.ui.efficiency import view as efficiency_view
 
 frame.enter()
 layout.heading("Efficiency", "What does less work cost in accuracy, and where does the work go?")

@@ -1,6 +1,7 @@
 """Export: everything put aside, as files for paper."""
 
-from mesm.ui import basket_view, controls, frame, layout
+from mesm.ui import controls, frame, layout
+from mesm.ui.export import basket_view
 
 frame.enter()
 layout.heading("Export", "Everything you put aside, at the exact width of a column, with where it comes from.")

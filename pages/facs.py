@@ -2,7 +2,12 @@
 
 import streamlit as st
 
-from mesm.ui import controls, facs_faces, facs_heat, facs_leak, facs_records, facs_statements, frame, layout
+from mesm.ui import controls, frame, layout
+from mesm.ui.facs import faces as facs_faces
+from mesm.ui.facs import facs_records
+from mesm.ui.facs import heat_map as facs_heat
+from mesm.ui.facs import leak_tests as facs_leak
+from mesm.ui.facs import statement_table as facs_statements
 
 frame.enter()
 layout.heading(

@@ -2,10 +2,13 @@
 
 import streamlit as st
 
-from mesm.analysis.facs.targets import unsteered
-from mesm.figures import captions
-from mesm.figures.mosaic import Look, fit_strip
-from mesm.ui import architecture_view, case_export, controls, facs_records, frame, layout, resources, state
+from mesm.studies.case import captions
+from mesm.studies.case.mosaic import Look, fit_strip
+from mesm.studies.facs.targets import unsteered
+from mesm.ui import controls, frame, layout, resources, state
+from mesm.ui.case_studies import case_export
+from mesm.ui.facs import facs_records
+from mesm.ui.overview import architecture as architecture_view
 
 frame.enter()
 layout.heading(

@@ -2,7 +2,8 @@
 
 import streamlit as st
 
-from mesm.ui import controls, frame, layout, records, results_view
+from mesm.ui import controls, frame, layout, records
+from mesm.ui.results import view as results_view
 
 NAMES = {
     "models": "models",

@@ -1,6 +1,7 @@
 """Runs: how does training go, and how do its settings compare?"""
 
-from mesm.ui import controls, frame, layout, runs_view
+from mesm.ui import controls, frame, layout
+from mesm.ui.runs import view as runs_view
 
 frame.enter()
 layout.heading("Runs", "How does training go, and what do other settings make of it?")

@@ -2,8 +2,10 @@
 
 import streamlit as st
 
-from mesm.ui import case_view, controls, frame, layout, own_clip, upload
-from mesm.ui.upload import Upload
+from mesm.ui import controls, frame, layout
+from mesm.ui.case_studies import case_view
+from mesm.ui.try_a_clip import own_clip, upload
+from mesm.ui.try_a_clip.upload import Upload
 
 frame.enter()
 layout.heading("Try a clip", "What does the model score in a clip of your own, and where does it look?")

@@ -30,12 +30,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Train row by row; the record is written again after each."""
-    from mesm.analysis.ablation import Setting, ablate, choose_rows
     from mesm.cli.train import Bar
     from mesm.data.corpora import open_corpus
     from mesm.errors import ConfigError
     from mesm.records import write_record
     from mesm.runtime import workspace
+    from mesm.studies.ablation.measure import Setting, ablate, choose_rows
 
     corpus = open_corpus(arguments.corpus)
     keys = ("preset", "width", "clips", "epochs", "split")

@@ -23,9 +23,9 @@ def run(arguments: argparse.Namespace) -> int:
     """Average the maps and write the record."""
     from functools import partial
 
-    from mesm.analysis.canonical import canonical
     from mesm.analysis.predictor import load
     from mesm.data.corpora import open_corpus
+    from mesm.studies.facs.canonical import canonical
 
     measuring.positive(arguments, "clips")
     predictor, corpus = load(arguments.checkpoint), open_corpus(arguments.corpus)

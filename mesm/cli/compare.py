@@ -21,9 +21,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Compare, print, write the record."""
-    from mesm.analysis.comparison import compare
     from mesm.records import read_record, write_record
     from mesm.runtime import workspace
+    from mesm.studies.evaluation.comparison import compare
 
     first, second = read_record(arguments.first), read_record(arguments.second)
     origins = [record["provenance"] for record in (first, second)]

@@ -88,7 +88,7 @@ def _sheet(arguments: argparse.Namespace) -> int:
 
 
 def _card(arguments: argparse.Namespace) -> int:
-    from mesm.data.marionette.card import card_text, corpus_card
+    from mesm.data.marionette.corpus_report import card_text, corpus_card
     from mesm.data.store import Corpus
 
     card = corpus_card(Corpus(arguments.folder), simulated=arguments.simulate)

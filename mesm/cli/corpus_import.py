@@ -59,8 +59,8 @@ def add_split(parts: Any) -> None:
 def run_import(arguments: argparse.Namespace) -> int:
     """Report or store."""
     from mesm.data.importers import find_release
+    from mesm.data.importers.decode import Settings
     from mesm.data.importers.engine import import_release
-    from mesm.data.importers.making import Settings
     from mesm.data.importers.report import dry_run, dry_run_text
     from mesm.errors import ConfigError
 

@@ -25,10 +25,10 @@ def run(arguments: argparse.Namespace) -> int:
     """Evaluate, print the table, write the record."""
     from functools import partial
 
-    from mesm.analysis.evaluation import evaluate
-    from mesm.analysis.observer import ceiling_wacc
     from mesm.analysis.predictor import load
     from mesm.data.corpora import open_corpus
+    from mesm.studies.evaluation.bayes_ceiling import ceiling_wacc
+    from mesm.studies.evaluation.measure import evaluate
 
     predictor, corpus = load(arguments.checkpoint), open_corpus(arguments.corpus)
     with measuring.bar() as show:
@@ -58,10 +58,10 @@ def update_checkpoint(folder: Path, data: dict, ceiling: float | None = None) ->
     """
     import json
 
-    from mesm.analysis.observer import ceiling_share
     from mesm.config import ModelConfig
     from mesm.models.card import model_card
     from mesm.records import write_atomic
+    from mesm.studies.evaluation.bayes_ceiling import ceiling_share
 
     config = ModelConfig.from_dict(json.loads((folder / "config.json").read_text()))
     metrics = json.loads((folder / "metrics.json").read_text())

@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from mesm.analysis.facs.codebooks import CODEBOOKS
 from mesm.cli import measuring
+from mesm.studies.facs.codebooks import CODEBOOKS
 
 _NOUN = {"checkpoint": "checkpoint", "hard": "hard gate, untrained", "random": "attention drawn anew"}
 
@@ -42,9 +42,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Look, print the tables, write the record."""
-    from mesm.analysis.facs.report import facs
     from mesm.analysis.predictor import load
     from mesm.data.corpora import open_corpus
+    from mesm.studies.facs.measure import facs
 
     measuring.positive(arguments, "clips", "inits")
     predictor, corpus = load(arguments.checkpoint), open_corpus(arguments.corpus)

@@ -22,9 +22,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the tests, print what they say, write the record."""
-    from mesm.analysis.faithfulness import faithfulness
     from mesm.analysis.predictor import load
     from mesm.data.corpora import open_corpus
+    from mesm.studies.faithfulness.measure import faithfulness
 
     measuring.positive(arguments, "clips")
     predictor, corpus = load(arguments.checkpoint), open_corpus(arguments.corpus)

@@ -11,7 +11,7 @@ from mesm.cli import figure_clips as clips
 from mesm.cli import figure_kinds as kinds
 
 if TYPE_CHECKING:
-    from mesm.figures.bundle import Exhibit
+    from mesm.figures.export import Exhibit
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -39,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Make the figure, write it and its provenance, print their names."""
-    from mesm.figures.bundle import render
+    from mesm.figures.export import render
     from mesm.records import write_atomic
 
     exhibit = KINDS[arguments.figure][0](arguments)
@@ -49,7 +49,7 @@ def run(arguments: argparse.Namespace) -> int:
         path = path / name
     print(write_atomic(path, render(exhibit, arguments.format, arguments.width)))
     if arguments.format != "json":
-        from mesm.figures.bundle import provenance_json
+        from mesm.figures.export import provenance_json
 
         beside = provenance_json(exhibit, arguments.format, arguments.width)
         print(write_atomic(path.with_name(f"{path.name}.json"), beside))

@@ -9,7 +9,7 @@ from mesm.cli.figure_kinds import target_parts
 from mesm.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
-    from mesm.figures.bundle import Exhibit
+    from mesm.figures.export import Exhibit
 
 
 def _open_clip(arguments: argparse.Namespace) -> tuple[Any, Any, dict[str, Any]]:
@@ -20,8 +20,8 @@ def _open_clip(arguments: argparse.Namespace) -> tuple[Any, Any, dict[str, Any]]
 
 def _open(arguments: argparse.Namespace) -> tuple[Any, Any, dict[str, Any]]:
     """Predictor, sample with close-ups, origin."""
-    from mesm.analysis.origin import clip_origin
     from mesm.analysis.predictor import load
+    from mesm.analysis.provenance import clip_origin
     from mesm.data.corpora import open_corpus
     from mesm.data.ingest.closeups import with_closeups
 
@@ -46,9 +46,9 @@ def _layers(words: str) -> tuple[int, ...]:
 
 def case_exhibit(arguments: argparse.Namespace) -> Exhibit:
     """Faces, spectrogram and what each layer kept."""
-    from mesm.figures.exhibits.case import case
-    from mesm.figures.mosaic import OVERLAYS, Look, fit_strip
     from mesm.figures.privacy import default_privacy
+    from mesm.studies.case.exports import case
+    from mesm.studies.case.mosaic import OVERLAYS, Look, fit_strip
 
     overlay = arguments.look.replace("-", " ")
     layers = _layers(arguments.layers)
@@ -65,22 +65,22 @@ def case_exhibit(arguments: argparse.Namespace) -> Exhibit:
 
 def scores_exhibit(arguments: argparse.Namespace) -> Exhibit:
     """One clip's scores."""
-    from mesm.figures.exhibits.case import scores
+    from mesm.studies.case.exports import scores
 
     return scores(*_open_clip(arguments))
 
 
 def cost_exhibit(arguments: argparse.Namespace) -> Exhibit:
     """One clip's multiply-adds."""
-    from mesm.figures.exhibits.case import work
+    from mesm.studies.case.exports import work
 
     return work(*_open_clip(arguments))
 
 
 def over_p_exhibit(arguments: argparse.Namespace) -> Exhibit:
     """One clip's scores at every p."""
-    from mesm.analysis.flip import flip_report
-    from mesm.figures.exhibits.clip import over_p
+    from mesm.studies.case.clip_exports import over_p
+    from mesm.studies.case.label_flip import flip_report
 
     predictor, sample, origin = _open(arguments)
     clip = predictor.prepare(sample)
@@ -89,7 +89,7 @@ def over_p_exhibit(arguments: argparse.Namespace) -> Exhibit:
 
 def pair_exhibit(arguments: argparse.Namespace) -> Exhibit:
     """Two answers for one clip: their scores."""
-    from mesm.figures.exhibits.clip import pair
+    from mesm.studies.case.clip_exports import pair
 
     sample, answers, names, origin, option = _two_answers(arguments)
     return pair(sample, answers, names, origin, option)
@@ -97,9 +97,9 @@ def pair_exhibit(arguments: argparse.Namespace) -> Exhibit:
 
 def difference_exhibit(arguments: argparse.Namespace) -> Exhibit:
     """Two answers for one clip: where their masks differ."""
-    from mesm.figures.exhibits.clip import difference, layers_of
-    from mesm.figures.mosaic import Look, fit_strip
     from mesm.figures.privacy import default_privacy
+    from mesm.studies.case.clip_exports import difference, layers_of
+    from mesm.studies.case.mosaic import Look, fit_strip
 
     look = Look(layers=_layers(arguments.layers))
     sample, answers, names, origin, option = _two_answers(arguments)
@@ -111,9 +111,9 @@ def difference_exhibit(arguments: argparse.Namespace) -> Exhibit:
 
 
 def _two_answers(arguments: argparse.Namespace) -> tuple[Any, tuple[Any, Any], tuple[str, str], dict[str, Any], str]:
-    from mesm.analysis.faithfulness.interventions import redrawn_attention
     from mesm.analysis.predictor import load
-    from mesm.figures.exhibits.clip import versus
+    from mesm.studies.case.clip_exports import versus
+    from mesm.studies.faithfulness.interventions import redrawn_attention
 
     predictor, sample, origin = _open(arguments)
     if arguments.other is None and not predictor.has_attention:
@@ -137,9 +137,9 @@ def _two_answers(arguments: argparse.Namespace) -> tuple[Any, tuple[Any, Any], t
 
 def regions_exhibit(arguments: argparse.Namespace) -> Exhibit:
     """Action units' regions over one layer's mask."""
-    from mesm.analysis.clip_regions import clip_regions
-    from mesm.figures.exhibits.clip import layers_of, regions
     from mesm.figures.privacy import default_privacy
+    from mesm.studies.case.clip_exports import layers_of, regions
+    from mesm.studies.case.regions import clip_regions
 
     sample, prediction, origin = _open_clip(arguments)
     layers = layers_of(prediction).get("visual", ())
@@ -157,7 +157,7 @@ def regions_exhibit(arguments: argparse.Namespace) -> Exhibit:
 
 def units_exhibit(arguments: argparse.Namespace) -> Exhibit:
     """What a rendered face did."""
-    from mesm.figures.exhibits.clip import units
+    from mesm.studies.case.clip_exports import units
 
     _, sample, origin = _open(arguments)
     if sample.truth is None:

@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Any
 from mesm.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
-    from mesm.figures.bundle import Exhibit
+    from mesm.figures.export import Exhibit
 
 Record = dict[str, Any]
 
 
 def sweep_exhibit(arguments: argparse.Namespace) -> Exhibit:
     """Scores against work over top-p."""
-    from mesm.analysis.reported import figure_5_shares
-    from mesm.figures.exhibits.sweep import frontier
-    from mesm.figures.frontier import View, dense_by_corpus
+    from mesm.studies.reproduction.reported import figure_5_shares
+    from mesm.studies.sweep.chart_data import View, dense_by_corpus
+    from mesm.studies.sweep.exports import frontier
 
     view = View(arguments.metric, arguments.axis, arguments.relative, arguments.log)
     records = [_record("sweep", target) for target in arguments.targets]
@@ -27,14 +27,14 @@ def sweep_exhibit(arguments: argparse.Namespace) -> Exhibit:
 
 def work_exhibit(arguments: argparse.Namespace) -> Exhibit:
     """Work by layer and modality."""
-    from mesm.figures.exhibits.sweep import layers
+    from mesm.studies.sweep.exports import layers
 
     return layers(_record("sweep", arguments.target), arguments.axis)
 
 
 def spread_exhibit(arguments: argparse.Namespace) -> Exhibit:
     """Work of every utterance."""
-    from mesm.figures.exhibits.sweep import spread
+    from mesm.studies.sweep.exports import spread
 
     return spread(_record("sweep", arguments.target))
 
@@ -42,8 +42,8 @@ def spread_exhibit(arguments: argparse.Namespace) -> Exhibit:
 def architecture_exhibit(arguments: argparse.Namespace) -> Exhibit:
     """The model in one picture."""
     from mesm.analysis.checkpoints import checkpoint_folder, read_facts
-    from mesm.analysis.origin import clip_origin
-    from mesm.figures.exhibits.model import architecture
+    from mesm.analysis.provenance import clip_origin
+    from mesm.studies.architecture.exports import architecture
 
     facts = read_facts(checkpoint_folder(arguments.checkpoint))
     return architecture(facts.config, clip_origin(facts, "", ""))
@@ -51,10 +51,10 @@ def architecture_exhibit(arguments: argparse.Namespace) -> Exhibit:
 
 def table_exhibit(arguments: argparse.Namespace) -> Exhibit:
     """Table 1 to 5 of the paper."""
-    from mesm.analysis import reported
-    from mesm.analysis.breakdown import split_counts
     from mesm.data.corpora import open_corpus
-    from mesm.figures.exhibits import results
+    from mesm.studies.evaluation import exports as results
+    from mesm.studies.evaluation.breakdown import split_counts
+    from mesm.studies.reproduction import reported
 
     number = arguments.number
     if number == 5:
@@ -81,7 +81,7 @@ def table_exhibit(arguments: argparse.Namespace) -> Exhibit:
 
 def models_exhibit(arguments: argparse.Namespace) -> Exhibit:
     """Size, work and time of the models of a reproduced table."""
-    from mesm.figures.exhibits.reproduction import models_table
+    from mesm.studies.reproduction.exports import models_table
 
     found = _all("reproduce", corpus=arguments.corpus)
     if not found:
@@ -91,7 +91,7 @@ def models_exhibit(arguments: argparse.Namespace) -> Exhibit:
 
 def ablation_exhibit(arguments: argparse.Namespace) -> Exhibit:
     """Every row of an ablation."""
-    from mesm.figures.exhibits.ablation import ablation
+    from mesm.studies.ablation.exports import ablation
 
     found = _all("ablation", corpus=arguments.corpus)
     if not found:
@@ -101,7 +101,7 @@ def ablation_exhibit(arguments: argparse.Namespace) -> Exhibit:
 
 def learning_exhibit(arguments: argparse.Namespace) -> Exhibit:
     """Learning curves."""
-    from mesm.figures.exhibits.learning import learning
+    from mesm.studies.learning.exports import learning
     from mesm.training.trainer import read_log
 
     runs = {folder.name: list(read_log(folder)) for folder in _run_folders(arguments)}
@@ -115,7 +115,7 @@ def runs_exhibit(arguments: argparse.Namespace) -> Exhibit:
     """Where training runs stand."""
     import json
 
-    from mesm.figures.exhibits.learning import runs_table
+    from mesm.studies.learning.exports import runs_table
     from mesm.training.trainer import read_log
 
     found = {}
@@ -137,16 +137,16 @@ def _run_folders(arguments: argparse.Namespace) -> list[Path]:
 
 def classes_exhibit(arguments: argparse.Namespace) -> Exhibit:
     """Scores per emotion."""
-    from mesm.figures.exhibits.results import classes_table
+    from mesm.studies.evaluation.exports import classes_table
 
     return classes_table(_record("evaluate", arguments.target))
 
 
 def slices_exhibit(arguments: argparse.Namespace) -> Exhibit:
     """Scores of parts of the split."""
-    from mesm.analysis.breakdown import scored, slices
     from mesm.data.corpora import open_corpus
-    from mesm.figures.exhibits.results import slices_table
+    from mesm.studies.evaluation.breakdown import scored, slices
+    from mesm.studies.evaluation.exports import slices_table
 
     record = _record("evaluate", arguments.target)
     corpus = open_corpus(target_parts(arguments.target)[1])
@@ -155,8 +155,8 @@ def slices_exhibit(arguments: argparse.Namespace) -> Exhibit:
 
 def confusion_exhibit(arguments: argparse.Namespace) -> Exhibit:
     """Which score is strongest."""
-    from mesm.analysis.breakdown import confusion, scored
-    from mesm.figures.exhibits.results import matrix
+    from mesm.studies.evaluation.breakdown import confusion, scored
+    from mesm.studies.evaluation.exports import matrix
 
     record = _record("evaluate", arguments.target)
     return matrix(record, "confusion", *confusion(scored(record["data"])))
@@ -164,8 +164,8 @@ def confusion_exhibit(arguments: argparse.Namespace) -> Exhibit:
 
 def cooccurrence_exhibit(arguments: argparse.Namespace) -> Exhibit:
     """Which emotions come together."""
-    from mesm.analysis.breakdown import cooccurrence, scored
-    from mesm.figures.exhibits.results import matrix
+    from mesm.studies.evaluation.breakdown import cooccurrence, scored
+    from mesm.studies.evaluation.exports import matrix
 
     record = _record("evaluate", arguments.target)
     found = scored(record["data"])
@@ -175,8 +175,8 @@ def cooccurrence_exhibit(arguments: argparse.Namespace) -> Exhibit:
 
 def reliability_exhibit(arguments: argparse.Namespace) -> Exhibit:
     """Calibration of the scores."""
-    from mesm.analysis.breakdown import reliability, scored
-    from mesm.figures.exhibits.results import calibration
+    from mesm.studies.evaluation.breakdown import reliability, scored
+    from mesm.studies.evaluation.exports import calibration
 
     record = _record("evaluate", arguments.target)
     if arguments.emotion and arguments.emotion not in record["data"]["labels"]:
@@ -186,9 +186,9 @@ def reliability_exhibit(arguments: argparse.Namespace) -> Exhibit:
 
 def facs_exhibit(arguments: argparse.Namespace) -> Exhibit:
     """Agreement with a codebook."""
-    from mesm.analysis.facs.codebooks import codebook
-    from mesm.figures.exhibits.facs import heat_map
-    from mesm.figures.facs_read import LOOK_WORDS
+    from mesm.studies.facs.chart_data import LOOK_WORDS
+    from mesm.studies.facs.codebooks import codebook
+    from mesm.studies.facs.exports import heat_map
 
     record = _record("facs", arguments.target)
     book = codebook(arguments.codebook or record["data"]["codebook"])
@@ -202,8 +202,8 @@ def facs_exhibit(arguments: argparse.Namespace) -> Exhibit:
 
 def faces_exhibit(arguments: argparse.Namespace) -> Exhibit:
     """Masks on the average face."""
-    from mesm.figures.exhibits.facs import canonical
-    from mesm.figures.facs_read import view_words
+    from mesm.studies.facs.chart_data import view_words
+    from mesm.studies.facs.exports import canonical
 
     record = _record("canonical", arguments.target)
     views = view_words(record["data"])
@@ -214,14 +214,14 @@ def faces_exhibit(arguments: argparse.Namespace) -> Exhibit:
 
 def controls_exhibit(arguments: argparse.Namespace) -> Exhibit:
     """Beside attention that learnt nothing."""
-    from mesm.figures.exhibits.facs import controls
+    from mesm.studies.facs.exports import controls
 
     return controls(_record("facs", arguments.target), arguments.what)
 
 
 def faithfulness_exhibit(arguments: argparse.Namespace) -> Exhibit:
     """Tables of the leak tests, of faithfulness, of the attention's targets."""
-    from mesm.figures.exhibits.faithfulness import TABLES
+    from mesm.studies.faithfulness.exports import TABLES
 
     kind, make = TABLES[arguments.what]
     return make(_record(kind, arguments.target))
@@ -229,8 +229,8 @@ def faithfulness_exhibit(arguments: argparse.Namespace) -> Exhibit:
 
 def statements_exhibit(arguments: argparse.Namespace) -> Exhibit:
     """The paper's statements."""
-    from mesm.analysis.statements import statements as judged
-    from mesm.figures.exhibits.facs import statements
+    from mesm.studies.facs.exports import statements
+    from mesm.studies.facs.statements import statements as judged
 
     checkpoint, corpus = target_parts(arguments.target)
     facs, faithfulness = (_all(kind, checkpoint, corpus)[:1] for kind in ("facs", "faithfulness"))

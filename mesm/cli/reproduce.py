@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from mesm.analysis.lineage import Found, Plan
-    from mesm.figures.bundle import Exhibit
+    from mesm.figures.export import Exhibit
+    from mesm.studies.reproduction.table_jobs import Found, Plan
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -51,11 +51,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Reproduce and print where the files are, also when stopped half way."""
-    from mesm.analysis.lineage import Plan
     from mesm.data.corpora import open_corpus
-    from mesm.figures.bundle import files_of
+    from mesm.figures.export import files_of
     from mesm.records import slug, write_atomic
     from mesm.runtime import workspace
+    from mesm.studies.reproduction.table_jobs import Plan
 
     corpus = open_corpus(arguments.corpus)
     home = workspace() / "reproduce" / slug(corpus.name)
@@ -84,7 +84,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _given(options: list[str]) -> dict[str, list[str]]:
     """Model -> checkpoints, from MODEL=CKPT; a checkpoint alone is a MESM."""
-    from mesm.analysis.lineage import choose_models
+    from mesm.studies.reproduction.table_jobs import choose_models
 
     found: dict[str, list[str]] = {}
     for option in options:
@@ -105,9 +105,9 @@ def _command(arguments: argparse.Namespace, plan: Plan) -> str:
 
 
 def _splits(arguments: argparse.Namespace, plan: Plan, records: Path) -> list[Exhibit]:
-    from mesm.analysis import reported
-    from mesm.analysis.breakdown import split_counts
-    from mesm.figures.exhibits.results import splits_table
+    from mesm.studies.evaluation.breakdown import split_counts
+    from mesm.studies.evaluation.exports import splits_table
+    from mesm.studies.reproduction import reported
 
     number, corpus = int(arguments.what[-1]), plan.corpus
     return [splits_table(corpus.name, split_counts(corpus.index, corpus.labels), number, reported.split_counts(number))]
@@ -117,14 +117,14 @@ def _scores(arguments: argparse.Namespace, plan: Plan, records: Path) -> Iterato
     """Table 3 or 4 and the sizes of its models, again after every line."""
     from dataclasses import replace
 
-    from mesm.analysis import reported
-    from mesm.analysis.lineage import MODELS, choose_models, needs_features
-    from mesm.analysis.reproduce import lines
     from mesm.cli.train import Bar
     from mesm.errors import DataError, MesmError
-    from mesm.figures.exhibits.reproduction import models_table, note
-    from mesm.figures.exhibits.results import scores_table
     from mesm.records import read_record, write_record
+    from mesm.studies.evaluation.exports import scores_table
+    from mesm.studies.reproduction import reported
+    from mesm.studies.reproduction.exports import models_table, note
+    from mesm.studies.reproduction.measure import lines
+    from mesm.studies.reproduction.table_jobs import MODELS, choose_models, needs_features
 
     command, bar, written = _command(arguments, plan), Bar(), []
     models = choose_models(arguments.models)
@@ -171,13 +171,13 @@ def _ablation(arguments: argparse.Namespace, plan: Plan, records: Path) -> Itera
     """Table 5; FE2E on all modalities is the one that ships, where that is what would be trained."""
     from dataclasses import replace
 
-    from mesm.analysis import reported
-    from mesm.analysis.ablation import Setting, ablate
-    from mesm.analysis.lineage import family
     from mesm.cli.train import Bar
-    from mesm.figures.exhibits.results import ablation_table
     from mesm.presets import preset
     from mesm.records import read_record, write_record
+    from mesm.studies.ablation.measure import Setting, ablate
+    from mesm.studies.evaluation.exports import ablation_table
+    from mesm.studies.reproduction import reported
+    from mesm.studies.reproduction.table_jobs import family
 
     name, corpus = family(plan.corpus), plan.corpus
     base = preset(f"{name}-fe2e")
@@ -209,8 +209,8 @@ def _ablation(arguments: argparse.Namespace, plan: Plan, records: Path) -> Itera
 
 
 def _obtain(plan: Plan, model: str) -> Found:
-    from mesm.analysis.lineage import obtain
     from mesm.cli.train import Bar
+    from mesm.studies.reproduction.table_jobs import obtain
 
     found = obtain(plan, model, plan.seeds[0], Bar())
     print(f"{model}: {found.predictor.name}, {found.origin}")
@@ -220,11 +220,11 @@ def _obtain(plan: Plan, model: str) -> Found:
 def _case(arguments: argparse.Namespace, plan: Plan, records: Path) -> list[Exhibit]:
     from dataclasses import replace
 
-    from mesm.analysis.origin import clip_origin
+    from mesm.analysis.provenance import clip_origin
     from mesm.data.ingest.closeups import with_closeups
-    from mesm.figures.exhibits.case import case
-    from mesm.figures.mosaic import Look, fit_strip
     from mesm.figures.privacy import default_privacy
+    from mesm.studies.case.exports import case
+    from mesm.studies.case.mosaic import Look, fit_strip
 
     predictor, corpus = _obtain(plan, "MESM").predictor, plan.corpus
     found = arguments.clip or _first_right(predictor, plan)
@@ -253,11 +253,11 @@ def _sweep(arguments: argparse.Namespace, plan: Plan, records: Path) -> Iterator
     """Figure 5; a sweep of these weights on these clips that is there already is drawn."""
     from dataclasses import replace
 
-    from mesm.analysis import reported
-    from mesm.analysis.reproduce import figure_5_sweep
     from mesm.cli.train import Bar
-    from mesm.figures.exhibits.sweep import frontier
-    from mesm.figures.frontier import View
+    from mesm.studies.reproduction import reported
+    from mesm.studies.reproduction.measure import figure_5_sweep
+    from mesm.studies.sweep.chart_data import View
+    from mesm.studies.sweep.exports import frontier
 
     command = _command(arguments, plan)
     sparse, dense = _obtain(plan, "MESM").predictor, _obtain(plan, "FE2E").predictor

@@ -22,13 +22,13 @@ def run(arguments: argparse.Namespace) -> int:
     """Evaluate every run, print the table, write the record."""
     from tqdm import tqdm
 
-    from mesm.analysis.comparison import check_only_seeds_differ, over_seeds
-    from mesm.analysis.evaluation import evaluate
     from mesm.analysis.predictor import load
     from mesm.config import TrainConfig
     from mesm.data.corpora import open_corpus
     from mesm.records import write_record
     from mesm.runtime import workspace
+    from mesm.studies.evaluation.comparison import check_only_seeds_differ, over_seeds
+    from mesm.studies.evaluation.measure import evaluate
 
     corpus = open_corpus(arguments.corpus)
     predictors = [load(name) for name in arguments.runs]

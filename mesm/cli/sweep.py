@@ -28,9 +28,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Sweep, print the curve, write the record."""
     from mesm.analysis.predictor import load
-    from mesm.analysis.sweep import parse_range, sweep
     from mesm.data.corpora import open_corpus
     from mesm.records import write_atomic
+    from mesm.studies.sweep.measure import parse_range, sweep
 
     top_ps = parse_range(arguments.top_p)
     predictor, corpus = load(arguments.checkpoint), open_corpus(arguments.corpus)

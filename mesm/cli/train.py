@@ -54,7 +54,7 @@ def reports(arguments: argparse.Namespace) -> Any:
     bar = Bar()
     if not arguments.tensorboard:
         return bar
-    from mesm.training.board import Board
+    from mesm.training.tensorboard_log import Board
 
     board = Board(arguments.resume or arguments.out)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from mesm.data.remote import place
-from mesm.data.rules import signal_rules
+from mesm.data.signal_settings import signal_rules
 from mesm.errors import DataError
 from mesm.records import write_atomic
 

@@ -1,6 +1,6 @@
 """Samples in Parquet shards, in and out: training never decodes a video and never runs a face detector.
 
-One row is one clip (`mesm.data.rows`). Shards are zstd-compressed, a few clips to a row group, so that one clip
+One row is one clip (`mesm.data.parquet_schema`). Shards are zstd-compressed, a few clips to a row group, so that one clip
 costs one small read. Any Parquet reader opens them, `datasets.load_dataset("parquet", ...)` included.
 """
 
@@ -24,8 +24,8 @@ import pyarrow.parquet as pq
 
 from mesm.batch import Sample
 from mesm.data.manifest import MANIFEST_NAME, Manifest, Shard
+from mesm.data.parquet_schema import ARRAYS, from_row, row_schema, to_row
 from mesm.data.remote import local, place
-from mesm.data.rows import ARRAYS, from_row, row_schema, to_row
 from mesm.errors import DataError
 from mesm.records import write_atomic
 

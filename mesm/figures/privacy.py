@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw, ImageFilter
 
 from mesm.batch import FACE_SIZE_PX, Sample
 from mesm.errors import ConfigError
-from mesm.figures.bundle import PRIVACY
+from mesm.figures.export import PRIVACY
 
 #: A face of 48 px is reduced to squares of this many pixels: four by four values are nobody's face.
 _BLOCK_PX = 12

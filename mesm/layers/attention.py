@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from mesm.layers.derived import Derived
+from mesm.layers.versioned_cache import Derived
 from mesm.sparse.sites import SparseMap, compilable
 
 if TYPE_CHECKING:  # numba takes a second to load

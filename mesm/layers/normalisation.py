@@ -12,7 +12,7 @@ import torch.distributed as dist
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from mesm.layers.derived import Derived
+from mesm.layers.versioned_cache import Derived
 from mesm.sparse.fused_backend import panels
 from mesm.sparse.gather_backend import pack
 

@@ -14,8 +14,8 @@ from torch import Tensor, nn
 
 from mesm.config import ModelConfig
 from mesm.layers.attention import CrossModalAttention, gate_values
-from mesm.layers.derived import Derived
 from mesm.layers.nucleus import nucleus_mask
+from mesm.layers.versioned_cache import Derived
 from mesm.layers.vgg import POOLED_BLOCKS, ConvNorm, VGGTrunk
 from mesm.sparse.backends import choose, compute_dtype, submanifold_conv
 from mesm.sparse.fused_backend import convolve_panels

@@ -10,10 +10,10 @@ from torch import Tensor, nn
 from mesm.batch import Batch
 from mesm.config import ModelConfig, check_top_p
 from mesm.errors import DataError
-from mesm.layers.derived import Derived
 from mesm.layers.fusion import WeightedFusion
 from mesm.layers.sparse_vgg import LayerTensors
 from mesm.layers.text import TextEncoder
+from mesm.layers.versioned_cache import Derived
 from mesm.layers.vgg import VGGTrunk
 from mesm.models.encoders import SegmentBranch, TextBranch
 from mesm.models.output import ModelOutput, Prepared

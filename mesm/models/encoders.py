@@ -9,9 +9,9 @@ from torch import Tensor, nn
 
 from mesm.config import ModelConfig
 from mesm.errors import ConfigError
-from mesm.layers.derived import Derived
 from mesm.layers.sparse_vgg import LayerTensors, SparseVGG
 from mesm.layers.transformer import SequenceTransformer
+from mesm.layers.versioned_cache import Derived
 from mesm.layers.vgg import DenseVGG
 from mesm.layers.vgg11 import VGG11, vgg11_weights
 

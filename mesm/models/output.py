@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from mesm.layers.derived import Derived
 from mesm.layers.sparse_vgg import LayerTensors
+from mesm.layers.versioned_cache import Derived
 
 
 @dataclass(frozen=True)

@@ -41,19 +41,13 @@ from mesm.models.encoders import load_cnn
 from mesm.records import write_atomic
 from mesm.runtime import seed_everything
 from mesm.training import metrics
+from mesm.training.attention_supervision import FaceRegions, NeutralFaces, looks_loss, neutral_loss, two_texts_loss
 from mesm.training.augment import augment
+from mesm.training.auxiliary_targets import Causes
+from mesm.training.baseline_setup import build_on_features, reads_features
 from mesm.training.calibration import refit_fusion
-from mesm.training.causes import Causes
-from mesm.training.guidance import (
-    FaceRegions,
-    NeutralFaces,
-    looks_loss,
-    neutral_loss,
-    two_texts_loss,
-)
 from mesm.training.losses import emotion_loss, finite, positive_weights
 from mesm.training.optim import build_optimizer, build_schedule, clip_gradients
-from mesm.training.phase_two import build_on_features, reads_features
 from mesm.training.scoring import score_batches, text_vectors
 
 Report = Callable[[dict[str, Any]], None]

@@ -8,7 +8,7 @@ from pathlib import Path
 import streamlit as st
 
 from mesm import runtime
-from mesm.figures.mosaic import OVERLAYS, Look
+from mesm.studies.case.mosaic import OVERLAYS, Look
 from mesm.ui import layout, resources, state
 from mesm.ui.resources import Model, Shelf
 from mesm.vocabulary import EMOTIONS

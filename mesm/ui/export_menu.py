@@ -6,10 +6,11 @@ from functools import partial
 
 import streamlit as st
 
-from mesm.figures.bundle import FORMATS, PICTURES, Exhibit, full_command, render
-from mesm.figures.static.page import WIDTH_WORDS
+from mesm.figures.export import FORMATS, PICTURES, Exhibit, full_command, render
+from mesm.figures.page import WIDTH_WORDS
 from mesm.figures.tables import Table
-from mesm.ui import basket, records
+from mesm.ui import records
+from mesm.ui.export import basket
 
 PRIVACY_WORDS = {"none": "as they are", "blur": "blurred", "sketch": "sketched"}
 _FORM_WORDS = {"tex": "LaTeX"}

@@ -27,14 +27,14 @@ from mesm.data.ingest.closeups import with_closeups
 from mesm.data.manifest import MANIFEST_NAME
 from mesm.data.store import Corpus
 from mesm.errors import CheckpointError, DataError
-from mesm.figures.difference import difference_mosaics
-from mesm.figures.mosaic import Look, Scene, Strip, draw, face_scene, mel_scene
 from mesm.figures.png import encode_png
 from mesm.records import LayerTrace, Prediction, Trace, read_record, record_path
+from mesm.studies.case.difference import difference_mosaics
+from mesm.studies.case.mosaic import Look, Scene, Strip, draw, face_scene, mel_scene
 
 if TYPE_CHECKING:
-    from mesm.analysis.flip import FlipReport
     from mesm.analysis.predictor import Predictor, PreparedClip
+    from mesm.studies.case.label_flip import FlipReport
 
 #: Clips whose p-independent work is kept, per model: a few MB each at full width.
 PREPARED_CLIPS = 8
@@ -121,14 +121,14 @@ class Model:
                 self._prepared.popitem(last=False)
             if redrawn is None:
                 return self.predictor.run(clip, top_p)
-            from mesm.analysis.faithfulness.interventions import redrawn_attention
+            from mesm.studies.faithfulness.interventions import redrawn_attention
 
             with redrawn_attention(self.predictor.model, redrawn):
                 return self.predictor.run(clip, top_p)
 
     def judge(self, shelf: Shelf, progress: Callable[[int, int], None]) -> dict[str, Verdict]:
         """Score every clip of a corpus, once; `progress` moves widgets, which `cache_data` would not allow."""
-        from mesm.analysis.evaluation import evaluate
+        from mesm.studies.evaluation.measure import evaluate
 
         with self.lock:
             if shelf.digest not in self._judged:
@@ -236,7 +236,7 @@ def flips(shared: Model, case: Case) -> FlipReport:
 
 @st.cache_data(max_entries=64, show_spinner="Asking at many p …")
 def _flips(checkpoint: str, clip: str, _shared: Model, _case: Case) -> FlipReport:
-    from mesm.analysis.flip import flip_report
+    from mesm.studies.case.label_flip import flip_report
 
     return flip_report(lambda top_p: _shared.run(_case, top_p))
 

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 import torch
-
-sys.path.insert(0, str(Path(__file__).parent.parent / "models"))
-from model_fixtures import TINY, random_batch
 
 from mesm.analysis.baseline_cost import count_baseline
 from mesm.analysis.cost import count_executed
 from mesm.config import ModelConfig
 from mesm.models import EmotionModel, build_model
+from tests.models.model_fixtures import TINY, random_batch
 
 
 class _Logits(torch.nn.Module):

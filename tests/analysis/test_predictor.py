@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,17 +10,15 @@ import numpy as np
 import pytest
 import torch
 
-sys.path.insert(0, str(Path(__file__).parent.parent / "training"))
-from corpora import tinted_corpus
-from small_model import CONFIG
-
-from mesm.analysis.evaluation import evaluate
 from mesm.analysis.predictor import Predictor, find_checkpoints, load
 from mesm.cli import main
 from mesm.data.store import Corpus
 from mesm.errors import CheckpointError, ConfigError, DataError
 from mesm.models import build_model, load_checkpoint, save_checkpoint
 from mesm.records import read_record, record_path
+from mesm.studies.evaluation.measure import evaluate
+from tests.analysis.small_model import CONFIG
+from tests.training.corpora import tinted_corpus
 
 
 @pytest.fixture(scope="module")

@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 import pytest
 import streamlit as st
-from browser import launched, served
 
 from mesm.batch import Sample, Truth
 from mesm.config import ModelConfig
 from mesm.data.store import CorpusWriter
 from mesm.vocabulary import CORPUS_LABELS
+from tests.app.browser import launched, served
 
 LABELS = CORPUS_LABELS["marionette"]
 CLIPS = 20

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from browser import FACES, SOUND, in_address, open_page, picture
+from tests.app.browser import FACES, SOUND, in_address, open_page, picture
 
 VIEW = "checkpoint=tiny-mesm&corpus=noise&clip=clip04"
 

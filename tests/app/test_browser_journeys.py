@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from browser import FACES, ROOT, in_address, open_page, picture, said, settle
 from pypdf import PdfReader
+
+from tests.app.browser import FACES, ROOT, in_address, open_page, picture, said, settle
 
 pytestmark = pytest.mark.slow
 SHIPPED = "checkpoint=marionette-mesm&corpus=marionette"

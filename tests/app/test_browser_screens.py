@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from browser import SCREENSHOTS, open_page, settle
 from PIL import Image
 
 from mesm.ui.frame import PAGES
+from tests.app.browser import SCREENSHOTS, open_page, settle
 
 NAMES = [file.removeprefix("pages/").removesuffix(".py") for file in PAGES]
 #: A page higher than this is cut: nobody looks at more at once.

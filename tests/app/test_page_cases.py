@@ -9,18 +9,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from app_page import open_page, texts
-from conftest import CLIPS, make_sample
 from streamlit.testing.v1 import AppTest
 
 from mesm.analysis.checkpoints import read_facts
 from mesm.data.store import IndexRow
 from mesm.errors import DataError
 from mesm.presets import PRESETS
-from mesm.ui import filters, notebook, notebook_export, runs
-from mesm.ui.notebook import Entry
-from mesm.ui.notebook_export import Leaf
+from mesm.ui.case_studies import filters, notebook, notebook_export
+from mesm.ui.case_studies.notebook import Entry
+from mesm.ui.case_studies.notebook_export import Leaf
 from mesm.ui.resources import Case, Model, Verdict
+from mesm.ui.runs import processes as runs
+from tests.app.app_page import open_page, texts
+from tests.app.conftest import CLIPS, make_sample
 
 CASE = {"checkpoint": "tiny-mesm", "corpus": "noise", "clip": "clip04"}
 
@@ -144,7 +145,7 @@ def test_a_leaf_of_a_real_case(own_notebook: Path) -> None:
     app = AppTest.from_string(
         """
 import streamlit as st
-from mesm.ui import notebook, notebook_view
+from mesm.ui.case_studies import notebook, notebook_view
 leaves = [notebook_view.leaf_of(e) for e in notebook.read().values()]
 st.session_state["leaves"] = leaves
 """,

@@ -6,30 +6,28 @@ import base64
 import io
 import json
 import re
-import sys
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
-from app_page import open_page
-from conftest import LABELS, make_sample
 from PIL import Image
 from pypdf import PdfReader
 from streamlit.testing.v1 import AppTest
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "figures"))
-from exhibit_records import evaluation_record, sweep_record
-from facs_records_made import canonical_record, facs_record, faithfulness_record
-
 from mesm.cli import main
 from mesm.data.store import CorpusWriter
-from mesm.figures.bundle import Exhibit, Item, bundle, render
+from mesm.figures.export import Exhibit, Item, bundle, render
 from mesm.presets import PRESETS
 from mesm.records import file_sha256, write_record
-from mesm.ui import export_menu, notebook, notebook_export, notebook_view
-from mesm.ui.notebook import Entry
+from mesm.ui import export_menu
+from mesm.ui.case_studies import notebook, notebook_export, notebook_view
+from mesm.ui.case_studies.notebook import Entry
+from tests.app.app_page import open_page
+from tests.app.conftest import LABELS, make_sample
+from tests.figures.exhibit_records import evaluation_record, sweep_record
+from tests.figures.facs_records_made import canonical_record, facs_record, faithfulness_record
 
 CASE = {"checkpoint": "tiny-mesm", "corpus": "noise", "clip": "clip04", "p": "0.4", "units-shown": "true"}
 

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from app_page import open_page, texts
-
-sys.path.insert(0, str(Path(__file__).parent.parent / "figures"))
-from facs_records_made import canonical_record, facs_record, faithfulness_record
 
 from mesm.records import file_sha256, write_record
+from tests.app.app_page import open_page, texts
+from tests.figures.facs_records_made import canonical_record, facs_record, faithfulness_record
 
 PAGE = "pages/facs.py"
 

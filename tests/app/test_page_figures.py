@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from app_page import open_page, texts
 from streamlit.testing.v1 import AppTest
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "figures"))
-from exhibit_records import evaluation_record, reproduction_record, sweep_record
-from facs_records_made import canonical_record, facs_record, faithfulness_record
-
 from mesm.cli import main
-from mesm.figures.bundle import Exhibit, bundle, render
+from mesm.figures.export import Exhibit, bundle, render
 from mesm.records import file_sha256, write_record
-from mesm.ui import basket, export_menu, sweep_job
+from mesm.ui import export_menu
+from mesm.ui.efficiency import sweep_job
+from mesm.ui.export import basket
+from tests.app.app_page import open_page, texts
+from tests.figures.exhibit_records import evaluation_record, reproduction_record, sweep_record
+from tests.figures.facs_records_made import canonical_record, facs_record, faithfulness_record
 
 
 def put(home: Path, record: dict, checkpoint: str, corpus: str = "noise") -> None:

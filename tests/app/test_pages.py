@@ -11,12 +11,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from app_page import ROOT, open_page, texts
 from streamlit.testing.v1 import AppTest
 
 from mesm.analysis.checkpoints import read_facts
 from mesm.analysis.predictor import load
 from mesm.ui.frame import PAGES
+from tests.app.app_page import ROOT, open_page, texts
 
 
 def trouble(page: AppTest) -> list[str]:
@@ -198,17 +198,16 @@ def test_facts_are_those_of_the_loaded_checkpoint(filled: Path) -> None:
 
 def test_a_page_that_scores_nothing_loads_no_torch(filled: Path) -> None:
     """Every page's imports, and the whole of the pages that only read; in a process of its own."""
-    code = f"""
+    code = """
 import sys
-sys.path.insert(0, {str(ROOT / "tests" / "app")!r})
-from app_page import open_page
+from tests.app.app_page import open_page
 from mesm.ui.frame import PAGES
 for file in PAGES:
     if file not in ("pages/overview.py", "pages/case_studies.py"):
         page = open_page(file, checkpoint="tiny-mesm", corpus="noise")
         assert not page.exception and page.sidebar.selectbox(key="checkpoint").value == "tiny-mesm", file
         assert "torch" not in sys.modules, file
-from mesm.ui import case_view, compare, facs_case, gallery, notebook_view, over_p
+from mesm.ui.case_studies import action_units, case_view, compare, gallery, notebook_view, over_p
 assert "torch" not in sys.modules
 page = open_page("pages/overview.py", checkpoint="tiny-mesm", corpus="noise")
 assert "torch" in sys.modules

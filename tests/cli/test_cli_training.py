@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import json
 import shlex
-import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent.parent / "training"))
-from corpora import tinted_corpus
 
 from mesm import presets
 from mesm.cli import main
@@ -21,6 +17,7 @@ from mesm.data.store import Corpus
 from mesm.models import load_checkpoint
 from mesm.records import read_record
 from mesm.vocabulary import CORPUS_LABELS
+from tests.training.corpora import tinted_corpus
 
 
 @pytest.fixture

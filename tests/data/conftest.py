@@ -7,8 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from made_clips import tone, write_clip
 from skimage import data
+
+from tests.data.made_clips import tone, write_clip
 
 
 @pytest.fixture(scope="session")

@@ -7,12 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from made_samples import make_sample
 
 from mesm.batch import Sample
 from mesm.data.audit import audit_splits, audit_text
 from mesm.data.store import Corpus, CorpusWriter
 from mesm.errors import DataError
+from tests.data.made_samples import make_sample
 
 
 def corpus_of(folder: Path, clips: list[Sample]) -> Corpus:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from made_samples import make_sample
 
 from mesm.data.corpora import corpus_folders, find_corpora, open_corpus
 from mesm.data.store import CorpusWriter
 from mesm.errors import DataError
+from tests.data.made_samples import make_sample
 
 
 def write(folder: Path, name: str) -> Path:

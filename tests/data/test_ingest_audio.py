@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from made_clips import grey, tone
 
 from mesm.batch import SAMPLE_RATE_HZ
 from mesm.data.ingest.audio import (
@@ -26,6 +25,7 @@ from mesm.data.ingest.audio import (
 )
 from mesm.data.ingest.media import Limits
 from mesm.errors import DataError
+from tests.data.made_clips import grey, tone
 
 Make = Callable[..., Path]
 PAPER = {"sr": SAMPLE_RATE_HZ, "n_fft": 400, "n_mels": 128, "htk": True, "norm": None}

@@ -8,12 +8,12 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from made_clips import RATE_HZ, grey, tone
 from PIL import Image
 
 from mesm.batch import Sample, Word
 from mesm.data.ingest import Limits, ingest_arrays, ingest_clip
 from mesm.errors import DataError
+from tests.data.made_clips import RATE_HZ, grey, tone
 
 Make = Callable[..., Path]
 

@@ -8,11 +8,11 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from made_clips import RATE_HZ, tone
 from PIL import Image
 
 from mesm.data.ingest import encode_arrays, encode_preview, ingest_clip
 from mesm.errors import DataError
+from tests.data.made_clips import RATE_HZ, tone
 
 
 def described(path: Path) -> list[tuple[str, str]]:

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from made_clips import grey, held_upright, write_clip
 from PIL import Image
 
 from mesm.data.ingest.media import Limits
 from mesm.data.ingest.video import FrameSampler, read_picture
 from mesm.errors import DataError
+from tests.data.made_clips import grey, held_upright, write_clip
 
 Make = Callable[..., Path]
 

@@ -10,12 +10,12 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from made_samples import LABELS, make_sample
 
 from mesm.batch import Batch
 from mesm.data.loading import SplitLoader, collate
 from mesm.data.store import Corpus, CorpusWriter
 from mesm.errors import DataError
+from tests.data.made_samples import LABELS, make_sample
 
 
 @pytest.fixture(scope="module")

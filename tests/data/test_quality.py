@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-from made_samples import make_sample
 
 from mesm.data.quality import face_flags, nose_offsets
+from tests.data.made_samples import make_sample
 
 FRONT = np.array([[16, 20], [32, 20], [24, 28], [18, 36], [30, 36]], np.float32)
 

@@ -11,7 +11,6 @@ import fsspec
 import numpy as np
 import pytest
 import torch
-from made_samples import assert_same, make_sample
 
 from mesm.cli import main
 from mesm.data.audit import audit_splits
@@ -22,6 +21,7 @@ from mesm.data.manifest import Manifest
 from mesm.data.remote import RemotePath
 from mesm.data.store import Corpus, CorpusWriter
 from mesm.errors import BackendUnavailable, DataError
+from tests.data.made_samples import assert_same, make_sample
 
 BUCKET = "memory://bucket/some corpus"
 

@@ -13,13 +13,13 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from made_samples import LABELS, assert_same, make_sample, samples
 
 from mesm.batch import Sample
 from mesm.data.manifest import Manifest
-from mesm.data.rows import ARRAYS
+from mesm.data.parquet_schema import ARRAYS
 from mesm.data.store import GROUP_CLIPS, Corpus, CorpusWriter
 from mesm.errors import DataError
+from tests.data.made_samples import LABELS, assert_same, make_sample, samples
 
 
 def store(folder: Path, clips: list[Sample], **options: object) -> Corpus:

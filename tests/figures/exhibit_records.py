@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 
 from mesm.batch import Sample, Word
-from mesm.figures.bundle import Exhibit
-from mesm.figures.exhibits.case import case
-from mesm.figures.mosaic import Look, fit_strip
+from mesm.figures.export import Exhibit
 from mesm.records import LayerTrace, Prediction, Trace
+from mesm.studies.case.exports import case
+from mesm.studies.case.mosaic import Look, fit_strip
 
 LABELS = ("anger", "disgust", "fear", "happiness", "sadness", "surprise")
 CLIPS = 30

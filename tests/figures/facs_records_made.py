@@ -55,7 +55,7 @@ def facs_record() -> dict[str, Any]:
 
 
 def faithfulness_record() -> dict[str, Any]:
-    """Sections as `mesm.analysis.faithfulness` writes them, for both branches."""
+    """Sections as `mesm.studies.faithfulness.measure` writes them, for both branches."""
     cost = {"own": 60.0, "shuffled": 58.5, "cost": 1.5}
     branch = {"accuracy": cost | {"interval": [0.5, 2.5]}, "wacc": cost, "auc": cost}
     only = {name: {"share": 0.4, "score": estimate(0.6), "same": estimate(0.9), "accuracy": estimate(70.0)}

@@ -15,14 +15,15 @@ from matplotlib.text import Text
 
 from mesm.config import ModelConfig
 from mesm.errors import ConfigError
-from mesm.figures import captions, schematic
-from mesm.figures.bundle import render
-from mesm.figures.exhibits.model import architecture
-from mesm.figures.static.architecture import plot_architecture, screen_svg
-from mesm.figures.static.page import WIDTHS_IN, paper_style
+from mesm.figures.export import render
+from mesm.figures.page import WIDTHS_IN, paper_style
 from mesm.figures.style import DARK, LIGHT, theme
 from mesm.layers.nucleus import nucleus_mask
 from mesm.layers.sparse_vgg import SparseVGG
+from mesm.studies.architecture import schematic
+from mesm.studies.architecture.exports import architecture
+from mesm.studies.architecture.paper import plot_architecture, screen_svg
+from mesm.studies.case import captions
 
 ORIGIN = {"checkpoint": "some-mesm", "checkpoint_sha256": "00", "corpus": "", "licence": ""}
 SMALL = ModelConfig(width=0.25, text_dim=16, transformer_dim=48, top_p=0.37)

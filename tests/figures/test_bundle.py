@@ -9,18 +9,19 @@ import zipfile
 
 import numpy as np
 import pytest
-from exhibit_records import evaluation_record, figure_case, sweep_record
 from matplotlib.figure import Figure
 from PIL import Image
 from pypdf import PdfReader
 
-from mesm.analysis import breakdown
 from mesm.errors import ConfigError
-from mesm.figures.bundle import Exhibit, Item, bundle, full_command, provenance_of, render
-from mesm.figures.exhibits import results, sweep
-from mesm.figures.frontier import View
-from mesm.figures.static.page import WIDTHS_IN, new_figure
+from mesm.figures.export import Exhibit, Item, bundle, full_command, provenance_of, render
+from mesm.figures.page import WIDTHS_IN, new_figure
 from mesm.figures.tables import Row, Table
+from mesm.studies.evaluation import breakdown
+from mesm.studies.evaluation import exports as results
+from mesm.studies.sweep import exports as sweep
+from mesm.studies.sweep.chart_data import View
+from tests.figures.exhibit_records import evaluation_record, figure_case, sweep_record
 
 
 def everything() -> list[Exhibit]:
@@ -145,7 +146,7 @@ def test_a_figure_is_not_cut_to_its_ink() -> None:
 
 def test_grey_print_tells_lines_apart() -> None:
     """The first curves differ in their sign and their dashes, and colours in their lightness."""
-    from mesm.figures.static.page import COLOURS, DASHES, MARKERS
+    from mesm.figures.page import COLOURS, DASHES, MARKERS
 
     assert len(set(MARKERS)) == len(MARKERS) and len({str(d) for d in DASHES}) == len(DASHES)
     assert len(set(COLOURS)) == len(COLOURS)
@@ -154,7 +155,7 @@ def test_grey_print_tells_lines_apart() -> None:
 
 
 def test_paper_is_white_whatever_the_screen() -> None:
-    from mesm.figures.mosaic import Look
+    from mesm.studies.case.mosaic import Look
 
     assert render(figure_case("none", Look(dark=True)), "png") == render(figure_case("none"), "png")
 

@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mesm.figures.captions import kept_sentence, mosaic_caption, quality_words, scores_alt, truth_words
-from mesm.figures.case_charts import chart_two_answers
 from mesm.figures.charts import chart_scores, chart_work
-from mesm.figures.learning import chart_learning_curves
-from mesm.figures.mosaic import OVERLAYS, Look
 from mesm.figures.style import DARK, EMOTION_COLOURS, LIGHT, MODALITY_SIGNS, MODALITY_WORDS, emotion_colour
 from mesm.records import LayerTrace, Prediction
+from mesm.studies.case.captions import kept_sentence, mosaic_caption, quality_words, scores_alt, truth_words
+from mesm.studies.case.mosaic import OVERLAYS, Look
+from mesm.studies.case.screen import chart_two_answers
+from mesm.studies.learning.screen import chart_learning_curves
 from mesm.vocabulary import CORPUS_LABELS, EMOTIONS, MODALITIES
 
 LABELS = CORPUS_LABELS["marionette"]

@@ -6,8 +6,9 @@ import numpy as np
 
 from mesm.batch import MEL_BANDS, Sample
 from mesm.figures import overlay
-from mesm.figures.case_charts import chart_scores_over_p, chart_two_answers
-from mesm.figures.difference import (
+from mesm.figures.style import LIGHT, rgb
+from mesm.records import LayerTrace, Prediction
+from mesm.studies.case.difference import (
     FIRST_COLOUR,
     SECOND_COLOUR,
     TINT,
@@ -15,9 +16,8 @@ from mesm.figures.difference import (
     difference_mosaics,
     overlap,
 )
-from mesm.figures.mosaic import AXIS_PX, GAP_PX, GUTTER_PX, WORDS_PX, Look, fit_strip
-from mesm.figures.style import LIGHT, rgb
-from mesm.records import LayerTrace, Prediction
+from mesm.studies.case.mosaic import AXIS_PX, GAP_PX, GUTTER_PX, WORDS_PX, Look, fit_strip
+from mesm.studies.case.screen import chart_scores_over_p, chart_two_answers
 
 
 def layer(kept: np.ndarray) -> LayerTrace:

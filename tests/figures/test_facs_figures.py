@@ -2,18 +2,11 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))
-from facs_records_made import GROUPS, LABELS, canonical_record, facs_record, faithfulness_record
-
-from mesm.figures.facs_charts import chart_canonical, chart_heat_map, chart_layers
-from mesm.figures.facs_print import plot_canonical, plot_heat_map, plot_layers, plot_statements, statement_lines
-from mesm.figures.facs_read import (
+from mesm.figures.page import paper_style
+from mesm.studies.facs.chart_data import (
     canonical_faces,
     colour_range,
     control_series,
@@ -23,7 +16,9 @@ from mesm.figures.facs_read import (
     unpack_mask,
     view_words,
 )
-from mesm.figures.static.page import paper_style
+from mesm.studies.facs.paper import plot_canonical, plot_heat_map, plot_layers, plot_statements, statement_lines
+from mesm.studies.facs.screen import chart_canonical, chart_heat_map, chart_layers
+from tests.figures.facs_records_made import GROUPS, LABELS, canonical_record, facs_record, faithfulness_record
 
 UNITS = {"happiness": (6, 12), "anger": (4,)}
 
@@ -56,7 +51,7 @@ def test_the_heat_map_hatches_only_what_is_not_significant(dark: bool) -> None:
 
 def test_maps_are_read_as_they_were_packed() -> None:
     pytest.importorskip("torch")
-    from mesm.analysis.canonical import pack
+    from mesm.studies.facs.canonical import pack
 
     values = np.array([[0.25, np.nan], [-1.5, 0.0]])
     assert np.array_equal(unpack(pack(values)), values, equal_nan=True)
@@ -96,7 +91,7 @@ def test_the_charts_of_the_controls_stand_side_by_side() -> None:
 def test_the_printed_figures_draw_the_same() -> None:
     data, faces = facs_record(), canonical_record()
     pytest.importorskip("torch")
-    from mesm.analysis.statements import statements
+    from mesm.studies.facs.statements import statements
 
     rows = statements(data, faithfulness_record())
     with paper_style():

@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from mesm.figures.bundle import render
-from mesm.figures.exhibits.ablation import COLUMNS, ablation_table
-from mesm.figures.exhibits.learning import learning
-from mesm.figures.learning import best_epoch, chart_learning_curves
-from mesm.figures.static.learning import plot_learning_curves
-from mesm.figures.static.page import paper_style
+from mesm.figures.export import render
+from mesm.figures.page import paper_style
 from mesm.figures.tables import to_csv, to_latex
+from mesm.studies.ablation.exports import COLUMNS, ablation_table
+from mesm.studies.learning.exports import learning
+from mesm.studies.learning.paper import plot_learning_curves
+from mesm.studies.learning.screen import best_epoch, chart_learning_curves
 
 ROWS: list[dict[str, Any]] = [
     {"epoch": i, "loss": loss, "valid_f1": f1, "valid_wacc": 50 + i, "valid_auc": None if i == 1 else 60.0}

@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 
 from mesm.batch import Sample, Word
 from mesm.figures import overlay
-from mesm.figures.mosaic import (
+from mesm.figures.style import DARK, LIGHT, rgb, theme
+from mesm.records import LayerTrace
+from mesm.studies.case.mosaic import (
     AXIS_PX,
     BODY_PX,
     EMPTY_BANDS,
@@ -25,8 +27,6 @@ from mesm.figures.mosaic import (
     mel_loudness,
     mel_mosaic,
 )
-from mesm.figures.style import DARK, LIGHT, rgb, theme
-from mesm.records import LayerTrace
 
 TOP = AXIS_PX + WORDS_PX
 RNG = np.random.default_rng(0)

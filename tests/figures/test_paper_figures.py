@@ -6,13 +6,18 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from exhibit_records import LABELS, evaluation_record, made_prediction, made_sample, sweep_record
 
-from mesm.analysis import breakdown
-from mesm.analysis.reported import TABLE_4, TABLE_5, figure_5_shares
 from mesm.errors import ConfigError, DataError
-from mesm.figures.exhibits import results
-from mesm.figures.frontier import (
+from mesm.figures.page import WIDTHS_IN, paper_style
+from mesm.figures.privacy import default_privacy, private_faces
+from mesm.studies.case.mosaic import BODY_PX, GUTTER_PX, Look, face_mosaic, face_scene, fit_strip
+from mesm.studies.case.paper import plot_case
+from mesm.studies.case.scores_paper import plot_scores
+from mesm.studies.evaluation import breakdown
+from mesm.studies.evaluation import exports as results
+from mesm.studies.evaluation.paper import plot_matrix, plot_reliability, row_shares
+from mesm.studies.reproduction.reported import TABLE_4, TABLE_5, figure_5_shares
+from mesm.studies.sweep.chart_data import (
     DENSE,
     REPORTED,
     SWEEP,
@@ -25,14 +30,9 @@ from mesm.figures.frontier import (
     read_curves,
     spread_table,
 )
-from mesm.figures.mosaic import BODY_PX, GUTTER_PX, Look, face_mosaic, face_scene, fit_strip
-from mesm.figures.privacy import default_privacy, private_faces
-from mesm.figures.static.case import plot_case
-from mesm.figures.static.frontier import plot_frontier, plot_layers, plot_spread
-from mesm.figures.static.page import WIDTHS_IN, paper_style
-from mesm.figures.static.results import plot_matrix, plot_reliability, row_shares
-from mesm.figures.static.scores import plot_scores
-from mesm.figures.sweep_charts import chart_frontier, chart_layers, chart_spread
+from mesm.studies.sweep.paper import plot_frontier, plot_layers, plot_spread
+from mesm.studies.sweep.screen import chart_frontier, chart_layers, chart_spread
+from tests.figures.exhibit_records import LABELS, evaluation_record, made_prediction, made_sample, sweep_record
 
 
 def test_curves_are_the_records_rows() -> None:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from exhibit_records import reproduction_record
-
 from mesm.cli import parser
-from mesm.figures.bundle import full_command
-from mesm.figures.exhibits.reproduction import models_table, note
+from mesm.figures.export import full_command
+from mesm.studies.reproduction.exports import models_table, note
+from tests.figures.exhibit_records import reproduction_record
 
 
 def test_sizes_work_and_time() -> None:

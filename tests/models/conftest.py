@@ -1,3 +1,3 @@
-from model_fixtures import batch
+from tests.models.model_fixtures import batch
 
 __all__ = ["batch"]

@@ -7,13 +7,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from model_fixtures import TINY, random_batch
 
 from mesm.batch import Batch, FeatureRows
 from mesm.errors import ConfigError, DataError
 from mesm.models import build_model
 from mesm.models.baselines import EmoEmbs, FeatureModel
 from mesm.models.baselines.lf_transformer import heads
+from tests.models.model_fixtures import TINY, random_batch
 
 BASELINES = ("lf_lstm", "lf_transformer", "emo_embs", "mult")
 

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 import torch
-from model_fixtures import TINY
 
 from mesm.batch import Batch
 from mesm.errors import CheckpointError
 from mesm.models import build_model, load_checkpoint, save_checkpoint
 from mesm.models.checkpoint import CONFIG, WEIGHTS, warm_start
+from tests.models.model_fixtures import TINY
 
 
 def test_round_trip(tmp_path: Path, batch: Batch) -> None:

@@ -6,8 +6,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from model_fixtures import random_batch
-from theirs import MME2E, LateFusion, MME2ESparse
 
 from mesm.batch import Batch, FeatureRows
 from mesm.cli import main
@@ -15,6 +13,8 @@ from mesm.errors import CheckpointError, ConfigError
 from mesm.models import load_checkpoint
 from mesm.models.convert import convert, read_state
 from mesm.vocabulary import CORPUS_LABELS
+from tests.models.model_fixtures import random_batch
+from tests.models.theirs import MME2E, LateFusion, MME2ESparse
 
 LABELS = CORPUS_LABELS["iemocap"]
 

@@ -6,13 +6,13 @@ from dataclasses import replace
 
 import pytest
 import torch
-from model_fixtures import TINY, member, random_batch
 
 from mesm.batch import Batch
 from mesm.errors import ConfigError, DataError
 from mesm.models import MODELS, build_model
 from mesm.models.checkpoint import warm_start
 from mesm.vocabulary import MODALITIES
+from tests.models.model_fixtures import TINY, member, random_batch
 
 
 def shake(model: torch.nn.Module) -> torch.nn.Module:

@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import pytest
 import torch
-from model_fixtures import TINY
 
-from mesm.analysis.faithfulness.interventions import finish_with_sites, redrawn_attention
 from mesm.batch import Batch
 from mesm.models import EmotionModel, build_model
+from mesm.studies.faithfulness.interventions import finish_with_sites, redrawn_attention
+from tests.models.model_fixtures import TINY
 
 
 @pytest.fixture

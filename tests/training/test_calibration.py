@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-sys.path.insert(0, str(Path(__file__).parent))
-from corpora import LABELS, tinted_corpus
-
 from mesm.config import ModelConfig, RunConfig, TrainConfig
 from mesm.data.store import Corpus
 from mesm.models import load_checkpoint
 from mesm.training.calibration import branch_logits, fit_fusion
 from mesm.training.trainer import Trainer
+from tests.training.corpora import LABELS, tinted_corpus
 
 
 def test_true_weights_are_found_again() -> None:

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from corpora import LABELS, tinted_corpus
 
 from mesm.config import ModelConfig, RunConfig, TrainConfig
 from mesm.errors import BackendUnavailable, ConfigError, DataError
 from mesm.training.search import Search, read_space, with_values
+from tests.training.corpora import LABELS, tinted_corpus
 
 SMALL = ModelConfig(
     name="fe2e", labels=LABELS, modalities=("text",), width=0.125, head_dim=16, transformer_dim=16,

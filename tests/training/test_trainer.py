@@ -13,13 +13,13 @@ from pathlib import Path
 
 import pytest
 import torch
-from corpora import LABELS, tinted_corpus
 from safetensors.torch import load_file
 
 from mesm.config import ModelConfig, RunConfig, TrainConfig
 from mesm.errors import ConfigError, DataError
 from mesm.models import load_checkpoint
 from mesm.training.trainer import Trainer, read_log, resume
+from tests.training.corpora import LABELS, tinted_corpus
 
 SMALL = ModelConfig(
     name="fe2e", labels=LABELS, width=0.125, head_dim=16, transformer_dim=16, transformer_layers=1,

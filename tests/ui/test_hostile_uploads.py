@@ -9,11 +9,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hostile_files import EITHER, FAILS, FILES, READS, picture, video, wav
 
 from mesm.errors import DataError, MesmError
-from mesm.ui import upload
-from mesm.ui.upload import Upload
+from mesm.ui.try_a_clip import upload
+from mesm.ui.try_a_clip.upload import Upload
+from tests.ui.hostile_files import EITHER, FAILS, FILES, READS, picture, video, wav
 
 #: These tell in every test run that the wall stands; the others take their time in the whole suite.
 QUICK = ("pickle", "zip of zips", "video with an archive behind it", "picture of 60000 x 60000")

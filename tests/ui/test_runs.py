@@ -15,8 +15,8 @@ import pytest
 from mesm.config import RunConfig
 from mesm.errors import ConfigError
 from mesm.presets import PRESETS
-from mesm.ui import runs
-from mesm.ui.runs import FAILED, FINISHED, RUNNING, STOPPED
+from mesm.ui.runs import processes as runs
+from mesm.ui.runs.processes import FAILED, FINISHED, RUNNING, STOPPED
 
 
 @pytest.fixture

@@ -15,10 +15,10 @@ from mesm.data.ingest.faces import cut
 from mesm.data.ingest.video import FrameSampler
 from mesm.data.store import IndexRow
 from mesm.errors import DataError
-from mesm.ui import upload
-from mesm.ui.gallery import best_face, card_label
+from mesm.ui.case_studies.gallery import best_face, card_label
 from mesm.ui.layout import plain, sentence_for
 from mesm.ui.resources import digest_of
+from mesm.ui.try_a_clip import upload
 
 BOX = (30, 20, 110, 120)
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from mesm.batch import MEL_BANDS, MEL_FLOOR, SAMPLE_RATE_HZ, Sample
 from mesm.data.features.store import FeatureSet
-from mesm.data.rules import HOP
+from mesm.data.signal_settings import HOP
 from mesm.errors import BackendUnavailable
 
 #: Zwicker's critical bands, edges in Hz (Zwicker 1961), as far as half of 16 kHz reaches: 21 whole bands and a part.

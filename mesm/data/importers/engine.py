@@ -18,7 +18,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from mesm.data.importers.making import Outcome, Settings, relative, source_row
+from mesm.data.importers.decode import Outcome, Settings, relative, source_row
 from mesm.data.importers.plan import Problem, Release, Utterance
 from mesm.data.importers.workers import run_here, run_local
 from mesm.data.ingest.search import SEARCH_RULE

@@ -13,11 +13,11 @@ from typing import Any
 
 import pyarrow as pa
 
+from mesm.data.importers.decode import Outcome, Settings
 from mesm.data.importers.headers import Facts
-from mesm.data.importers.making import Outcome, Settings
 from mesm.data.importers.plan import Problem
 from mesm.data.importers.workers import Chunk, make, one_thread
-from mesm.data.rows import from_row, row_schema, to_row
+from mesm.data.parquet_schema import from_row, row_schema, to_row
 from mesm.errors import BackendUnavailable
 
 

@@ -14,12 +14,12 @@ import pyarrow.parquet as pq
 from tqdm import tqdm
 
 from mesm.batch import FRAME_INTERVAL_MS, Sample
+from mesm.data.importers.decode import Settings
 from mesm.data.importers.engine import prepare
 from mesm.data.importers.headers import Facts, examine
-from mesm.data.importers.making import Settings
 from mesm.data.importers.plan import Release, Utterance
 from mesm.data.importers.workers import make
-from mesm.data.rows import row_schema, to_row
+from mesm.data.parquet_schema import row_schema, to_row
 from mesm.vocabulary import SPLITS
 
 #: Reasons that stand for files that are not there, and for files that are there and no use.

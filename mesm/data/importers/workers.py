@@ -9,8 +9,8 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from functools import lru_cache
 
+from mesm.data.importers.decode import Outcome, Settings, make_outcomes
 from mesm.data.importers.headers import Facts
-from mesm.data.importers.making import Outcome, Settings, make_outcomes
 from mesm.data.importers.plan import Problem, Utterance
 from mesm.data.ingest.search import CoarseToFine
 

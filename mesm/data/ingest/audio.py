@@ -16,7 +16,7 @@ from av.audio.resampler import AudioResampler
 
 from mesm.batch import CHUNK_HOPS, MEL_BANDS, MEL_FLOOR, SAMPLE_RATE_HZ
 from mesm.data.ingest.media import Decoding, Limits, audio_stream, open_media, origin_s
-from mesm.data.rules import HOP, WINDOW
+from mesm.data.signal_settings import HOP, WINDOW
 from mesm.errors import DataError
 
 #: Root mean square below which a clip counts as silent: -60 dB of full scale.

@@ -17,7 +17,7 @@ import numpy as np
 from PIL import Image
 
 from mesm.batch import FACE_SIZE_PX
-from mesm.data.rules import MARGIN_PX, MIN_FACE_PX, signal_rules
+from mesm.data.signal_settings import MARGIN_PX, MIN_FACE_PX, signal_rules
 from mesm.errors import BackendUnavailable
 
 #: Frames with a longer side than this are searched for proportionally larger faces only: 4K costs what 720p does.

@@ -20,7 +20,7 @@ from torch import Tensor
 from torchvision.ops import batched_nms
 
 from mesm.data.ingest.faces import FULL_SEARCH_PX, SECOND_FACE_PROBABILITY, Face, MtcnnDetector
-from mesm.data.rules import MIN_FACE_PX
+from mesm.data.signal_settings import MIN_FACE_PX
 
 #: Step of the pyramid, and thresholds of the three networks: facenet-pytorch's.
 _FACTOR, _THRESHOLDS = 0.709, (0.6, 0.7, 0.7)

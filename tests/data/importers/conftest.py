@@ -6,7 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import trees
+
+from tests.data.importers import trees
 
 
 @pytest.fixture(scope="session")

@@ -13,20 +13,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import trees
-from made_clips import grey, held_upright, huge_video, tone, write_clip
-from made_samples import assert_same
 
 from mesm.cli import main
 from mesm.data.audit import audit_splits
 from mesm.data.importers import engine, find_release, workers
-from mesm.data.importers.making import Outcome, Settings, make_outcomes
+from mesm.data.importers.decode import Outcome, Settings, make_outcomes
 from mesm.data.importers.plan import Part, Release, Utterance
 from mesm.data.importers.report import dry_run, dry_run_text
 from mesm.data.importers.resplit import resplit
 from mesm.data.sources import read_sources
 from mesm.data.store import Corpus
 from mesm.errors import ConfigError, DataError
+from tests.data.importers import trees
+from tests.data.made_clips import grey, held_upright, huge_video, tone, write_clip
+from tests.data.made_samples import assert_same
 
 
 @pytest.fixture(scope="module")

@@ -7,19 +7,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from trees import LEFT_HZ, RIGHT_HZ
 
 from mesm.cli import main
 from mesm.data.importers import find_release
+from mesm.data.importers.decode import Settings, _Picture, half
 from mesm.data.importers.engine import import_release
 from mesm.data.importers.iemocap import speaker_side
-from mesm.data.importers.making import Settings, _Picture, half
 from mesm.data.ingest.audio import mel_filters
 from mesm.data.ingest.faces import FACE_SIZE_PX
 from mesm.data.sources import read_sources
 from mesm.data.store import Corpus
 from mesm.errors import DataError
 from mesm.vocabulary import CORPUS_LABELS
+from tests.data.importers.trees import LEFT_HZ, RIGHT_HZ
 
 STORED = ("Ses01F_impro01_F000", "Ses01F_impro01_M000", "Ses01F_impro01_M001", "Ses05M_script01_1b_M000")
 REASONS = {

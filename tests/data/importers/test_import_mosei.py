@@ -8,8 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from test_import_iemocap import loudest_hz
-from trees import LEFT_HZ, RIGHT_HZ, lists, processed
 
 from mesm.cli import main
 from mesm.data.importers import find_release
@@ -19,6 +17,8 @@ from mesm.data.sources import read_sources
 from mesm.data.store import Corpus
 from mesm.errors import DataError
 from mesm.vocabulary import CORPUS_LABELS
+from tests.data.importers.test_import_iemocap import loudest_hz
+from tests.data.importers.trees import LEFT_HZ, RIGHT_HZ, lists, processed
 
 SIX = CORPUS_LABELS["mosei"]
 

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import trees
 
 from mesm.data.importers import find_release
 from mesm.data.importers.engine import import_release, prepare
@@ -14,6 +13,7 @@ from mesm.data.importers.headers import examine
 from mesm.data.importers.plan import Release, read_text
 from mesm.data.store import Corpus
 from mesm.errors import DataError
+from tests.data.importers import trees
 
 
 def reasons(release: Release) -> dict[str, str]:

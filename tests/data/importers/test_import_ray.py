@@ -8,16 +8,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import trees
-from made_deadly import DeadlyPath
-from made_samples import assert_same, make_sample
 
 from mesm.data.importers import engine, find_release
+from mesm.data.importers.decode import Outcome
 from mesm.data.importers.headers import Facts
-from mesm.data.importers.making import Outcome
 from mesm.data.importers.plan import Part, Problem
 from mesm.data.importers.ray_engine import pack, unpack
 from mesm.data.store import Corpus
+from tests.data.importers import trees
+from tests.data.importers.made_deadly import DeadlyPath
+from tests.data.made_samples import assert_same, make_sample
 
 LABELS = ("anger", "fear")
 

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from trees import lists
 
 from mesm.cli import main
 from mesm.data.store import Corpus
+from tests.data.importers.trees import lists
 
 OFFLINE = "--set text_source=minilm --set text_dim=384 --set text_pooling=mean --set epochs=1"
 #: Corpus -> found, stored, where they go, the paper's table and its training utterances.

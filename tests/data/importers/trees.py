@@ -10,8 +10,9 @@ from pathlib import Path
 import av
 import numpy as np
 import soundfile
-from made_clips import write_clip
 from PIL import Image
+
+from tests.data.made_clips import write_clip
 
 LEFT_HZ, RIGHT_HZ = 400.0, 3000.0
 APPLE_DOUBLE = b"\x00\x05\x16\x07\x00\x02\x00\x00Mac OS X        \xff\xfe[1.0 - 2.0]\tSes"

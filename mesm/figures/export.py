@@ -1,0 +1,250 @@
+"""A figure or table that can be taken along: its files for paper, what they were made from, and what to cite.
+
+The app's menus and `mesm figure` both make an `Exhibit` and call `render`: the same input gives the same bytes.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from mesm import __version__
+from mesm.errors import ConfigError
+from mesm.figures.bibliography import PAPER, bibtex
+from mesm.figures.page import DPI, paper_style, width_in
+from mesm.figures.tables import Table, escape, to_csv, to_latex
+from mesm.records import provenance, slug
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+#: Format -> media type. `json` is the provenance alone.
+FORMATS: dict[str, str] = {
+    "pdf": "application/pdf",
+    "svg": "image/svg+xml",
+    "png": "image/png",
+    "csv": "text/csv",
+    "tex": "application/x-tex",
+    "json": "application/json",
+}
+PICTURES = ("pdf", "svg", "png")
+#: What may be done to people's faces before they are printed.
+PRIVACY = ("none", "blur", "sketch")
+#: The dates inside a zip: the earliest it can hold, so that the same content gives the same bytes.
+_ZIP_DATE = (1980, 1, 1, 0, 0, 0)
+
+
+@dataclass(frozen=True)
+class Exhibit:
+    """One figure or table and everything that goes with it.
+
+    Attributes:
+        name: file name without its ending.
+        title: a few words.
+        caption: what it shows, one or two sentences fit for a paper.
+        command: what makes it again, without format, width and file: `mesm figure`, or `mesm reproduce`, which writes
+            every format at once.
+        origin: what it was made from: checkpoints with their sha256, config and seed, corpus, split and n, clip ids,
+            top_p, layers, codebook, cost unit; `created` is the date that goes into the files.
+        draw: inches of width -> figure; None draws the table.
+        table: the numbers, for CSV and LaTeX; None for a picture.
+        cites: keys of `bibliography.ENTRIES`.
+        privacy: one of `PRIVACY` where people's faces are shown, "" elsewhere.
+        private: makes it again with another privacy; None where nobody is shown.
+    """
+
+    name: str
+    title: str
+    caption: str
+    command: str
+    origin: Mapping[str, Any] = field(default_factory=dict)
+    draw: Callable[[float], Figure] | None = None
+    table: Table | None = None
+    cites: tuple[str, ...] = (PAPER,)
+    privacy: str = ""
+    private: Callable[[str], Exhibit] | None = None
+
+    def __post_init__(self) -> None:
+        assert self.draw or self.table, "an exhibit is a figure or a table"
+        object.__setattr__(self, "name", slug(self.name))
+
+    @property
+    def formats(self) -> tuple[str, ...]:
+        """Formats it can be had in; a picture without numbers has no CSV."""
+        return tuple(f for f in FORMATS if f != "csv" or self.table is not None)
+
+
+def full_command(exhibit: Exhibit, form: str, width: str) -> str:
+    """The command that writes this very file."""
+    if exhibit.command.startswith("#"):
+        return exhibit.command  # a remark: nothing makes it again
+    sized = f" --width {width}" if form in PICTURES else ""
+    return f"{exhibit.command}{sized}" + ("" if exhibit.command.startswith("mesm reproduce") else f" --format {form}")
+
+
+def provenance_of(exhibit: Exhibit, form: str, width: str) -> dict[str, Any]:
+    """What a file was made from and how to make it again, JSON-ready."""
+    size = {"width": width, "width_in": width_in(width)} if form in PICTURES else {}
+    return {
+        "title": exhibit.title,
+        "caption": exhibit.caption,
+        "command": full_command(exhibit, form, width),
+        **size,
+        "software": {"name": "mesm", "version": __version__, "commit": _commit()},
+        **({"privacy": exhibit.privacy} if exhibit.privacy else {}),
+        **exhibit.origin,
+        "cite": list(exhibit.cites),
+    }
+
+
+def origin_of(*records: Mapping[str, Any], **more: Any) -> dict[str, Any]:
+    """The origin of an exhibit that was drawn from records; `more` adds top_p, layers, codebook or cost unit."""
+    sources = [_source(record) for record in records]
+    created = [s["created"] for s in sources if s.get("created")]
+    return {"sources": sources, **({"created": max(created)} if created else {}), **more}
+
+
+def _source(record: Mapping[str, Any]) -> dict[str, Any]:
+    origin, data = record["provenance"], record["data"]
+    clips = data.get("clip_ids") or data.get("per_clip", {}).get("id")
+    found = {
+        "record": record["kind"],
+        **{k: origin.get(k) for k in ("checkpoint", "checkpoint_sha256", "config", "seed", "corpus", "created")},
+        "code": origin.get("mesm_commit"),
+        "record_command": origin.get("command"),
+        "split": data.get("split"),
+        "n": data.get("clips"),
+        "top_p": [row["top_p"] for row in data["rows"]] if record["kind"] == "sweep" else data.get("top_p"),
+        "clip_ids": clips,
+    }
+    return {k: v for k, v in found.items() if v is not None}
+
+
+@lru_cache(maxsize=1)
+def _commit() -> str:
+    return provenance()["mesm_commit"]
+
+
+def render(exhibit: Exhibit, form: str, width: str = "acl-column") -> bytes:
+    """One file of an exhibit.
+
+    Args:
+        form: one of `exhibit.formats`.
+        width: a name of `WIDTHS_IN` or inches; only pictures have one.
+
+    Raises:
+        ConfigError: a format or width that there is not.
+    """
+    if form not in exhibit.formats:
+        raise ConfigError(f"{exhibit.name} has no format {form!r}; it can be had as {', '.join(exhibit.formats)}")
+    made_from = provenance_of(exhibit, form, width)
+    if form == "json":
+        return _json(made_from)
+    if form == "csv":
+        assert exhibit.table is not None
+        return to_csv(exhibit.table).encode()
+    if form == "tex":
+        return _latex(exhibit, made_from["command"]).encode()
+    return _picture(exhibit, form, width, made_from)
+
+
+def provenance_json(exhibit: Exhibit, form: str, width: str) -> bytes:
+    """The provenance of one file, to lie beside it."""
+    return _json(provenance_of(exhibit, form, width))
+
+
+def _json(made_from: Mapping[str, Any]) -> bytes:
+    return (json.dumps(made_from, indent=1, ensure_ascii=False) + "\n").encode()
+
+
+def _latex(exhibit: Exhibit, command: str) -> str:
+    head = f"% {command}\n"
+    if exhibit.table is not None and exhibit.draw is None:
+        return head + to_latex(exhibit.table, exhibit.caption, exhibit.name)
+    lines = (
+        r"\begin{figure}",
+        r"\centering",
+        rf"\includegraphics{{{exhibit.name}.pdf}}  % at its own width: do not scale",
+        rf"\caption{{{escape(exhibit.caption)}}}",
+        rf"\label{{fig:{exhibit.name}}}",
+        r"\end{figure}",
+    )
+    return head + "\n".join([*lines, ""])
+
+
+def _picture(exhibit: Exhibit, form: str, width: str, made_from: Mapping[str, Any]) -> bytes:
+    from mesm.figures.table_picture import plot_table
+
+    out = io.BytesIO()
+    with paper_style():
+        inches = width_in(width)
+        if exhibit.draw is not None:
+            figure = exhibit.draw(inches)
+        else:
+            assert exhibit.table is not None
+            figure = plot_table(exhibit.table, inches)
+        figure.savefig(out, format=form, dpi=DPI, metadata=_metadata(exhibit, form, made_from))
+    return out.getvalue()
+
+
+def _metadata(exhibit: Exhibit, form: str, made_from: Mapping[str, Any]) -> dict[str, Any]:
+    """The provenance in the fields that each format has for it; no date but the record's own."""
+    created = exhibit.origin.get("created")
+    record = json.dumps(made_from, ensure_ascii=False)
+    maker = f"mesm {__version__} ({_commit() or 'no commit'})"
+    if form == "pdf":
+        date = datetime.fromisoformat(created) if created else None
+        return {"Title": exhibit.title, "Subject": exhibit.caption, "Keywords": record, "Creator": maker,
+                "CreationDate": date, "ModDate": date}  # fmt: skip
+    if form == "svg":
+        return {"Title": exhibit.title, "Description": record, "Creator": maker, "Date": created}
+    stamped = {"Creation Time": created} if created else {}
+    return {"Title": exhibit.title, "Description": exhibit.caption, "Comment": record, "Software": maker, **stamped}
+
+
+def files_of(exhibit: Exhibit, forms: Iterable[str], width: str) -> dict[str, bytes]:
+    """File name -> content, with the provenance beside."""
+    found: dict[str, bytes] = {}
+    for form in forms:
+        found[f"{exhibit.name}.{form}"] = render(exhibit, form, width)
+        if form != "json":
+            found[f"{exhibit.name}.{form}.json"] = provenance_json(exhibit, form, width)
+    return found
+
+
+@dataclass(frozen=True)
+class Item:
+    """An exhibit in the basket, with the formats and the width it is wanted in."""
+
+    exhibit: Exhibit
+    forms: tuple[str, ...] = ("pdf",)
+    width: str = "acl-column"
+
+
+def bundle(items: Iterable[Item]) -> bytes:
+    """One zip: a folder per exhibit with its files and provenance, references.bib, and commands.txt.
+
+    Two exhibits of one name get a number; the same items give the same bytes.
+    """
+    items = list(items)
+    taken: dict[str, int] = {}
+    content: dict[str, bytes] = {}
+    commands: list[str] = []
+    for item in items:
+        count = taken[item.exhibit.name] = taken.get(item.exhibit.name, 0) + 1
+        folder = item.exhibit.name + (f"-{count}" if count > 1 else "")
+        content |= {f"{folder}/{name}": data for name, data in files_of(item.exhibit, item.forms, item.width).items()}
+        commands += [full_command(item.exhibit, form, item.width) for form in item.forms]
+    content["references.bib"] = bibtex(key for item in items for key in item.exhibit.cites).encode()
+    content["commands.txt"] = "".join(f"{command}\n" for command in commands).encode()
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in content.items():
+            archive.writestr(zipfile.ZipInfo(name, _ZIP_DATE), data, zipfile.ZIP_DEFLATED)
+    return out.getvalue()

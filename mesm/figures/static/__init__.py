@@ -1,1 +1,0 @@
-"""Figures for paper: matplotlib, drawn at the exact width of a column. They draw records and compute nothing."""

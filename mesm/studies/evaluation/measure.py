@@ -1,0 +1,156 @@
+"""Score a checkpoint on a corpus by the paper's protocol and write the record."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+
+from mesm.analysis.baseline_cost import count_baseline
+from mesm.analysis.cost import CostReport, count_macs
+from mesm.analysis.predictor import Predictor
+from mesm.analysis.tracing import clip_traces
+from mesm.batch import Batch
+from mesm.config import check_top_p
+from mesm.data.features.extract import open_features
+from mesm.data.loading import SplitLoader
+from mesm.data.store import Corpus
+from mesm.errors import DataError
+from mesm.models import ModelOutput
+from mesm.training import metrics
+from mesm.training.baseline_setup import reads_features
+from mesm.training.scoring import SplitScores, score_batches, text_vectors
+
+Progress = Callable[[int, int], None]
+
+
+def shared_labels(predictor: Predictor, corpus: Corpus) -> tuple[str, ...]:
+    """Labels that both the checkpoint and the corpus have, in the checkpoint's order.
+
+    Raises:
+        DataError: there is none.
+    """
+    both = tuple(label for label in predictor.labels if label in corpus.labels)
+    if not both:
+        raise DataError(
+            f"checkpoint {predictor.name!r} scores {', '.join(predictor.labels)}, corpus {corpus.name!r} has "
+            f"{', '.join(corpus.labels)}: they share no label"
+        )
+    return both
+
+
+def evaluate(
+    predictor: Predictor,
+    corpus: Corpus,
+    split: str = "test",
+    top_p: float | None = None,
+    *,
+    batch_size: int = 16,
+    draws: int = 1000,
+    progress: Progress | None = None,
+) -> dict[str, Any]:
+    """Metrics, intervals over speakers, trivial rows and the cost of every utterance, JSON-ready.
+
+    The thresholds are the checkpoint's own, chosen on its validation split. On a corpus with other labels the shared
+    ones are scored, and the record says so.
+    """
+    labels = shared_labels(predictor, corpus)
+    columns = [predictor.labels.index(label) for label in labels]
+    top_p = check_top_p(predictor.config.top_p if top_p is None else top_p)
+    costs: list[dict[str, int]] = []
+    rows = [row for row in corpus.index if row.split == split]
+    if not rows:
+        raise DataError(f"corpus {corpus.name!r} has no split {split!r}")
+
+    def on_output(batch: Batch, output: ModelOutput) -> None:
+        costs.extend(batch_costs(predictor, batch, output, top_p))
+        if progress is not None:
+            progress(len(costs), len(rows))
+
+    loader = labelled_batches(predictor, corpus, split, labels, batch_size)
+    found = score_batches(
+        predictor.model, loader.epoch(0), top_p, device=predictor.device, trace=True, on_output=on_output
+    )
+    scores, thresholds = found.scores[:, columns], predictor.thresholds[columns]
+    speaker = {row.clip_id: row.speaker or row.clip_id for row in rows}
+    groups = np.array([speaker[c] for c in found.clip_ids])
+    ratio = np.array([c["conv_stack"] / c["fe2e_conv_stack"] for c in costs if c["fe2e_conv_stack"]])
+    summary = metrics.summarise(scores, found.truth, thresholds, labels)
+    return {
+        "split": split,
+        "top_p": top_p if predictor.has_attention else None,
+        "labels": list(labels),
+        "left_out": [label for label in predictor.labels if label not in labels],
+        "clips": len(found.clip_ids),
+        "speakers": len(set(groups)),
+        "thresholds": [float(t) for t in thresholds],
+        **summary,
+        "interval": metrics.bootstrap_interval(scores, found.truth, thresholds, groups, draws=draws),
+        "branches": _branches(found, columns, predictor, labels),
+        "trivial": metrics.trivial_rows(found.truth, labels),
+        "macs_ratio": round(float(ratio.mean()), 4) if len(ratio) else None,
+        "macs_ratio_range": [round(float(v), 4) for v in np.percentile(ratio, [5, 50, 95])] if len(ratio) else None,
+        "macs": {stage: round(float(np.mean([c[stage] for c in costs]))) for stage in costs[0]},
+        "per_clip": {
+            "id": list(found.clip_ids),
+            "speaker": groups.tolist(),
+            "scores": np.round(scores, 4).tolist(),
+            "truth": found.truth.astype(int).tolist(),
+            "conv_stack_ratio": np.round(ratio, 4).tolist(),
+        },
+    }
+
+
+def labelled_batches(
+    predictor: Predictor, corpus: Corpus, split: str, labels: tuple[str, ...], batch_size: int
+) -> SplitLoader:
+    """Batches of a split in stored order, with what the predictor's text encoder needs."""
+    if predictor.model.text_encoder is not None:
+        encoder = predictor.model.text_encoder
+        return SplitLoader(corpus, split, labels, batch_size=batch_size, shuffle=False, tokenize=encoder.tokenize)
+    if reads_features(predictor.config):
+        store = open_features(corpus, predictor.config.modalities, predictor.config.feature_sources)
+        return SplitLoader(corpus, split, labels, batch_size=batch_size, shuffle=False, features=store)
+    vectors = text_vectors(corpus, predictor.text_encoder, (split,))
+    return SplitLoader(corpus, split, labels, batch_size=batch_size, shuffle=False, text_vectors=vectors)
+
+
+def batch_costs(predictor: Predictor, batch: Batch, output: ModelOutput, top_p: float) -> list[dict[str, int]]:
+    """Multiply-adds of each utterance of a traced batch: every stage and the totals."""
+    return [report.by_stage | report.totals for report in batch_reports(predictor, batch, output, top_p)]
+
+
+def batch_reports(predictor: Predictor, batch: Batch, output: ModelOutput, top_p: float) -> list[CostReport]:
+    """The cost of each utterance of a traced batch, layer by layer."""
+    if batch.features is not None:
+        rows = {m: batch.features.counts[m].tolist() for m in predictor.config.modalities}
+        return [count_baseline(predictor.config, {m: n[b] for m, n in rows.items()}) for b in range(len(batch))]
+    counts = {
+        m: c
+        for m, c in (("visual", batch.face_counts), ("acoustic", batch.chunk_counts))
+        if m in predictor.config.modalities
+    }
+    traces = clip_traces(output, counts, top_p)
+    none = torch.zeros(len(batch), dtype=torch.long)
+    faces, chunks = counts.get("visual", none).tolist(), counts.get("acoustic", none).tolist()
+    # The text encoder is left out (tokens = 0): it is the same for every model and p, and not part of the ratio.
+    return [count_macs(predictor.config, trace, faces[b], chunks[b], 0) for b, trace in enumerate(traces)]
+
+
+def _branches(
+    found: SplitScores, columns: list[int], predictor: Predictor, labels: tuple[str, ...]
+) -> dict[str, dict[str, float | None]]:
+    """AUC of each modality's own scores: what a branch knows, whatever the thresholds; empty without branches."""
+    modalities = predictor.config.modalities if predictor.model.has_branches else ()
+    return {
+        modality: dict(
+            zip(
+                labels,
+                map(metrics.to_json, metrics.auc(found.branch_scores[:, i][:, columns], found.truth)),
+                strict=True,
+            )
+        )
+        for i, modality in enumerate(modalities)
+    }

@@ -1,0 +1,115 @@
+"""Action units that a user brings: one CSV per clip, as OpenFace or py-feat write them.
+
+OpenFace: `timestamp`, `success`, `AU01_r` (0 to 5) and `AU01_c` (0 or 1). py-feat: `AU01` (0 to 1) with `timestamp`, or
+`frame` and a frame rate. The files lie in one folder as `<clip id>.csv`; a face frame takes the row nearest in time.
+"""
+
+from __future__ import annotations
+
+import csv
+import math
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from mesm.batch import FRAME_INTERVAL_MS
+from mesm.data.store import Corpus
+from mesm.errors import DataError
+from mesm.studies.facs.atlas import COLUMN, UNITS
+
+_COLUMN = re.compile(r"^AU(\d+)(_[rc])?$")
+#: OpenFace's largest intensity.
+_OPENFACE_MOST = 5.0
+
+
+@dataclass(frozen=True)
+class UnitFile:
+    """One file: (R,) seconds and (R, A) intensities in [0, 1], NaN where a unit or a row is unknown."""
+
+    times_s: np.ndarray
+    intensity: np.ndarray
+
+
+def read_units(path: str | os.PathLike[str], fps: float | None = None) -> UnitFile:
+    """Read one CSV.
+
+    Units with an intensity (`_r`) are divided by 5; units that are only present or not (`_c`) count as 1 or 0.
+
+    Raises:
+        DataError: the file cannot be read, or has no units or no times.
+    """
+    path = Path(path)
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            rows = [{(k or "").strip(): (v or "").strip() for k, v in row.items() if k} for row in csv.DictReader(file)]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"{path} is not a readable CSV ({error}); export it again from OpenFace or py-feat") from error
+    units = _unit_columns(path, rows[0] if rows else {})
+    times = [_time(path, row, fps) for row in rows]
+    intensity = np.full((len(rows), len(UNITS)), np.nan, np.float32)
+    for r, row in enumerate(rows):
+        if row.get("success", "1") in ("0", "0.0"):
+            continue
+        for number, (name, most) in units.items():
+            intensity[r, COLUMN[number]] = _number(path, row, name) / most
+    return UnitFile(np.array(times), intensity)
+
+
+def _unit_columns(path: Path, row: dict[str, str]) -> dict[int, tuple[str, float]]:
+    """Action unit -> column and its largest value; intensities before presence."""
+    found: dict[int, tuple[str, float]] = {}
+    for name in row:
+        match = _COLUMN.match(name)
+        if match is None or int(match[1]) not in COLUMN:
+            continue
+        number, kind = int(match[1]), match[2]
+        if kind != "_c" or number not in found:
+            found[number] = (name, _OPENFACE_MOST if kind == "_r" else 1.0)
+    if not found:
+        raise DataError(f"{path} has no columns such as AU01_r or AU01; export action units from OpenFace or py-feat")
+    return found
+
+
+def _time(path: Path, row: dict[str, str], fps: float | None) -> float:
+    if "timestamp" in row:
+        return _number(path, row, "timestamp")
+    if "frame" in row and fps:
+        return _number(path, row, "frame") / fps
+    raise DataError(f"{path} has no column timestamp; give the frame rate with --units-fps to use its column frame")
+
+
+def _number(path: Path, row: dict[str, str], name: str) -> float:
+    try:
+        return float(row[name]) if row[name] else math.nan
+    except (KeyError, ValueError) as error:
+        raise DataError(f"{path} has {row.get(name)!r} in column {name}, where a number belongs") from error
+
+
+def units_of_clips(
+    folder: str | os.PathLike[str], corpus: Corpus, clip_ids: list[str], fps: float | None = None
+) -> dict[str, np.ndarray]:
+    """Clip id -> (S, A) intensities of its face frames, for the clips that have a file.
+
+    A frame further than half the frame interval from every row stays NaN.
+
+    Raises:
+        DataError: no clip has a file.
+    """
+    found: dict[str, np.ndarray] = {}
+    for clip_id in clip_ids:
+        path = Path(folder) / f"{clip_id}.csv"
+        if not path.is_file():
+            continue
+        table, times_s = read_units(path, fps), corpus.read(clip_id, full=False).face_times_s
+        rows = np.full((len(times_s), len(UNITS)), np.nan, np.float32)
+        if len(table.times_s):
+            gap = np.abs(np.nan_to_num(table.times_s, nan=np.inf)[None] - np.asarray(times_s, float)[:, None])
+            near = gap.min(1) <= FRAME_INTERVAL_MS / 2000
+            rows[near] = table.intensity[gap.argmin(1)[near]]
+        found[clip_id] = rows
+    if not found:
+        raise DataError(f"{folder} has no file named after a clip, such as {clip_ids[0]}.csv; name the files so")
+    return found

@@ -1,0 +1,86 @@
+"""A page of clips to choose from: a face and what it shows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import streamlit as st
+
+from mesm.batch import Sample
+from mesm.data.store import IndexRow
+from mesm.figures.png import encode_png
+from mesm.studies.case.captions import truth_words
+from mesm.ui import state
+from mesm.ui.layout import plain
+from mesm.ui.resources import Shelf, Verdict
+
+COLUMNS, ROWS = 7, 2
+_MARKS = {None: "", True: "✓ ", False: "✗ "}
+_VERDICT_WORDS = {None: "", True: "; strongest score right", False: "; strongest score wrong"}
+
+
+def choose_clip(shelf: Shelf, rows: Sequence[IndexRow], emotion: str, verdicts: Mapping[str, Verdict] | None) -> str:
+    """Show a page of the clips; the one that is open, chosen here or by the link."""
+    per_page = COLUMNS * ROWS
+    pages = max(1, -(-len(rows) // per_page))
+    count, pager = st.columns([1, 2], vertical_alignment="center")
+    with pager:
+        number = st.pagination(pages, key="page", bind="query-params") if pages > 1 else 1
+    first = (min(number, pages) - 1) * per_page
+    shown = rows[first : first + per_page]
+    with count:
+        st.markdown(f"{first + 1}–{first + len(shown)} of {len(rows)} clips")
+    wanted = state.recall("clip")
+    current = wanted if wanted in shelf.corpus else shown[0].clip_id
+    if verdicts is not None:
+        st.caption(f"Under each face: {emotion or 'its strongest true emotion'}. ✓ the model agrees, ✗ it does not.")
+    for start in range(0, len(shown), COLUMNS):
+        for column, row in zip(st.columns(COLUMNS), shown[start : start + COLUMNS], strict=False):
+            with column:
+                _card(shelf, row, emotion, verdicts, row.clip_id == current)
+    return current
+
+
+def _card(shelf: Shelf, row: IndexRow, emotion: str, verdicts: Mapping[str, Verdict] | None, is_open: bool) -> None:
+    truth = truth_words(row.labels)
+    face = thumbnail(shelf.digest, row.clip_id, shelf)
+    st.image(face, width="stretch", output_format="PNG", alt=f"Face of clip {row.clip_id}: {truth}")
+    verdict = (verdicts or {}).get(row.clip_id)
+    right = verdict.right if verdict is not None else None
+    st.button(
+        card_label(row, emotion, right),
+        key=f"open-{row.clip_id}",
+        type="primary" if is_open else "secondary",
+        width="stretch",
+        help=f"{plain(row.text)} ({truth}{_VERDICT_WORDS[right]})",
+        on_click=state.remember,
+        args=("clip", row.clip_id),
+    )
+
+
+def card_label(row: IndexRow, emotion: str, right: bool | None) -> str:
+    """The emotion that was asked for, or else the strongest true one, after a mark if the verdict is known."""
+    strongest = max(row.present, key=lambda name: (row.labels or {})[name], default="")
+    label = emotion if emotion in row.present else strongest or ("none" if row.labels is not None else row.clip_id)
+    return f":small[{_MARKS[right]}{plain(label)}]"
+
+
+@st.cache_data(max_entries=400, show_spinner=False)
+def thumbnail(digest: str, clip_id: str, _shelf: Shelf) -> bytes:
+    """The most expressive face of a clip as PNG: where the emotion is strongest if that is known, else the middle."""
+    return encode_png(best_face(_shelf.case(clip_id).sample))
+
+
+def best_face(sample: Sample) -> np.ndarray:
+    """(L, L, 3) uint8; grey for a clip without a picture."""
+    faces = sample.faces_large if len(sample.faces_large) == len(sample.faces) else sample.faces
+    if not len(faces):
+        return np.full((96, 96, 3), 128, np.uint8)
+    found = np.flatnonzero(sample.face_found) if len(sample.face_found) == len(faces) else np.arange(len(faces))
+    if not len(found):
+        found = np.arange(len(faces))
+    if sample.truth is not None and len(sample.truth.au_emotion_intensity) == len(faces):
+        strength = sample.truth.au_emotion_intensity[found].sum(axis=1)
+        return faces[found[int(strength.argmax())]]
+    return faces[found[len(found) // 2]]

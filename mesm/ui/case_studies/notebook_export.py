@@ -1,0 +1,129 @@
+"""The notebook as one HTML or Markdown file that needs nothing else: pictures are inside it."""
+
+from __future__ import annotations
+
+import base64
+import html
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from mesm.records import Prediction
+from mesm.studies.case import captions
+from mesm.studies.case.mosaic import Look, fit_strip
+from mesm.ui.case_studies.notebook import Entry
+from mesm.ui.layout import plain
+from mesm.ui.resources import Case
+
+TITLE = "Notebook of cases"
+_STYLE = (
+    "body{font:16px/1.5 sans-serif;max-width:1000px;margin:2rem auto;padding:0 1rem;color:#22252B}"
+    "img{max-width:100%}table{border-collapse:collapse}td,th{padding:.2rem .8rem;text-align:left}"
+    "tr{border-bottom:1px solid #ddd}blockquote{white-space:pre-wrap;border-left:4px solid #0072B2;padding-left:1rem}"
+    "section{margin-bottom:3rem}"
+)
+
+_PRIVACY_WORDS = {"blur": "Faces are blurred.", "sketch": "Faces are sketched."}
+
+
+@dataclass(frozen=True)
+class Leaf:
+    """One entry with all that is shown of it.
+
+    Attributes:
+        entry: what was starred.
+        missing: why the case cannot be shown; "" if it can.
+        facts: one line each.
+        scores: emotion, score, threshold, true intensity as text.
+        pictures: alternative text and PNG.
+    """
+
+    entry: Entry
+    missing: str = ""
+    title: str = ""
+    facts: tuple[str, ...] = ()
+    scores: tuple[tuple[str, str, str, str], ...] = ()
+    pictures: tuple[tuple[str, bytes], ...] = ()
+
+
+def leaf(
+    entry: Entry, case: Case, prediction: Prediction, pictures: tuple[bytes, bytes], privacy: str = "none"
+) -> Leaf:
+    """What the files say of one case.
+
+    Args:
+        privacy: what was done to the faces of `pictures`, one of `bundle.PRIVACY`.
+    """
+    sample, labels = case.sample, case.sample.labels or {}
+    layers = prediction.trace.layers if prediction.trace is not None else {}
+    dense = prediction.macs.get("fe2e_conv_stack", 0)
+    facts = [
+        f"Clip {entry.clip_id} of {entry.corpus}, {sample.duration_s:.1f} s"
+        + (f", speaker {sample.speaker}" if sample.speaker else ""),
+        f"Truth: {captions.truth_words(sample.labels)}",
+        f"Checkpoint {entry.checkpoint}"
+        + (f" at p = {entry.top_p:g}" if layers else "")
+        + (f", work {prediction.macs['conv_stack'] / dense:.2f} of FE2E" if dense else ""),
+        f"At or above their thresholds: {', '.join(prediction.decided) or 'none'}",
+        *([_PRIVACY_WORDS[privacy]] if privacy in _PRIVACY_WORDS else []),
+    ]
+    strip, look = fit_strip(sample.duration_s), Look()
+    alts = (
+        captions.face_alt(sample.text, len(sample.faces), layers.get("visual", ()), strip, look),
+        captions.mel_alt(len(sample.mel), layers.get("acoustic", ()), look),
+    )
+    rows = zip(prediction.labels, prediction.scores, prediction.thresholds, strict=True)
+    return Leaf(
+        entry,
+        "",
+        f"“{sample.text}”" if sample.text else "no transcript",
+        tuple(facts),
+        tuple((name, f"{score:.2f}", f"{limit:.2f}", f"{labels.get(name, 0):g}") for name, score, limit in rows),
+        tuple(zip(alts, pictures, strict=True)),
+    )
+
+
+def as_html(leaves: Sequence[Leaf], address: str) -> bytes:
+    """One page; nothing in it is loaded from elsewhere, and a stranger's words stay words.
+
+    Args:
+        address: of the page that a link opens, without its query.
+    """
+    parts = [
+        f"<!doctype html><html lang=en><meta charset=utf-8><title>{TITLE}</title><style>{_STYLE}</style>",
+        f"<h1>{TITLE}</h1>",
+    ]
+    for one in leaves:
+        entry = one.entry
+        parts.append(f"<section><h2>{html.escape(one.title or entry.clip_id)}</h2>")
+        if entry.note:
+            parts.append(f"<blockquote>{html.escape(entry.note)}</blockquote>")
+        parts.append(
+            "<ul>" + "".join(f"<li>{html.escape(fact)}</li>" for fact in one.facts or (one.missing,)) + "</ul>"
+        )
+        parts += [f'<img alt="{html.escape(alt)}" src="{_data_url(png)}">' for alt, png in one.pictures]
+        if one.scores:
+            cells = "".join("<tr>" + "".join(f"<td>{html.escape(c)}</td>" for c in row) + "</tr>" for row in one.scores)
+            parts.append(f"<table><tr><th>emotion<th>score<th>threshold<th>truth</tr>{cells}</table>")
+        parts.append(f'<p><a href="{html.escape(address)}?{html.escape(entry.link)}">open this view</a></section>')
+    return "\n".join([*parts, "</html>\n"]).encode()
+
+
+def as_markdown(leaves: Sequence[Leaf], address: str) -> bytes:
+    """The same as Markdown, its pictures as data."""
+    parts = [f"# {TITLE}"]
+    for one in leaves:
+        entry = one.entry
+        parts.append(f"## {plain(one.title or entry.clip_id)}")
+        if entry.note:
+            parts.append("\n".join(f"> {plain(line)}" for line in entry.note.splitlines()))
+        parts.append("\n".join(f"- {plain(fact)}" for fact in one.facts or (one.missing,)))
+        parts += [f"![{plain(alt)}]({_data_url(png)})" for alt, png in one.pictures]
+        if one.scores:
+            rows = ["| emotion | score | threshold | truth |", "|---|---|---|---|"]
+            parts.append("\n".join([*rows, *(f"| {' | '.join(row)} |" for row in one.scores)]))
+        parts.append(f"[open this view](<{address}?{entry.link}>)")
+    return ("\n\n".join(parts) + "\n").encode()
+
+
+def _data_url(png: bytes) -> str:
+    return f"data:image/png;base64,{base64.b64encode(png).decode()}"

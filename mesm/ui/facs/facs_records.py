@@ -1,0 +1,78 @@
+"""The FACS page's records: those of the very weights that are chosen, from the workspace or the bundled ones."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import streamlit as st
+
+from mesm import runtime
+from mesm.records import read_record, record_path, slug
+from mesm.studies.facs.chart_data import MAP_WORDS, control_series
+from mesm.studies.sweep.chart_data import dense_by_corpus, reference_of
+from mesm.ui import records
+from mesm.ui.resources import Model, Shelf
+
+
+@dataclass(frozen=True)
+class Found:
+    """What is known of a kind of record.
+
+    Attributes:
+        data: the record's data, None if there is none for these weights.
+        corpus: what it was made on.
+        older: whether there is one, of other weights.
+        command: what makes it.
+        record: the whole of it.
+    """
+
+    data: dict[str, Any] | None
+    corpus: str
+    older: bool
+    command: str
+    record: dict[str, Any] | None = None
+
+    @property
+    def remedy(self) -> str:
+        """Why there is nothing to show, and the command that makes it."""
+        why = "The record is of other weights of this name" if self.older else "There is no record yet"
+        return f"{why}; make one with: {self.command}"
+
+
+def find(kind: str, verb: str, model: Model, shelf: Shelf) -> Found:
+    """The newest fitting record `<kind>_<checkpoint>_<corpus>.json`, or `<kind>_<checkpoint>.json`.
+
+    Raises:
+        DataError: a file of that name cannot be read.
+    """
+    name, corpus = model.facts.name, shelf.corpus.name
+    command = f"mesm {verb} {name} --corpus {corpus}"
+    older = False
+    for folder in (runtime.workspace() / "records", runtime.assets() / "records"):
+        for path in (record_path(folder, kind, name, corpus), folder / f"{slug(kind)}_{slug(name)}.json"):
+            if not path.is_file():
+                continue
+            record = _record(str(path), path.stat().st_mtime_ns)
+            provenance = record["provenance"]
+            if provenance.get("checkpoint_sha256") == model.facts.sha256:
+                return Found(record["data"], str(provenance.get("corpus", corpus)), False, command, record)
+            older = True
+    return Found(None, corpus, older, command)
+
+
+def beside(
+    data: dict[str, Any], model: Model, shelf: Shelf
+) -> tuple[tuple[str, Mapping[str, Any]] | None, Mapping[str, float | None] | None, bool]:
+    """What an evaluation is read beside: FE2E's on the same clips, the second layer's lift on active units, if taught."""
+    record = {"data": data, "provenance": {"corpus": shelf.corpus.name}}
+    dense = reference_of(record, dense_by_corpus(records.of_kind("evaluate")))
+    facs = find("facs", "facs", model, shelf).data if model.facts.has_attention else None
+    lifts = control_series(facs).get(MAP_WORDS["checkpoint"]) if facs is not None else None
+    return dense, lifts[1] if lifts else None, bool(facs is not None and facs.get("taught"))
+
+
+@st.cache_data(max_entries=12, show_spinner=False)
+def _record(path: str, stamp: int) -> dict[str, Any]:
+    return read_record(path)

@@ -1,0 +1,107 @@
+"""The parts of "Try a clip": what is given, which part and which face of it, and what is said in it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+
+from mesm.figures.png import encode_png
+from mesm.ui import layout
+from mesm.ui.try_a_clip import transcription, upload
+
+VIDEO, FILES, RECORD = "a video", "a picture and a sound", "camera and microphone"
+#: Longer clips are cut to a part that somebody chooses; this is the longest part.
+WHOLE_S, LONGEST_S = 12.0, 50.0
+_TEXT = "transcript"
+
+
+def given() -> tuple[bytes | None, bytes | None, str]:
+    """Picture or video, and the sound beside it, as bytes; and a name for just this upload."""
+    source = st.segmented_control("From", [VIDEO, FILES, RECORD], default=VIDEO, required=True, key="from_where")
+    if source == VIDEO:
+        media: Any = st.file_uploader("Video", upload.VIDEO_TYPES, help="One person, a few seconds; at most 200 MB.")
+        sound: Any = None
+    else:
+        left, right = st.columns(2)
+        with left:
+            media = (
+                st.file_uploader("Picture", upload.PICTURE_TYPES)
+                if source == FILES
+                else st.camera_input("Picture of a face")
+            )
+        with right:
+            sound = st.file_uploader("Sound", upload.SOUND_TYPES) if source == FILES else st.audio_input("What is said")
+    name = "/".join(one.file_id for one in (media, sound) if one is not None)
+    return (
+        media.getvalue() if media is not None else None,
+        sound.getvalue() if sound is not None else None,
+        name,
+    )
+
+
+def part_of(media: bytes | None, sound: bytes | None, name: str) -> tuple[float, float] | None:
+    """First second and length of the part to use: the whole of a short clip, a chosen range of a long one.
+
+    None, with a sentence on the page, for a file that cannot be read.
+    """
+    source = sound if sound is not None else media
+    if source is None:
+        return 0.0, LONGEST_S
+    facts = upload.facts_of(source, name)
+    if facts is None:
+        return None
+    if facts.duration_s <= WHOLE_S:
+        return 0.0, LONGEST_S
+    last = round(facts.duration_s, 1)
+    start, end = st.slider(
+        f"Part of the {last:g} s to use",
+        0.0,
+        last,
+        (0.0, WHOLE_S),
+        0.1,
+        key=f"part-{name}",
+        help=f"An utterance is a few seconds; at most {LONGEST_S:g} s are used.",
+    )
+    if end - start > LONGEST_S:
+        st.caption(f":material/info: Only the first {LONGEST_S:g} s of this part are used.")
+    return start, min(max(end - start, 0.5), LONGEST_S)
+
+
+def transcript(media: bytes | None, sound: bytes | None, part: tuple[float, float] | None) -> str:
+    """What is said: typed, or written down by a speech model and then corrected."""
+    if heard := st.session_state.pop("heard", None):
+        st.session_state[_TEXT] = heard
+    text = st.text_area(
+        "Transcript: what is said", max_chars=1000, height=80, key=_TEXT, help="MESM looks with these words."
+    )
+    source = sound if sound is not None else media
+    if (
+        st.button(
+            "Transcribe the sound",
+            icon=":material/hearing:",
+            type="tertiary",
+            disabled=source is None or part is None,
+            help="With a speech model from the hub, fetched once, where the hub can be reached. Nothing leaves this machine.",
+        )
+        and source is not None
+        and part is not None
+    ):
+        with layout.one_sentence_errors():
+            st.session_state["heard"] = transcription.transcribe(upload.waveform(source, part))
+            st.rerun()
+    return text
+
+
+def pick_face() -> tuple[float, float, float] | None:
+    """The faces of the clip that is shown, if there are several; the one that was asked for in this run."""
+    faces = upload.kept_faces()
+    if len(faces) < 2:
+        return None
+    st.markdown("There are several faces. The largest is used; choose another to score it instead.")
+    chosen = None
+    for number, (column, face) in enumerate(zip(st.columns(6), faces, strict=False)):
+        column.image(encode_png(face.picture), alt=f"Face {number + 1} of {len(faces)} in the clip", width="stretch")
+        if column.button(f"Face {number + 1}", key=f"face-{number}", width="stretch"):
+            chosen = face.at
+    return chosen

@@ -1,0 +1,116 @@
+"""The ablation's rows as configs, and three of them trained: dependencies, resuming, the record."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mesm import presets
+from mesm.cli.ablate import table
+from mesm.config import RunConfig
+from mesm.errors import ConfigError
+from mesm.studies.ablation import measure as ablation
+from mesm.studies.ablation.measure import ROWS, Setting, ablate, choose_rows, rows_of
+from mesm.vocabulary import CORPUS_LABELS
+from tests.training.corpora import tinted_corpus
+
+SETTING = Setting("nowhere")
+
+
+def run(name: str, setting: Setting = SETTING) -> RunConfig:
+    return setting.run(next(row for row in ROWS if row.name == name), 3, Path("runs"))
+
+
+def test_table_5_of_the_paper_is_there() -> None:
+    subsets = {"TAV", "TA", "TV", "VA", "T", "A", "V"}
+    assert {f"fe2e-{s}" for s in subsets} | {f"mesm-{s}" for s in ("TAV", "TA", "TV")} <= {r.name for r in ROWS}
+    for s in subsets:
+        found = run(f"fe2e-{s}").model
+        assert found.name == "fe2e" and {m[0].upper() for m in found.modalities} == set(s)
+    assert run("mesm-TV").train.init_from == str(Path("runs/fe2e-TV-s3/checkpoint"))
+
+
+def test_every_row_differs_from_its_reference_in_what_it_says() -> None:
+    gates = {run(row.name).model.gate for row in ROWS if row.group == "gate"} | {run("mesm-TAV").model.gate}
+    assert gates == {"hard", "straight_through", "soft", "soft_straight_through"}
+    assert run("attention-random").train.freeze_attention and not run("mesm-TAV").train.freeze_attention
+    assert {run(n).model.query for n in ("mesm-TAV", "query-none", "query-text")} == {
+        "text", "none", "shuffled_in_training"
+    }  # fmt: skip
+    cold, warm = run("start-random").train, run("mesm-TAV").train
+    assert not cold.init_from and warm.init_from and cold.epochs == 2 * warm.epochs
+    assert {run(f"stem-{n}").model.stem_blocks for n in (0, 1, 2)} == {0, 1, 2}
+    assert not run("mesm-no-positions").model.positions and not run("fe2e-no-positions").model.positions
+    names = [row.name for row in rows_of(SETTING)]
+    assert len(names) == len(set(names))
+    assert "stem-2" not in names and "gate-soft-straight-through" not in names  # they are mesm-TAV
+    for row in rows_of(SETTING):
+        found = run(row.name)
+        assert (found.train.max_clips, found.model.width, found.train.seed) == (600, 0.125, 3)
+        named = bool(found.train.look and found.train.look_shares[1])
+        taught = bool(found.train.look), named, bool(found.train.neutral_faces)
+        if row.kind == "fe2e" or row.name in ("labels-only", "attention-random"):
+            assert taught == (False, False, False)
+        elif row.name in ("no-neutral", "query-none", "mesm-TA"):
+            assert taught == (True, False, False), "no neutral faces where nobody asks, or sees"
+        else:
+            assert taught == (row.name != "no-look", row.name == "look-named", True)
+
+
+def test_a_row_brings_what_it_needs() -> None:
+    assert [r.name for r in choose_rows(SETTING, ["mesm-TA"])] == ["fe2e-TAV", "fe2e-TA", "mesm-TAV", "mesm-TA"]
+    assert {"gate-hard", "gate-soft"} <= {r.name for r in choose_rows(SETTING, ["gate"])}
+    with pytest.raises(ConfigError, match="no row or group 'gates'"):
+        choose_rows(SETTING, ["gates"])
+
+
+@pytest.fixture
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Presets for the tinted corpus, whose words alone are learned in a moment."""
+    for kind in ("fe2e", "mesm"):
+        given = presets.PRESETS[f"marionette-{kind}"]
+        model = replace(
+            given.model, labels=CORPUS_LABELS["mosei"], head_dim=16, transformer_dim=16, transformer_layers=1,
+            transformer_feedforward=16,
+        )  # fmt: skip
+        train = replace(given.train, cause_loss=0.0, neutral_faces=0, look=0.0, batch_size=8)
+        monkeypatch.setitem(presets.PRESETS, f"tinted-{kind}", RunConfig(model, train))
+
+
+def test_rows_are_trained_once_and_counted(small: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    corpus = tinted_corpus(tmp_path / "tinted", train=16, valid=8, test=12)
+    setting = Setting(str(corpus), preset="tinted", clips=8, epochs=1)
+    told: list[str] = []
+    steps: list[dict[str, Any]] = []
+    data = ablate(
+        setting, tmp_path / "runs", ["query-none"], report=steps.append, done=lambda name, _: told.append(name)
+    )
+    assert told == ["fe2e-TAV-s0", "mesm-TAV-s0", "query-none-s0"]
+    assert [row["row"] for row in data["rows"]] == ["fe2e-TAV", "mesm-TAV", "query-none"]
+    assert {s["batches"] for s in steps if s["kind"] == "step"} == {1}, "8 of the 16 clips"
+    dense, sparse, deaf = data["rows"]
+    assert dense["macs_ratio"] == 1 and 0 < sparse["macs_ratio"] < 1
+    assert "against" not in dense
+    assert sparse["against"] == "fe2e-TAV" and deaf["against"] == "mesm-TAV"
+    found = sparse["difference"]["wacc"]
+    assert found["low"] <= found["difference"] <= found["high"]
+    assert found["difference"] == pytest.approx(sparse["wacc"] - dense["wacc"], abs=2e-3)
+    assert sparse["shuffled_text"].keys() == {"visual", "acoustic"} and "shuffled_text" not in dense
+    assert deaf["shuffled_text"]["visual"]["auc"]["cost"] == 0, "asked with nothing, it cannot hear another text"
+    assert dense["ceiling_share"] is None, "no design, no ceiling"
+    shown = table(data)
+    assert "query-none" in shown and "8 training clips, 1 epochs" in shown
+
+    def never(*_: object) -> None:
+        raise AssertionError("trained twice")
+
+    monkeypatch.setattr(ablation, "Trainer", never)
+    assert ablate(setting, tmp_path / "runs", ["query-none"]) == data
+    assert [r["row"] for r in ablate(setting, tmp_path / "runs", ["mesm-TAV"])["rows"]] == [
+        "fe2e-TAV", "mesm-TAV", "query-none"
+    ]  # fmt: skip
+    with pytest.raises(AssertionError, match="trained twice"):
+        ablate(setting, tmp_path / "runs", ["query-none"], seeds=(1,))

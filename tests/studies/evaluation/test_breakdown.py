@@ -1,0 +1,114 @@
+"""Slices, confusion, co-occurrence and calibration, against counts made by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mesm.data.store import IndexRow
+from mesm.studies.evaluation.breakdown import (
+    NONE,
+    Scored,
+    confusion,
+    cooccurrence,
+    reliability,
+    scored,
+    slices,
+    split_counts,
+    wilson,
+)
+from mesm.studies.reproduction.reported import FIGURE_5, TABLE_3, TABLE_4, figure_5_shares, rows_for
+from mesm.studies.reproduction.reported import split_counts as reported_counts
+
+LABELS = ("anger", "fear")
+
+
+def make(scores: list[list[float]], truth: list[list[int]]) -> Scored:
+    ids = tuple(f"c{i}" for i in range(len(scores)))
+    return Scored(ids, LABELS, np.array(scores), np.array(truth, bool), np.array([0.5, 0.5]))
+
+
+def row(number: int, present: dict[str, float], duration_s: float = 2.0, speaker: str = "") -> IndexRow:
+    return IndexRow(f"c{number}", "test", speaker or f"s{number % 3}", "two words", duration_s, present, (), "", 4, 5)
+
+
+def test_confusion_by_hand() -> None:
+    found = make([[0.9, 0.1], [0.6, 0.8], [0.1, 0.2], [0.7, 0.2]], [[1, 0], [1, 1], [0, 1], [0, 0]])
+    names, counts = confusion(found)
+    assert names == (*LABELS, NONE)
+    assert counts.tolist() == [[1, 1, 0], [0, 1, 1], [1, 0, 0]]
+
+
+def test_cooccurrence_by_hand() -> None:
+    assert cooccurrence(np.array([[1, 0], [1, 1], [1, 1], [0, 0]], bool)).tolist() == [[3, 2], [2, 2]]
+
+
+def test_reliability_by_hand() -> None:
+    found = make([[0.05, 0.95], [0.05, 0.95], [0.05, 0.95], [0.05, 1.0]], [[0, 1], [0, 1], [1, 0], [0, 1]])
+    result = reliability(found)
+    assert [(b.count, b.share_true) for b in result.bins] == [(4, 0.25), (4, 0.75)]
+    assert result.bins[1].mean_score == pytest.approx(0.9625)
+    assert result.ece == pytest.approx(0.5 * 0.2 + 0.5 * 0.2125)
+    alone = reliability(found, "fear")
+    assert len(alone.bins) == 1 and alone.brier == pytest.approx((2 * 0.05**2 + 0.95**2) / 4)
+
+
+@given(st.integers(1, 400), st.data())
+def test_wilsons_interval_holds_the_share(trials: int, data: st.DataObject) -> None:
+    successes = data.draw(st.integers(0, trials))
+    low, high = wilson(successes, trials)
+    assert 0 <= low <= successes / trials + 1e-12 and successes / trials - 1e-12 <= high <= 1
+    assert wilson(10, 100) == pytest.approx((0.0552, 0.1744), abs=1e-3)  # a published example
+
+
+def test_slices_are_evaluations_of_their_clips() -> None:
+    rng = np.random.default_rng(0)
+    truth = np.array([[i % 2, (i // 2) % 2] for i in range(24)])
+    found = make((0.5 * truth + 0.5 * rng.random((24, 2))).tolist(), truth.tolist())
+    index = {
+        f"c{i}": row(i, {"anger": float(t[0] * (1 + i % 3)), "fear": float(t[1])}, 1.0 + (i % 4))
+        for i, t in enumerate(truth.tolist())
+    }
+    made = slices(found, index)
+    assert (made[0].group, made[0].clips, made[0].speakers) == ("all", 24, 3)
+    for group in ("emotions", "length", "speaker"):
+        assert sum(s.clips for s in made if s.group == group) == 24
+    short = next(s for s in made if s.group == "length")
+    chosen = [i for i in range(24) if 1.0 + (i % 4) <= 2.5]
+    own = slices(make(found.scores_NE[chosen].tolist(), truth[chosen].tolist()),
+                 {f"c{n}": row(n, {"anger": 1.0}, speaker=index[f"c{i}"].speaker) for n, i in enumerate(chosen)})  # fmt: skip
+    assert short.wacc == own[0].wacc and short.f1 == own[0].f1 and short.clips == len(chosen)
+    assert short.interval is not None and short.interval[0] <= (short.wacc or 0) <= short.interval[1]
+
+
+def test_few_clips_are_counted_but_not_scored() -> None:
+    found = make([[0.9, 0.1]] * 3, [[1, 0]] * 3)
+    (only,) = [s for s in slices(found, {"c0": row(0, {"anger": 1.0}), "elsewhere": row(1, {})}) if s.group == "all"]
+    assert only.clips == 1 and only.wacc is None
+
+
+def test_splits_are_counted() -> None:
+    (found,) = split_counts([row(0, {"anger": 2.0, "fear": 1.0}), row(1, {"anger": 0.0})], LABELS)
+    assert (found.clips, found.speakers, found.words, found.duration_s) == (2, 2, 2.0, 2.0)
+    assert found.per_emotion == {"anger": 1, "fear": 1}
+
+
+def test_a_record_reads_back() -> None:
+    data = {"labels": list(LABELS), "thresholds": [0.5, 0.6], "per_clip": {"id": [], "scores": [], "truth": []}}
+    assert scored(data).scores_NE.shape == (0, 2) and np.isnan(reliability(scored(data)).brier)
+
+
+def test_reported_numbers_are_those_of_the_paper() -> None:
+    assert len(TABLE_3.rows) == len(TABLE_4.rows) == 6
+    assert TABLE_3.rows[-1].scores["frustrated"] == (74.9, 58.4) and TABLE_4.rows[-1].average == (66.8, 46.8)
+    for table in (TABLE_3, TABLE_4):
+        for reported in table.rows:
+            mean = np.mean([pair[0] for pair in reported.scores.values()])
+            assert abs(mean - reported.average[0]) < 0.15, reported.model  # printed averages are rounded
+    assert figure_5_shares()[-1] == (1.0, 1.0, 1.0) and figure_5_shares()[4][1] == pytest.approx(0.5017, abs=1e-3)
+    assert [p for p, *_ in FIGURE_5] == pytest.approx(np.arange(1, 11) / 10)
+    assert sum(reported_counts(1)[s]["clips"] for s in ("train", "valid", "test")) == 7380
+    assert sum(reported_counts(2)[s]["clips"] for s in ("train", "valid", "test")) == 20477
+    assert rows_for(3)[0] == "accuracy" and rows_for(4)[2] == "CMU-MOSEI"

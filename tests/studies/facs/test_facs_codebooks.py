@@ -1,0 +1,33 @@
+"""Codebooks are data: every row names known units and known emotions, and says where it is printed."""
+
+from __future__ import annotations
+
+import pytest
+
+from mesm.errors import ConfigError
+from mesm.studies.facs.atlas import COLUMN
+from mesm.studies.facs.codebooks import CODEBOOKS, COUNTER_VIEW, COUNTER_VIEW_SOURCE, NO_PROTOTYPE, codebook, units_of
+from mesm.vocabulary import ACTION_UNITS, CORPUS_LABELS, EMOTIONS
+
+
+@pytest.mark.parametrize("name", CODEBOOKS)
+def test_a_codebook_names_known_things(name: str) -> None:
+    book = codebook(name)
+    assert book.name == name and book.citation and any(c.isdigit() for c in book.citation)
+    assert set(book.units) == set(CORPUS_LABELS["mosei"])
+    for units in book.units.values():
+        assert units and set(units) <= set(ACTION_UNITS) and set(units) <= set(COLUMN)
+        assert list(units) == sorted(set(units))
+
+
+def test_what_has_no_prototype_gets_none() -> None:
+    assert set(NO_PROTOTYPE) <= set(EMOTIONS)
+    assert {e for e in EMOTIONS if any(units_of(b, e) for b in CODEBOOKS)} == set(EMOTIONS) - set(NO_PROTOTYPE)
+    with pytest.raises(ConfigError, match="there are emfacs"):
+        codebook("mine")
+
+
+def test_rows_that_are_often_quoted() -> None:
+    assert units_of("emfacs", "happiness") == (6, 12) and units_of("facs1978", "sadness") == (1, 4, 15)
+    assert units_of("paper", "happiness") == (12,) and units_of("belharbi2024", "surprise") == (1, 2, 5, 26, 27)
+    assert len(COUNTER_VIEW) > 80 and "Barrett" in COUNTER_VIEW_SOURCE

@@ -1,0 +1,53 @@
+"""TensorBoard's own reader finds in the event files what the trainer reported."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from mesm.config import ModelConfig, RunConfig, TrainConfig
+from mesm.errors import BackendUnavailable
+from mesm.training.tensorboard_log import FOLDER, Board
+from mesm.training.trainer import Trainer, read_log
+from tests.training.corpora import LABELS, tinted_corpus
+
+RUN = ModelConfig(name="fe2e", labels=LABELS, modalities=("text",))
+
+
+def scalars(folder: Path) -> dict[str, list[tuple[int, float]]]:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    events = EventAccumulator(str(folder / FOLDER))
+    events.Reload()
+    return {tag: [(e.step, e.value) for e in events.Scalars(tag)] for tag in events.Tags()["scalars"]}
+
+
+def test_a_run_in_tensorboard_is_its_log(tmp_path: Path) -> None:
+    corpus = tinted_corpus(tmp_path / "tinted", train=12, valid=6, test=0)
+    folder = tmp_path / "run"
+    Trainer(RunConfig(RUN, TrainConfig(corpus=str(corpus), batch_size=6, epochs=2)), folder, Board(folder)).fit()
+    found, rows = scalars(folder), list(read_log(folder))
+    assert [step for step, _ in found["step/loss"]] == [1, 2, 3, 4]
+    assert [step for step, _ in found["epoch/valid_f1"]] == [2, 4]
+    for key in ("loss", "valid_f1", "valid_wacc", "lr", "seconds"):
+        assert [v for _, v in found[f"epoch/{key}"]] == pytest.approx([row[key] for row in rows])
+
+
+def test_a_run_that_goes_on_replaces_what_was_beyond(tmp_path: Path) -> None:
+    def steps(board: Board, epochs: range, loss: float) -> None:
+        for epoch in epochs:
+            for batch in (1, 2):
+                board({"kind": "step", "epoch": epoch, "batch": batch, "batches": 2, "loss": loss})
+            board({"kind": "epoch", "epoch": epoch, "loss": loss})
+
+    steps(Board(tmp_path), range(3), 1.0)
+    steps(Board(tmp_path), range(1, 3), 2.0)  # goes on after the first epoch
+    assert scalars(tmp_path)["step/loss"] == [(1, 1.0), (2, 1.0), (3, 2.0), (4, 2.0), (5, 2.0), (6, 2.0)]
+
+
+def test_without_tensorboard_the_package_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "tensorboard.compat.proto", None)
+    with pytest.raises(BackendUnavailable, match="pip install 'tensorboard"):
+        Board(tmp_path)
