@@ -24,7 +24,7 @@ from mesm.data.marionette.head import shared_head
 from mesm.data.marionette.performance import draw_view
 from mesm.data.marionette.problem import LABELS
 from mesm.data.marionette.scene import render
-from mesm.records import write_atomic
+from mesm.files import write_atomic
 
 PEOPLE = 8
 

@@ -31,7 +31,7 @@ from mesm.config import ModelConfig
 from mesm.layers import sparse_vgg
 from mesm.layers.sparse_vgg import SparseResult, SparseVGG
 from mesm.layers.vgg import DenseVGG
-from mesm.records import LayerTrace, Trace
+from mesm.records.prediction import LayerTrace, Trace
 from mesm.runtime import assets, pick_device
 
 SHAPES = {"visual": (3, 48, 48), "acoustic": (1, 128, 32)}

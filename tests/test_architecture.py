@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 #: Packages of mesm/ from the basement up. Two packages of one rank do not import each other.
 RANKS: list[set[str]] = [
-    {"errors", "vocabulary"},
+    {"errors", "vocabulary", "files"},
     {"batch", "records", "config", "runtime", "statistics"},
     {"sparse", "data"},
     {"layers"},

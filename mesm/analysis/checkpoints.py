@@ -12,7 +12,8 @@ from safetensors import SafetensorError, safe_open
 
 from mesm.config import ModelConfig
 from mesm.errors import CheckpointError, ConfigError
-from mesm.records import CARD, CONFIG, METRICS, WEIGHTS, file_sha256
+from mesm.files import file_sha256
+from mesm.records.checkpoint import CARD, CONFIG, METRICS, WEIGHTS
 from mesm.runtime import assets, workspace
 
 

@@ -26,7 +26,7 @@ from mesm.config import ModelConfig
 from mesm.errors import DataError
 from mesm.layers.vgg import BLOCK_CHANNELS, POOLED_BLOCKS
 from mesm.layers.vgg11 import CONVOLUTIONS as VGG11_CONVOLUTIONS
-from mesm.records import LayerTrace, Trace
+from mesm.records.prediction import LayerTrace, Trace
 
 STAGES: tuple[str, ...] = ("stem", "attention", "conv", "head", "transformer", "text")
 #: Input of one segment: channels, height, width.

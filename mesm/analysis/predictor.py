@@ -19,10 +19,12 @@ from mesm.config import ModelConfig, check_top_p
 from mesm.data.features.extract import sample_features
 from mesm.data.loading import collate
 from mesm.errors import CheckpointError
+from mesm.files import file_sha256
 from mesm.layers.text import TextEncoder
 from mesm.models import Checkpoint, Prepared, load_checkpoint
 from mesm.models.baselines import FeatureModel
-from mesm.records import WEIGHTS, Prediction, Trace, file_sha256
+from mesm.records.checkpoint import WEIGHTS
+from mesm.records.prediction import Prediction, Trace
 from mesm.runtime import pick_device
 
 

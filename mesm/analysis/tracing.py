@@ -7,7 +7,7 @@ from torch import Tensor
 
 from mesm.layers.sparse_vgg import LayerTensors
 from mesm.models import ModelOutput
-from mesm.records import LayerTrace, Trace
+from mesm.records.prediction import LayerTrace, Trace
 
 
 def _layer(layer: LayerTensors, segments: slice) -> LayerTrace:

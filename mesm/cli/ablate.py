@@ -33,7 +33,7 @@ def run(arguments: argparse.Namespace) -> int:
     from mesm.cli.train import Bar
     from mesm.data.corpora import open_corpus
     from mesm.errors import ConfigError
-    from mesm.records import write_record
+    from mesm.records.legacy import write_record
     from mesm.runtime import workspace
     from mesm.studies.ablation.measure import Setting, ablate, choose_rows
 

@@ -21,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Compare, print, write the record."""
-    from mesm.records import read_record, write_record
+    from mesm.records.legacy import read_record, write_record
     from mesm.runtime import workspace
     from mesm.studies.evaluation.comparison import compare
 

@@ -78,7 +78,7 @@ def _sheet(arguments: argparse.Namespace) -> int:
     from PIL import Image
 
     from mesm.data.marionette.sheet import contact_sheet
-    from mesm.records import write_atomic
+    from mesm.files import write_atomic
 
     picture = contact_sheet(arguments.people, arguments.seed, arguments.px, arguments.level)
     buffer = io.BytesIO()

@@ -59,8 +59,8 @@ def update_checkpoint(folder: Path, data: dict, ceiling: float | None = None) ->
     import json
 
     from mesm.config import ModelConfig
+    from mesm.files import write_atomic
     from mesm.models.card import model_card
-    from mesm.records import write_atomic
     from mesm.studies.evaluation.bayes_ceiling import ceiling_share
 
     config = ModelConfig.from_dict(json.loads((folder / "config.json").read_text()))

@@ -40,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Make the figure, write it and its provenance, print their names."""
     from mesm.figures.export import render
-    from mesm.records import write_atomic
+    from mesm.files import write_atomic
 
     exhibit = KINDS[arguments.figure][0](arguments)
     name = f"{exhibit.name}.{arguments.format}"

@@ -268,7 +268,8 @@ def _record(kind: str, target: str) -> Record:
 
 
 def _all(kind: str, checkpoint: str = "*", corpus: str = "*") -> list[Record]:
-    from mesm.records import find_records, read_record, slug
+    from mesm.files import slug
+    from mesm.records.legacy import find_records, read_record
     from mesm.runtime import record_folders
 
     records = [read_record(path) for path in find_records(record_folders(), kind, checkpoint, corpus)]

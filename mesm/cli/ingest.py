@@ -36,7 +36,7 @@ def run(arguments: argparse.Namespace) -> int:
     from mesm.data.ingest.media import existing_file
     from mesm.data.store import CorpusWriter
     from mesm.errors import DataError
-    from mesm.records import slug
+    from mesm.files import slug
 
     clip, folder = existing_file(arguments.clip), Path(arguments.out)
     clip_id = arguments.clip_id or clip.stem

@@ -60,7 +60,7 @@ def write(
         kind: also the verb that makes it again.
         options: of the command that makes it again, without dashes; those that are None or "" are left out.
     """
-    from mesm.records import write_record
+    from mesm.records.legacy import write_record
     from mesm.runtime import workspace
 
     given = "".join(f" --{name} {value}" for name, value in options.items() if value not in (None, ""))

@@ -31,7 +31,7 @@ def run(arguments: argparse.Namespace) -> int:
     from tqdm import tqdm
 
     from mesm.analysis.predictor import load
-    from mesm.records import write_atomic
+    from mesm.files import write_atomic
 
     clips = find_clips(Path(arguments.source))
     predictor = load(arguments.checkpoint)

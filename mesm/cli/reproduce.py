@@ -53,7 +53,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Reproduce and print where the files are, also when stopped half way."""
     from mesm.data.corpora import open_corpus
     from mesm.figures.export import files_of
-    from mesm.records import slug, write_atomic
+    from mesm.files import slug, write_atomic
     from mesm.runtime import workspace
     from mesm.studies.reproduction.table_jobs import Plan
 
@@ -119,7 +119,7 @@ def _scores(arguments: argparse.Namespace, plan: Plan, records: Path) -> Iterato
 
     from mesm.cli.train import Bar
     from mesm.errors import DataError, MesmError
-    from mesm.records import read_record, write_record
+    from mesm.records.legacy import read_record, write_record
     from mesm.studies.evaluation.exports import scores_table
     from mesm.studies.reproduction import reported
     from mesm.studies.reproduction.exports import models_table, note
@@ -173,7 +173,7 @@ def _ablation(arguments: argparse.Namespace, plan: Plan, records: Path) -> Itera
 
     from mesm.cli.train import Bar
     from mesm.presets import preset
-    from mesm.records import read_record, write_record
+    from mesm.records.legacy import read_record, write_record
     from mesm.studies.ablation.measure import Setting, ablate
     from mesm.studies.evaluation.exports import ablation_table
     from mesm.studies.reproduction import reported

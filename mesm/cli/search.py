@@ -40,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Search; the record is written again after each trial."""
     from mesm.cli.train import Bar, settings
-    from mesm.records import write_record
+    from mesm.records.legacy import write_record
     from mesm.runtime import workspace
     from mesm.training.search import Search, Trial, read_space
 

@@ -25,7 +25,7 @@ def run(arguments: argparse.Namespace) -> int:
     from mesm.analysis.predictor import load
     from mesm.config import TrainConfig
     from mesm.data.corpora import open_corpus
-    from mesm.records import write_record
+    from mesm.records.legacy import write_record
     from mesm.runtime import workspace
     from mesm.studies.evaluation.comparison import check_only_seeds_differ, over_seeds
     from mesm.studies.evaluation.measure import evaluate

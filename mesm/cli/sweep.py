@@ -29,7 +29,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Sweep, print the curve, write the record."""
     from mesm.analysis.predictor import load
     from mesm.data.corpora import open_corpus
-    from mesm.records import write_atomic
+    from mesm.files import write_atomic
     from mesm.studies.sweep.measure import parse_range, sweep
 
     top_ps = parse_range(arguments.top_p)

@@ -12,7 +12,7 @@ from typing import Any
 from mesm.data.remote import place
 from mesm.data.signal_settings import signal_rules
 from mesm.errors import DataError
-from mesm.records import write_atomic
+from mesm.files import write_atomic
 
 MANIFEST_NAME = "manifest.json"
 STORE_SCHEMA = 1

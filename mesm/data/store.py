@@ -27,7 +27,7 @@ from mesm.data.manifest import MANIFEST_NAME, Manifest, Shard
 from mesm.data.parquet_schema import ARRAYS, from_row, row_schema, to_row
 from mesm.data.remote import local, place
 from mesm.errors import DataError
-from mesm.records import write_atomic
+from mesm.files import write_atomic
 
 _INDEX = ("clip_id", "split", "speaker", "text", "duration_s", "labels", "quality", "media", "n_frames", "n_chunks")
 _PLAIN = (*_INDEX, "large_px", "words", *ARRAYS)

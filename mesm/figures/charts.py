@@ -9,7 +9,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from mesm.figures.style import MODALITY_SIGNS, MODALITY_WORDS, STAGE_WORDS, emotion_colour, theme
-from mesm.records import Prediction
+from mesm.records.prediction import Prediction
 
 SCORES_PX = 350
 WORK_PX = 220

@@ -19,7 +19,8 @@ from mesm.errors import ConfigError
 from mesm.figures.bibliography import PAPER, bibtex
 from mesm.figures.page import DPI, paper_style, width_in
 from mesm.figures.tables import Table, escape, to_csv, to_latex
-from mesm.records import provenance, slug
+from mesm.files import slug
+from mesm.records.legacy import provenance
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

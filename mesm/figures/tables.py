@@ -110,6 +110,23 @@ class Table:
             return "–"
         return f"{cell:.{self.digits}f}" if isinstance(cell, float) else str(cell)
 
+    def to_text(self) -> str:
+        """Return the table in plain text for a terminal: aligned columns, groups under their names, spreads as ±."""
+        body = [[_text_cell(self, row, i) for i in range(len(self.columns))] for row in self.rows]
+        widths = [max(len(line[i]) for line in [list(self.names), *body]) for i in range(len(self.columns))]
+
+        def line(cells: Sequence[str]) -> str:
+            padded = (c.ljust(w) if i == 0 else c.rjust(w) for i, (c, w) in enumerate(zip(cells, widths, strict=True)))
+            return "  ".join(padded).rstrip()
+
+        lines, group = [line(self.names)], ""
+        for row, cells in zip(self.rows, body, strict=True):
+            if row.group and row.group != group:
+                lines.append(f"{row.group}:")
+            group = row.group
+            lines.append(line(cells))
+        return "\n".join(lines)
+
     def place(self, row: int, column: int) -> int:
         """0 for the best of its column, 1 for the second, 2 for any other; equal numbers share their place."""
         cell = self.rows[row].cells[column]
@@ -184,6 +201,11 @@ def from_dicts(rows: Sequence[dict[str, Cell]], best: Sequence[str] = (), digits
 
 def _spread(row: Row, column: int) -> float | None:
     return row.spread[column] if column < len(row.spread) else None
+
+
+def _text_cell(table: Table, row: Row, column: int) -> str:
+    spread = _spread(row, column)
+    return table.text(row.cells[column]) + (f" ±{spread:.{table.digits}f}" if spread is not None else "")
 
 
 def _latex_cell(table: Table, row: int, column: int) -> str:

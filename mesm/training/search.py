@@ -30,7 +30,7 @@ import numpy as np
 
 from mesm.config import ModelConfig, RunConfig, TrainConfig
 from mesm.errors import BackendUnavailable, ConfigError, DataError, MesmError
-from mesm.records import write_atomic
+from mesm.files import write_atomic
 from mesm.training.trainer import Report, Trainer, read_log
 
 #: "train.lr" -> a list of choices, or {"low", "high", "log", "step"}.

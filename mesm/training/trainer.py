@@ -33,12 +33,12 @@ from mesm.data.features.extract import open_features
 from mesm.data.loading import SplitLoader
 from mesm.data.store import Corpus
 from mesm.errors import ConfigError, DataError, MesmError
+from mesm.files import write_atomic
 from mesm.layers.text import TextEncoder
 from mesm.models import EmotionModel, build_model, load_checkpoint, save_checkpoint
 from mesm.models.card import model_card
 from mesm.models.checkpoint import warm_start
 from mesm.models.encoders import load_cnn
-from mesm.records import write_atomic
 from mesm.runtime import seed_everything
 from mesm.training import metrics
 from mesm.training.attention_supervision import FaceRegions, NeutralFaces, looks_loss, neutral_loss, two_texts_loss

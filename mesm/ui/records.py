@@ -11,7 +11,7 @@ from pandas import DataFrame
 from mesm.errors import MesmError
 from mesm.figures.style import theme
 from mesm.figures.tables import Cell, Table
-from mesm.records import find_records, read_record
+from mesm.records.legacy import find_records, read_record
 from mesm.runtime import record_folders
 from mesm.ui import layout, state
 from mesm.ui.resources import Model

@@ -28,7 +28,8 @@ from mesm.data.manifest import MANIFEST_NAME
 from mesm.data.store import Corpus
 from mesm.errors import CheckpointError, DataError
 from mesm.figures.png import encode_png
-from mesm.records import LayerTrace, Prediction, Trace, read_record, record_path
+from mesm.records.legacy import read_record, record_path
+from mesm.records.prediction import LayerTrace, Prediction, Trace
 from mesm.studies.case.difference import difference_mosaics
 from mesm.studies.case.mosaic import Look, Scene, Strip, draw, face_scene, mel_scene
 

@@ -15,7 +15,7 @@ from mesm.errors import DataError
 from mesm.layers.sparse_vgg import SparseResult, SparseVGG
 from mesm.layers.transformer import SequenceTransformer
 from mesm.layers.vgg import DenseVGG
-from mesm.records import LayerTrace, Trace
+from mesm.records.prediction import LayerTrace, Trace
 from mesm.sparse.sites import Rulebook, Sites
 
 WIDTH = 0.0625

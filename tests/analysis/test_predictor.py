@@ -15,7 +15,7 @@ from mesm.cli import main
 from mesm.data.store import Corpus
 from mesm.errors import CheckpointError, ConfigError, DataError
 from mesm.models import build_model, load_checkpoint, save_checkpoint
-from mesm.records import read_record, record_path
+from mesm.records.legacy import read_record, record_path
 from mesm.studies.evaluation.measure import evaluate
 from tests.analysis.small_model import CONFIG
 from tests.training.corpora import tinted_corpus

@@ -19,8 +19,9 @@ from streamlit.testing.v1 import AppTest
 from mesm.cli import main
 from mesm.data.store import CorpusWriter
 from mesm.figures.export import Exhibit, Item, bundle, render
+from mesm.files import file_sha256
 from mesm.presets import PRESETS
-from mesm.records import file_sha256, write_record
+from mesm.records.legacy import write_record
 from mesm.ui import export_menu
 from mesm.ui.case_studies import notebook, notebook_export, notebook_view
 from mesm.ui.case_studies.notebook import Entry

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from mesm.records import file_sha256, write_record
+from mesm.files import file_sha256
+from mesm.records.legacy import write_record
 from tests.app.app_page import open_page, texts
 from tests.figures.facs_records_made import canonical_record, facs_record, faithfulness_record
 

@@ -11,7 +11,8 @@ from streamlit.testing.v1 import AppTest
 
 from mesm.cli import main
 from mesm.figures.export import Exhibit, bundle, render
-from mesm.records import file_sha256, write_record
+from mesm.files import file_sha256
+from mesm.records.legacy import write_record
 from mesm.ui import export_menu
 from mesm.ui.efficiency import sweep_job
 from mesm.ui.export import basket

@@ -15,7 +15,7 @@ from mesm.cli.evaluate import update_checkpoint
 from mesm.config import RunConfig
 from mesm.data.store import Corpus
 from mesm.models import load_checkpoint
-from mesm.records import read_record
+from mesm.records.legacy import read_record
 from mesm.vocabulary import CORPUS_LABELS
 from tests.training.corpora import tinted_corpus
 

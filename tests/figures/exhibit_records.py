@@ -8,7 +8,7 @@ import numpy as np
 
 from mesm.batch import Sample, Word
 from mesm.figures.export import Exhibit
-from mesm.records import LayerTrace, Prediction, Trace
+from mesm.records.prediction import LayerTrace, Prediction, Trace
 from mesm.studies.case.exports import case
 from mesm.studies.case.mosaic import Look, fit_strip
 

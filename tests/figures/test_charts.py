@@ -10,7 +10,7 @@ import pytest
 
 from mesm.figures.charts import chart_scores, chart_work
 from mesm.figures.style import DARK, EMOTION_COLOURS, LIGHT, MODALITY_SIGNS, MODALITY_WORDS, emotion_colour
-from mesm.records import LayerTrace, Prediction
+from mesm.records.prediction import LayerTrace, Prediction
 from mesm.studies.case.captions import kept_sentence, mosaic_caption, quality_words, scores_alt, truth_words
 from mesm.studies.case.mosaic import OVERLAYS, Look
 from mesm.studies.case.screen import chart_two_answers

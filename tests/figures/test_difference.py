@@ -7,7 +7,7 @@ import numpy as np
 from mesm.batch import MEL_BANDS, Sample
 from mesm.figures import overlay
 from mesm.figures.style import LIGHT, rgb
-from mesm.records import LayerTrace, Prediction
+from mesm.records.prediction import LayerTrace, Prediction
 from mesm.studies.case.difference import (
     FIRST_COLOUR,
     SECOND_COLOUR,

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from mesm.batch import Sample, Word
 from mesm.figures import overlay
 from mesm.figures.style import DARK, LIGHT, rgb, theme
-from mesm.records import LayerTrace
+from mesm.records.prediction import LayerTrace
 from mesm.studies.case.mosaic import (
     AXIS_PX,
     BODY_PX,

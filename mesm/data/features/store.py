@@ -23,7 +23,7 @@ from mesm.batch import Sample
 from mesm.data.remote import is_url
 from mesm.data.store import Corpus
 from mesm.errors import DataError
-from mesm.records import slug
+from mesm.files import slug
 from mesm.runtime import assets, workspace
 from mesm.vocabulary import MODALITIES
 

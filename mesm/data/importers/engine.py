@@ -28,7 +28,7 @@ from mesm.data.sources import SOURCES_NAME, append_to, json_lines, read_sources
 from mesm.data.splits import assign_splits
 from mesm.data.store import CorpusWriter
 from mesm.errors import ConfigError, DataError
-from mesm.records import write_atomic
+from mesm.files import write_atomic
 
 QUARANTINE_NAME = "quarantine.jsonl"
 ENGINES = ("local", "ray")

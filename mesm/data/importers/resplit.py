@@ -10,7 +10,7 @@ from mesm.data.sources import SOURCES_NAME, json_lines, read_sources
 from mesm.data.splits import assign_splits
 from mesm.data.store import Corpus, CorpusWriter
 from mesm.errors import DataError
-from mesm.records import write_atomic
+from mesm.files import write_atomic
 
 
 def resplit(source: str | os.PathLike[str], out: str | os.PathLike[str], rule: str, seed: int = 0) -> Corpus:

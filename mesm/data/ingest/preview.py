@@ -18,7 +18,7 @@ from mesm.data.ingest.audio import read_waveform, to_mono_16k
 from mesm.data.ingest.media import Limits, existing_file, is_picture
 from mesm.data.ingest.video import FrameSampler, read_picture
 from mesm.errors import DataError
-from mesm.records import write_atomic
+from mesm.files import write_atomic
 
 PREVIEW_FPS = 25
 PREVIEW_PX = 360

@@ -22,7 +22,7 @@ from mesm.data.marionette.problem import AT_ODDS, INFORMATIVE, LABELS, plan_clip
 from mesm.data.remote import place
 from mesm.data.store import Corpus, CorpusWriter
 from mesm.errors import ConfigError
-from mesm.records import write_atomic
+from mesm.files import write_atomic
 
 PRESETS: dict[str, int] = {"small": 240, "default": 3000, "large": 12000}
 NAME = "marionette"

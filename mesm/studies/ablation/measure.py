@@ -24,9 +24,9 @@ from mesm.config import RunConfig
 from mesm.data.corpora import open_corpus
 from mesm.data.store import Corpus
 from mesm.errors import ConfigError
+from mesm.files import write_atomic
 from mesm.models import load_checkpoint
 from mesm.presets import preset
-from mesm.records import write_atomic
 from mesm.studies.evaluation.bayes_ceiling import ceiling_share, ceiling_wacc
 from mesm.studies.evaluation.comparison import scored_runs
 from mesm.studies.evaluation.measure import evaluate

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from mesm.config import ModelConfig
 from mesm.figures.style import MODALITY_WORDS
-from mesm.records import LayerTrace, Prediction
+from mesm.records.prediction import LayerTrace, Prediction
 from mesm.studies.case.mosaic import Look, Strip
 
 _OVERLAY_SENTENCES = {

@@ -12,7 +12,8 @@ from mesm.figures.bibliography import PAPER, corpus_cites
 from mesm.figures.export import Exhibit
 from mesm.figures.privacy import private_faces
 from mesm.figures.tables import Row, Table
-from mesm.records import LayerTrace, Prediction, slug
+from mesm.files import slug
+from mesm.records.prediction import LayerTrace, Prediction
 from mesm.studies.case import captions
 from mesm.studies.case.clip_paper import plot_over_p, plot_pair, plot_regions
 from mesm.studies.case.difference import difference_caption

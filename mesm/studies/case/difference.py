@@ -10,7 +10,7 @@ import numpy as np
 from mesm.batch import Sample
 from mesm.figures import overlay
 from mesm.figures.style import EMOTION_COLOURS, rgb
-from mesm.records import LayerTrace
+from mesm.records.prediction import LayerTrace
 from mesm.studies.case.mosaic import Look, Row, Scene, Strip, compose, face_scene, mel_scene
 
 #: Blue and orange of Okabe & Ito: told apart by every common colour vision, and in grey by their lightness.

@@ -12,7 +12,7 @@ from mesm.figures.export import Exhibit
 from mesm.figures.privacy import private_faces
 from mesm.figures.style import MODALITY_WORDS, STAGE_WORDS
 from mesm.figures.tables import Row, Table
-from mesm.records import Prediction
+from mesm.records.prediction import Prediction
 from mesm.studies.case import captions
 from mesm.studies.case.mosaic import Look, Strip
 from mesm.studies.case.paper import plot_case

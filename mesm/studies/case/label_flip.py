@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mesm.config import check_top_p
-from mesm.records import Prediction
+from mesm.records.prediction import Prediction
 
 #: Where a clip is looked at first; the last, 1, is the answer that the others are compared with.
 GRID: tuple[float, ...] = tuple(round(0.05 * step, 2) for step in range(1, 21))

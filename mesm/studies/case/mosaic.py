@@ -22,7 +22,7 @@ from mesm.batch import CHUNK_HOPS, CHUNK_MS, FACE_SIZE_PX, LOUDEST, MEL_BANDS, S
 from mesm.figures import overlay
 from mesm.figures.lettering import Canvas
 from mesm.figures.style import rgb, theme
-from mesm.records import LayerTrace
+from mesm.records.prediction import LayerTrace
 
 OVERLAYS: tuple[str, ...] = ("mask", "heat map", "contours", "points")
 GUTTER_PX = 116

@@ -13,7 +13,7 @@ import numpy as np
 from mesm.batch import Sample
 from mesm.figures import overlay
 from mesm.figures.page import DPI, FAINT, new_figure
-from mesm.records import LayerTrace
+from mesm.records.prediction import LayerTrace
 from mesm.studies.case.difference import difference_rows
 from mesm.studies.case.mosaic import BODY_PX, GUTTER_PX, Look, Scene, Strip, face_scene, layer_row, mel_scene
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from mesm.figures.page import INK, guide, new_figure
 from mesm.figures.style import MODALITY_WORDS, emotion_colour
-from mesm.records import Prediction
+from mesm.records.prediction import Prediction
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 
 from mesm.figures.charts import emotion_label
 from mesm.figures.style import emotion_colour, theme
-from mesm.records import Prediction
+from mesm.records.prediction import Prediction
 from mesm.studies.sweep.screen import axes_layout
 
 OVER_P_PX = 330

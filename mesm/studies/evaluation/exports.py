@@ -13,7 +13,7 @@ import numpy as np
 from mesm.figures.bibliography import PAPER, corpus_cites
 from mesm.figures.export import Exhibit, origin_of
 from mesm.figures.tables import Cell, Row, Table
-from mesm.records import slug
+from mesm.files import slug
 from mesm.studies.evaluation.paper import plot_matrix, plot_reliability
 
 Record = Mapping[str, Any]

@@ -9,7 +9,7 @@ from mesm.figures.bibliography import PAPER, corpus_cites
 from mesm.figures.export import Exhibit, origin_of
 from mesm.figures.style import MODALITY_WORDS
 from mesm.figures.tables import Row, Table
-from mesm.records import slug
+from mesm.files import slug
 
 Record = Mapping[str, Any]
 BRANCHES = ("visual", "acoustic")

@@ -8,7 +8,7 @@ from typing import Any
 from mesm.figures.bibliography import PAPER, corpus_cites
 from mesm.figures.export import Exhibit, origin_of
 from mesm.figures.tables import Row, Table
-from mesm.records import slug
+from mesm.files import slug
 from mesm.studies.evaluation.exports import interval, model_name
 
 

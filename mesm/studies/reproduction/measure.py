@@ -14,7 +14,7 @@ import torch
 from mesm.analysis.predictor import Predictor
 from mesm.data.store import Corpus
 from mesm.errors import MesmError
-from mesm.records import find_records, read_record, write_record
+from mesm.records.legacy import find_records, read_record, write_record
 from mesm.runtime import record_folders
 from mesm.studies.evaluation.comparison import over_seeds
 from mesm.studies.evaluation.measure import Progress, evaluate, labelled_batches, shared_labels

@@ -18,10 +18,10 @@ from mesm.analysis.predictor import Predictor, load
 from mesm.config import RunConfig
 from mesm.data.store import Corpus
 from mesm.errors import ConfigError, DataError
+from mesm.files import slug
 from mesm.models import load_checkpoint
 from mesm.models.checkpoint import METRICS, WEIGHTS
 from mesm.presets import BASELINES, PRESETS, preset
-from mesm.records import slug
 from mesm.runtime import assets
 from mesm.training.trainer import Report, Trainer
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from mesm.figures.bibliography import PAPER, corpus_cites
 from mesm.figures.export import Exhibit, origin_of
-from mesm.records import slug
+from mesm.files import slug
 from mesm.studies.sweep.chart_data import (
     METRICS,
     REPORTED,

@@ -8,7 +8,7 @@ import streamlit as st
 
 from mesm.batch import ACTIVE_FROM
 from mesm.figures.png import encode_png
-from mesm.records import Prediction
+from mesm.records.prediction import Prediction
 from mesm.studies.case.clip_exports import MOST_FACES, regions_table
 from mesm.studies.case.region_outlines import OUTLINES, draw_regions
 from mesm.ui import layout, records, state

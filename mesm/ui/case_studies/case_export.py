@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from mesm.figures.privacy import default_privacy
-from mesm.records import Prediction
+from mesm.records.prediction import Prediction
 from mesm.studies.case import clip_exports as clip_exhibits
 from mesm.studies.case import exports as exhibits
 from mesm.studies.case.mosaic import Look, Strip

@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from mesm.figures.charts import PLOTLY_CONFIG, chart_scores, chart_work
-from mesm.records import LayerTrace, Prediction
+from mesm.records.prediction import LayerTrace, Prediction
 from mesm.studies.case import captions
 from mesm.studies.case.mosaic import SPANS_S, Look, Strip, fit_strip
 from mesm.ui import controls, layout, resources, state

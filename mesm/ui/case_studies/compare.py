@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from mesm.figures.charts import PLOTLY_CONFIG
-from mesm.records import Prediction
+from mesm.records.prediction import Prediction
 from mesm.studies.case.clip_exports import layers_of, versus
 from mesm.studies.case.difference import difference_caption
 from mesm.studies.case.mosaic import Look, Strip

@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 
 from mesm import runtime
 from mesm.errors import DataError
-from mesm.records import write_atomic
+from mesm.files import write_atomic
 
 FILE = "notebook.json"
 #: Longest note.

@@ -7,7 +7,7 @@ import html
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mesm.records import Prediction
+from mesm.records.prediction import Prediction
 from mesm.studies.case import captions
 from mesm.studies.case.mosaic import Look, fit_strip
 from mesm.ui.case_studies.notebook import Entry

@@ -9,7 +9,8 @@ from typing import Any
 import streamlit as st
 
 from mesm import runtime
-from mesm.records import read_record, record_path, slug
+from mesm.files import slug
+from mesm.records.legacy import read_record, record_path
 from mesm.studies.facs.chart_data import MAP_WORDS, control_series
 from mesm.studies.sweep.chart_data import dense_by_corpus, reference_of
 from mesm.ui import records

@@ -21,8 +21,8 @@ from typing import Any
 from mesm import runtime
 from mesm.config import RunConfig
 from mesm.errors import ConfigError, DataError
+from mesm.files import slug, write_atomic
 from mesm.presets import PRESETS
-from mesm.records import slug, write_atomic
 
 PROCESS, LOG, CONFIG, METRICS = "process.json", "log.txt", "config.json", "metrics.jsonl"
 RUNNING, FINISHED, STOPPED, FAILED = "running", "finished", "stopped", "failed"

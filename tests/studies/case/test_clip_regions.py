@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mesm.batch import Sample
-from mesm.records import LayerTrace
+from mesm.records.prediction import LayerTrace
 from mesm.studies.case.region_outlines import GAP_PX, SCALE, draw_regions
 from mesm.studies.case.regions import clip_regions
 from mesm.studies.facs import atlas

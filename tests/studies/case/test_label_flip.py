@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mesm.errors import ConfigError
-from mesm.records import Prediction
+from mesm.records.prediction import Prediction
 from mesm.studies.case.label_flip import GRID, flip_report
 
 

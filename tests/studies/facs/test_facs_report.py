@@ -16,7 +16,7 @@ from mesm.cli import main
 from mesm.data.corpora import open_corpus
 from mesm.errors import ConfigError, DataError
 from mesm.models import build_model, load_checkpoint, save_checkpoint
-from mesm.records import read_record
+from mesm.records.legacy import read_record
 from mesm.runtime import assets
 from mesm.studies.facs import atlas
 from mesm.studies.facs import estimates as tables

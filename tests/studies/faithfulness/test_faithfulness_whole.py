@@ -16,7 +16,7 @@ from mesm.config import ModelConfig
 from mesm.data.store import Corpus, CorpusWriter
 from mesm.errors import ConfigError
 from mesm.models import build_model, load_checkpoint, save_checkpoint
-from mesm.records import read_record
+from mesm.records.legacy import read_record
 from mesm.studies.facs import atlas
 from mesm.studies.facs.canonical import SIZE, canonical, difference, template_points, warp
 from mesm.studies.facs.chart_data import unpack

@@ -11,7 +11,7 @@ import pytest
 from mesm.cli import main
 from mesm.data.store import Corpus
 from mesm.errors import ConfigError
-from mesm.records import read_record
+from mesm.records.legacy import read_record
 from mesm.runtime import assets
 from mesm.studies.reproduction.table_jobs import MODELS, Plan, choose_models, family, is_part, needs_features, obtain
 from tests.training.corpora import tinted_corpus

@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 
 from mesm.errors import DataError
-from mesm.records import Prediction, find_records, read_record, record_path, slug, write_atomic, write_record
+from mesm.files import slug, write_atomic
+from mesm.records.legacy import find_records, read_record, record_path, write_record
+from mesm.records.prediction import Prediction
 from mesm.runtime import record_folders
 
 

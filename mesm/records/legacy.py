@@ -1,19 +1,12 @@
-"""What happened, as values: frozen dataclasses that go to JSON or NPZ and back. Numpy only, no tensors.
-
-A record on disk is `records/<kind>_<checkpoint>_<corpus>.json`: {"kind", "schema", "provenance", "data"}.
-"""
+"""Read and write records as plain dicts (schema 1). Goes away when every kind has its dataclass."""
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import platform
-import re
 import subprocess
-import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -21,71 +14,9 @@ from typing import Any
 import numpy as np
 
 from mesm.errors import DataError
+from mesm.files import slug, write_atomic
 
 RECORD_SCHEMA = 1
-#: The files of a checkpoint's folder.
-WEIGHTS, CONFIG, METRICS, CARD = "model.safetensors", "config.json", "metrics.json", "README.md"
-
-
-def file_sha256(path: Path) -> str:
-    """Hex digest of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-@dataclass(frozen=True)
-class LayerTrace:
-    """One attention layer on S segments of one modality.
-
-    Attributes:
-        attention: (S, H, W) float32, each segment sums to 1 over its active sites; 0 elsewhere.
-        kept: (S, H, W) bool, the nucleus.
-        active: (S, H, W) bool, sites that were there to choose from.
-        backends: what ran each of the block's two convolutions, e.g. ("gather", "dense").
-    """
-
-    attention: np.ndarray
-    kept: np.ndarray
-    active: np.ndarray
-    backends: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Trace:
-    """What the attention did in one forward pass, per modality ("visual", "acoustic"), layer after layer."""
-
-    layers: dict[str, tuple[LayerTrace, ...]]
-    top_p: float
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """Scores of one clip.
-
-    Attributes:
-        labels: emotion names, the order of every score list.
-        scores: (E,) fused probabilities in [0, 1].
-        thresholds: (E,) per-class decision thresholds of the checkpoint.
-        modality_scores: modality -> (E,) probabilities of that branch alone; absent branches are missing.
-        fusion_weights: modality -> weight used for this clip (renormalised when a branch is absent).
-        flags: sentences such as "no voice: scores from words and face only".
-        macs: stage name -> multiply-adds of this clip (see `mesm.analysis.cost`); empty if not counted.
-    """
-
-    clip_id: str
-    labels: tuple[str, ...]
-    scores: np.ndarray
-    thresholds: np.ndarray
-    modality_scores: dict[str, np.ndarray]
-    fusion_weights: dict[str, float]
-    flags: tuple[str, ...] = ()
-    trace: Trace | None = None
-    macs: dict[str, int] = field(default_factory=dict)
-
-    @property
-    def decided(self) -> tuple[str, ...]:
-        """Labels whose score reaches their threshold."""
-        return tuple(n for n, s, t in zip(self.labels, self.scores, self.thresholds, strict=True) if s >= t)
 
 
 def provenance(**more: Any) -> dict[str, Any]:
@@ -101,11 +32,6 @@ def provenance(**more: Any) -> dict[str, Any]:
     }
 
 
-def slug(name: str) -> str:
-    """A file-name-safe form of a checkpoint's or corpus's name."""
-    return re.sub(r"[^A-Za-z0-9.-]+", "-", Path(name).name).strip("-") or "unnamed"
-
-
 def record_path(folder: str | os.PathLike[str], kind: str, checkpoint: str, corpus: str) -> Path:
     """`<folder>/<kind>_<checkpoint>_<corpus>.json`; without the middle for a record that is of no one checkpoint ("")."""
     return Path(folder) / f"{'_'.join(slug(part) for part in (kind, checkpoint, corpus) if part)}.json"
@@ -117,26 +43,6 @@ def _plain(value: Any) -> Any:
     if isinstance(value, np.generic):
         return value.item()
     raise TypeError(f"{type(value).__name__} does not belong in a record")
-
-
-def write_atomic(path: str | os.PathLike[str], data: bytes) -> Path:
-    """Write a file whole or not at all; an existing one stays until the new one is complete."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as out:
-            out.write(data)
-            out.flush()
-            os.fsync(out.fileno())
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
-    except OSError as error:
-        Path(temporary).unlink(missing_ok=True)
-        raise DataError(
-            f"cannot write {path}: {error.strerror or error}; free some space or choose another folder"
-        ) from error
-    return path
 
 
 def write_record(

@@ -1,0 +1,62 @@
+"""Hold the scores of one clip and the trace of the attention that led to them. Numpy only, no tensors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class LayerTrace:
+    """One attention layer on S segments of one modality.
+
+    Attributes:
+        attention: (S, H, W) float32, each segment sums to 1 over its active sites; 0 elsewhere.
+        kept: (S, H, W) bool, the nucleus.
+        active: (S, H, W) bool, sites that were there to choose from.
+        backends: what ran each of the block's two convolutions, e.g. ("gather", "dense").
+    """
+
+    attention: np.ndarray
+    kept: np.ndarray
+    active: np.ndarray
+    backends: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Trace:
+    """What the attention did in one forward pass, per modality ("visual", "acoustic"), layer after layer."""
+
+    layers: dict[str, tuple[LayerTrace, ...]]
+    top_p: float
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """Scores of one clip.
+
+    Attributes:
+        labels: emotion names, the order of every score list.
+        scores: (E,) fused probabilities in [0, 1].
+        thresholds: (E,) per-class decision thresholds of the checkpoint.
+        modality_scores: modality -> (E,) probabilities of that branch alone; absent branches are missing.
+        fusion_weights: modality -> weight used for this clip (renormalised when a branch is absent).
+        flags: sentences such as "no voice: scores from words and face only".
+        macs: stage name -> multiply-adds of this clip (see `mesm.analysis.cost`); empty if not counted.
+    """
+
+    clip_id: str
+    labels: tuple[str, ...]
+    scores: np.ndarray
+    thresholds: np.ndarray
+    modality_scores: dict[str, np.ndarray]
+    fusion_weights: dict[str, float]
+    flags: tuple[str, ...] = ()
+    trace: Trace | None = None
+    macs: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def decided(self) -> tuple[str, ...]:
+        """Labels whose score reaches their threshold."""
+        return tuple(n for n, s, t in zip(self.labels, self.scores, self.thresholds, strict=True) if s >= t)

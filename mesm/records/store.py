@@ -1,0 +1,98 @@
+"""Find records by kind, checkpoint and corpus, in the workspace and among the bundled ones."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from mesm.errors import DataError
+from mesm.records.base import CorpusId, Record, read_record
+from mesm.runtime import record_folders
+
+
+class RecordStore:
+    """Records in some folders, each read once and read again when its file changes.
+
+    Args:
+        folders: where to look; the workspace's records, then the bundled ones, by default. Of two records that match
+            equally, the one in the earlier folder comes first, and in one folder the later one.
+        on_damaged: called with the sentence for each file that cannot be read; it is left out.
+    """
+
+    def __init__(
+        self,
+        folders: Sequence[str | os.PathLike[str]] | None = None,
+        on_damaged: Callable[[DataError], None] | None = None,
+    ) -> None:
+        self._folders = None if folders is None else tuple(Path(folder) for folder in folders)
+        self._on_damaged = on_damaged
+        self._cache: dict[Path, tuple[tuple[int, int], Record[Any] | DataError]] = {}
+
+    @property
+    def folders(self) -> tuple[Path, ...]:
+        """Folders that are searched."""
+        return record_folders() if self._folders is None else self._folders
+
+    def find(
+        self,
+        kind: str,
+        *,
+        checkpoint: str | None = None,
+        checkpoint_sha256: str | None = None,
+        corpus: CorpusId | None = None,
+    ) -> list[Record[Any]]:
+        """Return the records of a kind that match everything that is given, best first.
+
+        Args:
+            checkpoint: its name.
+            checkpoint_sha256: digest of its weights; matches a record of several seeds that has it among them.
+            corpus: matches by digest; by name only where a record or `corpus` has none.
+        """
+        matches = []
+        for folder in self.folders:
+            records = [record for path in sorted(folder.glob(f"{kind}_*.json")) if (record := self._read(path))]
+            records.sort(key=lambda record: record.provenance.created, reverse=True)
+            for record in records:
+                origin = record.provenance
+                if (
+                    record.kind == kind
+                    and checkpoint in (None, origin.checkpoint)
+                    and (checkpoint_sha256 is None or checkpoint_sha256 in origin.checkpoint_sha256)
+                    and (corpus is None or corpus.same(origin.corpus))
+                ):
+                    matches.append(record)
+        return matches
+
+    def first(
+        self,
+        kind: str,
+        *,
+        checkpoint: str | None = None,
+        checkpoint_sha256: str | None = None,
+        corpus: CorpusId | None = None,
+    ) -> Record[Any] | None:
+        """Return the best match of `find`, or None."""
+        matches = self.find(kind, checkpoint=checkpoint, checkpoint_sha256=checkpoint_sha256, corpus=corpus)
+        return matches[0] if matches else None
+
+    def _read(self, path: Path) -> Record[Any] | None:
+        try:
+            status = path.stat()
+            stamp = (status.st_mtime_ns, status.st_size)
+        except OSError:
+            return None
+        cached = self._cache.get(path)
+        if cached is None or cached[0] != stamp:
+            try:
+                cached = (stamp, read_record(path))
+            except DataError as error:
+                cached = (stamp, error)
+            self._cache[path] = cached
+        result = cached[1]
+        if isinstance(result, DataError):
+            if self._on_damaged is not None:
+                self._on_damaged(result)
+            return None
+        return result
