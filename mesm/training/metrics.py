@@ -12,22 +12,26 @@ Source: Dai et al. 2021, section 5.2 (their WAcc with its denominator printed as
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+
+from mesm import statistics
+from mesm.records.base import Estimate
+from mesm.statistics import PERCENT_DIGITS, Speakers, percentile_estimate, rounded
 
 #: The paper's candidates for a class's decision threshold.
 THRESHOLDS = np.arange(0.05, 0.951, 0.05).round(2)
 #: (N, E) scores of one trained model and its (E,) thresholds.
 Answers = tuple[np.ndarray, np.ndarray]
-#: Draws of speakers that are counted together: bounds the memory at 20 000 clips to 40 MB.
-_DRAWS_AT_ONCE = 256
+#: Decimals of a percentage without an interval, and of a difference.
+_DIGITS = 3
 
 
 @dataclass(frozen=True)
 class Counts:
-    """TP, FP, TN, FN of each class, (E,) each; (R, E) where rows were counted with R weightings."""
+    """Hold TP, FP, TN, FN of each class, (E,) each; (R, E) of R resamples."""
 
     tp: np.ndarray
     fp: np.ndarray
@@ -35,11 +39,10 @@ class Counts:
     fn: np.ndarray
 
 
-def count(decided_NE: np.ndarray, truth_NE: np.ndarray, weights_N: np.ndarray | None = None) -> Counts:
-    """Confusion counts per class; `weights_N`, or R such weightings as (R, N), repeats rows (bootstrap)."""
-    w = np.ones(len(truth_NE)) if weights_N is None else weights_N
+def count(decided_NE: np.ndarray, truth_NE: np.ndarray) -> Counts:
+    """Return the confusion counts per class."""
     d, t = decided_NE.astype(bool), truth_NE.astype(bool)
-    return Counts(w @ (d & t), w @ (d & ~t), w @ (~d & ~t), w @ (~d & t))
+    return Counts(*(mask.sum(0).astype(float) for mask in (d & t, d & ~t, ~d & ~t, ~d & t)))
 
 
 def _ratio(a: np.ndarray, b: np.ndarray, empty: float) -> np.ndarray:
@@ -70,15 +73,7 @@ def weighted_f1(c: Counts) -> np.ndarray:
 
 def auc(scores_NE: np.ndarray, truth_NE: np.ndarray) -> np.ndarray:
     """(E,) percent, by ranks (Mann-Whitney)."""
-    out = np.full(scores_NE.shape[1], np.nan)
-    for e in range(scores_NE.shape[1]):
-        t = truth_NE[:, e].astype(bool)
-        p, q = int(t.sum()), int((~t).sum())
-        if p and q:
-            _, inverse, counts = np.unique(scores_NE[:, e], return_inverse=True, return_counts=True)
-            ranks = (np.cumsum(counts) - (counts - 1) / 2)[inverse]
-            out[e] = 100 * (ranks[t].sum() - p * (p + 1) / 2) / (p * q)
-    return out
+    return 100 * statistics.auc(scores_NE.T, truth_NE.T.astype(bool))
 
 
 def choose_thresholds(scores_NE: np.ndarray, truth_NE: np.ndarray) -> np.ndarray:
@@ -125,23 +120,82 @@ def trivial_rows(truth_NE: np.ndarray, labels: tuple[str, ...]) -> dict[str, dic
     return {"never": {k: never[k] for k in keep}, "always": {k: always[k] for k in keep}, "chance": chance}
 
 
-def _speaker_draws(groups_N: np.ndarray, draws: int, seed: int) -> Iterator[np.ndarray]:
-    """How often each clip occurs in draws of whole groups with replacement, some draws at a time: (R, N)."""
-    names, member = np.unique(groups_N, return_inverse=True)
-    rng = np.random.default_rng(seed)
-    for start in range(0, draws, _DRAWS_AT_ONCE):
-        drawn = rng.integers(0, len(names), (min(_DRAWS_AT_ONCE, draws - start), len(names)))
-        times = np.stack([np.bincount(one, minlength=len(names)) for one in drawn])
-        yield times[:, member].astype(float)
+def _count_per_speaker(decided_NE: np.ndarray, truth_NE: np.ndarray, speakers: Speakers) -> Counts:
+    """Return the confusion counts of each speaker, (G, E) each."""
+    d, t = decided_NE.astype(bool), truth_NE.astype(bool)
+    masks = (d & t, d & ~t, ~d & ~t, ~d & t)
+    return Counts(*(np.stack([speakers.sums(column)[0] for column in mask.T.astype(float)], 1) for mask in masks))
 
 
-def _mean_over_runs(decided: list[np.ndarray], truth_NE: np.ndarray, weights_RN: np.ndarray) -> np.ndarray:
-    """(R, 3) average WAcc, F1 and accuracy over the classes, then over the runs, of each row of weights."""
-    counted = [count(d, truth_NE, weights_RN) for d in decided]
-    every = [[np.nanmean(f(c), axis=-1) for f in (weighted_accuracy, binary_f1, accuracy)] for c in counted]
+def _mean_over_runs(runs: Sequence[Counts], times_RG: np.ndarray) -> np.ndarray:
+    """(R, 3) average WAcc, F1 and accuracy over the classes, then over the runs, of each resample of the speakers."""
+    resampled = [Counts(times_RG @ c.tp, times_RG @ c.fp, times_RG @ c.tn, times_RG @ c.fn) for c in runs]
+    every = [[_class_mean(f(c)) for f in (weighted_accuracy, binary_f1, accuracy)] for c in resampled]
     return np.mean(every, axis=0).T
 
 
+def _class_mean(values_RE: np.ndarray) -> np.ndarray:
+    known = ~np.isnan(values_RE)
+    return _ratio(np.where(known, values_RE, 0).sum(-1), known.sum(-1), np.nan)
+
+
+def _resampled_means(
+    runs: Sequence[Answers], truth_NE: np.ndarray, speakers: Speakers
+) -> tuple[np.ndarray, np.ndarray]:
+    """(3,) mean metrics of the sample and (R, 3) of its resamples."""
+    counts = [_count_per_speaker(scores >= thresholds, truth_NE, speakers) for scores, thresholds in runs]
+    value = _mean_over_runs(counts, np.ones((1, speakers.count)))[0]
+    return value, speakers.resample(lambda times: _mean_over_runs(counts, times))
+
+
+def mean_estimates(
+    runs: Sequence[Answers], truth_NE: np.ndarray, groups_N: np.ndarray, *, draws: int = 1000, seed: int = 0
+) -> dict[str, Estimate]:
+    """Estimate the average WAcc, F1 and accuracy over the classes in percent, with 95 % intervals over speakers.
+
+    Args:
+        runs: one run, or several that differ in their seed: their mean is estimated, with the same resamples for all.
+        groups_N: speaker of each clip.
+    """
+    speakers = Speakers(groups_N, draws, seed, by_index=True)
+    value, drawn = _resampled_means(runs, truth_NE, speakers)
+    return {
+        name: percentile_estimate(value[i], drawn[:, i], speakers.count, PERCENT_DIGITS)
+        for i, name in enumerate(("wacc", "f1", "accuracy"))
+    }
+
+
+def paired_estimates(
+    first: Sequence[Answers],
+    second: Sequence[Answers],
+    truth_NE: np.ndarray,
+    groups_N: np.ndarray,
+    *,
+    draws: int = 2000,
+    seed: int = 0,
+) -> dict[str, tuple[Estimate, float]]:
+    """Estimate the differences first - second in average WAcc and F1 over the same resamples of speakers.
+
+    Args:
+        first: (N, E) scores and (E,) thresholds of each run of one model; `second` those of the other on the same clips.
+
+    Returns:
+        metric -> difference in percentage points, and the share of resamples in which the first is better.
+    """
+    speakers = Speakers(groups_N, draws, seed, by_index=True)
+    (value, drawn), (other, other_drawn) = (_resampled_means(runs, truth_NE, speakers) for runs in (first, second))
+    value, drawn = value - other, drawn - other_drawn
+    return {
+        name: (
+            percentile_estimate(value[i], drawn[:, i], speakers.count, _DIGITS),
+            round(float((drawn[:, i] > 0).mean()), 4),
+        )
+        for i, name in enumerate(("wacc", "f1"))
+    }
+
+
+# The four below return plain tuples and dictionaries, without the rule of the fewest speakers, until the records of
+# evaluations hold estimates.
 def bootstrap_interval(
     scores_NE: np.ndarray,
     truth_NE: np.ndarray,
@@ -151,40 +205,24 @@ def bootstrap_interval(
     draws: int = 1000,
     seed: int = 0,
 ) -> dict[str, tuple[float, float]]:
-    """95 % interval of average WAcc, F1 and accuracy, resampling whole groups (speakers), not clips."""
+    """Return the 95 % interval of average WAcc, F1 and accuracy, resampling whole speakers, not clips."""
     return mean_interval([(scores_NE, thresholds_E)], truth_NE, groups_N, draws=draws, seed=seed)
 
 
 def mean_interval(
     runs: Sequence[Answers], truth_NE: np.ndarray, groups_N: np.ndarray, *, draws: int = 1000, seed: int = 0
 ) -> dict[str, tuple[float, float]]:
-    """`bootstrap_interval` of the mean over runs that differ in their seed; the draw of speakers is common to them."""
-    decided = [scores >= thresholds for scores, thresholds in runs]
-    drawn = np.concatenate([_mean_over_runs(decided, truth_NE, w) for w in _speaker_draws(groups_N, draws, seed)])
+    """Return `bootstrap_interval` of the mean over runs that differ in their seed."""
+    _, drawn = _resampled_means(runs, truth_NE, Speakers(groups_N, draws, seed, by_index=True))
     low, high = np.nanpercentile(drawn, [2.5, 97.5], axis=0)
-    return {
-        n: (round(float(a), 2), round(float(b), 2))
-        for n, a, b in zip(("wacc", "f1", "accuracy"), low, high, strict=True)
-    }
+    names = ("wacc", "f1", "accuracy")
+    return {n: (round(float(a), 2), round(float(b), 2)) for n, a, b in zip(names, low, high, strict=True)}
 
 
 def paired_bootstrap(
-    first: Answers,
-    second: Answers,
-    truth_NE: np.ndarray,
-    groups_N: np.ndarray,
-    *,
-    draws: int = 2000,
-    seed: int = 0,
+    first: Answers, second: Answers, truth_NE: np.ndarray, groups_N: np.ndarray, *, draws: int = 2000, seed: int = 0
 ) -> dict[str, dict[str, float]]:
-    """Difference first - second in average WAcc and F1 over the same draws of speakers.
-
-    Args:
-        first: (N, E) scores and (E,) thresholds of one model; `second` those of the other on the same clips.
-
-    Returns:
-        metric -> difference, 95 % interval (low, high) and the share of draws in which the first is better.
-    """
+    """Return `paired_difference` of two models with one run each."""
     return paired_difference([first], [second], truth_NE, groups_N, draws=draws, seed=seed)
 
 
@@ -197,19 +235,14 @@ def paired_difference(
     draws: int = 2000,
     seed: int = 0,
 ) -> dict[str, dict[str, float]]:
-    """`paired_bootstrap` of two models of which each was trained with one or several seeds: their means are compared."""
-    decided = [[scores >= thresholds for scores, thresholds in runs] for runs in (first, second)]
-
-    def difference(weights_RN: np.ndarray) -> np.ndarray:
-        a, b = (_mean_over_runs(d, truth_NE, weights_RN) for d in decided)
-        return (a - b)[:, :2]
-
-    whole = difference(np.ones((1, len(truth_NE))))[0]
-    drawn = np.concatenate([difference(w) for w in _speaker_draws(groups_N, draws, seed)])
+    """Return metric -> difference first - second, its interval and the share of draws in which the first is better."""
+    speakers = Speakers(groups_N, draws, seed, by_index=True)
+    (value, drawn), (other, other_drawn) = (_resampled_means(runs, truth_NE, speakers) for runs in (first, second))
+    value, drawn = value - other, drawn - other_drawn
     low, high = np.nanpercentile(drawn, [2.5, 97.5], axis=0)
     return {
         name: {
-            "difference": round(float(whole[i]), 3),
+            "difference": round(float(value[i]), 3),
             "low": round(float(low[i]), 3),
             "high": round(float(high[i]), 3),
             "share_better": round(float((drawn[:, i] > 0).mean()), 4),
@@ -232,8 +265,8 @@ def over_seeds(summaries: list[dict]) -> dict[str, dict[str, float]]:
 
 
 def to_json(value: float) -> float | None:
-    """Rounded to three places; NaN, which JSON lacks, becomes None."""
-    return None if np.isnan(value) else round(float(value), 3)
+    """Return the value with three decimals; NaN, which JSON lacks, becomes None."""
+    return rounded(value, _DIGITS)
 
 
 def _mean(values: np.ndarray) -> float | None:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from mesm.data.store import IndexRow
+from mesm.statistics import wilson_interval
 from mesm.training import metrics
 from mesm.vocabulary import SPLITS
 
@@ -117,17 +118,9 @@ def reliability(found: Scored, emotion: str = "", bins: int = 10) -> Reliability
             true = int(truth[here].sum())
             count = int(here.sum())
             share = true / count
-            made.append(Bin(b / bins, (b + 1) / bins, count, float(scores[here].mean()), share, wilson(true, count)))
+            made.append(Bin(b / bins, (b + 1) / bins, count, float(scores[here].mean()), share, wilson_interval(true, count)))
     ece = sum(b.count * abs(b.mean_score - b.share_true) for b in made) / max(len(scores), 1)
     return Reliability(tuple(made), float(ece), float(((scores - truth) ** 2).mean()) if len(scores) else float("nan"))
-
-
-def wilson(successes: int, trials: int, z: float = 1.96) -> tuple[float, float]:
-    """95 % interval of a proportion (Wilson 1927)."""
-    share = successes / trials
-    middle = (share + z * z / (2 * trials)) / (1 + z * z / trials)
-    half = z * np.sqrt(share * (1 - share) / trials + z * z / (4 * trials * trials)) / (1 + z * z / trials)
-    return max(0.0, float(middle - half)), min(1.0, float(middle + half))
 
 
 @dataclass(frozen=True)

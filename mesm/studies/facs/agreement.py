@@ -21,6 +21,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from mesm import statistics
+
 #: Smallest mean coverage of a region that counts: below, a ratio to it says nothing.
 LEAST_AREA = 0.005
 KEPT_MEASURES = ("lift", "lift_sites", "lift_head", "mass", "area", "iou", "iou_chance", "cosine")
@@ -101,19 +103,7 @@ def iou_chance(kept: np.ndarray, region: np.ndarray) -> np.ndarray:
 
 def auc(map_: np.ndarray, region: np.ndarray) -> np.ndarray:
     """Area under the curve of telling the region's cells from the others by the map, each cell weighing its coverage."""
-    order = np.argsort(map_, axis=1)
-    values, positive = np.take_along_axis(map_, order, 1), np.take_along_axis(region, order, 1).astype(np.float64)
-    negative = 1 - positive
-    below = np.concatenate([np.zeros((len(map_), 1)), negative.cumsum(1)], axis=1)
-    places = np.broadcast_to(np.arange(map_.shape[1]), map_.shape)
-    starts = np.ones(map_.shape, bool)
-    starts[:, 1:] = values[:, 1:] != values[:, :-1]
-    ends = np.ones(map_.shape, bool)
-    ends[:, :-1] = starts[:, 1:]
-    first = np.maximum.accumulate(np.where(starts, places, 0), axis=1)
-    last = np.minimum.accumulate(np.where(ends, places, map_.shape[1])[:, ::-1], axis=1)[:, ::-1]
-    beaten = (np.take_along_axis(below, first, 1) + np.take_along_axis(below, last + 1, 1)) / 2
-    return _share((positive * beaten).sum(1), positive.sum(1) * negative.sum(1))
+    return statistics.auc(map_, region)
 
 
 def nss(map_: np.ndarray, region: np.ndarray) -> np.ndarray:

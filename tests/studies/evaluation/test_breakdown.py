@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from mesm.data.store import IndexRow
 from mesm.studies.evaluation.breakdown import (
@@ -17,7 +15,6 @@ from mesm.studies.evaluation.breakdown import (
     scored,
     slices,
     split_counts,
-    wilson,
 )
 from mesm.studies.reproduction.reported import FIGURE_5, TABLE_3, TABLE_4, figure_5_shares, rows_for
 from mesm.studies.reproduction.reported import split_counts as reported_counts
@@ -53,14 +50,6 @@ def test_reliability_by_hand() -> None:
     assert result.ece == pytest.approx(0.5 * 0.2 + 0.5 * 0.2125)
     alone = reliability(found, "fear")
     assert len(alone.bins) == 1 and alone.brier == pytest.approx((2 * 0.05**2 + 0.95**2) / 4)
-
-
-@given(st.integers(1, 400), st.data())
-def test_wilsons_interval_holds_the_share(trials: int, data: st.DataObject) -> None:
-    successes = data.draw(st.integers(0, trials))
-    low, high = wilson(successes, trials)
-    assert 0 <= low <= successes / trials + 1e-12 and successes / trials - 1e-12 <= high <= 1
-    assert wilson(10, 100) == pytest.approx((0.0552, 0.1744), abs=1e-3)  # a published example
 
 
 def test_slices_are_evaluations_of_their_clips() -> None:
