@@ -41,8 +41,8 @@ def measure(checkpoint: Path, corpus_name: str, moves: int, overlay: str) -> dic
     from mesm.data.corpora import open_corpus
     from mesm.figures.charts import chart_scores, chart_work
     from mesm.studies.case.mosaic import Look, fit_strip
-    from mesm.ui import resources
-    from mesm.ui.resources import Case
+    from mesm.ui import clip_pictures, models
+    from mesm.ui.corpora import Case
 
     import torch  # isort: skip  - after mesm.ui, which decides how its threads wait
 
@@ -59,15 +59,15 @@ def measure(checkpoint: Path, corpus_name: str, moves: int, overlay: str) -> dic
         truth=None,
     )
     case = Case("benchmark", "clip", sample)
-    model = resources.model(checkpoint)
+    model = models.open_model(checkpoint)
     strip, look = fit_strip(sample.duration_s), Look(overlay)
     steps: dict[str, list[float]] = {"model": [], "pictures": [], "charts": [], "all": []}
     memory = 0.0
     for move, top_p in enumerate(np.random.default_rng(0).uniform(0.3, 1.0, moves)):
         start = time.perf_counter()
-        prediction = resources.predict(model, case, float(top_p))
+        prediction = models.predict(model, case, float(top_p))
         run = time.perf_counter()
-        resources.pictures(case, prediction, model.facts.sha256, strip, look)
+        clip_pictures.draw_clip(case, prediction, model.facts.sha256, strip, look)
         drawn = time.perf_counter()
         chart_scores(prediction, sample.labels).to_json()
         chart_work(prediction.macs).to_json()

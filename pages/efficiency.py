@@ -8,7 +8,7 @@ from mesm.ui.efficiency import view as efficiency_view
 frame.enter()
 layout.heading("Efficiency", "What does less work cost in accuracy, and where does the work go?")
 model = controls.pick_model()
-shelf = controls.pick_shelf()
+shelf = controls.pick_corpus()
 
 failed = st.session_state.pop("sweep-failed", "")
 if failed:

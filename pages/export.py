@@ -6,5 +6,5 @@ from mesm.ui.export import basket_view
 frame.enter()
 layout.heading("Export", "Everything you put aside, at the exact width of a column, with where it comes from.")
 controls.pick_model()
-controls.pick_shelf(needed=False)
+controls.pick_corpus(needed=False)
 basket_view.show()

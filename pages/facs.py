@@ -15,7 +15,7 @@ layout.heading(
     "Does the attention lie where a codebook of facial movements says, and more than chance would?",
 )
 model = controls.pick_model()
-shelf = controls.pick_shelf()
+shelf = controls.pick_corpus()
 
 with layout.one_sentence_errors():
     if model is not None and shelf is not None and not model.facts.has_attention:

@@ -5,7 +5,7 @@ import streamlit as st
 from mesm.studies.case import captions
 from mesm.studies.case.mosaic import Look, fit_strip
 from mesm.studies.facs.targets import unsteered
-from mesm.ui import controls, frame, layout, resources, state
+from mesm.ui import clip_pictures, controls, frame, layout, models, state
 from mesm.ui.case_studies import case_export
 from mesm.ui.facs import facs_records
 from mesm.ui.overview import architecture as architecture_view
@@ -16,7 +16,7 @@ layout.heading(
     "It scores the emotions in a short clip from **words, face and voice**, and computes only where the words look.",
 )
 model = controls.pick_model()
-shelf = controls.pick_shelf()
+shelf = controls.pick_corpus()
 
 picture = st.container()
 look, keep, compute = st.columns(3, gap="medium")
@@ -35,7 +35,7 @@ frame.link("pages/facs.py", "**FACS**: does it look where a codebook of facial m
 frame.link("pages/efficiency.py", "**Efficiency**: what does less work cost in accuracy?")
 
 with layout.one_sentence_errors():
-    data = resources.evaluation(model, shelf) if model is not None and shelf is not None else None
+    data = models.find_evaluation(model, shelf) if model is not None and shelf is not None else None
     if data is not None and model is not None:
         st.markdown("##### How well, and for how much work")
         layout.headline(model.facts.name, data, *facs_records.beside(data, model, shelf))
@@ -63,10 +63,10 @@ with example, layout.one_sentence_errors():
         rows = [row for row in shelf.corpus.index if row.present] or list(shelf.corpus.index)
         case = shelf.case(rows[0].clip_id)
         st.markdown(f"##### One clip: “{layout.plain(case.sample.text)}”")
-        prediction = resources.predict(model, case, model.facts.config.top_p)
+        prediction = models.predict(model, case, model.facts.config.top_p)
         layers = prediction.trace.layers.get("visual", ()) if prediction.trace else ()
         view, strip = Look(dark=state.dark()), fit_strip(case.sample.duration_s)
-        faces, _ = resources.pictures(case, prediction, model.facts.sha256, strip, view)
+        faces, _ = clip_pictures.draw_clip(case, prediction, model.facts.sha256, strip, view)
         layout.picture(
             faces,
             captions.face_alt(case.sample.text, len(case.sample.faces), layers, strip, view),

@@ -15,7 +15,7 @@ NAMES = {
 frame.enter()
 layout.heading("Results", "How good is each model, where does it fail, and what would doing nothing score?")
 model = controls.pick_model()
-shelf = controls.pick_shelf()
+shelf = controls.pick_corpus()
 
 if shelf is not None:
     show = st.segmented_control(

@@ -10,7 +10,7 @@ from mesm.ui.try_a_clip.upload import Upload
 frame.enter()
 layout.heading("Try a clip", "What does the model score in a clip of your own, and where does it look?")
 model = controls.pick_model()
-controls.pick_shelf(needed=False)
+controls.pick_corpus(needed=False)
 if model is not None and layout.sentence_for(model.facts.trained_on):
     st.warning(layout.sentence_for(model.facts.trained_on), icon=":material/warning:")
 

@@ -8,9 +8,11 @@ from pathlib import Path
 import streamlit as st
 
 from mesm import runtime
+from mesm.analysis.checkpoints import find_checkpoints
 from mesm.studies.case.mosaic import OVERLAYS, Look
-from mesm.ui import layout, resources, state
-from mesm.ui.resources import Model, Shelf
+from mesm.ui import layout, models, state
+from mesm.ui.corpora import OpenCorpus, list_corpora, open_corpus_cached
+from mesm.ui.models import Model
 from mesm.vocabulary import EMOTIONS
 
 #: Preferred where they exist: what the project ships.
@@ -21,13 +23,13 @@ TOP_P_STEP = 0.01
 
 def pick_model() -> Model | None:
     """The checkpoint chosen at the side, loaded; None, with a sentence on the page, if there is none to use."""
-    found = resources.checkpoints()
+    found = find_checkpoints()
     chosen = _pick("Checkpoint", "checkpoint", found, FIRST_CHECKPOINT)
     if chosen is None:
         layout.empty("There is no checkpoint.", f"Put one under {runtime.workspace() / 'checkpoints'}, or train one.")
         return None
     with layout.one_sentence_errors():
-        shared = resources.model(chosen)
+        shared = models.open_model(chosen)
         sentence = layout.sentence_for(shared.facts.trained_on)
         if sentence:
             st.sidebar.caption(sentence)
@@ -35,13 +37,13 @@ def pick_model() -> Model | None:
     return None
 
 
-def pick_shelf(needed: bool = True) -> Shelf | None:
+def pick_corpus(needed: bool = True) -> OpenCorpus | None:
     """The corpus chosen at the side, open; None, with a sentence on the page, if there is none to use.
 
     Args:
         needed: False on a page that shows the choice because every page does, and opens nothing.
     """
-    chosen = _pick("Corpus", "corpus", resources.corpora(), FIRST_CORPUS)
+    chosen = _pick("Corpus", "corpus", list_corpora(), FIRST_CORPUS)
     if not needed:
         return None
     if chosen is None:
@@ -52,7 +54,7 @@ def pick_shelf(needed: bool = True) -> Shelf | None:
         )
         return None
     with layout.one_sentence_errors():
-        return resources.shelf(chosen)
+        return open_corpus_cached(chosen)
     return None
 
 

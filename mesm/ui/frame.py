@@ -7,6 +7,7 @@ from streamlit.errors import StreamlitAPIException
 from streamlit.navigation.page import Page
 
 from mesm.runtime import assets
+from mesm.ui import record_cache
 
 #: File -> name on the screen and icon, in the order of the side bar; the first is where a visit starts.
 PAGES: dict[str, tuple[str, str]] = {
@@ -42,6 +43,7 @@ def enter() -> None:
     Until app.py has run once in a server, Streamlit answers a link to a page by running the file in pages/ by itself.
     Declaring the navigation is what ends that; the page is then run again, in its frame.
     """
+    record_cache.begin_run()
     if st.session_state.get(_FRAMED):
         return
     try:

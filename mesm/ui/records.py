@@ -14,7 +14,7 @@ from mesm.figures.tables import Cell, Table
 from mesm.records.legacy import find_records, read_record
 from mesm.runtime import record_folders
 from mesm.ui import layout, state
-from mesm.ui.resources import Model
+from mesm.ui.models import Model
 
 Record = dict[str, Any]
 #: A longer table scrolls.

@@ -18,7 +18,8 @@ from mesm.presets import PRESETS
 from mesm.ui.case_studies import filters, notebook, notebook_export
 from mesm.ui.case_studies.notebook import Entry
 from mesm.ui.case_studies.notebook_export import Leaf
-from mesm.ui.resources import Case, Model, Verdict
+from mesm.ui.corpora import Case
+from mesm.ui.models import Model, Verdict
 from mesm.ui.runs import processes as runs
 from tests.app.app_page import open_page, texts
 from tests.app.conftest import CLIPS, make_sample

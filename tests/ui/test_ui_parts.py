@@ -17,8 +17,8 @@ from mesm.data.store import IndexRow
 from mesm.errors import DataError
 from mesm.ui.case_studies.gallery import best_face, card_label
 from mesm.ui.layout import plain, sentence_for
-from mesm.ui.resources import digest_of
 from mesm.ui.try_a_clip import upload
+from mesm.ui.try_a_clip.upload import digest_of
 
 BOX = (30, 20, 110, 120)
 

@@ -13,7 +13,8 @@ from mesm.studies.case.clip_exports import MOST_FACES, regions_table
 from mesm.studies.case.region_outlines import OUTLINES, draw_regions
 from mesm.ui import layout, records, state
 from mesm.ui.case_studies import case_export
-from mesm.ui.resources import Case, Model
+from mesm.ui.corpora import Case
+from mesm.ui.models import Model
 
 if TYPE_CHECKING:
     from mesm.studies.case.regions import Region

@@ -11,7 +11,8 @@ from mesm.studies.case import clip_exports as clip_exhibits
 from mesm.studies.case import exports as exhibits
 from mesm.studies.case.mosaic import Look, Strip
 from mesm.ui import export_menu
-from mesm.ui.resources import Case, Model
+from mesm.ui.corpora import Case
+from mesm.ui.models import Model
 
 if TYPE_CHECKING:
     import numpy as np

@@ -8,10 +8,11 @@ from mesm.figures.charts import PLOTLY_CONFIG, chart_scores, chart_work
 from mesm.records.prediction import LayerTrace, Prediction
 from mesm.studies.case import captions
 from mesm.studies.case.mosaic import SPANS_S, Look, Strip, fit_strip
-from mesm.ui import controls, layout, resources, state
+from mesm.ui import clip_pictures, controls, layout, models, state
 from mesm.ui.case_studies import action_units as facs_case
 from mesm.ui.case_studies import case_export, compare, notebook_view, over_p, player
-from mesm.ui.resources import Case, Model
+from mesm.ui.corpora import Case
+from mesm.ui.models import Model
 from mesm.vocabulary import MODALITIES
 
 
@@ -26,7 +27,7 @@ def show(case: Case, model: Model | None) -> None:
         _about(case)
         if model is not None:
             with layout.one_sentence_errors():
-                prediction = resources.predict(model, case, controls.top_p_slider(model))
+                prediction = models.predict(model, case, controls.top_p_slider(model))
         if model is not None and prediction is not None:
             _headline(prediction, case)
             notebook_view.star(case, model, prediction.trace.top_p if prediction.trace is not None else 1.0)
@@ -110,7 +111,7 @@ def _pictures(case: Case, model: Model | None, prediction: Prediction | None, st
     sample = case.sample
     layers: dict[str, tuple[LayerTrace, ...]] = dict(prediction.trace.layers) if prediction and prediction.trace else {}
     source = model.facts.sha256 if model is not None and prediction is not None else ""
-    faces_png, mel_png = resources.pictures(case, prediction, source, strip, look)
+    faces_png, mel_png = clip_pictures.draw_clip(case, prediction, source, strip, look)
     faces, sounds = layers.get("visual", ()), layers.get("acoustic", ())
     if prediction is None:
         described = ("Faces as the model gets them.", "Mel spectrogram, low notes at the bottom.")

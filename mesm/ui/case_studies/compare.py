@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import streamlit as st
 
+from mesm.analysis.checkpoints import find_checkpoints
 from mesm.figures.charts import PLOTLY_CONFIG
 from mesm.records.prediction import Prediction
 from mesm.studies.case.clip_exports import layers_of, versus
 from mesm.studies.case.difference import difference_caption
 from mesm.studies.case.mosaic import Look, Strip
 from mesm.studies.case.screen import chart_two_answers
-from mesm.ui import layout, resources, state
+from mesm.ui import clip_pictures, layout, models, state
 from mesm.ui.case_studies import case_export
-from mesm.ui.resources import Case, Model
+from mesm.ui.corpora import Case
+from mesm.ui.models import Model
 
 NOTHING, OTHER_P, OTHER_MODEL, RANDOM = "nothing", "another p", "another checkpoint", "random attention"
 _SEEDS = 5
@@ -21,7 +23,7 @@ _SEEDS = 5
 def show(case: Case, model: Model, prediction: Prediction, strip: Strip, look: Look) -> None:
     """The choice, and the difference that it makes: masks, scores, work."""
     attentive = model.facts.has_attention
-    others = [name for name in resources.checkpoints() if name != model.facts.name]
+    others = [name for name in find_checkpoints() if name != model.facts.name]
     options = [NOTHING, *([OTHER_P, RANDOM] if attentive else []), *([OTHER_MODEL] if others else [])]
     kind = st.segmented_control(
         "Compare with", options, default=NOTHING, required=True, key="versus", bind="query-params"
@@ -51,15 +53,15 @@ def _other(
     top_p = prediction.trace.top_p if prediction.trace is not None else 1.0
     if kind == OTHER_P:
         second = st.slider("The other p", 0.05, 1.0, 1.0, 0.01, key="versus-p", bind="query-params")
-        return *versus(name, top_p, other_p=second), resources.predict(model, case, second)
+        return *versus(name, top_p, other_p=second), models.predict(model, case, second)
     if kind == RANDOM:
         seed = st.select_slider(
             "Draw", list(range(1, _SEEDS + 1)), key="versus-seed", bind="query-params", help="Each draw has a new seed."
         )
-        return *versus(name, top_p, draw=seed), resources.predict(model, case, top_p, seed)
+        return *versus(name, top_p, draw=seed), models.predict(model, case, top_p, seed)
     chosen = st.selectbox("The other checkpoint", others, key="versus-checkpoint", bind="query-params")
-    shared = resources.model(resources.checkpoints()[chosen])
-    return *versus(name, top_p, checkpoint=chosen), resources.predict(shared, case, top_p)
+    shared = models.open_model(find_checkpoints()[chosen])
+    return *versus(name, top_p, checkpoint=chosen), models.predict(shared, case, top_p)
 
 
 def _facts(names: tuple[str, str], first: Prediction, second: Prediction) -> None:
@@ -88,7 +90,7 @@ def _masks(case: Case, names: tuple[str, str], first: Prediction, second: Predic
         dense = names[0] if not ours else names[1]
         st.caption(f"{layout.plain(dense)} has no attention: it computes every site, so there is no mask to compare.")
         return False
-    pictures = resources.difference_pictures(case, ours, theirs, strip, look)
+    pictures = clip_pictures.draw_difference(case, ours, theirs, strip, look)
     for png, modality, what in zip(pictures, ("visual", "acoustic"), ("Face", "Voice"), strict=True):
         said = difference_caption(ours.get(modality, ()), theirs.get(modality, ()), look.layers, names)
         layout.picture(png, f"Difference of the masks, {what.lower()}. {said}", f"{what}: {layout.plain(said)}")

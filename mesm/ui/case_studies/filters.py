@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 import streamlit as st
 
 from mesm.data.store import IndexRow
-from mesm.ui.resources import Verdict
+from mesm.ui.models import Verdict
 
 EVERY, RIGHT, WRONG, CLEAN = "all", "right", "wrong", "no flag"
 STORED, SUREST, LEAST_SURE, LONGEST, SHORTEST, SPEAKER, TEXT = (

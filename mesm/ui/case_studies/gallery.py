@@ -12,15 +12,18 @@ from mesm.data.store import IndexRow
 from mesm.figures.png import encode_png
 from mesm.studies.case.captions import truth_words
 from mesm.ui import state
+from mesm.ui.corpora import OpenCorpus
 from mesm.ui.layout import plain
-from mesm.ui.resources import Shelf, Verdict
+from mesm.ui.models import Verdict
 
 COLUMNS, ROWS = 7, 2
 _MARKS = {None: "", True: "✓ ", False: "✗ "}
 _VERDICT_WORDS = {None: "", True: "; strongest score right", False: "; strongest score wrong"}
 
 
-def choose_clip(shelf: Shelf, rows: Sequence[IndexRow], emotion: str, verdicts: Mapping[str, Verdict] | None) -> str:
+def choose_clip(
+    opened: OpenCorpus, rows: Sequence[IndexRow], emotion: str, verdicts: Mapping[str, Verdict] | None
+) -> str:
     """Show a page of the clips; the one that is open, chosen here or by the link."""
     per_page = COLUMNS * ROWS
     pages = max(1, -(-len(rows) // per_page))
@@ -32,19 +35,21 @@ def choose_clip(shelf: Shelf, rows: Sequence[IndexRow], emotion: str, verdicts: 
     with count:
         st.markdown(f"{first + 1}–{first + len(shown)} of {len(rows)} clips")
     wanted = state.recall("clip")
-    current = wanted if wanted in shelf.corpus else shown[0].clip_id
+    current = wanted if wanted in opened.corpus else shown[0].clip_id
     if verdicts is not None:
         st.caption(f"Under each face: {emotion or 'its strongest true emotion'}. ✓ the model agrees, ✗ it does not.")
     for start in range(0, len(shown), COLUMNS):
         for column, row in zip(st.columns(COLUMNS), shown[start : start + COLUMNS], strict=False):
             with column:
-                _card(shelf, row, emotion, verdicts, row.clip_id == current)
+                _card(opened, row, emotion, verdicts, row.clip_id == current)
     return current
 
 
-def _card(shelf: Shelf, row: IndexRow, emotion: str, verdicts: Mapping[str, Verdict] | None, is_open: bool) -> None:
+def _card(
+    opened: OpenCorpus, row: IndexRow, emotion: str, verdicts: Mapping[str, Verdict] | None, is_open: bool
+) -> None:
     truth = truth_words(row.labels)
-    face = thumbnail(shelf.digest, row.clip_id, shelf)
+    face = thumbnail(opened.digest, row.clip_id, opened)
     st.image(face, width="stretch", output_format="PNG", alt=f"Face of clip {row.clip_id}: {truth}")
     verdict = (verdicts or {}).get(row.clip_id)
     right = verdict.right if verdict is not None else None
@@ -67,7 +72,7 @@ def card_label(row: IndexRow, emotion: str, right: bool | None) -> str:
 
 
 @st.cache_data(max_entries=400, show_spinner=False)
-def thumbnail(digest: str, clip_id: str, _shelf: Shelf) -> bytes:
+def thumbnail(digest: str, clip_id: str, _shelf: OpenCorpus) -> bytes:
     """The most expressive face of a clip as PNG: where the emotion is strongest if that is known, else the middle."""
     return encode_png(best_face(_shelf.case(clip_id).sample))
 

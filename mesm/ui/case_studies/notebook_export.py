@@ -11,8 +11,8 @@ from mesm.records.prediction import Prediction
 from mesm.studies.case import captions
 from mesm.studies.case.mosaic import Look, fit_strip
 from mesm.ui.case_studies.notebook import Entry
+from mesm.ui.corpora import Case
 from mesm.ui.layout import plain
-from mesm.ui.resources import Case
 
 TITLE = "Notebook of cases"
 _STYLE = (

@@ -8,14 +8,16 @@ from functools import partial
 
 import streamlit as st
 
+from mesm.analysis.checkpoints import find_checkpoints
 from mesm.errors import MesmError
 from mesm.figures.privacy import default_privacy, private_faces
 from mesm.studies.case.mosaic import Look, fit_strip
-from mesm.ui import layout, resources, state
+from mesm.ui import clip_pictures, layout, models, state
 from mesm.ui.case_studies import notebook, notebook_export
 from mesm.ui.case_studies.notebook import Entry
 from mesm.ui.case_studies.notebook_export import Leaf
-from mesm.ui.resources import Case, Model
+from mesm.ui.corpora import Case, list_corpora, open_corpus_cached
+from mesm.ui.models import Model
 
 #: What may be done to the faces in the files; the first leaves it to each corpus's licence.
 BY_LICENCE = "by licence"
@@ -126,18 +128,18 @@ def leaf_of(entry: Entry, privacy: str = BY_LICENCE) -> Leaf:
     Args:
         privacy: of its faces, one of `bundle.PRIVACY`; `BY_LICENCE` blurs them unless the corpus gives them away.
     """
-    corpora, checkpoints = resources.corpora(), resources.checkpoints()
+    corpora, checkpoints = list_corpora(), find_checkpoints()
     for what, name, there in (("corpus", entry.corpus, corpora), ("checkpoint", entry.checkpoint, checkpoints)):
         if name not in there:
             return Leaf(entry, f"The {what} {name} is not in this workspace any more.")
     try:
-        case = resources.shelf(corpora[entry.corpus]).case(entry.clip_id)
-        model = resources.model(checkpoints[entry.checkpoint])
-        prediction = resources.predict(model, case, entry.top_p)
+        case = open_corpus_cached(corpora[entry.corpus]).case(entry.clip_id)
+        model = models.open_model(checkpoints[entry.checkpoint])
+        prediction = models.predict(model, case, entry.top_p)
     except MesmError as error:
         return Leaf(entry, str(error))
     privacy = default_privacy(case.licence) if privacy == BY_LICENCE else privacy
     # Another key: what was drawn of the true faces must not come out of the cache.
     shown = replace(case, key=f"{case.key}/{privacy}", sample=private_faces(case.sample, privacy))
-    pictures = resources.pictures(shown, prediction, model.facts.sha256, fit_strip(case.sample.duration_s), Look())
+    pictures = clip_pictures.draw_clip(shown, prediction, model.facts.sha256, fit_strip(case.sample.duration_s), Look())
     return notebook_export.leaf(entry, case, prediction, pictures, privacy)

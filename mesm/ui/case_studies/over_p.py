@@ -7,9 +7,10 @@ import streamlit as st
 from mesm.figures.charts import PLOTLY_CONFIG
 from mesm.studies.case.clip_exports import over_p_marks
 from mesm.studies.case.screen import chart_scores_over_p
-from mesm.ui import layout, resources, state
+from mesm.ui import layout, models, state
 from mesm.ui.case_studies import case_export
-from mesm.ui.resources import Case, Model
+from mesm.ui.corpora import Case
+from mesm.ui.models import Model
 
 
 def show(case: Case, model: Model) -> None:
@@ -25,7 +26,7 @@ def show(case: Case, model: Model) -> None:
     if not wanted:
         return
     with layout.one_sentence_errors():
-        report = resources.flips(model, case)
+        report = models.find_label_flip(model, case)
         flips = f"p = {report.flip_p:.2f}" if report.flip_p is not None else "never"
         facts = st.columns(3, gap="medium")
         facts[0].metric("Label flips at", flips, help="Going down from 1, the first p with another strongest score.")

@@ -9,6 +9,7 @@ from typing import Any
 
 import streamlit as st
 
+from mesm.analysis.checkpoints import find_checkpoints
 from mesm.figures.charts import PLOTLY_CONFIG
 from mesm.studies.reproduction.reported import figure_5_shares
 from mesm.studies.sweep import exports as exhibits
@@ -25,16 +26,17 @@ from mesm.studies.sweep.chart_data import (
     spread_of,
 )
 from mesm.studies.sweep.screen import chart_frontier, chart_layers, chart_spread, frontier_alt, layers_alt, spread_alt
-from mesm.ui import export_menu, layout, records, resources, state
+from mesm.ui import export_menu, layout, records, state
+from mesm.ui.corpora import OpenCorpus
 from mesm.ui.efficiency import sweep_job
+from mesm.ui.models import Model
 from mesm.ui.records import Record
-from mesm.ui.resources import Model, Shelf
 
 AXIS_WORDS = {"share": "share of FE2E", "gmac": "GMAC", "gflop": "GFLOP", "ms": "measured ms"}
 METRIC_WORDS = {"wacc": "WAcc", "f1": "F1", "accuracy": "accuracy"}
 
 
-def pick_sweeps(model: Model | None, shelf: Shelf | None) -> list[Record]:
+def pick_sweeps(model: Model | None, shelf: OpenCorpus | None) -> list[Record]:
     """Sweeps to draw on one figure; at first that of the checkpoint and the corpus at the side."""
     known = {records.name_of(record): record for record in records.of_kind("sweep")}
     if not known:
@@ -144,7 +146,7 @@ def _spread(record: Record) -> None:
     export_menu.offer(exhibit, "spread")
 
 
-def own_sweep(model: Model | None, shelf: Shelf | None) -> None:
+def own_sweep(model: Model | None, shelf: OpenCorpus | None) -> None:
     """Start a sweep of the checkpoint and the corpus at the side; see how far it is; stop it."""
     job = sweep_job.current()
     with st.expander("Sweep this checkpoint over this corpus", expanded=job is not None, icon=":material/play_circle:"):
@@ -183,7 +185,7 @@ def own_sweep(model: Model | None, shelf: Shelf | None) -> None:
 def dense_checkpoints() -> dict[str, Path]:
     """Checkpoints without attention, by what their config says."""
     found = {}
-    for name, folder in resources.checkpoints().items():
+    for name, folder in find_checkpoints().items():
         try:
             if json.loads((folder / "config.json").read_text()).get("name") == "fe2e":
                 found[name] = folder

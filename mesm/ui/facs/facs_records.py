@@ -14,7 +14,8 @@ from mesm.records.legacy import read_record, record_path
 from mesm.studies.facs.chart_data import MAP_WORDS, control_series
 from mesm.studies.sweep.chart_data import dense_by_corpus, reference_of
 from mesm.ui import records
-from mesm.ui.resources import Model, Shelf
+from mesm.ui.corpora import OpenCorpus
+from mesm.ui.models import Model
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ class Found:
         return f"{why}; make one with: {self.command}"
 
 
-def find(kind: str, verb: str, model: Model, shelf: Shelf) -> Found:
+def find(kind: str, verb: str, model: Model, shelf: OpenCorpus) -> Found:
     """The newest fitting record `<kind>_<checkpoint>_<corpus>.json`, or `<kind>_<checkpoint>.json`.
 
     Raises:
@@ -64,7 +65,7 @@ def find(kind: str, verb: str, model: Model, shelf: Shelf) -> Found:
 
 
 def beside(
-    data: dict[str, Any], model: Model, shelf: Shelf
+    data: dict[str, Any], model: Model, shelf: OpenCorpus
 ) -> tuple[tuple[str, Mapping[str, Any]] | None, Mapping[str, float | None] | None, bool]:
     """What an evaluation is read beside: FE2E's on the same clips, the second layer's lift on active units, if taught."""
     record = {"data": data, "provenance": {"corpus": shelf.corpus.name}}

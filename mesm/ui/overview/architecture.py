@@ -8,7 +8,7 @@ from mesm.studies.architecture.exports import architecture
 from mesm.studies.architecture.paper import screen_svg
 from mesm.studies.case import captions
 from mesm.ui import export_menu, layout, state
-from mesm.ui.resources import Model
+from mesm.ui.models import Model
 
 
 def show(model: Model) -> None:

@@ -17,14 +17,14 @@ from mesm.studies.evaluation.screen import chart_matrix, chart_reliability
 from mesm.studies.reproduction import reported
 from mesm.studies.reproduction.exports import models_table
 from mesm.ui import export_menu, layout, records, state
+from mesm.ui.corpora import OpenCorpus
 from mesm.ui.records import Record
-from mesm.ui.resources import Shelf
 
 ALL_EMOTIONS, AVERAGES = "all emotions", "averages"
 PER_EMOTION = ("accuracy of each emotion", "F1 of each emotion")
 
 
-def models(found: list[Record], shelf: Shelf) -> None:
+def models(found: list[Record], shelf: OpenCorpus) -> None:
     """Tables 3 and 4: every evaluated model beside the reported numbers and the trivial answers."""
     number = st.segmented_control(
         "Scores", [3, 4], default=4, required=True, key="scores-of", bind="query-params",
@@ -59,7 +59,7 @@ def _columns(table: Table | None) -> Table:
     return table.part([0, *few], [table.columns[0], *(table.heads[i] for i in few)])
 
 
-def splits(shelf: Shelf) -> None:
+def splits(shelf: OpenCorpus) -> None:
     """Tables 1 and 2: what the corpus holds."""
     number = 1 if set(shelf.corpus.labels) & {"excited", "frustrated", "neutral"} else 2
     counts = breakdown.split_counts(shelf.corpus.index, shelf.corpus.labels)
@@ -68,7 +68,7 @@ def splits(shelf: Shelf) -> None:
     )
 
 
-def ablation(shelf: Shelf) -> None:
+def ablation(shelf: OpenCorpus) -> None:
     """Table 5 and every other row that was trained."""
     found = [r for r in records.of_kind("ablation") if records.here(r, shelf.corpus.name)]
     if not found:
@@ -83,12 +83,12 @@ def ablation(shelf: Shelf) -> None:
     export_menu.tabled(exhibit, "ablation-all", "varied", exhibit.table.part(few))
 
 
-def emotions(record: Record, shelf: Shelf) -> None:
+def emotions(record: Record, shelf: OpenCorpus) -> None:
     """Every metric of every emotion, and what each branch alone knows of it."""
     export_menu.tabled(exhibits.classes_table(record), "classes")
 
 
-def slices(record: Record, shelf: Shelf) -> None:
+def slices(record: Record, shelf: OpenCorpus) -> None:
     """Scores of clips that share something."""
     rows = {row.clip_id: row for row in shelf.corpus.index}
     clips = record["data"]["per_clip"]["id"]
@@ -108,7 +108,7 @@ def _slices(
     return breakdown.slices(breakdown.scored(_record["data"]), _rows)
 
 
-def mistakes(record: Record, shelf: Shelf) -> None:
+def mistakes(record: Record, shelf: OpenCorpus) -> None:
     """Confusion and co-occurrence."""
     found = breakdown.scored(record["data"])
     names, counts = breakdown.confusion(found)
@@ -141,7 +141,7 @@ def _matrix(names: tuple[str, ...], counts: np.ndarray, titles: tuple[str, str],
     )  # fmt: skip
 
 
-def calibration(record: Record, shelf: Shelf) -> None:
+def calibration(record: Record, shelf: OpenCorpus) -> None:
     """Whether scores can be read as probabilities."""
     emotion = st.segmented_control(
         "Emotion", [ALL_EMOTIONS, *record["data"]["labels"]], default=ALL_EMOTIONS, required=True, key="calibrated",
@@ -165,7 +165,7 @@ def calibration(record: Record, shelf: Shelf) -> None:
 
 
 #: What can be asked of one model's evaluation, in the URL by its key.
-OF_ONE_MODEL: dict[str, tuple[str, Callable[[Record, Shelf], None]]] = {
+OF_ONE_MODEL: dict[str, tuple[str, Callable[[Record, OpenCorpus], None]]] = {
     "emotions": ("emotions", emotions),
     "slices": ("slices", slices),
     "mistakes": ("confusion", mistakes),

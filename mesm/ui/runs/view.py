@@ -9,13 +9,15 @@ from typing import Any
 import streamlit as st
 
 from mesm import runtime
+from mesm.analysis.checkpoints import find_checkpoints
 from mesm.data.manifest import Manifest
 from mesm.errors import DataError
 from mesm.figures.charts import PLOTLY_CONFIG
 from mesm.presets import PRESETS
 from mesm.studies.learning import exports as exhibits
 from mesm.studies.learning.screen import chart_learning_curves
-from mesm.ui import export_menu, layout, resources, state
+from mesm.ui import export_menu, layout, state
+from mesm.ui.corpora import list_corpora
 from mesm.ui.runs import processes as runs
 from mesm.ui.runs.processes import FAILED, FINISHED, RUNNING, STOPPED, Run
 
@@ -29,7 +31,7 @@ _ICONS = {RUNNING: "▶ running", FINISHED: "✓ finished", STOPPED: "‖ stoppe
 def corpora_to_train_on() -> dict[str, Path]:
     """Those with a training and a validation split."""
     found = {}
-    for name, folder in resources.corpora().items():
+    for name, folder in list_corpora().items():
         try:
             splits = Manifest.read(folder).splits
         except DataError:
@@ -59,7 +61,7 @@ def start_form() -> None:
         corpus = left.selectbox("Corpus with train and valid clips", list(corpora), key="run-corpus", filter_mode=None)
         seed = left.number_input("Seed", 0, 2**31 - 1, 0, key="run-seed")
         name = right.text_input("Name", key="run-name", placeholder="of its folder", max_chars=60)
-        checkpoints = resources.checkpoints()
+        checkpoints = find_checkpoints()
         init = right.selectbox(
             "Start from the weights of", [NONE, *checkpoints], key="run-init", help="MESM starts from a trained FE2E."
         )
@@ -175,7 +177,7 @@ def _fill_in(run: Run) -> None:
     seed = run.config.train.seed + 1
     corpus = Path(run.config.train.corpus)
     names = {folder.resolve(): name for name, folder in corpora_to_train_on().items()}
-    inits = {folder.resolve(): name for name, folder in resources.checkpoints().items()}
+    inits = {folder.resolve(): name for name, folder in find_checkpoints().items()}
     init = Path(run.config.train.init_from).resolve() if run.config.train.init_from else None
     values: Mapping[str, Any] = {
         "run-preset": preset,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,7 +16,7 @@ import streamlit as st
 from mesm.data.ingest import FaceChoice, MediaFacts, ingest_untrusted, probe_untrusted, waveform_untrusted
 from mesm.errors import DataError, MesmError
 from mesm.ui import layout
-from mesm.ui.resources import Case, digest_of
+from mesm.ui.corpora import Case
 
 VIDEO_TYPES = ("mp4", "mov", "webm", "avi", "mkv")
 PICTURE_TYPES = ("png", "jpg", "jpeg", "webp")
@@ -188,3 +190,12 @@ def forget() -> None:
     """Drop the clip and everything that was kept of it."""
     for key in (_KEY, _FACES, _FACTS):
         st.session_state.pop(key, None)
+
+
+def digest_of(*parts: bytes | str | float | None) -> str:
+    """Return a key for content that has no name of its own."""
+    return hashlib.sha256(json.dumps([hashlib.sha256(_bytes(p)).hexdigest() for p in parts]).encode()).hexdigest()[:24]
+
+
+def _bytes(part: bytes | str | float | None) -> bytes:
+    return part if isinstance(part, bytes) else repr(part).encode()

@@ -1,0 +1,208 @@
+"""Share checkpoints between all visitors, and keep what they predicted within bounds.
+
+A model is used by one visitor at a time (a lock). Predictions are kept by what they depend on: the digest of the
+weights, the clip, top-p, the seed of a re-initialised attention.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import streamlit as st
+
+from mesm import runtime
+from mesm.analysis.checkpoints import CheckpointFacts, read_facts
+from mesm.errors import CheckpointError
+from mesm.records.legacy import read_record, record_path
+from mesm.records.prediction import Prediction
+from mesm.ui.corpora import Case, OpenCorpus
+
+if TYPE_CHECKING:
+    from mesm.analysis.predictor import Predictor, PreparedClip
+    from mesm.studies.case.label_flip import FlipReport
+
+#: Clips whose p-independent work is kept, per model: a few MB each at full width.
+PREPARED_CLIPS = 8
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether a model is right about a clip at its own top-p.
+
+    Attributes:
+        right: its highest score is one of the clip's emotions, or it decides for nothing where nothing is true.
+        score: its highest score.
+    """
+
+    right: bool
+    score: float
+
+
+@dataclass(frozen=True)
+class Model:
+    """A checkpoint that all visitors share; its weights are loaded when something is scored, and torch with them.
+
+    Attributes:
+        facts: what its small files say.
+        lock: held while it runs.
+    """
+
+    facts: CheckpointFacts
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    _loading: threading.Lock = field(default_factory=threading.Lock)
+    _loaded: list[Predictor] = field(default_factory=list)
+    _prepared: OrderedDict[str, PreparedClip] = field(default_factory=OrderedDict)
+    _verdicts: dict[str, dict[str, Verdict]] = field(default_factory=dict)
+
+    @property
+    def is_loaded(self) -> bool:
+        """Whether its weights are in memory."""
+        return bool(self._loaded)
+
+    @property
+    def predictor(self) -> Predictor:
+        """Return the model with its weights.
+
+        Raises:
+            CheckpointError: it cannot be loaded.
+        """
+        from mesm.analysis.predictor import load  # torch takes seconds to import, and most pages need none
+
+        with self._loading:
+            if not self._loaded:
+                self._loaded.append(load(self.facts.folder))
+            return self._loaded[0]
+
+    def run(self, case: Case, top_p: float, redrawn: int | None = None) -> Prediction:
+        """Score a clip with its trace; the work that does not depend on top-p is done once.
+
+        Args:
+            redrawn: seed with which the attention's weights are drawn again; None leaves them as they were trained.
+        """
+        with self.lock:
+            clip = self._prepared.pop(case.key, None) or self.predictor.prepare(case.sample)
+            self._prepared[case.key] = clip
+            if len(self._prepared) > PREPARED_CLIPS:
+                self._prepared.popitem(last=False)
+            if redrawn is None:
+                return self.predictor.run(clip, top_p)
+            from mesm.studies.faithfulness.interventions import redrawn_attention
+
+            with redrawn_attention(self.predictor.model, redrawn):
+                return self.predictor.run(clip, top_p)
+
+    def judge(self, opened: OpenCorpus, progress: Callable[[int, int], None]) -> dict[str, Verdict]:
+        """Score every clip of a corpus, once; `progress` moves widgets, which `cache_data` would not allow."""
+        from mesm.studies.evaluation.measure import evaluate
+
+        with self.lock:
+            if opened.digest not in self._verdicts:
+                verdicts: dict[str, Verdict] = {}
+                clips = len(opened.corpus)
+                for split in dict.fromkeys(row.split for row in opened.corpus.index):
+                    before = len(verdicts)
+
+                    def advance(done: int, _: int, before: int = before) -> None:
+                        progress(before + done, clips)
+
+                    result = evaluate(self.predictor, opened.corpus, split, draws=1, progress=advance)
+                    verdicts |= _verdicts_of(result)
+                self._verdicts[opened.digest] = verdicts
+            return self._verdicts[opened.digest]
+
+
+def open_model(folder: Path) -> Model:
+    """Return the checkpoint of a folder, read again when its files change.
+
+    Raises:
+        CheckpointError: it cannot be read.
+    """
+    try:
+        stamps = tuple(file.stat().st_mtime_ns for file in sorted(folder.iterdir()) if file.is_file())
+    except OSError as error:
+        raise CheckpointError(f"checkpoint {folder.name} is gone ({error.strerror}); choose another") from error
+    return _open_model(str(folder), stamps)
+
+
+@st.cache_resource(max_entries=3, show_spinner=False)
+def _open_model(folder: str, stamps: tuple[int, ...]) -> Model:
+    return Model(read_facts(Path(folder)))
+
+
+def predict(model: Model, case: Case, top_p: float, redrawn: int | None = None) -> Prediction:
+    """Return scores, trace and cost of one clip.
+
+    Args:
+        redrawn: seed with which the attention's weights are drawn again; None leaves them as they were trained.
+
+    Raises:
+        CheckpointError: the weights cannot be loaded.
+        DataError: the clip cannot be scored, e.g. MESM without a transcript.
+    """
+    if not model.is_loaded:
+        with st.spinner("Loading the model …"):
+            assert model.predictor is not None
+    return _predict(model.facts.sha256, case.key, top_p, redrawn, model, case)
+
+
+@st.cache_data(max_entries=48, show_spinner=False)
+def _predict(checkpoint: str, clip: str, top_p: float, redrawn: int | None, _model: Model, _case: Case) -> Prediction:
+    return _model.run(_case, top_p, redrawn)
+
+
+def find_label_flip(model: Model, case: Case) -> FlipReport:
+    """Return the clip's scores over top-p; some thirty runs of the model."""
+    return _find_label_flip(model.facts.sha256, case.key, model, case)
+
+
+@st.cache_data(max_entries=64, show_spinner="Scoring the clip at thirty values of p …")
+def _find_label_flip(checkpoint: str, clip: str, _model: Model, _case: Case) -> FlipReport:
+    from mesm.studies.case.label_flip import flip_report
+
+    return flip_report(lambda top_p: _model.run(_case, top_p))
+
+
+def find_evaluation(model: Model, opened: OpenCorpus) -> dict[str, Any] | None:
+    """Return the evaluation of these very weights on this corpus, from the workspace or bundled; None without one."""
+    for folder in runtime.record_folders():
+        path = record_path(folder, "evaluate", model.facts.name, opened.corpus.name)
+        if path.is_file():
+            record = _read(str(path), path.stat().st_mtime_ns)
+            if record["provenance"].get("checkpoint_sha256") == model.facts.sha256:
+                return record["data"]
+    return None
+
+
+@st.cache_data(max_entries=16, show_spinner=False)
+def _read(path: str, stamp: int) -> dict[str, Any]:
+    return read_record(path)
+
+
+def find_verdicts(
+    model: Model, opened: OpenCorpus, progress: Callable[[int, int], None] | None = None
+) -> dict[str, Verdict] | None:
+    """Return clip id -> verdict, from the evaluation on record if it has every clip, else computed.
+
+    Args:
+        progress: None to read the record only, and return None if it has none of the clips.
+    """
+    data = find_evaluation(model, opened)
+    recorded = {clip: verdict for clip, verdict in _verdicts_of(data).items() if clip in opened.corpus} if data else {}
+    if progress is None or len(recorded) == len(opened.corpus):
+        return recorded or None
+    return model.judge(opened, progress)
+
+
+def _verdicts_of(evaluation: dict[str, Any]) -> dict[str, Verdict]:
+    rows = evaluation["per_clip"]
+    verdicts = {}
+    for clip, scores, truth in zip(rows["id"], rows["scores"], rows["truth"], strict=True):
+        decided = any(score >= threshold for score, threshold in zip(scores, evaluation["thresholds"], strict=True))
+        highest = max(scores)
+        verdicts[clip] = Verdict(bool(truth[scores.index(highest)]) if any(truth) else not decided, highest)
+    return verdicts
