@@ -46,7 +46,7 @@ class Word:
 
 @dataclass(frozen=True)
 class Truth:
-    """What is known of a rendered clip and of no recorded one, per kept face frame (S first).
+    """Truth of a rendered clip beyond its labels, per kept face frame (S first); recorded clips have none.
 
     Attributes:
         au_numbers: the A action units that the columns of `au_intensity` and `au_region` stand for.
@@ -57,7 +57,10 @@ class Truth:
         landmarks: (S, 68, 2) pixels of the 48-px crop, dlib numbering.
         pose: (S, 3) yaw, pitch, roll in radians.
         informative: which modality showed the emotion in this clip.
-        extra: anything else, JSON-serialisable (prosody parameters, voice, the transcript's template).
+        displays: modality -> emotion -> level in [0, about 1] that it displays, whatever the clip's labels; empty
+            where the corpus does not know it.
+        prosody: parameter of the voice -> value; empty where the corpus does not know it.
+        extra: anything else, JSON-serialisable (voice, room, the transcript's template).
     """
 
     au_numbers: tuple[int, ...]
@@ -68,6 +71,8 @@ class Truth:
     landmarks: np.ndarray
     pose: np.ndarray
     informative: dict[str, bool]
+    displays: dict[str, dict[str, float]] = field(default_factory=dict)
+    prosody: dict[str, float] = field(default_factory=dict)
     extra: dict[str, Any] = field(default_factory=dict)
 
 
@@ -117,6 +122,11 @@ class Sample:
             raise DataError(f"clip {self.clip_id!r}: faces must be (S, 48, 48, 3) uint8, not {self.faces.shape}")
         if self.mel.ndim != 3 or self.mel.shape[1:] != (MEL_BANDS, CHUNK_HOPS):
             raise DataError(f"clip {self.clip_id!r}: mel must be (chunks, 128, 32), not {self.mel.shape}")
+
+    @property
+    def group(self) -> str:
+        """Return the unit that splits and intervals keep together: the speaker, or the clip of an unknown one."""
+        return self.speaker or self.clip_id
 
 
 @dataclass(frozen=True)

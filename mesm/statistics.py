@@ -123,9 +123,7 @@ class Speakers:
         both = ~(np.isnan(above_N) | np.isnan(below_N))
         above_G, _ = self.sums(np.where(both, above_N, np.nan))
         below_G, _ = self.sums(np.where(both, below_N, np.nan))
-        return self.estimate(
-            lambda times: _divide(times @ above_G, times @ below_G), int((below_G != 0).sum()), digits
-        )
+        return self.estimate(lambda times: _divide(times @ above_G, times @ below_G), int((below_G != 0).sum()), digits)
 
     def class_balanced_ratio(self, above_NE: np.ndarray, below_NE: np.ndarray) -> Estimate:
         """Estimate the ratio of two sums over classes of the classes' means, so that a frequent class counts once.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 #: Order of every per-modality list, table and tuple.
 MODALITIES: tuple[str, ...] = ("text", "visual", "acoustic")
 
@@ -26,6 +28,21 @@ CORPUS_LABELS: dict[str, tuple[str, ...]] = {
 }
 
 SPLITS: tuple[str, ...] = ("train", "valid", "test")
+
+
+def order_splits(names: Iterable[str]) -> list[str]:
+    """Return each name once: train, valid, test, then the others in alphabetical order."""
+    unique = set(names)
+    return [name for name in SPLITS if name in unique] + sorted(unique.difference(SPLITS))
+
+
+#: Truth beyond the labels that a corpus may have, as its manifest lists it; `mesm.data.known_truth` reads it.
+#:   action_units   `Truth.au_intensity` of every frame, and the action units of each emotion's prototype
+#:   regions        `Truth.au_region`: the pixels that each action unit moves
+#:   prosody        `Truth.prosody`: the voice's parameters
+#:   neutral_faces  a file of faces without emotion, with the regions that each emotion would move
+#:   design         the chances by which the clips were drawn, hence the ideal observer's scores
+CAPABILITIES: tuple[str, ...] = ("action_units", "regions", "prosody", "neutral_faces", "design")
 
 #: FACS action units the project knows, by number (Ekman, Friesen & Hager 2002), with the name of the movement.
 ACTION_UNITS: dict[int, str] = {

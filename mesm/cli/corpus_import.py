@@ -99,10 +99,9 @@ def run_split(arguments: argparse.Namespace) -> int:
 
 def _in_order(splits: Mapping[str, int]) -> str:
     """Split and clips, the usual three first."""
-    from mesm.vocabulary import SPLITS
+    from mesm.vocabulary import order_splits
 
-    names = [*(s for s in SPLITS if s in splits), *(s for s in splits if s not in SPLITS)]
-    return ", ".join(f"{split or '(none)'} {splits[split]}" for split in names)
+    return ", ".join(f"{split or '(none)'} {splits[split]}" for split in order_splits(splits))
 
 
 def _token_counter() -> Any:

@@ -248,7 +248,7 @@ def target_parts(target: str) -> tuple[str, str]:
     Raises:
         ConfigError: it is not of this form.
     """
-    checkpoint, at, corpus = target.rpartition("@")
+    checkpoint, at, corpus = target.partition("@")
     if not at:
         raise ConfigError(f"{target!r} must be CHECKPOINT@CORPUS, such as marionette-mesm@marionette")
     return checkpoint, corpus

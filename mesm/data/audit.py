@@ -11,7 +11,7 @@ from typing import Any
 from mesm.data.sources import read_sources
 from mesm.data.store import Corpus, IndexRow
 from mesm.errors import DataError
-from mesm.vocabulary import SPLITS
+from mesm.vocabulary import order_splits
 
 _EXAMPLES = 5
 
@@ -72,7 +72,7 @@ def audit_splits(corpus: Corpus, *, contents: bool = True) -> dict[str, Any]:
     counts: dict[str, int] = {}
     for row in corpus.index:
         counts[row.split] = counts.get(row.split, 0) + 1
-    order = [s for s in SPLITS if s in counts] + sorted(s for s in counts if s not in SPLITS)
+    order = order_splits(counts)
     speakers = _overlaps(_grouped(corpus, lambda row: row.speaker), order)
     report: dict[str, Any] = {
         "corpus": corpus.name,

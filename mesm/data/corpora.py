@@ -1,9 +1,13 @@
-"""Where corpora lie: the bundled assets, the user's workspace, or any folder that is named."""
+"""Corpora by name: the bundled assets and the workspace's; or by folder or URL.
+
+A corpus is its name and its digest (`mesm.data.manifest.Manifest.digest`). Its key, under which the app lists it and the
+command line opens it, is the plain name where one corpus alone has it; else the bundled one keeps the plain name and
+the others are `name@digest8`.
+"""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
 from pathlib import Path
 
 from mesm.data.manifest import MANIFEST_NAME, Manifest
@@ -12,41 +16,72 @@ from mesm.data.store import Corpus
 from mesm.errors import DataError
 from mesm.runtime import assets, workspace
 
+#: Hex digits of a key's digest.
+KEY_DIGITS = 8
+
 
 def corpus_folders(home: str | os.PathLike[str] | None = None) -> tuple[Path, ...]:
-    """Where to look, first come first served: the workspace's corpora/, then the bundled assets."""
-    return workspace(home) / "corpora", assets()
+    """Return the folders that are searched, in this order: the bundled assets, then the workspace's corpora/."""
+    return assets(), workspace(home) / "corpora"
 
 
-def find_corpora(folders: Iterable[str | os.PathLike[str]] | None = None) -> dict[str, Path]:
-    """Corpus name -> folder, for every folder with a readable manifest directly in `folders`.
+def find_corpora(home: str | os.PathLike[str] | None = None) -> dict[str, Path]:
+    """Map the key of every corpus to its folder, the bundled ones first; a damaged manifest is left out.
 
-    Where two corpora share a name, the second goes by `<name> (<folder>)`.
+    Of several folders with the same name and digest in the workspace, which hold parts of one corpus or copies of it,
+    the one with the most clips is listed.
     """
-    found: dict[str, Path] = {}
-    for folder in map(Path, corpus_folders() if folders is None else folders):
-        for path in sorted(folder.glob(f"*/{MANIFEST_NAME}")):
-            try:
-                name = Manifest.read(path.parent).name
-            except DataError:
-                continue  # a damaged one is reported by open_corpus, when it is asked for
-            found[name if name not in found else f"{name} ({path.parent})"] = path.parent
-    return found
+    keys: dict[str, Path] = {}
+    bundled, others = (_manifests(folder) for folder in corpus_folders(home))
+    for manifest, folder in bundled:
+        keys.setdefault(manifest.name, folder)
+    largest: dict[tuple[str, str], tuple[Manifest, Path]] = {}
+    for manifest, folder in others:
+        identity = manifest.name, manifest.digest
+        if identity not in largest or _clips(manifest) > _clips(largest[identity][0]):
+            largest[identity] = manifest, folder
+    names = [name for name, _ in largest]
+    for (name, digest), (_, folder) in largest.items():
+        alone = name not in keys and names.count(name) == 1
+        keys[name if alone else f"{name}@{digest[:KEY_DIGITS]}"] = folder
+    return keys
 
 
-def open_corpus(name_or_path: str | os.PathLike[str], home: str | os.PathLike[str] | None = None) -> Corpus:
-    """A corpus by its folder or URL, or by its name among those of `find_corpora`.
+def open_corpus(key_or_path: str | os.PathLike[str], home: str | os.PathLike[str] | None = None) -> Corpus:
+    """Open a corpus by its folder or URL, by its key, or by `name@` and at least 8 digits of its digest.
 
     Raises:
-        DataError: there is none; the sentence lists those there are.
+        DataError: there is none, or several; the sentence lists the keys.
     """
-    path = place(name_or_path)
-    if is_url(name_or_path) or (path / MANIFEST_NAME).is_file():
+    path = place(key_or_path)
+    if is_url(key_or_path) or (path / MANIFEST_NAME).is_file():
         return Corpus(path)
-    known = find_corpora(corpus_folders(home))
-    if str(name_or_path) in known:
-        return Corpus(known[str(name_or_path)])
+    key, known = str(key_or_path), find_corpora(home)
+    if key in known:
+        return Corpus(known[key])
+    name, at, digest = key.rpartition("@")
+    if at and len(digest) >= KEY_DIGITS:
+        for folder in known.values():
+            corpus = Corpus(folder)
+            if corpus.name == name and corpus.digest.startswith(digest):
+                return corpus
+    if several := [other for other in known if other.rpartition("@")[0] == key]:
+        raise DataError(f"{len(several)} corpora are named {key!r}; give one of {', '.join(several)}")
     raise DataError(
-        f"no corpus {str(name_or_path)!r}: neither a folder with a {MANIFEST_NAME} nor one of the known ones "
+        f"no corpus {key!r}: neither a folder with a {MANIFEST_NAME} nor one of the known ones "
         f"({', '.join(known) or 'none'})"
     )
+
+
+def _manifests(folder: Path) -> list[tuple[Manifest, Path]]:
+    readable = []
+    for path in sorted(folder.glob(f"*/{MANIFEST_NAME}")):
+        try:
+            readable.append((Manifest.read(path.parent), path.parent))
+        except DataError:
+            continue  # `open_corpus` reports it when its folder is given
+    return readable
+
+
+def _clips(manifest: Manifest) -> int:
+    return sum(shard.rows for shard in manifest.shards)

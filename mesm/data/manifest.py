@@ -1,7 +1,8 @@
-"""`manifest.json`: what a corpus is, how it was made, and what its files must look like."""
+"""`manifest.json`: the identity of a corpus, how it was made, what it knows, and the digests of its files."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from dataclasses import asdict, dataclass, field
@@ -11,17 +12,21 @@ from typing import Any
 
 from mesm.data.remote import place
 from mesm.data.signal_settings import signal_rules
-from mesm.errors import DataError
+from mesm.errors import ConfigError, DataError
 from mesm.files import write_atomic
+from mesm.vocabulary import CAPABILITIES
 
 MANIFEST_NAME = "manifest.json"
+#: File of the capability `neutral_faces`, beside the manifest.
+NEUTRAL_FACES_NAME = "neutral_faces.npz"
 STORE_SCHEMA = 1
 _PACKAGES = ("mesm", "facenet-pytorch", "av", "numpy", "pillow", "pyarrow", "torch")
+_DIGEST_HEX = 16
 
 
 @dataclass(frozen=True)
 class Shard:
-    """One Parquet file: its name, digest and number of clips."""
+    """Name, digest and number of clips of one Parquet file."""
 
     file: str
     sha256: str
@@ -29,32 +34,34 @@ class Shard:
 
 
 def package_versions() -> dict[str, str]:
-    """Versions of what the stored arrays depend on."""
-    found = {}
+    """Return the versions of the packages on which the stored arrays depend; "" for one that is not installed."""
+    versions = {}
     for name in _PACKAGES:
         try:
-            found[name] = version(name)
+            versions[name] = version(name)
         except PackageNotFoundError:
-            found[name] = ""
-    return found
+            versions[name] = ""
+    return versions
 
 
 @dataclass(frozen=True)
 class Manifest:
-    """Everything about a corpus but its clips.
+    """Hold everything about a corpus except its clips.
 
     Attributes:
         labels: emotion names in the corpus's order; empty for unlabelled clips.
-        meta: what the maker wants kept (source, licence, seed, command), JSON.
+        meta: facts of the making (source, licence, seed, command), JSON. `generator` marks a generated corpus.
+        capabilities: truth beyond the labels, among `vocabulary.CAPABILITIES` and in their order.
         signal: `signal_rules()` when it was made.
         splits: split -> clips; `speakers` split -> sorted speakers. Both count the complete shards.
-        sources: what an import read: counts of utterances, sample rates, frame rates and flags, JSON.
+        sources: summary of an import: counts of utterances, sample rates, frame rates and flags, JSON.
         complete: False while a build is under way or was interrupted.
     """
 
     name: str
     labels: tuple[str, ...] = ()
     meta: dict[str, Any] = field(default_factory=dict)
+    capabilities: tuple[str, ...] = ()
     signal: dict[str, Any] = field(default_factory=signal_rules)
     versions: dict[str, str] = field(default_factory=package_versions)
     shards: tuple[Shard, ...] = ()
@@ -64,6 +71,26 @@ class Manifest:
     complete: bool = False
     schema: int = STORE_SCHEMA
 
+    def __post_init__(self) -> None:
+        unknown = [name for name in self.capabilities if name not in CAPABILITIES]
+        if unknown:
+            raise ConfigError(f"{unknown[0]!r} is no capability of a corpus; use {', '.join(CAPABILITIES)}")
+
+    @property
+    def digest(self) -> str:
+        """Compute the identity of the corpus beside its name, 16 hex digits.
+
+        A generated corpus (`meta` has a `generator`) is its design: name, labels and `meta` without the command, so that
+        an exported part has the identity of the whole. A recorded corpus is its clips: name, labels and shard digests.
+        """
+        content: dict[str, Any] = {"name": self.name, "labels": list(self.labels)}
+        if "generator" in self.meta:
+            content["design"] = {key: value for key, value in self.meta.items() if key != "command"}
+        else:
+            content["shards"] = [shard.sha256 for shard in self.shards]
+        text = json.dumps(content, sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()[:_DIGEST_HEX]
+
     def write(self, folder: str | os.PathLike[str]) -> None:
         """Write `manifest.json` whole or not at all."""
         text = json.dumps(asdict(self), indent=1, ensure_ascii=False, sort_keys=True) + "\n"
@@ -71,7 +98,7 @@ class Manifest:
 
     @classmethod
     def read(cls, folder: str | os.PathLike[str]) -> Manifest:
-        """The manifest of a corpus folder.
+        """Read the manifest of a corpus folder.
 
         Raises:
             DataError: there is none, it is damaged, or it is of another schema.
@@ -88,6 +115,16 @@ class Manifest:
                 )
             content["labels"] = tuple(content["labels"])
             content["shards"] = tuple(Shard(**shard) for shard in content["shards"])
+            # Manifests of before the field was introduced: the one generator wrote all of it, and the file says the rest.
+            content.setdefault("capabilities", _generated(folder) if "generator" in content["meta"] else ())
+            content["capabilities"] = tuple(content["capabilities"])
             return cls(**content)
         except (OSError, UnicodeDecodeError, json.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
             raise DataError(f"{path} is damaged ({error}); restore it or build the corpus again") from error
+        except ConfigError as error:
+            raise DataError(f"{path} is of another version of mesm ({error}); build the corpus again") from error
+
+
+def _generated(folder: str | os.PathLike[str]) -> list[str]:
+    has_faces = (place(folder) / NEUTRAL_FACES_NAME).is_file()
+    return [name for name in CAPABILITIES if name != "neutral_faces" or has_faces]

@@ -34,6 +34,8 @@ TRUTH_ARRAYS: dict[str, tuple[str, tuple[int | str, ...]]] = {
     "landmarks": ("<f4", (68, 2)),
     "pose": ("<f4", (3,)),
 }
+#: Fields of Truth that are kept in the column of `Truth.extra`.
+_TYPED_EXTRA = ("displays", "prosody")
 
 
 def row_schema(labels: tuple[str, ...]) -> pa.Schema:
@@ -109,7 +111,8 @@ def to_row(sample: Sample, labels: tuple[str, ...]) -> dict[str, Any]:
         units = len(truth.au_numbers)
         row["truth_au_numbers"] = list(truth.au_numbers)
         row["truth_informative"] = json.dumps(truth.informative, sort_keys=True)
-        row["truth_extra"] = json.dumps(truth.extra, sort_keys=True, ensure_ascii=False)
+        typed = {key: getattr(truth, key) for key in _TYPED_EXTRA if getattr(truth, key)}
+        row["truth_extra"] = json.dumps({**truth.extra, **typed}, sort_keys=True, ensure_ascii=False)
         for key, (dtype, pattern) in TRUTH_ARRAYS.items():
             row[f"truth_{key}"] = _bytes(name, key, getattr(truth, key), dtype, _shape(pattern, units), frames)
     return row
@@ -137,15 +140,14 @@ def from_row(row: Mapping[str, Any]) -> Sample:
     truth = None
     if row.get("truth_au_numbers") is not None:
         units = len(row["truth_au_numbers"])
-        truth = Truth(
-            au_numbers=tuple(row["truth_au_numbers"]),
-            informative=json.loads(row["truth_informative"]),
-            extra=json.loads(row["truth_extra"]),
-            **{
-                key: _array(row[f"truth_{key}"], dtype, _shape(pattern, units), frames)
-                for key, (dtype, pattern) in TRUTH_ARRAYS.items()
-            },
-        )
+        arrays_of_truth: dict[str, Any] = {
+            key: _array(row[f"truth_{key}"], dtype, _shape(pattern, units), frames)
+            for key, (dtype, pattern) in TRUTH_ARRAYS.items()
+        }
+        extra = json.loads(row["truth_extra"])
+        typed = {key: extra.pop(key) for key in _TYPED_EXTRA if key in extra}
+        informative = json.loads(row["truth_informative"])
+        truth = Truth(tuple(row["truth_au_numbers"]), informative=informative, extra=extra, **typed, **arrays_of_truth)
     return Sample(
         **{key: row[key] for key in ("clip_id", "split", "speaker", "text", "duration_s", "labels", "media")},
         quality=tuple(row["quality"]),

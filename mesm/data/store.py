@@ -28,6 +28,7 @@ from mesm.data.parquet_schema import ARRAYS, from_row, row_schema, to_row
 from mesm.data.remote import local, place
 from mesm.errors import DataError
 from mesm.files import write_atomic
+from mesm.records.base import CorpusId
 
 _INDEX = ("clip_id", "split", "speaker", "text", "duration_s", "labels", "quality", "media", "n_frames", "n_chunks")
 _PLAIN = (*_INDEX, "large_px", "words", *ARRAYS)
@@ -50,6 +51,11 @@ class IndexRow:
     media: str
     n_frames: int
     n_chunks: int
+
+    @property
+    def group(self) -> str:
+        """Return the unit that splits and intervals keep together: the speaker, or the clip of an unknown one."""
+        return self.speaker or self.clip_id
 
     @property
     def present(self) -> tuple[str, ...]:
@@ -77,26 +83,37 @@ class CorpusWriter:
         labels: Iterable[str] = (),
         meta: dict[str, Any] | None = None,
         *,
+        capabilities: Iterable[str] = (),
         shard_clips: int = SHARD_CLIPS,
     ) -> None:
+        """Open a folder for writing.
+
+        Args:
+            folder: new, empty, or with an unfinished corpus of the same name, labels and meta.
+            capabilities: truth beyond the labels that the clips have, among `vocabulary.CAPABILITIES`.
+            shard_clips: clips of a shard.
+
+        Raises:
+            DataError: the folder holds another corpus, or a shard is damaged.
+        """
         self.folder = local(folder)
         self.shard_clips = shard_clips
-        wanted = Manifest(name=name, labels=tuple(labels), meta=meta or {})
+        manifest = Manifest(name=name, labels=tuple(labels), meta=meta or {}, capabilities=tuple(capabilities))
         self._stored: set[str] = set()
         if (self.folder / MANIFEST_NAME).exists():
-            found = Manifest.read(self.folder)
+            stored = Manifest.read(self.folder)
             for key in ("name", "labels", "meta", "signal"):
-                if getattr(found, key) != getattr(wanted, key):
+                if getattr(stored, key) != getattr(manifest, key):
                     raise DataError(
-                        f"{self.folder} holds a corpus with another {key} ({getattr(found, key)!r}, "
-                        f"not {getattr(wanted, key)!r}); choose an empty folder, or delete it first"
+                        f"{self.folder} holds a corpus with another {key} ({getattr(stored, key)!r}, "
+                        f"not {getattr(manifest, key)!r}); choose an empty folder, or delete it first"
                     )
             corpus = Corpus(self.folder)
             corpus.verify()
             self._stored = set(corpus.ids())
-            wanted = replace(found, complete=False)
-        self.manifest = wanted
-        self._schema = row_schema(wanted.labels)
+            manifest = replace(stored, capabilities=manifest.capabilities, complete=False)
+        self.manifest = manifest
+        self._schema = row_schema(manifest.labels)
         self._waiting: list[dict[str, Any]] = []
 
     @property
@@ -174,6 +191,21 @@ class Corpus:
     @property
     def name(self) -> str:
         return self.manifest.name
+
+    @property
+    def digest(self) -> str:
+        """Return the manifest's digest, which tells corpora of one name apart."""
+        return self.manifest.digest
+
+    @property
+    def id(self) -> CorpusId:
+        """Return the corpus's identity, as records keep it."""
+        return CorpusId(self.name, self.digest)
+
+    @property
+    def capabilities(self) -> tuple[str, ...]:
+        """Return the kinds of truth beyond the labels, among `vocabulary.CAPABILITIES`; see `mesm.data.known_truth`."""
+        return self.manifest.capabilities
 
     @property
     def labels(self) -> tuple[str, ...]:

@@ -27,6 +27,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from mesm.batch import ACTIVE_FROM, LOUDEST, Batch
+from mesm.data.known_truth import emotion_prototypes, read_neutral_faces
 from mesm.data.store import Corpus
 from mesm.errors import DataError
 from mesm.layers.sparse_vgg import LayerTensors
@@ -55,22 +56,20 @@ class NeutralFaces:
         frequencies_E: Tensor,
         specific: float = 1.0,
     ) -> None:
-        from mesm.data.marionette.build import read_neutral_faces
-
-        found = read_neutral_faces(corpus.folder)
+        found = read_neutral_faces(corpus)
         if found is None or tuple(corpus.labels) != tuple(labels):
             raise DataError(
                 f"corpus {corpus.name!r} has no neutral faces with its labels' regions; set neutral_faces=0, or train on "
                 "Marionette"
             )
-        self.images = torch.from_numpy(found["image"]).permute(0, 3, 1, 2)
-        regions = torch.from_numpy(found["region"]).float()
+        self.images = torch.from_numpy(found.image).permute(0, 3, 1, 2)
+        regions = torch.from_numpy(found.region).float()
         self.regions = (regions * own_share(regions, specific)).to(torch.uint8)
         self.frequencies_E = frequencies_E
         texts: dict[str, list[Tensor]] = {name: [] for name in labels}
         for row in corpus.index:
             truth = corpus.read(row.clip_id).truth if row.split == "train" else None
-            for name in truth.extra.get("displays", {}).get("text", {}) if truth is not None else ():
+            for name in truth.displays.get("text", {}) if truth is not None else ():
                 texts[name].append(vectors[row.clip_id])
         if not all(texts.values()):
             raise DataError(f"corpus {corpus.name!r} does not know which emotion its texts name; set neutral_faces=0")
@@ -120,9 +119,8 @@ class FaceRegions:
     def __init__(
         self, corpus: Corpus, labels: Sequence[str], specific: float = 1.0, active_from: float = ACTIVE_FROM
     ) -> None:
-        from mesm.data.marionette.action_units import PROTOTYPES
-
-        unknown = next((name for name in labels if name not in PROTOTYPES), None)
+        prototypes = emotion_prototypes(corpus)
+        unknown = next((name for name in labels if name not in prototypes), None)
         if unknown is not None:
             raise DataError(f"nobody knows which action units {unknown!r} moves; set look=0")
         self.rows: dict[str, Tensor] = {}
@@ -137,12 +135,12 @@ class FaceRegions:
                 )
             active_SA = truth.au_emotion_intensity >= active_from
             moved = (truth.au_region * active_SA[:, :, None, None]).max(1)
-            units_EA = [np.isin(truth.au_numbers, list(PROTOTYPES[name])) for name in labels]
+            units_EA = [np.isin(truth.au_numbers, list(prototypes[name])) for name in labels]
             would = [truth.au_region[:, units_A].max(1, initial=0) for units_A in units_EA]
             regions = torch.from_numpy(np.stack([moved, *would], 1)).float()
             own = regions * own_share(regions[:, 1:], specific)
             self.rows[row.clip_id] = F.avg_pool2d(own, 2).round().to(torch.uint8)
-            named = next(iter(truth.extra.get("displays", {}).get("text", {})), "")
+            named = next(iter(truth.displays.get("text", {})), "")
             self.text_emotion[row.clip_id] = labels.index(named) if named in labels else -1
 
     def of(self, clip_ids: Sequence[str]) -> Tensor:

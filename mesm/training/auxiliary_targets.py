@@ -24,11 +24,11 @@ from mesm.models import ModelOutput
 
 def _known(truth: Truth, labels: Sequence[str]) -> dict[str, np.ndarray]:
     """Modality -> rows of causes: (1, E) emotions the sentence names, (S, A) action units, (1, 8) prosody shifts."""
-    named = truth.extra["displays"]["text"]
+    named = truth.displays["text"]
     return {
         "text": np.array([[float(name in named) for name in labels]], np.float32),
         "visual": truth.au_intensity.astype(np.float32),
-        "acoustic": np.array([list(truth.extra["prosody"].values())], np.float32),
+        "acoustic": np.array([list(truth.prosody.values())], np.float32),
     }
 
 
@@ -50,7 +50,7 @@ class Causes(nn.Module):
             if row.split != "train":
                 continue
             truth = corpus.read(row.clip_id).truth
-            if truth is None or not {"displays", "prosody"} <= set(truth.extra):
+            if truth is None or not truth.displays or not truth.prosody:
                 raise DataError(f"clip {row.clip_id!r} of corpus {corpus.name!r} has no known causes; set cause_loss=0")
             self.rows[row.clip_id] = {
                 modality: torch.from_numpy(rows)

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import streamlit as st
 
-from mesm import runtime
 from mesm.batch import Sample
 from mesm.data.corpora import find_corpora
 from mesm.data.ingest.closeups import with_closeups
@@ -54,7 +53,7 @@ class OpenCorpus:
 
 def list_corpora() -> dict[str, Path]:
     """Return the folders of all corpora by their keys: the bundled ones, then the workspace's."""
-    return find_corpora((runtime.assets(), runtime.workspace() / "corpora"))
+    return find_corpora()
 
 
 def open_corpus_cached(folder: Path) -> OpenCorpus:

@@ -50,6 +50,8 @@ def make_sample(
             landmarks=real(frames, 68, 2),
             pose=real(frames, 3),
             informative={"text": False, "visual": True},
+            displays={"visual": {"fear": 0.85}} if units else {},
+            prosody={"pitch": 1.5, "rate": -0.25} if units else {},
             extra={"voice": "en", "pitch": [1.5, None], "nested": {"ü": "→"}},
         )
     return Sample(

@@ -20,12 +20,15 @@ if importlib.util.find_spec("anny") is None:
     pytest.skip("needs mesm[marionette]", allow_module_level=True)
 
 from mesm.cli import main
+from mesm.data.known_truth import read_neutral_faces
+from mesm.data.manifest import NEUTRAL_FACES_NAME
 from mesm.data.marionette import build as build_module
 from mesm.data.marionette.action_units import AU_NUMBERS
-from mesm.data.marionette.build import NEUTRAL_FILE, build, make_numbered, read_neutral_faces
+from mesm.data.marionette.build import build, make_numbered
 from mesm.data.marionette.export import choose, export
 from mesm.data.store import Corpus, CorpusWriter, IndexRow
 from mesm.errors import ConfigError, DataError
+from mesm.vocabulary import CAPABILITIES
 
 CLIPS = 5
 
@@ -67,6 +70,7 @@ def test_clips_hold_what_they_should(folder: Path) -> None:
         assert sample.labels is not None and set(sample.labels.values()) <= {0.0, 1.0, 2.0, 3.0}
         assert "clipping" not in sample.quality and "silence" not in sample.quality
         truth, count = sample.truth, len(sample.faces)
+        assert truth is not None and set(truth.displays) == {"text", "visual", "acoustic"} and len(truth.prosody) == 8
         assert truth is not None and truth.au_numbers == AU_NUMBERS
         assert truth.au_region.shape == (count, len(AU_NUMBERS), 48, 48)
         assert (truth.au_region <= truth.head[:, None]).all()
@@ -114,15 +118,14 @@ def test_another_seed_does_not_go_into_the_same_folder(folder: Path) -> None:
 
 
 def test_neutral_faces_belong_to_training_speakers(folder: Path) -> None:
-    neutral = read_neutral_faces(folder)
+    neutral = read_neutral_faces(Corpus(folder))
     assert neutral is not None
-    count = len(neutral["image"])
-    assert neutral["image"].shape == (count, 48, 48, 3) and neutral["region"].shape == (count, 6, 48, 48)
-    assert set(neutral["speaker"]) == {"s000", "s001", "s002", "s004"}
-    assert (neutral["region"] <= neutral["head"][:, None]).all()
-    shares = (neutral["region"] / 255).mean(axis=(0, 2, 3))
+    count = len(neutral.image)
+    assert neutral.image.shape == (count, 48, 48, 3) and neutral.region.shape == (count, 6, 48, 48)
+    assert set(neutral.speaker) == {"s000", "s001", "s002", "s004"}
+    assert (neutral.region <= neutral.head[:, None]).all()
+    shares = (neutral.region / 255).mean(axis=(0, 2, 3))
     assert (shares > 0.02).all() and (shares < 0.6).all()
-    assert read_neutral_faces(folder.parent) is None
 
 
 def test_export_takes_short_clips_of_every_emotion() -> None:
@@ -146,6 +149,8 @@ def test_exported_clips_play(folder: Path, tmp_path: Path, capsys: pytest.Captur
 
     part = export(folder, tmp_path / "part", split="train", clips=2, per_emotion=0, progress=False)
     assert len(part) == 2
+    assert (part.name, part.digest) == (Corpus(folder).name, Corpus(folder).digest), "a part is the same corpus"
+    assert set(CAPABILITIES) - set(part.capabilities) == {"neutral_faces"} and read_neutral_faces(part) is None
     for clip_id in part.ids():
         sample, path = part[clip_id], part.media_path(clip_id)
         assert path is not None and sample.faces_large.size == 0
@@ -177,4 +182,4 @@ def test_processes_and_a_kill_change_nothing(tmp_path: Path) -> None:
     subprocess.run(command("killed", 2), check=True, stderr=subprocess.DEVNULL)
     subprocess.run(command("one", 1), check=True, stderr=subprocess.DEVNULL)
     assert files(tmp_path / "killed") == files(tmp_path / "one")
-    assert NEUTRAL_FILE in files(tmp_path / "one")
+    assert NEUTRAL_FACES_NAME in files(tmp_path / "one")

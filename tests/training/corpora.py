@@ -51,13 +51,16 @@ def text_truth(labels: np.ndarray) -> Truth:
         landmarks=np.zeros((2, 68, 2), np.float32),
         pose=np.zeros((2, 3), np.float32),
         informative={"text": True},
-        extra={"displays": {"text": named}},
+        displays={"text": named},
     )
 
 
-def tinted_corpus(folder: Path, train: int = 24, valid: int = 12, test: int = 12, *, truth: bool = False) -> Path:
+def tinted_corpus(
+    folder: Path, train: int = 24, valid: int = 12, test: int = 12, *, truth: bool = False, neutral_faces: bool = False
+) -> Path:
     rng = np.random.default_rng(0)
-    with CorpusWriter(folder, "tinted", LABELS) as writer:
+    capabilities = [*(["action_units", "regions"] if truth else []), *(["neutral_faces"] if neutral_faces else [])]
+    with CorpusWriter(folder, "tinted", LABELS, capabilities=capabilities) as writer:
         for split, number in (("train", train), ("valid", valid), ("test", test)):
             for i in range(number):
                 labels = (rng.random(6) < 0.3).astype(int)

@@ -193,7 +193,7 @@ def test_symmetric_kl_against_its_definition() -> None:
 @pytest.fixture
 def corpus(tmp_path: Path) -> Path:
     """The tinted corpus, with texts whose emotion is known and neutral faces."""
-    folder = tinted_corpus(tmp_path / "tinted", train=12, valid=4, test=1, truth=True)
+    folder = tinted_corpus(tmp_path / "tinted", train=12, valid=4, test=1, truth=True, neutral_faces=True)
     rng = np.random.default_rng(0)
     buffer = io.BytesIO()
     np.savez_compressed(

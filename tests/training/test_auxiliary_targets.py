@@ -32,10 +32,10 @@ def known(tmp_path_factory: pytest.TempPathFactory) -> Path:
             for i in range(number):
                 labels = np.eye(6, dtype=int)[i % 6]
                 truth = text_truth(labels)
-                extra = truth.extra | {"prosody": {"pitch": float(labels[1]), "rate": float(i % 2)}}
+                prosody = {"pitch": float(labels[1]), "rate": float(i % 2)}
                 moved = np.full((2, 2), float(labels[0]), np.float32)
                 sample = tinted_sample(f"{split}{i:02d}", labels, split, rng)
-                writer.add(replace(sample, truth=replace(truth, au_intensity=moved, extra=extra)))
+                writer.add(replace(sample, truth=replace(truth, au_intensity=moved, prosody=prosody)))
     return folder
 
 

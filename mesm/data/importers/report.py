@@ -20,7 +20,7 @@ from mesm.data.importers.headers import Facts, examine
 from mesm.data.importers.plan import Release, Utterance
 from mesm.data.importers.workers import make
 from mesm.data.parquet_schema import row_schema, to_row
-from mesm.vocabulary import SPLITS
+from mesm.vocabulary import SPLITS, order_splits
 
 #: Reasons that stand for files that are not there, and for files that are there and no use.
 MISSING = ("missing_video", "missing_sound")
@@ -127,20 +127,16 @@ def _seconds(utterance: Utterance, facts: Facts) -> float:
     return facts.duration_s or len(utterance.pictures) * FRAME_INTERVAL_MS / 1000
 
 
-def _order(found: Sequence[str]) -> list[str]:
-    return [s for s in SPLITS if s in found] + sorted(s for s in set(found) if s not in SPLITS)
-
-
 def _per_split(usable: Sequence[tuple[Utterance, Facts]], field: str) -> dict[str, int]:
     values: dict[str, set[str]] = defaultdict(set)
     for utterance, _ in usable:
         values[utterance.split].add(getattr(utterance, field))
-    return {split: len(values[split] - {""}) for split in _order(list(values))}
+    return {split: len(values[split] - {""}) for split in order_splits(list(values))}
 
 
 def _showing(usable: Sequence[tuple[Utterance, Facts]], label: str) -> dict[str, int]:
     counts = Counter(u.split for u, _ in usable if (u.labels or {}).get(label, 0) > 0)
-    return {split: counts.get(split, 0) for split in _order([u.split for u, _ in usable])}
+    return {split: counts.get(split, 0) for split in order_splits([u.split for u, _ in usable])}
 
 
 def _estimate(

@@ -40,7 +40,10 @@ def resplit(source: str | os.PathLike[str], out: str | os.PathLike[str], rule: s
     meta = {**corpus.manifest.meta, "splits": {"rule": kind, "seed": seed}}
     folder = local(out)
     folder.mkdir(parents=True, exist_ok=True)
-    with CorpusWriter(folder, corpus.name, corpus.labels, meta) as writer:
+    kept = [
+        name for name in corpus.capabilities if name != "neutral_faces"
+    ]  # which belong to the training split's people
+    with CorpusWriter(folder, corpus.name, corpus.labels, meta, capabilities=kept) as writer:
         for clip_id, split in splits.items():
             if clip_id not in writer.stored:
                 # Previews stay with the corpus that has them.

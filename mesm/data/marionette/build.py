@@ -13,21 +13,22 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from mesm.batch import FACE_SIZE_PX, Sample
+from mesm.batch import Sample
+from mesm.data.known_truth import NeutralFaceSet
+from mesm.data.manifest import NEUTRAL_FACES_NAME
 from mesm.data.marionette.clips import clip_name, make_clip
 from mesm.data.marionette.head import data_folder, shared_head
 from mesm.data.marionette.identities import Identity, make_identity
 from mesm.data.marionette.neutral import neutral_faces_of
 from mesm.data.marionette.problem import AT_ODDS, INFORMATIVE, LABELS, plan_clip, speaker_count, speaker_split
-from mesm.data.remote import place
 from mesm.data.store import Corpus, CorpusWriter
 from mesm.errors import ConfigError
 from mesm.files import write_atomic
+from mesm.vocabulary import CAPABILITIES
 
 PRESETS: dict[str, int] = {"small": 240, "default": 3000, "large": 12000}
 NAME = "marionette"
 GENERATOR = 4
-NEUTRAL_FILE = "neutral_faces.npz"
 #: Neutral faces of each training speaker.
 NEUTRAL_PER_SPEAKER = 8
 _SHARD_CLIPS = 64
@@ -60,7 +61,7 @@ def _make(job: tuple[int, int, int]) -> Sample:
     return make_numbered(*job)
 
 
-def _neutral(job: tuple[int, int]) -> dict[str, np.ndarray]:
+def _neutral(job: tuple[int, int]) -> NeutralFaceSet:
     seed, speaker = job
     return neutral_faces_of(shared_head(), identity(seed, speaker), seed, speaker, NEUTRAL_PER_SPEAKER)
 
@@ -97,14 +98,15 @@ def build(
     data_folder()  # say what is missing before any process starts
     Path(folder).mkdir(parents=True, exist_ok=True)
     speakers = speaker_count(clips)
-    with CorpusWriter(folder, NAME, LABELS, corpus_meta(clips, seed), shard_clips=_SHARD_CLIPS) as writer:
+    meta = corpus_meta(clips, seed)
+    with CorpusWriter(folder, NAME, LABELS, meta, capabilities=CAPABILITIES, shard_clips=_SHARD_CLIPS) as writer:
         missing = [n for n in range(clips) if clip_name(seed, n) not in writer.stored]
         with _pool(workers) as pool:
             made = pool.imap(_make, ((seed, n, speakers) for n in missing), chunksize=2)
             done = clips - len(missing)
             for sample in tqdm(made, desc="clips", total=clips, initial=done, unit="clip", disable=not progress):
                 writer.add(sample)
-            if not (Path(folder) / NEUTRAL_FILE).exists():
+            if not (Path(folder) / NEUTRAL_FACES_NAME).exists():
                 jobs = [(seed, s) for s in range(min(speakers, clips)) if speaker_split(s) == "train"]
                 parts = pool.imap(_neutral, jobs)
                 shown = tqdm(parts, desc="neutral faces", total=len(jobs), unit="speaker", disable=not progress)
@@ -112,19 +114,7 @@ def build(
     return Corpus(folder)
 
 
-def _write_neutral(folder: Path, parts: list[dict[str, np.ndarray]]) -> None:
+def _write_neutral(folder: Path, parts: list[NeutralFaceSet]) -> None:
     buffer = io.BytesIO()
-    arrays: dict[str, Any] = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-    np.savez_compressed(buffer, **arrays)
-    write_atomic(folder / NEUTRAL_FILE, buffer.getvalue())
-
-
-def read_neutral_faces(folder: str | os.PathLike[str]) -> dict[str, np.ndarray] | None:
-    """The neutral faces beside a corpus, or None: image (N, 48, 48, 3), region (N, 6, 48, 48), head, speaker."""
-    path = place(folder) / NEUTRAL_FILE
-    if not path.is_file():
-        return None
-    with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-        found = {name: arrays[name] for name in arrays.files}
-    assert found["region"].shape[1:] == (len(LABELS), FACE_SIZE_PX, FACE_SIZE_PX)
-    return found
+    np.savez_compressed(buffer, **vars(NeutralFaceSet.concatenate(parts)))
+    write_atomic(folder / NEUTRAL_FACES_NAME, buffer.getvalue())

@@ -149,11 +149,11 @@ def _truth(
         landmarks=np.stack(points).astype(np.float32),
         pose=np.array([[view.yaw, view.pitch, view.roll] for view in performance.views], np.float32),
         informative=dict(plan.informative),
+        displays=plan.displays,
+        prosody={name: round(value, 4) for name, value in take.prosody.items()},
         extra={
-            "displays": plan.displays,
             "apex": {str(number): round(float(x), 4) for number, x in zip(AU_NUMBERS, plan.apex, strict=True) if x},
             "envelope": [round(float(x), 4) for x in performance.envelope],
-            "prosody": {name: round(value, 4) for name, value in take.prosody.items()},
             "room": {name: round(value, 4) for name, value in take.room.items()},
             "voice": who.voice.name,
             "template": take.template,

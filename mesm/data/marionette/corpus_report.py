@@ -13,7 +13,7 @@ from mesm.data.marionette.build import GENERATOR
 from mesm.data.marionette.ceiling import Ceiling, ceilings
 from mesm.data.marionette.problem import LABELS
 from mesm.data.store import Corpus
-from mesm.vocabulary import MODALITIES, SPLITS
+from mesm.vocabulary import MODALITIES, order_splits
 
 
 def corpus_card(corpus: Corpus, *, simulated: int = 6000) -> dict[str, Any]:
@@ -26,7 +26,7 @@ def corpus_card(corpus: Corpus, *, simulated: int = 6000) -> dict[str, Any]:
     rows = corpus.index
     durations = np.array([row.duration_s for row in rows])
     splits = {}
-    for split in (name for name in SPLITS if any(row.split == name for row in rows)):
+    for split in order_splits(row.split for row in rows):
         part = [row for row in rows if row.split == split]
         labels = [row.labels or {} for row in part]
         splits[split] = {

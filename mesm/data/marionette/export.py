@@ -17,6 +17,7 @@ from mesm.data.marionette.head import shared_head
 from mesm.data.marionette.problem import LABELS, plan_clip
 from mesm.data.store import Corpus, CorpusWriter, IndexRow
 from mesm.errors import ConfigError, DataError
+from mesm.vocabulary import CAPABILITIES
 
 PREVIEW_FPS = 12
 _MEDIA = "media"
@@ -92,7 +93,10 @@ def export(
     folder = Path(out)
     folder.mkdir(parents=True, exist_ok=True)
     command = f"{meta['command']}; mesm corpus export DIR --split {split} --clips {clips} --out {folder.name}"
-    with CorpusWriter(folder, NAME, LABELS, {**meta, "command": command}, shard_clips=_SHARD_CLIPS) as writer:
+    # The neutral faces are of the training split's people, and stay with the whole.
+    kept = [name for name in CAPABILITIES if name != "neutral_faces"]
+    meta = {**meta, "command": command}
+    with CorpusWriter(folder, NAME, LABELS, meta, capabilities=kept, shard_clips=_SHARD_CLIPS) as writer:
         for clip_id in tqdm(sorted(chosen), unit="clip", disable=not progress, desc="previews"):
             if clip_id in writer.stored:
                 continue

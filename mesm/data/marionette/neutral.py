@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from mesm.data.ingest import ingest_arrays
+from mesm.data.known_truth import NeutralFaceSet
 from mesm.data.marionette.action_units import AU_COLUMN, AU_NUMBERS, PROTOTYPES
 from mesm.data.marionette.clips import FRAME_PX, crop_maps
 from mesm.data.marionette.head import Head
@@ -24,13 +25,8 @@ def _distractors(rng: np.random.Generator) -> np.ndarray:
     return units
 
 
-def neutral_faces_of(head: Head, who: Identity, seed: int, speaker: int, count: int) -> dict[str, np.ndarray]:
-    """Neutral faces of one person, through the crop of any clip; faces that MTCNN does not find are left out.
-
-    Returns:
-        image (N, 48, 48, 3) uint8; region (N, 6, 48, 48) uint8, 255 where a pixel belongs to a unit of the emotion's
-        prototype (emotions in the corpus's order); head (N, 48, 48) uint8; speaker (N,) names.
-    """
+def neutral_faces_of(head: Head, who: Identity, seed: int, speaker: int, count: int) -> NeutralFaceSet:
+    """Render `count` neutral faces of one person, cropped as any clip is; faces that MTCNN does not find are left out."""
     rng = np.random.default_rng(np.random.SeedSequence([seed, 3, speaker]))
     frames = [render(head, who, _distractors(rng), draw_view(rng), FRAME_PX) for _ in range(count)]
     images = [frame.image for frame in frames]
@@ -42,9 +38,9 @@ def neutral_faces_of(head: Head, who: Identity, seed: int, speaker: int, count: 
         regions.append([moved[[AU_COLUMN[n] for n in PROTOTYPES[name]]].max(axis=0) for name in LABELS])
         heads.append(crop_maps(frames[k].head_share(), sample.face_boxes[k]))
     size = sample.faces.shape[1]
-    return {
-        "image": sample.faces[found],
-        "region": np.array(regions, np.uint8).reshape(-1, len(LABELS), size, size),
-        "head": np.array(heads, np.uint8).reshape(-1, size, size),
-        "speaker": np.array([who.name] * len(found), dtype="U8"),
-    }
+    return NeutralFaceSet(
+        image=sample.faces[found],
+        region=np.array(regions, np.uint8).reshape(-1, len(LABELS), size, size),
+        head=np.array(heads, np.uint8).reshape(-1, size, size),
+        speaker=np.array([who.name] * len(found), dtype="U8"),
+    )

@@ -15,7 +15,7 @@ import numpy as np
 from mesm.data.store import IndexRow
 from mesm.statistics import wilson_interval
 from mesm.training import metrics
-from mesm.vocabulary import SPLITS
+from mesm.vocabulary import order_splits
 
 #: A slice of fewer clips is counted but not scored.
 FEWEST_CLIPS = 5
@@ -118,7 +118,9 @@ def reliability(found: Scored, emotion: str = "", bins: int = 10) -> Reliability
             true = int(truth[here].sum())
             count = int(here.sum())
             share = true / count
-            made.append(Bin(b / bins, (b + 1) / bins, count, float(scores[here].mean()), share, wilson_interval(true, count)))
+            made.append(
+                Bin(b / bins, (b + 1) / bins, count, float(scores[here].mean()), share, wilson_interval(true, count))
+            )
     ece = sum(b.count * abs(b.mean_score - b.share_true) for b in made) / max(len(scores), 1)
     return Reliability(tuple(made), float(ece), float(((scores - truth) ** 2).mean()) if len(scores) else float("nan"))
 
@@ -178,7 +180,7 @@ def _slice(
     found: Scored, index: np.ndarray, rows: Sequence[IndexRow], group: str, name: str, chosen: np.ndarray
 ) -> Slice:
     which = index[chosen]
-    speakers = np.array([row.speaker or row.clip_id for row, yes in zip(rows, chosen, strict=True) if yes])
+    speakers = np.array([row.group for row, yes in zip(rows, chosen, strict=True) if yes])
     if len(which) < FEWEST_CLIPS:
         return Slice(group, name, len(which), len(set(speakers)))
     scores, truth = found.scores_NE[which], found.truth_NE[which]
@@ -208,7 +210,7 @@ class SplitCount:
 
 def split_counts(rows: Sequence[IndexRow], labels: Sequence[str]) -> tuple[SplitCount, ...]:
     """Clips, speakers, clips per emotion, mean words and seconds of every split."""
-    order = [*SPLITS, *sorted({row.split for row in rows} - set(SPLITS))]
+    order = order_splits(row.split for row in rows)
     made = []
     for split in order:
         here = [row for row in rows if row.split == split]

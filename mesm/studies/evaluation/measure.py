@@ -74,7 +74,7 @@ def evaluate(
         predictor.model, loader.epoch(0), top_p, device=predictor.device, trace=True, on_output=on_output
     )
     scores, thresholds = found.scores[:, columns], predictor.thresholds[columns]
-    speaker = {row.clip_id: row.speaker or row.clip_id for row in rows}
+    speaker = {row.clip_id: row.group for row in rows}
     groups = np.array([speaker[c] for c in found.clip_ids])
     ratio = np.array([c["conv_stack"] / c["fe2e_conv_stack"] for c in costs if c["fe2e_conv_stack"]])
     summary = metrics.summarise(scores, found.truth, thresholds, labels)

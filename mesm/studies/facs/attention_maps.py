@@ -145,13 +145,13 @@ class _Gathered:
         active = None if intensity is None else (intensity >= self.active_from)[usable]
         labels = [(sample.labels or {}).get(name, 0) > 0 for name in self.emotions]
         shown = np.tile(np.array(labels, bool), (count, 1))
-        if sample.truth is not None and "displays" in sample.truth.extra and self.units is None:
-            display = sample.truth.extra["displays"]["visual"]
+        if sample.truth is not None and sample.truth.displays and self.units is None:
+            display = sample.truth.displays["visual"]
             assert active is not None
             shown = np.array([name in display for name in self.emotions]) & active.any(1, keepdims=True)
         for name, rows in (
             ("clip", np.full(count, clip)),
-            ("speaker", np.full(count, sample.speaker or sample.clip_id, dtype=object)),
+            ("speaker", np.full(count, sample.group, dtype=object)),
             ("shown", shown),
             ("units", (regions[usable] * 255 + 0.5).astype(np.uint8)),
             ("head", (head[usable] * 255 + 0.5).astype(np.uint8)),
@@ -182,7 +182,7 @@ class _Gathered:
             spoken &= np.any([(at_s >= word.start_s) & (at_s < word.end_s) for word in sample.words], axis=0)
         self.sound["loud"].append(loud_cells(sample.mel) if chunks else sample.mel.astype(bool))
         self.sound["spoken"].append(np.broadcast_to(spoken[:, None], sample.mel.shape))
-        self.sound["speaker"].append(np.full(chunks, sample.speaker or sample.clip_id, dtype=object))
+        self.sound["speaker"].append(np.full(chunks, sample.group, dtype=object))
 
     def flat(self, name: str, modality: str) -> list[LayerMaps]:
         batches = self.layers[name][modality]

@@ -96,8 +96,8 @@ def pack(values: np.ndarray) -> list[str]:
 
 def emotions_of(sample: Sample) -> tuple[set[str], bool]:
     """What the face shows where the renderer knows it (True), else what the clip is labelled with."""
-    if sample.truth is not None and "displays" in sample.truth.extra:
-        return set(sample.truth.extra["displays"].get("visual", {})), True
+    if sample.truth is not None and sample.truth.displays:
+        return set(sample.truth.displays.get("visual", {})), True
     return {name for name, value in (sample.labels or {}).items() if value > 0}, False
 
 

@@ -50,7 +50,7 @@ class Clips:
     @property
     def groups(self) -> np.ndarray:
         """(N,) speaker of each clip, or the clip itself where nobody is named."""
-        return np.array([row.speaker or row.clip_id for row in self.rows])
+        return np.array([row.group for row in self.rows])
 
     @property
     def truth(self) -> np.ndarray:

@@ -16,10 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from mesm.batch import Sample
-from mesm.data.marionette.action_units import PROTOTYPES
-from mesm.data.marionette.build import NAME, read_neutral_faces
-from mesm.data.store import Corpus
-from mesm.errors import BackendUnavailable
+from mesm.data.known_truth import NeutralFaceSet, emotion_prototypes, read_neutral_faces, render_neutral_faces
 from mesm.studies.faithfulness.evaluation_clips import Clips, Progress, prepare
 from mesm.studies.faithfulness.intervals import Estimate, auc_estimate, group_weights, mean_estimate
 
@@ -63,9 +60,9 @@ def texts_by_label(clips: Clips) -> tuple[list[list[str]], str]:
         if len(row.present) == 1 and row.present[0] in clips.labels:
             guessed[clips.labels.index(row.present[0])].append(row.text)
         truth = clips.corpus.read(row.clip_id).truth
-        if truth is not None and "displays" in truth.extra:
+        if truth is not None and truth.displays:
             rendered = True
-            for name in set(truth.extra["displays"].get("text", {})) & set(clips.labels):
+            for name in set(truth.displays.get("text", {})) & set(clips.labels):
                 told[clips.labels.index(name)].append(row.text)
     return (told, "texts that name the emotion") if rendered else (guessed, "texts of clips with this label alone")
 
@@ -79,10 +76,10 @@ def neutral_sources(clips: Clips, *, render: int = 0) -> Iterator[NeutralFaces]:
     own = _own_neutral_clips(clips)
     if own is not None:
         yield own
-    rendered = _rendered(clips.corpus, render)
+    rendered = render_neutral_faces(clips.corpus, render, FACES_PER_PERSON)
     if rendered is not None:
         yield _of_arrays(clips, rendered, "rendered faces of people outside the training split")
-    stored = read_neutral_faces(clips.corpus.folder)
+    stored = read_neutral_faces(clips.corpus)
     if stored is not None:
         yield _of_arrays(clips, stored, "neutral faces of the training split's people, stored beside the corpus")
 
@@ -90,6 +87,7 @@ def neutral_sources(clips: Clips, *, render: int = 0) -> Iterator[NeutralFaces]:
 def _own_neutral_clips(clips: Clips) -> NeutralFaces | None:
     """Clips of the split whose face shows no emotion: by the renderer's truth, else by the labels."""
     faces, people, regions, rendered = [], [], [], False
+    prototypes = emotion_prototypes(clips.corpus)
     for row in clips.rows:
         sample = clips.corpus.read(row.clip_id)
         truth = sample.truth
@@ -100,13 +98,13 @@ def _own_neutral_clips(clips: Clips) -> NeutralFaces | None:
             if truth.au_emotion_intensity.max(initial=0) >= NEUTRAL_BELOW:
                 continue
             column = {number: a for a, number in enumerate(truth.au_numbers)}
-            units = [[column[n] for n in PROTOTYPES.get(name, {}) if n in column] for name in clips.labels]
+            units = [[column[n] for n in prototypes.get(name, {}) if n in column] for name in clips.labels]
             if all(units):
                 regions.append(np.stack([truth.au_region[:, u].max(1) for u in units], 1).astype(np.float32) / 255)
         elif row.labels is None or set(row.present) - {"neutral"}:
             continue
         faces.append(replace(sample, mel=sample.mel[:0], truth=None))
-        people.append(row.speaker or row.clip_id)
+        people.append(row.group)
     if not faces:
         return None
     source = "clips of this split whose face shows no emotion" if rendered else "clips of this split without an emotion"
@@ -115,37 +113,15 @@ def _own_neutral_clips(clips: Clips) -> NeutralFaces | None:
     )
 
 
-def _rendered(corpus: Corpus, people: int) -> dict[str, np.ndarray] | None:
-    """Neutral faces of people outside the training split; None where the corpus is not Marionette or cannot be made."""
-    meta = corpus.manifest.meta
-    if not people or corpus.name != NAME or not {"seed", "speakers"} <= set(meta):
-        return None
-    from mesm.data.marionette.build import identity
-    from mesm.data.marionette.head import shared_head
-    from mesm.data.marionette.neutral import neutral_faces_of
-    from mesm.data.marionette.problem import speaker_split
-
-    seed = int(meta["seed"])
-    outside = [s for s in range(int(meta["speakers"])) if speaker_split(s) != "train"]
-    try:
-        parts = [
-            neutral_faces_of(shared_head(), identity(seed, s), seed, s, FACES_PER_PERSON)
-            for s in sorted(outside, key=lambda s: (speaker_split(s) != "test", s))[:people]
-        ]
-    except BackendUnavailable:
-        return None  # the extra that renders is not installed; the other sources stand
-    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-
-
-def _of_arrays(clips: Clips, found: dict[str, np.ndarray], source: str) -> NeutralFaces:
+def _of_arrays(clips: Clips, found: NeutralFaceSet, source: str) -> NeutralFaces:
     text, silent = clips.rows[0].text, np.zeros((0, 128, 32), np.float16)
     kept: list[int] = []
-    for who in dict.fromkeys(found["speaker"].tolist()):
-        kept += np.flatnonzero(found["speaker"] == who)[:FACES_PER_PERSON].tolist()
-    faces = tuple(Sample(f"neutral{i}", text, found["image"][i : i + 1], silent, 0.5) for i in kept)
+    for who in dict.fromkeys(found.speaker.tolist()):
+        kept += np.flatnonzero(found.speaker == who)[:FACES_PER_PERSON].tolist()
+    faces = tuple(Sample(f"neutral{i}", text, found.image[i : i + 1], silent, 0.5) for i in kept)
     same = tuple(clips.labels) == tuple(clips.corpus.labels)
-    regions = found["region"][kept].astype(np.float32) / 255 if same else None
-    return NeutralFaces(source, faces, found["speaker"][kept], regions)
+    regions = found.region[kept].astype(np.float32) / 255 if same else None
+    return NeutralFaces(source, faces, found.speaker[kept], regions)
 
 
 @torch.no_grad()

@@ -106,7 +106,7 @@ def sweep(
         done += len(valid.clip_ids)
         tested = _run(one, corpus, split, labels, values, batch_size, progress, done, total)
         columns = [one.labels.index(label) for label in labels]
-        groups = np.array([corpus.row(clip_id).speaker or clip_id for clip_id in tested.clip_ids])
+        groups = np.array([corpus.row(clip_id).group for clip_id in tested.clip_ids])
         return [_row(value, valid, tested, columns, labels, groups, draws) for value in values], tested
 
     rows, tested = measure(predictor, top_ps, 0)
@@ -115,7 +115,7 @@ def sweep(
         "split": split,
         "labels": list(labels),
         "clips": len(tested.clip_ids),
-        "speakers": len({corpus.row(clip_id).speaker or clip_id for clip_id in tested.clip_ids}),
+        "speakers": len({corpus.row(clip_id).group for clip_id in tested.clip_ids}),
         "rows": rows,
         "elbow": {"top_p": rows[best]["top_p"], "by": "largest distance of WAcc above the chord over work (Kneedle)"},
         "trivial": metrics.trivial_rows(tested.truth, labels),

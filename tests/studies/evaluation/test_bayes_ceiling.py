@@ -22,7 +22,7 @@ def test_the_share_is_a_straight_line() -> None:
 
 def made(folder: Path, generator: str) -> Corpus:
     """A corpus that says which generator made it."""
-    with CorpusWriter(folder, "made", LABELS, meta={"generator": generator}) as writer:
+    with CorpusWriter(folder, "made", LABELS, meta={"generator": generator}, capabilities=["design"]) as writer:
         writer.add(tinted_sample("a", np.eye(6, dtype=int)[0], "test", np.random.default_rng(0)))
     return Corpus(folder)
 

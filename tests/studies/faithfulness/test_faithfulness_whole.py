@@ -40,7 +40,7 @@ def make_clip(number: int) -> Sample:
         units, intensity, intensity, (atlas.lay_by_points(np.stack([POINTS] * 2))[:, : len(units)] * 255).astype(np.uint8),
         np.full((2, 48, 48), 255, np.uint8), np.zeros((2, 68, 2), np.float32), np.zeros((2, 3), np.float32),
         {"text": True, "visual": shown, "acoustic": False},
-        {"displays": {"text": {emotion: 1.0}, "visual": {emotion: 1.0} if shown else {}, "acoustic": {}}},
+        {"text": {emotion: 1.0}, "visual": {emotion: 1.0} if shown else {}, "acoustic": {}},
     )  # fmt: skip
     return Sample(
         f"clip{number:02d}",
@@ -62,7 +62,7 @@ def make_clip(number: int) -> Sample:
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = tmp_path_factory.mktemp("home")
-    with CorpusWriter(home / "corpora" / "small", "small", LABELS) as writer:
+    with CorpusWriter(home / "corpora" / "small", "small", LABELS, capabilities=("action_units", "regions")) as writer:
         for number in range(CLIPS):
             writer.add(make_clip(number))
     for name in ("mesm", "fe2e"):
