@@ -26,7 +26,7 @@ import numpy as np
 import torch
 
 from benchmarks.timing import CLOCKS, conditions
-from mesm.data.ingest.faces import Face, MtcnnDetector
+from mesm.data.ingest.faces import DetectedFace, MtcnnDetector
 from mesm.data.ingest.search import CoarseToFine
 
 SAME = 0.9
@@ -75,7 +75,7 @@ def heads(folder: str, count: int) -> Iterator[tuple[str, np.ndarray]]:
             yield f"{clip_id} {time_s:.1f} s", canvas
 
 
-def overlap(one: Face | None, other: Face | None) -> float:
+def overlap(one: DetectedFace | None, other: DetectedFace | None) -> float:
     """Intersection over union of two boxes; 1 where neither found a face, 0 where only one did."""
     if one is None or other is None:
         return float(one is other)
@@ -86,13 +86,13 @@ def overlap(one: Face | None, other: Face | None) -> float:
 
 
 def timed(
-    detect: Callable[[Sequence[np.ndarray]], list[Face | None]],
+    detect: Callable[[Sequence[np.ndarray]], list[DetectedFace | None]],
     frames: Sequence[np.ndarray],
     together: int,
     now: Callable[[], float],
-) -> tuple[list[Face | None], float]:
+) -> tuple[list[DetectedFace | None], float]:
     """Faces, and seconds by the clock."""
-    found: list[Face | None] = []
+    found: list[DetectedFace | None] = []
     start = now()
     for i in range(0, len(frames), together):
         found += detect(frames[i : i + together])
@@ -124,7 +124,7 @@ def memory(clips: int, hours: float) -> dict[str, Any]:
     """Peak memory of this process while it imports a long video in parts, and then many clips; a stand-in, no faces."""
     from mesm.data.importers.decode import Settings
     from mesm.data.importers.engine import import_release
-    from mesm.data.importers.plan import Part, Release, Utterance
+    from mesm.data.importers.plan import MediaSpan, Release, Utterance
 
     found: dict[str, Any] = {"before_mb": _peak_mb()}
     with tempfile.TemporaryDirectory() as folder:
@@ -132,10 +132,10 @@ def memory(clips: int, hours: float) -> dict[str, Any]:
         _write_video(long, 3600 * hours)
         _write_video(short, 0.5)
         parts = tuple(
-            Utterance(f"p{i}", "words", Part(long, 60.0 * i, 60.0 * i + 4), labels={"fear": 0.0})
+            Utterance(f"p{i}", "words", MediaSpan(long, 60.0 * i, 60.0 * i + 4), labels={"fear": 0.0})
             for i in range(int(60 * hours))
         )
-        many = tuple(Utterance(f"c{i}", "words", Part(short), labels={"fear": 0.0}) for i in range(clips))
+        many = tuple(Utterance(f"c{i}", "words", MediaSpan(short), labels={"fear": 0.0}) for i in range(clips))
         for name, utterances in (("long_video", parts), ("many_clips", many)):
             release = Release(name, ("fear",), utterances, "random")
             start = time.perf_counter()

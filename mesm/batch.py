@@ -29,9 +29,9 @@ CHUNK_MS = 400
 #: Added to the mel power before the logarithm, so that digital silence is -10.
 MEL_FLOOR = 1e-10
 #: Share of a clip's mel values that counts as loud: the paper's Figure 4 draws only the highest tenth.
-LOUDEST = 0.1
+LOUD_FRACTION = 0.1
 #: Intensity from which an action unit counts as active: FACS's trace to slight, above stray movements.
-ACTIVE_FROM = 0.2
+ACTIVE_INTENSITY = 0.2
 
 
 @dataclass(frozen=True)

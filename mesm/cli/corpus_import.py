@@ -70,8 +70,8 @@ def run_import(arguments: argparse.Namespace) -> int:
     release = find_release(arguments.name, arguments.source, **options)
     settings = Settings(arguments.large_px, arguments.keep_incomplete, arguments.max_minutes)
     if arguments.dry_run:
-        found = dry_run(release, rule=arguments.splits, seed=arguments.seed, settings=settings)
-        print(json.dumps(found.to_dict(), indent=1) if arguments.json else dry_run_text(found))
+        preview = dry_run(release, rule=arguments.splits, seed=arguments.seed, settings=settings)
+        print(json.dumps(preview.to_dict(), indent=1) if arguments.json else dry_run_text(preview))
         return 0
     report = import_release(
         release,

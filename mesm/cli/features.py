@@ -65,7 +65,7 @@ def extract(
     for modality in modalities:
         with tqdm(total=len(corpus), desc=modality, unit="clip", leave=False) as bar:
 
-            def show(done: int, _: int, bar: Any = bar) -> None:
+            def update_bar(done: int, _: int, bar: Any = bar) -> None:
                 bar.update(done - bar.n)
 
             if modality == "text":
@@ -73,8 +73,8 @@ def extract(
                 reader, source = (
                     file_vectors(vectors) if encoder is None else (encoder.word_vectors, encoder.word_source)
                 )
-                write_words(corpus, folder, reader, source, show)
+                write_words(corpus, folder, reader, source, update_bar)
             elif modality == "visual":
-                write_action_units(corpus, folder, show, action_units)
+                write_action_units(corpus, folder, update_bar, action_units)
             else:
-                write_acoustic(corpus, folder, show, smile=smile)
+                write_acoustic(corpus, folder, update_bar, smile=smile)

@@ -28,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Ingest, store, show what was found."""
+    """Ingest, store, print a summary."""
     from dataclasses import replace
     from pathlib import Path
 
@@ -57,9 +57,9 @@ def run(arguments: argparse.Namespace) -> int:
     encode_preview(clip, folder / media, **part)
     writer.add(replace(sample, media=media))
     writer.close()
-    found = int(sample.face_found.sum())
+    faces = int(sample.face_found.sum())
     print(f"{clip_id}: {sample.duration_s:.1f} s -> {folder}")
-    print(f"  frames   {len(sample.faces)}, one every 500 ms; a face in {found}")
+    print(f"  frames   {len(sample.faces)}, one every 500 ms; a face in {faces}")
     print(f"  sound    {len(sample.mel)} chunks of 400 ms")
     print(f"  words    {len(sample.words)}{' (times approximate)' if sample.words else ''}")
     print(f"  flags    {', '.join(sample.quality) or 'none'}")

@@ -11,7 +11,7 @@ import os
 from pathlib import Path
 
 from mesm.data.manifest import MANIFEST_NAME, Manifest
-from mesm.data.remote import is_url, place
+from mesm.data.remote import is_url, resolve_folder
 from mesm.data.store import Corpus
 from mesm.errors import DataError
 from mesm.runtime import assets, workspace
@@ -53,7 +53,7 @@ def open_corpus(key_or_path: str | os.PathLike[str], home: str | os.PathLike[str
     Raises:
         DataError: there is none, or several; the sentence lists the keys.
     """
-    path = place(key_or_path)
+    path = resolve_folder(key_or_path)
     if is_url(key_or_path) or (path / MANIFEST_NAME).is_file():
         return Corpus(path)
     key, known = str(key_or_path), find_corpora(home)

@@ -65,10 +65,10 @@ def collate(
     )
 
 
-def _feature_rows(found: Sequence[Mapping[str, np.ndarray]]) -> FeatureRows:
+def _feature_rows(clip_features: Sequence[Mapping[str, np.ndarray]]) -> FeatureRows:
     return FeatureRows(
-        {m: torch.from_numpy(np.concatenate([each[m] for each in found])) for m in found[0]},
-        {m: torch.tensor([len(each[m]) for each in found]) for m in found[0]},
+        {m: torch.from_numpy(np.concatenate([each[m] for each in clip_features])) for m in clip_features[0]},
+        {m: torch.tensor([len(each[m]) for each in clip_features]) for m in clip_features[0]},
     )
 
 

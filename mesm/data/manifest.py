@@ -10,8 +10,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from mesm.data.remote import place
-from mesm.data.signal_settings import signal_rules
+from mesm.data.remote import resolve_folder
+from mesm.data.signal_settings import signal_settings
 from mesm.errors import ConfigError, DataError
 from mesm.files import write_atomic
 from mesm.vocabulary import CAPABILITIES
@@ -52,7 +52,7 @@ class Manifest:
         labels: emotion names in the corpus's order; empty for unlabelled clips.
         meta: facts of the making (source, licence, seed, command), JSON. `generator` marks a generated corpus.
         capabilities: truth beyond the labels, among `vocabulary.CAPABILITIES` and in their order.
-        signal: `signal_rules()` when it was made.
+        signal: `signal_settings()` when it was made.
         splits: split -> clips; `speakers` split -> sorted speakers. Both count the complete shards.
         sources: summary of an import: counts of utterances, sample rates, frame rates and flags, JSON.
         complete: False while a build is under way or was interrupted.
@@ -62,7 +62,7 @@ class Manifest:
     labels: tuple[str, ...] = ()
     meta: dict[str, Any] = field(default_factory=dict)
     capabilities: tuple[str, ...] = ()
-    signal: dict[str, Any] = field(default_factory=signal_rules)
+    signal: dict[str, Any] = field(default_factory=signal_settings)
     versions: dict[str, str] = field(default_factory=package_versions)
     shards: tuple[Shard, ...] = ()
     splits: dict[str, int] = field(default_factory=dict)
@@ -103,7 +103,7 @@ class Manifest:
         Raises:
             DataError: there is none, it is damaged, or it is of another schema.
         """
-        path = place(folder) / MANIFEST_NAME
+        path = resolve_folder(folder) / MANIFEST_NAME
         if not path.is_file():
             raise DataError(f"{folder} is no corpus: it has no {MANIFEST_NAME}; give a folder that one was built in")
         try:
@@ -126,5 +126,5 @@ class Manifest:
 
 
 def _generated(folder: str | os.PathLike[str]) -> list[str]:
-    has_faces = (place(folder) / NEUTRAL_FACES_NAME).is_file()
+    has_faces = (resolve_folder(folder) / NEUTRAL_FACES_NAME).is_file()
     return [name for name in CAPABILITIES if name != "neutral_faces" or has_faces]

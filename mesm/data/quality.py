@@ -16,16 +16,16 @@ TOKEN_LIMIT = 50
 
 def face_flags(sample: Sample) -> tuple[str, ...]:
     """`tiny_face` and `turned_face`, for half of the frames with a face, or more."""
-    found = sample.face_found.astype(bool)
-    if not found.any():
+    with_face = sample.face_found.astype(bool)
+    if not with_face.any():
         return ()
     flags = []
-    boxes = sample.face_boxes[found]
+    boxes = sample.face_boxes[with_face]
     sides = np.minimum(boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1])
     if np.median(sides) < TINY_FACE_PX:
         flags.append("tiny_face")
     if len(sample.face_points):
-        turns = np.abs(nose_offsets(sample.face_points[found]))
+        turns = np.abs(nose_offsets(sample.face_points[with_face]))
         if np.median(turns) >= TURNED_NOSE:
             flags.append("turned_face")
     return tuple(flags)

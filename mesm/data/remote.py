@@ -84,8 +84,8 @@ class RemotePath:
             raise self._out_of_reach(error) from error
 
     def _out_of_reach(self, error: Exception) -> DataError:
-        said = str(error).partition("\n")[0] or type(error).__name__
-        return DataError(f"{self.url} cannot be reached ({said}); check the address and your credentials")
+        reason = str(error).partition("\n")[0] or type(error).__name__
+        return DataError(f"{self.url} cannot be reached ({reason}); check the address and your credentials")
 
 
 def is_url(folder: object) -> bool:
@@ -93,12 +93,12 @@ def is_url(folder: object) -> bool:
     return isinstance(folder, RemotePath) or "://" in str(folder)
 
 
-def place(folder: str | os.PathLike[str]) -> Path:
+def resolve_folder(folder: str | os.PathLike[str]) -> Path:
     """A folder to read: of this machine, or a `RemotePath`, which is typed as the `Path` that it stands in for."""
     return RemotePath(str(folder)) if is_url(folder) else Path(folder)  # type: ignore[return-value]
 
 
-def local(folder: str | os.PathLike[str]) -> Path:
+def require_local(folder: str | os.PathLike[str]) -> Path:
     """A folder to write.
 
     Raises:

@@ -70,9 +70,9 @@ def _reconstruct(*_: object) -> _Array:
 
 
 def _frombuffer(raw: Any, dtype: _DType, shape: tuple[int, ...], order: str) -> _Array:
-    found = _Array()
-    found.array = _shaped(np.frombuffer(raw, dtype.dtype), shape, order)
-    return found
+    stub = _Array()
+    stub.array = _shaped(np.frombuffer(raw, dtype.dtype), shape, order)
+    return stub
 
 
 def _scalar(dtype: _DType, raw: Any) -> Any:

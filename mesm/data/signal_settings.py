@@ -19,7 +19,7 @@ MARGIN_PX = 2
 MIN_FACE_PX = 20
 
 
-def signal_rules() -> dict[str, Any]:
+def signal_settings() -> dict[str, Any]:
     """The rules as plain JSON."""
     return {
         "frame_interval_ms": FRAME_INTERVAL_MS,

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, TextIO
 
-from mesm.data.remote import place
+from mesm.data.remote import resolve_folder
 
 SOURCES_NAME = "sources.jsonl"
 
@@ -29,7 +29,7 @@ def append_to(path: Path) -> TextIO:
 
 def read_sources(folder: str | os.PathLike[str]) -> dict[str, dict[str, Any]]:
     """Clip id -> its line of `sources.jsonl`; {} for a corpus that was not imported."""
-    path = place(folder) / SOURCES_NAME
+    path = resolve_folder(folder) / SOURCES_NAME
     if not path.is_file():
         return {}
     rows = {}

@@ -69,17 +69,17 @@ def read_lists(folder: str | os.PathLike[str]) -> dict[str, str]:
     Raises:
         DataError: a list is missing, or a clip is in two of them.
     """
-    found: dict[str, str] = {}
+    split_of: dict[str, str] = {}
     for split in SPLITS:
         path = Path(folder) / f"{split}_split.txt"
         if not path.is_file():
             raise DataError(f"{path} is missing; give the folder with train_split.txt, valid_split.txt, test_split.txt")
         for line in path.read_text(encoding="utf-8-sig", errors="replace").splitlines():
             clip_id = line.strip()
-            if found.setdefault(clip_id, split) != split:
-                raise DataError(f"{clip_id!r} is in both the {found[clip_id]} and the {split} list; mend the lists")
-    found.pop("", None)
-    return found
+            if split_of.setdefault(clip_id, split) != split:
+                raise DataError(f"{clip_id!r} is in both the {split_of[clip_id]} and the {split} list; mend the lists")
+    split_of.pop("", None)
+    return split_of
 
 
 def _counts(clips: int) -> list[int]:

@@ -25,7 +25,7 @@ import pyarrow.parquet as pq
 from mesm.batch import Sample
 from mesm.data.manifest import MANIFEST_NAME, Manifest, Shard
 from mesm.data.parquet_schema import ARRAYS, from_row, row_schema, to_row
-from mesm.data.remote import local, place
+from mesm.data.remote import require_local, resolve_folder
 from mesm.errors import DataError
 from mesm.files import write_atomic
 from mesm.records.base import CorpusId
@@ -96,7 +96,7 @@ class CorpusWriter:
         Raises:
             DataError: the folder holds another corpus, or a shard is damaged.
         """
-        self.folder = local(folder)
+        self.folder = require_local(folder)
         self.shard_clips = shard_clips
         manifest = Manifest(name=name, labels=tuple(labels), meta=meta or {}, capabilities=tuple(capabilities))
         self._stored: set[str] = set()
@@ -183,7 +183,7 @@ class Corpus:
     """
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:
-        self.folder = place(folder)
+        self.folder = resolve_folder(folder)
         self.manifest = Manifest.read(folder)
         self._lock = threading.Lock()
         self._groups: OrderedDict[tuple[int, int, bool], list[Sample]] = OrderedDict()
@@ -216,7 +216,7 @@ class Corpus:
         return sum(shard.rows for shard in self.manifest.shards)
 
     def __contains__(self, clip_id: str) -> bool:
-        return clip_id in self._places
+        return clip_id in self._positions
 
     @cached_property
     def index(self) -> tuple[IndexRow, ...]:
@@ -224,16 +224,16 @@ class Corpus:
         rows: list[IndexRow] = []
         for number, shard in enumerate(self.manifest.shards):
             with self._shard(number) as file:
-                found = pq.read_table(file, columns=list(_INDEX)).to_pylist()
-            if len(found) != shard.rows:
+                listed = pq.read_table(file, columns=list(_INDEX)).to_pylist()
+            if len(listed) != shard.rows:
                 raise DataError(
-                    f"{self.folder / shard.file} has {len(found)} clips, the manifest says {shard.rows}; {_REMEDY}"
+                    f"{self.folder / shard.file} has {len(listed)} clips, the manifest says {shard.rows}; {_REMEDY}"
                 )
-            rows += [IndexRow(**{**row, "quality": tuple(row["quality"])}) for row in found]
+            rows += [IndexRow(**{**row, "quality": tuple(row["quality"])}) for row in listed]
         return tuple(rows)
 
     @cached_property
-    def _places(self) -> dict[str, tuple[int, int]]:
+    def _positions(self) -> dict[str, tuple[int, int]]:
         """clip id -> (shard, row in it)."""
         places, start = {}, 0
         for number, shard in enumerate(self.manifest.shards):
@@ -248,12 +248,12 @@ class Corpus:
 
     def row(self, clip_id: str) -> IndexRow:
         """What is known of one clip without its arrays."""
-        number, row = self._place(clip_id)
+        number, row = self._position(clip_id)
         return self.index[sum(shard.rows for shard in self.manifest.shards[:number]) + row]
 
-    def _place(self, clip_id: str) -> tuple[int, int]:
+    def _position(self, clip_id: str) -> tuple[int, int]:
         try:
-            return self._places[clip_id]
+            return self._positions[clip_id]
         except KeyError:
             raise DataError(
                 f"corpus {self.name!r} has no clip {clip_id!r}; it has {len(self)} clips, see ids()"
@@ -265,7 +265,7 @@ class Corpus:
 
     def read(self, clip_id: str, *, full: bool = True) -> Sample:
         """One sample; `full=False` leaves out the large crops and the ground truth, as training does."""
-        number, row = self._place(clip_id)
+        number, row = self._position(clip_id)
         return self._group(number, row // GROUP_CLIPS, full)[row % GROUP_CLIPS]
 
     def iterate(self, split: str | None = None, *, full: bool = True) -> Iterator[Sample]:
@@ -317,8 +317,8 @@ class Corpus:
         except FileNotFoundError as error:
             raise DataError(f"{path} is missing although the manifest lists it; {_REMEDY}") from error
         except Exception as error:  # Arrow's, the system's, and of object storage each driver's own
-            said = str(error).partition("\n")[0] or repr(error)
-            raise DataError(f"{path} is damaged or out of reach ({said}); {_REMEDY}") from error
+            reason = str(error).partition("\n")[0] or repr(error)
+            raise DataError(f"{path} is damaged or out of reach ({reason}); {_REMEDY}") from error
 
 
 _REMEDY = "restore it, or delete the corpus and build it again"

@@ -26,7 +26,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from mesm.batch import ACTIVE_FROM, LOUDEST, Batch
+from mesm.batch import ACTIVE_INTENSITY, LOUD_FRACTION, Batch
 from mesm.data.known_truth import emotion_prototypes, read_neutral_faces
 from mesm.data.store import Corpus
 from mesm.errors import DataError
@@ -117,7 +117,7 @@ class FaceRegions:
     """
 
     def __init__(
-        self, corpus: Corpus, labels: Sequence[str], specific: float = 1.0, active_from: float = ACTIVE_FROM
+        self, corpus: Corpus, labels: Sequence[str], specific: float = 1.0, active_from: float = ACTIVE_INTENSITY
     ) -> None:
         prototypes = emotion_prototypes(corpus)
         unknown = next((name for name in labels if name not in prototypes), None)
@@ -171,7 +171,7 @@ def own_share(regions_SEHW: Tensor, specific: float) -> Tensor:
     return 1 - specific * regions_SEHW.mean(1, keepdim=True) / 255
 
 
-def loud_regions(mels_SCHW: Tensor, counts_B: Tensor, share: float = LOUDEST) -> Tensor:
+def loud_regions(mels_SCHW: Tensor, counts_B: Tensor, share: float = LOUD_FRACTION) -> Tensor:
     """(S, 128, 32) 1 at the highest `share` of each clip's mel values: what the paper's early layers look at."""
     clips = [
         (mel > torch.quantile(mel.flatten()[:: max(1, mel.numel() // 65_536)], 1 - share)).float()

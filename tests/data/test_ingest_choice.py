@@ -7,22 +7,22 @@ from collections.abc import Sequence
 import numpy as np
 
 from mesm.data.ingest.choice import ChosenFace, find_choices
-from mesm.data.ingest.faces import Face
+from mesm.data.ingest.faces import DetectedFace
 
 
 class Squares:
     """Takes the largest region brighter than 200 for the face; 128, what is painted over, is none."""
 
-    def detect(self, frames: Sequence[np.ndarray]) -> list[Face | None]:
+    def detect(self, frames: Sequence[np.ndarray]) -> list[DetectedFace | None]:
         return [self._one(frame) for frame in frames]
 
-    def _one(self, frame: np.ndarray) -> Face | None:
+    def _one(self, frame: np.ndarray) -> DetectedFace | None:
         best = None
         for level in (210, 250):
             y, x = np.nonzero(frame[..., 0] == level)
             if len(x) and (best is None or len(x) > best[0]):
                 best = (len(x), np.array([x.min(), y.min(), x.max() + 1, y.max() + 1], np.float32))
-        return None if best is None else Face(best[1], np.zeros((5, 2), np.float32), 0.99, 1)
+        return None if best is None else DetectedFace(best[1], np.zeros((5, 2), np.float32), 0.99, 1)
 
 
 def scene(left: int, right: int) -> np.ndarray:

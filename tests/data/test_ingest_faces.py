@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from mesm.data.ingest.faces import (
-    Face,
+    DetectedFace,
     MtcnnDetector,
     centre_box,
     crop_box,
@@ -23,18 +23,18 @@ from mesm.data.ingest.faces import (
 class Given:
     """A detector that finds what it is told to."""
 
-    def __init__(self, *faces: Face | None) -> None:
+    def __init__(self, *faces: DetectedFace | None) -> None:
         self.faces = list(faces)
 
-    def detect(self, frames: list[np.ndarray]) -> list[Face | None]:
+    def detect(self, frames: list[np.ndarray]) -> list[DetectedFace | None]:
         found, self.faces = self.faces[: len(frames)], self.faces[len(frames) :]
         return found
 
 
-def a_face(box: tuple[float, ...], others: int = 0) -> Face:
+def a_face(box: tuple[float, ...], others: int = 0) -> DetectedFace:
     x0, y0, x1, y1 = box
     points = np.array([[x0, y0], [x1, y0], [(x0 + x1) / 2, (y0 + y1) / 2], [x0, y1], [x1, y1]], np.float32)
-    return Face(np.array(box, np.float32), points, 0.99, others)
+    return DetectedFace(np.array(box, np.float32), points, 0.99, others)
 
 
 def test_crop_is_facenets_own(astronaut: np.ndarray) -> None:
@@ -136,7 +136,7 @@ def test_frames_are_taken_a_few_at_a_time() -> None:
             yield 0.5 * i, np.zeros((50, 50, 3), np.uint8)
 
     class Counting(Given):
-        def detect(self, frames: list[np.ndarray]) -> list[Face | None]:
+        def detect(self, frames: list[np.ndarray]) -> list[DetectedFace | None]:
             nonlocal waiting
             waiting -= len(frames)
             return [None] * len(frames)

@@ -10,7 +10,7 @@ import torch
 from facenet_pytorch.models.utils.detect_face import imresample
 from PIL import Image, ImageFilter
 
-from mesm.data.ingest.faces import Face, MtcnnDetector, track_faces
+from mesm.data.ingest.faces import DetectedFace, MtcnnDetector, track_faces
 from mesm.data.ingest.many import track_clips
 from mesm.data.ingest.search import CoarseToFine, _area_means, _summed
 
@@ -20,7 +20,7 @@ def fast() -> CoarseToFine:
     return CoarseToFine()
 
 
-def overlap(one: Face, other: Face) -> float:
+def overlap(one: DetectedFace, other: DetectedFace) -> float:
     """Intersection over union."""
     corner, far = np.maximum(one.box[:2], other.box[:2]), np.minimum(one.box[2:], other.box[2:])
     shared = np.prod(np.maximum(far - corner, 0))
@@ -119,7 +119,7 @@ def test_decoding_stays_a_little_ahead(astronaut: np.ndarray) -> None:
             yield 0.5 * i, astronaut
 
     class Counting:
-        def detect(self, batch: list[np.ndarray]) -> list[Face | None]:
+        def detect(self, batch: list[np.ndarray]) -> list[DetectedFace | None]:
             nonlocal waiting
             waiting -= len(batch)
             return [None] * len(batch)

@@ -25,7 +25,7 @@ from mesm.data.manifest import NEUTRAL_FACES_NAME
 from mesm.data.marionette import build as build_module
 from mesm.data.marionette.action_units import AU_NUMBERS
 from mesm.data.marionette.build import build, make_numbered
-from mesm.data.marionette.export import choose, export
+from mesm.data.marionette.export import choose_clips, export
 from mesm.data.store import Corpus, CorpusWriter, IndexRow
 from mesm.errors import ConfigError, DataError
 from mesm.vocabulary import CAPABILITIES
@@ -44,7 +44,7 @@ def in_this_process() -> None:
 
     threads = torch.get_num_threads()
     patch = pytest.MonkeyPatch()
-    patch.setattr(build_module, "_pool", lambda workers: ThreadPool(1, build_module._prepare))
+    patch.setattr(build_module, "_pool", lambda workers: ThreadPool(1, build_module._use_one_thread))
     patch.setattr(build_module, "_SHARD_CLIPS", 2)
     patch.setattr(build_module, "NEUTRAL_PER_SPEAKER", 2)
     yield
@@ -88,7 +88,7 @@ def test_truth_lies_where_mtcnn_saw_the_face(folder: Path) -> None:
 
 
 def test_a_clip_depends_on_nothing_but_its_number(folder: Path) -> None:
-    build_module._prepare()
+    build_module._use_one_thread()
     alone = make_numbered(seed=3, number=4, speakers=20)
     stored = Corpus(folder)["m3-00004"]
     assert np.array_equal(alone.faces, stored.faces) and np.array_equal(alone.mel, stored.mel)
@@ -136,12 +136,12 @@ def test_export_takes_short_clips_of_every_emotion() -> None:
         )
         for n in range(42)
     ]  # fmt: skip
-    chosen = choose(rows, 20, per_emotion=2)
+    chosen = choose_clips(rows, 20, per_emotion=2)
     assert len(set(chosen)) == 20
     for name in build_module.LABELS:
         assert sum(row.labels[name] > 0 for row in rows if row.clip_id in chosen) >= 2
     with pytest.raises(DataError, match="build a larger corpus"):
-        choose(rows, 20, per_emotion=7)
+        choose_clips(rows, 20, per_emotion=7)
 
 
 def test_exported_clips_play(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -5,15 +5,13 @@ OpenFace 2 gives 35 numbers per frame, which are the paper's visual features: 17
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import os
-from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 
 from mesm.batch import FRAME_INTERVAL_MS, Sample
+from mesm.data.action_unit_csv import read_action_unit_csv
 from mesm.data.features.store import FeatureSet
 from mesm.errors import DataError
 
@@ -49,45 +47,24 @@ def rendered_set() -> FeatureSet:
 
 
 def read_action_units(path: str | os.PathLike[str]) -> tuple[FeatureSet, np.ndarray, int]:
-    """The action units of a CSV by OpenFace or py-feat, told apart by their column names.
+    """Read the action units of a CSV by OpenFace or py-feat, told apart by their column names.
 
     Returns:
-        What the columns are, (frames, 35 or 20) float32, and how many frames were left out because no face was found
-        there (OpenFace: success 0; py-feat: empty cells).
+        The set of columns, (frames, 35 or 20) float32, and the number of frames that were left out because the detector
+        saw no face there (OpenFace: success 0; py-feat: empty cells).
 
     Raises:
         DataError: the file cannot be read or is from neither.
     """
-    path = Path(path)
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.reader(file)
-            header = [name.strip() for name in next(reader, [])]
-            lines = [line for line in reader if line]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{path} cannot be read ({error}); give the CSV of OpenFace or py-feat") from error
+    table = read_action_unit_csv(path)
     for kind in (openface_set(), pyfeat_set()):
-        if set(kind.columns) <= set(header):
-            return kind, *_frames(path, header, lines, kind.columns)
+        if set(kind.columns) <= set(table.columns):
+            values = np.stack([table.numbers(name) for name in kind.columns], 1)
+            kept = table.has_face & ~np.isnan(values).any(1)
+            return kind, values[kept].astype(np.float32), int(np.sum(~kept))
     raise DataError(
         f"{path} has neither OpenFace's columns (AU01_r ... AU45_c) nor py-feat's (AU01 ... AU43); write all of them"
     )
-
-
-def _frames(path: Path, header: list[str], lines: list[list[str]], columns: Sequence[str]) -> tuple[np.ndarray, int]:
-    places = [header.index(name) for name in columns]
-    success = header.index("success") if "success" in header else None
-    rows = []
-    try:
-        for line in lines:
-            cells = [line[i].strip() for i in places]
-            seen = success is None or float(line[success]) > 0
-            if seen and all(cell and cell.casefold() != "nan" for cell in cells):
-                rows.append([float(cell) for cell in cells])
-    except (ValueError, IndexError) as error:
-        raise DataError(f"{path} has a cell that is no number ({error}); write it again") from error
-    values = np.array(rows, np.float32).reshape(len(rows), len(columns))
-    return values, len(lines) - len(rows)
 
 
 def rendered_action_units(sample: Sample) -> np.ndarray:
@@ -102,7 +79,7 @@ def rendered_action_units(sample: Sample) -> np.ndarray:
     truth = sample.truth
     if truth is None:
         raise DataError(
-            f"nobody knows the action units of clip {sample.clip_id!r}; give --action-units with a CSV of OpenFace or py-feat"
+            f"the action units of clip {sample.clip_id!r} are not known; give --action-units with a CSV of OpenFace or py-feat"
         )
     seed = int.from_bytes(hashlib.sha256(sample.clip_id.encode()).digest()[:8], "little")
     rng = np.random.default_rng(seed)

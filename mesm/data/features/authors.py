@@ -82,7 +82,7 @@ def _iemocap(corpus: Corpus, place: Path, folder: str | os.PathLike[str]) -> lis
     }
     written = []
     for name, (_, kind, read) in readers.items():
-        found: dict[str, np.ndarray] = {}
+        features: dict[str, np.ndarray] = {}
         for phase in _PHASES:
             content = load_plain(place / f"{phase}_{name}_features.pt")
             if not isinstance(content, Mapping):
@@ -90,29 +90,29 @@ def _iemocap(corpus: Corpus, place: Path, folder: str | os.PathLike[str]) -> lis
                     f"{place / f'{phase}_{name}_features.pt'} is no dict of utterances; give the authors' file"
                 )
             for utterance in content.keys() & set(corpus.ids()):
-                found[utterance] = read(utterance, content[utterance])
-        written.append(_write(corpus, folder, kind, found))
+                features[utterance] = read(utterance, content[utterance])
+        written.append(_write(corpus, folder, kind, features))
     return written
 
 
 def _mosei(corpus: Corpus, place: Path, folder: str | os.PathLike[str]) -> list[Path]:
     kinds = {"text": _WORDS, "vision": _FACET, "audio": _COVAREP}
-    found: dict[str, dict[str, np.ndarray]] = {name: {} for name in kinds}
-    wanted = set(corpus.ids())
+    features: dict[str, dict[str, np.ndarray]] = {name: {} for name in kinds}
+    clip_ids = set(corpus.ids())
     for phase in _PHASES:
         path = place / f"mosei_senti_hcf_{phase}.pkl"
         content = load_plain(path)
         if not isinstance(content, Mapping) or not {"id", *kinds} <= content.keys():
             raise DataError(f"{path} has no id, vision, audio and text; give the authors' file")
         for i, utterance in enumerate(np.asarray(content["id"]).tolist()):
-            if utterance in wanted:
+            if utterance in clip_ids:
                 for name, kind in kinds.items():
-                    found[name][utterance] = _trimmed(_rows(content[name][i], len(kind.columns)))
-    return [_write(corpus, folder, kind, found[name]) for name, kind in kinds.items()]
+                    features[name][utterance] = _trimmed(_rows(content[name][i], len(kind.columns)))
+    return [_write(corpus, folder, kind, features[name]) for name, kind in kinds.items()]
 
 
-def _write(corpus: Corpus, folder: str | os.PathLike[str], kind: FeatureSet, found: dict[str, np.ndarray]) -> Path:
-    if not found:
+def _write(corpus: Corpus, folder: str | os.PathLike[str], kind: FeatureSet, features: dict[str, np.ndarray]) -> Path:
+    if not features:
         raise DataError(
             f"the files have no utterance of corpus {corpus.name!r}; its clip ids must be the authors' names"
         )
@@ -120,9 +120,9 @@ def _write(corpus: Corpus, folder: str | os.PathLike[str], kind: FeatureSet, fou
 
     def rows() -> Iterator[tuple[str, np.ndarray]]:
         for clip_id in corpus.ids():
-            yield clip_id, found.get(clip_id, nothing)
+            yield clip_id, features.get(clip_id, nothing)
 
-    return write_features(folder, kind, rows(), {"clips_without_features": len(corpus) - len(found)})
+    return write_features(folder, kind, rows(), {"clips_without_features": len(corpus) - len(features)})
 
 
 def _rows(value: Any, width: int) -> np.ndarray:

@@ -79,9 +79,9 @@ def write_action_units(
             path = place / f"{row.clip_id}.csv"
             values = np.zeros((0, len(kind.columns)), np.float32)
             if path.is_file():
-                found, values, lost = read_action_units(path)
-                if found != kind:
-                    raise DataError(f"{path} is by {found.source}, {first} by {kind.source}; use one of them")
+                kind_of_file, values, lost = read_action_units(path)
+                if kind_of_file != kind:
+                    raise DataError(f"{path} is by {kind_of_file.source}, {first} by {kind.source}; use one of them")
                 notes["frames_without_face"] += lost
             else:
                 notes["clips_without_csv"] += 1
@@ -98,11 +98,11 @@ def open_features(corpus: Corpus, modalities: Sequence[str], sources: Sequence[s
         DataError: they are missing, or computed by something else.
     """
     store = FeatureStore(feature_folder(corpus), modalities)
-    for modality, wanted in zip(modalities, sources, strict=False):
-        if (found := store.kinds[modality].source) != wanted:
+    for modality, expected in zip(modalities, sources, strict=False):
+        if (source := store.kinds[modality].source) != expected:
             raise DataError(
-                f"the {modality} features of corpus {corpus.name!r} come from {found}, the checkpoint was trained with "
-                f"{wanted}; make the same with mesm corpus features"
+                f"the {modality} features of corpus {corpus.name!r} come from {source}, the checkpoint was trained with "
+                f"{expected}; make the same with mesm corpus features"
             )
     return store
 
@@ -120,20 +120,20 @@ def sample_features(
     Raises:
         DataError: a modality's features came from elsewhere.
     """
-    found = {}
+    features = {}
     for modality, (source, width) in kinds.items():
         if modality == "acoustic" and source == mel_set().source:
-            found[modality] = mel_features(sample)
+            features[modality] = mel_features(sample)
         elif modality == "visual" and source == rendered_set().source:
-            found[modality] = rendered_action_units(sample)
+            features[modality] = rendered_action_units(sample)
         elif modality == "text" and source.startswith("static"):
-            found[modality] = word_features(sample.text, vectors(split_words(sample.text)), width)[0]
+            features[modality] = word_features(sample.text, vectors(split_words(sample.text)), width)[0]
         else:
             raise DataError(
                 f"the {modality} features of this checkpoint come from {source}; put the clip in a corpus, add its "
                 "features with mesm corpus features, and evaluate there"
             )
-    return found
+    return features
 
 
 def _each(

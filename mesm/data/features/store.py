@@ -138,7 +138,7 @@ class _Rows:
             raise DataError(f"{path} is not as long as its index says; run mesm corpus features again")
         self.values = np.memmap(path, "<f4", "r", shape=shape) if shape[0] else np.zeros(shape, np.float32)
 
-    def of(self, clip_id: str) -> np.ndarray:
+    def read(self, clip_id: str) -> np.ndarray:
         if clip_id not in self.counts:
             raise DataError(
                 f"clip {clip_id!r} has no {self.kind.modality} features; run mesm corpus features on its corpus"
@@ -179,20 +179,20 @@ class FeatureStore:
 
     def __call__(self, sample: Sample) -> dict[str, np.ndarray]:
         """Modality -> (rows, columns) float32 of a clip; no row where the clip lacks the modality."""
-        return {m: rows.of(sample.clip_id) for m, rows in self._rows.items()}
+        return {m: rows.read(sample.clip_id) for m, rows in self._rows.items()}
 
     def statistics(self, clip_ids: Sequence[str]) -> dict[str, tuple[np.ndarray, np.ndarray]]:
         """Modality -> mean and standard deviation of each column over the rows of these clips; (columns,) float32.
 
         A column that never changes gets 1 as its deviation.
         """
-        found = {}
+        moments = {}
         for modality, rows in self._rows.items():
             total, squares, count = np.zeros(len(rows.kind.columns)), np.zeros(len(rows.kind.columns)), 0
             for clip_id in clip_ids:
-                values = rows.of(clip_id).astype(np.float64)
+                values = rows.read(clip_id).astype(np.float64)
                 total, squares, count = total + values.sum(0), squares + (values**2).sum(0), count + len(values)
             mean = total / max(count, 1)
             spread = np.sqrt(np.maximum(squares / max(count, 1) - mean**2, 0))
-            found[modality] = mean.astype(np.float32), np.where(spread > 1e-6, spread, 1).astype(np.float32)
-        return found
+            moments[modality] = mean.astype(np.float32), np.where(spread > 1e-6, spread, 1).astype(np.float32)
+        return moments

@@ -47,8 +47,8 @@ def file_vectors(path: str | os.PathLike[str]) -> tuple[WordVectors, str]:
 
 
 def _read(path: Path, words: set[str]) -> dict[str, np.ndarray]:
-    wanted = words | {word.lower() for word in words}
-    found: dict[str, np.ndarray] = {}
+    candidates = words | {word.lower() for word in words}
+    vectors: dict[str, np.ndarray] = {}
     width = 0
     with path.open(encoding="utf-8", errors="replace") as file:
         for number, line in enumerate(file):
@@ -58,10 +58,10 @@ def _read(path: Path, words: set[str]) -> dict[str, np.ndarray]:
             width = width or len(cells) - 1
             # A few words of GloVe 840B hold spaces: the numbers are counted from the end.
             word = " ".join(cells[:-width])
-            if word not in wanted or word in found:
+            if word not in candidates or word in vectors:
                 continue
             try:
-                found[word] = np.array(cells[-width:], np.float32)
+                vectors[word] = np.array(cells[-width:], np.float32)
             except ValueError:
                 raise DataError(
                     f"{path}, line {number + 1}: {width} numbers were expected; give a text file with one word and its "
@@ -69,8 +69,8 @@ def _read(path: Path, words: set[str]) -> dict[str, np.ndarray]:
                 ) from None
     if width < 2:
         raise DataError(f"{path} has no vectors; give a text file with one word and its numbers to a line")
-    lower = {word: found[word.lower()] for word in words if word not in found and word.lower() in found}
-    return {word: vector for word, vector in (found | lower).items() if word in words}
+    lower = {word: vectors[word.lower()] for word in words if word not in vectors and word.lower() in vectors}
+    return {word: vector for word, vector in (vectors | lower).items() if word in words}
 
 
 def word_set(vectors: Mapping[str, np.ndarray], source: str) -> FeatureSet:

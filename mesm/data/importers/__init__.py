@@ -29,7 +29,7 @@ def find_release(importer: str, source: str | os.PathLike[str], **options: Any) 
     Raises:
         DataError: the folder is not such a release.
     """
-    return importlib.import_module(f"mesm.data.importers.{IMPORTERS[importer]}").find(source, **options)
+    return importlib.import_module(f"mesm.data.importers.{IMPORTERS[importer]}").read_release(source, **options)
 
 
 __all__ = ["IMPORTERS", "REASONS", "Problem", "Release", "Utterance", "find_release"]

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 from mesm.data.importers.plan import (
-    Part,
+    MediaSpan,
     Problem,
     Release,
     Utterance,
@@ -43,7 +43,7 @@ KNOWN_BAD = frozenset({"1076_MTI_NEU_XX", "1076_MTI_SAD_XX", "1064_TIE_SAD_XX", 
 _NAME = re.compile(r"^(\d{4})_([A-Z]{3})_([A-Z]{3})_([A-Z]{1,2})$")
 
 
-def find(source: str | os.PathLike[str]) -> Release:
+def read_release(source: str | os.PathLike[str]) -> Release:
     """Every clip that there is a video or a sound of."""
     root = existing_folder(source)
     videos, sounds = by_stem(root, "flv", "mp4"), by_stem(root, "wav")
@@ -65,8 +65,8 @@ def _utterance(root: Path, name: str, video: Path | None, sound: Path | None) ->
     return Utterance(
         id=name,
         text=_SENTENCES.get(sentence, ""),
-        video=Part(video or root / "VideoFlash" / f"{name}.flv"),
-        sound=None if sound is None else Part(sound),
+        video=MediaSpan(video or root / "VideoFlash" / f"{name}.flv"),
+        sound=None if sound is None else MediaSpan(sound),
         labels=one_hot(label, LABELS, _INTENSITIES.get(level, 1.0)) if label else None,
         speaker=actor,
         problem=problem,

@@ -11,7 +11,7 @@ import numpy as np
 
 from mesm.batch import FRAME_INTERVAL_MS, SAMPLE_RATE_HZ, Sample
 from mesm.data.importers.headers import Facts, examine
-from mesm.data.importers.plan import Part, Problem, Utterance
+from mesm.data.importers.plan import MediaSpan, Problem, Utterance
 from mesm.data.ingest.audio import read_waveform
 from mesm.data.ingest.clip import CUT_OFF_S, assemble
 from mesm.data.ingest.faces import Detector, FaceTrack
@@ -49,7 +49,7 @@ class Outcome:
     problem: Problem | None = None
 
 
-def half(frame: np.ndarray, side: str) -> np.ndarray:
+def crop_half(frame: np.ndarray, side: str) -> np.ndarray:
     """The left or right half of an (H, W, 3) split-screen frame; the whole frame for ""."""
     middle = frame.shape[1] // 2
     if not side or not middle:
@@ -68,7 +68,7 @@ class _Picture:
     def __iter__(self) -> Iterator[tuple[float, np.ndarray]]:
         try:
             for time_s, frame in self._frames():
-                yield time_s, half(frame, self.utterance.side)
+                yield time_s, crop_half(frame, self.utterance.side)
         except DataError as error:
             self.problem = Problem("broken_video", str(error))
 
@@ -109,7 +109,7 @@ def make_outcomes(
     )
     for number, track in tracks:
         facts, frames = pictures[number]
-        made = _finish(utterances[number], track, frames, settings)
+        made = _assemble_sample(utterances[number], track, frames, settings)
         sample, problem = (None, made) if isinstance(made, Problem) else (made, None)
         outcomes[number] = Outcome(utterances[number].id, facts, sample, problem)
     return [outcomes[number] for number in range(len(utterances))]
@@ -120,7 +120,7 @@ def _without_picture(utterance: Utterance) -> Utterance:
     return replace(utterance, video=None, pictures=(), sound=utterance.sound or utterance.video)
 
 
-def _finish(utterance: Utterance, track: FaceTrack, picture: _Picture, settings: Settings) -> Sample | Problem:
+def _assemble_sample(utterance: Utterance, track: FaceTrack, picture: _Picture, settings: Settings) -> Sample | Problem:
     """Sound, words and flags of an utterance whose frames have been cut."""
     if picture.problem is not None and not settings.keep_incomplete:
         return picture.problem
@@ -172,10 +172,10 @@ def _sound(utterance: Utterance, limits: Limits) -> np.ndarray | Problem:
 def source_row(utterance: Utterance, facts: Facts, root: Path) -> dict[str, Any]:
     """One line of the corpus's `sources.jsonl`: where a clip came from and what its sources are. Plain JSON."""
 
-    def part(found: Part | None) -> dict[str, Any] | None:
-        if found is None:
+    def span_row(span: MediaSpan | None) -> dict[str, Any] | None:
+        if span is None:
             return None
-        return {"file": relative(found.path, root), "start_s": found.start_s, "end_s": found.end_s}
+        return {"file": relative(span.path, root), "start_s": span.start_s, "end_s": span.end_s}
 
     return {
         "id": utterance.id,
@@ -183,9 +183,9 @@ def source_row(utterance: Utterance, facts: Facts, root: Path) -> dict[str, Any]
         "dialogue": utterance.dialogue,
         "session": utterance.session,
         "side": utterance.side,
-        "video": part(utterance.video),
+        "video": span_row(utterance.video),
         "pictures": len(utterance.pictures),
-        "sound": part(utterance.sound),
+        "sound": span_row(utterance.sound),
         **asdict(facts),
     }
 

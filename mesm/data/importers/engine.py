@@ -23,7 +23,7 @@ from mesm.data.importers.plan import Problem, Release, Utterance
 from mesm.data.importers.workers import run_here, run_local
 from mesm.data.ingest.search import SEARCH_RULE
 from mesm.data.quality import TOKEN_LIMIT
-from mesm.data.remote import local
+from mesm.data.remote import require_local
 from mesm.data.sources import SOURCES_NAME, append_to, json_lines, read_sources
 from mesm.data.splits import assign_splits
 from mesm.data.store import CorpusWriter
@@ -63,7 +63,7 @@ class ImportReport:
     fps: dict[str, int]
 
 
-def prepare(release: Release, rule: str = "", seed: int = 0) -> tuple[Utterance, ...]:
+def assign_release_splits(release: Release, rule: str = "", seed: int = 0) -> tuple[Utterance, ...]:
     """The release's utterances with their splits; repeated names, and those in no list, get their problem."""
     rule, seen = rule or release.splits, set[str]()
     named: list[Utterance] = []
@@ -136,9 +136,9 @@ def import_release(
     """
     if engine not in ENGINES:
         raise ConfigError(f"engine is {engine!r}; it must be one of {', '.join(ENGINES)}")
-    settings, folder = settings or Settings(), local(out)
+    settings, folder = settings or Settings(), require_local(out)
     root = Path(source) if Path(source).is_dir() else Path(source).parent
-    utterances = prepare(release, rule, seed)
+    utterances = assign_release_splits(release, rule, seed)
     meta = corpus_meta(release, utterances, rule, seed, settings)
     folder.mkdir(parents=True, exist_ok=True)
     writer = CorpusWriter(folder, release.name, release.labels, meta)
@@ -191,12 +191,12 @@ def _bar(outcomes: Iterable[Outcome], total: int, done: int, progress: bool) -> 
 
 
 def _write_quarantine(folder: Path, utterances: Sequence[Utterance], problems: dict[int, Problem], root: Path) -> None:
-    here = f"{root}{os.sep}"
+    prefix = f"{root}{os.sep}"
     rows = [
         {
             "id": utterances[n].id,
             "reason": problem.reason,
-            "detail": problem.detail.replace(here, ""),
+            "detail": problem.detail.replace(prefix, ""),
             "video": relative(utterances[n].video.path, root) if utterances[n].video else "",  # type: ignore[union-attr]
             "text": utterances[n].text,
         }

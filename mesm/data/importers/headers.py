@@ -10,7 +10,7 @@ from pathlib import Path
 import av
 from PIL import Image
 
-from mesm.data.importers.plan import Part, Problem, Utterance
+from mesm.data.importers.plan import MediaSpan, Problem, Utterance
 from mesm.data.ingest.media import PICTURES, Limits, audio_stream, is_picture, open_media, video_stream
 from mesm.data.ingest.text import clean_text
 from mesm.errors import DataError
@@ -113,7 +113,7 @@ def _only_lacks(problem: Problem | None) -> bool:
     return problem is not None and problem.reason in _LACKS
 
 
-def _header(part: Part, kind: str) -> Header | Problem:
+def _header(part: MediaSpan, kind: str) -> Header | Problem:
     try:
         if not part.path.is_file():
             return Problem(f"missing_{kind}", f"{part.path} does not exist")
@@ -159,7 +159,7 @@ def _of_sound(utterance: Utterance, facts: Facts) -> tuple[Facts, Problem | None
     return facts, problem
 
 
-def _length(part: Part, header: Header) -> tuple[float, Problem | None]:
+def _length(part: MediaSpan, header: Header) -> tuple[float, Problem | None]:
     """Seconds that a part covers, and what is wrong with its times."""
     if part.end_s is None:
         return max(header.duration_s - part.start_s, 0.0), None
@@ -170,10 +170,10 @@ def _length(part: Part, header: Header) -> tuple[float, Problem | None]:
     return part.end_s - part.start_s, None
 
 
-def _unlike(found: float, expected: float, what: str, other: str) -> Problem | None:
-    if abs(found - expected) <= OFF_LENGTH_S:
+def _unlike(seconds: float, expected: float, what: str, other: str) -> Problem | None:
+    if abs(seconds - expected) <= OFF_LENGTH_S:
         return None
-    return Problem("misaligned", f"{what} lasts {found:.2f} s, {other} {expected:.2f} s")
+    return Problem("misaligned", f"{what} lasts {seconds:.2f} s, {other} {expected:.2f} s")
 
 
 def _length_problem(utterance: Utterance, facts: Facts, limits: Limits) -> Problem | None:

@@ -11,7 +11,7 @@ import re
 from pathlib import Path
 
 from mesm.data.importers.plan import (
-    Part,
+    MediaSpan,
     Problem,
     Release,
     Utterance,
@@ -50,14 +50,14 @@ def speaker_side(utterance: str) -> str:
     return "" if match is None else "left" if match[2] == match[3] else "right"
 
 
-def named(utterance: str) -> tuple[str, str, str]:
+def parse_name(utterance: str) -> tuple[str, str, str]:
     """Speaker, dialogue and session as an utterance's name tells them; "" for a name of another form."""
     match = _NAME.match(utterance)
     session, letter = ("", "") if match is None else (match[1], match[3])
     return session + letter, utterance.rpartition("_")[0], session
 
 
-def find(source: str | os.PathLike[str]) -> Release:
+def read_release(source: str | os.PathLike[str]) -> Release:
     """Every utterance that a transcript or an evaluation names."""
     root = existing_folder(source)
     sessions = sorted(p for p in root.glob("Session*") if (p / "dialog").is_dir())
@@ -85,20 +85,20 @@ def _session(session: Path) -> list[Utterance]:
 
 def _utterance(session: Path, name: str, times: tuple[float, float], text: str, code: str | None) -> Utterance:
     problem = None
-    speaker, dialogue, session_name = named(name)
+    speaker, dialogue, session_name = parse_name(name)
     if code is None:
         problem = Problem("no_label", "it stands in the transcript but in no evaluation")
     elif code not in CODES:
         problem = Problem("label_not_used", f"its label is {code}")
     start, end = times
-    sound = Part(session / "dialog" / "wav" / f"{dialogue}.wav", start, end)
+    sound = MediaSpan(session / "dialog" / "wav" / f"{dialogue}.wav", start, end)
     if not sound.path.is_file():  # then the sentence's own file, which is cut already
         sentence = session / "sentences" / "wav" / dialogue / f"{name}.wav"
-        sound = Part(sentence) if sentence.is_file() else sound
+        sound = MediaSpan(sentence) if sentence.is_file() else sound
     return Utterance(
         id=name,
         text=text,
-        video=Part(session / "dialog" / "avi" / "DivX" / f"{dialogue}.avi", start, end),
+        video=MediaSpan(session / "dialog" / "avi" / "DivX" / f"{dialogue}.avi", start, end),
         sound=sound,
         side=speaker_side(name),
         labels=one_hot(CODES[code], LABELS) if code in CODES else None,

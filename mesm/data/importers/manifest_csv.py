@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from mesm.data.importers.plan import Part, Problem, Release, Utterance, read_text, storable
+from mesm.data.importers.plan import MediaSpan, Problem, Release, Utterance, read_text, storable
 from mesm.errors import DataError
 from mesm.vocabulary import EMOTIONS, SPLITS
 
@@ -24,7 +24,7 @@ COLUMNS = ("id", "path", "audio", "start_s", "end_s", "text", "speaker", "dialog
 _SPLITS = {"": "", "dev": "valid", "val": "valid", "validation": "valid", **{name: name for name in SPLITS}}
 
 
-def find(source: str | os.PathLike[str]) -> Release:
+def read_release(source: str | os.PathLike[str]) -> Release:
     """Every row of the manifest."""
     path = Path(source)
     if not path.is_file():
@@ -75,12 +75,12 @@ def _number(path: Path, number: int, row: Mapping[str, Any], key: str) -> float 
     if value is None or str(value).strip() == "":
         return None
     try:
-        found = float(str(value).strip())
+        parsed = float(str(value).strip())
     except ValueError:
-        found = math.nan
-    if not math.isfinite(found):
+        parsed = math.nan
+    if not math.isfinite(parsed):
         raise DataError(f"row {number} of {path} has {key} {value!r}; give a number, or leave the cell empty")
-    return found
+    return parsed
 
 
 def _utterance(path: Path, number: int, row: Mapping[str, Any], labels: tuple[str, ...]) -> Utterance:
@@ -108,8 +108,8 @@ def _utterance(path: Path, number: int, row: Mapping[str, Any], labels: tuple[st
     return Utterance(
         id=storable(word("id") or f"{Path(video).stem or 'row'}_{number}"),
         text=str(row.get("text") or ""),
-        video=Part(path.parent / video, *part) if video else None,
-        sound=Part(path.parent / sound, *part) if sound else None,
+        video=MediaSpan(path.parent / video, *part) if video else None,
+        sound=MediaSpan(path.parent / sound, *part) if sound else None,
         labels={name: value or 0.0 for name, value in values.items()} if labelled else None,
         speaker=storable(word("speaker")),
         dialogue=storable(word("dialogue")),

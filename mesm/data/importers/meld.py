@@ -9,7 +9,7 @@ import re
 from pathlib import Path
 
 from mesm.data.importers.plan import (
-    Part,
+    MediaSpan,
     Problem,
     Release,
     Utterance,
@@ -35,7 +35,7 @@ _CSV = re.compile(r"^(train|dev|test)_sent_emo\.csv$")
 _CLIP = re.compile(r"^dia(\d+)_utt(\d+)\.mp4$", re.IGNORECASE)
 
 
-def find(source: str | os.PathLike[str]) -> Release:
+def read_release(source: str | os.PathLike[str]) -> Release:
     """Every row of the three CSVs."""
     root = existing_folder(source)
     tables = {
@@ -56,7 +56,7 @@ def find(source: str | os.PathLike[str]) -> Release:
 
 def _videos(root: Path) -> dict[tuple[str, str, str], Path]:
     """(split, dialogue, utterance) -> file. The split is a word of the folder's name, whatever the folder is called."""
-    found: dict[tuple[str, str, str], Path] = {}
+    files: dict[tuple[str, str, str], Path] = {}
     for path in sorted(root.rglob("*.mp4")):
         match = _CLIP.match(path.name)
         if not match or not visible(path):
@@ -64,8 +64,8 @@ def _videos(root: Path) -> dict[tuple[str, str, str], Path]:
         where = path.parent.relative_to(root).as_posix().lower()
         for split in ("train", "dev", "test"):
             if split in where:
-                found.setdefault((split, str(int(match[1])), str(int(match[2]))), path)
-    return found
+                files.setdefault((split, str(int(match[1])), str(int(match[2]))), path)
+    return files
 
 
 def _utterance(root: Path, videos: dict[tuple[str, str, str], Path], split: str, row: dict[str, str]) -> Utterance:
@@ -77,7 +77,7 @@ def _utterance(root: Path, videos: dict[tuple[str, str, str], Path], split: str,
     return Utterance(
         id=name,
         text=row.get("Utterance") or "",
-        video=Part(videos.get((split, dialogue, number), missing)),
+        video=MediaSpan(videos.get((split, dialogue, number), missing)),
         labels=None if problem else one_hot(_CODES[emotion], LABELS),
         speaker=(row.get("Speaker") or "").strip(),
         dialogue=f"{split}_dia{dialogue}",

@@ -20,7 +20,7 @@ import numpy as np
 from mesm.data.importers import iemocap, mosei
 from mesm.data.importers.headers import read_header
 from mesm.data.importers.plan import (
-    Part,
+    MediaSpan,
     Problem,
     Release,
     Utterance,
@@ -43,7 +43,7 @@ _PICTURE = re.compile(r"^image_(?:([LR])_)?(\d+)\.jpe?g$", re.IGNORECASE)
 _RATES_HZ = (2, 30)
 
 
-def find(source: str | os.PathLike[str], part: str = "") -> Release:
+def read_release(source: str | os.PathLike[str], part: str = "") -> Release:
     """Every utterance of `meta.pkl`, of the one corpus that lies at `source`, or of `part` where both do."""
     root = existing_folder(source)
     present = [name for name, folder in _FOLDERS.items() if (root / folder / "meta.pkl").is_file()]
@@ -82,12 +82,12 @@ def _pictures(folder: Path, side: str) -> tuple[Path, ...]:
     """The pictures of one side in numerical order."""
     if not folder.is_dir():
         return ()
-    found = []
+    numbered = []
     for path in filter(visible, folder.iterdir()):
         match = _PICTURE.match(path.name)
         if match and (match[1] or "").upper() == side:
-            found.append((int(match[2]), path))
-    return tuple(path for _, path in sorted(found))
+            numbered.append((int(match[2]), path))
+    return tuple(path for _, path in sorted(numbered))
 
 
 def _seconds(sound: Path) -> float | None:
@@ -113,12 +113,12 @@ def every_500_ms(pictures: Sequence[Path], seconds: float | None) -> tuple[Path,
 def _of_iemocap(folder: Path, name: str, entry: Any) -> Utterance:
     text, label = _entry(entry)
     letter = {"left": "L", "right": "R"}.get(iemocap.speaker_side(name), "")
-    speaker, dialogue, session = iemocap.named(name)
+    speaker, dialogue, session = iemocap.parse_name(name)
     clip = folder / dialogue / name
     code = str(label).strip().lower()
     emotion = iemocap.CODES.get(code, code)
     problem = None if emotion in iemocap.LABELS else Problem("label_not_used", f"its label is {label!r}")
-    sound = Part(clip / f"audio_{letter}.wav")
+    sound = MediaSpan(clip / f"audio_{letter}.wav")
     return Utterance(
         id=name,
         text=text,
@@ -148,7 +148,7 @@ def _of_mosei(folder: Path, name: str, entry: Any) -> Utterance:
         id=name,
         text=text,
         pictures=every_500_ms(_pictures(folder / name, ""), _seconds(folder / name / "audio.wav")),
-        sound=Part(folder / name / "audio.wav"),
+        sound=MediaSpan(folder / name / "audio.wav"),
         labels=labels,
         dialogue=name.rpartition("_")[0],
         problem=problem,

@@ -12,7 +12,7 @@ import os
 from pathlib import Path
 
 from mesm.data.importers.plan import (
-    Part,
+    MediaSpan,
     Problem,
     Release,
     Utterance,
@@ -39,7 +39,7 @@ RULES = (
 _COLUMNS = ("Input.VIDEO_ID", "Input.CLIP", *(f"Answer.{name}" for name in LABELS))
 
 
-def find(source: str | os.PathLike[str]) -> Release:
+def read_release(source: str | os.PathLike[str]) -> Release:
     """Every clip that a label file or a transcript names."""
     root = existing_folder(source)
     labels = _labels(root)
@@ -54,7 +54,7 @@ def find(source: str | os.PathLike[str]) -> Release:
 
 def _labels(root: Path) -> dict[tuple[str, str], dict[str, float]]:
     """(video, clip) -> emotion -> 1 where any rater gave more than 0."""
-    found: dict[tuple[str, str], dict[str, float]] = {}
+    emotions: dict[tuple[str, str], dict[str, float]] = {}
     for path in sorted(filter(visible, root.rglob("*.csv"))):
         rows = csv.DictReader(io.StringIO(read_text(path), newline=""))
         if not set(_COLUMNS) <= set(rows.fieldnames or ()):
@@ -63,11 +63,11 @@ def _labels(root: Path) -> dict[tuple[str, str], dict[str, float]]:
             name = ((row["Input.VIDEO_ID"] or "").strip(), (row["Input.CLIP"] or "").strip())
             if not all(name):
                 continue
-            present = found.setdefault(name, dict.fromkeys(LABELS, 0.0))
+            present = emotions.setdefault(name, dict.fromkeys(LABELS, 0.0))
             for label in LABELS:
                 if _rating(row[f"Answer.{label}"]) > 0:
                     present[label] = 1.0
-    return found
+    return emotions
 
 
 def _rating(text: str | None) -> float:
@@ -81,7 +81,7 @@ def _rating(text: str | None) -> float:
 
 def _transcripts(root: Path) -> dict[tuple[str, str], tuple[float, float, str]]:
     """(video, clip) -> start, end (s), text. The text may hold the separator itself."""
-    found = {}
+    transcripts = {}
     for path in sorted(filter(visible, root.glob("**/Transcript/**/*.txt"))):
         for line in read_text(path).splitlines():
             fields = line.split("___", 4)
@@ -89,10 +89,10 @@ def _transcripts(root: Path) -> dict[tuple[str, str], tuple[float, float, str]]:
                 continue
             video, clip, start, end, text = (field.strip() for field in fields)
             try:
-                found[video, clip] = (float(start), float(end), text)
+                transcripts[video, clip] = (float(start), float(end), text)
             except ValueError:
-                found[video, clip] = (math.nan, math.nan, text)
-    return found
+                transcripts[video, clip] = (math.nan, math.nan, text)
+    return transcripts
 
 
 class _Media:
@@ -106,26 +106,28 @@ class _Media:
             for cut in ("Segmented", "Full")
         }
 
-    def part(self, kind: str, video: str, clip: str, times: tuple[float, float] | None) -> Part | None:
+    def part(self, kind: str, video: str, clip: str, times: tuple[float, float] | None) -> MediaSpan | None:
         segment = self.files[kind, "Segmented"].get(f"{video}_{clip}")
         if segment is not None:
-            return Part(segment)
+            return MediaSpan(segment)
         full = self.files[kind, "Full"].get(video)
-        return None if full is None or times is None else Part(full, *times)
+        return None if full is None or times is None else MediaSpan(full, *times)
 
 
 def _utterance(
     media: _Media,
     name: tuple[str, str],
     labels: dict[str, float] | None,
-    said: tuple[float, float, str] | None,
+    transcript: tuple[float, float, str] | None,
 ) -> Utterance:
     video, clip = name
-    times = None if said is None or not all(map(math.isfinite, said[:2])) else (said[0], said[1])
+    times = (
+        None if transcript is None or not all(map(math.isfinite, transcript[:2])) else (transcript[0], transcript[1])
+    )
     problem = None
     if labels is None:
         problem = Problem("no_label", "no rater's row names it")
-    elif said is None:
+    elif transcript is None:
         problem = Problem("empty_text", "no transcript names it")
     elif times is None:
         problem = Problem("misaligned", "its times in the transcript are no numbers")
@@ -136,8 +138,8 @@ def _utterance(
     expected = None if usable is None else usable[1] - usable[0]
     return Utterance(
         id=f"{video}_{clip}",
-        text="" if said is None else said[2],
-        video=picture or Part(media.root / "Videos" / "Full" / "Combined" / f"{video}.mp4"),
+        text="" if transcript is None else transcript[2],
+        video=picture or MediaSpan(media.root / "Videos" / "Full" / "Combined" / f"{video}.mp4"),
         sound=media.part("Audio", video, clip, usable),
         labels=labels,
         dialogue=video,

@@ -46,7 +46,7 @@ class Problem:
 
 
 @dataclass(frozen=True)
-class Part:
+class MediaSpan:
     """A media file, or the part of it from `start_s` to `end_s` (seconds; None = to its end)."""
 
     path: Path
@@ -72,9 +72,9 @@ class Utterance:
 
     id: str
     text: str = ""
-    video: Part | None = None
+    video: MediaSpan | None = None
     pictures: tuple[Path, ...] = ()
-    sound: Part | None = None
+    sound: MediaSpan | None = None
     side: str = ""
     labels: Mapping[str, float] | None = None
     speaker: str = ""
@@ -90,7 +90,7 @@ class Release:
     """A release as it lies on the user's disk.
 
     Attributes:
-        name: of the corpus, e.g. `iemocap`, whatever the layout it was found in.
+        name: of the corpus, e.g. `iemocap`, whatever the layout it was read from.
         labels: emotion names in the corpus's order.
         utterances: everything that was found, usable or not, in the order in which it will be stored.
         splits: the rule that divides it unless the user names another (see `mesm.data.splits`).
@@ -160,8 +160,8 @@ def by_stem(folder: Path, *extensions: str) -> dict[str, Path]:
 
     Where two files share a stem the first in the order of paths counts.
     """
-    found: dict[str, Path] = {}
+    files: dict[str, Path] = {}
     for path in sorted(folder.rglob("*")):
         if path.suffix.lower().lstrip(".") in extensions and visible(path):
-            found.setdefault(path.stem, path)
-    return found
+            files.setdefault(path.stem, path)
+    return files

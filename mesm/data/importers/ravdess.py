@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 from mesm.data.importers.plan import (
-    Part,
+    MediaSpan,
     Problem,
     Release,
     Utterance,
@@ -31,7 +31,7 @@ _SENTENCES = {"01": "Kids are talking by the door", "02": "Dogs are sitting by t
 _NAME = re.compile(r"^(\d\d)-(\d\d)-(\d\d)-(\d\d)-(\d\d)-(\d\d)-(\d\d)$")
 
 
-def find(source: str | os.PathLike[str]) -> Release:
+def read_release(source: str | os.PathLike[str]) -> Release:
     """Every video and sound with a name of the corpus's form."""
     root = existing_folder(source)
     files = sorted(p for p in root.rglob("*") if p.suffix.lower() in (".mp4", ".wav") and visible(p))
@@ -55,7 +55,7 @@ def _utterance(path: Path, *fields: str) -> Utterance:
     return Utterance(
         id=path.stem,
         text=_SENTENCES.get(sentence, ""),
-        video=Part(path),
+        video=MediaSpan(path),
         labels=one_hot(label, LABELS, 2.0 if intensity == "02" else 1.0) if label in LABELS else None,
         speaker=f"Actor_{actor}",
         problem=problem,

@@ -16,7 +16,7 @@ import pyarrow as pa
 from mesm.data.importers.decode import Outcome, Settings
 from mesm.data.importers.headers import Facts
 from mesm.data.importers.plan import Problem
-from mesm.data.importers.workers import Chunk, make, one_thread
+from mesm.data.importers.workers import Chunk, make_chunk, one_thread
 from mesm.data.parquet_schema import from_row, row_schema, to_row
 from mesm.errors import BackendUnavailable
 
@@ -41,7 +41,7 @@ def run_ray(chunks: Sequence[Chunk], settings: Settings, workers: int) -> Iterat
 
     def work(row: dict[str, Any]) -> dict[str, Any]:
         one_thread()
-        return {"outcomes": pack(make(ray.get(held)[row["item"]], settings), labels)}
+        return {"outcomes": pack(make_chunk(ray.get(held)[row["item"]], settings), labels)}
 
     numbers = ray.data.from_items(list(range(len(chunks))), override_num_blocks=len(chunks))
     for row in numbers.map(work).iter_rows():

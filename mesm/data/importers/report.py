@@ -15,10 +15,10 @@ from tqdm import tqdm
 
 from mesm.batch import FRAME_INTERVAL_MS, Sample
 from mesm.data.importers.decode import Settings
-from mesm.data.importers.engine import prepare
+from mesm.data.importers.engine import assign_release_splits
 from mesm.data.importers.headers import Facts, examine
 from mesm.data.importers.plan import Release, Utterance
-from mesm.data.importers.workers import make
+from mesm.data.importers.workers import make_chunk
 from mesm.data.parquet_schema import row_schema, to_row
 from mesm.vocabulary import SPLITS, order_splits
 
@@ -89,7 +89,9 @@ def dry_run(
     settings = settings or Settings()
     usable: list[tuple[Utterance, Facts]] = []
     reasons: dict[str, list[str]] = defaultdict(list)
-    for utterance in tqdm(prepare(release, rule, seed), desc="headers", unit="clip", disable=not progress):
+    for utterance in tqdm(
+        assign_release_splits(release, rule, seed), desc="headers", unit="clip", disable=not progress
+    ):
         facts, problem = examine(utterance, settings.limits(), keep_incomplete=settings.keep_incomplete)
         if problem is None:
             usable.append((utterance, facts))
@@ -147,9 +149,9 @@ def _estimate(
         return 0, 0.0, 0.0
     near_median = np.argsort(np.abs(lengths - np.median(lengths)), kind="stable")[:trial]
     chosen = [usable[i][0] for i in near_median]
-    make(chosen[:1], settings)  # the networks are built once, whatever is imported
+    make_chunk(chosen[:1], settings)  # the networks are built once, whatever is imported
     start = time.perf_counter()
-    samples = [outcome.sample for outcome in make(chosen, settings) if outcome.sample is not None]
+    samples = [outcome.sample for outcome in make_chunk(chosen, settings) if outcome.sample is not None]
     took_s = time.perf_counter() - start
     share = float(lengths.sum()) / max(float(lengths[near_median].sum()), 1e-9)
     return len(samples), round(share * took_s / 60, 2), round(share * _stored_bytes(release, samples) / 1e6, 2)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 
-from mesm.data.remote import local
+from mesm.data.remote import require_local
 from mesm.data.sources import SOURCES_NAME, json_lines, read_sources
 from mesm.data.splits import assign_splits
 from mesm.data.store import Corpus, CorpusWriter
@@ -38,7 +38,7 @@ def resplit(source: str | os.PathLike[str], out: str | os.PathLike[str], rule: s
         )
     kind = "lists" if rule.startswith("lists:") else rule
     meta = {**corpus.manifest.meta, "splits": {"rule": kind, "seed": seed}}
-    folder = local(out)
+    folder = require_local(out)
     folder.mkdir(parents=True, exist_ok=True)
     kept = [
         name for name in corpus.capabilities if name != "neutral_faces"

@@ -31,7 +31,7 @@ def one_thread() -> None:
     torch.set_num_threads(1)
 
 
-def make(chunk: Chunk, settings: Settings) -> list[Outcome]:
+def make_chunk(chunk: Chunk, settings: Settings) -> list[Outcome]:
     """A worker's job."""
     return make_outcomes(chunk, settings, _detector())
 
@@ -39,7 +39,7 @@ def make(chunk: Chunk, settings: Settings) -> list[Outcome]:
 def run_here(chunks: Sequence[Chunk], settings: Settings) -> Iterator[Outcome]:
     """In this process."""
     for chunk in chunks:
-        yield from make(chunk, settings)
+        yield from make_chunk(chunk, settings)
 
 
 def _pool(workers: int) -> ProcessPoolExecutor:
@@ -55,7 +55,7 @@ def run_local(chunks: Sequence[Chunk], settings: Settings, workers: int) -> Iter
         while left or waiting:
             while left and len(waiting) < _AHEAD * workers:
                 chunk = left.popleft()
-                waiting.append((chunk, pool.submit(make, chunk, settings)))
+                waiting.append((chunk, pool.submit(make_chunk, chunk, settings)))
             chunk, future = waiting[0]
             try:
                 outcomes = future.result()
@@ -78,7 +78,7 @@ def _one_by_one(utterances: Sequence[Utterance], settings: Settings) -> Iterator
     try:
         for utterance in utterances:
             try:
-                yield from pool.submit(make, [utterance], settings).result()
+                yield from pool.submit(make_chunk, [utterance], settings).result()
             except BrokenProcessPool:
                 pool.shutdown(wait=True, cancel_futures=True)
                 pool = _pool(1)

@@ -1,7 +1,7 @@
 """A raw clip becomes a `Sample`: decoding, faces, mel, words. Done once, stored, never repeated in training."""
 
 from mesm.data.ingest.choice import FaceChoice
-from mesm.data.ingest.clip import Progress, ingest_arrays, ingest_clip
+from mesm.data.ingest.clip import StageProgress, ingest_arrays, ingest_clip
 from mesm.data.ingest.guard import MediaFacts, ingest_untrusted, probe_untrusted, waveform_untrusted
 from mesm.data.ingest.media import Limits
 from mesm.data.ingest.preview import encode_arrays, encode_preview
@@ -10,7 +10,7 @@ __all__ = [
     "FaceChoice",
     "Limits",
     "MediaFacts",
-    "Progress",
+    "StageProgress",
     "encode_arrays",
     "encode_preview",
     "ingest_arrays",

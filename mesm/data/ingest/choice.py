@@ -7,7 +7,15 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from mesm.data.ingest.faces import SECOND_FACE_PROBABILITY, Detector, Face, centre_box, crop_box, cut, shared_detector
+from mesm.data.ingest.faces import (
+    SECOND_FACE_PROBABILITY,
+    DetectedFace,
+    Detector,
+    centre_box,
+    crop_box,
+    cut,
+    shared_detector,
+)
 
 #: Faces that are offered at most, and the side of their pictures.
 MOST_FACES, CHOICE_PX = 6, 96
@@ -35,16 +43,16 @@ def find_choices(frame: np.ndarray, detector: Detector | None = None) -> list[Fa
     """
     detector, rest = detector or shared_detector(), frame.copy()
     height, width = frame.shape[:2]
-    found: list[FaceChoice] = []
-    while len(found) < MOST_FACES:
+    choices: list[FaceChoice] = []
+    while len(choices) < MOST_FACES:
         (face,) = detector.detect([rest])
-        if face is None or (found and face.probability < SECOND_FACE_PROBABILITY):
+        if face is None or (choices and face.probability < SECOND_FACE_PROBABILITY):
             break
         x0, y0, x1, y1 = crop_box(face.box, height, width)
         at = ((x0 + x1) / 2 / width, (y0 + y1) / 2 / height, max(x1 - x0, y1 - y0) / min(height, width))
-        found.append(FaceChoice(at, cut(frame, (x0, y0, x1, y1), CHOICE_PX)))
+        choices.append(FaceChoice(at, cut(frame, (x0, y0, x1, y1), CHOICE_PX)))
         rest[y0:y1, x0:x1] = 128
-    return found
+    return choices
 
 
 class ChosenFace:
@@ -58,12 +66,12 @@ class ChosenFace:
     def __init__(self, at: tuple[float, float, float], detector: Detector | None = None) -> None:
         self.at, self.detector = at, detector
 
-    def detect(self, frames: Sequence[np.ndarray]) -> list[Face | None]:
+    def detect(self, frames: Sequence[np.ndarray]) -> list[DetectedFace | None]:
         """The chosen face of each frame, in order; None where it is not to be seen."""
         self.detector = self.detector or shared_detector()
         return [self._follow(self.detector, frame) for frame in frames]
 
-    def _follow(self, detector: Detector, frame: np.ndarray) -> Face | None:
+    def _follow(self, detector: Detector, frame: np.ndarray) -> DetectedFace | None:
         height, width = frame.shape[:2]
         middle = np.array([self.at[0] * width, self.at[1] * height])
         half = max(WINDOW * self.at[2] * min(height, width) / 2, 1)

@@ -15,8 +15,8 @@ from mesm.data.ingest.text import clean_text, known_or_spread
 from mesm.data.ingest.video import FrameSampler, read_picture
 from mesm.errors import DataError
 
-#: Called with what is being done and the share of it that is done, in [0, 1].
-Progress = Callable[[str, float], None]
+#: Called with the stage of the work, in words, and the share of the whole that is done, in [0, 1].
+StageProgress = Callable[[str, float], None]
 #: A file whose picture and sound end this much before the length that it declares was cut off.
 CUT_OFF_S = 1.0
 
@@ -84,7 +84,7 @@ def ingest_clip(
     detector: Detector | None = None,
     start_s: float | None = None,
     end_s: float | None = None,
-    progress: Progress | None = None,
+    progress: StageProgress | None = None,
     limits: Limits | None = None,
 ) -> Sample:
     """A video, a sound, or a picture with a sound beside it -> `Sample`.
@@ -105,19 +105,19 @@ def ingest_clip(
     begin = start_s or 0.0
     if begin < 0 or (end_s is not None and end_s <= begin):
         raise DataError(f"the part from {begin} s to {end_s} s of {path} is empty; give 0 <= start < end")
-    tell = progress or (lambda what, share: None)
+    report = progress or (lambda what, share: None)
     still = is_picture(path)
     sampler = FrameSampler(path, start_s=start_s, end_s=end_s, limits=limits)
-    frames = [(0.0, read_picture(path, limits))] if still else _reporting(sampler, tell)
+    frames = [(0.0, read_picture(path, limits))] if still else _reporting(sampler, report)
     track = track_faces(frames, large_px=large_px, detector=detector)
-    tell("reading the sound", 0.9)
+    report("reading the sound", 0.9)
     source = audio_path or (None if still else path)
     sound = None if source is None else read_waveform(source, start_s=start_s, end_s=end_s, limits=limits)
     sound_s = 0.0 if sound is None else len(sound) / SAMPLE_RATE_HZ
     if len(track.faces) == 0 and sound_s == 0:
         raise DataError(f"{path} holds neither a picture nor a sound that can be decoded; record or convert it again")
     cut_off = sampler.broken or sampler.declared_s - max(sampler.end_s, sound_s) > CUT_OFF_S
-    tell("done", 1.0)
+    report("done", 1.0)
     return assemble(
         clip_id or path.stem,
         text,
@@ -132,10 +132,10 @@ def ingest_clip(
     )
 
 
-def _reporting(sampler: FrameSampler, tell: Progress) -> Iterator[tuple[float, np.ndarray]]:
+def _reporting(sampler: FrameSampler, report: StageProgress) -> Iterator[tuple[float, np.ndarray]]:
     for time_s, frame in sampler:
         share = time_s / sampler.declared_s if sampler.declared_s else 0.0
-        tell(f"finding faces, {time_s:.1f} s", 0.9 * min(share, 1.0))
+        report(f"finding faces, {time_s:.1f} s", 0.9 * min(share, 1.0))
         yield time_s, frame
 
 
@@ -165,7 +165,7 @@ def assemble(
         face_times_s=track.times_s,
         face_boxes=track.boxes,
         face_points=track.points,
-        face_found=track.found,
+        face_found=track.face_found,
         labels=None if labels is None else {name: float(value) for name, value in labels.items()},
         words=known_or_spread(words, line, duration_s),
         speaker=speaker,

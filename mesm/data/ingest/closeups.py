@@ -29,7 +29,7 @@ def with_closeups(sample: Sample, preview: Path | None) -> Sample:
         frames = dict(FrameSampler(preview))
     except DataError:
         return sample  # the player says so where the preview is damaged; the view does without close-ups
-    found = []
+    crops = []
     for time_s, box, face in zip(sample.face_times_s, sample.face_boxes, sample.faces, strict=True):
         frame = next((f for t, f in frames.items() if abs(t - time_s) < 0.1), None)
         if frame is None:
@@ -40,5 +40,5 @@ def with_closeups(sample: Sample, preview: Path | None) -> Sample:
         again = cut(frame, (x0, y0, x1, y1), FACE_SIZE_PX)
         if np.abs(again.astype(np.int16) - face).mean() > SAME_FACE:
             return sample
-        found.append(cut(frame, (x0, y0, x1, y1), CLOSE_UP_PX))
-    return replace(sample, faces_large=np.stack(found))
+        crops.append(cut(frame, (x0, y0, x1, y1), CLOSE_UP_PX))
+    return replace(sample, faces_large=np.stack(crops))

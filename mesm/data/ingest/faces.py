@@ -17,7 +17,7 @@ import numpy as np
 from PIL import Image
 
 from mesm.batch import FACE_SIZE_PX
-from mesm.data.signal_settings import MARGIN_PX, MIN_FACE_PX, signal_rules
+from mesm.data.signal_settings import MARGIN_PX, MIN_FACE_PX
 from mesm.errors import BackendUnavailable
 
 #: Frames with a longer side than this are searched for proportionally larger faces only: 4K costs what 720p does.
@@ -27,12 +27,10 @@ SECOND_FACE_PROBABILITY = 0.95
 #: Frames that are searched together: at most so many, and of so many pixels in all, which bounds the memory.
 BATCH_FRAMES = 16
 BATCH_PIXELS = 4_000_000
-#: How faces are cut, in plain JSON; every manifest has it under `signal`.
-CROP_RULE = signal_rules()["face"]
 
 
 @dataclass(frozen=True)
-class Face:
+class DetectedFace:
     """The face chosen in one frame.
 
     Attributes:
@@ -51,7 +49,7 @@ class Face:
 class Detector(Protocol):
     """Anything that finds the face of each frame."""
 
-    def detect(self, frames: Sequence[np.ndarray]) -> list[Face | None]:
+    def detect(self, frames: Sequence[np.ndarray]) -> list[DetectedFace | None]:
         """One entry per (H, W, 3) uint8 frame; None where there is no face."""
 
 
@@ -75,20 +73,20 @@ class MtcnnDetector:
         )
         self._lock = threading.Lock()
 
-    def detect(self, frames: Sequence[np.ndarray]) -> list[Face | None]:
+    def detect(self, frames: Sequence[np.ndarray]) -> list[DetectedFace | None]:
         """The largest face of each frame; frames of equal size run together."""
-        found: list[Face | None] = []
+        faces: list[DetectedFace | None] = []
         start = 0
         while start < len(frames):
             stop = start + 1
             limit = min(len(frames), start + batch_frames(frames[start]))
             while stop < limit and frames[stop].shape == frames[start].shape:
                 stop += 1
-            found += self._detect_equal(frames[start:stop])
+            faces += self._detect_equal(frames[start:stop])
             start = stop
-        return found
+        return faces
 
-    def _detect_equal(self, frames: Sequence[np.ndarray]) -> list[Face | None]:
+    def _detect_equal(self, frames: Sequence[np.ndarray]) -> list[DetectedFace | None]:
         height, width = frames[0].shape[:2]
         if min(height, width) <= MIN_FACE_PX:
             return [None] * len(frames)
@@ -104,12 +102,14 @@ class MtcnnDetector:
         return [_largest(*one) for one in zip(boxes, probabilities, points, strict=True)]
 
 
-def _largest(boxes: Any, probabilities: Any, points: Any) -> Face | None:
+def _largest(boxes: Any, probabilities: Any, points: Any) -> DetectedFace | None:
     """MTCNN lists the faces of a frame by falling area."""
     if boxes is None or len(boxes) == 0:
         return None
     others = int(np.sum(np.asarray(probabilities[1:], float) >= SECOND_FACE_PROBABILITY))
-    return Face(np.asarray(boxes[0], np.float32), np.asarray(points[0], np.float32), float(probabilities[0]), others)
+    return DetectedFace(
+        np.asarray(boxes[0], np.float32), np.asarray(points[0], np.float32), float(probabilities[0]), others
+    )
 
 
 @lru_cache(maxsize=1)
@@ -162,7 +162,7 @@ class FaceTrack:
     times_s: np.ndarray
     boxes: np.ndarray
     points: np.ndarray
-    found: np.ndarray
+    face_found: np.ndarray
     several: bool
 
     def flags(self) -> tuple[str, ...]:
@@ -170,16 +170,16 @@ class FaceTrack:
         if len(self.faces) == 0:
             return ("no_video",)
         flags = []
-        if not self.found.any():
+        if not self.face_found.any():
             flags.append("no_face")
-        elif not self.found.all():
+        elif not self.face_found.all():
             flags.append("some_faces_missing")
         if self.several:
             flags.append("several_faces")
         return tuple(flags)
 
 
-class Gatherer:
+class FaceTrackBuilder:
     """The crops of one clip, frame by frame, so that a long clip never lies in memory."""
 
     def __init__(self, large_px: int) -> None:
@@ -189,10 +189,10 @@ class Gatherer:
         self.large: list[np.ndarray] = []
         self.boxes: list[tuple[int, int, int, int]] = []
         self.points: list[np.ndarray] = []
-        self.found: list[bool] = []
+        self.face_found: list[bool] = []
         self.several = False
 
-    def add(self, time_s: float, frame: np.ndarray, face: Face | None) -> None:
+    def add(self, time_s: float, frame: np.ndarray, face: DetectedFace | None) -> None:
         """Cut one frame, by the rectangle of its face or by the fallback."""
         height, width = frame.shape[:2]
         box = centre_box(height, width) if face is None else crop_box(face.box, height, width)
@@ -202,7 +202,7 @@ class Gatherer:
         if self.large_px:
             self.large.append(cut(frame, box, self.large_px))
         self.points.append(np.full((5, 2), np.nan) if face is None else in_crop(face.points, box))
-        self.found.append(face is not None)
+        self.face_found.append(face is not None)
         self.several |= face is not None and face.others > 0
 
     def track(self) -> FaceTrack:
@@ -214,7 +214,7 @@ class Gatherer:
             times_s=np.array(self.times_s, np.float32),
             boxes=np.array(self.boxes, np.float32).reshape(-1, 4),
             points=np.array(self.points, np.float32).reshape(-1, 5, 2),
-            found=np.array(self.found, bool),
+            face_found=np.array(self.face_found, bool),
             several=self.several,
         )
 
@@ -232,11 +232,11 @@ def track_faces(
         large_px: side of the larger crop; 0 for none.
         detector: MTCNN unless given.
     """
-    gatherer, frames = Gatherer(large_px), iter(frames)
+    builder, frames = FaceTrackBuilder(large_px), iter(frames)
     for first in frames:
         # The networks are built when there is something to look at: not for a sound, nor for a file that is none.
         detector = detector or shared_detector()
         batch = [first, *itertools.islice(frames, batch_frames(first[1]) - 1)]
         for (time_s, frame), face in zip(batch, detector.detect([frame for _, frame in batch]), strict=True):
-            gatherer.add(time_s, frame, face)
-    return gatherer.track()
+            builder.add(time_s, frame, face)
+    return builder.track()

@@ -24,7 +24,7 @@ import numpy as np
 from mesm.batch import Sample
 from mesm.data.ingest.audio import read_waveform
 from mesm.data.ingest.choice import CHOICE_PX, ChosenFace, FaceChoice, find_choices
-from mesm.data.ingest.clip import Progress, ingest_clip
+from mesm.data.ingest.clip import StageProgress, ingest_clip
 from mesm.data.ingest.media import audio_stream, existing_file, is_picture, open_media, video_stream
 from mesm.data.ingest.preview import encode_preview
 from mesm.data.ingest.video import FrameSampler, read_picture
@@ -66,7 +66,7 @@ def ingest_untrusted(
     on_faces: Callable[[list[FaceChoice]], None] | None = None,
     timeout_s: float = 120.0,
     memory_mb: int = 4096,
-    progress: Progress | None = None,
+    progress: StageProgress | None = None,
 ) -> Sample:
     """`ingest_clip` for a file that nobody vouches for, e.g. an upload.
 
@@ -96,7 +96,7 @@ def ingest_untrusted(
     if progress is not None:
         progress("starting the decoder", 0.0)
     with tempfile.TemporaryDirectory(prefix="mesm-") as folder:
-        answer = _ask("ingest", path, {**request, "folder": folder}, timeout_s, memory_mb, progress)
+        answer = _request("ingest", path, {**request, "folder": folder}, timeout_s, memory_mb, progress)
         if on_faces is not None and answer.get("faces"):
             on_faces([FaceChoice(tuple(f["at"]), _picture(f["rgb"])) for f in answer["faces"]])
         return Corpus(folder)[name]
@@ -108,7 +108,7 @@ def probe_untrusted(path: str | os.PathLike[str], *, timeout_s: float = 30.0, me
     Raises:
         DataError: as `ingest_untrusted`.
     """
-    answer = _ask("probe", path, {}, timeout_s, memory_mb)
+    answer = _request("probe", path, {}, timeout_s, memory_mb)
     return MediaFacts(float(answer["duration_s"]), bool(answer["has_picture"]), bool(answer["has_sound"]))
 
 
@@ -121,7 +121,7 @@ def waveform_untrusted(
         DataError: as `ingest_untrusted`.
     """
     with tempfile.TemporaryDirectory(prefix="mesm-") as folder:
-        _ask("sound", path, {"folder": folder, "start_s": start_s, "end_s": end_s}, timeout_s, memory_mb)
+        _request("sound", path, {"folder": folder, "start_s": start_s, "end_s": end_s}, timeout_s, memory_mb)
         return np.frombuffer((Path(folder) / "sound").read_bytes(), np.float32)
 
 
@@ -130,13 +130,13 @@ def _picture(rgb: str) -> np.ndarray:
     return np.frombuffer(base64.b64decode(rgb), np.uint8).reshape(CHOICE_PX, CHOICE_PX, 3)
 
 
-def _ask(
+def _request(
     verb: str,
     path: str | os.PathLike[str],
     request: dict[str, Any],
     timeout_s: float,
     memory_mb: int,
-    progress: Progress | None = None,
+    progress: StageProgress | None = None,
 ) -> dict[str, Any]:
     """The child's answer to one request about one file, or `DataError`."""
     source = str(existing_file(path).absolute())
@@ -151,7 +151,7 @@ def _ask(
     return answer
 
 
-def _run_child(request: dict[str, Any], timeout_s: float, progress: Progress | None) -> dict[str, Any] | None:
+def _run_child(request: dict[str, Any], timeout_s: float, progress: StageProgress | None) -> dict[str, Any] | None:
     """The child's last word, or None if it ended without one."""
     search = os.pathsep.join(filter(None, [str(_PACKAGE_ROOT), os.environ.get("PYTHONPATH")]))
     with subprocess.Popen(
@@ -201,19 +201,19 @@ def _serve() -> None:
     out = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # whatever a decoder prints must not be mistaken for a message
 
-    def say(**message: Any) -> None:
+    def send(**message: Any) -> None:
         out.write(json.dumps(message) + "\n")
         out.flush()
 
     request = json.loads(sys.stdin.read())
     _limit(request["memory_mb"])
     try:
-        say(error="", **{"ingest": _ingest, "probe": _probe, "sound": _sound}[request["verb"]](request, say))
+        send(error="", **{"ingest": _ingest, "probe": _probe, "sound": _sound}[request["verb"]](request, send))
     except MesmError as error:
-        say(error=str(error))
+        send(error=str(error))
 
 
-def _ingest(request: dict[str, Any], say: Callable[..., None]) -> dict[str, Any]:
+def _ingest(request: dict[str, Any], send: Callable[..., None]) -> dict[str, Any]:
     part = {key: request[key] for key in ("audio_path", "start_s", "end_s")}
     chosen = request["face_at"]
     sample = ingest_clip(
@@ -222,15 +222,15 @@ def _ingest(request: dict[str, Any], say: Callable[..., None]) -> dict[str, Any]
         clip_id=request["clip_id"],
         large_px=request["large_px"],
         detector=ChosenFace(tuple(chosen)) if chosen else None,
-        progress=lambda what, share: say(what=what, share=share),
+        progress=lambda what, share: send(what=what, share=share),
         **part,
     )
     faces: list[FaceChoice] = []
     if request["choices"] and "several_faces" in sample.quality:
-        say(what="looking at the other faces", share=0.92)
+        send(what="looking at the other faces", share=0.92)
         faces = _choices(request)
     if request["preview_path"]:
-        say(what="making the preview", share=0.95)
+        send(what="making the preview", share=0.95)
         encode_preview(request["path"], request["preview_path"], **part)
     with CorpusWriter(request["folder"], name="upload") as writer:
         writer.add(sample)
@@ -244,15 +244,15 @@ def _choices(request: dict[str, Any]) -> list[FaceChoice]:
     most: list[FaceChoice] = []
     frames = FrameSampler(request["path"], start_s=request["start_s"], end_s=request["end_s"])
     for number, (_, frame) in enumerate(frames):
-        found = find_choices(frame)
-        if len(found) > len(most):
-            most = found
+        choices = find_choices(frame)
+        if len(choices) > len(most):
+            most = choices
         if number + 1 == _LOOKED_AT:
             break
     return most
 
 
-def _probe(request: dict[str, Any], say: Callable[..., None]) -> dict[str, Any]:
+def _probe(request: dict[str, Any], send: Callable[..., None]) -> dict[str, Any]:
     if is_picture(Path(request["path"])):
         return {"duration_s": 0.0, "has_picture": True, "has_sound": False}
     with open_media(request["path"]) as container:
@@ -261,7 +261,7 @@ def _probe(request: dict[str, Any], say: Callable[..., None]) -> dict[str, Any]:
         return {"duration_s": seconds, "has_picture": picture is not None, "has_sound": sound is not None}
 
 
-def _sound(request: dict[str, Any], say: Callable[..., None]) -> dict[str, Any]:
+def _sound(request: dict[str, Any], send: Callable[..., None]) -> dict[str, Any]:
     sound = read_waveform(request["path"], start_s=request["start_s"], end_s=request["end_s"])
     heard = np.zeros(0, np.float32) if sound is None else sound
     (Path(request["folder"]) / "sound").write_bytes(np.ascontiguousarray(heard, np.float32).tobytes())

@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 
 import numpy as np
 
-from mesm.data.ingest.faces import Detector, FaceTrack, Gatherer, batch_frames, shared_detector
+from mesm.data.ingest.faces import Detector, FaceTrack, FaceTrackBuilder, batch_frames, shared_detector
 
 Key = TypeVar("Key")
 #: Frames that wait for the detector are at most this many pixels, and at most one frame if that is larger.
@@ -79,25 +79,25 @@ def track_clips(
         large_px: side of the larger crop; 0 for none.
         detector: MTCNN unless given.
     """
-    gatherers: dict[int, tuple[Key, Gatherer]] = {}
+    builders: dict[int, tuple[Key, FaceTrackBuilder]] = {}
     batch: list[tuple[int, float, np.ndarray]] = []
     number = 0
 
     def search() -> None:
         if batch:
-            found = (detector or shared_detector()).detect([frame for _, _, frame in batch])
-            for (clip, time_s, frame), face in zip(batch, found, strict=True):
-                gatherers[clip][1].add(time_s, frame, face)
+            faces = (detector or shared_detector()).detect([frame for _, _, frame in batch])
+            for (clip, time_s, frame), face in zip(batch, faces, strict=True):
+                builders[clip][1].add(time_s, frame, face)
             batch.clear()
 
     def finished(until: int) -> Iterator[tuple[Key, FaceTrack]]:
-        for clip in sorted(gatherers):
+        for clip in sorted(builders):
             if clip < until:
-                key, gatherer = gatherers.pop(clip)
-                yield key, gatherer.track()
+                key, builder = builders.pop(clip)
+                yield key, builder.track()
 
     for key, time_s, frame in _Frames(clips):
-        gatherers.setdefault(number, (key, Gatherer(large_px)))
+        builders.setdefault(number, (key, FaceTrackBuilder(large_px)))
         if frame is None:
             number += 1
             if not batch:

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 from torchvision.ops import batched_nms
 
-from mesm.data.ingest.faces import FULL_SEARCH_PX, SECOND_FACE_PROBABILITY, Face, MtcnnDetector
+from mesm.data.ingest.faces import FULL_SEARCH_PX, SECOND_FACE_PROBABILITY, DetectedFace, MtcnnDetector
 from mesm.data.signal_settings import MIN_FACE_PX
 
 #: Step of the pyramid, and thresholds of the three networks: facenet-pytorch's.
@@ -44,11 +44,11 @@ class CoarseToFine(MtcnnDetector):
         for network in (self._mtcnn.pnet, self._mtcnn.rnet, self._mtcnn.onet):
             network.to(memory_format=torch.channels_last)  # pooling few channels is three times as fast
 
-    def _detect_equal(self, frames: Sequence[np.ndarray]) -> list[Face | None]:
+    def _detect_equal(self, frames: Sequence[np.ndarray]) -> list[DetectedFace | None]:
         height, width = frames[0].shape[:2]
-        found: list[Face | None] = [None] * len(frames)
+        faces: list[DetectedFace | None] = [None] * len(frames)
         if min(height, width) <= MIN_FACE_PX:
-            return found
+            return faces
         finest = MIN_FACE_PX * max(1.0, max(height, width) / FULL_SEARCH_PX)
         left, scales = list(range(len(frames))), _scales(height, width, finest)
         with self._lock, torch.inference_mode():
@@ -57,14 +57,14 @@ class CoarseToFine(MtcnnDetector):
                 scales, new = scales[:steps], scales[steps:]
                 search.propose(left, new)
                 for frame, face in zip(left, search.faces(left), strict=True):
-                    found[frame] = face
-                left = [f for f in left if _shorter_side(found[f]) < _LARGE_ENOUGH * finest / _FACTOR**steps]
+                    faces[frame] = face
+                left = [f for f in left if _shorter_side(faces[f]) < _LARGE_ENOUGH * finest / _FACTOR**steps]
                 if not left:
                     break
-        return found
+        return faces
 
 
-def _shorter_side(face: Face | None) -> float:
+def _shorter_side(face: DetectedFace | None) -> float:
     return 0.0 if face is None else float(min(face.box[2:] - face.box[:2]))
 
 
@@ -122,7 +122,7 @@ def _area_means(tables: np.ndarray, frame: np.ndarray, rect: np.ndarray, rows: i
 class _Search:
     """Proposals for B frames of one size, scale by scale. Boxes are x0, y0, x1, y1, score in pixels.
 
-    The first two networks judge every scale by itself, so that what they found stays when finer scales are added.
+    The first two networks judge every scale by itself, so that their proposals stay when finer scales are added.
     """
 
     def __init__(self, networks: Any, tables: np.ndarray) -> None:
@@ -139,7 +139,7 @@ class _Search:
             return
         parts = [self._at_scale(np.array(frames), scale) for scale in scales]
         boxes_P5, frame_P = (torch.cat(part) for part in zip(*parts, strict=True))
-        answers_P15 = self._ask(self.networks.rnet, 24, boxes_P5, frame_P)
+        answers_P15 = self._apply(self.networks.rnet, 24, boxes_P5, frame_P)
         passed = answers_P15[:, 14] > _THRESHOLDS[1]
         answers_P15 = answers_P15[passed]
         boxes_P5 = torch.cat([boxes_P5[passed, :4], answers_P15[:, 14:]], dim=1)
@@ -148,13 +148,13 @@ class _Search:
         self.frame_P = torch.cat([self.frame_P, frame_P[passed]])
         self.answers_P15 = torch.cat([self.answers_P15, torch.full((len(boxes_P5), 15), torch.nan)])
 
-    def faces(self, frames: Sequence[int]) -> list[Face | None]:
+    def faces(self, frames: Sequence[int]) -> list[DetectedFace | None]:
         """The largest face of each of the frames, by the third network, among the proposals so far."""
         mine = torch.isin(self.frame_P, torch.tensor(frames)).nonzero()[:, 0]
         mine = mine[batched_nms(self.boxes_P5[mine, :4], self.boxes_P5[mine, 4], self.frame_P[mine], 0.7)]
         squares_P5 = _squared(_shifted(self.boxes_P5, self.shifts_P4))
         new = mine[self.answers_P15[mine, 14].isnan()]
-        self.answers_P15[new] = self._ask(self.networks.onet, 48, squares_P5[new], self.frame_P[new])
+        self.answers_P15[new] = self._apply(self.networks.onet, 48, squares_P5[new], self.frame_P[new])
         mine = mine[self.answers_P15[mine, 14] > _THRESHOLDS[2]]
         answers_P15, frame_P = self.answers_P15[mine], self.frame_P[mine]
         boxes_P5 = torch.cat([squares_P5[mine, :4], answers_P15[:, 14:]], dim=1)
@@ -180,7 +180,7 @@ class _Search:
         boxes_P5 = _squared(torch.cat([moved_P4, score_BHW[which, y, x, None]], dim=1))
         return boxes_P5, torch.from_numpy(frames)[which]
 
-    def _ask(self, network: Any, side: int, boxes_P5: Tensor, frame_P: Tensor) -> Tensor:
+    def _apply(self, network: Any, side: int, boxes_P5: Tensor, frame_P: Tensor) -> Tensor:
         """The second or third network about proposals: (P, 15) shifts, points (x first), score; 0 outside the frame."""
         rect_P4 = boxes_P5[:, :4].trunc().int()
         far_P2 = torch.minimum(rect_P4[:, 2:], torch.tensor([self.width, self.height]))
@@ -213,7 +213,7 @@ def _squared(boxes_P5: Tensor) -> Tensor:
     return torch.cat([corner_P2, corner_P2 + longer_P1, boxes_P5[:, 4:]], dim=1)
 
 
-def _largest(boxes_P5: Tensor, points_P52: Tensor) -> Face | None:
+def _largest(boxes_P5: Tensor, points_P52: Tensor) -> DetectedFace | None:
     """The largest of one frame's faces, after those that lie on a likelier one are taken out."""
     order = boxes_P5[:, 4].argsort(descending=True).tolist()
     area_P = (boxes_P5[:, 2:4] - boxes_P5[:, :2] + 1).prod(dim=1)
@@ -232,4 +232,4 @@ def _largest(boxes_P5: Tensor, points_P52: Tensor) -> Face | None:
         return None
     best = max(kept, key=lambda i: float((boxes_P5[i, 2:4] - boxes_P5[i, :2]).prod()))
     others = sum(i != best and float(boxes_P5[i, 4]) >= SECOND_FACE_PROBABILITY for i in kept)
-    return Face(boxes_P5[best, :4].numpy(), points_P52[best].numpy(), float(boxes_P5[best, 4]), others)
+    return DetectedFace(boxes_P5[best, :4].numpy(), points_P52[best].numpy(), float(boxes_P5[best, 4]), others)

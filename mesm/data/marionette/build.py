@@ -46,7 +46,7 @@ def make_numbered(seed: int, number: int, speakers: int) -> Sample:
     return make_clip(shared_head(), identity(seed, plan.speaker), plan, seed)
 
 
-def _prepare() -> None:
+def _use_one_thread() -> None:
     """A worker uses one thread: bytes and speed then do not depend on what else runs."""
     import torch
 
@@ -54,7 +54,7 @@ def _prepare() -> None:
 
 
 def _pool(workers: int) -> Pool:
-    return multiprocessing.get_context("spawn").Pool(workers, _prepare)
+    return multiprocessing.get_context("spawn").Pool(workers, _use_one_thread)
 
 
 def _make(job: tuple[int, int, int]) -> Sample:

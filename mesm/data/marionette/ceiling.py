@@ -159,12 +159,12 @@ def posteriors(plans: Sequence[ClipPlan], prosody: np.ndarray) -> dict[tuple[str
         top = displayed.max(axis=1, keepdims=True)
         logs[modality] = np.log(np.exp(displayed - top) @ display_chances(modality).T + 1e-300)
     holds = np.array([[name in dict(state) for name in LABELS] for state in states()], float)
-    found = {}
+    chances = {}
     for subset in chain.from_iterable(combinations(MODALITIES, n) for n in (1, 2, 3)):
         joint = np.log(prior()) + sum(logs[modality] for modality in subset)
         weights = np.exp(joint - joint.max(axis=1, keepdims=True))
-        found[subset] = weights @ holds / weights.sum(axis=1, keepdims=True)
-    return found
+        chances[subset] = weights @ holds / weights.sum(axis=1, keepdims=True)
+    return chances
 
 
 def f1_and_weighted_accuracy(predicted: np.ndarray, truth: np.ndarray) -> tuple[float, float]:

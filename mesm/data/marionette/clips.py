@@ -19,7 +19,7 @@ from mesm.data.marionette.performance import Performance, perform
 from mesm.data.marionette.problem import ClipPlan, generator
 from mesm.data.marionette.prosody import PARAMETERS, colour_voice, record_in_room
 from mesm.data.marionette.scene import Frame, render
-from mesm.data.marionette.voices import Utterance, speak
+from mesm.data.marionette.voices import SpokenSentence, speak
 from mesm.data.marionette.words import NEUTRAL, draw_sentence
 
 FRAME_PX = 176
@@ -42,7 +42,7 @@ class Take:
     plan: ClipPlan
     text: str
     template: str
-    utterance: Utterance
+    utterance: SpokenSentence
     waveform: np.ndarray
     lead_s: float
     duration_s: float
@@ -51,12 +51,12 @@ class Take:
     room: dict[str, float]
 
 
-def _speak(plan: ClipPlan, who: Identity, seed: int, room_s: float) -> tuple[str, str, Utterance]:
+def _speak(plan: ClipPlan, who: Identity, seed: int, room_s: float) -> tuple[str, str, SpokenSentence]:
     """The first drawn sentence that fits into the clip; the last one is cut short by nothing but its number of words."""
     rng = generator(seed, plan.number, _WORDS)
     kind = next(iter(plan.displays["text"]), NEUTRAL)
     pitch, rate, spread = plan.prosody[:3]
-    shortest: tuple[str, str, Utterance] | None = None
+    shortest: tuple[str, str, SpokenSentence] | None = None
     for _ in range(12):
         text, template = draw_sentence(kind, plan.split, rng)
         utterance = speak(text, who.voice, pitch, rate, spread)

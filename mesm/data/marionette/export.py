@@ -26,7 +26,7 @@ _PREVIEW_CRF = 28
 _SHARD_CLIPS = 32
 
 
-def choose(rows: list[IndexRow], clips: int, per_emotion: int) -> list[str]:
+def choose_clips(rows: list[IndexRow], clips: int, per_emotion: int) -> list[str]:
     """Clip ids such that every emotion has at least `per_emotion`, short clips first.
 
     Raises:
@@ -41,8 +41,8 @@ def choose(rows: list[IndexRow], clips: int, per_emotion: int) -> list[str]:
     while len(chosen) < clips and waiting:
 
         def gain(row: IndexRow) -> float:
-            wanted = sum(need[name] > 0 for name in LABELS if (row.labels or {}).get(name, 0) > 0)
-            return wanted - 0.15 * row.duration_s
+            covered = sum(need[name] > 0 for name in LABELS if (row.labels or {}).get(name, 0) > 0)
+            return covered - 0.15 * row.duration_s
 
         best = max(waiting, key=gain)
         waiting.remove(best)
@@ -89,7 +89,7 @@ def export(
         raise ConfigError(
             f"{source} was not built by this version's generator ({GENERATOR}); build it again with mesm corpus build"
         )
-    chosen = choose([row for row in corpus.index if row.split == split], clips, per_emotion)
+    chosen = choose_clips([row for row in corpus.index if row.split == split], clips, per_emotion)
     folder = Path(out)
     folder.mkdir(parents=True, exist_ok=True)
     command = f"{meta['command']}; mesm corpus export DIR --split {split} --clips {clips} --out {folder.name}"

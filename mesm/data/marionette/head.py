@@ -16,7 +16,7 @@ from PIL import Image
 
 from mesm.errors import BackendUnavailable
 
-SKIN, EYE_LEFT, EYE_RIGHT, TEETH, TONGUE, HAIR = range(6)
+SKIN, EYE_LEFT, EYE_RIGHT, TEETH, TONGUE = range(5)
 _GROUPS = {
     "body": SKIN,
     "helper-l-eye": EYE_LEFT,

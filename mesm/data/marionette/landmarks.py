@@ -1,4 +1,4 @@
-"""The 68 landmarks of dlib's numbering as vertices of the head, found by where they lie on the canonical face."""
+"""The 68 landmarks of dlib's numbering as vertices of the head, chosen by where they lie on the canonical face."""
 
 from __future__ import annotations
 
@@ -93,16 +93,16 @@ def landmark_vertices(head: Head) -> np.ndarray:
         **dict.fromkeys(_UPPER_LIP, ~dropping),
         **dict.fromkeys(_LOWER_LIP, dropping),
     }
-    found = np.full(68, -1)
+    vertices = np.full(68, -1)
     for number, (place_x, place_y) in _PLACES.items():
         # Of two surfaces one behind the other, the one towards the viewer; the jaw's outline lies at the side anyway.
         towards = 0.0 if number < 8 else 0.004 * (1.6 - z)
         usable = skin & allowed.get(number, skin)
         for target, side in ((number, 1), (_MIRROR.get(number, number), -1)):
             cost = (x - side * place_x) ** 2 + (y - place_y) ** 2 + towards
-            found[target] = int(np.argmin(np.where(usable, cost, np.inf)))
-    assert found.min() >= 0
-    return found
+            vertices[target] = int(np.argmin(np.where(usable, cost, np.inf)))
+    assert vertices.min() >= 0
+    return vertices
 
 
 def landmarks(head: Head, points: np.ndarray) -> np.ndarray:

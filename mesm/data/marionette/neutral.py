@@ -31,16 +31,16 @@ def neutral_faces_of(head: Head, who: Identity, seed: int, speaker: int, count: 
     frames = [render(head, who, _distractors(rng), draw_view(rng), FRAME_PX) for _ in range(count)]
     images = [frame.image for frame in frames]
     sample = ingest_arrays(images, [0.5 * k for k in range(count)], None, 16_000, "", clip_id="neutral", large_px=0)
-    found = np.flatnonzero(sample.face_found)
+    detected = np.flatnonzero(sample.face_found)
     regions, heads = [], []
-    for k in found:
+    for k in detected:
         moved = crop_maps(frames[k].regions(head), sample.face_boxes[k])
         regions.append([moved[[AU_COLUMN[n] for n in PROTOTYPES[name]]].max(axis=0) for name in LABELS])
         heads.append(crop_maps(frames[k].head_share(), sample.face_boxes[k]))
     size = sample.faces.shape[1]
     return NeutralFaceSet(
-        image=sample.faces[found],
+        image=sample.faces[detected],
         region=np.array(regions, np.uint8).reshape(-1, len(LABELS), size, size),
         head=np.array(heads, np.uint8).reshape(-1, size, size),
-        speaker=np.array([who.name] * len(found), dtype="U8"),
+        speaker=np.array([who.name] * len(detected), dtype="U8"),
     )

@@ -8,7 +8,7 @@ import numpy as np
 
 from mesm.data.marionette.action_units import AU_COLUMN, AU_NUMBERS
 from mesm.data.marionette.scene import View
-from mesm.data.marionette.voices import Utterance
+from mesm.data.marionette.voices import SpokenSentence
 
 #: Share of the jaw's opening, parting of the lips, and rounding, by the first letter of espeak's phoneme mnemonics
 #: (stress marks removed). What is not listed is a consonant that leaves the lips a little apart.
@@ -88,7 +88,7 @@ def emotion_track(
     return apex * envelope(late) * breathing, envelope(0.0)[:, 0]
 
 
-def mouth_track(utterance: Utterance, lead_s: float, times_s: np.ndarray) -> np.ndarray:
+def mouth_track(utterance: SpokenSentence, lead_s: float, times_s: np.ndarray) -> np.ndarray:
     """Jaw, lips and rounding that the speech asks for at the given times. (F, 3) in [0, 1].
 
     The shape follows the phonemes, its size the sound's envelope.
@@ -163,7 +163,7 @@ def draw_view(rng: np.random.Generator) -> View:
 
 def perform(
     apex: np.ndarray,
-    utterance: Utterance,
+    utterance: SpokenSentence,
     lead_s: float,
     duration_s: float,
     times_s: np.ndarray,

@@ -82,7 +82,7 @@ def draw_voice(rng: np.random.Generator, sex: str, age: float) -> Voice:
 
 
 @dataclass(frozen=True)
-class Utterance:
+class SpokenSentence:
     """What the synthesiser said.
 
     Attributes:
@@ -131,7 +131,7 @@ class _Engine:
             k += 1
         return 0
 
-    def say(self, text: str, voice: str, settings: dict[int, int]) -> None:
+    def synthesise(self, text: str, voice: str, settings: dict[int, int]) -> None:
         if self._library.espeak_SetVoiceByName(voice.encode()) != 0:
             raise DataError(f"espeak-ng has no voice {voice!r}; choose another, see espeak-ng --voices")
         for parameter, value in settings.items():
@@ -147,7 +147,7 @@ class _Engine:
         _ctypes.dlclose(handle)
 
 
-def speak(text: str, voice: Voice, pitch: float = 0.0, rate: float = 0.0, spread: float = 0.0) -> Utterance:
+def speak(text: str, voice: Voice, pitch: float = 0.0, rate: float = 0.0, spread: float = 0.0) -> SpokenSentence:
     """One sentence.
 
     Args:
@@ -161,10 +161,10 @@ def speak(text: str, voice: Voice, pitch: float = 0.0, rate: float = 0.0, spread
     }
     engine = _Engine()
     try:
-        engine.say(text, voice.name, settings)
+        engine.synthesise(text, voice.name, settings)
         waveform = np.concatenate(engine.pieces).astype(np.float32) / 32768
         words = _word_times(text, engine.words, len(waveform) / engine.sample_rate_hz)
-        return Utterance(waveform, engine.sample_rate_hz, words, tuple(engine.phonemes))
+        return SpokenSentence(waveform, engine.sample_rate_hz, words, tuple(engine.phonemes))
     finally:
         engine.close()
 

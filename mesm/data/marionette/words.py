@@ -37,12 +37,12 @@ def draw_sentence(kind: str, split: str, rng: np.random.Generator) -> tuple[str,
 
 def transcripts(kind: str, split: str) -> set[str]:
     """Every sentence of one class and split."""
-    found = set()
+    sentences = set()
     for template in templates(kind, split):
         names = list(dict.fromkeys(_SLOT.findall(template)))
         for values in product(*(SLOTS[name] for name in names)):
-            found.add(_filled(template, dict(zip(names, values, strict=True))))
-    return found
+            sentences.add(_filled(template, dict(zip(names, values, strict=True))))
+    return sentences
 
 
 def transcript_count() -> int:

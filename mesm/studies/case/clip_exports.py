@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from mesm.batch import ACTIVE_FROM, Sample
+from mesm.batch import ACTIVE_INTENSITY, Sample
 from mesm.figures.bibliography import PAPER, corpus_cites
 from mesm.figures.export import Exhibit
 from mesm.figures.privacy import private_faces
@@ -201,7 +201,7 @@ def regions_table(found: Sequence[Any], layers: int) -> Table:
     columns += tuple(f"L{i + 1}{what}" for i in range(layers) for what in ("", " / chance"))
     rows = []
     for region in sorted(found, key=lambda r: -(r.active or 0)):
-        active = ("yes" if (region.active or 0) >= ACTIVE_FROM else "no",) if known else ()
+        active = ("yes" if (region.active or 0) >= ACTIVE_INTENSITY else "no",) if known else ()
         shares = zip(region.covered, region.chance, strict=True)
         numbers = tuple(n for covered, chance in shares for n in (covered, covered / max(chance, 1e-9)))
         rows.append(Row((region.name, ", ".join(ACTION_UNITS[n] for n in region.units), *active, *numbers)))

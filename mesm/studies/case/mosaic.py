@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from mesm.batch import CHUNK_HOPS, CHUNK_MS, FACE_SIZE_PX, LOUDEST, MEL_BANDS, Sample
+from mesm.batch import CHUNK_HOPS, CHUNK_MS, FACE_SIZE_PX, LOUD_FRACTION, MEL_BANDS, Sample
 from mesm.figures import overlay
 from mesm.figures.lettering import Canvas
 from mesm.figures.style import rgb, theme
@@ -331,7 +331,7 @@ def mel_loudness(mel: np.ndarray, loudest_only: bool = False) -> np.ndarray:
         loudest_only: everything but the highest tenth of the values is 0.
     """
     values = mel.transpose(1, 0, 2).reshape(MEL_BANDS, -1).astype(np.float32)
-    low, high, loudest = np.percentile(np.delete(values, EMPTY_BANDS, axis=0), [5, 99.5, 100 * (1 - LOUDEST)])
+    low, high, loudest = np.percentile(np.delete(values, EMPTY_BANDS, axis=0), [5, 99.5, 100 * (1 - LOUD_FRACTION)])
     scaled = np.clip((values - low) / max(high - low, 1e-3), 0, 1)
     return np.where(values > loudest, scaled, 0) if loudest_only else scaled
 

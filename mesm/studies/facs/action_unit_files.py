@@ -6,8 +6,6 @@ OpenFace: `timestamp`, `success`, `AU01_r` (0 to 5) and `AU01_c` (0 or 1). py-fe
 
 from __future__ import annotations
 
-import csv
-import math
 import os
 import re
 from dataclasses import dataclass
@@ -16,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from mesm.batch import FRAME_INTERVAL_MS
+from mesm.data.action_unit_csv import ActionUnitTable, read_action_unit_csv
 from mesm.data.store import Corpus
 from mesm.errors import DataError
 from mesm.studies.facs.atlas import COLUMN, UNITS
@@ -41,51 +40,36 @@ def read_units(path: str | os.PathLike[str], fps: float | None = None) -> UnitFi
     Raises:
         DataError: the file cannot be read, or has no units or no times.
     """
-    path = Path(path)
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            rows = [{(k or "").strip(): (v or "").strip() for k, v in row.items() if k} for row in csv.DictReader(file)]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{path} is not a readable CSV ({error}); export it again from OpenFace or py-feat") from error
-    units = _unit_columns(path, rows[0] if rows else {})
-    times = [_time(path, row, fps) for row in rows]
-    intensity = np.full((len(rows), len(UNITS)), np.nan, np.float32)
-    for r, row in enumerate(rows):
-        if row.get("success", "1") in ("0", "0.0"):
-            continue
-        for number, (name, most) in units.items():
-            intensity[r, COLUMN[number]] = _number(path, row, name) / most
-    return UnitFile(np.array(times), intensity)
+    table = read_action_unit_csv(path)
+    units = _unit_columns(table)
+    if "timestamp" in table.columns:
+        times_s = table.numbers("timestamp")
+    elif "frame" in table.columns and fps:
+        times_s = table.numbers("frame") / fps
+    else:
+        raise DataError(f"{path} has no column timestamp; give the frame rate with --units-fps to use its column frame")
+    intensity = np.full((len(table.rows), len(UNITS)), np.nan, np.float32)
+    for number, (name, most) in units.items():
+        intensity[:, COLUMN[number]] = table.numbers(name) / most
+    intensity[~table.has_face] = np.nan
+    return UnitFile(times_s, intensity)
 
 
-def _unit_columns(path: Path, row: dict[str, str]) -> dict[int, tuple[str, float]]:
+def _unit_columns(table: ActionUnitTable) -> dict[int, tuple[str, float]]:
     """Action unit -> column and its largest value; intensities before presence."""
-    found: dict[int, tuple[str, float]] = {}
-    for name in row:
+    columns: dict[int, tuple[str, float]] = {}
+    for name in table.columns:
         match = _COLUMN.match(name)
         if match is None or int(match[1]) not in COLUMN:
             continue
         number, kind = int(match[1]), match[2]
-        if kind != "_c" or number not in found:
-            found[number] = (name, _OPENFACE_MOST if kind == "_r" else 1.0)
-    if not found:
-        raise DataError(f"{path} has no columns such as AU01_r or AU01; export action units from OpenFace or py-feat")
-    return found
-
-
-def _time(path: Path, row: dict[str, str], fps: float | None) -> float:
-    if "timestamp" in row:
-        return _number(path, row, "timestamp")
-    if "frame" in row and fps:
-        return _number(path, row, "frame") / fps
-    raise DataError(f"{path} has no column timestamp; give the frame rate with --units-fps to use its column frame")
-
-
-def _number(path: Path, row: dict[str, str], name: str) -> float:
-    try:
-        return float(row[name]) if row[name] else math.nan
-    except (KeyError, ValueError) as error:
-        raise DataError(f"{path} has {row.get(name)!r} in column {name}, where a number belongs") from error
+        if kind != "_c" or number not in columns:
+            columns[number] = (name, _OPENFACE_MOST if kind == "_r" else 1.0)
+    if not columns:
+        raise DataError(
+            f"{table.path} has no columns such as AU01_r or AU01; export action units from OpenFace or py-feat"
+        )
+    return columns
 
 
 def units_of_clips(

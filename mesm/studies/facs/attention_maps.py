@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mesm.batch import ACTIVE_FROM, CHUNK_MS, Sample
+from mesm.batch import ACTIVE_INTENSITY, CHUNK_MS, Sample
 from mesm.errors import DataError
 from mesm.layers.sparse_vgg import LayerTensors, SparseVGG
 from mesm.models import ModelOutput, Prepared
@@ -220,7 +220,7 @@ def look(
     clips: Clips,
     regions: str,
     *,
-    active_from: float = ACTIVE_FROM,
+    active_from: float = ACTIVE_INTENSITY,
     units: Mapping[str, np.ndarray] | None = None,
     inits: int = 20,
     progress: Progress | None = None,

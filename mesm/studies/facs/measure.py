@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from mesm.analysis.predictor import Predictor
-from mesm.batch import ACTIVE_FROM
+from mesm.batch import ACTIVE_INTENSITY
 from mesm.config import check_top_p
 from mesm.data.store import Corpus
 from mesm.errors import ConfigError
@@ -39,7 +39,7 @@ def facs(
     clips: int | None = None,
     book: str = "emfacs",
     regions: str | None = None,
-    active_from: float = ACTIVE_FROM,
+    active_from: float = ACTIVE_INTENSITY,
     units_folder: str | None = None,
     units_fps: float | None = None,
     inits: int = 20,

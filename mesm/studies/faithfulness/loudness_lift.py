@@ -13,13 +13,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from mesm.batch import LOUDEST
+from mesm.batch import LOUD_FRACTION
 from mesm.errors import DataError
 from mesm.studies.faithfulness.evaluation_clips import Clips, Progress, section
 from mesm.studies.faithfulness.intervals import ratio_estimate
 
 
-def loud_cells(mel_SHW: np.ndarray, share: float = LOUDEST) -> np.ndarray:
+def loud_cells(mel_SHW: np.ndarray, share: float = LOUD_FRACTION) -> np.ndarray:
     """(chunks, 128, 32) bool: the highest `share` of one clip's mel values; none where the clip is even."""
     return mel_SHW > np.quantile(mel_SHW.astype(np.float32), 1 - share)
 
@@ -58,7 +58,7 @@ def loud_sites(clips: Clips, *, progress: Progress | None = None) -> dict[str, A
     return section(
         clips,
         top_p=clips.top_p,
-        loudest=LOUDEST,
+        loudest=LOUD_FRACTION,
         layers=[_layer(np.concatenate(tally), clips.groups) for tally in tallies],
     )
 

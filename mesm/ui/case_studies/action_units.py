@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from mesm.batch import ACTIVE_FROM
+from mesm.batch import ACTIVE_INTENSITY
 from mesm.figures.png import encode_png
 from mesm.records.prediction import Prediction
 from mesm.studies.case.clip_exports import MOST_FACES, regions_table
@@ -65,7 +65,7 @@ def show(case: Case, model: Model, prediction: Prediction) -> None:
 
 def _first(regions: list[Region]) -> list[str]:
     """What to outline at first: the most active units, else those of brows, eyes and mouth."""
-    active = sorted((r for r in regions if (r.active or 0) >= ACTIVE_FROM), key=lambda r: -(r.active or 0))
+    active = sorted((r for r in regions if (r.active or 0) >= ACTIVE_INTENSITY), key=lambda r: -(r.active or 0))
     usual = [r for r in regions if {1, 6, 12} & set(r.units)]
     return [region.name for region in (active or usual)[:3]]
 

@@ -18,7 +18,7 @@ from mesm.cli import main
 from mesm.data.audit import audit_splits
 from mesm.data.importers import engine, find_release, workers
 from mesm.data.importers.decode import Outcome, Settings, make_outcomes
-from mesm.data.importers.plan import Part, Release, Utterance
+from mesm.data.importers.plan import MediaSpan, Release, Utterance
 from mesm.data.importers.report import dry_run, dry_run_text
 from mesm.data.importers.resplit import resplit
 from mesm.data.sources import read_sources
@@ -38,7 +38,7 @@ def grey_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def release_of(clips: int, path: Path, **fields: object) -> Release:
     utterances = tuple(
         Utterance(
-            f"c{i:03d}", f"words {i}", Part(path), labels={"fear": 1.0}, speaker=f"s{i % 7}", dialogue=f"d{i // 3}"
+            f"c{i:03d}", f"words {i}", MediaSpan(path), labels={"fear": 1.0}, speaker=f"s{i % 7}", dialogue=f"d{i // 3}"
         )
         for i in range(clips)
     )
@@ -81,17 +81,17 @@ def test_interrupted_and_gone_on_with(grey_clip: Path, tmp_path: Path, monkeypat
         run(release, tmp_path / "parts", seed=1)
 
 
-class _Killer(Part):
+class _Killer(MediaSpan):
     """Unpickling it ends the process: a file that breaks the decoder, as far as the pool can see."""
 
     def __reduce__(self) -> tuple[object, tuple[int, int]]:
         return _die, (os.getpid(), signal.SIGKILL)
 
 
-def _die(parent: int, how: int) -> Part:
+def _die(parent: int, how: int) -> MediaSpan:
     if os.getpid() != parent:
         os.kill(os.getpid(), how)
-    return Part(Path("x"))
+    return MediaSpan(Path("x"))
 
 
 @pytest.mark.slow  # every process that ends is followed by one that imports everything again
@@ -192,7 +192,7 @@ def test_whatever_is_damaged_ends_in_a_reason(tmp_path: Path) -> None:
             ]
         path = tmp_path / f"{number}.{kind}"
         path.write_bytes(data)
-        utterances.append(Utterance(f"c{number}", "words", Part(path)))
+        utterances.append(Utterance(f"c{number}", "words", MediaSpan(path)))
     outcomes = make_outcomes(utterances, Settings(large_px=0), _Blind())
     assert [outcome.id for outcome in outcomes] == [utterance.id for utterance in utterances]
     assert all((outcome.sample is None) != (outcome.problem is None) for outcome in outcomes)

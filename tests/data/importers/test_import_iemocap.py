@@ -10,7 +10,7 @@ import pytest
 
 from mesm.cli import main
 from mesm.data.importers import find_release
-from mesm.data.importers.decode import Settings, _Picture, half
+from mesm.data.importers.decode import Settings, _Picture, crop_half
 from mesm.data.importers.engine import import_release
 from mesm.data.importers.iemocap import speaker_side
 from mesm.data.ingest.audio import mel_filters
@@ -52,7 +52,7 @@ def test_sides() -> None:
     assert speaker_side("Ses03F_impro05_M018") == "right" == speaker_side("Ses05M_impro02_F000")
     assert speaker_side("something else") == ""
     frame = np.arange(2 * 6 * 3).reshape(2, 6, 3)
-    np.testing.assert_array_equal(np.concatenate([half(frame, "left"), half(frame, "right")], axis=1), frame)
+    np.testing.assert_array_equal(np.concatenate([crop_half(frame, "left"), crop_half(frame, "right")], axis=1), frame)
 
 
 def test_what_is_stored(corpus: Corpus) -> None:

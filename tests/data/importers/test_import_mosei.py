@@ -11,7 +11,7 @@ import pytest
 
 from mesm.cli import main
 from mesm.data.importers import find_release
-from mesm.data.importers.engine import import_release, prepare
+from mesm.data.importers.engine import assign_release_splits, import_release
 from mesm.data.importers.mesm_processed import every_500_ms
 from mesm.data.sources import read_sources
 from mesm.data.store import Corpus
@@ -82,7 +82,7 @@ def test_misaligned_and_missing(mosei_tree: Path, capsys: pytest.CaptureFixture[
 def test_no_video_is_in_two_splits_by_default(mosei_tree: Path) -> None:
     release = find_release("mosei", mosei_tree)
     where: dict[str, set[str]] = {}
-    for utterance in prepare(release):
+    for utterance in assign_release_splits(release):
         if utterance.problem is None:
             where.setdefault(utterance.dialogue, set()).add(utterance.split)
     assert sorted(map(len, where.values())) == [1, 1, 1]

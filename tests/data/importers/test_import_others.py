@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from mesm.data.importers import find_release
-from mesm.data.importers.engine import import_release, prepare
+from mesm.data.importers.engine import assign_release_splits, import_release
 from mesm.data.importers.headers import examine
 from mesm.data.importers.plan import Release, read_text
 from mesm.data.store import Corpus
@@ -18,7 +18,7 @@ from tests.data.importers import trees
 
 def reasons(release: Release) -> dict[str, str]:
     """Id -> why it cannot be stored, "" where it can."""
-    found = ((u.id, examine(u)[1]) for u in prepare(release, "own"))
+    found = ((u.id, examine(u)[1]) for u in assign_release_splits(release, "own"))
     return {name: "" if problem is None else problem.reason for name, problem in found}
 
 

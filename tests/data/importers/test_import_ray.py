@@ -12,7 +12,7 @@ import pytest
 from mesm.data.importers import engine, find_release
 from mesm.data.importers.decode import Outcome
 from mesm.data.importers.headers import Facts
-from mesm.data.importers.plan import Part, Problem
+from mesm.data.importers.plan import MediaSpan, Problem
 from mesm.data.importers.ray_engine import pack, unpack
 from mesm.data.store import Corpus
 from tests.data.importers import trees
@@ -48,7 +48,7 @@ def test_a_cluster_that_loses_a_worker(left_half: np.ndarray, tmp_path: Path, mo
     release = find_release("manifest", tmp_path / "m.csv")
     local = engine.import_release(release, tmp_path, tmp_path / "local", workers=0, progress=False)
     utterances = list(release.utterances)
-    utterances[6] = replace(utterances[6], video=Part(DeadlyPath(clip)))
+    utterances[6] = replace(utterances[6], video=MediaSpan(DeadlyPath(clip)))
     ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
     try:
         spread = engine.import_release(

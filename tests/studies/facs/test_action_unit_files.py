@@ -56,6 +56,7 @@ def test_frames_take_the_row_nearest_in_time(tmp_path: Path) -> None:
         ("frame,timestamp,smile\n1,0,1\n", "no columns such as AU01_r"),
         ("timestamp,AU01\n0,much\n", "'much' in column AU01"),
         ("", "no columns such as"),
+        ("timestamp,success,AU01_r\n0,much,1\n", "column success"),
     ],
 )
 def test_what_cannot_be_read_is_said(tmp_path: Path, content: str, said: str) -> None:
