@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any, Self
 
 from mesm.config.base import JsonConfig, check_choice, check_top_p
 from mesm.errors import ConfigError
 from mesm.vocabulary import CORPUS_LABELS, EMOTIONS, MODALITIES
 
 GATES = ("hard", "straight_through", "soft", "soft_straight_through")
-QUERIES = ("text", "none", "shuffled_in_training")
+QUERIES = ("text", "none")
+#: Value of `query` before `TrainConfig.queries` held it.
+SHUFFLED_IN_TRAINING = "shuffled_in_training"
 SCORES = ("additive", "additive_bilinear")
 CNNS = ("stem5x5", "vgg11")
 BACKENDS = ("auto", "dense", "gather", "fused", "spconv")
@@ -72,7 +76,7 @@ class ModelConfig(JsonConfig):
     score: str = "additive"
     """`additive` is the paper's equation; `additive_bilinear` adds GroupNorm(x) . U q / sqrt(C)."""
     query: str = "text"
-    """What the attention is asked with: the text's vector, nothing, or another sample's text in training."""
+    """Query of the attention: `text`, the transcript's vector, or `none`."""
     top_p: float = 0.5
     """Reference nucleus mass, used when a call gives none."""
     backend: str = "auto"
@@ -123,3 +127,9 @@ class ModelConfig(JsonConfig):
     def channels(self, paper_channels: int) -> int:
         """Channel count at this width; at least 4."""
         return max(4, round(paper_channels * self.width))
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+        """Build a config from a stored dict; `query: shuffled_in_training` of older versions is a training setting now."""
+        shuffled = data.get("query") == SHUFFLED_IN_TRAINING
+        return super().from_dict({**data, "query": "text"} if shuffled else data)
