@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import io
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 
@@ -34,7 +32,7 @@ from mesm.training.objectives.attention_supervision import (
 from mesm.training.objectives.two_texts import symmetric_kl
 from mesm.training.optim import parameter_groups
 from mesm.training.trainer import Trainer
-from tests.training.corpora import LABELS, tinted_corpus
+from tests.training.corpora import LABELS, tinted_corpus, write_neutral_faces
 
 SMALL = ModelConfig(
     labels=LABELS, width=0.125, head_dim=16, transformer_dim=16, transformer_layers=1, transformer_feedforward=16,
@@ -143,6 +141,19 @@ def test_target_regions_are_of_the_querys_emotion(corpus: Path) -> None:
     assert not regions.target_regions(everything, counts, [clips[0]] * 3)[:, 1].any(), "a neutral text names nothing"
 
 
+def test_the_target_follows_a_shuffled_query(corpus: Path, tmp_path: Path) -> None:
+    trainer = Trainer(run(corpus, attention=1.0, queries="shuffled", augment=False), tmp_path / "run")
+    batch = next(iter(trainer.train_loader.epoch(0)))
+    regions = FaceRegions(trainer.corpus, LABELS)
+    for seed in range(3):
+        step = trainer.objectives.prepare(batch, seed)
+        order = [batch.clip_ids[int(i)] for i in step.query_index_B]
+        expected = regions.target_regions(regions.of(batch.clip_ids), batch.face_counts, order)
+        assert step.regions_SRHW is not None and torch.equal(step.regions_SRHW, expected)
+        own = regions.target_regions(regions.of(batch.clip_ids), batch.face_counts, batch.clip_ids)
+        assert order == list(batch.clip_ids) or not torch.equal(own, expected)
+
+
 def test_a_neutral_face_is_queried_by_its_own_text(
     corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -206,16 +217,7 @@ def test_symmetric_kl_against_its_definition() -> None:
 def corpus(tmp_path: Path) -> Path:
     """The tinted corpus, with texts whose emotion is known and neutral faces."""
     folder = tinted_corpus(tmp_path / "tinted", train=12, valid=4, test=1, truth=True, neutral_faces=True)
-    rng = np.random.default_rng(0)
-    buffer = io.BytesIO()
-    np.savez_compressed(
-        buffer,
-        image=rng.integers(0, 255, (8, 48, 48, 3), dtype=np.uint8),
-        region=rng.integers(0, 255, (8, 6, 48, 48), dtype=np.uint8),
-        head=np.full((8, 48, 48), 255, np.uint8),
-        speaker=np.array(["a"] * 8),
-    )
-    (folder / "neutral_faces.npz").write_bytes(buffer.getvalue())
+    write_neutral_faces(folder)
     return folder
 
 

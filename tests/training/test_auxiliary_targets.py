@@ -28,7 +28,7 @@ TRAIN = TrainConfig(epochs=2, batch_size=8, keep="last", auxiliary=AuxiliaryTarg
 def known(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A corpus whose action units are the tint of the first label, and whose pitch is the second's."""
     folder, rng = tmp_path_factory.mktemp("known"), np.random.default_rng(1)
-    with CorpusWriter(folder, "known", LABELS) as writer:
+    with CorpusWriter(folder, "known", LABELS, capabilities=("action_units", "prosody")) as writer:
         for split, number in (("train", 24), ("valid", 12)):
             for i in range(number):
                 labels = np.eye(6, dtype=int)[i % 6]

@@ -22,11 +22,12 @@ from torch import Tensor
 
 from mesm.batch import ACTIVE_INTENSITY, LOUD_FRACTION, Batch
 from mesm.config import AttentionSupervisionConfig
+from mesm.data.known_truth import emotion_prototypes
 from mesm.data.store import Corpus
 from mesm.errors import ConfigError
 from mesm.layers.sparse_vgg import LayerTensors
 from mesm.models import ModelOutput
-from mesm.training.objectives.known_truth import emotion_units, text_emotions
+from mesm.training.objectives.capabilities import require_capabilities
 from mesm.training.objectives.step import Objective, StepBatch
 
 
@@ -49,13 +50,13 @@ class FaceRegions:
     Stored at half of a crop's resolution, which is finer than any attention map.
 
     Args:
-        corpus: with the capability `regions`.
+        corpus: with the capabilities `action_units` and `regions`.
         labels: the model's labels.
         emotion_specificity: see `emotion_specific_weight`.
         active_from: intensity from which an action unit counts as active.
 
     Raises:
-        ConfigError: a training clip without known regions, or a label without known action units.
+        ConfigError: the corpus lacks them, for a training clip or for a label.
     """
 
     def __init__(
@@ -65,7 +66,8 @@ class FaceRegions:
         emotion_specificity: float = 1.0,
         active_from: float = ACTIVE_INTENSITY,
     ) -> None:
-        prototypes = emotion_units()
+        require_capabilities(corpus, ("action_units", "regions"), "attention.weight")
+        prototypes = emotion_prototypes(corpus)
         unknown = next((name for name in labels if name not in prototypes), None)
         if unknown is not None:
             raise ConfigError(f"the action units of {unknown!r} are not known; set train.attention.weight=0")
@@ -87,7 +89,7 @@ class FaceRegions:
             regions = torch.from_numpy(np.stack([active, *of_emotions], 1)).float()
             weighted = regions * emotion_specific_weight(regions[:, 1:], emotion_specificity)
             self.rows[row.clip_id] = F.avg_pool2d(weighted, 2).round().to(torch.uint8)
-            named = next(iter(text_emotions(truth)), "")
+            named = next(iter(truth.displays.get("text", {})), "")
             self.text_emotion[row.clip_id] = labels.index(named) if named in labels else -1
 
     def of(self, clip_ids: Sequence[str]) -> Tensor:

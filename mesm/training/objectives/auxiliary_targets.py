@@ -20,17 +20,17 @@ from mesm.config import AuxiliaryTargetsConfig, ModelConfig
 from mesm.data.store import Corpus
 from mesm.errors import ConfigError
 from mesm.models import ModelOutput
-from mesm.training.objectives.known_truth import text_emotions
+from mesm.training.objectives.capabilities import require_capabilities
 from mesm.training.objectives.step import Objective, StepBatch
 
 
 def _targets(truth: Truth, labels: Sequence[str]) -> dict[str, np.ndarray]:
     """Return modality -> rows: (1, E) emotions the text names, (S, A) action units, (1, 8) prosody shifts."""
-    named = text_emotions(truth)
+    named = truth.displays.get("text", {})
     return {
         "text": np.array([[float(name in named) for name in labels]], np.float32),
         "visual": truth.au_intensity.astype(np.float32),
-        "acoustic": np.array([list(truth.extra["prosody"].values())], np.float32),
+        "acoustic": np.array([list(truth.prosody.values())], np.float32),
     }
 
 
@@ -47,12 +47,13 @@ class AuxiliaryHeads(nn.Module):
 
     def __init__(self, corpus: Corpus, config: ModelConfig) -> None:
         super().__init__()
+        require_capabilities(corpus, ("action_units", "prosody"), "auxiliary.weight")
         self.rows: dict[str, dict[str, Tensor]] = {}
         for row in corpus.index:
             if row.split != "train":
                 continue
             truth = corpus.read(row.clip_id).truth
-            if truth is None or not {"displays", "prosody"} <= set(truth.extra):
+            if truth is None or not truth.displays or not truth.prosody:
                 raise ConfigError(
                     f"the action units and prosody of clip {row.clip_id!r} of corpus {corpus.name!r} are not known; set "
                     "train.auxiliary.weight=0"

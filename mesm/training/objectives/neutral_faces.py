@@ -17,16 +17,17 @@ from torch import Tensor
 
 from mesm.batch import Batch
 from mesm.config import NeutralFacesConfig
+from mesm.data.known_truth import read_neutral_faces
 from mesm.data.store import Corpus
 from mesm.errors import ConfigError
 from mesm.models import ModelOutput
 from mesm.training.objectives.attention_supervision import emotion_specific_weight
-from mesm.training.objectives.known_truth import neutral_faces_of, text_emotions
+from mesm.training.objectives.capabilities import require_capabilities
 from mesm.training.objectives.step import Objective, StepBatch
 
 
 @dataclass(frozen=True)
-class NeutralFaceSet:
+class NeutralTrainingSet:
     """Hold a corpus's neutral faces, and the training texts by the emotion that they name.
 
     Attributes:
@@ -42,7 +43,7 @@ class NeutralFaceSet:
     @classmethod
     def read(
         cls, corpus: Corpus, labels: Sequence[str], vectors: dict[str, Tensor], emotion_specificity: float
-    ) -> NeutralFaceSet:
+    ) -> NeutralTrainingSet:
         """Read them from a corpus.
 
         Args:
@@ -54,17 +55,18 @@ class NeutralFaceSet:
         Raises:
             ConfigError: the corpus has no neutral faces with these labels' regions, or no text for a label.
         """
-        faces = neutral_faces_of(corpus)
+        require_capabilities(corpus, ("neutral_faces",), "neutral.per_batch")
+        faces = read_neutral_faces(corpus)
         if faces is None or tuple(corpus.labels) != tuple(labels):
             raise ConfigError(
-                f"corpus {corpus.name!r} has no neutral faces with its labels' regions; set train.neutral.per_batch=0, or "
-                "train on a corpus that has them, such as marionette"
+                f"corpus {corpus.name!r} has no neutral faces with the regions of {', '.join(labels)}; set "
+                "train.neutral.per_batch=0, or train with the corpus's own labels"
             )
-        regions = torch.from_numpy(faces["region"]).float()
+        regions = torch.from_numpy(faces.region).float()
         texts: dict[str, list[Tensor]] = {name: [] for name in labels}
         for row in corpus.index:
             truth = corpus.read(row.clip_id).truth if row.split == "train" else None
-            for name in text_emotions(truth):
+            for name in truth.displays.get("text", {}) if truth is not None else ():
                 texts[name].append(vectors[row.clip_id])
         lacking = [name for name in labels if not texts[name]]
         if lacking:
@@ -72,7 +74,7 @@ class NeutralFaceSet:
                 f"no training text of corpus {corpus.name!r} is known to name {lacking[0]}; set train.neutral.per_batch=0"
             )
         return cls(
-            torch.from_numpy(faces["image"]).permute(0, 3, 1, 2),
+            torch.from_numpy(faces.image).permute(0, 3, 1, 2),
             (regions * emotion_specific_weight(regions, emotion_specificity)).to(torch.uint8),
             tuple(torch.stack(texts[name]) for name in labels),
         )
@@ -92,7 +94,7 @@ class NeutralFaces(Objective):
     def __init__(
         self,
         config: NeutralFacesConfig,
-        faces: NeutralFaceSet,
+        faces: NeutralTrainingSet,
         frequencies_E: Tensor,
         weights_E: Tensor,
         visual_branch: int,

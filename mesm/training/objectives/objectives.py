@@ -18,7 +18,7 @@ from mesm.training.objectives.attention_supervision import AttentionSupervision,
 from mesm.training.objectives.auxiliary_targets import AuxiliaryHeads, AuxiliaryTargets
 from mesm.training.objectives.branch_loss import BranchLoss
 from mesm.training.objectives.label_loss import LabelLoss
-from mesm.training.objectives.neutral_faces import NeutralFaces, NeutralFaceSet
+from mesm.training.objectives.neutral_faces import NeutralFaces, NeutralTrainingSet
 from mesm.training.objectives.step import Objective, StepBatch
 from mesm.training.objectives.two_texts import TwoTextsDivergence
 
@@ -124,5 +124,5 @@ def _neutral_faces(
         raise ConfigError(
             "neutral faces need a MESM with a visual branch and a frozen text encoder; set train.neutral.per_batch=0"
         )
-    faces = NeutralFaceSet.read(corpus, run.model.labels, vectors, run.train.attention.emotion_specificity)
+    faces = NeutralTrainingSet.read(corpus, run.model.labels, vectors, run.train.attention.emotion_specificity)
     return NeutralFaces(run.train.neutral, faces, truth_NE.mean(0), label_loss.weights_E, _branch(run, "visual"))
