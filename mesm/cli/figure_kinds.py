@@ -220,11 +220,12 @@ def controls_exhibit(arguments: argparse.Namespace) -> Exhibit:
 
 
 def faithfulness_exhibit(arguments: argparse.Namespace) -> Exhibit:
-    """Tables of the leak tests, of faithfulness, of the attention's targets."""
-    from mesm.studies.faithfulness.exports import TABLES
+    """Build one table of the faithfulness tests, or the attention's targets."""
+    from mesm.studies.faithfulness.exports import EXPORTS, targets
 
-    kind, make = TABLES[arguments.what]
-    return make(_record(kind, arguments.target))
+    if arguments.what == "targets":
+        return targets(_record("facs", arguments.target))
+    return EXPORTS[arguments.what](find_record("faithfulness", arguments.target))
 
 
 def statements_exhibit(arguments: argparse.Namespace) -> Exhibit:
@@ -233,13 +234,17 @@ def statements_exhibit(arguments: argparse.Namespace) -> Exhibit:
     from mesm.studies.facs.statements import statements as judged
 
     checkpoint, corpus = target_parts(arguments.target)
-    facs, faithfulness = (_all(kind, checkpoint, corpus)[:1] for kind in ("facs", "faithfulness"))
+    from mesm.records.base import CorpusId
+    from mesm.records.store import RecordStore
+
+    facs = _all("facs", checkpoint, corpus)[:1]
+    faithfulness = RecordStore().find("faithfulness", checkpoint=checkpoint, corpus=CorpusId(corpus))[:1]
     if not facs and not faithfulness:
         raise DataError(
             f"there is no facs of {arguments.target}; make one with: mesm facs {checkpoint} --corpus {corpus}"
         )
-    data = [found[0]["data"] if found else None for found in (facs, faithfulness)]
-    return statements([*facs, *faithfulness], judged(*data))
+    rows = judged(facs[0]["data"] if facs else None, faithfulness[0].data if faithfulness else None)
+    return statements([*facs, *faithfulness], rows)
 
 
 def target_parts(target: str) -> tuple[str, str]:

@@ -16,6 +16,11 @@ from mesm.records.json_form import Json
 #: How a control's attention weights are drawn: as at the start of training, or normal with each tensor's trained mean
 #: and spread.
 ControlAttention = Literal["reinitialised", "moment_matched"]
+#: The same in captions.
+CONTROL_WORDS: dict[ControlAttention, str] = {
+    "reinitialised": "re-initialised attention",
+    "moment_matched": "attention weights redrawn with the trained mean and spread",
+}
 #: Sites that a run keeps: the nucleus; as many random ones; as many of the least attended; all but the nucleus.
 SITE_SETS: tuple[str, ...] = ("nucleus", "random", "least", "complement")
 #: Attention layers that a deletion or insertion run prunes: all three at once, or one.
