@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -37,7 +38,7 @@ from tests.analysis.small_model import CONFIG
 @pytest.fixture(scope="module")
 def model() -> EmotionModel:
     torch.manual_seed(0)
-    return build_model(CONFIG).eval()
+    return build_model(replace(CONFIG, score="additive_bilinear")).eval()
 
 
 @pytest.fixture(scope="module")
@@ -263,7 +264,7 @@ def test_the_two_controls_draw_different_weights(model: EmotionModel) -> None:
         again = [p.detach().clone() for p in parameters]
         assert all(p.abs().max() <= 1 for p in parameters)  # uniform around 0, as nn.Linear starts
         bilinear = [a.bilinear for cnn in sparse_cnns(model).values() for a in cnn.attention if a.bilinear is not None]
-        assert not any(layer.weight.any() for layer in bilinear)
+        assert bilinear and not any(layer.weight.any() for layer in bilinear)
     with control_attention(model, 1):
         assert all(torch.equal(p, q) for p, q in zip(parameters, again, strict=True))
     assert all(torch.equal(model.state_dict()[n], v) for n, v in trunk.items())
