@@ -64,13 +64,12 @@ def write(
     from mesm.runtime import workspace
 
     if not isinstance(data, dict):
-        from mesm.records.base import CorpusId, Record, new_provenance
+        from mesm.records.base import Record, new_provenance
         from mesm.records.base import write_record as write_typed
 
-        corpus_id = CorpusId(corpus.name, getattr(corpus, "digest", ""))
         chosen = "".join(f" --{name} {value}" for name, value in options.items() if value not in (None, ""))
-        command = f"mesm {kind} {predictor.name} --corpus {corpus_id.key}{chosen}"
-        provenance = new_provenance(corpus_id, predictor.name, (predictor.sha256,), command)
+        command = f"mesm {kind} {predictor.name} --corpus {corpus.name}{chosen}"
+        provenance = new_provenance(corpus.id, predictor.name, (predictor.sha256,), command)
         return write_typed(arguments.out or workspace() / "records", Record(kind, provenance, data))
     given = "".join(f" --{name} {value}" for name, value in options.items() if value not in (None, ""))
     return write_record(

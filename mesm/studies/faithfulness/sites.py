@@ -127,7 +127,9 @@ def _areas(curves: dict[str, np.ndarray], shares: Sequence[float], speakers: Spe
     insertion, deletion, random = (np.trapezoid(curves[order], shares, axis=1) / span for order in ORDERS)
     return DeletionInsertion(
         SiteCurves(*(tuple(round(float(v), 4) for v in curves[order].mean(0)) for order in ORDERS)),
-        *(round(float(area.mean()), 4) for area in (insertion, deletion, random)),
+        insertion_auc=round(float(insertion.mean()), 4),
+        deletion_auc=round(float(deletion.mean()), 4),
+        random_auc=round(float(random.mean()), 4),
         insertion_gain=speakers.mean(insertion - random),
         deletion_gain=speakers.mean(random - deletion),
     )

@@ -10,7 +10,6 @@ import streamlit as st
 
 from mesm import runtime
 from mesm.files import slug
-from mesm.records.base import CorpusId
 from mesm.records.legacy import read_record, record_path
 from mesm.studies.facs.chart_data import MAP_WORDS, control_series
 from mesm.studies.sweep.chart_data import dense_by_corpus, reference_of
@@ -68,7 +67,7 @@ def find(kind: str, verb: str, model: Model, shelf: OpenCorpus) -> Found:
 
 
 def _find_typed(kind: str, model: Model, shelf: OpenCorpus, command: str) -> Found:
-    corpus = CorpusId(shelf.corpus.name, getattr(shelf.corpus, "digest", ""))
+    corpus = shelf.corpus.id
     store = record_cache.records()
     record = store.first(kind, checkpoint_sha256=model.facts.sha256, corpus=corpus)
     if record is None:

@@ -26,7 +26,7 @@ from mesm.ui.facs.facs_records import Found
 def beside(faithfulness: Found, facs: Found) -> None:
     """Show the leak tests in one line, from the record of either study."""
     if faithfulness.data is not None:
-        tests: Faithfulness = faithfulness.data
+        tests: Faithfulness = faithfulness.data  # type: ignore[assignment]
         shuffled, neutral = tests.shuffled_text, tests.neutral_text
     elif facs.data is not None:
         shuffled = from_json(ShuffledTexts, shuffled_from_schema_1(facs.data["shuffled_text"]))
