@@ -10,6 +10,7 @@ from mesm.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
     from mesm.figures.export import Exhibit
+    from mesm.records.base import Record as TypedRecord
 
 Record = dict[str, Any]
 
@@ -220,26 +221,30 @@ def controls_exhibit(arguments: argparse.Namespace) -> Exhibit:
 
 
 def faithfulness_exhibit(arguments: argparse.Namespace) -> Exhibit:
-    """Tables of the leak tests, of faithfulness, of the attention's targets."""
-    from mesm.studies.faithfulness.exports import TABLES
+    """Build one table of the faithfulness tests, or the attention's targets."""
+    from mesm.studies.faithfulness.exports import EXPORTS, targets
 
-    kind, make = TABLES[arguments.what]
-    return make(_record(kind, arguments.target))
+    if arguments.what == "targets":
+        return targets(_record("facs", arguments.target))
+    return EXPORTS[arguments.what](find_record("faithfulness", arguments.target))
 
 
 def statements_exhibit(arguments: argparse.Namespace) -> Exhibit:
     """The paper's statements."""
+    from mesm.records.base import CorpusId
+    from mesm.records.store import RecordStore
     from mesm.studies.facs.exports import statements
     from mesm.studies.facs.statements import statements as judged
 
     checkpoint, corpus = target_parts(arguments.target)
-    facs, faithfulness = (_all(kind, checkpoint, corpus)[:1] for kind in ("facs", "faithfulness"))
-    if not facs and not faithfulness:
+    facs = _all("facs", checkpoint, corpus)[:1]
+    faithfulness = RecordStore().find("faithfulness", checkpoint=checkpoint, corpus=CorpusId(corpus))[:1]
+    if not facs:
         raise DataError(
             f"there is no facs of {arguments.target}; make one with: mesm facs {checkpoint} --corpus {corpus}"
         )
-    data = [found[0]["data"] if found else None for found in (facs, faithfulness)]
-    return statements([*facs, *faithfulness], judged(*data))
+    rows = judged(facs[0]["data"], faithfulness[0].data if faithfulness else None)
+    return statements([*facs, *faithfulness], rows)  # type: ignore[list-item]
 
 
 def target_parts(target: str) -> tuple[str, str]:
@@ -252,6 +257,34 @@ def target_parts(target: str) -> tuple[str, str]:
     if not at:
         raise ConfigError(f"{target!r} must be CHECKPOINT@CORPUS, such as marionette-mesm@marionette")
     return checkpoint, corpus
+
+
+def find_record(kind: str, target: str) -> TypedRecord[Any]:
+    """Return the best record of CHECKPOINT@CORPUS or CHECKPOINT@CORPUS@DIGEST.
+
+    Without a digest the corpus is the one that `open_corpus` opens by this name, as on the pages of the app.
+
+    Raises:
+        DataError: there is none.
+    """
+    from mesm.data.corpora import find_corpora
+    from mesm.data.manifest import Manifest
+    from mesm.records.base import CorpusId
+    from mesm.records.store import RecordStore
+
+    checkpoint, corpus = target_parts(target)
+    name, _, digest = corpus.partition("@")
+    store = RecordStore()
+    if digest:
+        matches = store.find(kind, checkpoint=checkpoint, corpus=CorpusId(name))
+        matches = [record for record in matches if record.provenance.corpus.digest.startswith(digest)]
+    else:
+        folder = find_corpora().get(name)
+        known = getattr(Manifest.read(folder), "digest", "") if folder is not None else ""
+        matches = store.find(kind, checkpoint=checkpoint, corpus=CorpusId(name, known))
+    if not matches:
+        raise DataError(f"there is no {kind} of {target}; make one with: mesm {kind} {checkpoint} --corpus {corpus}")
+    return matches[0]
 
 
 def _record(kind: str, target: str) -> Record:

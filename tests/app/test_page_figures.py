@@ -18,7 +18,7 @@ from mesm.ui.efficiency import sweep_job
 from mesm.ui.export import basket
 from tests.app.app_page import open_page, texts
 from tests.figures.exhibit_records import evaluation_record, reproduction_record, sweep_record
-from tests.figures.facs_records_made import canonical_record, facs_record, faithfulness_record
+from tests.figures.facs_records_made import canonical_record, facs_record, write_faithfulness
 
 
 def put(home: Path, record: dict, checkpoint: str, corpus: str = "noise") -> None:
@@ -235,15 +235,15 @@ def test_the_command_makes_the_same_files_of_a_case(
 
 def test_the_command_makes_the_same_files_of_facs(home: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     digest = file_sha256(home / "checkpoints" / "tiny-mesm" / "model.safetensors")
-    for kind, data in (("faithfulness", faithfulness_record()), ("canonical", canonical_record())):
-        write_record(home / "records", kind, "tiny-mesm", "noise", data, checkpoint_sha256=digest)
+    write_faithfulness(home / "records", "tiny-mesm", "noise", digest)
+    write_record(home / "records", "canonical", "tiny-mesm", "noise", canonical_record(), checkpoint_sha256=digest)
     write_record(
         home / "records", "facs", "tiny-mesm", "noise", facs_record(), one_corpus=True, checkpoint_sha256=digest
     )
     found = offered(open_page("pages/facs.py", checkpoint="tiny-mesm"), monkeypatch)
     kinds = [e.command.split()[2] for e in found]
     assert [k for k in kinds if k != "faithfulness"] == ["facs", "faces", "controls", "controls", "statements"]
-    assert kinds.count("faithfulness") == 4
+    assert kinds.count("faithfulness") == 6
     for exhibit in found:
         same_as_the_command(exhibit, "csv" if exhibit.table is not None else "png", tmp_path)
     same_as_the_command(found[0], "pdf", tmp_path)

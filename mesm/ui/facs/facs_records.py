@@ -13,7 +13,7 @@ from mesm.files import slug
 from mesm.records.legacy import read_record, record_path
 from mesm.studies.facs.chart_data import MAP_WORDS, control_series
 from mesm.studies.sweep.chart_data import dense_by_corpus, reference_of
-from mesm.ui import records
+from mesm.ui import record_cache, records
 from mesm.ui.corpora import OpenCorpus
 from mesm.ui.models import Model
 
@@ -52,6 +52,8 @@ def find(kind: str, verb: str, model: Model, shelf: OpenCorpus) -> Found:
     name, corpus = model.facts.name, shelf.corpus.name
     command = f"mesm {verb} {name} --corpus {corpus}"
     older = False
+    if kind == "faithfulness":
+        return _find_typed(kind, model, shelf, command)
     for folder in (runtime.workspace() / "records", runtime.assets() / "records"):
         for path in (record_path(folder, kind, name, corpus), folder / f"{slug(kind)}_{slug(name)}.json"):
             if not path.is_file():
@@ -62,6 +64,16 @@ def find(kind: str, verb: str, model: Model, shelf: OpenCorpus) -> Found:
                 return Found(record["data"], str(provenance.get("corpus", corpus)), False, command, record)
             older = True
     return Found(None, corpus, older, command)
+
+
+def _find_typed(kind: str, model: Model, shelf: OpenCorpus, command: str) -> Found:
+    corpus = shelf.corpus.id
+    store = record_cache.records()
+    record = store.first(kind, checkpoint_sha256=model.facts.sha256, corpus=corpus)
+    if record is None:
+        older = store.first(kind, checkpoint=model.facts.name, corpus=corpus) is not None
+        return Found(None, corpus.name, older, command)
+    return Found(record.data, corpus.name, False, command, record)  # type: ignore[arg-type]
 
 
 def beside(
