@@ -1,4 +1,4 @@
-"""One clip (`Sample`) and a batch of clips (`Batch`), and the shape legend that the whole library uses.
+"""Define one clip (`Sample`), a batch of clips (`Batch`), and the shape legend that the whole library uses.
 
 Shape legend (suffixes of local names):
     B utterances   S segments: frames or chunks of the whole batch   N active sites   C channels
@@ -36,7 +36,7 @@ ACTIVE_INTENSITY = 0.2
 
 @dataclass(frozen=True)
 class Word:
-    """One word and when it is said, in seconds from the start of the clip; `approximate` where nobody measured it."""
+    """Hold one word and its start and end, in seconds from the start of the clip; `approximate` where not measured."""
 
     text: str
     start_s: float
@@ -46,7 +46,7 @@ class Word:
 
 @dataclass(frozen=True)
 class Truth:
-    """Truth of a rendered clip beyond its labels, per kept face frame (S first); recorded clips have none.
+    """Hold the truth of a rendered clip beyond its labels, per kept face frame (S first); recorded clips have none.
 
     Attributes:
         au_numbers: the A action units that the columns of `au_intensity` and `au_region` stand for.
@@ -78,7 +78,7 @@ class Truth:
 
 @dataclass(frozen=True)
 class Sample:
-    """One utterance, restructured: what a model needs and what a person wants to see. Numpy only.
+    """Hold one utterance, restructured: the arrays that models read, and the text, times and pictures that pages show.
 
     Attributes:
         clip_id: unique in its corpus.
@@ -131,7 +131,7 @@ class Sample:
 
 @dataclass(frozen=True)
 class FeatureRows:
-    """Hand-crafted features of a batch, for the two-phase baselines; normalisation is the model's.
+    """Hold hand-crafted features of a batch, for the two-phase baselines; normalisation is the model's.
 
     Attributes:
         values: modality -> (rows, columns) float32, one utterance after the other.
@@ -142,13 +142,13 @@ class FeatureRows:
     counts: dict[str, torch.Tensor]
 
     def to(self, device: torch.device | str) -> FeatureRows:
-        """The same rows on another device."""
+        """Return the same rows on another device."""
         return FeatureRows(*({m: v.to(device) for m, v in part.items()} for part in (self.values, self.counts)))
 
 
 @dataclass(frozen=True)
 class Batch:
-    """A batch as plain tensors. Normalisation is the model's, so that a checkpoint carries it.
+    """Hold a batch as plain tensors. The model normalises them, so that a checkpoint carries the normalisation.
 
     Attributes:
         clip_ids: B names.
@@ -177,6 +177,6 @@ class Batch:
         return len(self.clip_ids)
 
     def to(self, device: torch.device | str) -> Batch:
-        """The same batch on another device."""
+        """Return the same batch on another device."""
         tensors = {k: v.to(device) for k, v in vars(self).items() if hasattr(v, "to")}
         return replace(self, **tensors)

@@ -95,7 +95,7 @@ def test_clips_share_batches_and_get_their_own_crops(fast: CoarseToFine, astrona
     for key, track in found:
         alone = track_faces(clips[key], large_px=16, detector=fast)
         np.testing.assert_array_equal(track.times_s, alone.times_s)
-        np.testing.assert_array_equal(track.found, alone.found)
+        np.testing.assert_array_equal(track.face_found, alone.face_found)
         np.testing.assert_allclose(track.boxes, alone.boxes, atol=1)
 
 

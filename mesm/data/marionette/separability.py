@@ -34,7 +34,7 @@ _UPRIGHT = np.array([[15.0, 18.0], [33.0, 18.0], [24.0, 27.0], [17.0, 36.0], [31
 
 @dataclass(frozen=True)
 class Separability:
-    """Shares of frames told right, with each half of the speakers held out, and the confusions of both.
+    """Hold shares of frames told right, with each half of the speakers held out, and the confusions of both.
 
     Attributes:
         accuracy: on the half held out, one number for each.
@@ -49,7 +49,7 @@ class Separability:
 
 
 def apex_frames(corpus: Corpus) -> tuple[np.ndarray, np.ndarray, np.ndarray, int]:
-    """Apex frames of clips with one emotion of intensity 2 or 3 whose face is informative.
+    """Collect the apex frames of clips with one emotion of intensity 2 or 3 whose face is informative.
 
     Returns:
         Upright crops (N, 48, 48, 3) uint8, emotion (N,), speaker (N,), number of clips.
@@ -75,7 +75,7 @@ def apex_frames(corpus: Corpus) -> tuple[np.ndarray, np.ndarray, np.ndarray, int
 
 
 def upright(crop: np.ndarray, points: np.ndarray) -> np.ndarray:
-    """A crop turned, scaled and shifted so that its five points lie as near as can be to `_UPRIGHT`.
+    """Turn, scale and shift a crop so that its five points lie as near as possible to `_UPRIGHT`.
 
     Args:
         crop: (48, 48, 3) uint8.
@@ -132,7 +132,7 @@ def separability(corpus: Corpus) -> Separability:
 
 
 def separability_text(result: Separability) -> str:
-    """The result for a terminal."""
+    """Write the result for a terminal."""
     first, second = result.accuracy
     lines = [
         f"{result.frames} apex frames of {result.clips} clips, {result.speakers} people; accuracy on the half not "
