@@ -88,11 +88,11 @@ def _sheet(arguments: argparse.Namespace) -> int:
 
 
 def _card(arguments: argparse.Namespace) -> int:
-    from mesm.data.marionette.corpus_report import card_text, corpus_card
+    from mesm.data.marionette.corpus_report import report_corpus, report_text
     from mesm.data.store import Corpus
 
-    card = corpus_card(Corpus(arguments.folder), simulated=arguments.simulate)
-    print(json.dumps(card, indent=1) if arguments.json else card_text(card))
+    card = report_corpus(Corpus(arguments.folder), simulated=arguments.simulate)
+    print(json.dumps(card, indent=1) if arguments.json else report_text(card))
     return 0
 
 

@@ -111,9 +111,7 @@ def audit_text(report: dict[str, Any]) -> str:
     if repeats:
         lines.append("  repeated within " + ", ".join(f"{split} {count}" for split, count in repeats.items()))
     if report["unknown_speakers"]:
-        lines.append(
-            f"  {report['unknown_speakers']} clips name no speaker, so shared speakers cannot be excluded"
-        )
+        lines.append(f"  {report['unknown_speakers']} clips name no speaker, so shared speakers cannot be excluded")
     kept = [kind for kind in kinds if kind != "transcripts"]
     verdict = "no split shares any of" if report["clean"] else "splits share some of"
     return "\n".join([*lines, f"  {verdict} {', '.join(kept)}"])

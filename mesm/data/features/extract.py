@@ -16,10 +16,8 @@ from mesm.data.features.store import FeatureStore, feature_folder, write_feature
 from mesm.data.features.words import WordVectors, split_words, word_features, word_set
 from mesm.data.store import Corpus
 from mesm.errors import DataError
+from mesm.runtime import Progress
 from mesm.vocabulary import EMOTIONS
-
-#: clips done of a corpus -> anything.
-Progress = Callable[[int, int], None]
 
 
 def write_words(

@@ -16,7 +16,7 @@ from mesm.data.store import Corpus
 from mesm.vocabulary import MODALITIES, order_splits
 
 
-def corpus_card(corpus: Corpus, *, simulated: int = 6000) -> dict[str, Any]:
+def report_corpus(corpus: Corpus, *, simulated: int = 6000) -> dict[str, Any]:
     """Compute the report, as plain JSON.
 
     Args:
@@ -75,7 +75,7 @@ def _ceiling_lines(rows: Iterable[Ceiling]) -> list[str]:
     return lines
 
 
-def card_text(card: dict[str, Any]) -> str:
+def report_text(card: dict[str, Any]) -> str:
     """Write the report for a terminal."""
     duration = card["duration_s"]
     lines = [

@@ -5,7 +5,7 @@ Shapes: F frames of all clips, A units in the order of `atlas.UNITS`, E emotions
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +17,7 @@ from mesm.batch import ACTIVE_INTENSITY, CHUNK_MS, Sample
 from mesm.errors import DataError
 from mesm.layers.sparse_vgg import LayerTensors, SparseVGG
 from mesm.models import ModelOutput, Prepared
+from mesm.runtime import Progress
 from mesm.studies.facs import atlas
 from mesm.studies.faithfulness.evaluation_clips import BATCH, EvaluationClips, prepare
 from mesm.studies.faithfulness.loudness_lift import loud_cells
@@ -24,8 +25,6 @@ from mesm.studies.faithfulness.loudness_lift import loud_cells
 #: Maps shown side by side: the checkpoint's own; fresh attention with the paper's hard gate; fresh attention alone.
 MAPS = ("checkpoint", "hard", "random")
 _HARD_SEED, _RANDOM_SEED, _CONTROL_SEED = 0, 100, 1000
-
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -16,10 +16,9 @@ from mesm.data.store import Corpus, IndexRow
 from mesm.errors import DataError
 from mesm.models import ModelOutput, Prepared
 from mesm.records.faithfulness import SampleSize
+from mesm.runtime import Progress
 from mesm.studies.evaluation.measure import shared_labels
 
-#: (clips done, clips in all) of the test that runs.
-Progress = Callable[[int, int], None]
 BATCH = 16
 
 
