@@ -61,19 +61,19 @@ MUTANTS: list[tuple[str, str, str, str]] = [
         STORE,
         "            shards=(*self.manifest.shards, shard),",
         "            shards=(shard, *self.manifest.shards),",
-        TEST_STORE,
+        f"{TEST_STORE}::test_round_trip",
     ),
     (  # intervals resample clips instead of speakers
         STORE,
         "        return self.speaker or self.clip_id",
         "        return self.clip_id",
-        TEST_STORE,
+        f"{TEST_STORE}::test_the_group_is_the_speaker_or_the_clip",
     ),
     (  # the voice's parameters are not stored
         "mesm/data/parquet_schema.py",
         '_TYPED_EXTRA = ("displays", "prosody")',
         '_TYPED_EXTRA = ("displays",)',
-        TEST_STORE,
+        f"{TEST_STORE}::test_round_trip",
     ),
     (  # corpora with other labels are one corpus
         MANIFEST,
