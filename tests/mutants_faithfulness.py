@@ -90,8 +90,8 @@ MUTANTS: list[tuple[str, str, str, str]] = [
     ),
     (  # the two models of a comparison get different resamples
         "mesm/training/metrics.py",
-        "    value, drawn = value - other, drawn - other_drawn",
-        "    value, drawn = value - other, drawn - other_drawn[::-1]",
+        "    return value - other, drawn - other_drawn",
+        "    return value - other, drawn - other_drawn[::-1]",
         TEST_METRICS,
     ),
     (  # a clip may keep its own text

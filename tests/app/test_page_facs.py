@@ -53,7 +53,7 @@ def test_with_records_every_section_shows(recorded: Path) -> None:
     assert trouble(page) == []
     said = texts(page)
     assert "There is no record yet" not in said
-    assert said.count("the face branch is right 1.5 (0.5 to 2.5) percentage points less often") == 4
+    assert said.count("cost the face branch 1.5 (0.5 to 2.5) percentage points of accuracy") == 4
     assert "scores is 0.531 (0.511 to 0.551)" in said
     assert "Friesen & Ekman 1983" in said
     assert "the words hardly move them" in said and "kept 1.00 / 1.00 / 1.00 times" in said

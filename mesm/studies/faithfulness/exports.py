@@ -38,8 +38,9 @@ def neutral_texts_export(record: Record[Faithfulness]) -> Exhibit:
         "neutral",
         "Emotive texts on neutral faces",
         "One text of each emotion beside every face that shows none. AUC of the text's emotion from the face branch's "
-        "scores: 0.5 is no leak. Share of the kept sites on the regions of the text's emotion over the same share with the "
-        "other texts: above 1, the text guides the attention. 95 % intervals over people.",
+        "scores, over all faces and within one face: 0.5 is no leak. Text lift: share of the kept sites on the regions of the "
+        "text's emotion over the same share with the other texts; above 1, the text guides the attention. 95 % intervals over "
+        "people.",
         tables.neutral_texts_table(record.data.neutral_text),
     )
 

@@ -43,11 +43,11 @@ def summary_table(record: Faithfulness) -> Table:
     """Return the main result of each test, with its interval and with the value of no effect."""
     rows: list[Row] = []
 
-    def add(test: str, branch: str, result: Estimate, digits: int, no_effect: str, unit: str = "") -> None:
-        rows.append(Row((test, branch, result.words(digits, unit), no_effect)))
+    def add(test: str, branch: str, result: Estimate, digits: int, no_effect: str) -> None:
+        rows.append(Row((test, branch, result.words(digits), no_effect)))
 
     for branch, cost in _by_branch(record.shuffled_text.branches):
-        add("accuracy lost with shuffled texts", branch, cost.accuracy.cost, 1, "0", " points")
+        add("accuracy lost with shuffled texts, points", branch, cost.accuracy.cost, 1, "0")
     for source in record.neutral_text.sources:
         add(f"AUC of the text's emotion, {source.source}", MODALITY_WORDS["visual"], source.auc, 3, "0.5")
     for branch, sets in _by_branch(record.keep_only.branches):
@@ -88,8 +88,9 @@ def neutral_texts_table(test: NeutralTexts) -> Table:
         )
         for source in test.sources
     )
-    lifts = tuple(f"kept on its regions, L{layer + 1}" for layer in range(layers))
-    return Table(("faces", "number", "people", "AUC of the text's emotion", "within one face", *lifts), rows)
+    columns = ("faces", "number", "people", "all faces", "one face", *(f"L{layer + 1}" for layer in range(layers)))
+    heads = ("", "", "", "AUC,", "AUC,", *("text lift",) * layers)
+    return Table(columns, rows, heads=heads)
 
 
 def keep_only_table(test: KeepOnly) -> Table:
@@ -140,7 +141,7 @@ def leak_sentence(shuffled: ShuffledTexts | None, neutral: NeutralTexts | None) 
     visual = shuffled.branches.get("visual") if shuffled is not None else None
     if visual is not None and visual.accuracy.cost.value is not None:
         parts.append(
-            f"with shuffled texts the face branch is right {visual.accuracy.cost.words(1)} percentage points less often"
+            f"shuffled texts cost the face branch {visual.accuracy.cost.words(1)} percentage points of accuracy"
         )
     if neutral is not None and neutral.sources:
         parts.append(
