@@ -22,6 +22,8 @@ from pathlib import Path
 
 import pytest
 
+from tests import mutants_faithfulness
+
 ROOT = Path(__file__).resolve().parent.parent
 _COPIED = ("mesm", "tests", "benchmarks", "pages", "app.py", "pyproject.toml", "Makefile", "README.md")
 _LINKED = ("assets",)
@@ -286,6 +288,8 @@ MUTANTS: list[Mutant] = [
         "tests/test_config.py",
     ),
 ]
+
+MUTANTS += [Mutant(*fault) for fault in mutants_faithfulness.MUTANTS]
 
 
 def copy_tree(target: Path) -> None:

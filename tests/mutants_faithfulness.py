@@ -90,8 +90,8 @@ MUTANTS: list[tuple[str, str, str, str]] = [
     ),
     (  # the two models of a comparison get different resamples
         "mesm/training/metrics.py",
-        "    value, drawn = value - other, drawn - other_drawn",
-        "    value, drawn = value - other, drawn - other_drawn[::-1]",
+        "    value, drawn = value - other, drawn - other_drawn\n    return {",
+        "    value, drawn = value - other, drawn - other_drawn[::-1]\n    return {",
         TEST_METRICS,
     ),
     (  # a clip may keep its own text
