@@ -1,4 +1,4 @@
-"""A two-phase baseline from a corpus's features: their width, their statistics, the emotions' words."""
+"""Build a two-phase baseline from a corpus's features: their width, their statistics, the emotions' words."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from mesm.models.baselines import EmoEmbs, FeatureModel
 
 
 def reads_features(config: ModelConfig) -> bool:
-    """Whether a model of this config reads hand-crafted features instead of faces, mels and tokens."""
+    """Return whether a model of this config reads hand-crafted features instead of faces, mels and tokens."""
     kind = MODELS.get(config.name)
     return kind is not None and issubclass(kind, FeatureModel)
 
 
 def build_on_features(config: ModelConfig, store: FeatureStore, train_ids: Sequence[str]) -> FeatureModel:
-    """The baseline with the features' widths and sources in its config and the training split's statistics inside.
+    """Build the baseline with the features' widths and sources in its config and the training split's statistics inside.
 
     Raises:
-        ConfigError: the config asks for other widths than the features have.
+        ConfigError: the config has other widths than the features.
         DataError: the word vectors lack an emotion (EmoEmbs).
     """
     kinds = [store.kinds[m] for m in config.modalities]
