@@ -16,28 +16,29 @@ Record = dict[str, Any]
 
 
 def sweep_exhibit(arguments: argparse.Namespace) -> Exhibit:
-    """Scores against work over top-p."""
+    """Build scores over cost, a point per top-p."""
+    from mesm.records.store import RecordStore
     from mesm.studies.reproduction.reported import figure_5_shares
-    from mesm.studies.sweep.chart_data import View, dense_by_corpus
-    from mesm.studies.sweep.exports import frontier
+    from mesm.studies.sweep.chart_data import SweepView
+    from mesm.studies.sweep.exports import sweep_export
 
-    view = View(arguments.metric, arguments.axis, arguments.relative, arguments.log)
-    records = [_record("sweep", target) for target in arguments.targets]
-    return frontier(records, view, dense_by_corpus(_all("evaluate")), figure_5_shares())
+    view = SweepView(arguments.metric, arguments.axis, arguments.relative, arguments.log)
+    records = [find_record("sweep", target) for target in arguments.targets]
+    return sweep_export(records, view, RecordStore().find("evaluate"), figure_5_shares())
 
 
 def work_exhibit(arguments: argparse.Namespace) -> Exhibit:
-    """Work by layer and modality."""
-    from mesm.studies.sweep.exports import layers
+    """Build the cost by layer and modality."""
+    from mesm.studies.sweep.exports import layers_export
 
-    return layers(_record("sweep", arguments.target), arguments.axis)
+    return layers_export(find_record("sweep", arguments.target), arguments.axis)
 
 
 def spread_exhibit(arguments: argparse.Namespace) -> Exhibit:
-    """Work of every utterance."""
-    from mesm.studies.sweep.exports import spread
+    """Build the cost of every clip."""
+    from mesm.studies.sweep.exports import clip_cost_export
 
-    return spread(_record("sweep", arguments.target))
+    return clip_cost_export(find_record("sweep", arguments.target))
 
 
 def architecture_exhibit(arguments: argparse.Namespace) -> Exhibit:
