@@ -11,6 +11,7 @@ from mesm.errors import ConfigError, DataError
 if TYPE_CHECKING:
     from mesm.figures.export import Exhibit
     from mesm.records.base import Record as TypedRecord
+    from mesm.studies.learning.chart_data import TrainingRun
 
 Record = dict[str, Any]
 
@@ -102,36 +103,42 @@ def ablation_exhibit(arguments: argparse.Namespace) -> Exhibit:
 
 
 def learning_exhibit(arguments: argparse.Namespace) -> Exhibit:
-    """Learning curves."""
-    from mesm.studies.learning.exports import learning
-    from mesm.training.run_folder import read_log
+    """Build learning curves."""
+    from mesm.studies.learning.exports import learning_export
 
-    runs = {folder.name: list(read_log(folder)) for folder in _run_folders(arguments)}
-    empty = [name for name, rows in runs.items() if not rows]
-    if empty:
-        raise DataError(f"run {empty[0]!r} has no epoch yet (no metrics.jsonl); give a folder of mesm train")
-    return learning(runs)
+    runs = [_training_run(folder) for folder in _run_folders(arguments)]
+    for run in runs:
+        if not run.epochs:
+            raise DataError(f"run {run.name!r} has no epoch yet (no metrics.jsonl); give a folder of mesm train")
+    return learning_export(runs)
 
 
 def runs_exhibit(arguments: argparse.Namespace) -> Exhibit:
-    """Where training runs stand."""
+    """Build the table of training runs."""
     import json
 
-    from mesm.studies.learning.exports import runs_table
-    from mesm.training.run_folder import read_log
+    from mesm.config import RunConfig
+    from mesm.studies.learning.exports import runs_export
 
-    found = {}
+    runs = []
     for folder in _run_folders(arguments):
         try:
-            config = json.loads((folder / "config.json").read_text())
-        except (OSError, ValueError) as error:
+            config = RunConfig.from_dict(json.loads((folder / "config.json").read_text()))
+        except (OSError, ValueError, KeyError, TypeError, ConfigError) as error:
             raise DataError(f"run {folder.name!r} has no readable config.json; give a folder of mesm train") from error
-        found[folder.name] = (list(read_log(folder)), config)
-    return runs_table(found)
+        runs.append((_training_run(folder), config))
+    return runs_export(runs)
+
+
+def _training_run(folder: Path) -> TrainingRun:
+    from mesm.records.training_log import read_log
+    from mesm.studies.learning.chart_data import TrainingRun, creation_number
+
+    return TrainingRun(folder.name, creation_number(folder), tuple(read_log(folder)))
 
 
 def _run_folders(arguments: argparse.Namespace) -> list[Path]:
-    """Folders as given, or runs of the workspace by name."""
+    """Return the folders as given, or runs of the workspace by name."""
     from mesm.runtime import workspace
 
     return [Path(run) if Path(run).is_dir() else workspace() / "runs" / run for run in arguments.runs]
