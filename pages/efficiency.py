@@ -8,10 +8,10 @@ from mesm.ui.efficiency.view import show_own_sweep, show_sweeps
 frame.enter()
 layout.heading("Efficiency", "How much accuracy is lost when fewer sites are computed, and which layers cost the most?")
 model = controls.pick_model()
-shelf = controls.pick_corpus()
+corpus = controls.pick_corpus()
 
-show_sweeps(model, shelf)
-show_own_sweep(model, shelf)
+show_sweeps(model, corpus)
+show_own_sweep(model, corpus)
 st.caption(
     "Multiply-adds are counted from the sites that each clip keeps, not estimated: first layers, attention, and one "
     "product per pair of neighbouring kept sites. The text encoder is left out: its cost does not depend on top-p. "

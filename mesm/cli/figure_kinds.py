@@ -288,7 +288,7 @@ def find_record(kind: str, target: str) -> TypedRecord[Any]:
         matches = [record for record in matches if record.provenance.corpus.digest.startswith(digest)]
     else:
         folder = find_corpora().get(name)
-        known = getattr(Manifest.read(folder), "digest", "") if folder is not None else ""
+        known = Manifest.read(folder).digest if folder is not None else ""
         matches = store.find(kind, checkpoint=checkpoint, corpus=CorpusId(name, known))
     if not matches:
         raise DataError(f"there is no {kind} of {target}; make one with: mesm {kind} {checkpoint} --corpus {corpus}")

@@ -30,7 +30,7 @@ def run(arguments: argparse.Namespace) -> int:
     from mesm.analysis.predictor import load
     from mesm.data.corpora import open_corpus
     from mesm.files import write_atomic
-    from mesm.records.base import CorpusId, Record, new_provenance, write_record
+    from mesm.records.base import Record, new_provenance, write_record
     from mesm.runtime import workspace
     from mesm.studies.sweep.measure import measure_sweep
     from mesm.studies.sweep.tables import points_table
@@ -47,14 +47,13 @@ def run(arguments: argparse.Namespace) -> int:
                 write_atomic(arguments.progress, json.dumps({"done": done, "total": total}).encode())
 
         sweep = measure_sweep(predictor, corpus, top_ps, against=against, split=arguments.split, progress=report)
-    corpus_id = CorpusId(corpus.name, getattr(corpus, "digest", ""))
     options = f" --against {against.name}" if against else ""
     options += f" --split {arguments.split}" if arguments.split != "test" else ""
     provenance = new_provenance(
-        corpus_id,
+        corpus.id,
         predictor.name,
         [predictor.sha256],
-        f"mesm sweep {predictor.name} --corpus {corpus_id.key} --top-p {arguments.top_p}{options}",
+        f"mesm sweep {predictor.name} --corpus {corpus.id.key} --top-p {arguments.top_p}{options}",
         seed=predictor.metrics.get("train", {}).get("seed"),
         config=predictor.config.to_dict(),
     )

@@ -55,7 +55,7 @@ class SweepPoint:
 
 
 @dataclass(frozen=True)
-class DenseBaseline:
+class DenseReference:
     """FE2E, scored and timed by the same rules in the same process as the sweep.
 
     Attributes:
@@ -80,7 +80,7 @@ class Sweep:
         trivial: "never", "always" and "chance" -> metrics of answering so.
         clip_ids: N ids of the scored clips.
         top_p_range: range from which training drew top-p; () if training used one value.
-        baseline: None for a sweep without FE2E.
+        reference: None for a sweep without FE2E.
     """
 
     split: str
@@ -92,7 +92,7 @@ class Sweep:
     trivial: dict[str, Scores]
     clip_ids: tuple[str, ...]
     top_p_range: tuple[float, ...] = ()
-    baseline: DenseBaseline | None = None
+    reference: DenseReference | None = None
 
     @property
     def elbow_point(self) -> SweepPoint:
@@ -113,7 +113,7 @@ def _point_from_schema_1(row: dict[str, Any]) -> dict[str, Json]:
 def from_schema_1(data: dict[str, Any]) -> dict[str, Json]:
     """Return a sweep of schema 1 in today's form."""
     against = data.get("against")
-    baseline = against and {
+    reference = against and {
         "checkpoint": against["checkpoint"],
         "sha256": against["sha256"],
         "point": _point_from_schema_1(against),
@@ -123,5 +123,5 @@ def from_schema_1(data: dict[str, Any]) -> dict[str, Json]:
         "points": [_point_from_schema_1(row) for row in data["rows"]],
         "elbow": data["elbow"]["top_p"],
         "top_p_range": data.get("top_p_range", []),
-        "baseline": baseline,
+        "reference": reference,
     }

@@ -43,7 +43,9 @@ def start_job(folder: Path, verb: str, arguments: Sequence[str]) -> None:
                 env={**os.environ, "PYTHONPATH": search_path},
             )
     except OSError as error:
-        raise DataError(f"mesm {verb} cannot be started ({error.strerror}); check the space of the workspace") from error
+        raise DataError(
+            f"mesm {verb} cannot be started ({error.strerror}); check the space of the workspace"
+        ) from error
     mark_process(folder, child.pid)
 
 

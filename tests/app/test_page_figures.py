@@ -99,7 +99,7 @@ def test_time_shows_fe2e_where_it_was_timed_and_says_how_where_not(recorded: Pat
     assert "ms" in chart["layout"]["xaxis"]["title"]["text"]
     names = [trace.get("name") for trace in chart["data"]]
     assert "dense, noise" in names
-    put_sweep(recorded, baseline=False)
+    put_sweep(recorded, reference=False)
     (recorded / "records" / "evaluate_tiny-fe2e_noise.json").unlink()
     page = open_page("pages/efficiency.py", checkpoint="tiny-mesm", axis="measured ms")
     assert trouble(page) == []

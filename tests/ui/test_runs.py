@@ -48,7 +48,8 @@ def test_what_a_folder_tells(home: Path) -> None:
         "stopped": STOPPED, "done": FINISHED, "failed": FAILED,
     }  # fmt: skip
     assert (
-        len(by_name["stopped"].epochs) == 2 and by_name["stopped"].planned_epochs == PRESETS["marionette-fe2e"].train.epochs
+        len(by_name["stopped"].epochs) == 2
+        and by_name["stopped"].planned_epochs == PRESETS["marionette-fe2e"].train.epochs
     )
     assert by_name["failed"].failure == "failed holds a run with other settings; choose another"
     assert str(home) not in by_name["failed"].failure
@@ -78,7 +79,10 @@ def test_no_name_leads_out_of_the_workspace(home: Path, name: str) -> None:
 
 
 def test_settings_are_checked_before_a_process_starts(home: Path) -> None:
-    assert training_runs.parse_settings("train.epochs=3\n\n model.width = 0.5 ") == {"train.epochs": "3", "model.width": "0.5"}
+    assert training_runs.parse_settings("train.epochs=3\n\n model.width = 0.5 ") == {
+        "train.epochs": "3",
+        "model.width": "0.5",
+    }
     for text in ("epochs=3", "train.epochs"):
         with pytest.raises(ConfigError, match="no setting"):
             training_runs.parse_settings(text)

@@ -92,9 +92,7 @@ def _series(epochs: Iterable[EpochReport], key: str) -> Series:
 def run_style(number: int) -> LineStyle:
     """Return the style of the run that was created as this number; after six colours the markers differ."""
     style, turn = line_style(number), line_style(number + number // len(LINE_STYLES))
-    return LineStyle(
-        style.colour, style.dark_colour, style.dashes, turn.marker, style.screen_dash, turn.screen_symbol
-    )
+    return LineStyle(style.colour, style.dark_colour, style.dashes, turn.marker, style.screen_dash, turn.screen_symbol)
 
 
 def creation_number(folder: Path) -> int:

@@ -51,4 +51,3 @@ def runs_export(runs: Sequence[tuple[TrainingRun, RunConfig]]) -> Exhibit:
         origin={"runs": names},
         table=Table(columns, tuple(rows), digits=3),
     )
-

@@ -15,7 +15,7 @@ from mesm.analysis.predictor import Predictor
 from mesm.data.store import Corpus
 from mesm.errors import MesmError
 from mesm.records import base as typed_records
-from mesm.records.base import CorpusId, Record
+from mesm.records.base import Record
 from mesm.records.legacy import find_records, read_record, write_record
 from mesm.records.store import RecordStore
 from mesm.records.sweep import Sweep
@@ -105,15 +105,14 @@ def figure_5_sweep(
 ) -> Record[Sweep]:
     """Return the sweep of ten top-p against FE2E: a record of these weights on these clips, or a new one."""
     top_ps, ids = parse_top_ps("0.1:1.0:0.1"), plan.corpus.ids(plan.split)
-    corpus = CorpusId(plan.corpus.name, getattr(plan.corpus, "digest", ""))
     store = RecordStore((records, *record_folders()))
-    for record in store.find("sweep", checkpoint_sha256=sparse.sha256, corpus=corpus):
+    for record in store.find("sweep", checkpoint_sha256=sparse.sha256, corpus=plan.corpus.id):
         data: Sweep = record.data
-        same_baseline = data.baseline is not None and data.baseline.sha256 == dense.sha256
-        if same_baseline and data.clip_ids == tuple(ids) and {point.top_p for point in data.points} >= set(top_ps):
+        same_reference = data.reference is not None and data.reference.sha256 == dense.sha256
+        if same_reference and data.clip_ids == tuple(ids) and {point.top_p for point in data.points} >= set(top_ps):
             return record
     data = measure_sweep(sparse, plan.corpus, top_ps, against=dense, split=plan.split, progress=progress)
-    provenance = typed_records.new_provenance(corpus, sparse.name, [sparse.sha256], command)
+    provenance = typed_records.new_provenance(plan.corpus.id, sparse.name, [sparse.sha256], command)
     record = Record("sweep", provenance, data)
     typed_records.write_record(records, record)
     return record

@@ -161,22 +161,20 @@ def find_dense_evaluation(
     return None
 
 
-def baseline_evaluation(
-    record: Record[Sweep], evaluations: Sequence[Record[Evaluation]]
-) -> Record[Evaluation] | None:
-    """Return the evaluation of FE2E for a sweep that has no baseline of its own; None if it has one."""
-    if record.data.baseline is not None:
+def reference_evaluation(record: Record[Sweep], evaluations: Sequence[Record[Evaluation]]) -> Record[Evaluation] | None:
+    """Return the evaluation of FE2E for a sweep that has no reference of its own; None if it has one."""
+    if record.data.reference is not None:
         return None
     return find_dense_evaluation(evaluations, record.provenance.corpus, record.data.split, record.data.clips)
 
 
-def find_baseline(
+def find_reference(
     record: Record[Sweep], evaluations: Sequence[Record[Evaluation]]
 ) -> tuple[str, SweepPoint | Evaluation] | None:
     """Return name and scores of the FE2E beside a sweep: its own, else that of an evaluation on the same clips."""
-    if record.data.baseline is not None:
-        return record.data.baseline.checkpoint, record.data.baseline.point
-    evaluation = baseline_evaluation(record, evaluations)
+    if record.data.reference is not None:
+        return record.data.reference.checkpoint, record.data.reference.point
+    evaluation = reference_evaluation(record, evaluations)
     return None if evaluation is None else (evaluation.provenance.checkpoint, evaluation.data)
 
 
@@ -205,18 +203,18 @@ def sweep_chart(
     dense: dict[str, tuple[ChartPoint, ...]] = {}
     for record in records:
         name, corpus = record.provenance.checkpoint, record.provenance.corpus.name
-        baseline = find_baseline(record, evaluations)
-        if view.relative and baseline is None:
+        reference = find_reference(record, evaluations)
+        if view.relative and reference is None:
             raise DataError(
                 f"the sweep of {name} has no FE2E beside it; make it again with --against, or draw it in percent"
             )
-        scale = score_of(baseline[1].average, view.metric) or 1.0 if view.relative and baseline else 1.0
+        scale = score_of(reference[1].average, view.metric) or 1.0 if view.relative and reference else 1.0
         points = [_chart_point(p, view, scale, p.top_p == record.data.elbow, name) for p in record.data.points]
         sweeps.append((f"{name}, {corpus}", tuple(point for point in points if point is not None)))
-        if baseline is not None and (view.axis != "ms" or isinstance(baseline[1], SweepPoint)):
-            point = _chart_point(baseline[1], view, scale, False, baseline[0])
+        if reference is not None and (view.axis != "ms" or isinstance(reference[1], SweepPoint)):
+            point = _chart_point(reference[1], view, scale, False, reference[0])
             if point is not None:
-                dense[f"{baseline[0]}, {corpus}"] = (point,)
+                dense[f"{reference[0]}, {corpus}"] = (point,)
     lines = [ChartLine(name, SWEEP, points, line_style(i)) for i, (name, points) in enumerate(sweeps)]
     lines += [ChartLine(name, DENSE, points, line_style(len(lines))) for name, points in dense.items()]
     if reported and view.relative and view.axis == "share":
@@ -328,9 +326,7 @@ def layer_costs(record: Record[Sweep], unit: str) -> tuple[LayerCost, ...]:
         raise DataError(f"the sweep of {record.provenance.checkpoint} has no cost by layer; make it again")
     keys = sorted(map(_layer_key, points[0].macs_by_layer), key=lambda key: MODALITIES.index(key[0]))
     by_point = [{_layer_key(entry): entry.macs for entry in point.macs_by_layer} for point in points]
-    return tuple(
-        LayerCost(*key, tuple(OPERATIONS[unit] * macs.get(key, 0) / 1e9 for macs in by_point)) for key in keys
-    )
+    return tuple(LayerCost(*key, tuple(OPERATIONS[unit] * macs.get(key, 0) / 1e9 for macs in by_point)) for key in keys)
 
 
 def _layer_key(entry: LayerMacs) -> tuple[str, str, str]:

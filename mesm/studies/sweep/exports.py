@@ -15,9 +15,9 @@ from mesm.studies.sweep.chart_data import (
     OPERATIONS,
     REPORTED,
     SweepView,
-    baseline_evaluation,
     clip_cost_chart,
     layers_chart,
+    reference_evaluation,
     sweep_chart,
 )
 from mesm.studies.sweep.paper import plot_clip_cost, plot_layers, plot_sweep
@@ -48,13 +48,13 @@ def sweep_export(
         caption += " Grey: the curve reported in the paper, on another corpus, as shares of its FE2E."
     options = f"--metric {view.metric} --axis {view.axis}{' --relative' * view.relative}{' --log' * view.log}"
     corpora = dict.fromkeys(record.provenance.corpus.name for record in records)
-    baselines = [evaluation for record in records if (evaluation := baseline_evaluation(record, evaluations))]
+    references = [evaluation for record in records if (evaluation := reference_evaluation(record, evaluations))]
     return Exhibit(
         name=f"sweep-{view.metric}-{view.axis}-{_names(records)}",
         title=f"{metric} over cost, a point per top-p",
         caption=caption,
         command=f"mesm figure sweep {_targets(records)} {options}",
-        origin=origin_of(*records, *baselines, cost_unit=UNIT_SENTENCES[view.axis]),
+        origin=origin_of(*records, *references, cost_unit=UNIT_SENTENCES[view.axis]),
         draw=lambda width: plot_sweep(chart, width),
         table=chart_table(chart),
         cites=(PAPER, "satopaa-etal-2011", *(key for corpus in corpora for key in corpus_cites(corpus))),

@@ -14,7 +14,7 @@ from mesm.analysis.predictor import Predictor
 from mesm.data.store import Corpus
 from mesm.errors import ConfigError, DataError
 from mesm.records.evaluation import Interval, Scores
-from mesm.records.sweep import DenseBaseline, LayerMacs, Sweep, SweepPoint
+from mesm.records.sweep import DenseReference, LayerMacs, Sweep, SweepPoint
 from mesm.studies.evaluation.measure import Progress, batch_reports, labelled_batches, shared_labels
 from mesm.studies.sweep.top_ps import find_elbow
 from mesm.training import metrics
@@ -91,10 +91,10 @@ def measure_sweep(
     total = clips * (1 if against is None else 2)
     points, tested = _measure_points(predictor, protocol, top_ps, progress, 0, total)
     best = find_elbow([point.macs_ratio for point in points], [point.average.wacc or 0.0 for point in points])
-    baseline = None
+    reference = None
     if against is not None:
         (point,), _ = _measure_points(against, protocol, (1.0,), progress, clips, total)
-        baseline = DenseBaseline(against.name, against.sha256, point)
+        reference = DenseReference(against.name, against.sha256, point)
     return Sweep(
         split=split,
         labels=protocol.labels,
@@ -105,7 +105,7 @@ def measure_sweep(
         trivial={name: Scores(**row) for name, row in metrics.trivial_rows(tested.truth_NE, protocol.labels).items()},
         clip_ids=tuple(tested.clip_ids),
         top_p_range=tuple(predictor.metrics.get("train", {}).get("top_p_range", ())),
-        baseline=baseline,
+        reference=reference,
     )
 
 

@@ -16,9 +16,9 @@ def points_table(sweep: Sweep) -> Table:
              "elbow" if p.top_p == sweep.elbow else ""))
         for p in sweep.points
     ]  # fmt: skip
-    if sweep.baseline is not None:
-        p = sweep.baseline.point
-        name = sweep.baseline.checkpoint
+    if sweep.reference is not None:
+        p = sweep.reference.point
+        name = sweep.reference.checkpoint
         rows.append(Row((name, None, p.average.wacc, p.average.f1, p.macs_ratio, p.ms_per_clip, ""), ranked=False))
     return Table(columns, tuple(rows), digits=2)
 

@@ -10,7 +10,7 @@ import streamlit as st
 from mesm.analysis.checkpoints import find_checkpoints, read_facts
 from mesm.errors import CheckpointError
 from mesm.figures.charts import PLOTLY_CONFIG
-from mesm.records.base import CorpusId, Record
+from mesm.records.base import Record
 from mesm.records.evaluation import Evaluation
 from mesm.records.sweep import Sweep, SweepPoint
 from mesm.studies.reproduction.reported import figure_5_shares
@@ -20,7 +20,7 @@ from mesm.studies.sweep.chart_data import (
     OPERATIONS,
     SweepView,
     clip_cost_chart,
-    find_baseline,
+    find_reference,
     layers_chart,
     sweep_chart,
 )
@@ -38,16 +38,16 @@ METRIC_WORDS = {"wacc": "WAcc", "f1": "F1", "accuracy": "accuracy"}
 _FAILED = "sweep-failed"
 
 
-def show_sweeps(model: Model | None, shelf: OpenCorpus | None) -> None:
+def show_sweeps(model: Model | None, corpus: OpenCorpus | None) -> None:
     """Show the charts of the chosen sweeps, or say that there is none."""
     failure = st.session_state.pop(_FAILED, "")
     if failure:
         st.error(f"{failure[:1].upper()}{failure[1:]}", icon=":material/error:")
-    chosen = _pick_sweeps(model, shelf)
+    chosen = _pick_sweeps(model, corpus)
     if not chosen:
         return
     evaluations = record_cache.records().find("evaluate")
-    view = _pick_view(all(find_baseline(record, evaluations) for record in chosen))
+    view = _pick_view(all(find_reference(record, evaluations) for record in chosen))
     with layout.one_sentence_errors():
         _show_elbow(chosen[0], evaluations)
         for record in chosen:
@@ -67,16 +67,16 @@ def show_sweeps(model: Model | None, shelf: OpenCorpus | None) -> None:
         _show_clip_cost(chosen[0])
 
 
-def _pick_sweeps(model: Model | None, shelf: OpenCorpus | None) -> list[Record[Sweep]]:
+def _pick_sweeps(model: Model | None, corpus: OpenCorpus | None) -> list[Record[Sweep]]:
     """Return the sweeps to draw on one chart; at first that of the checkpoint and the corpus at the side."""
     store = record_cache.records()
-    corpus = None if shelf is None else corpus_id(shelf)
-    labels = label_sweeps(store.find("sweep"), {} if corpus is None else {corpus.name: corpus})
+    corpus_id = None if corpus is None else corpus.corpus.id
+    labels = label_sweeps(store.find("sweep"), {} if corpus_id is None else {corpus_id.name: corpus_id})
     if not labels:
         layout.empty("There is no sweep yet.", "Start one below, or with: mesm sweep CHECKPOINT --corpus CORPUS.")
         return []
     facts = model.facts if model is not None else None
-    default = default_sweep(store, facts and facts.name, facts and facts.sha256, corpus)
+    default = default_sweep(store, facts and facts.name, facts and facts.sha256, corpus_id)
     first = next((label for label, record in labels.items() if record is default), next(iter(labels)))
     chosen = st.multiselect("Sweeps on the chart", list(labels), [first], key="sweeps", bind="query-params")
     if not chosen:
@@ -84,12 +84,7 @@ def _pick_sweeps(model: Model | None, shelf: OpenCorpus | None) -> list[Record[S
     return [labels[label] for label in chosen]
 
 
-def corpus_id(shelf: OpenCorpus) -> CorpusId:
-    """Return the identity of an open corpus."""
-    return CorpusId(shelf.corpus.name, getattr(shelf.corpus, "digest", "") or shelf.digest)
-
-
-def _pick_view(has_baseline: bool) -> SweepView:
+def _pick_view(has_reference: bool) -> SweepView:
     """Return the chosen score and cost."""
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         metric = st.segmented_control(
@@ -101,12 +96,12 @@ def _pick_view(has_baseline: bool) -> SweepView:
             bind="query-params", help="MAC: one multiply-add. FLOP: two per multiply-add; the paper counts one.",
         )  # fmt: skip
         relative = st.toggle(
-            "Beside the paper's curve", value=has_baseline, disabled=not has_baseline, key="relative",
+            "Beside the paper's curve", value=has_reference, disabled=not has_reference, key="relative",
             bind="query-params", help="Draws scores as a share of FE2E's, because the paper's curve is of another "
             "corpus. The curve is shown where the cost is a share of FE2E's too.",
         )  # fmt: skip
         log = st.toggle("Logarithmic", key="log", bind="query-params")
-    return SweepView(metric or "wacc", axis or "share", bool(relative and has_baseline), log)
+    return SweepView(metric or "wacc", axis or "share", bool(relative and has_reference), log)
 
 
 def _note_other_weights(record: Record[Sweep], model: Model | None) -> None:
@@ -122,10 +117,10 @@ def _note_other_weights(record: Record[Sweep], model: Model | None) -> None:
 def _note_untimed(chosen: Sequence[Record[Sweep]], evaluations: Sequence[Record[Evaluation]]) -> None:
     """Note that FE2E's time is not known: only times of one process on one machine can be compared."""
     for record in chosen:
-        baseline = find_baseline(record, evaluations)
-        if baseline is None or not isinstance(baseline[1], SweepPoint):
+        reference = find_reference(record, evaluations)
+        if reference is None or not isinstance(reference[1], SweepPoint):
             origin = record.provenance
-            fe2e = baseline[0] if baseline is not None else "FE2E"
+            fe2e = reference[0] if reference is not None else "FE2E"
             st.caption(
                 f":material/info: {fe2e} was not timed beside {origin.checkpoint}; measure both with: mesm sweep "
                 f"{origin.checkpoint} --corpus {origin.corpus.key} --against {fe2e}"
@@ -135,19 +130,23 @@ def _note_untimed(chosen: Sequence[Record[Sweep]], evaluations: Sequence[Record[
 def _show_elbow(record: Record[Sweep], evaluations: Sequence[Record[Evaluation]]) -> None:
     """Show the elbow in four numbers: top-p, cost, score, and FE2E's score."""
     sweep = record.data
-    point, baseline = sweep.elbow_point, find_baseline(record, evaluations)
+    point, reference = sweep.elbow_point, find_reference(record, evaluations)
     interval = point.interval["wacc"]
     cells = st.columns(4, gap="medium")
     cells[0].metric(
-        "Elbow", f"p = {point.top_p:g}", help="Point with the largest distance of WAcc above the chord over cost (Kneedle)."
+        "Elbow",
+        f"p = {point.top_p:g}",
+        help="Point with the largest distance of WAcc above the chord over cost (Kneedle).",
     )
     cells[1].metric("Share of FE2E's multiply-adds", f"{point.macs_ratio:.2f}")
     cells[2].metric(
         "WAcc (chance: 50)", f"{point.average.wacc:.1f} %",
         help=f"95 % interval over speakers: {interval.low:.1f} to {interval.high:.1f}",
     )  # fmt: skip
-    if baseline is not None:
-        cells[3].metric("WAcc of FE2E", f"{baseline[1].average.wacc:.1f} %", help=f"{baseline[0]} computes every site.")
+    if reference is not None:
+        cells[3].metric(
+            "WAcc of FE2E", f"{reference[1].average.wacc:.1f} %", help=f"{reference[0]} computes every site."
+        )
     source = f"{record.provenance.checkpoint}@{record.provenance.corpus.name}"
     st.caption(f"{source}, {sweep.split} split, {sweep.clips} clips, {sweep.speakers} speakers.")
 
@@ -170,30 +169,30 @@ def _show_clip_cost(record: Record[Sweep]) -> None:
     export_menu.offer(exhibit, "spread")
 
 
-def show_own_sweep(model: Model | None, shelf: OpenCorpus | None) -> None:
+def show_own_sweep(model: Model | None, corpus: OpenCorpus | None) -> None:
     """Show the form that starts a sweep of the checkpoint and the corpus at the side, or the progress of one."""
     job = sweep_job.current_sweep()
     with st.expander("Sweep this checkpoint over this corpus", expanded=job is not None, icon=":material/play_circle:"):
         if job is not None:
             _show_progress()
             return
-        if model is None or shelf is None:
+        if model is None or corpus is None:
             st.caption("Choose a checkpoint and a corpus at the side.")
             return
-        missing = [split for split in ("valid", "test") if not shelf.corpus.ids(split)]
+        missing = [split for split in ("valid", "test") if not corpus.corpus.ids(split)]
         reason = ""
         if not model.facts.has_attention:
             reason = f"{model.facts.name} computes every site: it has no top-p. Choose a MESM at the side."
         elif missing:
             reason = (
-                f"{shelf.corpus.name} has no {' and no '.join(missing)} split: thresholds are chosen on valid, scored on "
+                f"{corpus.corpus.name} has no {' and no '.join(missing)} split: thresholds are chosen on valid, scored on "
                 "test. Choose the whole corpus at the side."
             )
         left, middle, right = st.columns([1, 1, 1], vertical_alignment="bottom")
         values = left.text_input("top-p", "0.1:1.0:0.1", key="sweep-p", help="low:high:step, or a list such as 0.3,0.5")
-        baselines = {"none": None, **list_baselines()}
+        references = {"none": None, **list_references()}
         against = middle.selectbox(
-            "Baseline", list(baselines), index=min(1, len(baselines) - 1), key="sweep-against",
+            "FE2E beside it", list(references), index=min(1, len(references) - 1), key="sweep-against",
             help="An FE2E, scored and timed by the same rules.",
         )  # fmt: skip
         if reason:
@@ -201,13 +200,11 @@ def show_own_sweep(model: Model | None, shelf: OpenCorpus | None) -> None:
         if right.button("Start", type="primary", disabled=bool(reason), width="stretch"):
             with layout.one_sentence_errors():
                 parse_top_ps(values)
-                sweep_job.start_sweep(
-                    model.facts.folder, shelf.corpus.folder, values, baselines[against or "none"]
-                )
+                sweep_job.start_sweep(model.facts.folder, corpus.corpus.folder, values, references[against or "none"])
                 st.rerun()
 
 
-def list_baselines() -> dict[str, Path]:
+def list_references() -> dict[str, Path]:
     """Return the folders of the FE2E checkpoints by name."""
     folders = {}
     for name, folder in find_checkpoints().items():

@@ -6,7 +6,7 @@ import numpy as np
 
 from mesm.records.base import CorpusId, Provenance, Record
 from mesm.records.evaluation import ClassScores, ClipScores, Evaluation, Interval, Scores
-from mesm.records.sweep import DenseBaseline, LayerMacs, Sweep, SweepPoint
+from mesm.records.sweep import DenseReference, LayerMacs, Sweep, SweepPoint
 
 LABELS = ("anger", "disgust", "fear", "happiness", "sadness", "surprise")
 TOY = CorpusId("toy")
@@ -62,7 +62,7 @@ def made_sweep(
     corpus: CorpusId = TOY,
     sha256: str = "0" * 64,
     clips: int = 30,
-    baseline: bool = True,
+    reference: bool = True,
     points: tuple[SweepPoint, ...] = (),
 ) -> Record[Sweep]:
     points = points or tuple(
@@ -77,7 +77,7 @@ def made_sweep(
         elbow=0.5,
         trivial={name: Scores(70.0, 50.0, 20.0) for name in ("never", "always", "chance")},
         clip_ids=tuple(f"clip{i:02d}" for i in range(clips)),
-        baseline=DenseBaseline("dense", "1" * 64, made_point(None, 1.0, 67.0, clips)) if baseline else None,
+        reference=DenseReference("dense", "1" * 64, made_point(None, 1.0, 67.0, clips)) if reference else None,
     )
     return Record("sweep", made_provenance("sweep", checkpoint, corpus, sha256), sweep)
 

@@ -77,19 +77,17 @@ def test_layers_add_up_and_fe2e_is_measured_alike(tmp_path: Path) -> None:
     corpus = Corpus(tinted_corpus(tmp_path / "tinted", train=1, valid=4, test=4))
     fe2e, mesm = predictor(tmp_path / "d", name="fe2e"), predictor(tmp_path / "c")
     calls: list[tuple[int, int]] = []
-    sweep = measure_sweep(
-        mesm, corpus, (0.2, 1.0), against=fe2e, draws=5, progress=lambda *call: calls.append(call)
-    )
+    sweep = measure_sweep(mesm, corpus, (0.2, 1.0), against=fe2e, draws=5, progress=lambda *call: calls.append(call))
     assert calls[-1] == (16, 16)
-    assert sweep.baseline is not None and sweep.baseline.checkpoint == fe2e.name
-    for point in (*sweep.points, sweep.baseline.point):
+    assert sweep.reference is not None and sweep.reference.checkpoint == fe2e.name
+    for point in (*sweep.points, sweep.reference.point):
         assert sum(layer.macs for layer in point.macs_by_layer) == pytest.approx(
             point.macs["total"], abs=len(point.macs_by_layer)
         )
         assert point.ms_per_clip > 0 and len(point.per_clip_ratio) == 4
         low, middle, high = point.macs_ratio_range
         assert low <= middle <= high and low <= point.macs_ratio <= high
-    assert sweep.baseline.point.macs_ratio == 1 and sweep.baseline.point.top_p is None
+    assert sweep.reference.point.macs_ratio == 1 and sweep.reference.point.top_p is None
     assert sweep.points[0].macs["conv"] < sweep.points[1].macs["conv"]
     assert sweep.points[0].macs_ratio < sweep.points[1].macs_ratio < 1
     with pytest.raises(ConfigError, match="compare the sweep with an FE2E"):

@@ -68,7 +68,7 @@ def test_units_differ_by_two() -> None:
 
 
 def test_fe2e_comes_from_an_evaluation_on_the_same_clips_only() -> None:
-    alone, fe2e = made_sweep(baseline=False), made_evaluation()
+    alone, fe2e = made_sweep(reference=False), made_evaluation()
 
     def kinds(evaluation: Record, axis: str = "share") -> list[str]:
         known = [made_evaluation("some-mesm", top_p=0.5), evaluation]
@@ -181,7 +181,9 @@ def test_boxes_have_the_same_marks_in_print_and_on_the_screen() -> None:
     marks = [float(np.percentile(values, q)) for q in (2.5, 25, 50, 75, 97.5)]
     assert [box.marks for box in chart.boxes] == [pytest.approx(marks)] * 2
     boxes, outliers = draw_clip_cost(chart).data
-    assert [v[1] for v in (boxes.lowerfence, boxes.q1, boxes.median, boxes.q3, boxes.upperfence)] == pytest.approx(marks)
+    assert [v[1] for v in (boxes.lowerfence, boxes.q1, boxes.median, boxes.q3, boxes.upperfence)] == pytest.approx(
+        marks
+    )
     with paper_style():
         axes = plot_clip_cost(chart, 3.03).axes[0]
     assert [tick.get_text() for tick in axes.get_xticklabels()] == ["0.5", "1"]
@@ -208,7 +210,7 @@ def test_tables_of_a_sweep() -> None:
 def test_the_shipped_sweep_keeps_its_numbers(tmp_path: Path) -> None:
     record: Record[Sweep] = read_record(SHIPPED)
     assert record.data.elbow == 0.5 and record.data.elbow_point.average.wacc == 85.829
-    assert record.data.elbow_point.macs_ratio == 0.3759 and record.data.baseline is not None
+    assert record.data.elbow_point.macs_ratio == 0.3759 and record.data.reference is not None
     again = read_record(write_record(tmp_path, record))
     assert again == record
     for export in (sweep_export([record], SweepView()), layers_export(record), clip_cost_export(record)):
