@@ -58,7 +58,7 @@ def show_sweeps(model: Model | None, corpus: OpenCorpus | None) -> None:
         st.caption(exhibit.caption)
         if view.axis == "ms":
             _note_untimed(chosen, evaluations)
-        export_menu.offer(exhibit, "frontier")
+        export_menu.offer(exhibit, "sweep")
     unit = view.axis if view.axis in OPERATIONS else "gmac"
     left, right = st.columns([1.5, 1], gap="medium")
     with left, layout.one_sentence_errors():

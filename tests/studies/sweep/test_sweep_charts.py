@@ -30,6 +30,7 @@ from mesm.studies.sweep.exports import clip_cost_export, layers_export, sweep_ex
 from mesm.studies.sweep.paper import plot_clip_cost, plot_layers, plot_sweep
 from mesm.studies.sweep.screen import draw_clip_cost, draw_layers, draw_sweep
 from mesm.studies.sweep.tables import chart_table, clip_cost_table, layers_table, points_table
+from mesm.ui.efficiency.sweep_records import default_sweep, label_sweeps
 from tests.studies.sweep.made_sweeps import TOY, made_evaluation, made_point, made_sweep
 
 SHIPPED = next((Path(__file__).parents[3] / "assets" / "records").glob("sweep_marionette-mesm_*.json"))
@@ -237,6 +238,14 @@ def test_a_small_corpus_of_the_same_name_hides_nothing(tmp_path: Path) -> None:
     # A shipped record from before corpora had a digest is found by name, and never by another corpus's digest first.
     write_record(shipped, made_sweep("marionette-mesm", CorpusId("marionette"), sha, clips=70))
     assert clips(whole) == 60 and clips(CorpusId("marionette", "c" * 16)) == 70
+    labels = label_sweeps(store.find("sweep"), {"marionette": whole})
+    source = "marionette-mesm@marionette"
+    assert {label: record.data.clips for label, record in labels.items()} == {
+        source: 60, f"{source}@bbbbbbbb": 8, f"{source}, 2026-11-23T13:03:33+00:00": 70,
+    }  # fmt: skip
+    assert default_sweep(store, "marionette-mesm", sha, small) is labels[f"{source}@bbbbbbbb"]
+    assert default_sweep(store, "marionette-mesm", "8" * 64, whole) is labels[source]  # other weights of this name
+    assert default_sweep(store, "other", "8" * 64, whole) is None
     commands = {clip_cost_export(record).command for record in store.find("sweep")}
     assert len(commands) == 3, "each record has a command of its own"
     assert TOY.same(CorpusId("toy", "d" * 16)) and not whole.same(small)
