@@ -29,7 +29,7 @@ def _line_traces(line: ChartLine, dark: bool) -> list[dict[str, Any]]:
         + (f", 95 % {p.low:.3g} to {p.high:.3g}" if p.low < p.high else "") + "<extra></extra>"
         for p in line.points
     ]  # fmt: skip
-    main = {"type": "scatter", "x": line.x, "y": line.y, "name": line.name, "hovertemplate": hover}
+    main: dict[str, Any] = {"type": "scatter", "x": line.x, "y": line.y, "name": line.name, "hovertemplate": hover}
     if line.kind == REPORTED:
         stroke = {"color": colours.faint, "width": 1.5, "dash": "dot"}
         return [main | {"mode": "lines+markers", "line": stroke, "marker": {"symbol": "x-thin-open", "size": 7}}]
