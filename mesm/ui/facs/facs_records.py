@@ -12,8 +12,8 @@ from mesm import runtime
 from mesm.files import slug
 from mesm.records.legacy import read_record, record_path
 from mesm.studies.facs.chart_data import MAP_WORDS, control_series
-from mesm.studies.sweep.chart_data import dense_by_corpus, reference_of
-from mesm.ui import record_cache, records
+from mesm.studies.sweep.chart_data import find_dense_evaluation
+from mesm.ui import record_cache
 from mesm.ui.corpora import OpenCorpus
 from mesm.ui.models import Model
 
@@ -80,8 +80,9 @@ def beside(
     data: dict[str, Any], model: Model, shelf: OpenCorpus
 ) -> tuple[tuple[str, Mapping[str, Any]] | None, Mapping[str, float | None] | None, bool]:
     """What an evaluation is read beside: FE2E's on the same clips, the second layer's lift on active units, if taught."""
-    record = {"data": data, "provenance": {"corpus": shelf.corpus.name}}
-    dense = reference_of(record, dense_by_corpus(records.of_kind("evaluate")))
+    evaluations = record_cache.records().find("evaluate")
+    fe2e = find_dense_evaluation(evaluations, shelf.corpus.id, data["split"], data["clips"])
+    dense = None if fe2e is None else (fe2e.provenance.checkpoint, {"wacc": fe2e.data.average.wacc})
     facs = find("facs", "facs", model, shelf).data if model.facts.has_attention else None
     lifts = control_series(facs).get(MAP_WORDS["checkpoint"]) if facs is not None else None
     return dense, lifts[1] if lifts else None, bool(facs is not None and facs.get("taught"))
