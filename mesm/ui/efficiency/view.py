@@ -75,8 +75,8 @@ def _pick_sweeps(model: Model | None, corpus: OpenCorpus | None) -> list[Record[
     if not labels:
         layout.empty("There is no sweep yet.", "Start one below, or with: mesm sweep CHECKPOINT --corpus CORPUS.")
         return []
-    facts = model.facts if model is not None else None
-    default = default_sweep(store, facts and facts.name, facts and facts.sha256, corpus_id)
+    name, sha256 = (model.facts.name, model.facts.sha256) if model is not None else (None, None)
+    default = default_sweep(store, name, sha256, corpus_id)
     first = next((label for label, record in labels.items() if record is default), next(iter(labels)))
     chosen = st.multiselect("Sweeps on the chart", list(labels), [first], key="sweeps", bind="query-params")
     if not chosen:
