@@ -4,7 +4,7 @@ import streamlit as st
 
 from mesm.studies.case import captions
 from mesm.studies.case.mosaic import Look, fit_strip
-from mesm.studies.facs.targets import unsteered
+from mesm.studies.facs.targets import missing_text_effect
 from mesm.ui import clip_pictures, controls, frame, layout, models, state
 from mesm.ui.case_studies import case_export
 from mesm.ui.facs import facs_records
@@ -42,7 +42,8 @@ with layout.one_sentence_errors():
     data = models.find_evaluation(model, shelf) if model is not None and shelf is not None else None
     if data is not None and model is not None:
         st.markdown("##### Scores and cost")
-        layout.headline(model.facts.name, data, *facs_records.beside(data, model, shelf))
+        context = facs_records.headline_context(data["split"], data["clips"], model, shelf)
+        layout.headline(model.facts.name, data, *context)
 example = st.container()
 
 st.markdown("##### How to read the scores")
@@ -54,8 +55,8 @@ st.markdown(
 )
 
 with layout.one_sentence_errors():
-    looked = facs_records.find("facs", "facs", model, shelf).data if model is not None and shelf is not None else None
-    if looked is not None and (sentence := unsteered(looked)) is not None:
+    study = facs_records.find_record("facs", model, shelf).data if model is not None and shelf is not None else None
+    if study is not None and (sentence := missing_text_effect(study)) is not None:
         st.caption(f":material/info: {sentence}")
 
 # Last, so that the rest of the page is shown while the picture is drawn and the model is loaded.

@@ -1,4 +1,4 @@
-"""`mesm canonical`: masks of every face, averaged on one template face."""
+"""`mesm canonical`: average the masks of every face on one template face."""
 
 from __future__ import annotations
 
@@ -8,43 +8,41 @@ from mesm.cli import measuring
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Options of `mesm canonical`."""
+    """Add the options of `mesm canonical`."""
     parser.epilog = "example:\n  mesm canonical marionette-mesm --corpus marionette --against another-mesm"
     parser.add_argument("checkpoint", help="name or folder of a MESM checkpoint")
     parser.add_argument("--corpus", required=True, help="name or folder of a corpus")
     parser.add_argument("--against", help="a second MESM checkpoint, for the difference of the maps")
     parser.add_argument("--split", default="test", help="train, valid or test (default)")
     parser.add_argument("--top-p", type=float, help="nucleus mass in (0, 1]; default: the checkpoint's")
-    parser.add_argument("--clips", type=int, help="use no more than this many clips, the speakers in turn")
+    parser.add_argument("--clips", type=int, help="use at most this many clips, the speakers in turn")
     parser.add_argument("--out", help="folder of the record; default: the workspace's records/")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Average the maps and write the record."""
+    """Average the maps, write the record, print its sample."""
     from functools import partial
 
     from mesm.analysis.predictor import load
     from mesm.data.corpora import open_corpus
-    from mesm.studies.facs.canonical import canonical
+    from mesm.studies.facs.canonical import canonical_faces
 
     measuring.positive(arguments, "clips")
     predictor, corpus = load(arguments.checkpoint), open_corpus(arguments.corpus)
     against = load(arguments.against) if arguments.against else None
-    with measuring.bar() as show:
-        data = canonical(
+    with measuring.bar() as progress:
+        faces = canonical_faces(
             predictor,
             corpus,
             arguments.split,
             arguments.top_p,
             against=against,
             clips=arguments.clips,
-            progress=partial(show, "maps"),
+            progress=partial(progress, "maps"),
         )
     options = {"split": arguments.split, "against": against and against.name}
     options |= {"top-p": arguments.top_p, "clips": arguments.clips}
-    path = measuring.write(arguments, "canonical", predictor, corpus, data, options)
-    print(
-        f"{data['frames']} faces of {data['speakers']} speakers; {data['without_face']} frames without a face left out"
-    )
+    path = measuring.write(arguments, "canonical", predictor, corpus, faces, options)
+    print(f"{faces.frames} faces of {faces.speakers} speakers; {faces.without_face} frames without a face left out")
     print(path)
     return 0

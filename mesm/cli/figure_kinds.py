@@ -194,65 +194,63 @@ def reliability_exhibit(arguments: argparse.Namespace) -> Exhibit:
 
 
 def facs_exhibit(arguments: argparse.Namespace) -> Exhibit:
-    """Agreement with a codebook."""
-    from mesm.studies.facs.chart_data import LOOK_WORDS
+    """Build the agreement with a codebook."""
+    from mesm.studies.facs.chart_data import KIND_WORDS
     from mesm.studies.facs.codebooks import codebook
-    from mesm.studies.facs.exports import heat_map
+    from mesm.studies.facs.exports import heat_map_export
 
-    record = _record("facs", arguments.target)
-    book = codebook(arguments.codebook or record["data"]["codebook"])
-    maps = [name for name, found in record["data"]["maps"].items() if found]
-    if arguments.map not in maps or arguments.of not in LOOK_WORDS:
+    record = find_record("facs", arguments.target)
+    book = codebook(arguments.codebook or record.data.codebook)
+    if arguments.map not in record.data.maps or arguments.of not in KIND_WORDS:
         raise ConfigError(
-            f"--map {arguments.map!r} must be one of {', '.join(maps)}; --of one of {', '.join(LOOK_WORDS)}"
+            f"--map {arguments.map!r} must be one of {', '.join(record.data.maps)}; --of one of {', '.join(KIND_WORDS)}"
         )
-    return heat_map(record, book, arguments.layer - 1, arguments.map, arguments.of)
+    if arguments.layer > record.data.layers:
+        raise ConfigError(f"--layer {arguments.layer} must be at most {record.data.layers}, the record's layers")
+    return heat_map_export(record, book, arguments.layer - 1, arguments.map, arguments.of)
 
 
 def faces_exhibit(arguments: argparse.Namespace) -> Exhibit:
-    """Masks on the average face."""
+    """Build the masks on the average face."""
     from mesm.studies.facs.chart_data import view_words
-    from mesm.studies.facs.exports import canonical
+    from mesm.studies.facs.exports import faces_export
 
-    record = _record("canonical", arguments.target)
-    views = view_words(record["data"])
+    record = find_record("canonical", arguments.target)
+    views = view_words(record.data)
     if arguments.view not in views:
         raise ConfigError(f"--view {arguments.view!r} must be one of {', '.join(views)}")
-    return canonical(record, arguments.view)
+    return faces_export(record, arguments.view)
 
 
 def controls_exhibit(arguments: argparse.Namespace) -> Exhibit:
-    """Beside attention that learnt nothing."""
-    from mesm.studies.facs.exports import controls
+    """Build the comparison with untrained attention."""
+    from mesm.studies.facs.exports import controls_export
 
-    return controls(_record("facs", arguments.target), arguments.what)
+    return controls_export(find_record("facs", arguments.target), arguments.what)
 
 
 def faithfulness_exhibit(arguments: argparse.Namespace) -> Exhibit:
     """Build one table of the faithfulness tests, or the attention's targets."""
-    from mesm.studies.faithfulness.exports import EXPORTS, targets
+    from mesm.studies.facs.exports import targets_export
+    from mesm.studies.faithfulness.exports import EXPORTS
 
     if arguments.what == "targets":
-        return targets(_record("facs", arguments.target))
+        return targets_export(find_record("facs", arguments.target))
     return EXPORTS[arguments.what](find_record("faithfulness", arguments.target))
 
 
 def statements_exhibit(arguments: argparse.Namespace) -> Exhibit:
-    """The paper's statements."""
-    from mesm.records.base import CorpusId
-    from mesm.records.store import RecordStore
-    from mesm.studies.facs.exports import statements
-    from mesm.studies.facs.statements import statements as judged
+    """Build the paper's statements."""
+    from mesm.studies.facs.exports import statements_export
+    from mesm.studies.facs.statements import statements
 
-    checkpoint, corpus = target_parts(arguments.target)
-    facs = _all("facs", checkpoint, corpus)[:1]
-    faithfulness = RecordStore().find("faithfulness", checkpoint=checkpoint, corpus=CorpusId(corpus))[:1]
-    if not facs:
-        raise DataError(
-            f"there is no facs of {arguments.target}; make one with: mesm facs {checkpoint} --corpus {corpus}"
-        )
-    rows = judged(facs[0]["data"], faithfulness[0].data if faithfulness else None)
-    return statements([*facs, *faithfulness], rows)  # type: ignore[list-item]
+    facs = find_record("facs", arguments.target)
+    try:
+        faithfulness = [find_record("faithfulness", arguments.target)]
+    except DataError:
+        faithfulness = []
+    rows = statements(facs.data, faithfulness[0].data if faithfulness else None)
+    return statements_export([facs, *faithfulness], rows, facs.data.layers)
 
 
 def target_parts(target: str) -> tuple[str, str]:

@@ -68,7 +68,7 @@ def write(
         from mesm.records.base import write_record as write_typed
 
         chosen = "".join(f" --{name} {value}" for name, value in options.items() if value not in (None, ""))
-        command = f"mesm {kind} {predictor.name} --corpus {corpus.name}{chosen}"
+        command = f"mesm {kind} {predictor.name} --corpus {corpus.id.key}{chosen}"
         provenance = new_provenance(corpus.id, predictor.name, (predictor.sha256,), command)
         return write_typed(arguments.out or workspace() / "records", Record(kind, provenance, data))
     given = "".join(f" --{name} {value}" for name, value in options.items() if value not in (None, ""))

@@ -13,6 +13,8 @@ import streamlit as st
 from mesm.errors import MesmError
 from mesm.figures.png import encode_png
 from mesm.figures.style import emotion_colour, rgb
+from mesm.records.base import Estimate, Record
+from mesm.records.evaluation import Evaluation
 
 RENDERED_FACES = "Trained on rendered faces: scores on real people mean little."
 
@@ -67,26 +69,25 @@ def folded(title: str, key: str) -> Any | None:
 def headline(
     checkpoint: str,
     data: Mapping[str, Any],
-    dense: tuple[str, Mapping[str, Any]] | None = None,
-    lift: Mapping[str, float | None] | None = None,
-    taught: bool = False,
+    dense: Record[Evaluation] | None = None,
+    lift: Estimate | None = None,
+    supervised: bool = False,
 ) -> None:
     """An evaluation in three numbers, each with its unit, its spread and what nothing would score.
 
     Args:
-        dense: name and evaluation of a model that computes every site, on the same clips.
-        lift: of kept sites on active action units, with `value`, `low` and `high`; None if it was not measured.
-        taught: whether training showed the attention where the units move.
+        dense: evaluation of a model that computes every site, on the same clips.
+        lift: of kept sites on active action units; None if it was not measured.
+        supervised: whether the attention was supervised with the units' regions in training.
     """
     low, high = data["interval"]["wacc"]
     rows = st.columns(3, gap="medium")
     with rows[0]:
         st.metric("Weighted accuracy, chance 50 %", f"{data['wacc']:.1f} %", help="Mean over the emotions.")
-        beside = (
-            f"{plain(dense[0])}: {dense[1]['wacc']:.1f} %. " if dense is not None and dense[0] != checkpoint else ""
-        )
+        name = dense.provenance.checkpoint if dense is not None else checkpoint
+        other = f"{plain(name)}: {dense.data.average.wacc:.1f} %. " if dense is not None and name != checkpoint else ""
         st.caption(
-            f"{beside}95 % interval {low:.1f} to {high:.1f}; {data['clips']} clips of {data['speakers']} speakers "
+            f"{other}95 % interval {low:.1f} to {high:.1f}; {data['clips']} clips of {data['speakers']} speakers "
             f"it was not trained on, {data['split']} split"
         )
     with rows[1]:
@@ -94,11 +95,13 @@ def headline(
         st.metric("Work, share of FE2E's", "none" if ratio is None else f"{ratio:.2f}")
         at = f"{plain(checkpoint)} at p = {data['top_p']:g}" if data["top_p"] is not None else "every site"
         st.caption(f"Multiply-adds of convolutions and attention; {at}")
-    if lift is not None and lift["value"] is not None:
+    if lift is not None and lift.value is not None:
         with rows[2]:
-            st.metric("Kept on active action units", f"{lift['value']:.1f} × chance")
-            spread = f"95 % interval {lift['low']:.1f} to {lift['high']:.1f}; " if lift["low"] is not None else ""
-            st.caption(f"{spread}second layer of the face{', taught where they move' if taught else ''}; see FACS")
+            st.metric("Kept on active action units", f"{lift.value:.1f} × chance")
+            spread = f"95 % interval {lift.low:.1f} to {lift.high:.1f}; " if lift.low is not None else ""
+            st.caption(
+                f"{spread}second layer of the face{', supervised with their regions' if supervised else ''}; see FACS"
+            )
 
 
 def swatch(emotion: str, dark: bool) -> str:

@@ -30,7 +30,7 @@ from mesm.ui.case_studies.notebook import Entry
 from tests.app.app_page import open_page
 from tests.app.conftest import LABELS, make_sample
 from tests.figures.exhibit_records import evaluation_record
-from tests.figures.facs_records_made import canonical_record, facs_record, write_faithfulness
+from tests.figures.facs_records_made import write_records
 from tests.studies.sweep.made_sweeps import made_sweep
 
 CASE = {"checkpoint": "tiny-mesm", "corpus": "noise", "clip": "clip04", "p": "0.4", "units-shown": "true"}
@@ -50,13 +50,9 @@ def offered(page: AppTest, monkeypatch: pytest.MonkeyPatch) -> list[Exhibit]:
 def recorded(home: Path) -> Iterator[Path]:
     """Every kind of record of the tiny checkpoint, and a run of two epochs."""
     digest = file_sha256(home / "checkpoints" / "tiny-mesm" / "model.safetensors")
-    for kind, data in (
-        ("evaluate", evaluation_record()["data"]),
-        ("facs", facs_record()),
-        ("canonical", canonical_record()),
-    ):
-        write_record(home / "records", kind, "tiny-mesm", "noise", data, checkpoint_sha256=digest)
-    write_faithfulness(home / "records", "tiny-mesm", "noise", digest)
+    data = evaluation_record()["data"]
+    write_record(home / "records", "evaluate", "tiny-mesm", "noise", data, checkpoint_sha256=digest)
+    write_records(home / "records", "tiny-mesm", "noise", digest)
     records.write_record(home / "records", made_sweep("tiny-mesm", CorpusId("noise"), digest))
     place = home / "runs" / "short"
     place.mkdir(parents=True, exist_ok=True)

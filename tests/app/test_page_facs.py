@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from mesm.files import file_sha256
-from mesm.records.legacy import write_record
+from mesm.records.base import write_record
 from tests.app.app_page import open_page, texts
-from tests.figures.facs_records_made import canonical_record, facs_record, write_faithfulness
+from tests.figures.facs_records_made import facs_study, record_of, write_records
 
 PAGE = "pages/facs.py"
 
@@ -23,12 +23,7 @@ def trouble(page: object) -> list[str]:
 def recorded(home: Path) -> Iterator[Path]:
     """The three records of the tiny checkpoint."""
     digest = file_sha256(home / "checkpoints" / "tiny-mesm" / "model.safetensors")
-    for kind, data in (
-        ("facs", facs_record()),
-        ("canonical", canonical_record()),
-    ):
-        write_record(home / "records", kind, "tiny-mesm", "noise", data, checkpoint_sha256=digest)
-    write_faithfulness(home / "records", "tiny-mesm", "noise", digest)
+    write_records(home / "records", "tiny-mesm", "noise", digest)
     yield home
     for path in (home / "records").glob("*.json"):
         path.unlink()
@@ -53,19 +48,20 @@ def test_with_records_every_section_shows(recorded: Path) -> None:
     assert trouble(page) == []
     said = texts(page)
     assert "There is no record yet" not in said
-    assert said.count("cost the face branch 1.5 (0.5 to 2.5) percentage points of accuracy") == 4
+    assert said.count("cost the face branch 1.5 (0.5 to 2.5) percentage points of accuracy") == 1
     assert "scores is 0.531 (0.511 to 0.551)" in said
     assert "Friesen & Ekman 1983" in said
-    assert "the words hardly move them" in said and "kept 1.00 / 1.00 / 1.00 times" in said
-    statements = next(d.value for d in page.table if "the paper says" in d.value.columns)
+    assert "hardly on the words" in said and "kept 1.00 / 1.00 / 1.00 times" in said
+    statements = next(d.value for d in page.table if "statement" in d.value.columns)
     verdicts = dict(
-        zip(zip(statements["about"], statements["the paper says"], strict=True), statements["verdict"], strict=True)
+        zip(zip(statements["about"], statements["statement"], strict=True), statements["verdict"], strict=True)
     )
-    assert verdicts["happiness", "the lips are attended"] == "supported"
-    assert verdicts["anger", "the gap between the eyes is sometimes missed"] == "not supported"
+    assert verdicts["happiness", "the lips are attended"] == "+ supported"
+    assert verdicts["anger", "the gap between the eyes is sometimes missed"] == "− not supported"
     assert verdicts["fear", "the brows are attended"] == "not measured"
-    assert verdicts["voice", "later layers keep fewer points"] == "supported"
+    assert verdicts["voice", "later layers keep fewer points"] == "+ supported"
     assert "correctness" not in said.lower()
+    assert "supervised with true AU regions" in said and "Below chance in every layer: re-initialised" in said
 
 
 def test_the_link_holds_the_view(recorded: Path) -> None:
@@ -73,7 +69,7 @@ def test_the_link_holds_the_view(recorded: Path) -> None:
         "codebook": "The paper's own words",
         "facs-layer": "L3",
         "of": "attention",
-        "whose": "attention drawn anew",
+        "whose": "re-initialised attention",
         "faces-view": "kept sites: right clips minus wrong clips",
     }
     page = open_page(PAGE, checkpoint="tiny-mesm", **link)
@@ -81,11 +77,13 @@ def test_the_link_holds_the_view(recorded: Path) -> None:
     assert page.selectbox(key="codebook").value == "paper" and page.selectbox(key="whose").value == "random"
     assert page.segmented_control(key="facs-layer").value == "L3"
     assert page.selectbox(key="faces-view").value == "wrong"
-    assert "NAACL" in texts(page)
+    said = texts(page)
+    assert "NAACL" in said and "(re-initialised attention)" in said
+    assert "supervised with true AU regions" not in said and "hardly on the words" not in said  # of the checkpoint
 
 
 def test_a_record_of_other_weights_is_not_shown(home: Path) -> None:
-    path = write_record(home / "records", "facs", "tiny-mesm", "noise", facs_record(), checkpoint_sha256="0" * 64)
+    path = write_record(home / "records", record_of("facs", facs_study(), sha256="0" * 64))
     try:
         page = open_page(PAGE, checkpoint="tiny-mesm")
         assert trouble(page) == [] and "record is of other weights" in texts(page)

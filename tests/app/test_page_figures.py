@@ -15,12 +15,11 @@ from mesm.figures.export import Exhibit, bundle, render
 from mesm.files import file_sha256
 from mesm.records import base as records
 from mesm.records.base import CorpusId
-from mesm.records.legacy import write_record
 from mesm.ui import export_menu
 from mesm.ui.export import basket
 from tests.app.app_page import open_page, texts
 from tests.figures.exhibit_records import evaluation_record, reproduction_record
-from tests.figures.facs_records_made import canonical_record, facs_record, write_faithfulness
+from tests.figures.facs_records_made import write_records
 from tests.studies.sweep.made_sweeps import made_sweep
 
 
@@ -116,9 +115,7 @@ def test_the_overview_reads_a_score_beside_fe2e_and_the_masks_beside_chance(reco
     evaluated = evaluation_record()
     evaluated["provenance"]["checkpoint_sha256"] = digest
     put(recorded, evaluated, "tiny-mesm")
-    write_record(
-        recorded / "records", "facs", "tiny-mesm", "noise", facs_record(), one_corpus=True, checkpoint_sha256=digest
-    )
+    write_records(recorded / "records", "tiny-mesm", "noise", digest)
     page = open_page("pages/overview.py", checkpoint="tiny-mesm")
     assert trouble(page) == []
     assert [m.value for m in page.metric] == ["70.0 %", "0.40", "2.0 × chance"]
@@ -254,11 +251,7 @@ def test_the_command_makes_the_same_files_of_a_case(
 
 def test_the_command_makes_the_same_files_of_facs(home: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     digest = file_sha256(home / "checkpoints" / "tiny-mesm" / "model.safetensors")
-    write_faithfulness(home / "records", "tiny-mesm", "noise", digest)
-    write_record(home / "records", "canonical", "tiny-mesm", "noise", canonical_record(), checkpoint_sha256=digest)
-    write_record(
-        home / "records", "facs", "tiny-mesm", "noise", facs_record(), one_corpus=True, checkpoint_sha256=digest
-    )
+    write_records(home / "records", "tiny-mesm", "noise", digest)
     found = offered(open_page("pages/facs.py", checkpoint="tiny-mesm"), monkeypatch)
     kinds = [e.command.split()[2] for e in found]
     assert [k for k in kinds if k != "faithfulness"] == ["facs", "faces", "controls", "controls", "statements"]

@@ -1,11 +1,32 @@
-"""Small records of the FACS kinds, with the shapes that the analyses write and numbers that a test can tell apart."""
+"""Make small records of the FACS kinds from their classes, with numbers that a test can tell apart."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 from mesm.records.base import CorpusId, Estimate, Record, new_provenance, write_record
+from mesm.records.canonical import ALL, CanonicalFaces, CanonicalMaps, EmotionFrames, MapDifference
+from mesm.records.facs import (
+    MAPS,
+    Agreement,
+    AttentionAgreement,
+    ChanceEstimate,
+    CodebookAgreement,
+    Contrast,
+    EmotionCounts,
+    FacsCounts,
+    FacsStudy,
+    RegionGroup,
+    ReinitialisedControl,
+    SiteAgreement,
+    Specificity,
+    Supervision,
+    VoiceAgreement,
+    VoiceLayers,
+    VoiceStudy,
+)
 from mesm.records.faithfulness import (
     PRUNED_LAYERS,
     BranchControl,
@@ -29,62 +50,169 @@ from mesm.records.faithfulness import (
     SufficientP,
     TextOnNeutral,
 )
+from mesm.studies.facs.codebooks import CODEBOOKS
 from mesm.vocabulary import CORPUS_LABELS
 
 T = TypeVar("T")
 LABELS = CORPUS_LABELS["marionette"]
-GROUPS = {"AU 1": [1], "AU 2": [2], "AU 4": [4], "AU 5": [5], "AU 9": [9], "AU 10": [10], "AU 12/15": [12, 15],
-          "AU 17/26": [17, 26], "AU 20": [20], "AU 23/24/25": [23, 24, 25], "AU 45": [45]}  # fmt: skip
+GROUPS = {"AU 1": (1,), "AU 2": (2,), "AU 4": (4,), "AU 5": (5,), "AU 9": (9,), "AU 10": (10,), "AU 12/15": (12, 15),
+          "AU 17/26": (17, 26), "AU 20": (20,), "AU 23/24/25": (23, 24, 25), "AU 45": (45,)}  # fmt: skip
+LAYERS = 3
 
 
-def estimate(value: float | None, spread: float = 0.1, **more: float) -> dict[str, Any]:
-    """An estimate with an interval of `spread` to both sides."""
+def estimate(value: float | None, spread: float = 0.1) -> Estimate:
+    """Return an estimate with an interval of `spread` to both sides."""
     if value is None:
-        return {"value": None, "low": None, "high": None}
-    return {"value": value, "low": round(value - spread, 4), "high": round(value + spread, 4), **more}
+        return Estimate(None)
+    return Estimate(value, round(value - spread, 4), round(value + spread, 4))
 
 
-def looks(lift: float) -> dict[str, Any]:
-    """Every region of every emotion at one lift; significant where it is not 1."""
-    q = 0.001 if abs(lift - 1) > 0.1 else 0.6
-    layers = [estimate(lift, p=q, q=q) for _ in range(3)]
-    look = {
-        "active": [{"lift": estimate(lift)} for _ in range(3)],
-        "own_other": {"layers": [estimate(lift / 2) for _ in range(3)], "by_emotion": {}},
-        "groups": {label: dict.fromkeys(GROUPS, layers) for label in LABELS},
-        "codebooks": {},
-    }
-    return {"kept": look, "attention": look}
+def chance_estimate(value: float | None, spread: float = 0.1) -> ChanceEstimate:
+    """Return an estimate that is significant where it is not 1."""
+    q = None if value is None else 0.001 if abs(value - 1) > 0.1 else 0.6
+    return ChanceEstimate(**vars(estimate(value, spread)), p=q, q=q)
 
 
-def facs_record() -> dict[str, Any]:
-    """The checkpoint at twice chance, both controls at chance; nothing measured of fear."""
-    data: dict[str, Any] = {
-        "corpus": "noise",
-        "split": "test",
-        "top_p": 0.5,
-        "emotions": list(LABELS),
-        "codebook": "emfacs",
-        "groups": [{"name": name, "units": units} for name, units in GROUPS.items()],
-        "counts": {"frames_used": 90, "speakers": 3, "frames_without_face": 4},
-        "maps": {"checkpoint": looks(2.0), "hard": looks(1.0), "random": looks(1.0)},
-        "targets": [
-            {"name": "kept sites on active units", "wanted": ">= 2 in two layers", "found": "2.0", "reached": True}
-        ],
-        "shuffled_text": {"visual": {"accuracy": {"own": 60.0, "shuffled": 59.0, "cost": 1.0, "interval": [0.2, 1.8]}}},
-        "text_lift": [
-            {"source": "rendered faces", "auc": estimate(0.52, 0.01), "text_lift": [estimate(1.0, 0.01)] * 3}
-        ],
-    }
-    data["maps"]["checkpoint"]["kept"]["groups"]["fear"] = None
-    return data
+def _agreement(lift: float | None) -> Agreement:
+    half = estimate(0.5)
+    return Agreement(chance_estimate(lift), estimate(lift), estimate(lift and 0.9 * lift), half, half, half)
+
+
+def _codebook_agreement(lift: float | None) -> CodebookAgreement:
+    bias = estimate(lift and 0.8 * lift)
+    return CodebookAgreement(
+        **vars(_agreement(lift)), centre_bias=bias, shuffled_labels=lift and 0.95 * lift, p_labels=0.2, q_labels=0.3
+    )
+
+
+def _sites(lift: float, *, unmeasured: tuple[str, ...]) -> SiteAgreement:
+    def layers(emotion: str) -> tuple[ChanceEstimate, ...]:
+        return (chance_estimate(None if emotion in unmeasured else lift),) * LAYERS
+
+    contrast = Contrast((estimate(lift / 2),) * LAYERS, {label: (estimate(lift / 2),) * LAYERS for label in LABELS})
+    return SiteAgreement(
+        (_agreement(lift),) * LAYERS,
+        Specificity(contrast, contrast),
+        {label: dict.fromkeys(GROUPS, layers(label)) for label in LABELS},
+        {
+            name: {
+                label: (_codebook_agreement(None if label in unmeasured else lift),) * LAYERS
+                if label in book.units
+                else None
+                for label in LABELS
+            }
+            for name, book in CODEBOOKS.items()
+        },
+    )
+
+
+def _attention(lift: float, unmeasured: tuple[str, ...] = ()) -> AttentionAgreement:
+    sites = _sites(lift, unmeasured=unmeasured)
+    return AttentionAgreement(sites, sites)
+
+
+def facs_study() -> FacsStudy:
+    """Return a checkpoint at twice chance, both controls at chance; nothing measured of fear."""
+    voice = VoiceAgreement(estimate(2.0), estimate(1.5), estimate(1.8), estimate(1.1))
+    return FacsStudy(
+        split="test",
+        top_p=0.5,
+        regions="truth",
+        units_from="truth",
+        active_from=0.2,
+        emotions=LABELS,
+        supervision=Supervision(regions=True, text_regions=True),
+        codebook="emfacs",
+        codebooks=dict(CODEBOOKS),
+        groups=tuple(RegionGroup(name, units) for name, units in GROUPS.items()),
+        counts=FacsCounts(30, 0, 3, 94, 4, 90, 80, {label: EmotionCounts(15, 5, 3) for label in LABELS}),
+        maps={
+            "checkpoint": _attention(2.0, ("fear",)),
+            "hard": _attention(1.0),
+            "random": _attention(1.0),
+        },
+        control=ReinitialisedControl(
+            2, 30, (estimate(1.0),) * LAYERS, (estimate(1.0),) * LAYERS, ((0.9, 1.1),) * LAYERS
+        ),
+        voice=VoiceStudy(60, dict.fromkeys(MAPS, VoiceLayers((voice,) * LAYERS, (voice,) * LAYERS))),
+        neutral_text=NeutralTexts(
+            "texts that name the emotion",
+            (
+                TextOnNeutral(
+                    "rendered faces",
+                    30,
+                    3,
+                    estimate(0.52, 0.01),
+                    dict.fromkeys(LABELS, 0.52),
+                    estimate(0.51, 0.01),
+                    (estimate(1.0, 0.01),) * LAYERS,
+                ),
+            ),
+        ),
+        shuffled_text=ShuffledTexts(
+            30, 3, 3, {"visual": BranchShuffleCost(*[ShuffleCost(60.0, 59.0, Estimate(1.0, 0.2, 1.8))] * 3)}
+        ),
+    )
+
+
+def without_active_units(study: FacsStudy) -> FacsStudy:
+    """Return the study of faces whose active units are not known."""
+
+    def bare(sites: SiteAgreement) -> SiteAgreement:
+        return replace(sites, active=None, specificity=None)
+
+    maps = {name: AttentionAgreement(bare(a.kept), bare(a.attention)) for name, a in study.maps.items()}
+    return replace(study, units_from=None, maps=maps, control=None)
+
+
+def canonical_faces(size: int = 4) -> CanonicalFaces:
+    """Return maps of `size` cells: kept 0.5 but for one unseen corner; one significant cell in the difference to others."""
+    kept = (" ".join(["-", *["50"] * (size - 1)]), *[" ".join(["50"] * size)] * (size - 1))
+    map_ = (" ".join(["-", *["0"] * (size - 1)]), *[" ".join(["25"] + ["-10"] * (size - 1))] * (size - 1))
+    mask = ("0" * size, "1" + "0" * (size - 1), *["0" * size] * (size - 2))
+    some = (MapDifference(map_, mask, 3),) * LAYERS
+    maps = dict.fromkeys((ALL, *LABELS), (kept,) * LAYERS)
+    return CanonicalFaces(
+        split="test",
+        top_p=0.5,
+        labels=LABELS,
+        layers=LAYERS,
+        clips=30,
+        speakers=3,
+        frames=90,
+        without_face=4,
+        emotion_from="the clip's labels",
+        window=(-1.4, 1.4, -1.05, 1.75),
+        outline={"face": (((0.0, -1.0), (1.0, 0.0), (0.0, 1.7), (-1.0, 0.0), (0.0, -1.0)),),
+                 "mouth": (((-0.4, 1.1), (0.4, 1.1)),)},
+        draws=2000,
+        alpha=0.05,
+        maps={name: CanonicalMaps(maps, maps) for name in ("checkpoint", "random")},
+        frames_per_emotion={label: EmotionFrames(15, 3) for label in LABELS},
+        differences={"others": dict.fromkeys(LABELS, some), "wrong": dict.fromkeys(LABELS, (None,) * LAYERS),
+                     "random": dict.fromkeys(LABELS, some)},
+    )  # fmt: skip
+
+
+def record_of(
+    kind: str, data: Any, checkpoint: str = "tiny-mesm", corpus: str = "noise", sha256: str = ""
+) -> Record[Any]:
+    """Return the record of a study."""
+    command = f"mesm {kind} {checkpoint} --corpus {corpus}"
+    return Record(kind, new_provenance(CorpusId(corpus), checkpoint, (sha256,) if sha256 else (), command), data)
+
+
+def write_records(folder: Path, checkpoint: str, corpus: str, sha256: str) -> None:
+    """Write the records of the FACS page into a folder."""
+    studies = {"facs": facs_study(), "faithfulness": faithfulness_record(), "canonical": canonical_faces()}
+    for kind, data in studies.items():
+        write_record(folder, record_of(kind, data, checkpoint, corpus, sha256))
 
 
 def faithfulness_record() -> Faithfulness:
     """Every faithfulness test with both branches, in numbers that a test can tell apart."""
 
-    def e(value: float, spread: float = 0.1) -> Estimate:
-        return Estimate(value, round(value - spread, 4), round(value + spread, 4))
+    e = estimate
 
     def both(measurement: T) -> dict[str, T]:
         return {"visual": measurement, "acoustic": measurement}
@@ -121,31 +249,3 @@ def faithfulness_record() -> Faithfulness:
         control=ControlTest(20, 3, 5, 0.5, "moment_matched", both(control)),
         loudness=LoudnessLift(20, 3, 0.5, 0.1, layers),
     )
-
-
-def write_faithfulness(folder: Path, checkpoint: str, corpus: str, digest: str) -> Path:
-    """Write `faithfulness_record` into a folder of records."""
-    command = f"mesm faithfulness {checkpoint} --corpus {corpus}"
-    provenance = new_provenance(CorpusId(corpus), checkpoint, (digest,), command)
-    return write_record(folder, Record("faithfulness", provenance, faithfulness_record()))
-
-
-def canonical_record(size: int = 4) -> dict[str, Any]:
-    """Maps of `size` cells: kept 0.5 but for one unseen corner; one significant cell in the difference to the others."""
-    kept = [" ".join(["-", *["50"] * (size - 1)]), *[" ".join(["50"] * size)] * (size - 1)]
-    map_ = [" ".join(["-", *["0"] * (size - 1)]), *[" ".join(["25"] + ["-10"] * (size - 1))] * (size - 1)]
-    mask = ["0" * size, "1" + "0" * (size - 1), *["0" * size] * (size - 2)]
-    some = [{"map": map_, "significant": mask, "speakers": 3}] * 3
-    return {
-        "labels": list(LABELS),
-        "window": [-1.4, 1.4, -1.05, 1.75],
-        "outline": {"face": [[[0, -1], [1, 0], [0, 1.7], [-1, 0], [0, -1]]], "mouth": [[[-0.4, 1.1], [0.4, 1.1]]]},
-        "frames": 90,
-        "speakers": 3,
-        "alpha": 0.05,
-        "emotion_from": "the clip's labels",
-        "maps": {name: {look: {e: [kept] * 3 for e in ("all", *LABELS)} for look in ("kept", "attention")}
-                 for name in ("checkpoint", "random")},
-        "differences": {"others": dict.fromkeys(LABELS, some), "wrong": dict.fromkeys(LABELS, [None] * 3),
-                        "random": dict.fromkeys(LABELS, some)},
-    }  # fmt: skip

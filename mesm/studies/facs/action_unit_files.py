@@ -1,4 +1,4 @@
-"""Action units that a user brings: one CSV per clip, as OpenFace or py-feat write them.
+"""Match a user's action units with clips: one CSV per clip, as OpenFace or py-feat write them.
 
 OpenFace: `timestamp`, `success`, `AU01_r` (0 to 5) and `AU01_c` (0 or 1). py-feat: `AU01` (0 to 1) with `timestamp`, or
 `frame` and a frame rate. The files lie in one folder as `<clip id>.csv`; a face frame takes the row nearest in time.
@@ -26,7 +26,7 @@ _OPENFACE_MOST = 5.0
 
 @dataclass(frozen=True)
 class UnitFile:
-    """One file: (R,) seconds and (R, A) intensities in [0, 1], NaN where a unit or a row is unknown."""
+    """Hold one file: (R,) seconds and (R, A) intensities in [0, 1], NaN where a unit or a row is unknown."""
 
     times_s: np.ndarray
     intensity: np.ndarray
@@ -56,7 +56,7 @@ def read_units(path: str | os.PathLike[str], fps: float | None = None) -> UnitFi
 
 
 def _unit_columns(table: ActionUnitTable) -> dict[int, tuple[str, float]]:
-    """Action unit -> column and its largest value; intensities before presence."""
+    """Return action unit -> column and its largest value; intensities before presence."""
     columns: dict[int, tuple[str, float]] = {}
     for name in table.columns:
         match = _COLUMN.match(name)
@@ -75,14 +75,14 @@ def _unit_columns(table: ActionUnitTable) -> dict[int, tuple[str, float]]:
 def units_of_clips(
     folder: str | os.PathLike[str], corpus: Corpus, clip_ids: list[str], fps: float | None = None
 ) -> dict[str, np.ndarray]:
-    """Clip id -> (S, A) intensities of its face frames, for the clips that have a file.
+    """Return clip id -> (S, A) intensities of its face frames, for the clips that have a file.
 
     A frame further than half the frame interval from every row stays NaN.
 
     Raises:
         DataError: no clip has a file.
     """
-    found: dict[str, np.ndarray] = {}
+    units: dict[str, np.ndarray] = {}
     for clip_id in clip_ids:
         path = Path(folder) / f"{clip_id}.csv"
         if not path.is_file():
@@ -93,7 +93,7 @@ def units_of_clips(
             gap = np.abs(np.nan_to_num(table.times_s, nan=np.inf)[None] - np.asarray(times_s, float)[:, None])
             near = gap.min(1) <= FRAME_INTERVAL_MS / 2000
             rows[near] = table.intensity[gap.argmin(1)[near]]
-        found[clip_id] = rows
-    if not found:
+        units[clip_id] = rows
+    if not units:
         raise DataError(f"{folder} has no file named after a clip, such as {clip_ids[0]}.csv; name the files so")
-    return found
+    return units

@@ -1,4 +1,4 @@
-"""How far a map agrees with a region, both on the map's own grid. Numpy only.
+"""Compute agreement measures of maps with regions, both on the map's own grid. Numpy only.
 
 Shapes: F maps of n cells each, laid flat. A map A >= 0 is the attention, or the kept sites as 0/1; a region is the
 area coverage c in [0, 1] of each cell. Every function returns (F,), NaN where the region is empty.
@@ -23,7 +23,7 @@ import numpy as np
 
 from mesm import statistics
 
-#: Smallest mean coverage of a region that counts: below, a ratio to it says nothing.
+#: Smallest mean coverage of a region that counts: below it, a ratio is mostly rounding.
 LEAST_AREA = 0.005
 KEPT_MEASURES = ("lift", "lift_sites", "lift_head", "mass", "area", "iou", "iou_chance", "cosine")
 ATTENTION_MEASURES = (
@@ -49,23 +49,23 @@ def _dot(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 
 def area(region: np.ndarray) -> np.ndarray:
-    """Mean coverage: the share of the crop that the region takes."""
+    """Return the mean coverage: the share of the crop that the region takes."""
     return region.mean(axis=1, dtype=np.float64)
 
 
 def relevance_mass(map_: np.ndarray, region: np.ndarray) -> np.ndarray:
-    """Share of the map's mass on the region."""
+    """Return the share of the map's mass on the region."""
     return _share(_dot(map_, region), map_.sum(1, dtype=np.float64))
 
 
 def lift(map_: np.ndarray, region: np.ndarray) -> np.ndarray:
-    """Relevance mass over the region's share of the crop."""
+    """Return the relevance mass over the region's share of the crop."""
     share = area(region)
     return _share(relevance_mass(map_, region), np.where(share > LEAST_AREA, share, 0))
 
 
 def lift_within(map_: np.ndarray, region: np.ndarray, where: np.ndarray) -> np.ndarray:
-    """Lift with chance, and the map's mass, over the cells of `where` (F, n) in [0, 1] only."""
+    """Return the lift with chance, and the map's mass, over the cells of `where` (F, n) in [0, 1] only."""
     inside = np.minimum(region, where)
     enough = inside.mean(1, dtype=np.float64) > LEAST_AREA
     chance = _share(inside.sum(1, dtype=np.float64), where.sum(1, dtype=np.float64))
@@ -73,59 +73,61 @@ def lift_within(map_: np.ndarray, region: np.ndarray, where: np.ndarray) -> np.n
 
 
 def rank_accuracy(map_: np.ndarray, region: np.ndarray) -> np.ndarray:
-    """Share of the region's cells among the K most attended, K the region's size."""
+    """Return the share of the region's cells among the K most attended, K the region's size."""
     count = np.rint(region.sum(1)).astype(int)
     by_map = np.take_along_axis(region, np.argsort(-map_, axis=1, kind="stable"), 1).cumsum(1, dtype=np.float64)
     best = np.sort(region, axis=1)[:, ::-1].cumsum(1, dtype=np.float64)
     last = np.maximum(count - 1, 0)[:, None]
-    found = _share(np.take_along_axis(by_map, last, 1)[:, 0], np.take_along_axis(best, last, 1)[:, 0])
-    return np.where(count > 0, found, np.nan)
+    accuracy = _share(np.take_along_axis(by_map, last, 1)[:, 0], np.take_along_axis(best, last, 1)[:, 0])
+    return np.where(count > 0, accuracy, np.nan)
 
 
 def pointing(map_: np.ndarray, region: np.ndarray) -> np.ndarray:
-    """Coverage of the most attended cell; the mean of them where several tie."""
+    """Return the coverage of the most attended cell; the mean of them where several tie."""
     top = map_ == map_.max(1, keepdims=True)
     return np.where(region.any(1), _dot(top, region) / top.sum(1), np.nan)
 
 
 def iou(kept: np.ndarray, region: np.ndarray) -> np.ndarray:
-    """Intersection over union of the kept cells and the region."""
+    """Return the intersection over union of the kept cells and the region."""
     either = np.maximum(kept, region).sum(1, dtype=np.float64)
     return np.where(region.any(1), _share(np.minimum(kept, region).sum(1, dtype=np.float64), either), np.nan)
 
 
 def iou_chance(kept: np.ndarray, region: np.ndarray) -> np.ndarray:
-    """What as many cells, drawn at random, would have: expected intersection over expected union."""
+    """Return the same for as many random cells: expected intersection over expected union."""
     size, taken = region.sum(1, dtype=np.float64), kept.mean(1, dtype=np.float64)
     either = size + kept.sum(1, dtype=np.float64) - taken * size
     return np.where(region.any(1), _share(taken * size, either), np.nan)
 
 
 def auc(map_: np.ndarray, region: np.ndarray) -> np.ndarray:
-    """Area under the curve of telling the region's cells from the others by the map, each cell weighing its coverage."""
+    """Return the area under the ROC curve of telling the region's cells by the map, cells weighted by coverage."""
     return statistics.auc(map_, region)
 
 
 def nss(map_: np.ndarray, region: np.ndarray) -> np.ndarray:
-    """Normalised scanpath saliency; NaN for a flat map."""
+    """Return the normalised scanpath saliency; NaN for a flat map."""
     centred = map_ - map_.mean(1, keepdims=True)
     return _share(_share(_dot(centred, region), region.sum(1, dtype=np.float64)), map_.std(1, dtype=np.float64))
 
 
 def cosine(map_: np.ndarray, region: np.ndarray) -> np.ndarray:
-    """Cosine of the angle between map and region."""
+    """Return the cosine of the angle between map and region."""
     return _share(_dot(map_, region), np.sqrt(_dot(map_, map_) * _dot(region, region)))
 
 
-def measures(kind: str, map_: np.ndarray, region: np.ndarray, active: np.ndarray, head: np.ndarray) -> dict:
-    """Every measure of one kind of map: measure -> (F,).
+def measures(
+    kind: str, map_: np.ndarray, region: np.ndarray, active: np.ndarray, head: np.ndarray
+) -> dict[str, np.ndarray]:
+    """Compute every measure of one kind of map: measure -> (F,).
 
     Args:
-        kind: `attention`, or `kept` (0/1), for which ranks mean nothing.
+        kind: `attention`, or `kept` (0/1), which has no ranks.
         active: (F, n) bool, the cells that the layer could choose from.
         head: (F, n) coverage by the head.
     """
-    found = {
+    values = {
         "lift": lift(map_, region),
         "lift_sites": lift_within(map_, region, active.astype(np.float32)),
         "lift_head": lift_within(map_, region, head),
@@ -134,10 +136,10 @@ def measures(kind: str, map_: np.ndarray, region: np.ndarray, active: np.ndarray
         "cosine": cosine(map_, region),
     }
     functions = {"iou": iou, "iou_chance": iou_chance} if kind == "kept" else _RANKED
-    found |= {name: function(map_, region) for name, function in functions.items()}
+    values |= {name: function(map_, region) for name, function in functions.items()}
     none = ~(area(region) > LEAST_AREA)
     names = KEPT_MEASURES if kind == "kept" else ATTENTION_MEASURES
-    return {name: np.where(none, np.nan, found[name]) for name in names}
+    return {name: np.where(none, np.nan, values[name]) for name in names}
 
 
 _RANKED = {"rank_accuracy": rank_accuracy, "pointing": pointing, "auc": auc, "nss": nss}

@@ -1,8 +1,8 @@
-"""The atlas laid on faces: how much of each pixel of a crop belongs to each action unit's region.
+"""Lay the atlas on faces: the share of each pixel of a crop that belongs to each action unit's region.
 
-Three ways to lay it: MTCNN's five points (a similarity transform), 68 landmarks (a thin-plate spline, finer), or the
-truth of a rendered face. Overlap with attention is computed on the attention's own grid by area coverage (`on_grid`),
-never on a smoothly upsampled picture.
+It is laid by MTCNN's five points (a similarity transform), by 68 landmarks (a thin-plate spline, finer), or by the truth
+of a rendered face (`regions_of`). Overlap with attention is computed on the attention's own grid by area coverage
+(`on_grid`), never on a smoothly upsampled picture.
 
 Shapes: S faces, A units in the order of `UNITS`, crops of 48 x 48 pixels, coordinates x, y in pixels of the crop.
 """
@@ -33,27 +33,27 @@ _LEFT, _TOP, _WIDE, _HIGH = -1.6, -1.3, 3.2, 3.4
 _CELLS = 100
 #: Samples along each side of a crop's pixel.
 _FINE = 3
-#: The face's oval, behind the units.
+#: Column of the face's oval, after the units.
 OVAL = len(UNITS)
 
 
 def group_name(group: tuple[int, ...]) -> str:
-    """Such as `AU 12/15`."""
+    """Return the name of a region group, such as `AU 12/15`."""
     return "AU " + "/".join(map(str, group))
 
 
 def outline(number: int) -> list[np.ndarray]:
-    """Polygons (n, 2) of one unit's region on both halves of the canonical face."""
+    """Return the polygons (n, 2) of one unit's region on both halves of the canonical face."""
     return [side for half in SHAPES[number][0] for side in _both_sides(half)]
 
 
 def eye_openings() -> list[np.ndarray]:
-    """The eyes between their lids, polygons (n, 2) in canonical coordinates."""
+    """Return the eyes between their lids, polygons (n, 2) in canonical coordinates."""
     return _both_sides(EYE_OPENING)
 
 
 def face_outline() -> np.ndarray:
-    """The face's outline as one polygon (n, 2) in canonical coordinates."""
+    """Return the face's outline as one polygon (n, 2) in canonical coordinates."""
     half = np.array(FACE_OVAL)
     return np.concatenate([half, half[-2:0:-1] * [-1, 1]])
 
@@ -64,17 +64,17 @@ def _both_sides(half: list[tuple[float, float]]) -> list[np.ndarray]:
 
 
 def inside(polygon: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Whether points lie in a polygon (n, 2), by the parity of the edges that a ray to the right crosses."""
-    found = np.zeros(np.broadcast(x, y).shape, bool)
+    """Return whether points lie in a polygon (n, 2), by the parity of the edges that a ray to the right crosses."""
+    odd = np.zeros(np.broadcast(x, y).shape, bool)
     for (x0, y0), (x1, y1) in zip(polygon, np.roll(polygon, -1, axis=0), strict=True):
         if y0 != y1:
             crosses = (y0 > y) != (y1 > y)
-            found ^= crosses & (x < (x1 - x0) * (y - y0) / (y1 - y0) + x0)
-    return found
+            odd ^= crosses & (x < (x1 - x0) * (y - y0) / (y1 - y0) + x0)
+    return odd
 
 
 def _drawn(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """One bit per unit, and one for the face's oval, at canonical coordinates."""
+    """Return one bit per unit, and one for the face's oval, at canonical coordinates."""
     bits = np.zeros(np.broadcast(x, y).shape, np.uint32)
     for column, number in enumerate(UNITS):
         for polygon in outline(number):
@@ -84,14 +84,14 @@ def _drawn(x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 @lru_cache(maxsize=1)
 def _lookup() -> np.ndarray:
-    """The canonical face as a picture of bits."""
+    """Return the canonical face as a picture of bits."""
     x = _LEFT + (np.arange(round(_WIDE * _CELLS)) + 0.5) / _CELLS
     y = _TOP + (np.arange(round(_HIGH * _CELLS)) + 0.5) / _CELLS
     return _drawn(x, y[:, None])
 
 
 def canonical_coverage(size: int = 96) -> tuple[np.ndarray, tuple[float, float, float, float]]:
-    """The atlas itself: (A, size, size) bool, and the canonical x0, x1, y0, y1 that the picture spans."""
+    """Return the atlas itself: (A, size, size) bool, and the canonical x0, x1, y0, y1 that the picture spans."""
     low, high = (-1.4, 1.4), (-1.05, 1.75)
     share = (np.arange(size) + 0.5) / size
     bits = _drawn(np.interp(share, [0, 1], low), np.interp(share, [0, 1], high)[:, None])
@@ -99,7 +99,7 @@ def canonical_coverage(size: int = 96) -> tuple[np.ndarray, tuple[float, float, 
 
 
 def similarity(points_S52: np.ndarray) -> np.ndarray:
-    """The similarity transform (turn, scale, shift) that takes canonical coordinates nearest to each face's points.
+    """Fit by least squares the similarity transform from canonical coordinates to each face's points.
 
     Args:
         points_S52: eyes, nose, corners of the mouth in pixels of the crop (`Sample.face_points`); NaN where unknown.
@@ -111,7 +111,7 @@ def similarity(points_S52: np.ndarray) -> np.ndarray:
 
 
 def to_canonical(points_S52: np.ndarray, pixels: np.ndarray) -> np.ndarray:
-    """Canonical coordinates of pixels of the crop by the five points. (..., 2) pixels -> (S, ..., 2), NaN if unknown."""
+    """Convert pixels of the crop to canonical coordinates by the five points. (..., 2) pixels -> (S, ..., 2), NaN if unknown."""
     transform = similarity(points_S52)
     shift = transform[:, :, 2].reshape(-1, *[1] * (np.ndim(pixels) - 1), 2)
     turn = transform[:, :, :2]
@@ -121,20 +121,20 @@ def to_canonical(points_S52: np.ndarray, pixels: np.ndarray) -> np.ndarray:
 
 
 def to_pixels(points_S52: np.ndarray, canonical: np.ndarray) -> np.ndarray:
-    """Pixels of the crop where canonical points lie: the inverse of `to_canonical`. (..., 2) -> (S, ..., 2)."""
+    """Convert canonical coordinates to pixels of the crop: the inverse of `to_canonical`. (..., 2) -> (S, ..., 2)."""
     transform = similarity(points_S52)
     shift = transform[:, :, 2].reshape(-1, *[1] * (np.ndim(canonical) - 1), 2)
     return np.einsum("...j,sij->s...i", np.asarray(canonical, float), transform[:, :, :2]) + shift
 
 
 def _fine_pixels() -> np.ndarray:
-    """(144, 144, 2) sample points in pixels of the crop; a pixel spans [k, k + 1)."""
+    """Return (144, 144, 2) sample points in pixels of the crop; a pixel spans [k, k + 1)."""
     at = (np.arange(FACE_SIZE_PX * _FINE) + 0.5) / _FINE
     return np.stack(np.meshgrid(at, at), axis=-1)
 
 
 def _looked_up(canonical: np.ndarray, columns: Sequence[int]) -> np.ndarray:
-    """Coverage (S, columns, 48, 48) float32 from canonical coordinates (S, 144, 144, 2); NaN coordinates are nowhere."""
+    """Return coverage (S, columns, 48, 48) float32 from canonical coordinates (S, 144, 144, 2); 0 at NaN coordinates."""
     picture = _lookup()
     column = np.floor((canonical[..., 0] - _LEFT) * _CELLS)
     row = np.floor((canonical[..., 1] - _TOP) * _CELLS)
@@ -142,16 +142,16 @@ def _looked_up(canonical: np.ndarray, columns: Sequence[int]) -> np.ndarray:
     place = np.where(within, row * picture.shape[1] + column, 0).astype(np.int32)
     bits = np.where(within, picture.ravel()[place], np.uint32(0))
     size = FACE_SIZE_PX
-    found = np.empty((len(bits), len(columns), size, size), np.float32)
+    coverage = np.empty((len(bits), len(columns), size, size), np.float32)
     for i, layer in enumerate(columns):
         one = (bits & np.uint32(1 << layer) > 0).view(np.uint8).reshape(-1, size, _FINE, size, _FINE)
         # A slice for each sample of a pixel: sums over short axes are slow.
-        found[:, i] = sum(one[:, :, y, :, x] for y in range(_FINE) for x in range(_FINE))
-    return found / np.float32(_FINE**2)
+        coverage[:, i] = sum(one[:, :, y, :, x] for y in range(_FINE) for x in range(_FINE))
+    return coverage / np.float32(_FINE**2)
 
 
 def lay_by_points(points_S52: np.ndarray, columns: Sequence[int] = range(len(SHAPES) + 1)) -> np.ndarray:
-    """The atlas by the five points.
+    """Lay the atlas by the five points.
 
     Args:
         columns: units by their place in `UNITS`; `OVAL` is the face's oval.
@@ -170,11 +170,13 @@ _STIFFNESS = 0.02
 
 
 def lay_by_landmarks(landmarks_S682: np.ndarray) -> np.ndarray:
-    """The atlas bent onto dlib's 68 landmarks by a thin-plate spline (Bookstein 1989, IEEE TPAMI 11(6):567-585).
+    """Lay the atlas bent onto dlib's 68 landmarks by a thin-plate spline (Bookstein 1989, IEEE TPAMI 11(6):567-585).
 
     Returns:
         Coverage (S, A + 1, 48, 48) in [0, 1], the face's oval last; 0 for a face with an unknown landmark.
     """
+    from scipy.interpolate import RBFInterpolator  # takes long to import, and few callers have landmarks
+
     at = (np.arange(_LATTICE + 1) * FACE_SIZE_PX / _LATTICE) / FACE_SIZE_PX
     lattice = np.stack(np.meshgrid(at, at), axis=-1).reshape(-1, 2)
     fine = (np.arange(FACE_SIZE_PX * _FINE) + 0.5) / (FACE_SIZE_PX * _FINE) * _LATTICE
@@ -183,44 +185,28 @@ def lay_by_landmarks(landmarks_S682: np.ndarray) -> np.ndarray:
     canonical = np.full((len(landmarks_S682), len(fine), len(fine), 2), np.nan)
     for s, points in enumerate(np.asarray(landmarks_S682, float)[:, _BENDING] / FACE_SIZE_PX):
         if np.isfinite(points).all():
-            coarse = _bent(points, LANDMARKS[_BENDING], lattice).reshape(_LATTICE + 1, _LATTICE + 1, 2)
+            spline = RBFInterpolator(points, LANDMARKS[_BENDING], smoothing=_STIFFNESS, kernel="thin_plate_spline")
+            coarse = spline(lattice).reshape(_LATTICE + 1, _LATTICE + 1, 2)
             rows = coarse[low] + share[:, None, None] * (coarse[low + 1] - coarse[low])
             canonical[s] = rows[:, low] + share[None, :, None] * (rows[:, low + 1] - rows[:, low])
     return _looked_up(canonical, range(len(UNITS) + 1))
 
 
-def _bent(source: np.ndarray, target: np.ndarray, at: np.ndarray) -> np.ndarray:
-    """The thin-plate spline that takes `source` (n, 2) near `target` (n, 2), at other points (m, 2)."""
-    n = len(source)
-    system = np.zeros((n + 3, n + 3))
-    system[:n, :n] = _radial(source, source) + _STIFFNESS * np.eye(n)
-    system[:n, n:] = np.column_stack([np.ones(n), source])
-    system[n:, :n] = system[:n, n:].T
-    weights = np.linalg.lstsq(system, np.concatenate([target, np.zeros((3, 2))]), rcond=None)[0]
-    return _radial(at, source) @ weights[:n] + np.column_stack([np.ones(len(at)), at]) @ weights[n:]
-
-
-def _radial(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """r^2 log r of every pair."""
-    squared = ((a[:, None] - b[None]) ** 2).sum(-1)
-    return 0.5 * squared * np.log(squared, out=np.zeros_like(squared), where=squared > 1e-12)
-
-
 def true_regions(truth: Truth) -> np.ndarray:
-    """A rendered face's own regions (S, A, 48, 48) in [0, 1]; units that the renderer lacks (27) are NaN."""
-    found = np.full((len(truth.head), len(UNITS), FACE_SIZE_PX, FACE_SIZE_PX), np.nan, np.float32)
+    """Return a rendered face's own regions (S, A, 48, 48) in [0, 1]; units that the renderer lacks (27) are NaN."""
+    regions = np.full((len(truth.head), len(UNITS), FACE_SIZE_PX, FACE_SIZE_PX), np.nan, np.float32)
     for column, number in enumerate(truth.au_numbers):
         if number in COLUMN:
-            found[:, COLUMN[number]] = truth.au_region[:, column] / np.float32(255)
-    return found
+            regions[:, COLUMN[number]] = truth.au_region[:, column] / np.float32(255)
+    return regions
 
 
 def regions_of(sample: Sample, source: str = "points") -> tuple[np.ndarray, np.ndarray]:
-    """Regions of a clip's faces and the face's (or head's) own extent.
+    """Return the regions of a clip's faces and the face's (or head's) own extent.
 
     Args:
         source: `truth` (rendered faces; what the renderer lacks comes from the points), `points`, or `landmarks` (the
-            truth's own, or any that were found).
+            truth's own).
 
     Returns:
         Coverage (S, A, 48, 48) in [0, 1] and (S, 48, 48); all 0 where no face was found.
@@ -245,7 +231,7 @@ def regions_of(sample: Sample, source: str = "points") -> tuple[np.ndarray, np.n
 
 
 def on_grid(coverage: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Coverage of an attention grid's cells: the mean over each cell's pixels. (..., H, W) -> (..., height, width)."""
+    """Compute the coverage of an attention grid's cells: the mean over each cell's pixels. (..., H, W) -> (..., height, width)."""
     tall, wide = coverage.shape[-2:]
     assert tall % height == 0 and wide % width == 0, f"{tall} x {wide} pixels do not divide into {height} x {width}"
     y, x = tall // height, wide // width
@@ -259,7 +245,7 @@ def on_grid(coverage: np.ndarray, height: int, width: int) -> np.ndarray:
 
 
 def union(coverage: np.ndarray, chosen: np.ndarray) -> np.ndarray:
-    """Coverage of the union of the chosen units: the largest of theirs in each pixel.
+    """Compute the coverage of the union of the chosen units: the largest of theirs in each pixel.
 
     Args:
         coverage: (S, A, H, W).
@@ -268,9 +254,9 @@ def union(coverage: np.ndarray, chosen: np.ndarray) -> np.ndarray:
     Returns:
         (S, H, W), 0 where none is chosen.
     """
-    found = np.zeros_like(coverage[:, 0])
+    largest = np.zeros_like(coverage[:, 0])
     chosen_SA = np.broadcast_to(chosen, coverage.shape[:2])
     for a in np.flatnonzero(chosen_SA.any(0)):
         rows = np.flatnonzero(chosen_SA[:, a])
-        found[rows] = np.maximum(found[rows], coverage[rows, a])
-    return found
+        largest[rows] = np.maximum(largest[rows], coverage[rows, a])
+    return largest

@@ -1,6 +1,7 @@
-"""Run a checkpoint over a split once and keep what its attention did on every face, and what the faces showed.
+"""Run a checkpoint once over a split and collect its attention on every face and mel chunk, with what the faces show.
 
-Shapes: F frames of all clips, A units in the order of `atlas.UNITS`, E emotions, n = H x W cells of a layer's grid.
+Start with `collect_attention_maps`. Shape legend: F frames of all clips, f frames of one clip, A units in the order of
+`atlas.UNITS`, E emotions, n = H x W cells of a layer's grid.
 """
 
 from __future__ import annotations
@@ -17,14 +18,15 @@ from mesm.batch import ACTIVE_INTENSITY, CHUNK_MS, Sample
 from mesm.errors import DataError
 from mesm.layers.sparse_vgg import LayerTensors, SparseVGG
 from mesm.models import ModelOutput, Prepared
+from mesm.records.facs import MAPS
 from mesm.runtime import Progress
 from mesm.studies.facs import atlas
 from mesm.studies.faithfulness.evaluation_clips import BATCH, EvaluationClips, prepare
 from mesm.studies.faithfulness.loudness_lift import loud_cells
 
-#: Maps shown side by side: the checkpoint's own; fresh attention with the paper's hard gate; fresh attention alone.
-MAPS = ("checkpoint", "hard", "random")
 _HARD_SEED, _RANDOM_SEED, _CONTROL_SEED = 0, 100, 1000
+#: Frames of the control that run together.
+_CONTROL_BATCH = 64
 
 
 @dataclass(frozen=True)
@@ -37,20 +39,20 @@ class LayerMaps:
     side: tuple[int, int]
 
     def of(self, kind: str) -> np.ndarray:
-        """`attention`, or the kept sites as 0/1 float32."""
+        """Return the attention, or the kept sites as 0/1 float32."""
         return self.attention if kind == "attention" else self.kept.astype(np.float32)
 
 
 @dataclass(frozen=True)
 class Faces:
-    """What is known of F frames with a face, whatever the model.
+    """Frames with a detected face, independent of the model.
 
     Attributes:
-        clip: (F,) number of the clip in the study's order; `speaker` (F,) names.
-        emotions: E names; `shown` (F, E) bool, what the face shows (rendered) or the clip's labels.
-        active: (F, A) bool, units really active; None where nobody knows.
+        clip: (F,) number of the clip in the order of the study; `speaker` (F,) names.
+        emotions: E names; `shown` (F, E) bool, from the renderer's truth or else the clip's labels.
+        active: (F, A) bool, truly active units; None where they are not known.
         regions: (F, A, 48, 48) uint8, 255 = the pixel lies in the unit's region; `head` (F, 48, 48) the same.
-        without_face: frames left out because they are the fallback crop.
+        without_face: frames left out because the detector found no face.
     """
 
     clip: np.ndarray
@@ -64,15 +66,16 @@ class Faces:
 
 
 @dataclass(frozen=True)
-class Study:
-    """A checkpoint's attention on one split.
+class AttentionMaps:
+    """Attention of one checkpoint, and of re-initialised attentions on the same stems, on one split.
 
     Attributes:
-        maps: name of `MAPS` -> layers, on the frames of `faces`.
+        maps: name of `MAPS` -> layers on the frames of `faces`.
         control: per initialisation, the layers on the frames `control_frames` (indices into `faces`).
-        voices: name of `MAPS` -> layers on the mel chunks of all clips; `loud` (chunks, 128, 32) bool, the highest
-            tenth of each clip's mel values; `spoken` the same shape, columns in which a word is said (all before the
-            clip's end where word times are unknown); `voice_speaker` (chunks,) names.
+        voices: name of `MAPS` -> layers on the C mel chunks of all clips.
+        loud: (C, 128, 32) bool, the highest tenth of each clip's mel values.
+        spoken: (C, 128, 32) bool, columns in which a word is spoken; all before the clip's end without word times.
+        voice_speaker: (C,) names.
     """
 
     faces: Faces
@@ -85,61 +88,79 @@ class Study:
     voice_speaker: np.ndarray
 
 
-def _flat(parts: list[LayerTensors], keep: list[np.ndarray] | None) -> LayerMaps:
-    def joined(name: str) -> np.ndarray:
-        arrays = [getattr(part, name).flatten(1).cpu().numpy() for part in parts]
-        return np.concatenate([a if keep is None else a[k] for a, k in zip(arrays, keep or arrays, strict=True)])
+@dataclass(frozen=True)
+class _ClipFaces:
+    """Frames of one clip that have a face; the arrays of `Faces` for f frames."""
 
-    _, height, width = parts[0].attention_SHW.shape
-    attention = joined("attention_SHW").astype(np.float32)
-    return LayerMaps(attention, joined("kept_SHW").astype(bool), joined("active_SHW").astype(bool), (height, width))
+    clip: np.ndarray
+    speaker: np.ndarray
+    shown: np.ndarray
+    active: np.ndarray | None
+    regions: np.ndarray
+    head: np.ndarray
 
 
-class _Gathered:
-    """Grows batch by batch; `study` closes it."""
+@dataclass(frozen=True)
+class _ClipVoice:
+    """Mel chunks of one clip."""
+
+    speaker: np.ndarray
+    loud: np.ndarray
+    spoken: np.ndarray
+
+
+@dataclass(frozen=True)
+class _ControlFrame:
+    """The frame of a clip on which re-initialised attentions run: index into `Faces`, (C, H, W) stem map, (D,) query."""
+
+    frame: int
+    stem: Tensor
+    query: Tensor
+
+
+class _MapCollector:
+    """Collect clips batch by batch."""
 
     def __init__(
         self, clips: EvaluationClips, regions: str, active_from: float, units: Mapping[str, np.ndarray] | None
     ) -> None:
         self.clips, self.regions, self.active_from, self.units = clips, regions, active_from, units
         self.emotions = tuple(clips.corpus.labels)
-        self.layers: dict[str, dict[str, list[list[LayerTensors]]]] = {m: {"visual": [], "acoustic": []} for m in MAPS}
-        self.found: list[np.ndarray] = []
-        self.faces: dict[str, list[np.ndarray]] = {
-            n: [] for n in ("clip", "speaker", "shown", "active", "units", "head")
-        }
-        self.sound: dict[str, list[np.ndarray]] = {n: [] for n in ("loud", "spoken", "speaker")}
-        self.stems: list[Tensor] = []
-        self.queries: list[Tensor] = []
-        self.control: list[int] = []
+        self.layers: dict[tuple[str, str], list[tuple[LayerTensors, ...]]] = {}
+        self.has_face: list[np.ndarray] = []
+        self.faces: list[_ClipFaces] = []
+        self.voices: list[_ClipVoice] = []
+        self.control: list[_ControlFrame] = []
         self.rng = np.random.default_rng(0)
 
     def add_outputs(self, name: str, output: ModelOutput) -> None:
+        """Add the layers of one attention on a batch."""
         for modality, layers in output.layers.items():
-            self.layers[name][modality].append(list(layers))
+            self.layers.setdefault((name, modality), []).append(tuple(layers))
 
     def add_samples(self, samples: list[Sample], first: int, prepared: Prepared) -> None:
-        """What the clips show; and one frame of each clip for the control."""
-        found, start, frames = [], 0, sum(len(part) for part in self.faces["clip"])
+        """Add the truth of a batch's faces and voices, and one frame of each clip for the control.
+
+        Args:
+            first: number of the batch's first clip in the study.
+        """
+        segment, frames = 0, sum(len(part.clip) for part in self.faces)
         for i, sample in enumerate(samples):
-            usable = np.asarray(sample.face_found, bool)
-            if len(usable) != len(sample.faces):
-                usable = np.zeros(len(sample.faces), bool)
+            usable = _usable_faces(sample)
             if usable.any():
-                active = self._add_face(sample, first + i, usable)
-                candidates = np.flatnonzero(active.any(1)) if active is not None else np.arange(int(usable.sum()))
+                part = self._clip_faces(sample, first + i, usable)
+                self.faces.append(part)
+                candidates = np.arange(len(part.clip)) if part.active is None else np.flatnonzero(part.active.any(1))
                 if len(candidates):
                     chosen = int(self.rng.choice(candidates))
-                    self.control.append(frames + chosen)
-                    self.stems.append(prepared.maps["visual"][start + int(np.flatnonzero(usable)[chosen])])
-                    self.queries.append(prepared.text_BD[i])
-            found.append(usable)
-            start += len(usable)
-            frames += int(usable.sum())
-            self._add_sound(sample)
-        self.found.append(np.concatenate(found) if found else np.zeros(0, bool))
+                    stem = prepared.maps["visual"][segment + int(np.flatnonzero(usable)[chosen])]
+                    self.control.append(_ControlFrame(frames + chosen, stem, prepared.text_BD[i]))
+                frames += len(part.clip)
+            self.has_face.append(usable)
+            segment += len(usable)
+            self.voices.append(_clip_voice(sample))
 
-    def _add_face(self, sample: Sample, clip: int, usable: np.ndarray) -> np.ndarray | None:
+    def _clip_faces(self, sample: Sample, clip: int, usable: np.ndarray) -> _ClipFaces:
         regions, head = atlas.regions_of(sample, self.regions)
         count = int(usable.sum())
         intensity = self._intensity(sample)
@@ -150,74 +171,96 @@ class _Gathered:
             display = sample.truth.displays["visual"]
             assert active is not None
             shown = np.array([name in display for name in self.emotions]) & active.any(1, keepdims=True)
-        for name, rows in (
-            ("clip", np.full(count, clip)),
-            ("speaker", np.full(count, sample.group, dtype=object)),
-            ("shown", shown),
-            ("units", (regions[usable] * 255 + 0.5).astype(np.uint8)),
-            ("head", (head[usable] * 255 + 0.5).astype(np.uint8)),
-        ):
-            self.faces[name].append(rows)
-        if active is not None:
-            self.faces["active"].append(active)
-        return active
+        return _ClipFaces(
+            np.full(count, clip),
+            np.full(count, sample.group, dtype=object),
+            shown,
+            active,
+            (regions[usable] * 255 + 0.5).astype(np.uint8),
+            (head[usable] * 255 + 0.5).astype(np.uint8),
+        )
 
     def _intensity(self, sample: Sample) -> np.ndarray | None:
-        """(S, A) in [0, 1] from the file that was given, else from the truth; NaN where a frame is not in the file."""
+        """Return (S, A) in [0, 1] from the user's file, else from the truth; NaN where the file lacks a frame."""
         if self.units is not None:
             unknown = np.full((len(sample.faces), len(atlas.UNITS)), np.nan, np.float32)
             return self.units.get(sample.clip_id, unknown)
         if sample.truth is None:
             return None
-        found = np.zeros((len(sample.faces), len(atlas.UNITS)), np.float32)
+        intensity = np.zeros((len(sample.faces), len(atlas.UNITS)), np.float32)
         for column, number in enumerate(sample.truth.au_numbers):
             if number in atlas.COLUMN:
-                found[:, atlas.COLUMN[number]] = sample.truth.au_emotion_intensity[:, column]
-        return found
-
-    def _add_sound(self, sample: Sample) -> None:
-        chunks, _, hops = sample.mel.shape
-        at_s = np.arange(chunks * hops).reshape(chunks, hops) * CHUNK_MS / 1000 / hops
-        spoken = at_s < sample.duration_s
-        if sample.words:
-            spoken &= np.any([(at_s >= word.start_s) & (at_s < word.end_s) for word in sample.words], axis=0)
-        self.sound["loud"].append(loud_cells(sample.mel) if chunks else sample.mel.astype(bool))
-        self.sound["spoken"].append(np.broadcast_to(spoken[:, None], sample.mel.shape))
-        self.sound["speaker"].append(np.full(chunks, sample.group, dtype=object))
+                intensity[:, atlas.COLUMN[number]] = sample.truth.au_emotion_intensity[:, column]
+        return intensity
 
     def flat(self, name: str, modality: str) -> list[LayerMaps]:
-        batches = self.layers[name][modality]
-        if not batches:
-            return []
-        keep = [found for found in self.found if len(found)] if modality == "visual" else None
-        return [_flat([batch[layer] for batch in batches], keep) for layer in range(len(batches[0]))]
+        """Return the layers of one attention on all frames with a face, or on all mel chunks; empty without them."""
+        batches = self.layers.get((name, modality), [])
+        rows = np.concatenate(self.has_face) if modality == "visual" else None
+        return [_flat(layer, rows) for layer in zip(*batches, strict=True)]
 
     def known_faces(self) -> Faces:
-        joined = {name: np.concatenate(parts) for name, parts in self.faces.items() if parts}
-        if not joined:
+        """Return all frames with a face.
+
+        Raises:
+            DataError: there is none.
+        """
+        if not self.faces:
             raise DataError(
                 f"no face was found in the clips of corpus {self.clips.corpus.name!r}, split {self.clips.split!r}; "
                 "attention can only be compared with regions of a face"
             )
+        active = [part.active for part in self.faces if part.active is not None]
         return Faces(
-            joined["clip"],
-            joined["speaker"].astype(str),
+            np.concatenate([part.clip for part in self.faces]),
+            np.concatenate([part.speaker for part in self.faces]).astype(str),
             self.emotions,
-            joined["shown"],
-            joined.get("active"),
-            joined["units"],
-            joined["head"],
-            int(sum((~found).sum() for found in self.found)),
+            np.concatenate([part.shown for part in self.faces]),
+            np.concatenate(active) if len(active) == len(self.faces) else None,
+            np.concatenate([part.regions for part in self.faces]),
+            np.concatenate([part.head for part in self.faces]),
+            int(sum((~usable).sum() for usable in self.has_face)),
         )
 
 
+def _flat(parts: Sequence[LayerTensors], rows: np.ndarray | None) -> LayerMaps:
+    """Return one layer's batches one after the other, of the segments in `rows` only."""
+
+    def joined(name: str) -> np.ndarray:
+        array = np.concatenate([getattr(part, name).flatten(1).cpu().numpy() for part in parts])
+        return array if rows is None else array[rows]
+
+    _, height, width = parts[0].attention_SHW.shape
+    attention = joined("attention_SHW").astype(np.float32)
+    return LayerMaps(attention, joined("kept_SHW").astype(bool), joined("active_SHW").astype(bool), (height, width))
+
+
+def _usable_faces(sample: Sample) -> np.ndarray:
+    """Return (S,) bool, the frames in which the detector found a face."""
+    usable = np.asarray(sample.face_found, bool)
+    return usable if len(usable) == len(sample.faces) else np.zeros(len(sample.faces), bool)
+
+
+def _clip_voice(sample: Sample) -> _ClipVoice:
+    chunks, _, hops = sample.mel.shape
+    at_s = np.arange(chunks * hops).reshape(chunks, hops) * CHUNK_MS / 1000 / hops
+    spoken = at_s < sample.duration_s
+    if sample.words:
+        spoken &= np.any([(at_s >= word.start_s) & (at_s < word.end_s) for word in sample.words], axis=0)
+    return _ClipVoice(
+        np.full(chunks, sample.group, dtype=object),
+        loud_cells(sample.mel) if chunks else sample.mel.astype(bool),
+        np.broadcast_to(spoken[:, None], sample.mel.shape),
+    )
+
+
 def default_regions(clips: EvaluationClips) -> str:
-    """`truth` where the clips were rendered, else `points`."""
+    """Return the best source of regions that the clips have: "truth" of rendered faces, else "points"."""
     return "truth" if clips.corpus.read(clips.rows[0].clip_id).truth is not None else "points"
 
 
 @torch.no_grad()
-def look(
+def collect_attention_maps(
     clips: EvaluationClips,
     regions: str,
     *,
@@ -225,64 +268,62 @@ def look(
     units: Mapping[str, np.ndarray] | None = None,
     inits: int = 20,
     progress: Progress | None = None,
-) -> Study:
-    """Run the checkpoint, and fresh attentions on the same stems, over the clips.
+) -> AttentionMaps:
+    """Run the checkpoint, and re-initialised attentions on the same stems, over the clips.
 
     Args:
         clips: with the checkpoint and top-p.
         regions: where units lie, one of `atlas.SOURCES`.
-        active_from: intensity from which a unit counts as active.
+        active_from: intensity in (0, 1] from which a unit counts as active.
         units: clip id -> (S, A) intensities of its frames, NaN where unknown, instead of the truth's.
-        inits: fresh attentions of the control, each on one frame of every clip.
+        inits: re-initialised attentions of the control, each on one frame of every clip.
 
     Raises:
         DataError: no face was found in any clip, or the corpus lacks what `regions` needs.
     """
     model, top_p = clips.predictor.model, clips.top_p
-    gathered = _Gathered(clips, regions, active_from, units)
+    collector = _MapCollector(clips, regions, active_from, units)
     total = len(clips.rows)
     for start in range(0, total, BATCH):
         samples = [clips.corpus.read(row.clip_id) for row in clips.rows[start : start + BATCH]]
         prepared = prepare(clips.predictor, samples, clips.vectors)
-        gathered.add_outputs("checkpoint", model.finish(prepared, top_p, trace=True))
+        collector.add_outputs("checkpoint", model.finish(prepared, top_p, trace=True))
         with control_attention(model, _HARD_SEED, gate="hard"):
-            gathered.add_outputs("hard", model.finish(prepared, top_p, trace=True))
+            collector.add_outputs("hard", model.finish(prepared, top_p, trace=True))
         with control_attention(model, _RANDOM_SEED):
-            gathered.add_outputs("random", model.finish(prepared, top_p, trace=True))
-        gathered.add_samples(samples, start, prepared)
+            collector.add_outputs("random", model.finish(prepared, top_p, trace=True))
+        collector.add_samples(samples, start, prepared)
         if progress is not None:
             progress(min(start + BATCH, total), total)
-    faces = gathered.known_faces()
-    sound = {name: np.concatenate(parts) for name, parts in gathered.sound.items()}
-    return Study(
-        faces=faces,
-        maps={name: gathered.flat(name, "visual") for name in MAPS},
-        control=[_control(clips, gathered, _CONTROL_SEED + i) for i in range(inits)],
-        control_frames=np.array(gathered.control),
-        voices={name: gathered.flat(name, "acoustic") for name in MAPS},
-        loud=sound["loud"],
-        spoken=sound["spoken"],
-        voice_speaker=sound["speaker"].astype(str),
+    return AttentionMaps(
+        faces=collector.known_faces(),
+        maps={name: collector.flat(name, "visual") for name in MAPS},
+        control=[_control_maps(clips, collector.control, _CONTROL_SEED + i) for i in range(inits)],
+        control_frames=np.array([one.frame for one in collector.control]),
+        voices={name: collector.flat(name, "acoustic") for name in MAPS},
+        loud=np.concatenate([part.loud for part in collector.voices]),
+        spoken=np.concatenate([part.spoken for part in collector.voices]),
+        voice_speaker=np.concatenate([part.speaker for part in collector.voices]).astype(str),
     )
 
 
-def _control(clips: EvaluationClips, gathered: _Gathered, seed: int) -> list[LayerMaps]:
-    """The layers of one fresh attention on the control's frames."""
+def _control_maps(clips: EvaluationClips, frames: Sequence[_ControlFrame], seed: int) -> list[LayerMaps]:
+    """Return the layers of one re-initialised attention on the control's frames."""
     cnn = clips.predictor.model.branches["visual"].cnn
     assert isinstance(cnn, SparseVGG)
     batches = []
     with control_attention(clips.predictor.model, seed):
-        for start in range(0, len(gathered.stems), 64):
-            part = slice(start, start + 64)
-            query = torch.stack(gathered.queries[part])
-            batches.append(cnn.sparse_part(torch.stack(gathered.stems[part]), query, clips.top_p, trace=True).layers)
-    return [_flat([batch[layer] for batch in batches], None) for layer in range(len(batches[0]))]
+        for start in range(0, len(frames), _CONTROL_BATCH):
+            part = frames[start : start + _CONTROL_BATCH]
+            stems, queries = torch.stack([one.stem for one in part]), torch.stack([one.query for one in part])
+            batches.append(cnn.sparse_part(stems, queries, clips.top_p, trace=True).layers)
+    return [_flat(layer, None) for layer in zip(*batches, strict=True)]
 
 
-def on_grids(coverage: np.ndarray, layers: Sequence[LayerMaps]) -> list[np.ndarray]:
-    """Coverage (F, H, W) on each layer's grid: (F, n) float32. Whole numbers are shares of 255, bool is 0 or 1."""
-    found, scale = [], np.float32(255 if coverage.dtype == np.uint8 else 1)
+def coverage_on_grids(coverage: np.ndarray, layers: Sequence[LayerMaps]) -> list[np.ndarray]:
+    """Return coverage (F, H, W) on each layer's grid: (F, n) float32 in [0, 1]. uint8 is shares of 255, bool 0 or 1."""
+    grids, scale = [], np.float32(255 if coverage.dtype == np.uint8 else 1)
     for layer in layers:
         coverage = atlas.on_grid(coverage, *layer.side)  # each grid divides the one before it
-        found.append(coverage.reshape(len(coverage), -1) / scale)
-    return found
+        grids.append(coverage.reshape(len(coverage), -1) / scale)
+    return grids

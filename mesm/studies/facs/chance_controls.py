@@ -1,8 +1,8 @@
-"""Maps that know nothing: attention as it was before training, and the mean map of the other clips.
+"""Make the centre-bias map: the mean map of the other clips.
 
-A uniform map has lift 1 by definition. A map of brows, eyes and mouth in general, blind to what is shown, is the mean
-attention over other clips (centre bias). Attention drawn anew shows what the features alone would give (Adebayo et al.
-2018, Sanity checks for saliency maps, NeurIPS). Shuffled labels are in `statistics.shuffled_labels`.
+A uniform map has lift 1 by definition. The mean attention over other clips covers brows, eyes and mouth without reading
+the face. Re-initialised attention, which shows what the stems' features alone give, is
+`mesm.analysis.attention_controls.control_attention`; shuffled labels are `mesm.statistics.shuffled_label_test`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import numpy as np
 
 
 def other_clips_mean(maps_Fn: np.ndarray, clip_F: np.ndarray) -> np.ndarray:
-    """(F, n) for each frame the mean map over the frames of all other clips; NaN when there is only one clip."""
+    """Return (F, n), for each frame the mean map over the frames of all other clips; NaN with only one clip."""
     _, member = np.unique(clip_F, return_inverse=True)
     count = member.max(initial=-1) + 1
     sums = np.zeros((count, maps_Fn.shape[1]))

@@ -1,88 +1,143 @@
-"""What the FACS figures draw, read from the records `facs`, `canonical` and from the statements' rows."""
+"""Compute what the FACS charts draw from the records, once for the paper's and the screen's renderer.
+
+`heat_map` is emotions x regions, `face_grid` the canonical faces, `layer_series` the controls layer by layer.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Literal
 
 import numpy as np
 
-from mesm.vocabulary import EMOTIONS
+from mesm.records.base import Estimate
+from mesm.records.canonical import CanonicalFaces, unpack, unpack_mask
+from mesm.records.facs import MAPS, Codebook, FacsStudy, RegionGroup
+from mesm.vocabulary import ACTION_UNITS, EMOTIONS
 
-Record = Mapping[str, Any]
-
-#: Maps of a facs record -> words on the screen, in the order in which they stand side by side.
+#: Attention -> name in captions, legends and pickers, in the order of `MAPS`.
 MAP_WORDS: dict[str, str] = {
     "checkpoint": "this checkpoint",
-    "hard": "untrained, the paper's hard gate",
-    "random": "attention drawn anew",
+    "hard": "re-initialised attention with the paper's hard gate",
+    "random": "re-initialised attention",
 }
-LOOK_WORDS: dict[str, str] = {"kept": "kept sites", "attention": "attention"}
-#: Discoveries at this false-discovery rate count as significant.
+KIND_WORDS: dict[str, str] = {"kept": "kept sites", "attention": "attention"}
+#: False-discovery rate below which a lift counts as different from chance.
 ALPHA = 0.05
-#: Lifts beyond chance times or divided by this take the strongest colour; a mask of a fifth can reach five.
+#: Lifts of this or its inverse take the strongest colour; a mask of a fifth can reach five.
 STRONGEST = 4.0
-#: Below chance, at chance (the ground's colour stands there), above chance: apart for every common colour vision.
+#: Colours below and above chance, distinguishable for every common colour vision; chance has the ground's colour.
 BELOW, ABOVE = "#0072B2", "#D55E00"
+#: Distance in layers between two series of one layer.
+_STEP = 0.16
+#: First unit of a region group -> part of the face, for an axis.
+_AREAS: dict[int, str] = {
+    1: "inner brow", 2: "outer brow", 4: "brow", 5: "upper lid", 6: "cheek", 7: "lower lid", 9: "nose", 10: "upper lip",
+    12: "lip corner", 16: "lower lip", 17: "chin", 20: "lip stretch", 23: "lips", 27: "mouth stretch", 45: "blink",
+}  # fmt: skip
+
+
+def layer_names(count: int) -> tuple[str, ...]:
+    """Return the names of the attention layers, "L1" first."""
+    return tuple(f"L{i + 1}" for i in range(count))
+
+
+def group_names(group: RegionGroup) -> str:
+    """Return the names of a group's action units, such as "lip corner puller, lip corner depressor"."""
+    return ", ".join(ACTION_UNITS.get(number, f"AU {number}") for number in group.units)
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One emotion and one region. `lift` None where nothing was measured; `marked`: the codebook lists the region."""
+    """Lift on one region in the frames that show one emotion.
+
+    Attributes:
+        region: such as "AU 12/15"; `units` the names of its action units.
+        lift: value, 95 % interval, p and q against chance; None where it was not measured.
+        listed: whether the codebook lists a unit of the region for the emotion.
+    """
 
     emotion: str
     region: str
+    units: str
     lift: float | None
     low: float | None
     high: float | None
     q: float | None
-    marked: bool
+    listed: bool
 
     @property
     def significant(self) -> bool:
-        """Whether the lift differs from chance at the false-discovery rate `ALPHA`."""
+        """Return whether the lift differs from chance at the false-discovery rate `ALPHA`."""
         return self.q is not None and self.q < ALPHA
 
     @property
     def shade(self) -> float | None:
-        """Colour in [-1, 1]: the logarithm of the lift, 0 at chance."""
+        """Return the colour in [-1, 1]: the logarithm of the lift, 0 at chance."""
         if self.lift is None:
             return None
         return float(np.clip(np.log(max(self.lift, 1e-3)) / np.log(STRONGEST), -1, 1))
 
+    @property
+    def hover(self) -> str:
+        """Return the cell in words."""
+        if self.lift is None:
+            return f"{self.emotion}, {self.region} ({self.units}): not measured"
+        q = "" if self.q is None else f", q = {self.q:.3f}"
+        listed = "; listed by the codebook" if self.listed else ""
+        return f"{self.emotion}, {self.region} ({self.units}): {Estimate(self.lift, self.low, self.high).words()}{q}{listed}"
 
-def heat_cells(
-    data: Record, layer: int, *, map_name: str = "checkpoint", look: str = "kept", units: Mapping[str, Sequence[int]]
-) -> list[list[Cell]]:
-    """Rows of cells, an emotion each in the order of every page; columns are the record's groups of action units.
+
+@dataclass(frozen=True)
+class HeatMap:
+    """Rows of cells, one emotion each in the order of every page.
+
+    Attributes:
+        areas: part of the face of each column.
+    """
+
+    rows: tuple[tuple[Cell, ...], ...]
+    areas: tuple[str, ...]
+
+    @property
+    def emotions(self) -> list[str]:
+        """Return the names of the rows."""
+        return [row[0].emotion for row in self.rows]
+
+    @property
+    def regions(self) -> list[str]:
+        """Return the names of the columns."""
+        return [cell.region for cell in self.rows[0]]
+
+    @property
+    def shades(self) -> np.ndarray:
+        """Return the colours (rows, columns) in [-1, 1], NaN where nothing was measured."""
+        return np.array([[np.nan if cell.shade is None else cell.shade for cell in row] for row in self.rows])
+
+
+def heat_map(
+    study: FacsStudy, layer: int, codebook: Codebook, *, map_name: str = "checkpoint", kind: str = "kept"
+) -> HeatMap:
+    """Return the lifts of one attention.
 
     Args:
         layer: from 0.
-        units: emotion -> action units of the codebook in use.
+        map_name: one of the study's maps.
+        kind: "kept" or "attention".
     """
-    measured = data["maps"][map_name][look]["groups"]
+    measured = study.maps[map_name].of(kind).groups
     rows = []
-    for emotion in (e for e in EMOTIONS if e in data["emotions"]):
+    for emotion in (e for e in EMOTIONS if e in study.emotions):
         row = []
-        for group in data["groups"]:
-            layers = (measured.get(emotion) or {}).get(group["name"])
-            found = layers[layer] if layers else {}
-            marked = bool(set(group["units"]) & set(units.get(emotion, ())))
-            value, low, high, q = (found.get(k) for k in ("value", "low", "high", "q"))
-            row.append(Cell(emotion, group["name"], value, low, high, q, marked))
-        rows.append(row)
-    return rows
-
-
-def unpack(rows: Sequence[str]) -> np.ndarray:
-    """A map of a canonical record: (H, W) float, NaN where too few frames show a cell."""
-    return np.array([[np.nan if v == "-" else int(v) / 100 for v in row.split()] for row in rows])
-
-
-def unpack_mask(rows: Sequence[str]) -> np.ndarray:
-    """(H, W) bool from rows of 0 and 1."""
-    return np.array([[letter == "1" for letter in row] for row in rows])
+        for group in study.groups:
+            layers = measured.get(emotion, {}).get(group.name, ())
+            lift = layers[layer] if layers else None
+            values = (lift.value, lift.low, lift.high, lift.q) if lift is not None else (None, None, None, None)
+            listed = bool(set(group.units) & set(codebook.units.get(emotion, ())))
+            row.append(Cell(emotion, group.name, group_names(group), *values, listed))
+        rows.append(tuple(row))
+    return HeatMap(tuple(rows), tuple(_AREAS.get(group.units[0], "") for group in study.groups))
 
 
 @dataclass(frozen=True)
@@ -94,77 +149,161 @@ class Face:
     significant: np.ndarray | None = None
 
 
-#: What a canonical map can show -> words.
+#: View of a canonical record -> words.
 VIEWS: dict[str, str] = {
     "kept": "share of frames that keep a site",
-    "attention": "attention, as a multiple of an even share",
+    "attention": "attention, as a multiple of a uniform map",
     "others": "kept sites: this emotion minus the other faces",
     "wrong": "kept sites: right clips minus wrong clips",
 }
+_UNITS = {"kept": "share of frames", "attention": "multiple of a uniform map"}
 
 
-def view_words(data: Record) -> dict[str, str]:
-    """Views of this record: the maps, and every difference that it holds."""
+def view_words(faces: CanonicalFaces) -> dict[str, str]:
+    """Return the views of this record: the maps, and every difference."""
     more = {
-        name: f"kept sites: minus {'the same with attention drawn anew' if name == 'random' else name}"
-        for name in data["differences"]
+        name: f"kept sites: minus {MAP_WORDS['random'] if name == 'random' else name}"
+        for name in faces.differences
         if name not in VIEWS
     }
     return VIEWS | more
 
 
-def canonical_faces(data: Record, layer: int, view: str) -> list[Face]:
-    """One face per emotion, for a layer from 0 and one of `view_words`; empty maps where nothing was measured."""
-    faces = []
-    for emotion in (e for e in EMOTIONS if e in data["labels"]):
-        if view in ("kept", "attention"):
-            faces.append(Face(emotion, unpack(data["maps"]["checkpoint"][view][emotion][layer])))
-            continue
-        found = data["differences"][view][emotion][layer]
-        if found is None:
-            size = len(data["maps"]["checkpoint"]["kept"][emotion][layer])
-            faces.append(Face(f"{emotion}: too few", np.full((size, size), np.nan), np.zeros((size, size), bool)))
+@dataclass(frozen=True)
+class FaceGrid:
+    """Canonical faces of one view: a row per layer, a column per emotion, one colour scale.
+
+    Attributes:
+        words: the view in words; `unit` that of the colour scale.
+        signed: whether it is a difference; its scale is symmetric.
+        low: value of the first colour; `high` of the last.
+        window: x0, x1, y0, y1 of the template in canonical coordinates.
+        outline: lines (n, 2) that draw the template face.
+    """
+
+    words: str
+    unit: str
+    signed: bool
+    layers: tuple[str, ...]
+    rows: tuple[tuple[Face, ...], ...]
+    low: float
+    high: float
+    window: tuple[float, float, float, float]
+    outline: tuple[np.ndarray, ...]
+
+
+def face_grid(faces: CanonicalFaces, view: str, layers: Sequence[int] | None = None) -> FaceGrid:
+    """Return the canonical faces of a view, one of `view_words`.
+
+    Args:
+        layers: from 0; all by default.
+    """
+    chosen = range(faces.layers) if layers is None else layers
+    rows = tuple(_faces(faces, layer, view) for layer in chosen)
+    signed = view not in ("kept", "attention")
+    low, high = _colour_range([face for row in rows for face in row], signed)
+    names = layer_names(faces.layers)
+    return FaceGrid(
+        view_words(faces)[view],
+        _UNITS.get(view, "difference of the shares"),
+        signed,
+        tuple(names[layer] for layer in chosen),
+        rows,
+        low,
+        high,
+        faces.window,
+        tuple(np.array(line) for lines in faces.outline.values() for line in lines),
+    )
+
+
+def _faces(faces: CanonicalFaces, layer: int, view: str) -> tuple[Face, ...]:
+    emotions = [e for e in EMOTIONS if e in faces.labels]
+    own = faces.maps["checkpoint"]
+    if view in ("kept", "attention"):
+        return tuple(Face(emotion, unpack(own.of(view)[emotion][layer])) for emotion in emotions)
+    row = []
+    for emotion in emotions:
+        difference = faces.differences[view][emotion][layer]
+        if difference is None:
+            size = len(own.kept[emotion][layer])
+            empty = np.full((size, size), np.nan)
+            row.append(Face(f"{emotion}: too few", empty, np.zeros((size, size), bool)))
         else:
-            faces.append(Face(emotion, unpack(found["map"]), unpack_mask(found["significant"])))
-    return faces
+            row.append(Face(emotion, unpack(difference.map), unpack_mask(difference.significant)))
+    return tuple(row)
 
 
-def is_difference(view: str) -> bool:
-    """Whether a view has a sign."""
-    return view not in ("kept", "attention")
-
-
-def colour_range(faces: Sequence[Face], view: str) -> tuple[float, float]:
-    """One range of values for all faces of a figure; symmetric for a difference."""
+def _colour_range(faces: Sequence[Face], signed: bool) -> tuple[float, float]:
     values = np.concatenate([face.values[np.isfinite(face.values)] for face in faces])
     if not len(values):
-        return (-1.0, 1.0) if is_difference(view) else (0.0, 1.0)
-    if is_difference(view):
+        return (-1.0, 1.0) if signed else (0.0, 1.0)
+    if signed:
         most = max(float(np.abs(values).max()), 0.01)
         return -most, most
     return float(values.min()), max(float(values.max()), float(values.min()) + 0.01)
 
 
-def outline_lines(data: Record) -> list[np.ndarray]:
-    """The lines (n, 2) of the template face, canonical coordinates."""
-    return [np.array(line) for lines in data["outline"].values() for line in lines]
+Control = Literal["active", "own"]
+#: Comparison with the controls -> its title, title of its axis.
+CONTROLS: dict[Control, tuple[str, str]] = {
+    "active": ("Truly active units", "lift over chance"),
+    "own": ("Own emotion against others", "own over others"),
+}
 
 
-def control_series(data: Record, look: str = "kept") -> dict[str, list[Mapping[str, float | None]]]:
-    """Name of a map -> its lift on the truly active units, layer after layer; empty where they are unknown."""
-    found = {}
-    for name, words in MAP_WORDS.items():
-        active = (data["maps"].get(name) or {}).get(look, {}).get("active")
-        if active:
-            found[words] = [layer["lift"] for layer in active]
-    return found
+@dataclass(frozen=True)
+class LayerSeries:
+    """Estimates of several attentions, layer after layer, with chance at 1.
+
+    Attributes:
+        series: name of the attention -> one estimate per layer.
+        axis: title of the value axis.
+    """
+
+    title: str
+    axis: str
+    layers: tuple[str, ...]
+    series: dict[str, tuple[Estimate, ...]]
+
+    def points(self) -> dict[str, list[tuple[float, float, float, float]]]:
+        """Return (x, value, low, high) of every known estimate; series of one layer stand beside each other.
+
+        Without an interval, low and high are the value.
+        """
+        count = len(self.series)
+        return {
+            name: [
+                (
+                    i + (number - (count - 1) / 2) * _STEP,
+                    e.value,
+                    e.value if e.low is None else min(e.low, e.value),
+                    e.value if e.high is None else max(e.high, e.value),
+                )
+                for i, e in enumerate(layers)
+                if e.value is not None
+            ]
+            for number, (name, layers) in enumerate(self.series.items())
+        }
+
+    def conclusion(self) -> str:
+        """Return a sentence on the controls: whether they lie below chance in every layer."""
+        below = [
+            name
+            for name, layers in self.series.items()
+            if name != MAP_WORDS["checkpoint"] and all(e.high is not None and e.high < 1 for e in layers)
+        ]
+        return f"Below chance in every layer: {'; '.join(below)}." if below else ""
 
 
-def own_other_series(data: Record, look: str = "kept") -> dict[str, list[Mapping[str, float | None]]]:
-    """Name of a map -> own emotion's regions over other emotions', layer after layer."""
-    found = {}
-    for name, words in MAP_WORDS.items():
-        ratio = (data["maps"].get(name) or {}).get(look, {}).get("own_other")
-        if ratio:
-            found[words] = list(ratio["layers"])
-    return found
+def layer_series(study: FacsStudy, control: Control, kind: str = "kept") -> LayerSeries:
+    """Return the checkpoint beside the controls; without series where the active units are not known."""
+    series: dict[str, tuple[Estimate, ...]] = {}
+    for name in MAPS:
+        sites = study.maps[name].of(kind) if name in study.maps else None
+        if sites is None:
+            continue
+        if control == "active" and sites.active:
+            series[MAP_WORDS[name]] = tuple(layer.lift for layer in sites.active)
+        if control == "own" and sites.specificity is not None:
+            series[MAP_WORDS[name]] = sites.specificity.own_over_other_units.pooled
+    return LayerSeries(*CONTROLS[control], layer_names(study.layers), series)

@@ -1,18 +1,17 @@
-"""Codebooks: which action units stand for which emotion, according to whom. They disagree, so the codebook is a choice.
+"""List the action units that four authors name for each emotion. They disagree, so the codebook is a choice.
 
-What is measured against them is called agreement with a codebook, never correctness: see `COUNTER_VIEW`.
+Measurements against them are called agreement with a codebook, never correctness: see `COUNTER_VIEW`.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from mesm.errors import ConfigError
+from mesm.records.facs import Codebook
 
 #: Emotions of IEMOCAP that no codebook describes: shown as "no prototype", never with an invented one.
 NO_PROTOTYPE: tuple[str, ...] = ("excited", "frustrated", "neutral")
 
-#: What speaks against reading emotions off faces, in two sentences, with its source.
+#: The case against inferring emotions from faces, in two sentences, with its source.
 COUNTER_VIEW = (
     "Facial configurations are neither reliable nor specific signs of emotion: people often feel without showing the "
     "prototype, and show it for other reasons. Agreement with a codebook therefore says where an attention map lies, "
@@ -22,25 +21,6 @@ COUNTER_VIEW_SOURCE = (
     "Barrett, Adolphs, Marsella, Martinez & Pollak 2019, Emotional expressions reconsidered, Psychological Science in "
     "the Public Interest 20(1):1-68, doi:10.1177/1529100619832930"
 )
-
-
-@dataclass(frozen=True)
-class Codebook:
-    """One author's table.
-
-    Attributes:
-        name: on the command line and in records.
-        title: on screens.
-        units: emotion -> action units.
-        citation: where the table is printed.
-        note: what to know before using it.
-    """
-
-    name: str
-    title: str
-    units: dict[str, tuple[int, ...]]
-    citation: str
-    note: str = ""
 
 
 _TABLES = (
@@ -115,7 +95,7 @@ CODEBOOKS: dict[str, Codebook] = {table.name: table for table in _TABLES}
 
 
 def codebook(name: str) -> Codebook:
-    """A codebook by its name.
+    """Return a codebook by its name.
 
     Raises:
         ConfigError: there is no such codebook.
@@ -126,5 +106,5 @@ def codebook(name: str) -> Codebook:
 
 
 def units_of(name: str, emotion: str) -> tuple[int, ...] | None:
-    """Action units of one emotion, or None where the codebook has no prototype."""
+    """Return the action units of one emotion, or None where the codebook has no prototype."""
     return codebook(name).units.get(emotion)

@@ -1,149 +1,140 @@
-"""FACS as exhibits: agreement with a codebook, average faces, controls, the paper's statements."""
+"""Build the FACS exports: agreement with a codebook, average faces, controls, targets, the paper's statements."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from mesm.figures.bibliography import PAPER, corpus_cites
 from mesm.figures.export import Exhibit, origin_of
-from mesm.figures.tables import Row, Table
 from mesm.files import slug
-from mesm.studies.facs.chart_data import (
-    LOOK_WORDS,
-    MAP_WORDS,
-    canonical_faces,
-    colour_range,
-    control_series,
-    heat_cells,
-    is_difference,
-    own_other_series,
-    view_words,
-)
-from mesm.studies.facs.paper import plot_canonical, plot_heat_map, plot_layers, plot_statements, statement_lines
+from mesm.records.base import Record
+from mesm.records.canonical import CanonicalFaces
+from mesm.records.facs import Codebook, FacsStudy
+from mesm.studies.facs import tables
+from mesm.studies.facs.chart_data import KIND_WORDS, MAP_WORDS, Control, face_grid, heat_map, layer_series
+from mesm.studies.facs.paper import plot_faces, plot_heat_map, plot_layers, plot_statements
+from mesm.studies.facs.statements import Statement
 
-Record = Mapping[str, Any]
 CITES = (PAPER, "ekman-friesen-1978", "barrett-etal-2019")
-#: What `controls` can show -> title of its axis.
-CONTROLS: dict[str, str] = {"active": "lift over chance", "own": "own over others"}
 
 
-def heat_map(record: Record, book: Any, layer: int, whose: str = "checkpoint", look: str = "kept") -> Exhibit:
-    """Emotion x region: lift over chance.
+def heat_map_export(
+    record: Record[FacsStudy], codebook: Codebook, layer: int, map_name: str = "checkpoint", kind: str = "kept"
+) -> Exhibit:
+    """Return the heat map emotion x region of lift over chance.
 
     Args:
-        book: `analysis.facs.codebooks.Codebook`.
         layer: from 0.
-        whose: one of the record's maps.
-        look: "kept" or "attention".
+        map_name: one of the record's maps.
+        kind: "kept" or "attention".
     """
-    data = record["data"]
-    cells = heat_cells(data, layer, map_name=whose, look=look, units=book.units)
-    rows = tuple(
-        Row((c.emotion, c.region, c.lift, c.low, c.high, c.q, "listed" if c.marked else ""))
-        for row in cells
-        for c in row
-    )
+    study = record.data
+    heat = heat_map(study, layer, codebook, map_name=map_name, kind=kind)
     return Exhibit(
-        name=f"facs-{slug(book.name)}-L{layer + 1}-{whose}-{look}-{_names(record)}",
-        title=f"Agreement with {book.title}, layer {layer + 1}",
+        name=f"facs-{slug(codebook.name)}-L{layer + 1}-{map_name}-{kind}-{_names(record)}",
+        title=f"Agreement with {codebook.title}, layer {layer + 1}",
         caption=(
-            f"Lift of {LOOK_WORDS[look]} ({MAP_WORDS[whose]}) on each region over the region's share of the crop, layer "
+            f"Lift of {KIND_WORDS[kind]} ({MAP_WORDS[map_name]}) on each region over the region's share of the crop, layer "
             f"{layer + 1}, in faces that show the emotion; 1 is chance. Hatched: does not differ from chance "
-            f"(false-discovery rate 5 %). Framed: listed by {book.title}. {_counts(data)}"
+            f"(false-discovery rate 5 %). Framed: listed by {codebook.title}. {tables.counts_line(study)}"
         ),
-        command=f"mesm figure facs {_target(record)} --codebook {book.name} --layer {layer + 1} --map {whose} --of {look}",
-        origin=origin_of(record, layer=layer + 1, codebook=f"{book.title}: {book.citation}"),
-        draw=lambda width: plot_heat_map(cells, width),
-        table=Table(("emotion", "region", "lift", "95 % from", "to", "q", "codebook"), rows, digits=3),
-        cites=(*CITES, *corpus_cites(_corpus(record))),
+        command=(
+            f"mesm figure facs {_target(record)} --codebook {codebook.name} --layer {layer + 1} --map {map_name} --of {kind}"
+        ),
+        origin=origin_of(record, layer=layer + 1, codebook=f"{codebook.title}: {codebook.citation}"),
+        draw=lambda width: plot_heat_map(heat, width),
+        table=tables.heat_map_table(heat),
+        cites=_cites(record),
     )
 
 
-def canonical(record: Record, view: str = "kept") -> Exhibit:
-    """Average faces: a row per layer, a column per emotion; no participant is shown."""
-    data = record["data"]
-    layers = [canonical_faces(data, layer, view) for layer in range(3)]
-    values = colour_range([face for faces in layers for face in faces], view)
-    reading = "Faded where the difference is not significant; blue is less, orange more." if is_difference(view) else ""
+def faces_export(record: Record[CanonicalFaces], view: str = "kept") -> Exhibit:
+    """Return the average faces: a row per layer, a column per emotion; no participant is shown."""
+    faces = record.data
+    grid = face_grid(faces, view)
+    reading = "Faded where the difference is not significant; blue is less, orange more." if grid.signed else ""
     return Exhibit(
         name=f"faces-{slug(view)}-{_names(record)}",
-        title=f"On the average face: {view_words(data)[view]}",
+        title=f"On the average face: {grid.words}",
         caption=(
-            f"{view_words(data)[view].capitalize()}, on one template face, each speaker once. {reading} "
-            f"{data['frames']} faces of {data['speakers']} speakers."
+            f"{grid.words.capitalize()}, on one template face, each speaker once. {reading} "
+            f"{faces.frames} faces of {faces.speakers} speakers."
         ),
         command=f"mesm figure faces {_target(record)} --view {view}",
-        origin=origin_of(record, layers=[1, 2, 3]),
-        draw=lambda width: plot_canonical(data, layers, view, values, width),
-        cites=(*CITES, *corpus_cites(_corpus(record))),
+        origin=origin_of(record, layers=_layers(faces.layers)),
+        draw=lambda width: plot_faces(grid, width),
+        cites=_cites(record),
     )
 
 
-def controls(record: Record, which: str) -> Exhibit:
-    """The checkpoint beside attention that learnt nothing, layer after layer.
-
-    Args:
-        which: one of `CONTROLS`.
-    """
-    data, axis = record["data"], CONTROLS[which]
-    series = control_series(data) if which == "active" else own_other_series(data)
-    rows = tuple(
-        Row((name, f"L{i + 1}", e["value"], e["low"], e["high"]))
-        for name, found in series.items()
-        for i, e in enumerate(found)
-    )
-    title = "Truly active units" if which == "active" else "Own emotion against others"
+def controls_export(record: Record[FacsStudy], control: Control) -> Exhibit:
+    """Return the checkpoint beside untrained attention, layer after layer."""
+    series = layer_series(record.data, control)
     return Exhibit(
-        name=f"facs-{which}-{_names(record)}",
-        title=f"{title}, beside attention that learnt nothing",
-        caption=f"{axis.capitalize()} of kept sites per layer, 95 % intervals over speakers; 1 is chance. {_counts(data)}",
-        command=f"mesm figure controls {_target(record)} --what {which}",
-        origin=origin_of(record, layers=[1, 2, 3]),
-        draw=lambda width: plot_layers(series, axis, width),
-        table=Table(("attention", "layer", axis, "95 % from", "to"), rows, digits=3),
-        cites=(*CITES, *corpus_cites(_corpus(record))),
+        name=f"facs-{control}-{_names(record)}",
+        title=f"{series.title}, against untrained attention",
+        caption=(
+            f"{series.axis.capitalize()} of kept sites per layer, 95 % intervals over speakers; 1 is chance. Controls: "
+            f"re-initialised attention, with the checkpoint's gate and with the paper's hard gate. "
+            f"{tables.counts_line(record.data)}"
+        ),
+        command=f"mesm figure controls {_target(record)} --what {control}",
+        origin=origin_of(record, layers=_layers(record.data.layers)),
+        draw=lambda width: plot_layers(series, width),
+        table=tables.series_table(series),
+        cites=_cites(record),
     )
 
 
-def statements(records: Sequence[Record], table: Sequence[Mapping[str, Any]]) -> Exhibit:
-    """The paper's statements with their verdicts.
+def targets_export(record: Record[FacsStudy]) -> Exhibit:
+    """Return the targets of the attention with what was measured."""
+    return Exhibit(
+        name=f"targets-{_names(record)}",
+        title="Targets of this attention",
+        caption="Targets that were set before training, and the measured values with 95 % intervals, layer after layer.",
+        command=f"mesm figure faithfulness {_target(record)} --what targets",
+        origin=origin_of(record),
+        table=tables.targets_table(record.data),
+        cites=(PAPER, *corpus_cites(record.provenance.corpus.name)),
+    )
+
+
+def statements_export(records: Sequence[Record[Any]], statements: Sequence[Statement], layers: int) -> Exhibit:
+    """Return the paper's statements with their verdicts.
 
     Args:
         records: those that were measured, at least one.
-        table: `analysis.statements.statements` of their data.
+        layers: number of attention layers.
     """
-    columns = ("about", "statement", "region", "L1 / L2 / L3", "verdict", "control")
+    table = tables.statement_table(statements, layers)
     return Exhibit(
         name=f"statements-{_names(records[0])}",
-        title="What the paper says it looks at",
+        title="The paper's statements about its attention",
         caption=(
             "Statements of Dai et al. (2021), section 6.2; lift of kept sites over the region's share of the crop in each "
-            "layer with its 95 % interval over speakers, a verdict by rule, and the verdict of attention drawn anew."
+            "layer with its 95 % interval over speakers, a verdict by a fixed rule, and the verdict of re-initialised "
+            "attention under the same rule."
         ),
         command=f"mesm figure statements {_target(records[0])}",
         origin=origin_of(*records),
         draw=lambda width: plot_statements(table, width),
-        table=Table(columns, tuple(Row(line) for line in statement_lines(table))),
-        cites=(*CITES, *corpus_cites(_corpus(records[0]))),
+        table=table,
+        cites=_cites(records[0]),
     )
 
 
-def _counts(data: Mapping[str, Any]) -> str:
-    counts = data["counts"]
-    return (
-        f"{counts['frames_used']} faces of {counts['speakers']} speakers, p = {data['top_p']:g}; "
-        f"{counts.get('frames_without_face', 0)} frames without a face left out."
-    )
+def _layers(count: int) -> list[int]:
+    return list(range(1, count + 1))
 
 
-def _corpus(record: Record) -> str:
-    return str(record["provenance"]["corpus"])
+def _cites(record: Record[Any]) -> tuple[str, ...]:
+    return (*CITES, *corpus_cites(record.provenance.corpus.name))
 
 
-def _target(record: Record) -> str:
-    return f"{record['provenance']['checkpoint']}@{_corpus(record)}"
+def _target(record: Record[Any]) -> str:
+    return record.provenance.source
 
 
-def _names(record: Record) -> str:
-    return f"{slug(record['provenance']['checkpoint'])}-{slug(_corpus(record))}"
+def _names(record: Record[Any]) -> str:
+    return f"{slug(record.provenance.checkpoint)}-{slug(record.provenance.corpus.name)}"

@@ -1,4 +1,4 @@
-"""The atlas as a table: where each action unit changes the face, in canonical face coordinates, with its sources.
+"""List where each action unit changes the face, in canonical face coordinates, with the sources.
 
 Canonical coordinates: the origin lies between the eyes, one unit is the distance between the eyes' centres, x runs to
 the right of the picture and y down. The five points are the mean of many aligned photographs (the template of Deng et
@@ -20,7 +20,7 @@ FIVE_POINTS = np.array([[-0.5, 0.0], [0.5, 0.0], [0.0, 0.57], [-0.414, 1.155], [
 
 
 def _ellipse(x: float, y: float, width: float, height: float) -> list[tuple[float, float]]:
-    """A polygon of 32 corners; half-axes `width` and `height`."""
+    """Return a polygon of 32 corners; half-axes `width` and `height`."""
     turn = np.linspace(0, 2 * np.pi, 32, endpoint=False)
     return [(round(float(x + width * np.cos(t)), 3), round(float(y + height * np.sin(t)), 3)) for t in turn]
 
@@ -64,7 +64,7 @@ SHAPES: dict[int, tuple[list[list[tuple[float, float]]], str]] = {
     45: ([_ellipse(0.61, 0.03, 0.33, 0.14)], "E B M"),
 }
 
-#: The eye between its lids (landmarks 42 to 47): what units outside `EYE_UNITS` do not cover.
+#: The eye between its lids (landmarks 42 to 47), not covered by units outside `EYE_UNITS`.
 EYE_OPENING = [(0.36, 0.07), (0.5, -0.02), (0.74, -0.01), (0.87, 0.06), (0.73, 0.11), (0.53, 0.12)]
 #: Units that change how much of the eyeball is seen.
 EYE_UNITS = (5, 7, 45)

@@ -1,129 +1,154 @@
-"""What an attention that looks and listens to the text should reach, and whether it does."""
+"""Compare a FACS study with the targets that were set for the attention before training."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
 
-Estimate = dict[str, float | None]
+from mesm.records.base import Estimate
+from mesm.records.facs import (
+    Agreement,
+    Contrast,
+    FacsStudy,
+    ReinitialisedControl,
+    Specificity,
+)
+from mesm.records.faithfulness import ShuffledTexts, TextOnNeutral
 
-#: Kept sites on a text's regions over the same under other texts: what each layer of a guided attention should reach.
+#: Target of each layer: kept sites on a text's regions over the same under other texts.
 TEXT_LIFT = 1.05
 
 
-def _value(estimate: Estimate, key: str = "value", missing: float = 0.0) -> float:
-    found = estimate.get(key)
-    return missing if found is None else found
+@dataclass(frozen=True)
+class Target:
+    """One target.
+
+    Attributes:
+        criterion: in words; `measured` the values, layer after layer, with 95 % intervals.
+        reached: None where it was not measured.
+    """
+
+    name: str
+    criterion: str
+    measured: str = "not measured"
+    reached: bool | None = None
 
 
-def _said(estimates: list[Estimate]) -> str:
+def _value(estimate: Estimate, missing: float = 0.0) -> float:
+    return missing if estimate.value is None else estimate.value
+
+
+def _low(estimate: Estimate) -> float:
+    return 0.0 if estimate.low is None else estimate.low
+
+
+def _words(estimates: Sequence[Estimate]) -> str:
     return " / ".join(
-        "-" if e["value"] is None else f"{e['value']:.2f} [{_value(e, 'low'):.2f}, {_value(e, 'high'):.2f}]"
+        "-"
+        if e.value is None
+        else f"{e.value:.2f}"
+        if e.low is None or e.high is None
+        else f"{e.value:.2f} [{e.low:.2f}, {e.high:.2f}]"
         for e in estimates
     )
 
 
-def unseen_neutral(data: dict[str, Any]) -> dict[str, Any] | None:
-    """The neutral faces that the text's lift is judged on: rendered ones of people not trained on, else the first."""
-    sources = data["text_lift"]
-    rendered = [s for s in sources if s["source"].startswith("rendered")]
-    return (rendered or sources or [None])[0]
+def unseen_neutral(study: FacsStudy) -> TextOnNeutral | None:
+    """Return the neutral faces that judge the text's lift: rendered ones of people not trained on, else the first."""
+    rendered = [source for source in study.neutral_text.sources if source.source.startswith("rendered")]
+    return next(iter((*rendered, *study.neutral_text.sources)), None)
 
 
-def unsteered(data: dict[str, Any]) -> str | None:
-    """A sentence where the text was measured to move the masks less than it should in every layer; else None."""
-    source = unseen_neutral(data)
-    lifts = [_value(e, missing=TEXT_LIFT) for e in source["text_lift"]] if source is not None else []
+def missing_text_effect(study: FacsStudy) -> str | None:
+    """Return a sentence where the text moves the masks less than `TEXT_LIFT` in every layer; else None."""
+    source = unseen_neutral(study)
+    lifts = [_value(e, TEXT_LIFT) for e in source.text_lift or ()] if source is not None else []
     if not lifts or max(lifts) >= TEXT_LIFT:
         return None
-    found = " / ".join(f"{lift:.2f}" for lift in lifts)
+    measured = " / ".join(f"{lift:.2f}" for lift in lifts)
     return (
-        "In this checkpoint the masks follow the face and the voice, and the words hardly move them: on neutral faces the "
-        f"regions that a text names are kept {found} times as often as under other texts."
+        "In this checkpoint the masks depend on the face and the voice and hardly on the words: on neutral faces the "
+        f"regions that a text names are kept {measured} times as often as under other texts."
     )
 
 
-def targets(data: dict[str, Any]) -> list[dict[str, Any]]:
-    """Rows {"name", "wanted", "found", "reached"}; `reached` is None where nothing could be measured.
-
-    Layers are listed from the first to the last, with 95 % intervals.
-    """
-    kept = data["maps"]["checkpoint"]["kept"]
-    rows = [*_looking(kept["active"]), *_own_other(kept["own_other"]), _control(data["random_control"])]
-    rows += [*_text(unseen_neutral(data)), _shuffled(data["shuffled_text"])]
-    return rows
+def targets(study: FacsStudy) -> list[Target]:
+    """Return every target with its measurement."""
+    kept = study.maps["checkpoint"].kept
+    rows = [*_region_lift(kept.active), *_specificity(kept.specificity), _control(study.control)]
+    return [*rows, *_text(unseen_neutral(study)), _shuffled(study.shuffled_text)]
 
 
-def _row(name: str, wanted: str, found: str = "not measured", reached: bool | None = None) -> dict[str, Any]:
-    return {"name": name, "wanted": wanted, "found": found, "reached": reached}
-
-
-def _looking(active: list[dict[str, Estimate]] | None) -> list[dict[str, Any]]:
+def _region_lift(active: Sequence[Agreement] | None) -> list[Target]:
     crop = ("kept sites on the active units, over chance", ">= 2.0 in two layers")
     head = ("the same with chance over the head only", ">= 1.5 in one layer")
     if active is None:
-        return [_row(*crop), _row(*head)]
-    over_crop, over_head = ([row[name] for row in active] for name in ("lift", "lift_head"))
+        return [Target(*crop), Target(*head)]
+    over_crop, over_head = [row.lift for row in active], [row.lift_head for row in active]
     return [
-        _row(*crop, _said(over_crop), sum(_value(e) >= 2.0 for e in over_crop) >= 2),
-        _row(*head, _said(over_head), any(_value(e) >= 1.5 for e in over_head)),
+        Target(*crop, _words(over_crop), sum(_value(e) >= 2.0 for e in over_crop) >= 2),
+        Target(*head, _words(over_head), any(_value(e) >= 1.5 for e in over_head)),
     ]
 
 
-def _own_other(table: dict[str, Any] | None) -> list[dict[str, Any]]:
-    ways = (
-        ("layers", "by_emotion", "kept sites on the shown emotion's units over other emotions' units"),
-        ("same_layers", "same_units", "kept sites on an emotion's units where it is shown over where others are"),
-    )
-    return [row for pooled, each, name in ways for row in _contrast(table, pooled, each, name)]
+def _specificity(specificity: Specificity | None) -> list[Target]:
+    units = "kept sites on the shown emotion's units over other emotions' units"
+    faces = "kept sites on an emotion's units where it is shown over where others are"
+    if specificity is None:
+        return [*_contrast(None, units), *_contrast(None, faces)]
+    return [
+        *_contrast(specificity.own_over_other_units, units),
+        *_contrast(specificity.own_over_other_faces, faces),
+    ]
 
 
-def _contrast(table: dict[str, Any] | None, pooled: str, each: str, name: str) -> list[dict[str, Any]]:
-    wanted = (">= 1.25 in one layer", "interval above 1 for at least five emotions in one layer")
-    if table is None:
-        return [_row(name, wanted[0]), _row(f"{name}, by emotion", wanted[1])]
-    layers = table[pooled]
-    above = [[e for e, row in table[each].items() if _value(row[i], "low") > 1] for i in range(len(layers))]
+def _contrast(contrast: Contrast | None, name: str) -> list[Target]:
+    criterion = (">= 1.25 in one layer", "interval above 1 for at least five emotions in one layer")
+    if contrast is None:
+        return [Target(name, criterion[0]), Target(f"{name}, by emotion", criterion[1])]
+    layers = contrast.pooled
+    pooled = Target(name, criterion[0], _words(layers), any(_value(e) >= 1.25 for e in layers))
+    if all(e.low is None for row in contrast.by_emotion.values() for e in row):
+        return [pooled, Target(f"{name}, by emotion", criterion[1], "no interval: too few speakers")]
+    above = [[e for e, row in contrast.by_emotion.items() if _low(row[i]) > 1] for i in range(len(layers))]
     best = max(above, key=len)
     counts = " / ".join(str(len(emotions)) for emotions in above)
     return [
-        _row(name, wanted[0], _said(layers), any(_value(e) >= 1.25 for e in layers)),
-        _row(f"{name}, by emotion", wanted[1], f"{counts}; best: {', '.join(best) or 'none'}", len(best) >= 5),
+        pooled,
+        Target(f"{name}, by emotion", criterion[1], f"{counts}; best: {', '.join(best) or 'none'}", len(best) >= 5),
     ]
 
 
-def _control(control: dict[str, Any] | None) -> dict[str, Any]:
-    name, wanted = "the same with the attention drawn anew (mean)", "interval holds 1 in every layer"
+def _control(control: ReinitialisedControl | None) -> Target:
+    name, criterion = "the same with re-initialised attention (mean", "interval holds 1 in every layer"
     if control is None:
-        return _row(name, wanted)
-    holds = [_value(e, "low", 2.0) <= 1 <= _value(e, "high") for e in control["crop"]]
-    return _row(f"{name[:-1]} of {control['inits']})", wanted, _said(control["crop"]), all(holds))
+        return Target(f"{name})", criterion)
+    ends = [(e.low, e.high) for e in control.crop if e.low is not None and e.high is not None]
+    reached = all(low <= 1 <= high for low, high in ends) if len(ends) == len(control.crop) else None
+    return Target(f"{name} of {control.inits})", criterion, _words(control.crop), reached)
 
 
-def _text(neutral: dict[str, Any] | None) -> list[dict[str, Any]]:
-    guides = (
-        "the text guides: kept sites on its units, neutral faces",
-        ">= 1.05 in each layer, >= 1.10 in one, above 1",
+def _text(neutral: TextOnNeutral | None) -> list[Target]:
+    guides = Target(
+        "the text guides: kept sites on its units, neutral faces", ">= 1.05 in each layer, >= 1.10 in one, above 1"
     )
-    leaks = ("the text does not speak through the mask: AUC, neutral faces", "<= 0.55")
+    leak = Target("no leak of the text through the mask: AUC, neutral faces", "<= 0.55")
     if neutral is None:
-        return [_row(*guides), _row(*leaks)]
-    lifts = neutral["text_lift"]
-    rows = [_row(*guides)]
+        return [guides, leak]
+    lifts = neutral.text_lift or ()
     if lifts:
-        enough = all(_value(e) >= TEXT_LIFT and _value(e, "low") > 1 for e in lifts) and any(
-            _value(e) >= 1.1 for e in lifts
-        )
-        rows = [_row(*guides, _said(lifts), enough)]
-    auc = neutral["auc"]
-    return [*rows, _row(*leaks, _said([auc]), None if auc["value"] is None else auc["value"] <= 0.55)]
+        each = all(_value(e) >= TEXT_LIFT and _low(e) > 1 for e in lifts)
+        guides = Target(guides.name, guides.criterion, _words(lifts), each and any(_value(e) >= 1.1 for e in lifts))
+    auc = neutral.auc
+    return [guides, Target(leak.name, leak.criterion, _words([auc]), None if auc.value is None else auc.value <= 0.55)]
 
 
-def _shuffled(table: dict[str, Any]) -> dict[str, Any]:
-    name, wanted = "shuffled texts cost the face branch", "<= 2 points of accuracy"
-    cost = table.get("visual", {}).get("accuracy", {}).get("cost")
-    if cost is None:
-        return _row(name, wanted)
-    accuracy = table["visual"]["accuracy"]
-    low, high = accuracy["interval"]
-    said = f"{cost:.2f} of {accuracy['own']:.2f}" + ("" if low is None else f" [{low:.2f}, {high:.2f}]")
-    return _row(name, wanted, said, cost <= 2)
+def _shuffled(texts: ShuffledTexts) -> Target:
+    target = Target("shuffled texts cost the face branch", "<= 2 points of accuracy")
+    branch = texts.branches.get("visual")
+    if branch is None or branch.accuracy.cost.value is None:
+        return target
+    measured = f"{branch.accuracy.cost.value:.2f} of {branch.accuracy.own or 0:.2f}"
+    low, high = branch.accuracy.cost.low, branch.accuracy.cost.high
+    interval = "" if low is None or high is None else f" [{low:.2f}, {high:.2f}]"
+    return Target(target.name, target.criterion, measured + interval, branch.accuracy.cost.value <= 2)

@@ -1,47 +1,43 @@
-"""The same care for the voice: do kept sites and attention lie on the loud cells of the mel, against chance?
+"""Measure whether kept sites and attention of the voice lie on the loud cells of the mel, against chance.
 
-The paper's Figure 4 draws only the highest tenth of a clip's mel values. Speech itself is loud, so `lift_spoken` asks
-within the columns in which a word is said: does the map find the bands, or only the moments?
+The paper's Figure 4 draws only the highest tenth of a clip's mel values. Speech itself is loud, so `lift_spoken` compares
+within the columns in which a word is spoken: it separates finding the bands from finding the moments.
 """
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
+from mesm.records.facs import KINDS, VoiceAgreement, VoiceLayers, VoiceStudy
+from mesm.statistics import Speakers
 from mesm.studies.facs import agreement
-from mesm.studies.facs.attention_maps import Study, on_grids
-from mesm.studies.facs.estimates import KINDS
-from mesm.studies.facs.statistics import Speakers
+from mesm.studies.facs.attention_maps import AttentionMaps, LayerMaps, coverage_on_grids
 
 
-def voice_tables(study: Study, draws: int = 1000) -> dict[str, Any] | None:
-    """Map -> kind -> [L of estimates], and the number of chunks; None without a voice.
-
-    Measures: `lift` (loud cells, chance over the chunk), `lift_sites` (chance over the layer's active sites),
-    `lift_spoken` (chance over the spoken columns), `speech` (lift on the spoken columns), `auc` of the loud cells
-    (attention only), `kept_sites` per chunk (kept sites only).
-    """
-    if not study.voices["checkpoint"]:
+def voice_agreement(study: AttentionMaps, draws: int = 1000) -> VoiceStudy | None:
+    """Estimate the lift on loud cells of every attention, site kind and layer; None without a voice."""
+    layers = study.voices["checkpoint"]
+    if not layers:
         return None
     speakers = Speakers(study.voice_speaker, draws)
-    layers = study.voices["checkpoint"]
-    loud, spoken = on_grids(study.loud, layers), on_grids(study.spoken, layers)
-    tables: dict[str, Any] = {name: {kind: [] for kind in KINDS} for name in study.voices}
-    for name, of_map in study.voices.items():
-        for kind in KINDS:
-            for i, layer in enumerate(of_map):
-                map_ = layer.of(kind)
-                values = {
-                    "lift": agreement.lift(map_, loud[i]),
-                    "lift_sites": agreement.lift_within(map_, loud[i], layer.active.astype(np.float32)),
-                    "lift_spoken": agreement.lift_within(map_, loud[i], spoken[i]),
-                    "speech": agreement.lift(map_, spoken[i]),
-                }
-                if kind == "attention":
-                    values["auc"] = agreement.auc(map_, loud[i])
-                else:
-                    values["kept_sites"] = layer.kept.sum(1).astype(float)
-                tables[name][kind].append({measure: speakers.mean(v) for measure, v in values.items()})
-    return {"chunks": len(study.loud), "maps": tables}
+    loud, spoken = coverage_on_grids(study.loud, layers), coverage_on_grids(study.spoken, layers)
+
+    def row(kind: str, layer: LayerMaps, loud_Cn: np.ndarray, spoken_Cn: np.ndarray) -> VoiceAgreement:
+        map_Cn = layer.of(kind)
+        values = {
+            "lift": agreement.lift(map_Cn, loud_Cn),
+            "lift_sites": agreement.lift_within(map_Cn, loud_Cn, layer.active.astype(np.float32)),
+            "lift_spoken": agreement.lift_within(map_Cn, loud_Cn, spoken_Cn),
+            "speech": agreement.lift(map_Cn, spoken_Cn),
+        }
+        if kind == "attention":
+            values["auc"] = agreement.auc(map_Cn, loud_Cn)
+        else:
+            values["kept_sites"] = layer.kept.sum(1).astype(float)
+        return VoiceAgreement(**{measure: speakers.mean(v) for measure, v in values.items()})
+
+    maps = {
+        name: VoiceLayers(*(tuple(map(row, [kind] * len(layers), of_map, loud, spoken)) for kind in KINDS))
+        for name, of_map in study.voices.items()
+    }
+    return VoiceStudy(len(study.loud), maps)

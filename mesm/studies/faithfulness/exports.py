@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
 
 from mesm.figures.bibliography import PAPER, corpus_cites
 from mesm.figures.export import Exhibit, origin_of
-from mesm.figures.tables import Row, Table
+from mesm.figures.tables import Table
 from mesm.files import slug
 from mesm.records.base import Record
 from mesm.records.faithfulness import CONTROL_WORDS, Faithfulness
 from mesm.studies.faithfulness import tables
-
-#: Verdict on a target of the FACS study.
-_REACHED = {True: "reached", False: "not reached", None: "not measured"}
 
 
 def shuffled_texts_export(record: Record[Faithfulness]) -> Exhibit:
@@ -86,25 +82,6 @@ def control_export(record: Record[Faithfulness]) -> Exhibit:
         f"{test.clips} clips. A rank correlation near 0 and an overlap near chance: the map was learnt and does not follow "
         f"from the picture alone. Mean change of the branch's scores: {changes}.",
         tables.control_table(test),
-    )
-
-
-def targets(record: Mapping[str, Any]) -> Exhibit:
-    """Build the table of a FACS record's targets."""
-    rows = tuple(
-        Row((str(t["name"]), str(t["wanted"]), str(t["found"]), _REACHED[t["reached"]]))
-        for t in record["data"].get("targets") or ()
-    )
-    origin = record["provenance"]
-    checkpoint, corpus = str(origin["checkpoint"]), str(origin["corpus"])
-    return Exhibit(
-        name=f"targets-{slug(checkpoint)}-{slug(corpus)}",
-        title="Targets of this attention",
-        caption="Targets set before training, and the measured values with 95 % intervals.",
-        command=f"mesm figure faithfulness {checkpoint}@{corpus} --what targets",
-        origin=origin_of(record),
-        table=Table(("target", "wanted", "found", "verdict"), rows),
-        cites=(PAPER, *corpus_cites(corpus)),
     )
 
 

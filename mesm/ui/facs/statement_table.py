@@ -1,64 +1,49 @@
-"""The paper's own statements on the FACS page, each with its measurement and a verdict by rule."""
+"""Show the paper's own statements on the FACS page, each with its measurement and a verdict by a fixed rule."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import streamlit as st
 
-from mesm.studies.facs import exports as exhibits
+from mesm.records.facs import FacsStudy
+from mesm.records.faithfulness import Faithfulness
+from mesm.studies.facs.exports import statements_export
 from mesm.studies.facs.statements import UNMEASURED, statements
+from mesm.studies.facs.tables import statement_table
 from mesm.ui import export_menu
-from mesm.ui.facs import leak_tests as facs_leak
-from mesm.ui.facs.facs_records import Found
+from mesm.ui.facs.facs_records import RecordLookup
+
+#: Layers of a table in which nothing was measured: the paper's model.
+_LAYERS = 3
 
 
-def show(facs: Found, faithfulness: Found) -> None:
-    """The table."""
-    st.subheader("What the paper says it looks at")
-    table = statements(facs.data, faithfulness.data)  # type: ignore[arg-type]
-    st.table(  # not a data frame: words wrap where the page is narrow, and nothing is hidden at the side
-        [line for row in table for line in _lines(row)],
+def show_statements(facs: RecordLookup[FacsStudy], faithfulness: RecordLookup[Faithfulness]) -> None:
+    """Show the table of statements."""
+    st.subheader("The paper's statements about its attention")
+    rows = statements(facs.data, faithfulness.data)
+    layers = facs.data.layers if facs.data is not None else _LAYERS
+    table = statement_table(rows, layers)
+    st.table(  # not a data frame: words wrap where the page is narrow, and no column is hidden
+        [dict(zip(table.columns, map(_unbroken, row.cells), strict=True)) for row in table.rows],
         hide_index=True,
         border="horizontal",
-        alt="The paper's statements with what was measured and a verdict: "
-        + "; ".join(f"{row['about']}: {row['statement']}: {row['verdict']}" for row in table),
+        alt="The paper's statements with their measurements and verdicts: "
+        + "; ".join(f"{row.about}: {row.statement}: {row.verdict}" for row in rows),
     )
     st.caption(
-        "Dai et al. 2021, section 6.2. Looks at: supported if the lift's interval lies above 1 in two of three layers, not "
-        "supported if below in two. Sometimes missed: supported if above 1 in no layer, not supported if in two. A verdict "
-        "that attention drawn anew gets too says nothing about what was learnt. Numbers: lift of kept sites over the region's "
-        "share of the crop; for the voice the loudest tenth of the mel values, kept over active sites, and the share of the "
-        "layer's map that is kept."
+        "Dai et al. 2021, section 6.2. Attended: supported if the lift's interval lies above 1 in most layers, not "
+        "supported if below 1 in most. Sometimes missed: supported if above 1 in no layer, not supported if in most. "
+        "Control: the verdict of re-initialised attention under the same rule; a statement that it supports too was not "
+        "learnt. Numbers: lift of kept sites over the region's share of the crop; for the voice the loudest tenth of the "
+        "mel values, kept over active sites, and the share of the layer's map that is kept."
     )
-    known = [found.record for found in (facs, faithfulness) if found.record is not None]
-    if facs.record is not None:
-        export_menu.offer(exhibits.statements(known, table), "statements")
-    for found in (facs, faithfulness):
-        if found.data is None and any(row["verdict"] == UNMEASURED for row in table):
-            st.caption(f":material/info: {found.remedy}")
-    facs_leak.beside(faithfulness, facs)
+    measured = [lookup.record for lookup in (facs, faithfulness) if lookup.record is not None]
+    if measured:
+        export_menu.offer(statements_export(measured, rows, layers), "statements")
+    for lookup in (facs, faithfulness):
+        if lookup.record is None and any(row.verdict == UNMEASURED for row in rows):
+            st.caption(f":material/info: {lookup.remedy}")
 
 
-def _lines(row: Mapping[str, Any]) -> list[dict[str, str]]:
-    """A line per region; what is said of the whole statement stands on the first."""
-    lines = []
-    for number, (region, layers) in enumerate((row["series"] or {"": []}).items()):
-        whole = [row["about"], row["statement"], row["verdict"], row["control"] or ""] if number == 0 else [""] * 4
-        lines.append(
-            dict(zip(("about", "the paper says", "verdict", "drawn anew"), whole, strict=True))
-            | {"region": _unbroken(region)}
-            | {f"L{i + 1}": _measured(layers[i]) if i < len(layers) else "" for i in range(3)}
-        )
-    return lines
-
-
-def _measured(layer: Mapping[str, Any]) -> str:
-    """A number and its interval; where the column is narrow, they stand one above the other."""
-    value, space, interval = facs_leak.words(layer, 2).partition(" ")
-    return value + space + _unbroken(interval)
-
-
-def _unbroken(words: str) -> str:
-    return words.replace(" ", "\N{NO-BREAK SPACE}")
+def _unbroken(cell: object) -> str:
+    """Return a cell whose line breaks only between the layers: a number and its interval stay together."""
+    return str(cell).replace(" (", "\N{NO-BREAK SPACE}(")

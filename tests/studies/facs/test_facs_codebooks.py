@@ -6,7 +6,7 @@ import pytest
 
 from mesm.errors import ConfigError
 from mesm.studies.facs.atlas import COLUMN
-from mesm.studies.facs.codebooks import CODEBOOKS, COUNTER_VIEW, COUNTER_VIEW_SOURCE, NO_PROTOTYPE, codebook, units_of
+from mesm.studies.facs.codebooks import CODEBOOKS, COUNTER_VIEW, COUNTER_VIEW_SOURCE, NO_PROTOTYPE, codebook
 from mesm.vocabulary import ACTION_UNITS, CORPUS_LABELS, EMOTIONS
 
 
@@ -22,12 +22,15 @@ def test_a_codebook_names_known_things(name: str) -> None:
 
 def test_what_has_no_prototype_gets_none() -> None:
     assert set(NO_PROTOTYPE) <= set(EMOTIONS)
-    assert {e for e in EMOTIONS if any(units_of(b, e) for b in CODEBOOKS)} == set(EMOTIONS) - set(NO_PROTOTYPE)
+    assert {e for e in EMOTIONS if any(e in book.units for book in CODEBOOKS.values())} == set(EMOTIONS) - set(
+        NO_PROTOTYPE
+    )
     with pytest.raises(ConfigError, match="there are emfacs"):
         codebook("mine")
 
 
 def test_rows_that_are_often_quoted() -> None:
-    assert units_of("emfacs", "happiness") == (6, 12) and units_of("facs1978", "sadness") == (1, 4, 15)
-    assert units_of("paper", "happiness") == (12,) and units_of("belharbi2024", "surprise") == (1, 2, 5, 26, 27)
+    emfacs, facs1978, paper, belharbi = (CODEBOOKS[n].units for n in ("emfacs", "facs1978", "paper", "belharbi2024"))
+    assert emfacs["happiness"] == (6, 12) and facs1978["sadness"] == (1, 4, 15)
+    assert paper["happiness"] == (12,) and belharbi["surprise"] == (1, 2, 5, 26, 27)
     assert len(COUNTER_VIEW) > 80 and "Barrett" in COUNTER_VIEW_SOURCE

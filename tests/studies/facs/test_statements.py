@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from mesm.studies.facs.statements import (
+    ATTENDED,
     CLAIMS,
     EARLY,
     FEWER,
-    FOUND,
     MISSED,
     REFUTED,
     SUPPORTED,
@@ -19,7 +21,8 @@ from mesm.studies.facs.statements import (
     judge_together,
     statements,
 )
-from tests.figures.facs_records_made import GROUPS, estimate, facs_record, faithfulness_record
+from mesm.studies.facs.tables import statement_table
+from tests.figures.facs_records_made import GROUPS, estimate, facs_study, faithfulness_record
 
 HIGH, CHANCE, LOW = estimate(2.0), estimate(1.05), estimate(0.5)
 
@@ -27,14 +30,14 @@ HIGH, CHANCE, LOW = estimate(2.0), estimate(1.05), estimate(0.5)
 @pytest.mark.parametrize(
     ("kind", "layers", "verdict"),
     [
-        (FOUND, [HIGH, HIGH, LOW], SUPPORTED),
-        (FOUND, [HIGH, CHANCE, CHANCE], UNDECIDED),
-        (FOUND, [LOW, CHANCE, LOW], REFUTED),
-        (FOUND, [estimate(None)] * 3, UNMEASURED),
+        (ATTENDED, [HIGH, HIGH, LOW], SUPPORTED),
+        (ATTENDED, [HIGH, CHANCE, CHANCE], UNDECIDED),
+        (ATTENDED, [LOW, CHANCE, LOW], REFUTED),
+        (ATTENDED, [estimate(None)] * 3, UNMEASURED),
         (MISSED, [CHANCE, LOW, CHANCE], SUPPORTED),
         (MISSED, [HIGH, CHANCE, CHANCE], UNDECIDED),
         (MISSED, [HIGH, HIGH, CHANCE], REFUTED),
-        (FOUND, [HIGH], SUPPORTED),
+        (ATTENDED, [HIGH], SUPPORTED),
     ],
 )
 def test_the_rule(kind: str, layers: list, verdict: str) -> None:
@@ -42,8 +45,8 @@ def test_the_rule(kind: str, layers: list, verdict: str) -> None:
 
 
 def test_regions_of_one_area_must_agree() -> None:
-    assert judge_together(FOUND, [[HIGH] * 3, [HIGH] * 3]) == SUPPORTED
-    assert judge_together(FOUND, [[HIGH] * 3, [LOW] * 3]) == UNDECIDED
+    assert judge_together(ATTENDED, [[HIGH] * 3, [HIGH] * 3]) == SUPPORTED
+    assert judge_together(ATTENDED, [[HIGH] * 3, [LOW] * 3]) == UNDECIDED
 
 
 def test_falling_needs_intervals_apart() -> None:
@@ -54,22 +57,38 @@ def test_falling_needs_intervals_apart() -> None:
     assert judge_falling([]) == UNMEASURED
 
 
-def test_the_table_reads_the_records() -> None:
-    rows = statements(facs_record(), faithfulness_record())
-    by = {(row["about"], row["statement"]): row for row in rows}
+def test_statements_are_judged_by_the_records() -> None:
+    tests = faithfulness_record()
+    rows = statements(facs_study(), tests)
+    by = {(row.about, row.statement): row for row in rows}
     assert len(rows) == len(CLAIMS) + 2
     lips = by["happiness", "the lips are attended"]
-    assert lips["verdict"] == SUPPORTED and lips["control"] == UNDECIDED
-    assert set(lips["series"]) == {"AU 12/15", "AU 23/24/25"}
-    assert by["surprise", "the brows are sometimes missed"]["verdict"] == REFUTED
-    assert by["surprise", "the brows are sometimes missed"]["control"] == SUPPORTED
-    assert by["fear", "the mouth is attended"]["verdict"] == UNMEASURED
-    assert by["voice", EARLY]["verdict"] == SUPPORTED and by["voice", FEWER]["verdict"] == SUPPORTED
+    assert lips.verdict == SUPPORTED and lips.control == UNDECIDED
+    assert set(lips.series) == {"AU 12/15", "AU 23/24/25"}
+    assert by["surprise", "the brows are sometimes missed"].verdict == REFUTED
+    assert by["surprise", "the brows are sometimes missed"].control == SUPPORTED
+    assert by["fear", "the mouth is attended"].verdict == UNMEASURED
+    assert by["voice", EARLY].verdict == SUPPORTED and by["voice", FEWER].verdict == SUPPORTED
+    assert tests.loudness is not None
+    rising = [replace(layer, kept_lift=estimate(0.5)) for layer in tests.loudness.layers[::-1]]
+    loudness = replace(tests.loudness, layers=(rising[0], *tests.loudness.layers[1::-1]))
+    early, fewer = statements(facs_study(), replace(tests, loudness=loudness))[-2:]
+    assert early.verdict == REFUTED and fewer.verdict == REFUTED  # the first layer decides, and the order
 
 
-def test_nothing_known_is_no_verdict() -> None:
+def test_without_measurements_there_is_no_verdict() -> None:
     rows = statements(None, None)
-    assert {row["verdict"] for row in rows} == {UNMEASURED} and {row["control"] for row in rows} == {None}
+    assert {row.verdict for row in rows} == {UNMEASURED} and {row.control for row in rows} == {None}
+
+
+def test_the_table_has_a_full_line_for_each_region() -> None:
+    table = statement_table(statements(facs_study(), None), 3)
+    assert table.rows[0].cells[0] == table.rows[1].cells[0] == "happiness"
+    assert table.rows[0].cells[3] == " / ".join(["2.00 (1.90–2.10)"] * 3)
+    assert table.rows[0].cells[4:] == ("+ supported", "· undecided") and table.rows[-1].cells[4:] == (
+        "not measured",
+        "",
+    )
 
 
 def test_every_area_has_a_region_in_the_atlas() -> None:

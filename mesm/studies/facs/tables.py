@@ -1,0 +1,192 @@
+"""Make the tables of the FACS study: for the command line, the app and the exports."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from mesm.figures.tables import Cell, Row, Table
+from mesm.records.base import Estimate
+from mesm.records.facs import CodebookAgreement, FacsStudy
+from mesm.studies.facs.chart_data import ALPHA, MAP_WORDS, HeatMap, LayerSeries, layer_names
+from mesm.studies.facs.statements import REFUTED, SUPPORTED, UNDECIDED, UNMEASURED, Statement
+from mesm.studies.facs.targets import targets
+
+#: Verdict on a statement -> sign before it in a table, so that grey print distinguishes them.
+VERDICT_SIGNS: dict[str, str] = {SUPPORTED: "+", REFUTED: "−", UNDECIDED: "·", UNMEASURED: ""}
+#: Whether a target was reached -> verdict.
+REACHED: dict[bool | None, str] = {True: "reached", False: "not reached", None: UNMEASURED}
+#: Sentences on the supervision of the attention.
+_REGIONS = (
+    "The attention was supervised with true AU regions and loud mel bins of the training speakers; this measures "
+    "generalisation to new speakers, not emergent attention."
+)
+_TEXT_REGIONS = "It was also supervised with the AU regions of the emotion named in the text."
+
+
+def supervision_notes(study: FacsStudy, map_name: str = "checkpoint") -> tuple[str, ...]:
+    """Return the sentences on attention supervision that belong under a figure; none under a control's."""
+    if map_name != "checkpoint" or not study.supervision.regions:
+        return ()
+    return (_REGIONS, _TEXT_REGIONS) if study.supervision.text_regions else (_REGIONS,)
+
+
+def counts_line(study: FacsStudy) -> str:
+    """Return the sample of a figure in one sentence."""
+    counts = study.counts
+    return (
+        f"{counts.frames_used} faces of {counts.speakers} speakers, p = {study.top_p:g}; "
+        f"{counts.frames_without_face} frames without a face left out."
+    )
+
+
+def heat_map_table(heat: HeatMap) -> Table:
+    """Return the cells of a heat map, one line each."""
+    rows = tuple(
+        Row((c.emotion, c.region, c.lift, c.low, c.high, c.q, "listed" if c.listed else ""))
+        for row in heat.rows
+        for c in row
+    )
+    return Table(("emotion", "region", "lift", "95 % from", "to", "q", "codebook"), rows, digits=3)
+
+
+def series_table(series: LayerSeries) -> Table:
+    """Return estimates of several attentions, one line per layer."""
+    rows = tuple(
+        Row((name, layer, e.value, e.low, e.high))
+        for name, estimates in series.series.items()
+        for layer, e in zip(series.layers, estimates, strict=True)
+    )
+    return Table(("attention", "layer", series.axis, "95 % from", "to"), rows, digits=3)
+
+
+def active_table(study: FacsStudy) -> Table | None:
+    """Return the kept sites' lift on the truly active units under three chances; None where these are not known."""
+    measures = {"lift": "crop", "lift_sites": "active sites", "lift_head": "head"}
+    rows = []
+    for name, agreement in study.maps.items():
+        if agreement.kept.active is None:
+            return None
+        cells = [getattr(layer, measure).value for measure in measures for layer in agreement.kept.active]
+        rows.append(Row((MAP_WORDS[name], *cells)))
+    if study.control is not None:
+        words = f"mean of {study.control.inits} re-initialisations"
+        lifts = [
+            e.value for part in (study.control.crop, None, study.control.head) for e in part or (_NONE,) * study.layers
+        ]
+        rows.append(Row((words, *lifts)))
+    return _by_layer("lift on the active units, chance over the", tuple(measures.values()), study.layers, rows)
+
+
+def codebook_table(study: FacsStudy, map_name: str = "checkpoint", kind: str = "kept") -> Table:
+    """Return the lift on the regions of the study's codebook with its chances: shuffled labels and centre bias.
+
+    A star marks q < 0.05 against chance, a plus q < 0.05 against shuffled labels.
+    """
+    book = study.codebooks[study.codebook]
+    rows = []
+    for emotion, layers in study.maps[map_name].of(kind).codebooks[study.codebook].items():
+        cells: list[Cell] = ["no prototype", *[None] * (3 * study.layers)]
+        if layers is not None:
+            cells = ["+".join(str(n) for n in book.units[emotion])]
+            cells += [_marked(layer) for layer in layers]
+            cells += [layer.shuffled_labels for layer in layers] + [layer.centre_bias.value for layer in layers]
+        rows.append(Row((emotion, *cells)))
+    heads = ("lift", "shuffled", "centre bias")
+    names = layer_names(study.layers)
+    return Table(
+        ("emotion", "AU", *names * len(heads)),
+        tuple(rows),
+        digits=2,
+        heads=("", "", *(head for head in heads for _ in names)),
+    )
+
+
+def voice_table(study: FacsStudy) -> Table | None:
+    """Return the kept sites' lift on the loudest tenth of the mel; None without a voice."""
+    if study.voice is None:
+        return None
+    measures = {"lift": "chunk", "lift_spoken": "spoken columns"}
+    rows = [
+        Row((MAP_WORDS[name], *(getattr(layer, measure).value for measure in measures for layer in voice.kept)))
+        for name, voice in study.voice.maps.items()
+    ]
+    layers = len(study.voice.maps["checkpoint"].kept)
+    return _by_layer("lift on the loud mel cells, chance over the", tuple(measures.values()), layers, rows)
+
+
+def targets_table(study: FacsStudy) -> Table:
+    """Return the targets of the attention with what was measured."""
+    rows = tuple(Row((t.name, t.criterion, t.measured, REACHED[t.reached])) for t in targets(study))
+    return Table(("target", "criterion", "measured", "verdict"), rows)
+
+
+def statement_table(statements: Sequence[Statement], layers: int) -> Table:
+    """Return the paper's statements with their verdicts; a statement about several regions takes several lines."""
+    rows = tuple(
+        Row(
+            (
+                row.about,
+                row.statement,
+                region,
+                " / ".join(interval_words(e) for e in estimates),
+                *(
+                    f"{VERDICT_SIGNS[verdict]} {verdict}".strip() if verdict else ""
+                    for verdict in (row.verdict, row.control)
+                ),
+            )
+        )
+        for row in statements
+        for region, estimates in (row.series or {"": ()}).items()
+    )
+    return Table(("about", "statement", "region", " / ".join(layer_names(layers)), "verdict", "control"), rows)
+
+
+def summary(study: FacsStudy) -> str:
+    """Return the study for a terminal: its sample, every table, the targets."""
+    counts = study.counts
+    active, voice = active_table(study), voice_table(study)
+    title = study.codebooks[study.codebook].title
+    parts = [
+        f"{counts.clips} clips, {counts.speakers} speakers, {counts.frames_used} of {counts.frames} frames "
+        f"({counts.frames_without_face} without a face left out), top_p {study.top_p}, regions by {study.regions}",
+        *supervision_notes(study),
+        "",
+        "No action units are known of these faces: only agreement with codebooks."
+        if active is None
+        else active.to_text(),
+    ]
+    if study.best_layer is not None:
+        layer, lift = study.best_layer
+        parts.append(f"best layer: {layer}, {lift.words()}")
+    parts += [
+        "",
+        f"agreement with a codebook: {title}; lift of kept sites; * q < 0.05 against chance, + against shuffled labels",
+        codebook_table(study).to_text(),
+        "",
+    ]
+    if voice is not None:
+        parts += [voice.to_text(), ""]
+    return "\n".join([*parts, targets_table(study).to_text()])
+
+
+def interval_words(estimate: Estimate) -> str:
+    """Return "1.23 (1.10–1.40)", or a dash: narrow enough for three layers in one column."""
+    return estimate.words().replace(" to ", "–")
+
+
+_NONE = Estimate(None)
+
+
+def _marked(agreement: CodebookAgreement) -> str | None:
+    if agreement.lift.value is None:
+        return None
+    marks = ((agreement.lift.q, "*"), (agreement.q_labels, "+"))
+    return f"{agreement.lift.value:.2f}" + "".join(mark for q, mark in marks if q is not None and q < ALPHA)
+
+
+def _by_layer(name: str, heads: Sequence[str], layers: int, rows: Sequence[Row]) -> Table:
+    """Return a table with the layers under every head."""
+    names = layer_names(layers)
+    return Table(
+        (name, *names * len(heads)), tuple(rows), digits=2, heads=("", *(head for head in heads for _ in names))
+    )
