@@ -51,7 +51,7 @@ def run(arguments: argparse.Namespace) -> int:
         data,
         {"top-p": arguments.top_p, "against": against and against.name},
         config=predictor.config.to_dict(),
-        seed=predictor.metrics.get("train", {}).get("seed"),
+        seed=predictor.metrics.seed,
     )
     print(f"{'top_p':>6}{'WAcc':>8}{'F1':>8}{'work':>8}{'ms':>8}")
     for row in data["rows"]:

@@ -1,10 +1,26 @@
-"""Configurations: one frozen dataclass per model and per training run, stored beside the weights.
+"""Settings as frozen dataclasses: a class per model and one per training run, stored beside the weights.
 
-Start with `model.py` (shape and arithmetic of a model) and `training.py` (optimisation, objectives, one run).
+Start with `model.py` (shape and arithmetic of each model) and `training.py` (optimisation, objectives, one run);
+`base.py` has the dict, JSON and `key=value` forms.
 """
 
 from mesm.config.base import JsonConfig, check_choice, check_top_p
-from mesm.config.model import BACKENDS, CNNS, GATES, QUERIES, SCORES, ModelConfig
+from mesm.config.model import (
+    BACKENDS,
+    CNNS,
+    GATES,
+    MODEL_CONFIGS,
+    MODEL_SETTINGS,
+    QUERIES,
+    SCORES,
+    EndToEndConfig,
+    FE2EConfig,
+    FeatureModelConfig,
+    LFLSTMConfig,
+    MESMConfig,
+    ModelConfig,
+    model_config,
+)
 from mesm.config.training import FUSIONS, RunConfig, TrainConfig
 
 __all__ = [
@@ -12,12 +28,20 @@ __all__ = [
     "CNNS",
     "FUSIONS",
     "GATES",
+    "MODEL_CONFIGS",
+    "MODEL_SETTINGS",
     "QUERIES",
     "SCORES",
+    "EndToEndConfig",
+    "FE2EConfig",
+    "FeatureModelConfig",
     "JsonConfig",
+    "LFLSTMConfig",
+    "MESMConfig",
     "ModelConfig",
     "RunConfig",
     "TrainConfig",
     "check_choice",
     "check_top_p",
+    "model_config",
 ]

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any, Self
 
 from mesm.config.base import JsonConfig, check_choice, check_top_p
-from mesm.config.model import ModelConfig
+from mesm.config.model import SHUFFLED_IN_TRAINING, ModelConfig
 from mesm.errors import ConfigError
 
 FUSIONS = ("learned", "held_out")
@@ -53,6 +53,9 @@ class TrainConfig(JsonConfig):
     """`balanced` = negatives / positives per class (the paper), or `none`."""
     label_smoothing: float = 0.0
     """Targets move from 0/1 by this much."""
+    queries: str = "own"
+    """Text that queries the attention about each clip in training: its `own`, or, `shuffled`, another clip's of the
+    batch, so that a mask that depends on the text carries no information on the label."""
     augment: bool = True
     """Flip, shift, brightness of faces; gain and shift of mels."""
     cause_loss: float = 0.0
@@ -95,6 +98,7 @@ class TrainConfig(JsonConfig):
         check_choice("optimizer", self.optimizer, ("adam", "adamw"))
         check_choice("schedule", self.schedule, ("one_cycle", "cosine", "constant"))
         check_choice("positive_weight", self.positive_weight, ("balanced", "none"))
+        check_choice("queries", self.queries, ("own", "shuffled"))
         check_choice("keep", self.keep, ("best", "last"))
         check_choice("fusion", self.fusion, FUSIONS)
         check_choice("precision", self.precision, ("float32", "bfloat16"))
@@ -135,4 +139,5 @@ class RunConfig(JsonConfig):
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Self:
-        return cls(ModelConfig.from_dict(data["model"]), TrainConfig.from_dict(data["train"]))
+        shuffled = {"queries": "shuffled"} if data["model"].get("query") == SHUFFLED_IN_TRAINING else {}
+        return cls(ModelConfig.from_dict(data["model"]), TrainConfig.from_dict({**data["train"], **shuffled}))

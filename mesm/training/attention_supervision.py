@@ -8,7 +8,7 @@ becomes a code that carries the sentence into the face's branch. What works agai
   text's emotion would move, and spreads the rest evenly over the active sites; a cell weighs less the more emotions
   move it. The best answer is the expectation given the features, so an unsure map stays flat; the shares say how many
   sites a nucleus keeps. A checkpoint trained with it was told where to look, on other people's faces; its card says so.
-- *Another clip's text* as the query of each training clip (`query=shuffled_in_training`): a mask that follows the text
+- *Another clip's text* as the query of each training clip (`queries=shuffled`): a mask that follows the text
   then says nothing about the label, so there is nothing to be learned from its pattern.
 - *Neutral faces* with emotive texts, where a corpus knows such faces: their labels are the class frequencies, because a
   neutral face says nothing, and there the text's regions are all that there is to look at.

@@ -28,7 +28,7 @@ from typing import Any
 
 import numpy as np
 
-from mesm.config import ModelConfig, RunConfig, TrainConfig
+from mesm.config import MODEL_SETTINGS, RunConfig, TrainConfig
 from mesm.errors import BackendUnavailable, ConfigError, DataError, MesmError
 from mesm.files import write_atomic
 from mesm.training.trainer import Report, Trainer, read_log
@@ -53,8 +53,8 @@ def read_space(path: str | os.PathLike[str]) -> Space:
     except (OSError, UnicodeDecodeError, json.JSONDecodeError, tomllib.TOMLDecodeError) as error:
         raise DataError(f"{path} is not a readable JSON or TOML file ({error})") from error
     known = {
-        part: {f.name for f in fields(kind)} - {"name", "corpus", "init_from", "precision"}
-        for part, kind in (("model", ModelConfig), ("train", TrainConfig))
+        part: set(names) - {"name", "corpus", "init_from", "precision"}
+        for part, names in (("model", MODEL_SETTINGS), ("train", [f.name for f in fields(TrainConfig)]))
     }
     space: Space = {}
     for part, settings in content.items() if isinstance(content, dict) else ():

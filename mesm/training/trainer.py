@@ -18,6 +18,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,28 +28,28 @@ from accelerate import Accelerator
 from torch import Tensor
 
 from mesm.batch import Batch
-from mesm.config import RunConfig
-from mesm.data.features import FeatureStore
+from mesm.config import FeatureModelConfig, RunConfig
 from mesm.data.features.extract import open_features
 from mesm.data.loading import SplitLoader
 from mesm.data.store import Corpus
 from mesm.errors import ConfigError, DataError, MesmError
 from mesm.files import write_atomic
 from mesm.layers.text import TextEncoder
-from mesm.models import EmotionModel, build_model, load_checkpoint, save_checkpoint
+from mesm.models import AnyScorer, EmotionModel, build_model, load_checkpoint, save_checkpoint
 from mesm.models.card import model_card
 from mesm.models.checkpoint import warm_start
 from mesm.models.encoders import load_cnn
+from mesm.records.checkpoint import CheckpointMetrics, SplitMetrics
 from mesm.runtime import seed_everything
 from mesm.training import metrics
 from mesm.training.attention_supervision import FaceRegions, NeutralFaces, looks_loss, neutral_loss, two_texts_loss
 from mesm.training.augment import augment
 from mesm.training.auxiliary_targets import Causes
-from mesm.training.baseline_setup import build_on_features, reads_features
+from mesm.training.baseline_setup import build_on_features
 from mesm.training.calibration import refit_fusion
 from mesm.training.losses import emotion_loss, finite, positive_weights
 from mesm.training.optim import build_optimizer, build_schedule, clip_gradients
-from mesm.training.scoring import score_batches, text_vectors
+from mesm.training.scoring import loader_arguments, score_batches
 
 Report = Callable[[dict[str, Any]], None]
 
@@ -108,21 +109,18 @@ class Trainer:
         self.epoch, self.next_batch, self.best, self.best_epoch = 0, 0, -1.0, -1
         self.seconds = 0.0
 
-    def _build(self) -> tuple[EmotionModel, str]:
-        """The model, and what it reads beside the clips: a frozen text encoder's vectors, or hand-crafted features."""
-        self.vectors: dict[str, Tensor] | None = None
-        self.features: FeatureStore | None = None
-        if reads_features(self.run.model):
-            self.features = open_features(self.corpus, self.run.model.modalities)
-            baseline = build_on_features(self.run.model, self.features, self.corpus.ids("train"))
+    def _build(self) -> tuple[AnyScorer, str]:
+        """Build the model and, in `self.inputs`, the arguments of its loaders."""
+        if isinstance(self.run.model, FeatureModelConfig):
+            features = open_features(self.corpus, self.run.model.modalities)
+            baseline = build_on_features(self.run.model, features, self.corpus.ids("train"))
+            self.inputs = baseline.inputs.loader_arguments(dict, lambda _: features)
             return baseline.to(self.device), ""
         model = build_model(self.run.model)
-        if model.text_encoder is None:
-            encoder = TextEncoder(self.run.model)
-            self.vectors = text_vectors(self.corpus, encoder, ("train", "valid"))
-            digest = encoder.sha256
-        else:
-            digest = model.text_encoder.sha256
+        assert isinstance(model, EmotionModel)
+        encoder = model.text_encoder or TextEncoder(self.run.model)
+        self.inputs = loader_arguments(model, encoder, self.corpus, ("train", "valid"))
+        digest = encoder.sha256
         model.config = type(model.config).from_dict({**model.config.to_dict(), "text_sha256": digest})
         if self.run.train.cnn_weights:
             load_cnn(model, self.run.train.cnn_weights)
@@ -146,10 +144,11 @@ class Trainer:
             freeze()
 
     def _neutral(self, frequencies_E: Tensor) -> NeutralFaces:
-        if self.vectors is None or self.run.model.name != "mesm" or "visual" not in self.run.model.modalities:
+        vectors = self.inputs.get("text_vectors")
+        if vectors is None or self.run.model.name != "mesm" or "visual" not in self.run.model.modalities:
             raise ConfigError("neutral_faces needs a MESM with a visual branch and a frozen text encoder; set it to 0")
         specific = self.run.train.look_specific
-        return NeutralFaces(self.corpus, self.run.model.labels, self.vectors, frequencies_E, specific)
+        return NeutralFaces(self.corpus, self.run.model.labels, dict(vectors), frequencies_E, specific)
 
     def _regions(self) -> FaceRegions:
         if self.run.model.name != "mesm":
@@ -157,7 +156,6 @@ class Trainer:
         return FaceRegions(self.corpus, self.run.model.labels, self.run.train.look_specific)
 
     def _loader(self, split: str, *, shuffle: bool) -> SplitLoader:
-        encoder = self.model.text_encoder
         return SplitLoader(
             self.corpus,
             split,
@@ -165,9 +163,7 @@ class Trainer:
             batch_size=self.run.train.batch_size,
             seed=self.run.train.seed,
             shuffle=shuffle,
-            tokenize=encoder.tokenize if encoder is not None else None,
-            text_vectors=self.vectors,
-            features=self.features,
+            **self.inputs,
             part=(self.accelerator.process_index, self.accelerator.num_processes) if shuffle else (0, 1),
             limit=self.run.train.max_clips if shuffle else 0,
         )
@@ -246,7 +242,7 @@ class Trainer:
         labelled, own, clip_ids = len(batch), batch.labels, batch.clip_ids
         assert own is not None
         # A neutral face's label says nothing, so there its own text may ask.
-        asking = rng.permutation(labelled) if self.run.model.query == "shuffled_in_training" else np.arange(labelled)
+        asking = rng.permutation(labelled) if config.queries == "shuffled" else np.arange(labelled)
         if self.regions is not None and regions_SRHW is not None:
             askers = [clip_ids[i] for i in asking]
             regions_SRHW = self.regions.asked(regions_SRHW, batch.face_counts, askers)
@@ -255,14 +251,14 @@ class Trainer:
             if regions_SRHW is not None:
                 neutral_SRHW = torch.stack([torch.zeros_like(named_SHW), named_SHW], 1)
                 regions_SRHW = torch.cat([regions_SRHW, neutral_SRHW])
-        asking_B = torch.from_numpy(np.concatenate([asking, np.arange(labelled, len(batch))]))
-        again_B = torch.from_numpy(rng.permutation(len(batch))) if config.text_kl else None
-        output = self.wrapped(batch, top_p, bool(config.look), asking_B, again_B)
+        query_index_B = torch.from_numpy(np.concatenate([asking, np.arange(labelled, len(batch))]))
+        second_query_index_B = torch.from_numpy(rng.permutation(len(batch))) if config.text_kl else None
+        output = self.wrapped(batch, top_p, bool(config.look), query_index_B, second_query_index_B)
         loss = torch.zeros((), device=self.device)
         answers = [output] if output.second is None else [output, output.second]
         for answer in answers:
             loss = loss + emotion_loss(
-                answer.first(labelled), own, self.positive_weights, config.branch_loss, config.label_smoothing
+                answer.head(labelled), own, self.positive_weights, config.branch_loss, config.label_smoothing
             ) / len(answers)
         if config.look:
             loss = loss + config.look * looks_loss(output.layers, regions_SRHW, batch, config.look_shares)
@@ -299,24 +295,26 @@ class Trainer:
                 save_checkpoint(self.folder / "best", self.model, content, "")
         return row
 
-    def _metrics(self, thresholds: np.ndarray, summary: dict[str, Any]) -> dict[str, Any]:
-        return {
-            "trained_on": self.corpus.name,
-            "thresholds": [float(t) for t in thresholds],
-            "thresholds_top_p": self.run.model.top_p,
-            "valid": summary,
-            "epoch": self.epoch,
-            "train": self.run.train.to_dict()
+    def _metrics(self, thresholds: np.ndarray, summary: dict[str, Any]) -> CheckpointMetrics:
+        return CheckpointMetrics(
+            trained_on=self.corpus.name,
+            thresholds=tuple(float(t) for t in thresholds),
+            thresholds_top_p=self.run.model.top_p,
+            valid=SplitMetrics.from_json(summary),
+            epoch=self.epoch,
+            train=self.run.train.to_dict()
             | {"corpus": self.corpus.name, "init_from": _run_name(self.run.train.init_from)},
-        }
+        )
 
     def _finish(self) -> Path:
         best = load_checkpoint(self.folder / "best")
-        content = best.metrics | {"train_seconds": round(self.seconds, 1)}
+        content = replace(best.metrics, train_seconds=round(self.seconds, 1))
         if self.accelerator.is_main_process:
             if self.run.train.fusion == "held_out" and best.model.has_branches and len(best.config.modalities) > 1:
                 best.model.to(self.device)
-                content |= refit_fusion(best.model, self.valid_loader, self.positive_weights, str(self.device))
+                refitted = refit_fusion(best.model, self.valid_loader, self.positive_weights, str(self.device))
+                valid = SplitMetrics.from_json(refitted["valid"])
+                content = replace(content, thresholds=tuple(refitted["thresholds"]), valid=valid)
             card = model_card(self.folder.name, best.config, content)
             save_checkpoint(self.folder / "checkpoint", best.model, content, card, half=True)
         self.accelerator.wait_for_everyone()

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from mesm.config import ModelConfig, RunConfig, TrainConfig
+from mesm.config import MESMConfig, RunConfig, TrainConfig
 from mesm.data.marionette.action_units import PROTOTYPES
 from mesm.data.store import Corpus
 from mesm.errors import ConfigError, DataError
@@ -23,7 +23,7 @@ from mesm.training.optim import parameter_groups
 from mesm.training.trainer import Trainer
 from tests.training.corpora import LABELS, tinted_corpus
 
-SMALL = ModelConfig(
+SMALL = MESMConfig(
     labels=LABELS, width=0.125, head_dim=16, transformer_dim=16, transformer_layers=1, transformer_feedforward=16,
     dropout=0.0, score="additive_bilinear",
 )  # fmt: skip
@@ -138,9 +138,9 @@ def test_a_neutral_face_is_asked_by_its_own_text(corpus: Path, tmp_path: Path, m
     asked: list[torch.Tensor] = []
     given = type(trainer.model).forward
 
-    def forward(self, batch, top_p, trace, asking_B, again_B):  # type: ignore[no-untyped-def]
-        asked.append(asking_B)
-        return given(self, batch, top_p, trace, asking_B, again_B)
+    def forward(self, batch, top_p, trace, query_index_B, second_query_index_B):  # type: ignore[no-untyped-def]
+        asked.append(query_index_B)
+        return given(self, batch, top_p, trace, query_index_B, second_query_index_B)
 
     monkeypatch.setattr(type(trainer.model), "forward", forward)
     for index, batch in enumerate(trainer.train_loader.epoch(0)):
@@ -175,7 +175,7 @@ def test_an_attention_that_is_taught_looks_there(corpus: Path, tmp_path: Path) -
 def test_a_dense_model_cannot_be_taught_to_look(corpus: Path, tmp_path: Path) -> None:
     dense = run(corpus, look=1.0)
     with pytest.raises(ConfigError, match="fe2e has none"):
-        Trainer(replace(dense, model=replace(dense.model, name="fe2e", score="additive")), tmp_path / "run")
+        Trainer(replace(dense, model=dense.model.as_model("fe2e", score="additive")), tmp_path / "run")
 
 
 def test_symmetric_kl_against_its_definition() -> None:
@@ -271,5 +271,5 @@ def test_a_corpus_without_neutral_faces_says_so(corpus: Path, tmp_path: Path) ->
         run(corpus, look_shares=(0.5, 0.5, 0.1))
     dense = run(corpus, neutral_faces=4)
     with pytest.raises(ConfigError, match="needs a MESM"):
-        Trainer(RunConfig(replace(SMALL, name="fe2e"), dense.train), tmp_path / "run")
+        Trainer(RunConfig(SMALL.as_model("fe2e"), dense.train), tmp_path / "run")
     assert Corpus(corpus).name == "tinted"

@@ -9,15 +9,15 @@ import numpy as np
 import pytest
 import torch
 
-from mesm.config import ModelConfig, RunConfig, TrainConfig
+from mesm.config import FE2EConfig, RunConfig, TrainConfig
 from mesm.data.store import CorpusWriter
 from mesm.errors import DataError
 from mesm.models import load_checkpoint
 from mesm.training.trainer import Trainer, resume
 from tests.training.corpora import LABELS, text_truth, tinted_corpus, tinted_sample
 
-SMALL = ModelConfig(
-    name="fe2e", labels=LABELS, width=0.125, head_dim=16, transformer_dim=16, transformer_layers=1,
+SMALL = FE2EConfig(
+    labels=LABELS, width=0.125, head_dim=16, transformer_dim=16, transformer_layers=1,
     transformer_feedforward=16, dropout=0.0, text_hidden=8,
 )  # fmt: skip
 TRAIN = TrainConfig(epochs=2, batch_size=8, keep="last", cause_loss=2.0)

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from mesm.config import ModelConfig, RunConfig, TrainConfig
+from mesm.config import FE2EConfig, RunConfig, TrainConfig
 from mesm.errors import BackendUnavailable
 from mesm.training.tensorboard_log import FOLDER, Board
 from mesm.training.trainer import Trainer, read_log
 from tests.training.corpora import LABELS, tinted_corpus
 
-RUN = ModelConfig(name="fe2e", labels=LABELS, modalities=("text",))
+RUN = FE2EConfig(labels=LABELS, modalities=("text",))
 
 
 def scalars(folder: Path) -> dict[str, list[tuple[int, float]]]:

@@ -103,7 +103,7 @@ ROWS: tuple[AblationRow, ...] = (
         "attention-random", "attention", "attention as initialised, never trained", {}, {"freeze_attention": True} | _UNTAUGHT
     ),
     _sparse("query-none", "query", "the attention is asked with nothing", {"query": "none"}, {"neutral_faces": 0}),
-    _sparse("query-text", "query", "the clip's own text in training", {"query": "text"}),
+    _sparse("query-text", "query", "the clip's own text in training", {}, {"queries": "own"}),
     AblationRow("start-random", "start", "from random weights, with the epochs of both trainings"),
     *(_sparse(f"stem-{n}", "stem", f"{n} dense blocks before the first attention", {"stem_blocks": n}) for n in (0, 1, 2)),
     AblationRow("fe2e-no-positions", "positions", "FE2E without positions", {"positions": False}, against="fe2e-TAV"),
@@ -231,8 +231,8 @@ def _train_and_score(
         "run": run.to_dict(),
         "split": setting.split,
         "loaded": given.name if given else None,
-        "seconds": predictor.metrics["train_seconds"],
-        "valid_f1": predictor.metrics["valid"]["f1"],
+        "seconds": predictor.metrics.train_seconds,
+        "valid_f1": predictor.metrics.valid.f1 if predictor.metrics.valid is not None else None,
         "evaluation": found,
         "shuffled_text": _shuffled(predictor, corpus, setting.split),
     }

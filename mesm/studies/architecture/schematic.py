@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mesm.batch import CHUNK_HOPS, FACE_SIZE_PX, MEL_BANDS
-from mesm.config import ModelConfig
+from mesm.config import EndToEndConfig, ModelConfig
 
 LAYERS = 3
 #: Modality -> height and width of a segment.
@@ -68,12 +68,7 @@ def grid(modality: str, layer: int) -> tuple[int, int]:
 
 def has_cnn(config: ModelConfig) -> bool:
     """Whether it is one of the end-to-end models, which the drawing is of."""
-    return config.name in ("fe2e", "mesm") and config.cnn == "stem5x5"
-
-
-def convolutions(config: ModelConfig, layer: int) -> int:
-    """How many 3x3 convolutions follow a layer's selection."""
-    return 2 * (3 - config.stem_blocks if layer == 0 else 1)
+    return isinstance(config, EndToEndConfig) and config.cnn == "stem5x5"
 
 
 def example(config: ModelConfig, modality: str) -> tuple[Selection, ...]:
@@ -84,7 +79,7 @@ def example(config: ModelConfig, modality: str) -> tuple[Selection, ...]:
         height, width = grid(modality, layer)
         weights = np.where(active, _spots(modality, height, width) + _EVERYWHERE[layer], 0)
         attention = weights / weights.sum()
-        kept = _nucleus(attention, config.top_p) & active if config.name == "mesm" else active
+        kept = _nucleus(attention, config.top_p) & active if config.has_attention else active
         found.append(Selection(attention, active, kept))
         active = pooled(kept)
     return tuple(found)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from mesm.config import ModelConfig
+from mesm.config import MESMConfig, ModelConfig
 from mesm.figures.style import MODALITY_WORDS
 from mesm.records.prediction import LayerTrace, Prediction
 from mesm.studies.case.mosaic import Look, Strip
@@ -65,7 +65,7 @@ def mel_alt(chunks: int, layers: Sequence[LayerTrace], look: Look) -> str:
 def architecture_caption(config: ModelConfig) -> str:
     """The caption under the drawing of the architecture."""
     sizes = "Under each grid: its height and width in cells, and its channels."
-    if config.name != "mesm":
+    if not isinstance(config, MESMConfig):
         return f"The dense model: every cell of every grid is computed. {sizes}"
     asked = "The words' vector asks every block" if config.query != "none" else "Every block asks itself"
     return (

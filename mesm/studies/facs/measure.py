@@ -80,7 +80,7 @@ def facs(
         "units_from": "file" if units is not None else "truth" if faces.active is not None else None,
         "active_from": active_from,
         "emotions": list(faces.emotions),
-        "taught": taught(predictor.metrics.get("train", {})),
+        "taught": taught(predictor.metrics.train),
         **_known_before(book),
         "counts": _counts(study, chosen),
         "best_layer_lift": best_layer_lift(maps["checkpoint"]["kept"]["active"]),

@@ -15,7 +15,8 @@ from mesm.batch import Sample
 from mesm.data.loading import collate
 from mesm.data.store import Corpus, IndexRow
 from mesm.errors import DataError
-from mesm.models import ModelOutput, Prepared
+from mesm.models import Features, ModelOutput, Prepared
+from mesm.models.inputs import ReadFeatures
 from mesm.studies.evaluation.measure import shared_labels
 
 #: (clips done, clips in all) of the test that runs.
@@ -104,11 +105,20 @@ class Clips:
 
 @torch.no_grad()
 def prepare(predictor: Predictor, samples: Sequence[Sample], vectors: dict[str, Tensor]) -> Prepared:
-    """`Prepared` of samples, with the texts' vectors that are already known."""
-    if predictor.model.text_encoder is not None:
-        batch = collate(samples, (), tokenize=predictor.model.text_encoder.tokenize)
-    else:
-        batch = collate(samples, (), text_vectors={sample.clip_id: vectors[sample.text] for sample in samples})
+    """Return the `Prepared` of samples, with the texts' vectors that are already known.
+
+    Args:
+        vectors: transcript -> (D,) vector.
+
+    Raises:
+        DataError: the model reads features, which have no attention to test.
+    """
+
+    def no_features(inputs: Features) -> ReadFeatures:
+        raise DataError(f"checkpoint {predictor.name!r} reads hand-crafted features; give FE2E or MESM")
+
+    known = {sample.clip_id: vectors[sample.text] for sample in samples if sample.text in vectors}
+    batch = collate(samples, (), **predictor.model.inputs.loader_arguments(lambda: known, no_features))
     return predictor.model.prepare(replace(batch, labels=None).to(predictor.device))
 
 

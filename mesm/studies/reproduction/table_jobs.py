@@ -20,8 +20,9 @@ from mesm.data.store import Corpus
 from mesm.errors import ConfigError, DataError
 from mesm.files import slug
 from mesm.models import load_checkpoint
-from mesm.models.checkpoint import METRICS, WEIGHTS
+from mesm.models.checkpoint import WEIGHTS
 from mesm.presets import BASELINES, PRESETS, preset
+from mesm.records.checkpoint import read_metrics
 from mesm.runtime import assets
 from mesm.training.trainer import Report, Trainer
 
@@ -142,7 +143,7 @@ class Plan:
 
     def _ships_with(self, folder: Path) -> bool:
         """Whether a shipped checkpoint was trained on this very corpus."""
-        if json.loads((folder / METRICS).read_text()).get("trained_on") != self.corpus.name:
+        if read_metrics(folder).trained_on != self.corpus.name:
             return False
         try:
             return is_part(Corpus(assets() / self.corpus.name), self.corpus)
@@ -208,7 +209,7 @@ def _train(plan: Plan, stage: str, seed: int, report: Report | None) -> None:
 
 def _differences(predictor: Predictor, wanted: RunConfig) -> tuple[str, ...]:
     """What a checkpoint says of itself, where it is not as the preset would make it."""
-    own = predictor.config.to_dict() | predictor.metrics.get("train", {})
+    own = predictor.config.to_dict() | predictor.metrics.train
     asked = wanted.model.to_dict() | wanted.train.to_dict()
     keys = [k for k in asked if k in own and k not in _NO_SETTING and json.dumps(own[k]) != json.dumps(asked[k])]
     return tuple(f"{k} {own[k]}, not {asked[k]}" for k in keys)

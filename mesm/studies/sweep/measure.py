@@ -119,7 +119,7 @@ def sweep(
         "rows": rows,
         "elbow": {"top_p": rows[best]["top_p"], "by": "largest distance of WAcc above the chord over work (Kneedle)"},
         "trivial": metrics.trivial_rows(tested.truth, labels),
-        "top_p_range": list(predictor.metrics.get("train", {}).get("top_p_range", [])),
+        "top_p_range": predictor.metrics.train.get("top_p_range", []),
         "clip_ids": tested.clip_ids,
     }
     if against is not None:

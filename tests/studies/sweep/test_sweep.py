@@ -8,14 +8,16 @@ import numpy as np
 import pytest
 
 from mesm.analysis.predictor import Predictor
-from mesm.config import ModelConfig
 from mesm.data.store import Corpus
 from mesm.errors import ConfigError
 from mesm.models import build_model, load_checkpoint, save_checkpoint
+from mesm.records.checkpoint import CheckpointMetrics
 from mesm.studies.evaluation.measure import evaluate
 from mesm.studies.sweep.measure import elbow, parse_range, sweep
 from tests.analysis.small_model import CONFIG
 from tests.training.corpora import tinted_corpus
+
+NONE = CheckpointMetrics()
 
 
 def test_ranges() -> None:
@@ -34,7 +36,7 @@ def test_the_elbow_of_a_bent_line() -> None:
 
 def test_each_row_is_an_evaluation(tmp_path: Path) -> None:
     corpus = Corpus(tinted_corpus(tmp_path / "tinted", train=1, valid=6, test=6))
-    predictor = Predictor(load_checkpoint(save_checkpoint(tmp_path / "c", build_model(CONFIG), {}, "")), device="cpu")
+    predictor = Predictor(load_checkpoint(save_checkpoint(tmp_path / "c", build_model(CONFIG), NONE, "")), device="cpu")
     data = sweep(predictor, corpus, (0.3, 0.8), draws=20)
     for row in data["rows"]:
         predictor.thresholds = np.array(row["thresholds"])
@@ -43,15 +45,17 @@ def test_each_row_is_an_evaluation(tmp_path: Path) -> None:
         assert row["auc"] == pytest.approx(alone["auc"], abs=0.5)
         assert row["interval"].keys() == alone["interval"].keys()
     with pytest.raises(ConfigError, match="no attention"):
-        dense = build_model(ModelConfig.from_dict(CONFIG.to_dict() | {"name": "fe2e"}))
-        sweep(Predictor(load_checkpoint(save_checkpoint(tmp_path / "d", dense, {}, "")), device="cpu"), corpus, (0.5,))
+        dense = build_model(CONFIG.as_model("fe2e"))
+        sweep(
+            Predictor(load_checkpoint(save_checkpoint(tmp_path / "d", dense, NONE, "")), device="cpu"), corpus, (0.5,)
+        )
 
 
 def test_layers_add_up_and_fe2e_is_measured_alike(tmp_path: Path) -> None:
     corpus = Corpus(tinted_corpus(tmp_path / "tinted", train=1, valid=4, test=4))
-    dense = build_model(ModelConfig.from_dict(CONFIG.to_dict() | {"name": "fe2e"}))
-    fe2e = Predictor(load_checkpoint(save_checkpoint(tmp_path / "d", dense, {}, "")), device="cpu")
-    mesm = Predictor(load_checkpoint(save_checkpoint(tmp_path / "c", build_model(CONFIG), {}, "")), device="cpu")
+    dense = build_model(CONFIG.as_model("fe2e"))
+    fe2e = Predictor(load_checkpoint(save_checkpoint(tmp_path / "d", dense, NONE, "")), device="cpu")
+    mesm = Predictor(load_checkpoint(save_checkpoint(tmp_path / "c", build_model(CONFIG), NONE, "")), device="cpu")
     calls: list[tuple[int, int]] = []
     data = sweep(mesm, corpus, (0.2, 1.0), against=fe2e, draws=5, progress=lambda *call: calls.append(call))
     assert calls[-1] == (16, 16)
