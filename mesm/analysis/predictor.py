@@ -19,7 +19,7 @@ from mesm.data.loading import collate
 from mesm.errors import CheckpointError
 from mesm.files import file_sha256
 from mesm.layers.text import TextEncoder
-from mesm.models import Checkpoint, Features, Prepared, PreparedFeatures, load_checkpoint
+from mesm.models import Checkpoint, EmotionModel, Features, Prepared, PreparedFeatures, load_checkpoint
 from mesm.models.inputs import ReadFeatures
 from mesm.records.checkpoint import WEIGHTS
 from mesm.records.prediction import Prediction, Trace
@@ -91,6 +91,17 @@ class Predictor:
     def has_attention(self) -> bool:
         """Whether the model has an attention to trace and a top-p to move."""
         return self.config.has_attention
+
+    @property
+    def attention_model(self) -> EmotionModel:
+        """The model, for what needs its attention.
+
+        Raises:
+            CheckpointError: it has none.
+        """
+        if not isinstance(self.model, EmotionModel) or not self.has_attention:
+            raise CheckpointError(f"checkpoint {self.name!r} is {self.config.name}, without an attention; give a MESM")
+        return self.model
 
     @torch.no_grad()
     def prepare(self, sample: Sample, text: str | None = None) -> PreparedClip:

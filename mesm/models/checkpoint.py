@@ -114,10 +114,12 @@ def update_checkpoint(
         )
     config = ModelConfig.from_dict(json.loads((folder / CONFIG).read_text()))
     scores = SplitMetrics.of_evaluation(evaluation)
-    metrics = replace(read_metrics(folder), **{evaluation.split: scores})
-    if evaluation.split == "test":
+    metrics = read_metrics(folder)
+    if evaluation.split == "valid":
+        metrics = replace(metrics, valid=scores)
+    else:
         metrics = replace(
-            metrics, wacc=scores.wacc, f1=scores.f1, top_p=scores.top_p, macs_ratio=scores.macs_ratio,
+            metrics, test=scores, wacc=scores.wacc, f1=scores.f1, top_p=scores.top_p, macs_ratio=scores.macs_ratio,
             ceiling_wacc=ceiling_wacc, ceiling_share=ceiling_share,
         )  # fmt: skip
     write_atomic(folder / METRICS, (json.dumps(metrics.to_json(), indent=1) + "\n").encode())

@@ -16,7 +16,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from mesm.data.loading import SplitLoader
-from mesm.models import EmotionModel
+from mesm.layers.fusion import WeightedFusion
+from mesm.models import AnyScorer
 from mesm.training import metrics
 from mesm.training.scoring import score_batches
 
@@ -54,7 +55,7 @@ def branch_logits(scores_NME: np.ndarray) -> Tensor:
     return torch.logit(torch.from_numpy(scores_NME).double(), eps=1e-6)
 
 
-def refit_fusion(model: EmotionModel, held_out: SplitLoader, weights_E: Tensor, device: str = "cpu") -> dict[str, Any]:
+def refit_fusion(model: AnyScorer, held_out: SplitLoader, weights_E: Tensor, device: str = "cpu") -> dict[str, Any]:
     """Set the model's weights to `fit_fusion`'s and choose the thresholds again: `thresholds` and `valid`, as metrics.
 
     Args:
@@ -62,11 +63,12 @@ def refit_fusion(model: EmotionModel, held_out: SplitLoader, weights_E: Tensor, 
         held_out: the validation split.
         weights_E: of the positives, as in training.
     """
-    assert model.fusion.weight is not None, "one modality has no weights"
+    fusion = model.fusion
+    assert isinstance(fusion, WeightedFusion) and fusion.weight is not None, "one modality has no weights"
     found = score_batches(model, held_out.epoch(0), device=device)
     fitted_M = fit_fusion(branch_logits(found.branch_scores), torch.from_numpy(found.truth), weights_E.cpu())
     with torch.no_grad():
-        model.fusion.weight.copy_(fitted_M)
+        fusion.weight.copy_(fitted_M)
     found = score_batches(model, held_out.epoch(0), device=device)
     thresholds = metrics.choose_thresholds(found.scores, found.truth)
     summary = metrics.summarise(found.scores, found.truth, thresholds, model.config.labels)

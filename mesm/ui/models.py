@@ -93,7 +93,7 @@ class Model:
                 return self.predictor.run(clip, top_p)
             from mesm.studies.faithfulness.interventions import redrawn_attention
 
-            with redrawn_attention(self.predictor.model, redrawn):
+            with redrawn_attention(self.predictor.attention_model, redrawn):
                 return self.predictor.run(clip, top_p)
 
     def judge(self, opened: OpenCorpus, progress: Callable[[int, int], None]) -> dict[str, Verdict]:

@@ -237,7 +237,7 @@ def look(
     Raises:
         DataError: no face was found in any clip, or the corpus lacks what `regions` needs.
     """
-    model, top_p = clips.predictor.model, clips.top_p
+    model, top_p = clips.predictor.attention_model, clips.top_p
     gathered = _Gathered(clips, regions, active_from, units)
     total = len(clips.rows)
     for start in range(0, total, BATCH):
@@ -267,10 +267,10 @@ def look(
 
 def _control(clips: Clips, gathered: _Gathered, seed: int) -> list[LayerMaps]:
     """The layers of one fresh attention on the control's frames."""
-    cnn = clips.predictor.model.branches["visual"].cnn
+    cnn = clips.predictor.attention_model.branches["visual"].cnn
     assert isinstance(cnn, SparseVGG)
     batches = []
-    with untrained_attention(clips.predictor.model, seed):
+    with untrained_attention(clips.predictor.attention_model, seed):
         for start in range(0, len(gathered.stems), 64):
             part = slice(start, start + 64)
             query = torch.stack(gathered.queries[part])

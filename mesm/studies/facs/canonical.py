@@ -214,7 +214,7 @@ def canonical(
     if not tallies["checkpoint"].frames.any():
         raise DataError(f"no face was found in split {split!r} of corpus {corpus.name!r}; there is nothing to average")
     tallies["random"] = Tally(corpus.labels, speakers)
-    with untrained_attention(predictor.model, seed):
+    with untrained_attention(predictor.attention_model, seed):
         fill(tallies["random"], chosen, progress)
     if against is not None:
         tallies[against.name] = Tally(corpus.labels, speakers)

@@ -141,7 +141,7 @@ def text_on_neutral(
         which sees smaller leaks; `text_lift` per layer: kept sites on the text's own regions over the same regions
         under the other texts, 1 = the text does not guide; None where the regions are not known.
     """
-    model, rng = clips.predictor.model, np.random.default_rng(seed)
+    model, rng = clips.predictor.attention_model, np.random.default_rng(seed)
     visual = clips.predictor.config.modalities.index("visual")
     count = len(clips.labels)
     scores_FTE = np.zeros((len(neutral.faces), count, count))

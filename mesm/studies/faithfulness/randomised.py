@@ -48,7 +48,7 @@ def redraw_test(clips: Clips, *, draws: int = 5, seed: int = 0, progress: Progre
         `score_change` (mean absolute difference of the branch's scores), `first_label_changes` (share of the clips) and
         `accuracy` of the trained and the redrawn in percent.
     """
-    model, truth, groups = clips.predictor.model, clips.truth, clips.groups
+    model, truth, groups = clips.predictor.attention_model, clips.truth, clips.groups
     rows: dict[str, list[dict[str, np.ndarray]]] = {name: [] for name in clips.branches}
     for part, prepared in clips.prepared(progress):
         own = model.finish(prepared, clips.top_p, trace=True)

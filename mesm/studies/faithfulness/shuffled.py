@@ -34,7 +34,7 @@ def shuffled_texts(
     for part, prepared in clips.prepared(progress):
         for found, question in zip(parts, asked, strict=True):
             query = clips.queries(question[part])
-            found.append(clips.branch_scores(clips.predictor.model.finish(prepared, clips.top_p, query_BD=query)))
+            found.append(clips.branch_scores(clips.predictor.attention_model.finish(prepared, clips.top_p, query_BD=query)))
     runs = [stacked(found) for found in parts]
     return section(
         clips, shuffles=shuffles, **{name: _costs(clips, [run[name] for run in runs]) for name in clips.branches}

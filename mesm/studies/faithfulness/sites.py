@@ -53,7 +53,7 @@ def _ranked(order: str, attention: Tensor, rng: torch.Generator) -> Tensor:
 
 
 def _scored(clips: Clips, prepared: Prepared, choice: Choice) -> dict[str, np.ndarray]:
-    found = clips.branch_scores(finish_with_sites(clips.predictor.model, prepared, choice))
+    found = clips.branch_scores(finish_with_sites(clips.predictor.attention_model, prepared, choice))
     return {name: found[name] for name in clips.branches}
 
 
