@@ -36,7 +36,7 @@ ACTIVE_INTENSITY = 0.2
 
 @dataclass(frozen=True)
 class Word:
-    """One word and when it is said, in seconds from the start of the clip; `approximate` where nobody measured it."""
+    """One word and its time, in seconds from the start of the clip; `approximate` where it was not measured."""
 
     text: str
     start_s: float
@@ -78,13 +78,13 @@ class Truth:
 
 @dataclass(frozen=True)
 class Sample:
-    """One utterance, restructured: what a model needs and what a person wants to see. Numpy only.
+    """One utterance, restructured: the inputs of a model, and what is displayed beside them. Numpy only.
 
     Attributes:
         clip_id: unique in its corpus.
         text: the transcript.
         faces: (S, 48, 48, 3) uint8 RGB, one crop every `FRAME_INTERVAL_MS`; zero rows when there is no picture.
-        faces_large: (S, L, L, 3) uint8, a larger crop of the same boxes, for the eye; may be empty.
+        faces_large: (S, L, L, 3) uint8, a larger crop of the same boxes, for display; may be empty.
         face_times_s: (S,) seconds.
         face_boxes: (S, 4) x0, y0, x1, y1 in pixels of the source frame: the rectangle that was cut out.
         face_points: (S, 5, 2) x, y in pixels of the 48-px crop: left and right eye, nose, left and right mouth
@@ -142,7 +142,7 @@ class FeatureRows:
     counts: dict[str, torch.Tensor]
 
     def to(self, device: torch.device | str) -> FeatureRows:
-        """The same rows on another device."""
+        """Return the same rows on another device."""
         return FeatureRows(*({m: v.to(device) for m, v in part.items()} for part in (self.values, self.counts)))
 
 
@@ -158,7 +158,7 @@ class Batch:
         faces: (S, 3, 48, 48) uint8; `face_counts` (B,) int64, its sum is S; 0 = this clip has no picture.
         mels: (chunks, 1, 128, 32) float32 log10 mel power; `chunk_counts` (B,) int64.
         labels: (B, E) float32 0/1 in the order of the checkpoint's labels, or None.
-        features: what a two-phase baseline reads in place of faces, mels and tokens.
+        features: inputs of a two-phase baseline, in place of faces, mels and tokens.
     """
 
     clip_ids: tuple[str, ...]
@@ -177,6 +177,6 @@ class Batch:
         return len(self.clip_ids)
 
     def to(self, device: torch.device | str) -> Batch:
-        """The same batch on another device."""
+        """Return the same batch on another device."""
         tensors = {k: v.to(device) for k, v in vars(self).items() if hasattr(v, "to")}
         return replace(self, **tensors)
