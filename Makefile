@@ -9,7 +9,7 @@ ARGS ?=
 PIP_ARGS ?=
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: app test test-all lint clean
+.PHONY: app test test-all mutants lint clean
 
 app: $(VENV)/.app
 	$(BIN)/streamlit run app.py $(ARGS)
@@ -19,6 +19,10 @@ test: $(VENV)/.dev
 
 test-all: $(VENV)/.dev
 	$(BIN)/python -m pytest -n 2 $(ARGS)
+
+# One-line faults, each in a copy of the tree, against the tests that shall notice them: ARGS="--only training".
+mutants: $(VENV)/.dev
+	$(BIN)/python -m tests.mutants $(ARGS)
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

@@ -1,4 +1,4 @@
-"""Utterances per second in training, and what of it goes to waiting for data.
+"""Utterances per second in training, and the share of the time spent waiting for data.
 
     python -m benchmarks.training [--json out.json] [--width 0.25] [--frame-px 480] [--clock cpu --threads 1]
 
@@ -26,7 +26,7 @@ from PIL import Image
 
 from benchmarks.timing import CLOCKS, conditions, interleaved_ms
 from mesm.batch import Batch
-from mesm.config import RunConfig
+from mesm.config import LabelLossConfig, RunConfig
 from mesm.data.corpora import open_corpus
 from mesm.data.ingest.faces import MtcnnDetector, track_faces
 from mesm.data.ingest.video import FrameSampler
@@ -35,7 +35,9 @@ from mesm.data.store import Corpus
 from mesm.layers.text import TextEncoder
 from mesm.models import build_model
 from mesm.presets import preset
-from mesm.training.losses import emotion_loss
+from mesm.training.objectives import StepBatch
+from mesm.training.objectives.branch_loss import BranchLoss
+from mesm.training.objectives.label_loss import LabelLoss
 from mesm.training.optim import build_optimizer, clip_gradients
 from mesm.training.scoring import text_vectors
 
@@ -43,18 +45,19 @@ MODELS = ("fe2e", "mesm")
 
 
 def trainer_step(run: RunConfig, device: str) -> Callable[[Batch], None]:
-    """A function that takes one optimiser step on a batch."""
+    """Return a function that takes one optimiser step on a batch."""
     torch.manual_seed(0)
     model = build_model(run.model).to(device).train()
     optimizer = build_optimizer(model, run.train)
-    weights = torch.ones(len(run.model.labels), device=device)
+    label_loss = LabelLoss(LabelLossConfig("none"), torch.zeros(1, len(run.model.labels)), device)
+    branch_loss = BranchLoss(run.train.branch, label_loss)
     half = run.train.precision == "bfloat16"
 
     def step(batch: Batch) -> None:
         with torch.autocast(device, torch.bfloat16) if half else nullcontext():
-            output = model(batch.to(device), run.model.top_p)
-            assert batch.labels is not None
-            loss = emotion_loss(output, batch.labels.to(device), weights, run.train.branch_loss, 0.0)
+            taken = StepBatch(batch, len(batch), torch.arange(len(batch))).to(device)
+            output = model(taken.batch, run.model.top_p)
+            loss = label_loss.loss(taken, output) + branch_loss.weight * branch_loss.loss(taken, output)
         loss.backward()
         clip_gradients(optimizer, run.train.clip_norm)
         optimizer.step()

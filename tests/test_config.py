@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import json
 from pathlib import Path
 
@@ -10,15 +11,23 @@ import pytest
 
 from mesm.config import (
     MODEL_CONFIGS,
+    AttentionSupervisionConfig,
+    AuxiliaryTargetsConfig,
+    BranchLossConfig,
     FE2EConfig,
+    LabelLossConfig,
     MESMConfig,
     ModelConfig,
+    NeutralFacesConfig,
     RunConfig,
     TrainConfig,
+    TwoTextsConfig,
     model_config,
+    upgrade_training,
 )
+from mesm.config.training import RENAMED_SETTINGS
 from mesm.errors import ConfigError
-from mesm.presets import PRESETS
+from mesm.presets import PRESETS, preset
 
 
 @pytest.mark.parametrize("name", PRESETS)
@@ -44,11 +53,55 @@ def test_bad_settings(change: dict[str, object], sentence: str) -> None:
         dataclasses.replace(MESMConfig(), **change)  # type: ignore[arg-type]
 
 
-def test_a_training_of_another_version_can_be_compared() -> None:
-    old = {k: v for k, v in TrainConfig(lr=0.5).to_dict().items() if k != "look"} | {"gone": 1.0}
-    assert TrainConfig.as_far_as_known(old) == TrainConfig(lr=0.5)
+OLD = {
+    "lr": 0.5, "look": 4.0, "look_shares": [0.5, 0.2, 0.15], "look_specific": 0.85, "cause_loss": 2.0, "neutral_faces": 16,
+    "text_kl": 0.5, "steering_lr_factor": 1.0, "branch_loss": 0.25, "positive_weight": "none", "label_smoothing": 0.1,
+    "guide": 0.0, "guide_margin": 0.1,
+}  # fmt: skip
+
+
+def test_settings_of_older_versions_are_upgraded() -> None:
+    assert TrainConfig.from_dict(OLD) == TrainConfig(
+        lr=0.5,
+        attention=AttentionSupervisionConfig(4.0, (0.5, 0.2, 0.15), 0.85),
+        auxiliary=AuxiliaryTargetsConfig(2.0),
+        neutral=NeutralFacesConfig(16),
+        two_texts=TwoTextsConfig(0.5),
+        bilinear_lr_factor=1.0,
+        branch=BranchLossConfig(0.25),
+        label=LabelLossConfig("none", 0.1),
+    )
+    assert set(RENAMED_SETTINGS) <= set(OLD) and set(RENAMED_SETTINGS.values()) <= set(TrainConfig().flat())
+    present = TrainConfig(attention=AttentionSupervisionConfig(1.0), queries="shuffled").to_dict()
+    assert upgrade_training(present) == present
     with pytest.raises(ConfigError, match="no setting 'gone'"):
-        TrainConfig.from_dict(old)
+        TrainConfig.from_dict({"gone": 1.0})
+
+
+def test_a_run_of_an_older_version_with_shuffled_queries() -> None:
+    stored = {"model": {"name": "mesm", "query": "shuffled_in_training"}, "train": OLD}
+    run = RunConfig.from_dict(stored)
+    assert (run.model.query, run.train.queries) == ("text", "shuffled")
+    assert RunConfig.from_dict({**stored, "model": {"name": "mesm"}}).train.queries == "own"
+
+
+@pytest.mark.parametrize(
+    ("name", "preset_name"), [("fe2e", "marionette-fe2e"), ("mesm", "marionette-mesm-text-guided")]
+)
+def test_the_shipped_checkpoints_are_what_their_presets_train(name: str, preset_name: str) -> None:
+    folder = Path(__file__).resolve().parent.parent / "assets" / "checkpoints" / f"marionette-{name}"
+    metrics, model = (json.loads((folder / f"{kind}.json").read_text()) for kind in ("metrics", "config"))
+    run = RunConfig.from_dict({"model": model, "train": metrics["train"]})
+    expected = PRESETS[preset_name]
+    own = {"corpus": run.train.corpus, "init_from": run.train.init_from, "seed": run.train.seed}
+    assert run.train == dataclasses.replace(expected.train, **own)
+    assert dataclasses.replace(run.model, text_sha256="") == expected.model
+
+
+def test_a_preset_keeps_its_older_name() -> None:
+    assert preset("marionette-mesm-steered") == PRESETS["marionette-mesm-text-guided"]
+    with pytest.raises(ConfigError, match="no preset 'x'"):
+        preset("x")
 
 
 def test_settings_from_a_command_line() -> None:
@@ -56,6 +109,15 @@ def test_settings_from_a_command_line() -> None:
         {"lr": "1e-4", "top_p_range": "[0.3, 1.0]", "augment": "false", "optimizer": "adam"}
     )
     assert (changed.lr, changed.top_p_range, changed.augment, changed.optimizer) == (1e-4, (0.3, 1.0), False, "adam")
+    nested = TrainConfig().with_settings({"attention.weight": "2", "attention.target_shares": "[0.1, 0.1, 0.1]"})
+    assert nested.attention == AttentionSupervisionConfig(2, (0.1, 0.1, 0.1))
+    run = RunConfig().with_settings({"width": "0.5", "train.branch.weight": "0", "neutral.per_batch": "3", "lr": "1"})
+    assert (run.model.width, run.train.branch.weight, run.train.neutral.per_batch, run.train.lr) == (0.5, 0, 3, 1)
+    with pytest.raises(ConfigError, match=r"'look'; it is called attention\.weight now"):
+        TrainConfig().with_settings({"look": "1"})
+    for bad in ({"attention": "1"}, {"attention.weigth": "1"}, {"lr.x": "1"}, {"branch.weight": "-1"}):
+        with pytest.raises(ConfigError):
+            TrainConfig().with_settings(bad)
     for bad in ({"lr": "fast"}, {"augment": "1"}, {"learning_rate": "1"}, {"epochs": "0"}):
         with pytest.raises(ConfigError):
             TrainConfig().with_settings(bad)
@@ -66,15 +128,12 @@ def test_every_field_has_its_line_of_prose() -> None:
 
     import mesm.config
 
-    seen = set()
     for path in Path(mesm.config.__file__).parent.glob("*.py"):
         for node in ast.parse(path.read_text()).body:
-            if isinstance(node, ast.ClassDef) and node.name.endswith("Config") and node.name != "RunConfig":
-                seen.add(node.name)
-                for field, after in zip(node.body, [*node.body[1:], None], strict=True):
-                    if isinstance(field, ast.AnnAssign):
-                        assert isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant), ast.unparse(field)
-    assert seen >= {"ModelConfig", "MESMConfig", "FE2EConfig", "FeatureModelConfig", "TrainConfig"}
+            body = node.body if isinstance(node, ast.ClassDef) else []
+            for field, after in itertools.pairwise([*body, None]):
+                if isinstance(field, ast.AnnAssign):
+                    assert isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant), ast.unparse(field)
 
 
 SHIPPED = Path(__file__).resolve().parent.parent / "assets" / "checkpoints"

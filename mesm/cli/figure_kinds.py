@@ -102,7 +102,7 @@ def ablation_exhibit(arguments: argparse.Namespace) -> Exhibit:
 def learning_exhibit(arguments: argparse.Namespace) -> Exhibit:
     """Learning curves."""
     from mesm.studies.learning.exports import learning
-    from mesm.training.trainer import read_log
+    from mesm.training.run_folder import read_log
 
     runs = {folder.name: list(read_log(folder)) for folder in _run_folders(arguments)}
     empty = [name for name, rows in runs.items() if not rows]
@@ -116,7 +116,7 @@ def runs_exhibit(arguments: argparse.Namespace) -> Exhibit:
     import json
 
     from mesm.studies.learning.exports import runs_table
-    from mesm.training.trainer import read_log
+    from mesm.training.run_folder import read_log
 
     found = {}
     for folder in _run_folders(arguments):

@@ -1,4 +1,4 @@
-"""`mesm search`: try settings on the training and validation splits, and say how to train with the best."""
+"""`mesm search`: search settings on the training and validation splits; print the command that trains the best."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Options of `mesm search`."""
+    """Add the options of `mesm search`."""
     parser.epilog = (
         "SPACE is a .toml or .json file:\n"
         "  [train]\n"
@@ -18,20 +18,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "  batch_size = {low = 8, high = 32, step = 8}  a whole number\n"
         "  [model]\n"
         '  gate = ["soft", "soft_straight_through"]     one of a list\n'
+        "  [train.attention]\n"
+        "  weight = [0, 2, 4]                           a nested setting\n"
         "example:\n"
         "  mesm search --preset marionette-fe2e --corpus corpora/marionette --space space.toml --trials 20 --out searches/a"
     )
-    parser.add_argument("--preset", required=True, help="what every trial starts from")
+    parser.add_argument("--preset", required=True, help="base of every trial")
     parser.add_argument("--corpus", required=True, help="name or folder of a corpus; its test split is not read")
-    parser.add_argument("--space", required=True, metavar="FILE", help="what to try, see below")
+    parser.add_argument("--space", required=True, metavar="FILE", help="settings to try, see below")
     parser.add_argument(
-        "--trials", type=int, default=20, help="in all, those of an earlier call included (default: 20)"
+        "--trials", type=int, default=20, help="number in all, those of an earlier call included (default: 20)"
     )
-    parser.add_argument("--out", required=True, help="folder of the search; one that was interrupted goes on")
+    parser.add_argument("--out", required=True, help="folder of the search; an interrupted one is resumed")
     parser.add_argument("--init", default="", help="checkpoint that every trial starts from")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="as for mesm train")
-    parser.add_argument("--seed", type=int, help="of every trial's training; short for --set train.seed=N")
-    parser.add_argument("--sampler-seed", type=int, default=0, metavar="N", help="of the drawing of settings")
+    parser.add_argument("--seed", type=int, help="seed of every trial's training; short for --set train.seed=N")
+    parser.add_argument(
+        "--sampler-seed", type=int, default=0, metavar="N", help="seed of the sampler that draws settings"
+    )
     parser.add_argument("--exhaustive", action="store_true", help="every combination, in random order")
     parser.add_argument("--no-prune", action="store_true", help="run every trial to its end")
     parser.add_argument("--records", help="folder of the record; default: the workspace's records/")
@@ -39,12 +43,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Search; the record is written again after each trial."""
-    from mesm.cli.train import Bar, settings
+    from mesm.cli.train import Bar, run_config
     from mesm.records.legacy import write_record
     from mesm.runtime import workspace
     from mesm.training.search import Search, Trial, read_space
 
-    base, space = settings(arguments), read_space(arguments.space)
+    base, space = run_config(arguments), read_space(arguments.space)
     search = Search(
         base,
         space,
@@ -64,7 +68,7 @@ def run(arguments: argparse.Namespace) -> int:
         bar.tqdm.write(_line(trial))
         write()
 
-    search.go(arguments.trials, bar, done)
+    search.run_trials(arguments.trials, bar, done)
     print(_table(search.trials()))
     best = search.best()
     print(f"best valid F1 {best.f1:.2f}, trial {best.number}; train it with\n{best_command(best, arguments)}")

@@ -34,7 +34,7 @@ def run(arguments: argparse.Namespace) -> int:
     predictors = [load(name) for name in arguments.runs]
     configs: dict[str, dict[str, Any]] = {}
     for given, p in zip(arguments.runs, predictors, strict=True):
-        configs[given] = p.config.to_dict() | TrainConfig.as_far_as_known(p.metrics.train).to_dict()
+        configs[given] = p.config.to_dict() | TrainConfig.from_dict(p.metrics.train).flat()
     check_only_seeds_differ(configs)
     found = [evaluate(p, corpus, arguments.split, arguments.top_p) for p in tqdm(predictors, unit="run", leave=False)]
     seeds = [int(p.metrics.seed or 0) for p in predictors]

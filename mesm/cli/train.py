@@ -1,16 +1,21 @@
-"""`mesm train`: fit a model from a preset, or go on with a run."""
+"""`mesm train`: fit a model from a preset, or resume a run."""
 
 from __future__ import annotations
 
 import argparse
 import os
-from typing import Any
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
 
 from mesm.errors import ConfigError
 
+if TYPE_CHECKING:
+    from mesm.config import RunConfig
+    from mesm.training.progress import EpochReport, StepReport, TrainingProgress
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Options of `mesm train`."""
+    """Add the options of `mesm train`."""
     parser.epilog = (
         "examples:\n"
         "  mesm train --preset marionette-fe2e --corpus corpora/marionette --out runs/fe2e\n"
@@ -27,10 +32,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="KEY=VALUE",
-        help="model.width=0.5, or short width=0.5; repeatable",
+        help="model.width=0.5, train.attention.weight=2, or short width=0.5; repeatable",
     )
     parser.add_argument("--seed", type=int, help="short for --set train.seed=N")
-    parser.add_argument("--resume", metavar="RUN", help="go on with this run; needs nothing else")
+    parser.add_argument("--resume", metavar="RUN", help="resume this run; needs nothing else")
     parser.add_argument("--tensorboard", action="store_true", help="also write event files into OUT/tensorboard")
 
 
@@ -39,59 +44,54 @@ def run(arguments: argparse.Namespace) -> int:
     from mesm.training.trainer import Trainer, resume
 
     if arguments.resume:
-        print(resume(arguments.resume, reports(arguments)))
+        print(resume(arguments.resume, progress_of(arguments)))
         return 0
     if not (arguments.preset and arguments.corpus and arguments.out):
         raise ConfigError("give --preset, --corpus and --out, or --resume RUN")
-    print(Trainer(settings(arguments), arguments.out, reports(arguments)).fit())
+    print(Trainer(run_config(arguments), arguments.out, progress_of(arguments)).fit())
     return 0
 
 
-def reports(arguments: argparse.Namespace) -> Any:
-    """What is told of the training: a progress bar, and event files if asked for; by the first process only."""
+def progress_of(arguments: argparse.Namespace) -> TrainingProgress | None:
+    """Return the callbacks of a training: a progress bar, and with --tensorboard event files; in the first process only."""
     if os.environ.get("RANK", "0") != "0":
         return None
     bar = Bar()
     if not arguments.tensorboard:
         return bar
-    from mesm.training.tensorboard_log import Board
+    from mesm.training.tensorboard_log import TensorBoardLog
 
-    board = Board(arguments.resume or arguments.out)
+    log = TensorBoardLog(arguments.resume or arguments.out)
 
-    def both(row: dict[str, Any]) -> None:
-        bar(row)
-        board(row)
+    def both(report: StepReport | EpochReport) -> None:
+        bar(report)
+        log(report)
 
     return both
 
 
-def settings(arguments: argparse.Namespace) -> Any:
-    """The RunConfig that a command line asks for."""
+def run_config(arguments: argparse.Namespace) -> RunConfig:
+    """Build the run of a command line: the preset, its corpus and start, then --set and --seed."""
     from dataclasses import replace
 
     from mesm.data.corpora import open_corpus
     from mesm.presets import preset
 
     chosen = preset(arguments.preset)
-    parts = {"model": chosen.model, "train": chosen.train}
-    changes: dict[str, dict[str, str]] = {part: {} for part in parts}
-    for item in arguments.set:
-        name, equals, value = item.partition("=")
-        part, _, key = name.rpartition(".")
-        part = part or next((part for part, config in parts.items() if hasattr(config, key)), "")
-        if part not in changes or not equals:
-            raise ConfigError(f"--set {item!r} names no setting; write it like model.width=0.5 or train.epochs=3")
-        changes[part][key] = value
     train = replace(chosen.train, corpus=str(open_corpus(arguments.corpus).folder), init_from=arguments.init)
     if arguments.seed is not None:
         train = replace(train, seed=arguments.seed)
-    return replace(
-        chosen, model=chosen.model.with_settings(changes["model"]), train=train.with_settings(changes["train"])
-    )
+    settings: dict[str, str] = {}
+    for item in arguments.set:
+        name, equals, value = item.partition("=")
+        if not equals:
+            raise ConfigError(f"--set {item!r} names no setting; write it like model.width=0.5 or train.epochs=3")
+        settings[name] = value
+    return replace(chosen, train=train).with_settings(settings)
 
 
 class Bar:
-    """Shows a trainer's reports as a tqdm bar with throughput and the time left, one line per epoch."""
+    """Show a trainer's reports as a tqdm bar with throughput and the time left, one line per epoch."""
 
     def __init__(self) -> None:
         from tqdm import tqdm
@@ -99,21 +99,22 @@ class Bar:
         self.tqdm = tqdm
         self.bar: Any = None
 
-    def __call__(self, row: dict[str, Any]) -> None:
-        if row["kind"] == "step":
+    def __call__(self, report: StepReport | EpochReport) -> None:
+        """Show one report."""
+        values = asdict(report)
+        if "batch" in values:
             if self.bar is None:
-                self.bar = self.tqdm(
-                    total=row["batches"], initial=row["batch"] - 1, desc=f"epoch {row['epoch']}", leave=False
-                )
+                done, total = values["batch"] - 1, values["batches"]
+                self.bar = self.tqdm(total=total, initial=done, desc=f"epoch {report.epoch}", leave=False)
             self.bar.update(1)
-            self.bar.set_postfix(loss=f"{row['loss']:.3f}", refresh=False)
+            self.bar.set_postfix(loss=f"{report.loss:.3f}", refresh=False)
             return
         self.close()
-        shown = {k: v for k, v in row.items() if k not in ("kind", "lr")}
+        shown = {k: v for k, v in values.items() if k != "lr"}
         self.tqdm.write("  ".join(f"{k} {v:.3f}" if isinstance(v, float) else f"{k} {v}" for k, v in shown.items()))
 
     def clips(self, done: int, total: int) -> None:
-        """The same bar for an evaluation: clips done of all."""
+        """Show an evaluation's progress: clips done of all."""
         if self.bar is None:
             self.bar = self.tqdm(total=total, unit="clip", leave=False)
         self.bar.update(done - self.bar.n)
@@ -121,7 +122,7 @@ class Bar:
             self.close()
 
     def close(self) -> None:
-        """Take the bar away."""
+        """Remove the bar."""
         if self.bar is not None:
             self.bar.close()
             self.bar = None

@@ -1,7 +1,7 @@
 """Settings as frozen dataclasses: a class per model and one per training run, stored beside the weights.
 
-Start with `model.py` (shape and arithmetic of each model) and `training.py` (optimisation, objectives, one run);
-`base.py` has the dict, JSON and `key=value` forms.
+Start with `model.py` (shape and arithmetic of each model), `training.py` (optimisation and schedule of one run, upgrade of
+older versions' settings) and `objectives.py` (the losses); `base.py` has the dict, JSON and `key=value` forms.
 """
 
 from mesm.config.base import JsonConfig, check_choice, check_top_p
@@ -21,7 +21,15 @@ from mesm.config.model import (
     ModelConfig,
     model_config,
 )
-from mesm.config.training import FUSIONS, RunConfig, TrainConfig
+from mesm.config.objectives import (
+    AttentionSupervisionConfig,
+    AuxiliaryTargetsConfig,
+    BranchLossConfig,
+    LabelLossConfig,
+    NeutralFacesConfig,
+    TwoTextsConfig,
+)
+from mesm.config.training import FUSIONS, RunConfig, TrainConfig, upgrade_training
 
 __all__ = [
     "BACKENDS",
@@ -32,16 +40,23 @@ __all__ = [
     "MODEL_SETTINGS",
     "QUERIES",
     "SCORES",
+    "AttentionSupervisionConfig",
+    "AuxiliaryTargetsConfig",
+    "BranchLossConfig",
     "EndToEndConfig",
     "FE2EConfig",
     "FeatureModelConfig",
     "JsonConfig",
     "LFLSTMConfig",
+    "LabelLossConfig",
     "MESMConfig",
     "ModelConfig",
+    "NeutralFacesConfig",
     "RunConfig",
     "TrainConfig",
+    "TwoTextsConfig",
     "check_choice",
     "check_top_p",
     "model_config",
+    "upgrade_training",
 ]

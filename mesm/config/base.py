@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any, Self
 
@@ -23,33 +24,80 @@ def check_top_p(top_p: float) -> float:
 
 
 class JsonConfig:
-    """Dict and JSON forms of a frozen config; unknown keys are errors, tuples survive the trip."""
+    """Convert a frozen config to and from dicts, JSON and `key=value` strings.
+
+    A config may hold others as fields (their defaults are configs). Unknown keys are errors; tuples survive the trip.
+    """
 
     def to_dict(self) -> dict[str, Any]:
+        """Return the settings as a dict, nested configs as dicts inside it."""
         return dataclasses.asdict(self)  # type: ignore[call-overload]
 
-    @classmethod
-    def from_dict(cls, data: dict[str, Any]) -> Self:
-        names = {f.name for f in fields(cls)}  # type: ignore[arg-type]
-        unknown = sorted(set(data) - names)
-        if unknown:
-            raise ConfigError(f"{cls.__name__} has no setting {unknown[0]!r}; it has {', '.join(sorted(names))}")
-        return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in data.items()})
+    def flat(self) -> dict[str, Any]:
+        """Return every setting under its dotted name, as `with_settings` takes it: `attention.weight`."""
+        values: dict[str, Any] = {}
+        for name, value in self._values().items():
+            nested = value.flat() if isinstance(value, JsonConfig) else None
+            values |= {name: value} if nested is None else {f"{name}.{key}": v for key, v in nested.items()}
+        return values
 
-    def with_settings(self, settings: dict[str, str]) -> Self:
-        """A copy with `key=value` strings from a command line applied; values are JSON, or plain words."""
-        known = {f.name: getattr(self, f.name) for f in fields(self)}  # type: ignore[arg-type]
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+        """Build a config from `to_dict`'s dict; a setting that it lacks gets its default.
+
+        Raises:
+            ConfigError: a setting that does not exist, or a value out of range.
+        """
+        kinds: dict[str, Any] = {f.name: f.default_factory for f in fields(cls)}  # type: ignore[arg-type]
+        unknown = sorted(set(data) - set(kinds))
+        if unknown:
+            raise ConfigError(f"{cls.__name__} has no setting {unknown[0]!r}; it has {', '.join(sorted(kinds))}")
+        values = {}
+        for key, value in data.items():
+            kind = kinds[key]
+            if not (isinstance(kind, type) and issubclass(kind, JsonConfig)):
+                values[key] = tuple(value) if isinstance(value, list) else value
+            elif isinstance(value, Mapping):
+                values[key] = kind.from_dict(value)
+            else:
+                raise ConfigError(f"{key} is {value!r}; it must hold {', '.join(kind().flat())}")
+        return cls(**values)
+
+    def with_settings(self, settings: Mapping[str, str]) -> Self:
+        """Return a copy with `key=value` strings of a command line applied.
+
+        Args:
+            settings: name, dotted into a nested config (`attention.weight`) -> JSON, or a plain word.
+
+        Raises:
+            ConfigError: a setting that does not exist, or a value of another type or out of range.
+        """
+        values = self._values()
         changes: dict[str, Any] = {}
+        nested: dict[str, dict[str, str]] = {}
         for key, text in settings.items():
-            if key not in known:
-                raise ConfigError(f"no setting {key!r}; there are {', '.join(sorted(known))}")
-            try:
-                value = json.loads(text)
-            except json.JSONDecodeError:
-                value = text
-            if isinstance(known[key], bool) and not isinstance(value, bool):
-                raise ConfigError(f"{key} must be true or false, not {text!r}")
-            if isinstance(known[key], (int, float)) and not isinstance(value, (int, float)):
-                raise ConfigError(f"{key} must be a number, not {text!r}")
-            changes[key] = tuple(value) if isinstance(value, list) else value
+            head, dot, rest = key.partition(".")
+            if dot and isinstance(values.get(head), JsonConfig):
+                nested.setdefault(head, {})[rest] = text
+            elif dot or head not in values or isinstance(values[head], JsonConfig):
+                raise ConfigError(f"no setting {key!r}; there are {', '.join(sorted(self.flat()))}")
+            else:
+                changes[key] = _parsed(key, text, values[key])
+        changes |= {head: values[head].with_settings(inner) for head, inner in nested.items()}
         return dataclasses.replace(self, **changes)  # type: ignore[type-var]
+
+    def _values(self) -> dict[str, Any]:
+        return {f.name: getattr(self, f.name) for f in fields(self)}  # type: ignore[arg-type]
+
+
+def _parsed(key: str, text: str, current: Any) -> Any:
+    """Parse one `key=value` string to the type of the current value."""
+    try:
+        value = json.loads(text)
+    except json.JSONDecodeError:
+        value = text
+    if isinstance(current, bool) and not isinstance(value, bool):
+        raise ConfigError(f"{key} must be true or false, not {text!r}")
+    if isinstance(current, (int, float)) and not isinstance(value, (int, float)):
+        raise ConfigError(f"{key} must be a number, not {text!r}")
+    return tuple(value) if isinstance(value, list) else value

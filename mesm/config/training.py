@@ -1,20 +1,67 @@
-"""Settings of one training run."""
+"""Settings of one training run, and the upgrade of those that older versions stored."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, Self
 
 from mesm.config.base import JsonConfig, check_choice, check_top_p
 from mesm.config.model import SHUFFLED_IN_TRAINING, ModelConfig
+from mesm.config.objectives import (
+    AttentionSupervisionConfig,
+    AuxiliaryTargetsConfig,
+    BranchLossConfig,
+    LabelLossConfig,
+    NeutralFacesConfig,
+    TwoTextsConfig,
+)
 from mesm.errors import ConfigError
 
 FUSIONS = ("learned", "held_out")
+TRAINING_QUERIES = ("own", "shuffled")
+
+#: Name of a setting in older versions -> its name now.
+RENAMED_SETTINGS: dict[str, str] = {
+    "positive_weight": "label.positive_weight",
+    "label_smoothing": "label.smoothing",
+    "branch_loss": "branch.weight",
+    "look": "attention.weight",
+    "look_shares": "attention.target_shares",
+    "look_specific": "attention.emotion_specificity",
+    "cause_loss": "auxiliary.weight",
+    "neutral_faces": "neutral.per_batch",
+    "text_kl": "two_texts.weight",
+    "steering_lr_factor": "bilinear_lr_factor",
+}
+#: Settings of older versions that nothing stands for now.
+REMOVED_SETTINGS = ("guide", "guide_margin")
+
+
+def upgrade_training(stored: Mapping[str, Any], model: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Convert a stored training of any older version to the present names; one of the present version is unchanged.
+
+    Args:
+        stored: `TrainConfig.to_dict()` of some version, in a run's config.json or a checkpoint's metrics.json.
+        model: the model config stored with it; there older versions kept whether the queries were shuffled in training.
+    """
+    upgraded: dict[str, Any] = {}
+    for name, value in stored.items():
+        if name in REMOVED_SETTINGS:
+            continue
+        head, _, key = RENAMED_SETTINGS.get(name, name).partition(".")
+        if key:
+            upgraded.setdefault(head, {})[key] = value
+        else:
+            upgraded[head] = value
+    if model is not None and model.get("query") == SHUFFLED_IN_TRAINING:
+        upgraded.setdefault("queries", "shuffled")
+    return upgraded
 
 
 @dataclass(frozen=True)
 class TrainConfig(JsonConfig):
-    """How a model is fitted."""
+    """Set the data, the optimisation, the schedule and the objectives of a training."""
 
     corpus: str = ""
     """Folder of the corpus."""
@@ -23,7 +70,7 @@ class TrainConfig(JsonConfig):
     batch_size: int = 16
     """Utterances per step and process."""
     max_clips: int = 0
-    """Train on so many clips of the training split only, the same ones for every seed; 0 = all."""
+    """Number of clips of the training split to train on, the same ones for every seed; 0 = all."""
     accumulate: int = 1
     """Batches per optimiser step."""
     optimizer: str = "adamw"
@@ -33,10 +80,10 @@ class TrainConfig(JsonConfig):
     text_lr_factor: float = 0.1
     """Factor for the text encoder when it is trainable."""
     attention_lr_factor: float = 5.0
-    """Factor for the cross-modal attention's parameters."""
-    steering_lr_factor: float = 0.25
-    """Factor for the bilinear score's U: Adam moves each of U q's many summands by the rate, so the whole runs away at
-    the attention's."""
+    """Factor for the cross-modal attention's parameters, except the matrix U of its bilinear score."""
+    bilinear_lr_factor: float = 0.25
+    """Factor for the matrix U of the bilinear score x . U q. Adam moves each of the many products in that sum by the
+    learning rate, so the score diverges at the attention's rate."""
     weight_decay: float = 1e-3
     """Not applied to the attention."""
     schedule: str = "one_cycle"
@@ -44,49 +91,40 @@ class TrainConfig(JsonConfig):
     warmup: float = 0.15
     """Share of the steps over which the learning rate rises."""
     clip_norm: float = 2.0
-    """Gradient norm limit, for the trunk and for the attention each on its own."""
+    """Gradient norm limit, for each parameter group (trunk, attention, bilinear, text) on its own."""
     top_p_range: tuple[float, ...] = ()
-    """(low, high): top_p is drawn from it for every batch; empty: the model's own top_p."""
-    branch_loss: float = 0.5
-    """Weight of the mean loss of the single modalities' scores, which keeps every branch learning."""
-    positive_weight: str = "balanced"
-    """`balanced` = negatives / positives per class (the paper), or `none`."""
-    label_smoothing: float = 0.0
-    """Targets move from 0/1 by this much."""
+    """(low, high): top_p is drawn uniformly from it for every batch; empty: the model's own top_p."""
     queries: str = "own"
     """Text that queries the attention about each clip in training: its `own`, or, `shuffled`, another clip's of the
     batch, so that a mask that depends on the text carries no information on the label."""
     augment: bool = True
-    """Flip, shift, brightness of faces; gain and shift of mels."""
-    cause_loss: float = 0.0
-    """Weight of predicting each clip's causes where the corpus knows them (Marionette), see mesm/training/auxiliary_targets.py."""
-    neutral_faces: int = 0
-    """Neutral faces with emotive texts per batch (Marionette), see mesm/training/attention_supervision.py."""
-    look: float = 0.0
-    """Weight of the term that teaches the face's attention where the emotion's action units move and which regions the
-    text names (Marionette), and the voice's where the mel values are highest."""
-    look_shares: tuple[float, ...] = (0.3, 0.1, 0.2)
-    """Shares of the face's attention that shall lie on what moves and on what the text names, and of the voice's on loud
-    cells; the rest is even. More keeps fewer sites."""
-    look_specific: float = 1.0
-    """How much less of a face's share a cell gets that every emotion moves, in [0, 1]: 0 teaches where anything moves, 1
-    what tells the emotions apart."""
-    text_kl: float = 0.0
-    """Weight of the divergence between a clip's answers under its own and a random text; doubles the sparse work."""
+    """Flip, shift and brightness of faces; gain and masked bands of mels."""
+    label: LabelLossConfig = field(default_factory=LabelLossConfig)
+    """Label loss."""
+    branch: BranchLossConfig = field(default_factory=BranchLossConfig)
+    """Branch loss."""
+    attention: AttentionSupervisionConfig = field(default_factory=AttentionSupervisionConfig)
+    """Attention supervision."""
+    auxiliary: AuxiliaryTargetsConfig = field(default_factory=AuxiliaryTargetsConfig)
+    """Auxiliary targets."""
+    neutral: NeutralFacesConfig = field(default_factory=NeutralFacesConfig)
+    """Neutral faces."""
+    two_texts: TwoTextsConfig = field(default_factory=TwoTextsConfig)
+    """Two texts per clip."""
     freeze_attention: bool = False
-    """Train the trunk alone, so that it forgets what the masks told it."""
+    """Keep the attention as it is at the start and train the other layers."""
     freeze_stem: bool = False
     """Keep the CNNs' dense stems as `init_from` has them, which saves a quarter of a step."""
     freeze_text: bool = False
-    """Keep the text's own scores and the modalities' weights as `init_from` has them: neither sees a mask."""
+    """Keep the text branch and the fusion weights as `init_from` has them; neither depends on a mask."""
     cnn_weights: str = ""
     """For cnn=vgg11: `imagenet` (torchvision's, downloaded once), a file of them, or empty for random ones."""
     init_from: str = ""
-    """Checkpoint whose trunk weights to start from (MESM from FE2E)."""
+    """Checkpoint with the initial weights of the trunk (MESM from FE2E)."""
     fusion: str = "learned"
-    """The modalities' weights: `learned` with the rest (the paper), or fitted anew on the validation split at the end."""
+    """Fusion weights: `learned` with the rest (the paper), or `held_out`, fitted anew on the validation split at the end."""
     keep: str = "best"
-    """Which epoch becomes the checkpoint: the best by valid average F1 (the paper), or the last of the schedule."""
+    """Epoch that becomes the checkpoint: the best by valid average F1 (the paper), or the last of the schedule."""
     patience: int = 0
     """Stop after so many epochs without a better valid average F1; 0 = never."""
     precision: str = "float32"
@@ -97,8 +135,7 @@ class TrainConfig(JsonConfig):
     def __post_init__(self) -> None:
         check_choice("optimizer", self.optimizer, ("adam", "adamw"))
         check_choice("schedule", self.schedule, ("one_cycle", "cosine", "constant"))
-        check_choice("positive_weight", self.positive_weight, ("balanced", "none"))
-        check_choice("queries", self.queries, ("own", "shuffled"))
+        check_choice("queries", self.queries, TRAINING_QUERIES)
         check_choice("keep", self.keep, ("best", "last"))
         check_choice("fusion", self.fusion, FUSIONS)
         check_choice("precision", self.precision, ("float32", "bfloat16"))
@@ -108,36 +145,56 @@ class TrainConfig(JsonConfig):
             raise ConfigError("top_p_range must be empty or hold two numbers, low and high")
         if self.patience and self.keep == "last":
             raise ConfigError("patience waits for a better epoch, and keep is last; set keep=best or patience=0")
-        shares = self.look_shares
-        if len(shares) != 3 or min(shares) < 0 or shares[0] + shares[1] >= 1 or shares[2] >= 1:
-            raise ConfigError(
-                f"look_shares is {shares}; it must be three shares: of a face's moved and named regions, together below 1, "
-                "and of the voice's loud cells, below 1"
-            )
-        if not 0 <= self.look_specific <= 1:
-            raise ConfigError(f"look_specific is {self.look_specific}; it must be in [0, 1]")
         for name in ("epochs", "batch_size", "accumulate"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"{name} is {getattr(self, name)}; it must be at least 1")
 
     @classmethod
-    def as_far_as_known(cls, data: dict[str, Any]) -> Self:
-        """What a checkpoint of any version says of its training, to compare with another's.
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+        """Build a config from a stored dict of this or an older version (`upgrade_training`).
 
-        A setting that came later has its default, which does what was done without it; one that is gone is left out.
+        Raises:
+            ConfigError: a setting that no version has had, or a value out of range.
         """
-        names = {f.name for f in fields(cls)}
-        return cls.from_dict({k: v for k, v in data.items() if k in names})
+        return super().from_dict(upgrade_training(data))
+
+    def with_settings(self, settings: Mapping[str, str]) -> Self:
+        """Return a copy with `key=value` strings applied; a name of an older version is refused with its present one."""
+        for name in settings:
+            if name in RENAMED_SETTINGS:
+                raise ConfigError(f"no setting {name!r}; it is called {RENAMED_SETTINGS[name]} now")
+        return super().with_settings(settings)
 
 
 @dataclass(frozen=True)
 class RunConfig(JsonConfig):
-    """A model and its training, as stored in a run's folder."""
+    """Hold a model and its training, as stored in a run's folder."""
 
     model: ModelConfig = field(default_factory=ModelConfig)
+    """Model."""
     train: TrainConfig = field(default_factory=TrainConfig)
+    """Training."""
 
     @classmethod
-    def from_dict(cls, data: dict[str, Any]) -> Self:
-        shuffled = {"queries": "shuffled"} if data["model"].get("query") == SHUFFLED_IN_TRAINING else {}
-        return cls(ModelConfig.from_dict(data["model"]), TrainConfig.from_dict({**data["train"], **shuffled}))
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+        """Build a run from a stored config.json of this or an older version.
+
+        Raises:
+            ConfigError: a setting that no version has had, or a value out of range.
+        """
+        return super().from_dict({**data, "train": upgrade_training(data["train"], data["model"])})
+
+    def with_settings(self, settings: Mapping[str, str]) -> Self:
+        """Return a copy with `model.width=0.5` or, where only one of the two has it, `width=0.5` applied.
+
+        Raises:
+            ConfigError: a setting that does not exist, or a value of another type or out of range.
+        """
+        return super().with_settings({self._qualified(name): text for name, text in settings.items()})
+
+    def _qualified(self, name: str) -> str:
+        """Return the dotted name of a setting that may lack its first part."""
+        head = name.partition(".")[0]
+        if head in ("model", "train"):
+            return name
+        return f"model.{name}" if head in self.model.to_dict() else f"train.{name}"

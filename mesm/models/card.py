@@ -99,31 +99,35 @@ def _inputs(config: ModelConfig) -> list[str]:
 
 
 def _teaching(train: Mapping[str, Any]) -> list[str]:
-    """Rows on what the training used beside the labels: only a rendered corpus knows it."""
+    """Return the rows on what the training used beside the labels."""
     rows = []
-    if train.get("cause_loss"):
+    attention, auxiliary = train.get("attention", {}), train.get("auxiliary", {})
+    neutral, two_texts = train.get("neutral", {}), train.get("two_texts", {})
+    if auxiliary.get("weight"):
         rows.append(
-            "| taught besides the labels | which action units moved in each face, how the voice departed from plain "
-            "reading, and which emotion a sentence names, as the renderer knows them, in training only |"
+            "| auxiliary targets | the action units of each face, how the voice departed from plain reading, and which "
+            "emotion a sentence names, as the corpus knows them, in training only |"
         )
-    if train.get("neutral_faces") or train.get("text_kl"):
+    if neutral.get("per_batch") or two_texts.get("weight"):
         rows.append(
-            f"| texts and faces | {train.get('neutral_faces', 0)} neutral faces with emotive texts in each batch"
-            f"{'; each clip under two texts' if train.get('text_kl') else ''} |"
+            f"| texts and faces | {neutral.get('per_batch', 0)} neutral faces with emotive texts in each batch"
+            f"{'; each clip under two texts' if two_texts.get('weight') else ''} |"
         )
-    if train.get("look"):
-        moved, named, loud = train["look_shares"]
-        text = f", {named:.2f} where the asking text's emotion would move it" if named else ""
+    if train.get("queries") == "shuffled":
+        rows.append("| queries in training | the text of another clip of the batch |")
+    if attention.get("weight"):
+        active, named, loud = attention["target_shares"]
+        text = f", {named:.2f} on the regions of the text's emotion" if named else ""
         rows.append(
-            f"| attention | taught on the training people, as the renderer knows them: a share of {moved:.2f} where the emotion "
-            f"moves the face{text}; of the voice's, {loud:.2f} on the highest mel values |"
+            f"| attention supervision | on the training people: a share of {active:.2f} on the regions of the active "
+            f"action units{text}; of the voice's, {loud:.2f} on the highest mel values |"
         )
     if train.get("fusion") == "held_out":
-        rows.append("| modalities' weights | fitted on the validation split |")
+        rows.append("| fusion weights | fitted on the validation split |")
     if train.get("freeze_text"):
-        rows.append("| text's scores | as the start had them |")
+        rows.append("| text branch | as at the start, not trained further |")
     if train.get("freeze_stem"):
-        rows.append("| stem | as the start had it, not trained further |")
+        rows.append("| stem | as at the start, not trained further |")
     if train.get("freeze_attention"):
-        rows.append("| attention | frozen as the start had it, so that the trunk forgets what the masks told it |")
+        rows.append("| attention | as at the start, not trained further |")
     return rows

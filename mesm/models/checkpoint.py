@@ -15,7 +15,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from mesm.config import ModelConfig
+from mesm.config import ModelConfig, upgrade_training
 from mesm.errors import CheckpointError, ConfigError, DataError
 from mesm.files import write_atomic
 from mesm.models.card import model_card
@@ -149,9 +149,12 @@ def load_checkpoint(source: str | os.PathLike[str]) -> Checkpoint:
     """
     folder = _fetch(os.fspath(source))
     try:
-        config = ModelConfig.from_dict(json.loads((folder / CONFIG).read_text()))
+        stored = json.loads((folder / CONFIG).read_text())
+        config = ModelConfig.from_dict(stored)
         state = load_file(folder / WEIGHTS)
         metrics = read_metrics(folder)
+        if metrics.train:
+            metrics = replace(metrics, train=upgrade_training(metrics.train, stored))
         card = (folder / CARD).read_text() if (folder / CARD).is_file() else ""
     except (ConfigError, DataError) as error:
         raise CheckpointError(f"checkpoint {folder.name}: {error}") from error

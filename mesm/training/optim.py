@@ -1,4 +1,4 @@
-"""Optimiser and schedule from a `TrainConfig`; the attention has its own rate, decay and gradient limit."""
+"""Optimiser, schedule and gradient clipping from a `TrainConfig`; the attention has its own rate, decay and limit."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from mesm.models import AnyScorer
 
 
 def parameter_groups(model: AnyScorer, config: TrainConfig) -> list[dict]:
-    """Trunk, attention, its bilinear term ("steering") and text encoder, in this order, empty ones left out."""
+    """Group the trainable parameters: trunk, attention, its bilinear score and text encoder; empty groups are left out."""
     attention = {id(p) for p in model.attention_parameters()}
     text = {id(p) for p in model.text_encoder.parameters()} if model.text_encoder is not None else set()
     factor = {
         "trunk": 1.0,
         "attention": config.attention_lr_factor,
-        "steering": config.steering_lr_factor,
+        "bilinear": config.bilinear_lr_factor,
         "text": config.text_lr_factor,
     }
     groups: dict[str, list[nn.Parameter]] = {name: [] for name in factor}
@@ -28,7 +28,7 @@ def parameter_groups(model: AnyScorer, config: TrainConfig) -> list[dict]:
             continue
         name = "text" if id(parameter) in text else "trunk"
         if id(parameter) in attention:
-            name = "steering" if path.endswith("bilinear.weight") else "attention"
+            name = "bilinear" if path.endswith("bilinear.weight") else "attention"
         groups[name].append(parameter)
     return [
         {
@@ -36,7 +36,7 @@ def parameter_groups(model: AnyScorer, config: TrainConfig) -> list[dict]:
             "params": parameters,
             "lr": config.lr * factor[name],
             # Decay pulls the attention back to uniform.
-            "weight_decay": 0.0 if name in ("attention", "steering") else config.weight_decay,
+            "weight_decay": 0.0 if name in ("attention", "bilinear") else config.weight_decay,
         }
         for name, parameters in groups.items()
         if parameters
@@ -44,13 +44,14 @@ def parameter_groups(model: AnyScorer, config: TrainConfig) -> list[dict]:
 
 
 def build_optimizer(model: AnyScorer, config: TrainConfig) -> torch.optim.Optimizer:
-    """Adam or AdamW over `parameter_groups`."""
+    """Build Adam or AdamW over `parameter_groups`."""
     kind = torch.optim.AdamW if config.optimizer == "adamw" else torch.optim.Adam
     return kind(parameter_groups(model, config))
 
 
 def learning_rate_factor(step: int, total: int, config: TrainConfig) -> float:
-    """Share of the peak rate at `step` of `total`: a linear rise, then constant, cosine, or a cosine to 1 %."""
+    """Compute the share of the peak rate at `step` of `total`: a linear rise, then constant, a cosine to 0 (`cosine`) or to
+    1 % (`one_cycle`)."""
     rise = max(1, round(config.warmup * total))
     if step < rise:
         return (step + 1) / rise
@@ -62,7 +63,7 @@ def learning_rate_factor(step: int, total: int, config: TrainConfig) -> float:
 
 
 def build_schedule(optimizer: torch.optim.Optimizer, config: TrainConfig, total_steps: int) -> LambdaLR:
-    """The schedule, stepped once per optimiser step."""
+    """Build the schedule, stepped once per optimiser step."""
     return LambdaLR(optimizer, lambda step: learning_rate_factor(step, total_steps, config))
 
 

@@ -1,10 +1,11 @@
-"""Search for settings: many runs on the training split, judged on the validation split. The test split is never read.
+"""Hyperparameter search: runs on the training split, judged on the validation split. The test split is never read.
 
-    <folder>/search.json     what is searched: the run to start from, the space, the seed
-    <folder>/study.journal   optuna's journal; a search that is killed goes on from it
+    <folder>/search.json     the base run, the space and the seed
+    <folder>/study.journal   optuna's journal; a search that is killed is resumed from it
     <folder>/trials/<n>/     one run per trial
 
-A space is a JSON or TOML file with the parts `model` and `train`, each setting in one of three forms:
+A space is a JSON or TOML file with the parts `model` and `train` (and `train.attention` ..., for nested settings), each
+setting in one of three forms:
 
     [train]
     lr = {low = 1e-4, high = 1e-2, log = true}        # a number, on a logarithmic or (without log) a linear scale
@@ -21,7 +22,7 @@ import os
 import shutil
 import tomllib
 from collections.abc import Callable
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -31,7 +32,9 @@ import numpy as np
 from mesm.config import MODEL_SETTINGS, RunConfig, TrainConfig
 from mesm.errors import BackendUnavailable, ConfigError, DataError, MesmError
 from mesm.files import write_atomic
-from mesm.training.trainer import Report, Trainer, read_log
+from mesm.training.progress import EpochReport, StepReport, TrainingProgress
+from mesm.training.run_folder import read_log
+from mesm.training.trainer import Trainer
 
 #: "train.lr" -> a list of choices, or {"low", "high", "log", "step"}.
 Space = dict[str, Any]
@@ -40,7 +43,7 @@ _FORMS = "a list of values, or {low, high} with log = true or a step"
 
 
 def read_space(path: str | os.PathLike[str]) -> Space:
-    """The space in a .json or .toml file.
+    """Read the space in a .json or .toml file.
 
     Raises:
         DataError: the file cannot be read.
@@ -52,22 +55,28 @@ def read_space(path: str | os.PathLike[str]) -> Space:
         content = tomllib.loads(text) if path.suffix == ".toml" else json.loads(text)
     except (OSError, UnicodeDecodeError, json.JSONDecodeError, tomllib.TOMLDecodeError) as error:
         raise DataError(f"{path} is not a readable JSON or TOML file ({error})") from error
-    known = {
-        part: set(names) - {"name", "corpus", "init_from", "precision"}
-        for part, names in (("model", MODEL_SETTINGS), ("train", [f.name for f in fields(TrainConfig)]))
-    }
+    known = {f"model.{key}" for key in MODEL_SETTINGS} | {f"train.{key}" for key in TrainConfig().flat()}
+    known -= {"model.name", "train.corpus", "train.init_from", "train.precision"}
+    parts = {name.rpartition(".")[0] for name in known}
     space: Space = {}
+
+    def add(part: str, settings: Any) -> None:
+        for key, form in settings.items():
+            name = f"{part}.{key}"
+            if name in parts and isinstance(form, dict):
+                add(name, form)
+            elif name in known:
+                space[name] = _checked(name, form)
+            else:
+                options = sorted(n.removeprefix(f"{part}.") for n in known if n.startswith(f"{part}."))
+                raise ConfigError(f"{part} has no setting {key!r} to search; there are {', '.join(options)}")
+
     for part, settings in content.items() if isinstance(content, dict) else ():
-        if part not in known or not isinstance(settings, dict):
+        if part not in ("model", "train") or not isinstance(settings, dict):
             raise ConfigError(
                 f"a space has the parts model and train, not {part!r}; write [train] and below it lr = ..."
             )
-        for key, form in settings.items():
-            if key not in known[part]:
-                raise ConfigError(
-                    f"{part} has no setting {key!r} to search; there are {', '.join(sorted(known[part]))}"
-                )
-            space[f"{part}.{key}"] = _checked(f"{part}.{key}", form)
+        add(part, settings)
     if not space:
         raise ConfigError(f"{path} names no setting; give each one {_FORMS}")
     return space
@@ -85,18 +94,9 @@ def _checked(name: str, form: Any) -> Any:
     return form
 
 
-def with_values(run: RunConfig, values: dict[str, str]) -> RunConfig:
-    """The run with `part.key` -> JSON applied, as `mesm train --set` does."""
-    parts: dict[str, dict[str, str]] = {"model": {}, "train": {}}
-    for name, text in values.items():
-        part, _, key = name.partition(".")
-        parts[part][key] = text
-    return replace(run, model=run.model.with_settings(parts["model"]), train=run.train.with_settings(parts["train"]))
-
-
 @dataclass(frozen=True)
 class Trial:
-    """One run of a search.
+    """Hold one run of a search.
 
     Attributes:
         state: complete, pruned (stopped because others were better at the same epoch) or failed.
@@ -116,12 +116,12 @@ class Trial:
 
 
 class Search:
-    """A search in a folder.
+    """Run and store a search in a folder.
 
     Args:
-        run: what every trial starts from; its corpus is read, train and valid only.
+        run: base of every trial; its corpus is read, train and valid only.
         space: see `read_space`.
-        folder: made if needed; a folder with this search goes on.
+        folder: made if needed; a folder with this search is resumed.
         seed: of the sampler, not of the runs.
         prune: stop a trial whose valid F1 is below the median of the earlier ones at the same epoch.
         exhaustive: try every combination, in random order, instead of drawing where earlier trials were good.
@@ -170,13 +170,16 @@ class Search:
     def _open_folder(self, content: dict[str, Any]) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         path, text = self.folder / "search.json", json.dumps(content, indent=1) + "\n"
-        if path.is_file() and json.loads(path.read_text()) != json.loads(text):
-            raise ConfigError(f"{self.folder} holds another search; choose another --out, or the same preset and space")
         if not path.is_file():
             write_atomic(path, text.encode())
+            return
+        stored = json.loads(path.read_text())
+        stored["run"] = RunConfig.from_dict(stored["run"]).to_dict()  # of an older version, perhaps
+        if json.loads(json.dumps(stored)) != json.loads(text):
+            raise ConfigError(f"{self.folder} holds another search; choose another --out, or the same preset and space")
 
     def _queue_interrupted(self) -> None:
-        """Ask once more for a trial that was killed, on the same run folder; its training goes on from its state."""
+        """Enqueue a trial that was killed again, with the same run folder; its training is resumed from its state."""
         state = self.optuna.trial.TrialState
         for trial in self.study.get_trials(states=(state.RUNNING,)):
             self.study.tell(trial.number, state=state.FAIL)
@@ -184,7 +187,7 @@ class Search:
             self.study.enqueue_trial(trial.params, user_attrs={"folder": folder})
 
     def _grid(self, seed: int) -> list[dict[str, Any]]:
-        """Every combination of the space, in random order."""
+        """Return every combination of the space, in random order."""
         axes = []
         for name, form in self.space.items():
             if isinstance(form, dict) and "step" not in form:
@@ -200,14 +203,14 @@ class Search:
         return [every[i] for i in np.random.default_rng(seed).permutation(len(every))]
 
     def trials(self) -> list[Trial]:
-        """All trials that have ended, in order; a killed one that goes on under a new number is listed there."""
+        """Return the trials that have ended, in order; a killed one is listed under the number it was resumed with."""
         names = {"COMPLETE": "complete", "PRUNED": "pruned", "FAIL": "failed"}
-        found = []
+        trials = []
         for t in self.study.trials:
             if t.state.name not in names or (t.state.name == "FAIL" and "error" not in t.user_attrs):
                 continue
             epochs = tuple(v for _, v in sorted(t.intermediate_values.items()))
-            found.append(
+            trials.append(
                 Trial(
                     t.number,
                     names[t.state.name],
@@ -218,10 +221,10 @@ class Search:
                     t.user_attrs.get("error", ""),
                 )
             )
-        return found
+        return trials
 
     def best(self) -> Trial:
-        """The complete trial with the best valid F1.
+        """Return the complete trial with the best valid F1.
 
         Raises:
             DataError: no trial was completed.
@@ -233,27 +236,29 @@ class Search:
             raise DataError(f"no trial was completed; the last one says: {why}")
         return max(complete, key=lambda t: (t.f1 or 0.0, -t.number))
 
-    def go(self, trials: int, report: Report | None = None, done: Callable[[Trial], None] | None = None) -> None:
+    def run_trials(
+        self, trials: int, progress: TrainingProgress | None = None, on_trial: Callable[[Trial], None] | None = None
+    ) -> None:
         """Run trials until so many have ended, those of earlier calls included.
 
         Args:
-            report: gets what the trainers report.
-            done: called after each trial.
+            progress: receives the trainers' reports.
+            on_trial: called after each trial.
         """
         while len(self.trials()) < trials:
             trial = self.study.ask()
-            self._one(trial, report)
-            if done is not None:
-                done(self.trials()[-1])
+            self._run_trial(trial, progress)
+            if on_trial is not None:
+                on_trial(self.trials()[-1])
 
-    def _one(self, trial: Any, report: Report | None) -> None:
+    def _run_trial(self, trial: Any, progress: TrainingProgress | None) -> None:
         state = self.optuna.trial.TrialState
         values = {name: self._draw(trial, name, form) for name, form in self.space.items()}
         trial.set_user_attr("values", values)
         folder = self.folder / "trials" / trial.user_attrs.get("folder", f"{trial.number:03d}")
         f1, outcome = None, state.FAIL
         try:
-            f1 = self._train(trial, with_values(self.run, values), folder, report)
+            f1 = self._train(trial, self.run.with_settings(values), folder, progress)
             outcome = state.COMPLETE
         except self.optuna.TrialPruned:
             outcome = state.PRUNED
@@ -265,7 +270,7 @@ class Search:
         shutil.rmtree(folder / "best", ignore_errors=True)
 
     def _draw(self, trial: Any, name: str, form: Any) -> str:
-        """One setting's value as JSON."""
+        """Draw one setting's value, as JSON."""
         if isinstance(form, list):
             return str(trial.suggest_categorical(name, [json.dumps(value) for value in form]))
         low, high, step = form["low"], form["high"], form.get("step")
@@ -274,26 +279,25 @@ class Search:
             return json.dumps(trial.suggest_int(name, low, high, step=step or 1, log=log))
         return json.dumps(trial.suggest_float(name, low, high, step=step, log=log))
 
-    def _train(self, trial: Any, run: RunConfig, folder: Path, report: Report | None) -> float:
-        """Valid F1 of the checkpoint that a trial ends with."""
+    def _train(self, trial: Any, run: RunConfig, folder: Path, progress: TrainingProgress | None) -> float:
+        """Train a trial and return the valid F1 of its checkpoint."""
+        judged: set[int] = set()
 
-        known: set[int] = set()
-
-        def judge(row: dict[str, Any]) -> None:
-            if row["epoch"] in known:
+        def judge(epoch: int, f1: float | None) -> None:
+            if epoch in judged:
                 return
-            known.add(row["epoch"])
-            trial.report(row["valid_f1"] or 0.0, row["epoch"])
+            judged.add(epoch)
+            trial.report(f1 or 0.0, epoch)
             if trial.should_prune():
                 raise self.optuna.TrialPruned
 
-        def watch(row: dict[str, Any]) -> None:
-            if report is not None:
-                report(row)
-            if row["kind"] == "epoch":
-                judge(row)
+        def forward(report: StepReport | EpochReport) -> None:
+            if progress is not None:
+                progress(report)
+            if isinstance(report, EpochReport):
+                judge(report.epoch, report.valid_f1)
 
-        for row in read_log(folder):  # of a trial that goes on
-            judge(row)
-        checkpoint = Trainer(run, folder, watch).fit()
+        for row in read_log(folder):  # of a trial that is resumed
+            judge(row["epoch"], row["valid_f1"])
+        checkpoint = Trainer(run, folder, forward).fit()
         return float(json.loads((checkpoint / "metrics.json").read_text())["valid"]["f1"] or 0.0)

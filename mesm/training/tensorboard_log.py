@@ -1,21 +1,22 @@
-"""A run's numbers for TensorBoard, beside metrics.jsonl: `tensorboard --logdir RUN/tensorboard`."""
+"""Numbers of a run for TensorBoard, beside metrics.jsonl: `tensorboard --logdir RUN/tensorboard`."""
 
 from __future__ import annotations
 
 import os
 import time
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from mesm.errors import BackendUnavailable
+from mesm.training.progress import EpochReport, StepReport
 
 FOLDER = "tensorboard"
 
 
-class Board:
-    """A trainer's report that writes event files: the loss of every step, every number of every epoch.
+class TensorBoardLog:
+    """Write a trainer's reports to event files: the loss of every step, every number of every epoch.
 
-    A run that goes on marks from where, and TensorBoard drops what the killed one had written beyond it.
+    A resumed run marks the step it starts from, and TensorBoard drops what the killed one had written beyond it.
 
     Args:
         folder: of the run.
@@ -37,14 +38,14 @@ class Board:
         self._batches = 0
         self._started = False
 
-    def __call__(self, row: dict[str, Any]) -> None:
+    def __call__(self, report: StepReport | EpochReport) -> None:
         """Write one report."""
-        if row["kind"] == "step":
-            self._batches = row["batches"]
-            self._write({"step/loss": row["loss"]}, row["epoch"] * row["batches"] + row["batch"])
+        if isinstance(report, StepReport):
+            self._batches = report.batches
+            self._write({"step/loss": report.loss}, report.epoch * report.batches + report.batch)
             return
-        values = {f"epoch/{k}": v for k, v in row.items() if isinstance(v, (int, float)) and k not in ("kind", "epoch")}
-        self._write(values, (row["epoch"] + 1) * self._batches)
+        numbers = {k: v for k, v in asdict(report).items() if v is not None and k != "epoch"}
+        self._write({f"epoch/{k}": v for k, v in numbers.items()}, (report.epoch + 1) * self._batches)
         self._writer.flush()
 
     def _write(self, values: dict[str, float], step: int) -> None:

@@ -12,7 +12,7 @@ import pytest
 from mesm import presets
 from mesm.cli import main
 from mesm.cli.evaluate import update_checkpoint
-from mesm.config import RunConfig
+from mesm.config import AuxiliaryTargetsConfig, RunConfig
 from mesm.data.store import Corpus
 from mesm.models import load_checkpoint
 from mesm.records.legacy import read_record
@@ -28,7 +28,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     tinted_corpus(tmp_path / "corpora" / "tinted", train=16, valid=8, test=12)
     given = presets.PRESETS["marionette-fe2e"]
     model = replace(given.model, labels=CORPUS_LABELS["mosei"], modalities=("text",))
-    train = replace(given.train, cause_loss=0.0, batch_size=8, epochs=2)
+    train = replace(given.train, auxiliary=AuxiliaryTargetsConfig(0.0), batch_size=8, epochs=2)
     monkeypatch.setitem(presets.PRESETS, "tinted-fe2e", RunConfig(model, train))
     monkeypatch.setitem(
         presets.PRESETS, "tinted-mesm", RunConfig(model.as_model("mesm"), replace(train, top_p_range=(0.3, 1.0)))

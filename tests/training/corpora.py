@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import replace
 from pathlib import Path
 
@@ -69,3 +70,17 @@ def tinted_corpus(
                 sample = tinted_sample(f"{split}{i:02d}", labels, split, rng)
                 writer.add(replace(sample, truth=text_truth(labels)) if truth else sample)
     return folder
+
+
+def write_neutral_faces(folder: Path, count: int = 8) -> None:
+    """Put random neutral faces with random regions beside a corpus."""
+    rng = np.random.default_rng(0)
+    buffer = io.BytesIO()
+    np.savez_compressed(
+        buffer,
+        image=rng.integers(0, 255, (count, 48, 48, 3), dtype=np.uint8),
+        region=rng.integers(0, 255, (count, 6, 48, 48), dtype=np.uint8),
+        head=np.full((count, 48, 48), 255, np.uint8),
+        speaker=np.array(["a"] * count),
+    )
+    (folder / "neutral_faces.npz").write_bytes(buffer.getvalue())

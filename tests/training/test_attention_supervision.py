@@ -1,27 +1,38 @@
-"""The terms that teach the attention to follow the text without speaking through the mask."""
+"""Attention supervision, neutral faces and two texts: losses by hand, regions, queries, and frozen parts."""
 
 from __future__ import annotations
 
-import io
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 
-from mesm.config import MESMConfig, RunConfig, TrainConfig
+from mesm.config import (
+    AttentionSupervisionConfig,
+    MESMConfig,
+    NeutralFacesConfig,
+    RunConfig,
+    TrainConfig,
+    TwoTextsConfig,
+)
 from mesm.data.marionette.action_units import PROTOTYPES
 from mesm.data.store import Corpus
-from mesm.errors import ConfigError, DataError
+from mesm.errors import ConfigError
 from mesm.layers.sparse_vgg import LayerTensors
 from mesm.models import build_model
 from mesm.models.encoders import SegmentBranch
-from mesm.training.attention_supervision import FaceRegions, look_loss, loud_regions, own_share, symmetric_kl
 from mesm.training.augment import augment
+from mesm.training.objectives.attention_supervision import (
+    FaceRegions,
+    attention_kl_loss,
+    emotion_specific_weight,
+    loud_regions,
+)
+from mesm.training.objectives.two_texts import symmetric_kl
 from mesm.training.optim import parameter_groups
 from mesm.training.trainer import Trainer
-from tests.training.corpora import LABELS, tinted_corpus
+from tests.training.corpora import LABELS, tinted_corpus, write_neutral_faces
 
 SMALL = MESMConfig(
     labels=LABELS, width=0.125, head_dim=16, transformer_dim=16, transformer_layers=1, transformer_feedforward=16,
@@ -34,31 +45,31 @@ def layer(attention: torch.Tensor) -> LayerTensors:
     return LayerTensors(attention, everywhere, everywhere, ())
 
 
-def test_look_by_hand() -> None:
-    # The left half of a 4x4 map moves, the upper half is named; three tenths of the mass shall lie on the one, one tenth
-    # on the other, and the rest is even.
+def test_attention_kl_loss_by_hand() -> None:
+    # The left half of a 4x4 map is active, the upper half the query's; three tenths of the target's mass lie on the one,
+    # one tenth on the other, and the rest is even.
     regions = torch.zeros(1, 2, 4, 4)
     regions[:, 0, :, :2] = regions[:, 1, :2] = 1
     target = torch.full((1, 4, 4), 0.6 / 16) + regions[:, 0] * 0.3 / 8 + regions[:, 1] * 0.1 / 8
     uniform = torch.full((1, 4, 4), 1 / 16)
-    assert float(look_loss([layer(target)], regions, (0.3, 0.1))) == pytest.approx(0, abs=1e-6)
-    wanted = float((target * (target * 16).log()).sum())
-    assert float(look_loss([layer(uniform)], regions, (0.3, 0.1))) == pytest.approx(wanted)
-    assert float(look_loss([layer(uniform), layer(target)], regions, (0.3, 0.1))) == pytest.approx(wanted / 2)
-    # What is not there leaves its share to the rest.
+    assert float(attention_kl_loss([layer(target)], regions, (0.3, 0.1))) == pytest.approx(0, abs=1e-6)
+    expected = float((target * (target * 16).log()).sum())
+    assert float(attention_kl_loss([layer(uniform)], regions, (0.3, 0.1))) == pytest.approx(expected)
+    assert float(attention_kl_loss([layer(uniform), layer(target)], regions, (0.3, 0.1))) == pytest.approx(expected / 2)
+    # An empty region leaves its share to the rest.
     regions[:, 1] = 0
     target = torch.full((1, 4, 4), 0.7 / 16) + regions[:, 0] * 0.3 / 8
-    assert float(look_loss([layer(target)], regions, (0.3, 0.1))) == pytest.approx(0, abs=1e-6)
+    assert float(attention_kl_loss([layer(target)], regions, (0.3, 0.1))) == pytest.approx(0, abs=1e-6)
 
 
-def test_looking_asks_nothing_of_sites_and_faces_that_are_not_there() -> None:
+def test_inactive_sites_and_faces_without_a_region_get_no_gradient() -> None:
     region = torch.zeros(2, 1, 4, 4)
     region[0, 0, :2] = 1
     logits = torch.zeros(2, 4, 4, requires_grad=True)
     active = torch.ones(2, 4, 4, dtype=torch.bool)
     active[:, :, 3] = False
     attention = logits.masked_fill(~active, -torch.inf).flatten(1).softmax(1).view(2, 4, 4)
-    look_loss([LayerTensors(attention, active, active, ())], region, (0.3,)).backward()
+    attention_kl_loss([LayerTensors(attention, active, active, ())], region, (0.3,)).backward()
     assert logits.grad is not None and not logits.grad[1].any(), "nothing moves in the second face"
     assert not logits.grad[0, :, 3].any()
     assert (logits.grad[0, :2, :3] < 0).all() and (logits.grad[0, 2:, :3] > 0).all()
@@ -73,7 +84,7 @@ def test_loud_cells_are_each_clips_own() -> None:
 
 
 def test_regions_move_with_the_faces(corpus: Path, tmp_path: Path) -> None:
-    trainer = Trainer(run(corpus, look=1.0), tmp_path / "run")
+    trainer = Trainer(run(corpus, attention=1.0), tmp_path / "run")
     batch = next(iter(trainer.train_loader.epoch(0)))
     generator = torch.Generator().manual_seed(1)
     regions = torch.rand(len(batch.faces), 2, 48, 48)
@@ -87,7 +98,7 @@ def test_regions_move_with_the_faces(corpus: Path, tmp_path: Path) -> None:
             assert float(torch.corrcoef(both)[0, 1]) > 0.999
 
 
-def test_moved_regions_are_those_of_the_emotions_active_units(corpus: Path) -> None:
+def test_active_regions_are_those_of_the_emotions_active_units(corpus: Path) -> None:
     store = Corpus(corpus)
     clips = store.ids("train")[:2]
     found = FaceRegions(store, LABELS, active_from=0.2).of(clips)
@@ -105,77 +116,89 @@ def test_moved_regions_are_those_of_the_emotions_active_units(corpus: Path) -> N
     assert FaceRegions(store, LABELS, active_from=0.05).of(clips)[1, 0].sum() > 0, "the mouth moves, a little"
 
 
-def test_what_every_emotion_moves_weighs_least() -> None:
+def test_cells_that_every_emotion_moves_weigh_least() -> None:
     regions = torch.zeros(1, 4, 1, 3)
     regions[0, :, 0, 0] = 255
     regions[0, 0, 0, 1] = 255
-    assert own_share(regions, 1)[0, 0, 0].tolist() == pytest.approx([0, 0.75, 1])
-    assert own_share(regions, 0.4)[0, 0, 0].tolist() == pytest.approx([0.6, 0.9, 1])
-    assert own_share(regions, 0)[0, 0, 0].tolist() == [1, 1, 1]
+    assert emotion_specific_weight(regions, 1)[0, 0, 0].tolist() == pytest.approx([0, 0.75, 1])
+    assert emotion_specific_weight(regions, 0.4)[0, 0, 0].tolist() == pytest.approx([0.6, 0.9, 1])
+    assert emotion_specific_weight(regions, 0)[0, 0, 0].tolist() == [1, 1, 1]
 
 
-def test_a_text_names_the_regions_of_its_emotion(corpus: Path) -> None:
+def test_target_regions_are_of_the_querys_emotion(corpus: Path) -> None:
     store = Corpus(corpus)
     clips = store.ids("train")[:3]
     regions = FaceRegions(store, LABELS)
     everything = regions.of(clips)
     counts = torch.tensor([2, 2, 2])
-    found = regions.asked(everything, counts, [clips[2], clips[0], clips[0]])
+    found = regions.target_regions(everything, counts, [clips[2], clips[0], clips[0]])
     assert torch.equal(found[:, 0], everything[:, 0])
     emotion = [regions.text_emotion[c] for c in (clips[2], clips[0], clips[0])]
     assert emotion[0] != emotion[1] and min(emotion) >= 0
     assert torch.equal(found[:2, 1], everything[:2, 1 + emotion[0]])
     assert torch.equal(found[2:, 1], everything[2:, 1 + emotion[1]])
     regions.text_emotion[clips[0]] = -1
-    assert not regions.asked(everything, counts, [clips[0]] * 3)[:, 1].any(), "a neutral text names nothing"
+    assert not regions.target_regions(everything, counts, [clips[0]] * 3)[:, 1].any(), "a neutral text names nothing"
 
 
-def test_a_neutral_face_is_asked_by_its_own_text(corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Else what its text names could not be learned: in a batch of shuffled queries every text would be another's."""
-    settings = run(corpus, neutral_faces=4, look=1.0)
-    model = replace(settings.model, query="shuffled_in_training")
-    trainer = Trainer(RunConfig(model, settings.train), tmp_path / "run")
-    asked: list[torch.Tensor] = []
-    given = type(trainer.model).forward
+def test_the_target_follows_a_shuffled_query(corpus: Path, tmp_path: Path) -> None:
+    trainer = Trainer(run(corpus, attention=1.0, queries="shuffled", augment=False), tmp_path / "run")
+    batch = next(iter(trainer.train_loader.epoch(0)))
+    regions = FaceRegions(trainer.corpus, LABELS)
+    for seed in range(3):
+        step = trainer.objectives.prepare(batch, seed)
+        order = [batch.clip_ids[int(i)] for i in step.query_index_B]
+        expected = regions.target_regions(regions.of(batch.clip_ids), batch.face_counts, order)
+        assert step.regions_SRHW is not None and torch.equal(step.regions_SRHW, expected)
+        own = regions.target_regions(regions.of(batch.clip_ids), batch.face_counts, batch.clip_ids)
+        assert order == list(batch.clip_ids) or not torch.equal(own, expected)
+
+
+def test_a_neutral_face_is_queried_by_its_own_text(
+    corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Under shuffled queries too: the regions of its own text are its target."""
+    trainer = Trainer(run(corpus, neutral=4, attention=1.0, queries="shuffled"), tmp_path / "run")
+    indices: list[torch.Tensor] = []
+    original = type(trainer.model).forward
 
     def forward(self, batch, top_p, trace, query_index_B, second_query_index_B):  # type: ignore[no-untyped-def]
-        asked.append(query_index_B)
-        return given(self, batch, top_p, trace, query_index_B, second_query_index_B)
+        indices.append(query_index_B)
+        return original(self, batch, top_p, trace, query_index_B, second_query_index_B)
 
     monkeypatch.setattr(type(trainer.model), "forward", forward)
     for index, batch in enumerate(trainer.train_loader.epoch(0)):
-        trainer._step(batch, index)
+        trainer.step(batch, index)
         count = len(batch)
-        assert asked[-1][count:].tolist() == list(range(count, count + 4))
-        assert sorted(asked[-1][:count].tolist()) == list(range(count))
-    assert any(a[: len(a) - 4].tolist() != list(range(len(a) - 4)) for a in asked)
+        assert indices[-1][count:].tolist() == list(range(count, count + 4))
+        assert sorted(indices[-1][:count].tolist()) == list(range(count))
+    assert any(a[: len(a) - 4].tolist() != list(range(len(a) - 4)) for a in indices)
 
 
-def test_an_attention_that_is_taught_looks_there(corpus: Path, tmp_path: Path) -> None:
+def test_supervised_attention_approaches_its_target(corpus: Path, tmp_path: Path) -> None:
     """After a few steps on one batch the attention has more of its mass where the faces move."""
-    settings = run(corpus, look=20.0, attention_lr_factor=20.0, augment=False, freeze_stem=False)
+    settings = run(corpus, attention=20.0, attention_lr_factor=20.0, augment=False, freeze_stem=False)
     trainer = Trainer(replace(settings, train=replace(settings.train, schedule="constant", lr=1e-3)), tmp_path / "run")
     batch = next(iter(trainer.train_loader.epoch(0)))
-    assert trainer.regions is not None
-    regions = trainer.regions.of(batch.clip_ids)[:, :1]
+    regions = FaceRegions(trainer.corpus, LABELS).of(batch.clip_ids)[:, :1]
 
     def distance() -> float:
         trainer.model.eval()
         with torch.no_grad():
-            found = float(look_loss(trainer.model(batch, 0.9, True).layers["visual"], regions, (0.3,)))
+            found = float(attention_kl_loss(trainer.model(batch, 0.9, True).layers["visual"], regions, (0.3,)))
         trainer.model.train()
         return found
 
     before = distance()
     for index in range(12):
-        trainer._step(batch, index)
+        trainer.step(batch, index)
     assert distance() < before
 
 
-def test_a_dense_model_cannot_be_taught_to_look(corpus: Path, tmp_path: Path) -> None:
-    dense = run(corpus, look=1.0)
-    with pytest.raises(ConfigError, match="fe2e has none"):
-        Trainer(replace(dense, model=dense.model.as_model("fe2e", score="additive")), tmp_path / "run")
+def test_a_dense_model_has_no_attention_to_supervise(corpus: Path, tmp_path: Path) -> None:
+    dense = run(corpus, attention=1.0)
+    with pytest.raises(ConfigError, match="fe2e has no attention"):
+        Trainer(replace(dense, model=dense.model.as_model("fe2e")), tmp_path / "run")
 
 
 def test_symmetric_kl_against_its_definition() -> None:
@@ -194,33 +217,28 @@ def test_symmetric_kl_against_its_definition() -> None:
 def corpus(tmp_path: Path) -> Path:
     """The tinted corpus, with texts whose emotion is known and neutral faces."""
     folder = tinted_corpus(tmp_path / "tinted", train=12, valid=4, test=1, truth=True, neutral_faces=True)
-    rng = np.random.default_rng(0)
-    buffer = io.BytesIO()
-    np.savez_compressed(
-        buffer,
-        image=rng.integers(0, 255, (8, 48, 48, 3), dtype=np.uint8),
-        region=rng.integers(0, 255, (8, 6, 48, 48), dtype=np.uint8),
-        head=np.full((8, 48, 48), 255, np.uint8),
-        speaker=np.array(["a"] * 8),
-    )
-    (folder / "neutral_faces.npz").write_bytes(buffer.getvalue())
+    write_neutral_faces(folder)
     return folder
 
 
-def run(corpus: Path, **train: object) -> RunConfig:
-    return RunConfig(SMALL, TrainConfig(corpus=str(corpus), batch_size=6, epochs=1, **train))  # type: ignore[arg-type]
+def run(corpus: Path, neutral: int = 0, attention: float = 0.0, two_texts: float = 0.0, **train: object) -> RunConfig:
+    objectives = {
+        "neutral": NeutralFacesConfig(neutral),
+        "attention": AttentionSupervisionConfig(attention),
+        "two_texts": TwoTextsConfig(two_texts),
+    }
+    return RunConfig(SMALL, TrainConfig(corpus=str(corpus), batch_size=6, epochs=1, **objectives, **train))  # type: ignore[arg-type]
 
 
-def test_an_epoch_of_looking_moves_the_text_specific_part(corpus: Path, tmp_path: Path) -> None:
-    trainer = Trainer(run(corpus, neutral_faces=4, look=1.0, text_kl=1.0, attention_lr_factor=20.0), tmp_path / "run")
-    assert trainer.neutral is not None and [len(t) > 0 for t in trainer.neutral.texts] == [True] * 6
+def test_an_epoch_with_all_objectives_moves_the_bilinear_score(corpus: Path, tmp_path: Path) -> None:
+    trainer = Trainer(run(corpus, neutral=4, attention=1.0, two_texts=1.0, attention_lr_factor=20.0), tmp_path / "run")
     trainer.fit()
     bilinear = trainer.model.branches["visual"].cnn.attention[0].bilinear.weight  # type: ignore[union-attr, index]
     assert bilinear.abs().sum() > 0
 
 
 def test_frozen_attention_stays(corpus: Path, tmp_path: Path) -> None:
-    trainer = Trainer(run(corpus, neutral_faces=4, text_kl=1.0, freeze_attention=True), tmp_path / "run")
+    trainer = Trainer(run(corpus, neutral=4, two_texts=1.0, freeze_attention=True), tmp_path / "run")
     before = [p.clone() for p in trainer.model.attention_parameters()]
     trunk = next(trainer.model.branches["visual"].parameters()).clone()
     trainer.fit()
@@ -253,23 +271,23 @@ def test_frozen_text_keeps_its_scores_and_the_weights(corpus: Path, tmp_path: Pa
     assert not {k for k in before if k.startswith("branches.visual.out")} & same
 
 
-def test_the_steering_term_has_a_rate_of_its_own() -> None:
+def test_the_bilinear_score_has_a_rate_of_its_own() -> None:
     model = build_model(replace(SMALL, text_trainable=False))
-    groups = {g["name"]: g for g in parameter_groups(model, TrainConfig(lr=1e-2, steering_lr_factor=0.5))}
-    steering = [branch.cnn.attention[i].bilinear.weight for branch in model.branches.values()
+    groups = {g["name"]: g for g in parameter_groups(model, TrainConfig(lr=1e-2, bilinear_lr_factor=0.5))}
+    bilinear = [branch.cnn.attention[i].bilinear.weight for branch in model.branches.values()
                 if isinstance(branch, SegmentBranch) for i in range(3)]  # fmt: skip
-    assert {id(p) for p in groups["steering"]["params"]} == {id(p) for p in steering}
-    assert groups["steering"]["lr"] == pytest.approx(5e-3) and groups["steering"]["weight_decay"] == 0
-    assert not {id(p) for p in groups["attention"]["params"]} & {id(p) for p in steering}
+    assert {id(p) for p in groups["bilinear"]["params"]} == {id(p) for p in bilinear}
+    assert groups["bilinear"]["lr"] == pytest.approx(5e-3) and groups["bilinear"]["weight_decay"] == 0
+    assert not {id(p) for p in groups["attention"]["params"]} & {id(p) for p in bilinear}
 
 
 def test_a_corpus_without_neutral_faces_says_so(corpus: Path, tmp_path: Path) -> None:
     (corpus / "neutral_faces.npz").unlink()
-    with pytest.raises(DataError, match="has no neutral faces"):
-        Trainer(run(corpus, neutral_faces=4), tmp_path / "run")
+    with pytest.raises(ConfigError, match="has no neutral faces"):
+        Trainer(run(corpus, neutral=4), tmp_path / "run")
     with pytest.raises(ConfigError, match="three shares"):
-        run(corpus, look_shares=(0.5, 0.5, 0.1))
-    dense = run(corpus, neutral_faces=4)
-    with pytest.raises(ConfigError, match="needs a MESM"):
+        AttentionSupervisionConfig(1.0, (0.5, 0.5, 0.1))
+    dense = run(corpus, neutral=4)
+    with pytest.raises(ConfigError, match="need a MESM"):
         Trainer(RunConfig(SMALL.as_model("fe2e"), dense.train), tmp_path / "run")
     assert Corpus(corpus).name == "tinted"

@@ -9,9 +9,11 @@ import pytest
 import torch
 
 from mesm.config import FE2EConfig, RunConfig, TrainConfig
+from mesm.data.loading import SplitLoader
 from mesm.data.store import Corpus
 from mesm.models import load_checkpoint
 from mesm.training.calibration import branch_logits, fit_fusion
+from mesm.training.scoring import score_batches
 from mesm.training.trainer import Trainer
 from tests.training.corpora import LABELS, tinted_corpus
 
@@ -41,6 +43,7 @@ def test_a_run_ends_with_weights_fitted_on_valid(fusion: str, tmp_path: Path) ->
     )  # fmt: skip
     train = TrainConfig(corpus=str(corpus), epochs=1, batch_size=8, keep="last", fusion=fusion)
     trainer = Trainer(RunConfig(config, train), tmp_path / "run")
+    vectors = trainer.setup.vectors
     folder = trainer.fit()
     best, found = load_checkpoint(tmp_path / "run" / "best"), load_checkpoint(folder)
     learned, weights = (one.model.fusion.weight.detach() for one in (best, found))
@@ -49,6 +52,20 @@ def test_a_run_ends_with_weights_fitted_on_valid(fusion: str, tmp_path: Path) ->
         assert found.metrics.thresholds == best.metrics.thresholds
     else:
         assert not torch.allclose(weights, learned, atol=0.01)
+        scores = {
+            split: score_batches(
+                best.model, SplitLoader(Corpus(corpus), split, LABELS, batch_size=8, text_vectors=vectors).epoch(0)
+            )
+            for split in ("train", "valid")
+        }
+        fitted = {
+            split: fit_fusion(
+                branch_logits(one.branch_scores), torch.from_numpy(one.truth), trainer.objectives.label_loss.weights_E
+            )
+            for split, one in scores.items()
+        }
+        torch.testing.assert_close(weights, fitted["valid"], atol=5e-3, rtol=5e-3)
+        assert not torch.allclose(fitted["train"], fitted["valid"], atol=0.02)
         assert found.metrics.valid != best.metrics.valid and len(found.metrics.thresholds) == len(LABELS)
         assert "fitted on the validation split" in found.card
     assert len(Corpus(corpus).ids("valid")) == found.metrics.valid.n

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from mesm.config import FE2EConfig, RunConfig, TrainConfig
 from mesm.errors import BackendUnavailable, ConfigError, DataError
-from mesm.training.search import Search, read_space, with_values
+from mesm.training.progress import EpochReport, StepReport
+from mesm.training.search import Search, read_space
 from tests.training.corpora import LABELS, tinted_corpus
 
 SMALL = FE2EConfig(
@@ -40,6 +40,8 @@ def test_the_forms_of_a_space(tmp_path: Path) -> None:
         "train.top_p_range": [[], [0.3, 1.0]],
         "model.gate": ["soft"],
     }
+    nested = "[train.attention]\nweight = [0, 2]\n"
+    assert read_space(written(tmp_path / "b.toml", nested)) == {"train.attention.weight": [0, 2]}
     assert read_space(written(tmp_path / "a.json", '{"model": {"width": {"low": 0.1, "high": 1}}}')) == {
         "model.width": {"low": 0.1, "high": 1}
     }
@@ -52,6 +54,7 @@ def test_the_forms_of_a_space(tmp_path: Path) -> None:
         ('{"train": {"corpus": ["a"]}}', "no setting 'corpus'"),
         ('{"trainer": {"lr": [1]}}', "the parts model and train"),
         ('{"train": {"lr": 1}}', "a list of values"),
+        ('{"train": {"attention": {"look": [1]}}}', "train.attention has no setting 'look'"),
         ('{"train": {"lr": {"low": 2, "high": 1}}}', "low must be below high"),
         ('{"train": {"lr": {"low": 0, "high": 1, "log": true}}}', "above 0"),
         ("{}", "names no setting"),
@@ -65,14 +68,14 @@ def test_a_bad_space_says_what_is_wrong(tmp_path: Path, text: str, message: str)
 
 
 def test_values_reach_the_run(base: RunConfig) -> None:
-    run = with_values(base, {"train.lr": "0.5", "train.top_p_range": "[0.3, 1.0]", "model.gate": '"soft"'})
+    run = base.with_settings({"train.lr": "0.5", "train.top_p_range": "[0.3, 1.0]", "model.gate": '"soft"'})
     assert (run.train.lr, run.train.top_p_range, run.model.gate) == (0.5, (0.3, 1.0), "soft")
 
 
 def test_a_search_without_a_test_split_ends_with_its_best(base: RunConfig, tmp_path: Path) -> None:
     search = Search(base, SPACE, tmp_path)
     seen = []
-    search.go(3, done=seen.append)
+    search.run_trials(3, on_trial=seen.append)
     trials = search.trials()
     assert [t.number for t in trials] == [t.number for t in seen] == [0, 1, 2]
     assert all(1e-4 <= json.loads(t.values["train.lr"]) <= 1e-1 for t in trials)
@@ -82,7 +85,7 @@ def test_a_search_without_a_test_split_ends_with_its_best(base: RunConfig, tmp_p
     assert run.train.lr == json.loads(trials[0].values["train.lr"])
     again = Search(base, SPACE, tmp_path)
     assert again.trials() == trials
-    again.go(4)
+    again.run_trials(4)
     assert len(again.trials()) == 4 and again.trials()[3].values != trials[0].values
     with pytest.raises(ConfigError, match="another search"):
         Search(base, {"train.lr": [0.1]}, tmp_path)
@@ -95,23 +98,22 @@ class Killed(BaseException):
 def test_a_killed_trial_goes_on_where_it_was(base: RunConfig, tmp_path: Path) -> None:
     steps: list[tuple[int, int]] = []
 
-    def kill(row: dict[str, Any]) -> None:
-        if row["kind"] == "step":
-            steps.append((row["epoch"], row["batch"]))
-        if row["kind"] == "epoch":
+    def kill(report: StepReport | EpochReport) -> None:
+        if isinstance(report, EpochReport):
             raise Killed
+        steps.append((report.epoch, report.batch))
 
     with pytest.raises(Killed):
-        Search(base, SPACE, tmp_path).go(1, kill)
+        Search(base, SPACE, tmp_path).run_trials(1, kill)
     before = list(steps)
     search = Search(base, SPACE, tmp_path)
     assert search.trials() == []
 
-    def look(row: dict[str, Any]) -> None:
-        if row["kind"] == "step":
-            steps.append((row["epoch"], row["batch"]))
+    def note(report: StepReport | EpochReport) -> None:
+        if isinstance(report, StepReport):
+            steps.append((report.epoch, report.batch))
 
-    search.go(1, look)
+    search.run_trials(1, note)
     (trial,) = search.trials()
     assert trial.state == "complete" and len(trial.epochs) == 2
     assert {e for e, _ in before} == {0} and {e for e, _ in steps[len(before) :]} == {1}
@@ -120,7 +122,7 @@ def test_a_killed_trial_goes_on_where_it_was(base: RunConfig, tmp_path: Path) ->
 
 def test_values_that_cannot_work_fail_alone(base: RunConfig, tmp_path: Path) -> None:
     search = Search(base, {"train.schedule": ["cosine", "sine"]}, tmp_path, exhaustive=True)
-    search.go(2)
+    search.run_trials(2)
     states = {t.values["train.schedule"]: t for t in search.trials()}
     assert states['"cosine"'].state == "complete" and states['"sine"'].state == "failed"
     assert "schedule is 'sine'" in states['"sine"'].error
@@ -131,7 +133,7 @@ def test_exhaustive_means_every_combination_once(base: RunConfig, tmp_path: Path
     space = {"train.batch_size": {"low": 4, "high": 8, "step": 4}, "train.lr": [0.01, 0.001]}
     quick = RunConfig(base.model, TrainConfig.from_dict(base.train.to_dict() | {"epochs": 1}))
     search = Search(quick, space, tmp_path, exhaustive=True)
-    search.go(4)
+    search.run_trials(4)
     tried = {(t.values["train.batch_size"], t.values["train.lr"]) for t in search.trials()}
     assert tried == {(b, lr) for b in ("4", "8") for lr in ("0.01", "0.001")}
     with pytest.raises(ConfigError, match="a range with a step"):
@@ -145,7 +147,7 @@ def test_a_trial_far_below_the_others_is_stopped(base: RunConfig, tmp_path: Path
     search = Search(longer, space, tmp_path)
     for rate in ("0.02", "0.03", "0.04", "0.05", "1e-09"):
         search.study.enqueue_trial({"train.lr": rate})
-    search.go(5)
+    search.run_trials(5)
     states = [t.state for t in search.trials()]
     assert states[:4] == ["complete"] * 4 and states[4] == "pruned"
     assert 2 <= len(search.trials()[4].epochs) < 6

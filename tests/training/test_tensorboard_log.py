@@ -9,8 +9,10 @@ import pytest
 
 from mesm.config import FE2EConfig, RunConfig, TrainConfig
 from mesm.errors import BackendUnavailable
-from mesm.training.tensorboard_log import FOLDER, Board
-from mesm.training.trainer import Trainer, read_log
+from mesm.training.progress import EpochReport, StepReport
+from mesm.training.run_folder import read_log
+from mesm.training.tensorboard_log import FOLDER, TensorBoardLog
+from mesm.training.trainer import Trainer
 from tests.training.corpora import LABELS, tinted_corpus
 
 RUN = FE2EConfig(labels=LABELS, modalities=("text",))
@@ -27,7 +29,9 @@ def scalars(folder: Path) -> dict[str, list[tuple[int, float]]]:
 def test_a_run_in_tensorboard_is_its_log(tmp_path: Path) -> None:
     corpus = tinted_corpus(tmp_path / "tinted", train=12, valid=6, test=0)
     folder = tmp_path / "run"
-    Trainer(RunConfig(RUN, TrainConfig(corpus=str(corpus), batch_size=6, epochs=2)), folder, Board(folder)).fit()
+    Trainer(
+        RunConfig(RUN, TrainConfig(corpus=str(corpus), batch_size=6, epochs=2)), folder, TensorBoardLog(folder)
+    ).fit()
     found, rows = scalars(folder), list(read_log(folder))
     assert [step for step, _ in found["step/loss"]] == [1, 2, 3, 4]
     assert [step for step, _ in found["epoch/valid_f1"]] == [2, 4]
@@ -35,19 +39,19 @@ def test_a_run_in_tensorboard_is_its_log(tmp_path: Path) -> None:
         assert [v for _, v in found[f"epoch/{key}"]] == pytest.approx([row[key] for row in rows])
 
 
-def test_a_run_that_goes_on_replaces_what_was_beyond(tmp_path: Path) -> None:
-    def steps(board: Board, epochs: range, loss: float) -> None:
+def test_a_resumed_run_replaces_the_steps_after_its_start(tmp_path: Path) -> None:
+    def steps(log: TensorBoardLog, epochs: range, loss: float) -> None:
         for epoch in epochs:
             for batch in (1, 2):
-                board({"kind": "step", "epoch": epoch, "batch": batch, "batches": 2, "loss": loss})
-            board({"kind": "epoch", "epoch": epoch, "loss": loss})
+                log(StepReport(epoch, batch, 2, 6, loss, 0.0))
+            log(EpochReport(epoch, loss, None, None, None, 1.0, 1e-3))
 
-    steps(Board(tmp_path), range(3), 1.0)
-    steps(Board(tmp_path), range(1, 3), 2.0)  # goes on after the first epoch
+    steps(TensorBoardLog(tmp_path), range(3), 1.0)
+    steps(TensorBoardLog(tmp_path), range(1, 3), 2.0)  # resumed after the first epoch
     assert scalars(tmp_path)["step/loss"] == [(1, 1.0), (2, 1.0), (3, 2.0), (4, 2.0), (5, 2.0), (6, 2.0)]
 
 
 def test_without_tensorboard_the_package_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "tensorboard.compat.proto", None)
     with pytest.raises(BackendUnavailable, match="pip install 'tensorboard"):
-        Board(tmp_path)
+        TensorBoardLog(tmp_path)

@@ -18,7 +18,8 @@ from safetensors.torch import load_file
 from mesm.config import FE2EConfig, RunConfig, TrainConfig
 from mesm.errors import ConfigError, DataError
 from mesm.models import load_checkpoint
-from mesm.training.trainer import Trainer, read_log, resume
+from mesm.training.run_folder import RunFolder, read_log
+from mesm.training.trainer import Trainer, resume
 from tests.training.corpora import LABELS, tinted_corpus
 
 SMALL = FE2EConfig(
@@ -70,9 +71,9 @@ def test_a_nan_loss_names_the_batch(corpus: Path, tmp_path: Path) -> None:
 
 
 def test_a_full_disk_leaves_the_last_state(corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    trainer = Trainer(config(corpus, epochs=2), tmp_path)
-    trainer._open_folder()
-    trainer._save_state()
+    folder = RunFolder(tmp_path)
+    folder.open(config(corpus, epochs=2))
+    folder.save_state({"weight": torch.ones(3)})
     before = (tmp_path / "state.pt").read_bytes()
 
     def full(_: int) -> None:
@@ -80,7 +81,7 @@ def test_a_full_disk_leaves_the_last_state(corpus: Path, tmp_path: Path, monkeyp
 
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(DataError, match="No space left"):
-        trainer._save_state()
+        folder.save_state({"weight": torch.zeros(3)})
     assert (tmp_path / "state.pt").read_bytes() == before
     assert not [p for p in tmp_path.iterdir() if p.name.startswith(".")]
 
@@ -95,10 +96,10 @@ from pathlib import Path
 torch.set_num_threads(1)
 from mesm.config import RunConfig
 from mesm.training.trainer import Trainer
-def report(row):
-    if row["kind"] == "step":
-        Path(sys.argv[3]).write_text(f"{row['epoch']} {row['batch']}")
-Trainer(RunConfig.from_dict(json.loads(Path(sys.argv[1]).read_text())), sys.argv[2], report).fit(save_minutes=0)
+def note(report):
+    if hasattr(report, "batch"):
+        Path(sys.argv[3]).write_text(f"{report.epoch} {report.batch}")
+Trainer(RunConfig.from_dict(json.loads(Path(sys.argv[1]).read_text())), sys.argv[2], note).fit(save_minutes=0)
 """
 
 
@@ -142,7 +143,7 @@ trainer.wrapped.train()
 trainer.optimizer = torch.optim.SGD(trainer.model.parameters(), lr=0.05)
 trainer.schedule = torch.optim.lr_scheduler.ConstantLR(trainer.optimizer, 1.0)
 for index, batch in zip(range(3), trainer.train_loader.epoch(0)):
-    trainer._step(replace(batch, text_vectors=batch.text_vectors.double()), index)
+    trainer.step(replace(batch, text_vectors=batch.text_vectors.double()), index)
 if trainer.accelerator.is_main_process:
     from mesm.models import save_checkpoint
     from mesm.records.checkpoint import CheckpointMetrics

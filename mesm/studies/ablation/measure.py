@@ -20,7 +20,7 @@ from typing import Any
 import torch
 
 from mesm.analysis.predictor import Predictor
-from mesm.config import RunConfig
+from mesm.config import AttentionSupervisionConfig, AuxiliaryTargetsConfig, NeutralFacesConfig, RunConfig
 from mesm.data.corpora import open_corpus
 from mesm.data.store import Corpus
 from mesm.errors import ConfigError
@@ -33,7 +33,8 @@ from mesm.studies.evaluation.measure import evaluate
 from mesm.studies.faithfulness.evaluation_clips import open_clips
 from mesm.studies.faithfulness.shuffled import shuffled_texts
 from mesm.training import metrics
-from mesm.training.trainer import Report, Trainer
+from mesm.training.progress import TrainingProgress
+from mesm.training.trainer import Trainer
 
 _LETTERS = {"T": "text", "A": "acoustic", "V": "visual"}
 FINISHED = "row.json"
@@ -78,9 +79,11 @@ def _sparse(
     return AblationRow(name, group, what, model, train or {}, start="fe2e-TAV")
 
 
-_UNTAUGHT: dict[str, Any] = {"neutral_faces": 0, "look": 0.0}
-_STEERED = preset("marionette-mesm-steered").train
-_NAMED: dict[str, Any] = {"look_shares": _STEERED.look_shares, "look_specific": _STEERED.look_specific}
+_NO_NEUTRAL: dict[str, Any] = {"neutral": NeutralFacesConfig(0)}
+_UNSUPERVISED: dict[str, Any] = {"attention": AttentionSupervisionConfig(0.0)}
+_ATTENTION_FIXED: dict[str, Any] = {"freeze_attention": True} | _NO_NEUTRAL | _UNSUPERVISED
+_TEXT_GUIDED: dict[str, Any] = {"attention": preset("marionette-mesm-text-guided").train.attention}
+_NO_AUXILIARY: dict[str, Any] = {"auxiliary": AuxiliaryTargetsConfig(0.0)}
 
 #: In the order of the table; a row comes after the one that it starts from.
 ROWS: tuple[AblationRow, ...] = (
@@ -100,9 +103,9 @@ ROWS: tuple[AblationRow, ...] = (
         for g in ("hard", "straight_through", "soft", "soft_straight_through")
     ),
     _sparse(
-        "attention-random", "attention", "attention as initialised, never trained", {}, {"freeze_attention": True} | _UNTAUGHT
+        "attention-random", "attention", "attention as initialised, never trained", {}, _ATTENTION_FIXED
     ),
-    _sparse("query-none", "query", "the attention is asked with nothing", {"query": "none"}, {"neutral_faces": 0}),
+    _sparse("query-none", "query", "the attention is asked with nothing", {"query": "none"}, {"queries": "own"} | _NO_NEUTRAL),
     _sparse("query-text", "query", "the clip's own text in training", {}, {"queries": "own"}),
     AblationRow("start-random", "start", "from random weights, with the epochs of both trainings"),
     *(_sparse(f"stem-{n}", "stem", f"{n} dense blocks before the first attention", {"stem_blocks": n}) for n in (0, 1, 2)),
@@ -111,11 +114,11 @@ ROWS: tuple[AblationRow, ...] = (
         "mesm-no-positions", "positions", "MESM without positions", {"positions": False}, start="fe2e-no-positions"
     ),
     _sparse("fixed-p", "top-p", "one top-p in training", {}, {"top_p_range": ()}),
-    AblationRow("fe2e-labels-only", "teacher", "FE2E without known causes", train={"cause_loss": 0.0}, against="fe2e-TAV"),
-    _sparse("no-look", "teacher", "nobody shows where the face moves", {}, {"look": 0.0}),
-    _sparse("look-named", "teacher", "also shown what the text names, and what tells the emotions apart", {}, _NAMED),
-    _sparse("no-neutral", "teacher", "no neutral faces under emotive texts", {}, {"neutral_faces": 0}),
-    _sparse("labels-only", "teacher", "the attention learns from labels and causes alone", {}, _UNTAUGHT),
+    AblationRow("fe2e-labels-only", "teacher", "FE2E without known causes", train=_NO_AUXILIARY, against="fe2e-TAV"),
+    _sparse("no-look", "teacher", "nobody shows where the face moves", {}, _UNSUPERVISED),
+    _sparse("look-named", "teacher", "also shown what the text names, and what tells the emotions apart", {}, _TEXT_GUIDED),
+    _sparse("no-neutral", "teacher", "no neutral faces under emotive texts", {}, _NO_NEUTRAL),
+    _sparse("labels-only", "teacher", "the attention learns from labels and causes alone", {}, _NO_NEUTRAL | _UNSUPERVISED),
 )  # fmt: skip
 
 
@@ -143,9 +146,9 @@ class Setting:
         """The row's model and training; `folder` holds the runs that it may start from."""
         base = preset(f"{self.preset}-{row.kind}")
         start = str(folder / f"{row.start}-s{seed}" / "checkpoint") if row.start else ""
-        off: dict[str, Any] = {} if self.causes else {"cause_loss": 0.0} | _UNTAUGHT
+        off: dict[str, Any] = {} if self.causes else _NO_AUXILIARY | _NO_NEUTRAL | _UNSUPERVISED
         if "visual" not in row.model.get("modalities", ("visual",)):
-            off |= {"neutral_faces": 0}  # it is faces that are neutral
+            off |= _NO_NEUTRAL  # it is faces that are neutral
         train = replace(
             base.train, corpus=self.corpus, epochs=self.epochs * (1 if row.start or row.kind == "fe2e" else 2),
             max_clips=self.clips, seed=seed, init_from=start, freeze_attention=False,
@@ -189,7 +192,7 @@ def ablate(
     seeds: Sequence[int] = (0,),
     *,
     given: Mapping[tuple[str, int], Path] | None = None,
-    report: Report | None = None,
+    report: TrainingProgress | None = None,
     done: Callable[[str, dict[str, Any]], None] | None = None,
 ) -> dict[str, Any]:
     """Train and score every row that is not finished; data of the record.
@@ -217,7 +220,7 @@ def _train_and_score(
     seed: int,
     folder: Path,
     corpus: Corpus,
-    report: Report | None,
+    report: TrainingProgress | None,
     given: Path | None,
 ) -> None:
     own, run = folder / f"{row.name}-s{seed}", setting.run(row, seed, folder)

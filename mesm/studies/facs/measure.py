@@ -95,12 +95,13 @@ def facs(
 def taught(train: Mapping[str, Any]) -> list[str]:
     """What the training told the attention of where to look; who reads its agreement must know it."""
     told = []
-    if train.get("look"):
+    attention = train.get("attention", {})
+    if attention.get("weight"):
         told.append(
             "In training it was shown, on other people's faces, where the emotion's action units move, and in the voice "
             "the highest mel values: agreement says how well that carries over, not what labels alone would find."
         )
-        if train["look_shares"][1]:
+        if attention["target_shares"][1]:
             told.append("It was also shown which regions the asking text's emotion would move.")
     return told
 

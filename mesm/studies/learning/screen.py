@@ -11,7 +11,7 @@ from mesm.figures.page import COLOURS
 from mesm.figures.style import theme
 from mesm.studies.sweep.screen import DARK_COLOURS, axes_layout
 
-#: Run -> its epochs, as `mesm.training.trainer.read_log` gives them.
+#: Run -> its epochs, as `mesm.training.run_folder.read_log` gives them.
 Runs = Mapping[str, Sequence[Mapping[str, Any]]]
 LEARNING_PX = 320
 #: Key of an epoch -> its words; the first stands in a panel of its own, in its own unit.

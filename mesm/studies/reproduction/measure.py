@@ -20,14 +20,14 @@ from mesm.studies.evaluation.comparison import over_seeds
 from mesm.studies.evaluation.measure import Progress, evaluate, labelled_batches, shared_labels
 from mesm.studies.reproduction.table_jobs import Plan, obtain
 from mesm.studies.sweep.measure import parse_range, sweep
-from mesm.training.trainer import Report
+from mesm.training.progress import TrainingProgress
 
 #: Utterances of which each is timed alone.
 _TIMED = 16
 
 
 def line(
-    plan: Plan, model: str, records: Path, report: Report | None = None, progress: Progress | None = None
+    plan: Plan, model: str, records: Path, report: TrainingProgress | None = None, progress: Progress | None = None
 ) -> dict[str, Any]:
     """One line of the table over its seeds: data of a `reproduce` record.
 
@@ -134,7 +134,11 @@ def ms_per_clip(predictor: Predictor, corpus: Corpus, split: str) -> float:
 
 
 def lines(
-    plan: Plan, models: Sequence[str], records: Path, report: Report | None = None, progress: Progress | None = None
+    plan: Plan,
+    models: Sequence[str],
+    records: Path,
+    report: TrainingProgress | None = None,
+    progress: Progress | None = None,
 ) -> Iterator[tuple[str, dict[str, Any] | MesmError]]:
     """Every line in turn, or why it cannot be made (no features, no text encoder within reach); the others go on."""
     for model in models:

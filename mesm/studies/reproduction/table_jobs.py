@@ -15,7 +15,7 @@ from typing import Any
 
 from mesm.analysis.checkpoints import checkpoint_folder
 from mesm.analysis.predictor import Predictor, load
-from mesm.config import RunConfig
+from mesm.config import AttentionSupervisionConfig, AuxiliaryTargetsConfig, NeutralFacesConfig, RunConfig, TrainConfig
 from mesm.data.store import Corpus
 from mesm.errors import ConfigError, DataError
 from mesm.files import slug
@@ -24,7 +24,8 @@ from mesm.models.checkpoint import WEIGHTS
 from mesm.presets import BASELINES, PRESETS, preset
 from mesm.records.checkpoint import read_metrics
 from mesm.runtime import assets
-from mesm.training.trainer import Report, Trainer
+from mesm.training.progress import TrainingProgress
+from mesm.training.trainer import Trainer
 
 #: Lines of Tables 3 and 4 in the paper's order -> the end of their presets' names.
 MODELS: dict[str, str] = {
@@ -35,7 +36,7 @@ MODELS: dict[str, str] = {
     "FE2E": "fe2e",
     "MESM": "mesm",
 }
-_SMALL_MESM = ("fe2e", "mesm", "mesm-steered")
+_SMALL_MESM = ("fe2e", "mesm", "mesm-text-guided")
 #: A stopped training loses at most this much.
 _SAVE_MINUTES = 2.0
 #: What differs between machines and runs without making another model.
@@ -125,7 +126,12 @@ class Plan:
         )
         if not self.rendered:
             # Neutral faces, moved regions and known causes exist for the rendered corpus alone.
-            train = replace(train, neutral_faces=0, look=0.0, cause_loss=0.0)
+            train = replace(
+                train,
+                neutral=NeutralFacesConfig(),
+                attention=AttentionSupervisionConfig(),
+                auxiliary=AuxiliaryTargetsConfig(),
+            )
         return RunConfig(replace(base.model, labels=tuple(self.corpus.labels)), train)
 
     def place(self, stage: str, seed: int) -> Path:
@@ -178,7 +184,7 @@ class Found:
     differs: tuple[str, ...] = ()
 
 
-def obtain(plan: Plan, model: str, seed: int, report: Report | None = None) -> Found:
+def obtain(plan: Plan, model: str, seed: int, report: TrainingProgress | None = None) -> Found:
     """The line's checkpoint, trained now as far as it is not there.
 
     Raises:
@@ -199,7 +205,7 @@ def obtain(plan: Plan, model: str, seed: int, report: Report | None = None) -> F
     return Found(predictor, origin, _differences(predictor, wanted))
 
 
-def _train(plan: Plan, stage: str, seed: int, report: Report | None) -> None:
+def _train(plan: Plan, stage: str, seed: int, report: TrainingProgress | None) -> None:
     place, run = plan.place(stage, seed), plan.run(stage, seed)
     config = place / "config.json"
     same = config.is_file() and RunConfig.from_dict(json.loads(config.read_text())) == run
@@ -209,7 +215,8 @@ def _train(plan: Plan, stage: str, seed: int, report: Report | None) -> None:
 
 def _differences(predictor: Predictor, wanted: RunConfig) -> tuple[str, ...]:
     """What a checkpoint says of itself, where it is not as the preset would make it."""
-    own = predictor.config.to_dict() | predictor.metrics.train
-    asked = wanted.model.to_dict() | wanted.train.to_dict()
+    stored = predictor.metrics.train
+    own = predictor.config.to_dict() | (TrainConfig.from_dict(stored).flat() if stored else {})
+    asked = wanted.model.to_dict() | wanted.train.flat()
     keys = [k for k in asked if k in own and k not in _NO_SETTING and json.dumps(own[k]) != json.dumps(asked[k])]
     return tuple(f"{k} {own[k]}, not {asked[k]}" for k in keys)

@@ -228,25 +228,16 @@ def check_settings(preset: str, settings: Mapping[str, str]) -> RunConfig:
     Raises:
         ConfigError: a setting does not exist or has no such value.
     """
-    chosen = PRESETS[preset]
-    parts = {
-        part: {k.removeprefix(f"{part}."): v for k, v in settings.items() if k.startswith(f"{part}.")}
-        for part in ("model", "train")
-    }
-    return RunConfig(chosen.model.with_settings(parts["model"]), chosen.train.with_settings(parts["train"]))
+    return PRESETS[preset].with_settings(dict(settings))
 
 
 def nearest_preset(config: RunConfig) -> tuple[str, dict[str, str]]:
     """The preset that a run departs least from, and its departures as settings: enough to train it again."""
 
     def departures(name: str) -> dict[str, str]:
-        preset = PRESETS[name].to_dict()
-        return {
-            f"{part}.{key}": json.dumps(value)
-            for part, values in config.to_dict().items()
-            for key, value in values.items()
-            if key not in ("corpus", "init_from", "seed") and value != preset[part][key]
-        }
+        preset = PRESETS[name].flat()
+        own = ("train.corpus", "train.init_from", "train.seed")
+        return {k: json.dumps(v) for k, v in config.flat().items() if k not in own and v != preset[k]}
 
     name = min(PRESETS, key=lambda preset: len(departures(preset)))
     return name, departures(name)

@@ -10,7 +10,7 @@ import pytest
 
 from mesm import presets
 from mesm.cli.ablate import table
-from mesm.config import RunConfig
+from mesm.config import AttentionSupervisionConfig, AuxiliaryTargetsConfig, NeutralFacesConfig, RunConfig
 from mesm.errors import ConfigError
 from mesm.studies.ablation import measure as ablation
 from mesm.studies.ablation.measure import ROWS, Setting, ablate, choose_rows, rows_of
@@ -37,9 +37,8 @@ def test_every_row_differs_from_its_reference_in_what_it_says() -> None:
     gates = {run(row.name).model.gate for row in ROWS if row.group == "gate"} | {run("mesm-TAV").model.gate}
     assert gates == {"hard", "straight_through", "soft", "soft_straight_through"}
     assert run("attention-random").train.freeze_attention and not run("mesm-TAV").train.freeze_attention
-    assert {run(n).model.query for n in ("mesm-TAV", "query-none", "query-text")} == {
-        "text", "none", "shuffled_in_training"
-    }  # fmt: skip
+    queries = {n: (run(n).model.query, run(n).train.queries) for n in ("mesm-TAV", "query-none", "query-text")}
+    assert queries == {"mesm-TAV": ("text", "shuffled"), "query-none": ("none", "own"), "query-text": ("text", "own")}
     cold, warm = run("start-random").train, run("mesm-TAV").train
     assert not cold.init_from and warm.init_from and cold.epochs == 2 * warm.epochs
     assert {run(f"stem-{n}").model.stem_blocks for n in (0, 1, 2)} == {0, 1, 2}
@@ -50,8 +49,8 @@ def test_every_row_differs_from_its_reference_in_what_it_says() -> None:
     for row in rows_of(SETTING):
         found = run(row.name)
         assert (found.train.max_clips, found.model.width, found.train.seed) == (600, 0.125, 3)
-        named = bool(found.train.look and found.train.look_shares[1])
-        taught = bool(found.train.look), named, bool(found.train.neutral_faces)
+        named = bool(found.train.attention.weight and found.train.attention.target_shares[1])
+        taught = bool(found.train.attention.weight), named, bool(found.train.neutral.per_batch)
         if row.kind == "fe2e" or row.name in ("labels-only", "attention-random"):
             assert taught == (False, False, False)
         elif row.name in ("no-neutral", "query-none", "mesm-TA"):
@@ -76,7 +75,13 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
             given.model, labels=CORPUS_LABELS["mosei"], head_dim=16, transformer_dim=16, transformer_layers=1,
             transformer_feedforward=16,
         )  # fmt: skip
-        train = replace(given.train, cause_loss=0.0, neutral_faces=0, look=0.0, batch_size=8)
+        train = replace(
+            given.train,
+            auxiliary=AuxiliaryTargetsConfig(),
+            neutral=NeutralFacesConfig(),
+            attention=AttentionSupervisionConfig(),
+            batch_size=8,
+        )
         monkeypatch.setitem(presets.PRESETS, f"tinted-{kind}", RunConfig(model, train))
 
 

@@ -186,10 +186,10 @@ def test_fresh_attention_comes_and_goes(predictor: Predictor) -> None:
 
 
 def test_a_record_says_what_the_attention_was_told() -> None:
-    assert taught({"look": 0.0, "look_shares": (0.3, 0.1, 0.2)}) == taught({}) == []
-    both = taught({"look": 4.0, "look_shares": (0.3, 0.1, 0.2)})
+    assert taught({"attention": {"weight": 0.0, "target_shares": (0.3, 0.1, 0.2)}}) == taught({}) == []
+    both = taught({"attention": {"weight": 4.0, "target_shares": (0.3, 0.1, 0.2)}})
     assert len(both) == 2 and "was shown" in both[0] and "text's emotion" in both[1]
-    assert taught({"look": 4.0, "look_shares": (0.3, 0.0, 0.2)}) == both[:1]
+    assert taught({"attention": {"weight": 4.0, "target_shares": (0.3, 0.0, 0.2)}}) == both[:1]
 
 
 @pytest.mark.parametrize(("lifts", "said"), [((1.0, 1.02, 1.04), True), ((1.0, 1.0, 1.06), False), ((), False)])

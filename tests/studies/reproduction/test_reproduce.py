@@ -41,9 +41,9 @@ def test_the_lines_are_the_papers(folder: Path) -> None:
     plan = Plan(corpus, folder / "runs", (0, 1), epochs=2)
     run = plan.run("mesm", 1)
     assert run.train.init_from.endswith("fe2e-s1/checkpoint") and run.train.seed == 1 and run.train.epochs == 2
-    assert plan.run("mesm-steered", 1).train.init_from.endswith("runs/mesm-s1/checkpoint")
-    assert run.train.neutral_faces == run.train.look == 0, "a corpus that is not rendered has no neutral faces"
-    assert plan.stages("MESM") == ("fe2e", "mesm", "mesm-steered") and plan.stages("FE2E") == ("fe2e",)
+    assert plan.run("mesm-text-guided", 1).train.init_from.endswith("runs/mesm-s1/checkpoint")
+    assert run.train.neutral.per_batch == run.train.attention.weight == 0, "a corpus that is not rendered has no neutral faces"
+    assert plan.stages("MESM") == ("fe2e", "mesm", "mesm-text-guided") and plan.stages("FE2E") == ("fe2e",)
 
 
 def test_table_4_with_seeds_is_trained_once(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -159,7 +159,7 @@ def test_case_figures(what: str, tmp_path: Path) -> None:
 def test_figure_5_and_table_5(folder: Path, tmp_path: Path) -> None:
     shared = ["--corpus", str(folder), "--epochs", "1", *places(tmp_path)]
     assert main(["reproduce", "figure5", *shared]) == 0
-    assert {p.name for p in (tmp_path / "runs").iterdir()} == {"fe2e-s0", "mesm-s0", "mesm-steered-s0"}
+    assert {p.name for p in (tmp_path / "runs").iterdir()} == {"fe2e-s0", "mesm-s0", "mesm-text-guided-s0"}
     assert len(list(tmp_path.glob("figure5-*.pdf"))) == 3
     (curve,) = (tmp_path / "records").glob("sweep_*.json")
     assert len(read_record(curve)["data"]["rows"]) == 10

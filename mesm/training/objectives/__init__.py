@@ -1,0 +1,19 @@
+"""Objectives: one class per loss that a training minimises the weighted sum of.
+
+    step.py                   StepBatch (what a step trains on) and the base class Objective
+    label_loss.py             cross entropy of the fused scores; class weights
+    branch_loss.py            cross entropy of each branch's own scores
+    attention_supervision.py  divergence between attention and target maps
+    auxiliary_targets.py      action units, prosody and text emotion, predicted by linear heads
+    neutral_faces.py          neutral faces under emotive texts
+    two_texts.py              divergence between the scores under two texts
+    capabilities.py           check that a corpus knows what these read of it
+    objectives.py             builds those that a config switches on, and sums them: start here
+
+Each has its settings in `mesm.config.objectives`.
+"""
+
+from mesm.training.objectives.objectives import Objectives
+from mesm.training.objectives.step import Objective, StepBatch
+
+__all__ = ["Objective", "Objectives", "StepBatch"]

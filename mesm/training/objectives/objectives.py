@@ -1,0 +1,128 @@
+"""The objectives that a run switches on, built from its config, and their weighted sum."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from mesm.batch import Batch
+from mesm.config import RunConfig
+from mesm.data.store import Corpus
+from mesm.errors import ConfigError
+from mesm.models import ModelOutput
+from mesm.training.augment import augment
+from mesm.training.objectives.attention_supervision import AttentionSupervision, FaceRegions
+from mesm.training.objectives.auxiliary_targets import AuxiliaryHeads, AuxiliaryTargets
+from mesm.training.objectives.branch_loss import BranchLoss
+from mesm.training.objectives.label_loss import LabelLoss
+from mesm.training.objectives.neutral_faces import NeutralFaces, NeutralTrainingSet
+from mesm.training.objectives.step import Objective, StepBatch
+from mesm.training.objectives.two_texts import TwoTextsDivergence
+
+
+class Objectives:
+    """Prepare each step's batch and compute the weighted sum of the objectives on it.
+
+    Args:
+        run: model and training; the objectives with a weight above 0 are built.
+        corpus: must know what the objectives read.
+        truth_NE: 0 or 1, labels of the clips that are trained on.
+        vectors: clip id -> text vector of a frozen text encoder, or None.
+        device: of the model.
+
+    Raises:
+        ConfigError: an objective that does not go with the model, or whose facts the corpus lacks.
+    """
+
+    def __init__(
+        self,
+        run: RunConfig,
+        corpus: Corpus,
+        truth_NE: Tensor,
+        vectors: Mapping[str, Tensor] | None,
+        device: torch.device | str = "cpu",
+    ) -> None:
+        self.run, self.device = run, device
+        self.label_loss = LabelLoss(run.train.label, truth_NE, device)
+        neutral = (
+            _neutral_faces(run, corpus, truth_NE, vectors, self.label_loss) if run.train.neutral.per_batch else None
+        )
+        self.attention = _attention(run, corpus) if run.train.attention.weight else None
+        self.auxiliary = _auxiliary(run, corpus, device) if run.train.auxiliary.weight else None
+        branches = run.train.branch.weight and len(run.model.modalities) > 1
+        two_texts = run.train.two_texts
+        # The order of those that draw random numbers decides what a seed means.
+        candidates: Sequence[Objective | None] = (
+            self.label_loss,
+            BranchLoss(run.train.branch, self.label_loss) if branches else None,
+            self.attention,
+            self.auxiliary,
+            neutral,
+            TwoTextsDivergence(two_texts, _branch(run, "text")) if two_texts.weight else None,
+        )
+        self.active = tuple(objective for objective in candidates if objective is not None)
+
+    def prepare(self, batch: Batch, seed: int) -> StepBatch:
+        """Augment a batch, choose the queries, and let every objective add what it needs.
+
+        Args:
+            batch: of the training split, on the CPU.
+            seed: of this step; all random numbers come from it.
+        """
+        regions = self.attention.regions if self.attention is not None else None
+        regions_SRHW = None if regions is None else regions.of(batch.clip_ids)
+        if self.run.train.augment:
+            batch, regions_SRHW = augment(batch, torch.Generator().manual_seed(seed), regions_SRHW)
+        rng = np.random.default_rng(seed)
+        shuffled = self.run.train.queries == "shuffled"
+        order = rng.permutation(len(batch)) if shuffled else np.arange(len(batch))
+        step = StepBatch(batch, len(batch), torch.from_numpy(order), regions_SRHW=regions_SRHW)
+        for objective in self.active:
+            step = objective.extend(step, rng)
+        return step
+
+    def loss(self, model: Callable[..., ModelOutput], step: StepBatch, top_p: float | None) -> Tensor:
+        """Compute the weighted sum on a step whose batch is on the model's device."""
+        trace = self.attention is not None
+        output = model(step.batch, top_p, trace, step.query_index_B, step.second_query_index_B)
+        return torch.stack([one.weight * one.loss(step, output) for one in self.active]).sum()
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """Return the parameters of the auxiliary heads, empty without them."""
+        return {} if self.auxiliary is None else self.auxiliary.heads.state_dict()
+
+    def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
+        """Set the parameters of the auxiliary heads."""
+        if self.auxiliary is not None:
+            self.auxiliary.heads.load_state_dict(state)
+
+
+def _branch(run: RunConfig, modality: str) -> int:
+    return run.model.modalities.index(modality)
+
+
+def _attention(run: RunConfig, corpus: Corpus) -> AttentionSupervision:
+    if run.model.name != "mesm":
+        raise ConfigError(f"{run.model.name} has no attention to supervise; set train.attention.weight=0")
+    config = run.train.attention
+    visual = "visual" in run.model.modalities
+    regions = FaceRegions(corpus, run.model.labels, config.emotion_specificity) if visual else None
+    return AttentionSupervision(config, regions)
+
+
+def _auxiliary(run: RunConfig, corpus: Corpus, device: torch.device | str) -> AuxiliaryTargets:
+    return AuxiliaryTargets(run.train.auxiliary, AuxiliaryHeads(corpus, run.model).to(device))
+
+
+def _neutral_faces(
+    run: RunConfig, corpus: Corpus, truth_NE: Tensor, vectors: Mapping[str, Tensor] | None, label_loss: LabelLoss
+) -> NeutralFaces:
+    if vectors is None or run.model.name != "mesm" or "visual" not in run.model.modalities:
+        raise ConfigError(
+            "neutral faces need a MESM with a visual branch and a frozen text encoder; set train.neutral.per_batch=0"
+        )
+    faces = NeutralTrainingSet.read(corpus, run.model.labels, vectors, run.train.attention.emotion_specificity)
+    return NeutralFaces(run.train.neutral, faces, truth_NE.mean(0), label_loss.weights_E, _branch(run, "visual"))

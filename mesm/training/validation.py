@@ -1,0 +1,68 @@
+"""Scores of the validation split: decision thresholds, metrics, and the content of a checkpoint's metrics.json."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from mesm.config import RunConfig
+from mesm.data.loading import SplitLoader
+from mesm.models import AnyScorer
+from mesm.records.checkpoint import CheckpointMetrics, SplitMetrics
+from mesm.training import metrics
+from mesm.training.scoring import SplitScores, score_batches
+
+
+@dataclass(frozen=True)
+class Validation:
+    """Hold the scores of the validation split.
+
+    Attributes:
+        scores: scores and truth of its clips.
+        thresholds_E: threshold of each class with the best binary F1 on these clips.
+        summary: every metric in percent (`metrics.summarise`).
+    """
+
+    scores: SplitScores
+    thresholds_E: np.ndarray
+    summary: dict[str, Any]
+
+    @classmethod
+    def of(cls, model: AnyScorer, valid: SplitLoader, device: torch.device | str) -> Validation:
+        """Score a model on the validation split."""
+        scores = score_batches(model, valid.epoch(0), device=str(device))
+        thresholds_E = metrics.choose_thresholds(scores.scores, scores.truth)
+        summary = metrics.summarise(scores.scores, scores.truth, thresholds_E, model.config.labels)
+        return cls(scores, thresholds_E, summary)
+
+    @property
+    def f1(self) -> float:
+        """Average binary F1 in percent, 0 if no class has one."""
+        return self.summary["f1"] or 0.0
+
+    def update(self, metrics: CheckpointMetrics) -> CheckpointMetrics:
+        """Return a checkpoint's metrics with these thresholds and scores."""
+        thresholds = tuple(float(t) for t in self.thresholds_E)
+        return replace(metrics, thresholds=thresholds, valid=SplitMetrics.from_json(self.summary))
+
+
+def checkpoint_metrics(run: RunConfig, corpus: str, validation: Validation, epoch: int) -> CheckpointMetrics:
+    """Return a checkpoint's metrics: scores, thresholds, and the training without a machine's paths.
+
+    Args:
+        corpus: name of the corpus.
+    """
+    train = run.train.to_dict() | {"corpus": corpus, "init_from": _run_name(run.train.init_from)}
+    return validation.update(
+        CheckpointMetrics(trained_on=corpus, thresholds_top_p=run.model.top_p, epoch=epoch, train=train)
+    )
+
+
+def _run_name(checkpoint: str) -> str:
+    """Return `fe2e` for `runs/fe2e/checkpoint`."""
+    path = Path(checkpoint)
+    return path.parent.name if path.name in ("checkpoint", "best") else path.name
