@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from mesm.batch import Batch
+from mesm.config import upgrade_training
 from mesm.errors import CheckpointError, DataError
 from mesm.models import build_model, load_checkpoint, save_checkpoint
 from mesm.models.checkpoint import CONFIG, WEIGHTS, warm_start
@@ -37,6 +38,7 @@ def test_a_shipped_checkpoint_saved_anew_has_the_same_scores_to_the_bit(name: st
     again = load_checkpoint(save_checkpoint(tmp_path / name, shipped.model, shipped.metrics, shipped.card, half=True))
     assert (again.config, again.metrics, again.card) == (shipped.config, shipped.metrics, shipped.card)
     stored, own = (json.loads((c.folder / METRICS).read_text()) for c in (shipped, again))
+    assert own.pop("train") == upgrade_training(stored.pop("train"), json.loads((shipped.folder / CONFIG).read_text()))
     assert without_none(own) == without_none(stored), "the file keeps its form"
     batch = random_batch([3, 1], [2, 4], text_dim=384)
     with torch.no_grad():

@@ -43,7 +43,7 @@ def test_a_run_ends_with_weights_fitted_on_valid(fusion: str, tmp_path: Path) ->
     )  # fmt: skip
     train = TrainConfig(corpus=str(corpus), epochs=1, batch_size=8, keep="last", fusion=fusion)
     trainer = Trainer(RunConfig(config, train), tmp_path / "run")
-    vectors = trainer.setup.vectors
+    vectors = trainer.setup.inputs["text_vectors"]
     folder = trainer.fit()
     best, found = load_checkpoint(tmp_path / "run" / "best"), load_checkpoint(folder)
     learned, weights = (one.model.fusion.weight.detach() for one in (best, found))
