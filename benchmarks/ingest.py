@@ -92,11 +92,11 @@ def timed(
     now: Callable[[], float],
 ) -> tuple[list[DetectedFace | None], float]:
     """Faces, and seconds by the clock."""
-    found: list[DetectedFace | None] = []
+    faces: list[DetectedFace | None] = []
     start = now()
     for i in range(0, len(frames), together):
-        found += detect(frames[i : i + together])
-    return found, now() - start
+        faces += detect(frames[i : i + together])
+    return faces, now() - start
 
 
 def compare(named: Sequence[tuple[str, np.ndarray]], clock: str) -> dict[str, Any]:
@@ -106,8 +106,8 @@ def compare(named: Sequence[tuple[str, np.ndarray]], clock: str) -> dict[str, An
     for detector in (plain, fast):
         detector.detect(frames[:1])
     expected, plain_s = timed(plain.detect, frames, 1, CLOCKS[clock])
-    found, fast_s = timed(fast.detect, frames, 16, CLOCKS[clock])
-    overlaps = [overlap(a, b) for a, b in zip(expected, found, strict=True)]
+    faces, fast_s = timed(fast.detect, frames, 16, CLOCKS[clock])
+    overlaps = [overlap(a, b) for a, b in zip(expected, faces, strict=True)]
     return {
         "frames": len(frames),
         "with_a_face": sum(face is not None for face in expected),
@@ -126,7 +126,7 @@ def memory(clips: int, hours: float) -> dict[str, Any]:
     from mesm.data.importers.engine import import_release
     from mesm.data.importers.plan import MediaSpan, Release, Utterance
 
-    found: dict[str, Any] = {"before_mb": _peak_mb()}
+    measured: dict[str, Any] = {"before_mb": _peak_mb()}
     with tempfile.TemporaryDirectory() as folder:
         long, short = Path(folder) / "long.mp4", Path(folder) / "short.mp4"
         _write_video(long, 3600 * hours)
@@ -142,10 +142,10 @@ def memory(clips: int, hours: float) -> dict[str, Any]:
             report = import_release(
                 release, folder, Path(folder) / name, settings=Settings(large_px=0), workers=0, progress=True
             )
-            found[name] = {
+            measured[name] = {
                 "stored": report.stored, "peak_mb": _peak_mb(), "minutes": round((time.perf_counter() - start) / 60, 2),
             }  # fmt: skip
-    return found
+    return measured
 
 
 def _peak_mb() -> float:
@@ -186,13 +186,13 @@ def main() -> None:
     parser.add_argument("--json", metavar="FILE")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
-    found: dict[str, Any] = {"conditions": {**conditions(), "clock": arguments.clock}}
+    measured: dict[str, Any] = {"conditions": {**conditions(), "clock": arguments.clock}}
     if arguments.memory:
-        found |= memory(arguments.clips, arguments.hours)
+        measured |= memory(arguments.clips, arguments.hours)
     else:
-        found["portraits"] = compare(list(portraits(arguments.portraits)), arguments.clock)
-        found["marionette"] = compare(list(heads(arguments.corpus, arguments.heads)), arguments.clock)
-    text = json.dumps(found, indent=1)
+        measured["portraits"] = compare(list(portraits(arguments.portraits)), arguments.clock)
+        measured["marionette"] = compare(list(heads(arguments.corpus, arguments.heads)), arguments.clock)
+    text = json.dumps(measured, indent=1)
     print(text)
     if arguments.json:
         Path(arguments.json).write_text(text + "\n")

@@ -51,17 +51,19 @@ def main() -> None:
     parser.add_argument("--clock", choices=sorted(CLOCKS), default="wall")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    found: dict[str, float] = {}
+    measured: dict[str, float] = {}
     for size_px in (96, FRAME_PX):
-        found[f"frame_{size_px}px_ms"] = round(
+        measured[f"frame_{size_px}px_ms"] = round(
             statistics.median(frames_ms(size_px, arguments.turns, arguments.clock)), 2
         )
     clips = iter(range(10_000))
     runs = {"clip": lambda: make_numbered(0, next(clips), 240)}
-    found["clip_ms"] = round(statistics.median(interleaved_ms(runs, arguments.clips, clock=arguments.clock)["clip"]), 1)
-    print(json.dumps(found, indent=1))
+    measured["clip_ms"] = round(
+        statistics.median(interleaved_ms(runs, arguments.clips, clock=arguments.clock)["clip"]), 1
+    )
+    print(json.dumps(measured, indent=1))
     if arguments.json:
-        write_atomic(arguments.json, json.dumps({"conditions": conditions(), **found}, indent=1).encode())
+        write_atomic(arguments.json, json.dumps({"conditions": conditions(), **measured}, indent=1).encode())
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""One clip (`Sample`) and a batch of clips (`Batch`), and the shape legend that the whole library uses.
+"""Define one clip (`Sample`), a batch of clips (`Batch`), and the shape legend that the whole library uses.
 
 Shape legend (suffixes of local names):
     B utterances   S segments: frames or chunks of the whole batch   N active sites   C channels
@@ -36,7 +36,7 @@ ACTIVE_INTENSITY = 0.2
 
 @dataclass(frozen=True)
 class Word:
-    """One word and its time, in seconds from the start of the clip; `approximate` where it was not measured."""
+    """Hold one word and its start and end, in seconds from the start of the clip; `approximate` where not measured."""
 
     text: str
     start_s: float
@@ -46,7 +46,7 @@ class Word:
 
 @dataclass(frozen=True)
 class Truth:
-    """Truth of a rendered clip beyond its labels, per kept face frame (S first); recorded clips have none.
+    """Hold the truth of a rendered clip beyond its labels, per kept face frame (S first); recorded clips have none.
 
     Attributes:
         au_numbers: the A action units that the columns of `au_intensity` and `au_region` stand for.
@@ -78,13 +78,13 @@ class Truth:
 
 @dataclass(frozen=True)
 class Sample:
-    """One utterance, restructured: the inputs of a model, and what is displayed beside them. Numpy only.
+    """Hold one utterance, restructured: the arrays that models read, and the text, times and pictures that pages show.
 
     Attributes:
         clip_id: unique in its corpus.
         text: the transcript.
         faces: (S, 48, 48, 3) uint8 RGB, one crop every `FRAME_INTERVAL_MS`; zero rows when there is no picture.
-        faces_large: (S, L, L, 3) uint8, a larger crop of the same boxes, for display; may be empty.
+        faces_large: (S, L, L, 3) uint8, a larger crop of the same boxes, for the eye; may be empty.
         face_times_s: (S,) seconds.
         face_boxes: (S, 4) x0, y0, x1, y1 in pixels of the source frame: the rectangle that was cut out.
         face_points: (S, 5, 2) x, y in pixels of the 48-px crop: left and right eye, nose, left and right mouth
@@ -131,7 +131,7 @@ class Sample:
 
 @dataclass(frozen=True)
 class FeatureRows:
-    """Hand-crafted features of a batch, for the two-phase baselines; normalisation is the model's.
+    """Hold hand-crafted features of a batch, for the two-phase baselines; normalisation is the model's.
 
     Attributes:
         values: modality -> (rows, columns) float32, one utterance after the other.
@@ -148,7 +148,7 @@ class FeatureRows:
 
 @dataclass(frozen=True)
 class Batch:
-    """A batch as plain tensors. Normalisation is the model's, so that a checkpoint carries it.
+    """Hold a batch as plain tensors. The model normalises them, so that a checkpoint carries the normalisation.
 
     Attributes:
         clip_ids: B names.
@@ -158,7 +158,7 @@ class Batch:
         faces: (S, 3, 48, 48) uint8; `face_counts` (B,) int64, its sum is S; 0 = this clip has no picture.
         mels: (chunks, 1, 128, 32) float32 log10 mel power; `chunk_counts` (B,) int64.
         labels: (B, E) float32 0/1 in the order of the checkpoint's labels, or None.
-        features: inputs of a two-phase baseline, in place of faces, mels and tokens.
+        features: what a two-phase baseline reads in place of faces, mels and tokens.
     """
 
     clip_ids: tuple[str, ...]

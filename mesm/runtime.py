@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import os
 import random
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+
+#: Called with the number of items that are done, and of all.
+Progress = Callable[[int, int], None]
 
 
 def seed_everything(seed: int) -> None:

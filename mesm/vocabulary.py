@@ -1,4 +1,4 @@
-"""THE names and THE orders: emotions, modalities, action units. Everything that lists them lists them from here."""
+"""Define the names and the orders of emotions, modalities, splits and action units; every list of them is this one."""
 
 from __future__ import annotations
 

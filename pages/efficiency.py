@@ -1,24 +1,19 @@
-"""Efficiency: what does less work cost in accuracy, and where does the work go?"""
+"""Efficiency: scores against cost over top-p, cost by layer, cost of each clip."""
 
 import streamlit as st
 
 from mesm.ui import controls, frame, layout
-from mesm.ui.efficiency import view as efficiency_view
+from mesm.ui.efficiency.view import show_own_sweep, show_sweeps
 
 frame.enter()
-layout.heading("Efficiency", "What does less work cost in accuracy, and where does the work go?")
+layout.heading("Efficiency", "How much accuracy is lost when fewer sites are computed, and which layers cost the most?")
 model = controls.pick_model()
-shelf = controls.pick_corpus()
+corpus = controls.pick_corpus()
 
-failed = st.session_state.pop("sweep-failed", "")
-if failed:
-    st.error(f"{failed[:1].upper()}{failed[1:]}", icon=":material/error:")
-chosen = efficiency_view.pick_sweeps(model, shelf)
-if chosen:
-    efficiency_view.show(chosen, model)
-efficiency_view.own_sweep(model, shelf)
+show_sweeps(model, corpus)
+show_own_sweep(model, corpus)
 st.caption(
-    "Work is counted from the sites that each clip keeps, not estimated: first layers, attention, and one product per "
-    "pair of neighbouring kept sites. The text encoder is the same for every top-p and left out. "
-    "Measured time is of one machine, and of its load that day."
+    "Multiply-adds are counted from the sites that each clip keeps, not estimated: first layers, attention, and one "
+    "product per pair of neighbouring kept sites. The text encoder is left out: its cost does not depend on top-p. "
+    "Times were measured on one machine and depend on its load."
 )

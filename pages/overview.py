@@ -1,4 +1,4 @@
-"""Overview: what is this, and where to start?"""
+"""Overview: the model in one picture, its scores and cost, and where to start."""
 
 import streamlit as st
 
@@ -8,43 +8,47 @@ from mesm.studies.facs.targets import unsteered
 from mesm.ui import clip_pictures, controls, frame, layout, models, state
 from mesm.ui.case_studies import case_export
 from mesm.ui.facs import facs_records
-from mesm.ui.overview import architecture as architecture_view
+from mesm.ui.overview.architecture import show_architecture
 
 frame.enter()
 layout.heading(
     "Multimodal end-to-end sparse model",
-    "It scores the emotions in a short clip from **words, face and voice**, and computes only where the words look.",
+    "It scores emotions in a short clip from **words, face and voice**. An attention, with the words as query, selects "
+    "the sites of face and voice that are computed.",
 )
 model = controls.pick_model()
 shelf = controls.pick_corpus()
 
 picture = st.container()
-look, keep, compute = st.columns(3, gap="medium")
-look.markdown(
-    "##### 1 The words look\nThe transcript asks every place of every face and every sound: are you relevant?"
+attend, keep, compute = st.columns(3, gap="medium")
+attend.markdown(
+    "##### 1 Attention\nThe transcript is the query: it weights every site of each face crop and mel chunk."
 )
-keep.markdown("##### 2 A share is kept\nThe places that hold the share *p* of the attention stay. Three times over.")
+keep.markdown(
+    "##### 2 Nucleus\nThe smallest set of sites holding *p* of the attention is kept (nucleus sampling), in each of three "
+    "blocks."
+)
 compute.markdown(
-    "##### 3 The rest is not computed\nSparse convolutions visit the kept places only. The fewer, the less work."
+    "##### 3 Sparse convolution\nConvolutions are computed at kept sites only: a smaller *p* costs fewer multiply-adds."
 )
 
 st.markdown("##### Where to start")
-frame.link("pages/case_studies.py", "**Case studies**: pick a clip, move p, see what is kept, scored and saved")
-frame.link("pages/try_a_clip.py", "**Try a clip**: the same view on a clip of your own")
-frame.link("pages/facs.py", "**FACS**: does it look where a codebook of facial movements says?")
-frame.link("pages/efficiency.py", "**Efficiency**: what does less work cost in accuracy?")
+frame.link("pages/case_studies.py", "**Case studies**: choose a clip, move p, and see kept sites, scores and cost")
+frame.link("pages/try_a_clip.py", "**Try a clip**: the same views of a clip of your own")
+frame.link("pages/facs.py", "**FACS**: compare the kept sites with the facial action units of a codebook")
+frame.link("pages/efficiency.py", "**Efficiency**: scores against cost at every top-p")
 
 with layout.one_sentence_errors():
     data = models.find_evaluation(model, shelf) if model is not None and shelf is not None else None
     if data is not None and model is not None:
-        st.markdown("##### How well, and for how much work")
+        st.markdown("##### Scores and cost")
         layout.headline(model.facts.name, data, *facs_records.beside(data, model, shelf))
 example = st.container()
 
-st.markdown("##### What is claimed, and what is not")
+st.markdown("##### How to read the scores")
 st.markdown(
-    "A score says how strongly this model puts a clip with the clips of an emotion that it was trained on. "
-    "It says nothing about what a person feels. Where the model looks is what it computed with, not why it decided.\n\n"
+    "A score is the model's output for one label of its training corpus, not a probability and not a person's feeling. "
+    "Kept sites are the input of the next layers; they are not an explanation of the decision.\n\n"
     "After Dai, Cahyawijaya, Liu and Fung: *Multimodal End-to-End Sparse Model for Emotion Recognition*, NAACL 2021, "
     "[arXiv 2103.09666](https://arxiv.org/abs/2103.09666)."
 )
@@ -54,10 +58,10 @@ with layout.one_sentence_errors():
     if looked is not None and (sentence := unsteered(looked)) is not None:
         st.caption(f":material/info: {sentence}")
 
-# Last, so that everything else stands while the picture is drawn and the model is loaded.
+# Last, so that the rest of the page is shown while the picture is drawn and the model is loaded.
 with picture:
     if model is not None:
-        architecture_view.show(model)
+        show_architecture(model)
 with example, layout.one_sentence_errors():
     if model is not None and shelf is not None and len(shelf.corpus):
         rows = [row for row in shelf.corpus.index if row.present] or list(shelf.corpus.index)

@@ -1,12 +1,12 @@
-"""Runs: how does training go, and how do its settings compare?"""
+"""Runs: start, watch and compare training runs."""
 
 from mesm.ui import controls, frame, layout
-from mesm.ui.runs import view as runs_view
+from mesm.ui.runs.view import show_runs, show_start_form
 
 frame.enter()
-layout.heading("Runs", "How does training go, and what do other settings make of it?")
+layout.heading("Runs", "Start, watch and compare training runs.")
 controls.pick_model()
 controls.pick_corpus(needed=False)
 with layout.one_sentence_errors():
-    runs_view.start_form()
-    runs_view.live()
+    show_start_form()
+    show_runs()

@@ -4,25 +4,32 @@
 
 Every fault is put into a temporary copy of the tree, never into the tree itself, and the tests named beside it are run
 there; a fault that they do not notice has survived. The tests are run without a fault first. `tests/test_mutants.py`
-checks that each line to replace still exists. Not part of the test suite: it takes half a minute a fault.
+checks that each line to replace still exists. Not part of the test suite.
 """
 
 from __future__ import annotations
 
 import argparse
+import importlib
+import multiprocessing
 import os
 import shutil
-import subprocess
 import sys
 import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
+
+from tests import mutants_faithfulness
+
 ROOT = Path(__file__).resolve().parent.parent
 _COPIED = ("mesm", "tests", "benchmarks", "pages", "app.py", "pyproject.toml", "Makefile", "README.md")
 _LINKED = ("assets",)
 _TIMEOUT_S = 900
+#: Imported once, before the children are forked: they take longer than most tests.
+_HEAVY = ("torch", "accelerate", "transformers", "pandas", "pyarrow.parquet", "sklearn.metrics", "hypothesis")
 
 
 @dataclass(frozen=True)
@@ -451,6 +458,8 @@ MUTANTS: list[Mutant] = [
     ),
 ]
 
+MUTANTS += [Mutant(*fault) for fault in mutants_faithfulness.MUTANTS]
+
 
 def copy_tree(target: Path) -> None:
     """Copy the code and link the data of the repository."""
@@ -464,15 +473,28 @@ def copy_tree(target: Path) -> None:
         (target / name).symlink_to(ROOT / name)
 
 
+def run_tests(tree: Path, tests: str) -> None:
+    """Run tests of a tree in a child process, and end it with pytest's exit status."""
+    for name in [name for name in sys.modules if name.partition(".")[0] in ("mesm", "tests", "benchmarks")]:
+        del sys.modules[name]
+    os.chdir(tree)
+    os.environ["PYTHONPATH"] = sys.path[0] = str(tree)
+    silent = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(silent, 1)
+    os.dup2(silent, 2)
+    options = ["-x", "-q", "-p", "no:cacheprovider", "-m", "not slow", "--rootdir", str(tree)]
+    os._exit(int(pytest.main([*options, *tests.split()])))
+
+
 def passes(tree: Path, tests: str) -> bool:
     """Return whether the tests pass in a tree; a test that never ends has noticed the fault."""
-    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "-m", "not slow", *tests.split()]
-    environment = {**os.environ, "PYTHONPATH": str(tree), "PYTHONDONTWRITEBYTECODE": "1"}
-    try:
-        done = subprocess.run(command, cwd=tree, env=environment, capture_output=True, timeout=_TIMEOUT_S)
-    except subprocess.TimeoutExpired:
-        return False
-    return done.returncode == 0
+    child = multiprocessing.get_context("fork").Process(target=run_tests, args=(tree, tests))
+    child.start()
+    child.join(_TIMEOUT_S)
+    if child.exitcode is None:
+        child.kill()
+        child.join()
+    return child.exitcode == 0
 
 
 def survives(tree: Path, mutant: Mutant) -> bool:
@@ -504,6 +526,9 @@ def main() -> int:
     if options.list:
         print("\n".join(map(str, chosen)))
         return 0
+    sys.dont_write_bytecode = True
+    for name in _HEAVY:
+        importlib.import_module(name)
     with tempfile.TemporaryDirectory(prefix="mutants") as folder:
         tree = Path(folder)
         copy_tree(tree)

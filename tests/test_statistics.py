@@ -120,6 +120,7 @@ def test_resamples_without_a_value_are_left_out() -> None:
     assert percentile_estimate(1.0, np.array([np.nan, 1, 1, np.inf]), 9) == Estimate(1.0, 1.0, 1.0)
     assert percentile_estimate(1.0, np.full(4, np.nan), 9) == Estimate(1.0, None, None)
     assert percentile_estimate(np.nan, np.ones(4), 9) == UNDEFINED
+    assert percentile_estimate(1.0, np.ones(4), MIN_SPEAKERS - 1) == Estimate(1.0, None, None)
 
 
 def test_one_rule_for_rounding() -> None:

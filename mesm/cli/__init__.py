@@ -21,7 +21,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "compare": ("mesm.cli.compare", "the difference of two models with its interval"),
     "sweep": ("mesm.cli.sweep", "score a checkpoint at many top-p"),
     "facs": ("mesm.cli.facs", "compare where the attention looks with action units"),
-    "faithfulness": ("mesm.cli.faithfulness", "test whether the masks show what the scores are made of"),
+    "faithfulness": ("mesm.cli.faithfulness", "test whether the kept sites explain the scores"),
     "canonical": ("mesm.cli.canonical", "average the masks of all faces on one template face"),
     "figure": ("mesm.cli.figure", "make a figure or table of the app again, for paper"),
     "convert": ("mesm.cli.convert", "weights of the authors' implementation as a checkpoint"),

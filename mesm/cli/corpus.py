@@ -1,4 +1,4 @@
-"""`mesm corpus`: bring in a real corpus, build the demo corpus; card, contact sheets, audit, splits, the part that ships."""
+"""`mesm corpus`: import or build a corpus; card, contact sheets, audit, splits, features, export."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from mesm.cli.corpus_import import add_import, add_split, run_import, run_split
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The verb's own subcommands."""
+    """Add the verb's own subcommands."""
     parts = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
     build = parts.add_parser("build", help="build a corpus, or go on with one that was interrupted")
     build.add_argument("corpus", choices=["marionette"])
@@ -88,11 +88,11 @@ def _sheet(arguments: argparse.Namespace) -> int:
 
 
 def _card(arguments: argparse.Namespace) -> int:
-    from mesm.data.marionette.corpus_report import card_text, corpus_card
+    from mesm.data.marionette.corpus_report import report_corpus, report_text
     from mesm.data.store import Corpus
 
-    card = corpus_card(Corpus(arguments.folder), simulated=arguments.simulate)
-    print(json.dumps(card, indent=1) if arguments.json else card_text(card))
+    card = report_corpus(Corpus(arguments.folder), simulated=arguments.simulate)
+    print(json.dumps(card, indent=1) if arguments.json else report_text(card))
     return 0
 
 

@@ -1,4 +1,4 @@
-"""`mesm corpus import`: a release's folder becomes a corpus; `mesm corpus split` divides a corpus anew."""
+"""`mesm corpus import`: store a release as a corpus; `mesm corpus split`: copy a corpus with other splits."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _SPLITS = (
 
 
 def add_import(parts: Any) -> None:
-    """The subcommand `import`."""
+    """Add the subcommand `import`."""
     parser = parts.add_parser(
         "import",
         help="store a public or own corpus from its release's folder",
@@ -48,7 +48,7 @@ def add_import(parts: Any) -> None:
 
 
 def add_split(parts: Any) -> None:
-    """The subcommand `split`."""
+    """Add the subcommand `split`."""
     parser = parts.add_parser("split", help="copy a corpus with other splits")
     parser.add_argument("folder", metavar="DIR")
     parser.add_argument("out", metavar="OUT")
@@ -105,7 +105,7 @@ def _in_order(splits: Mapping[str, int]) -> str:
 
 
 def _token_counter() -> Any:
-    """Number of tokens of a text by the bundled MiniLM's tokeniser; ALBERT's differs by a few."""
+    """Count the number of tokens of a text by the bundled MiniLM's tokeniser; ALBERT's differs by a few."""
     from mesm.config import ModelConfig
     from mesm.layers.text import TextEncoder
 

@@ -1,9 +1,8 @@
-"""`mesm faithfulness`: does the mask show what the scores were made of?"""
+"""`mesm faithfulness`: test whether the kept sites explain the scores."""
 
 from __future__ import annotations
 
 import argparse
-from typing import Any
 
 from mesm.cli import measuring
 
@@ -21,60 +20,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Run the tests, print what they say, write the record."""
+    """Run the tests, print the main result of each, write the record."""
     from mesm.analysis.predictor import load
     from mesm.data.corpora import open_corpus
-    from mesm.studies.faithfulness.measure import faithfulness
+    from mesm.studies.faithfulness.measure import measure_faithfulness
+    from mesm.studies.faithfulness.tables import summary_table
 
     measuring.positive(arguments, "clips")
     predictor, corpus = load(arguments.checkpoint), open_corpus(arguments.corpus)
-    with measuring.bar() as show:
-        data = faithfulness(
+    with measuring.bar() as progress:
+        record = measure_faithfulness(
             predictor,
             corpus,
             arguments.split,
             arguments.top_p,
             clips=arguments.clips,
             seed=arguments.seed,
-            progress=show,
+            progress=progress,
         )
     options = {"split": arguments.split, "top-p": arguments.top_p, "clips": arguments.clips}
-    path = measuring.write(arguments, "faithfulness", predictor, corpus, data, options)
-    print(_table(data))
+    path = measuring.write(arguments, "faithfulness", predictor, corpus, record, options)
+    print(summary_table(record).to_text())
     print(path)
     return 0
-
-
-def _table(data: dict[str, Any]) -> str:
-    lines = []
-    for branch, word in (("visual", "face"), ("acoustic", "voice")):
-        cost = data["shuffled_text"].get(branch, {}).get("accuracy")
-        if cost and cost["cost"] is not None:
-            low, high = cost["interval"]
-            lines.append(
-                f"shuffled texts cost the {word} {cost['cost']:.1f} points of {cost['own']:.1f} % ({low} to {high})"
-            )
-    for source in data["neutral_text"]["sources"]:
-        lines.append(f"AUC of the text's emotion from {source['source']}: {_said(source['auc'])}; .5 = no leak")
-    for branch, word in (("visual", "face"), ("acoustic", "voice")):
-        only, order = data["keep_only"].get(branch), data["order"].get(branch, {}).get("all")
-        if only:
-            lines.append(f"{word}: nucleus scores {_said(only['nucleus_gain'])} above as many random sites")
-        if order:
-            lines.append(
-                f"{word}: in order of attention, insertion {_said(order['insertion_gain'])} above random, "
-                f"deletion {_said(order['deletion_gain'])} below"
-            )
-    low, middle, high = data["sufficient_p"]["sufficient"]
-    lines.append(f"smallest sufficient p: median {middle:g}, quartiles {low:g} and {high:g}")
-    if data["sound"]:
-        lines.append(
-            "loud sites, kept over active: " + ", ".join(_said(x["kept_lift"]) for x in data["sound"]["layers"])
-        )
-    return "\n".join(lines)
-
-
-def _said(estimate: dict[str, float | None]) -> str:
-    if estimate["value"] is None:
-        return "-"
-    return f"{estimate['value']:.3f} ({estimate['low']:.3f} to {estimate['high']:.3f})"

@@ -8,7 +8,7 @@ from typing import Any
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Options of `mesm corpus features`."""
+    """Add the options of `mesm corpus features`."""
     parser.description = (
         "Word vectors, action units and acoustic features of every clip, with named columns, beside the corpus. Without "
         "options: static word vectors of the bundled text encoder, the known action units of rendered clips with a "

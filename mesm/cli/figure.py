@@ -102,7 +102,10 @@ def _regions(parser: argparse.ArgumentParser) -> None:
 
 def _test(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--what", required=True, choices=("leak", "keep-only", "redrawn", "targets"), help="which table"
+        "--what",
+        required=True,
+        choices=("leak", "neutral", "keep-only", "order", "redrawn", "targets"),
+        help="which table",
     )
 
 

@@ -111,9 +111,9 @@ def difference_exhibit(arguments: argparse.Namespace) -> Exhibit:
 
 
 def _two_answers(arguments: argparse.Namespace) -> tuple[Any, tuple[Any, Any], tuple[str, str], dict[str, Any], str]:
+    from mesm.analysis.attention_controls import control_attention
     from mesm.analysis.predictor import load
     from mesm.studies.case.clip_exports import versus
-    from mesm.studies.faithfulness.interventions import redrawn_attention
 
     predictor, sample, origin = _open(arguments)
     if arguments.other is None and not predictor.has_attention:
@@ -125,7 +125,7 @@ def _two_answers(arguments: argparse.Namespace) -> tuple[Any, tuple[Any, Any], t
         other = load(arguments.other)
         second = other.run(other.prepare(sample), top_p)
     elif arguments.random is not None:
-        with redrawn_attention(predictor.model, arguments.random):
+        with control_attention(predictor.model, arguments.random, "moment_matched"):
             second = predictor.run(clip, top_p)
     else:
         second = predictor.run(clip, arguments.other_p)

@@ -10,33 +10,36 @@ from mesm.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
     from mesm.figures.export import Exhibit
+    from mesm.records.base import Record as TypedRecord
+    from mesm.studies.learning.chart_data import TrainingRun
 
 Record = dict[str, Any]
 
 
 def sweep_exhibit(arguments: argparse.Namespace) -> Exhibit:
-    """Scores against work over top-p."""
+    """Build scores over cost, a point per top-p."""
+    from mesm.records.store import RecordStore
     from mesm.studies.reproduction.reported import figure_5_shares
-    from mesm.studies.sweep.chart_data import View, dense_by_corpus
-    from mesm.studies.sweep.exports import frontier
+    from mesm.studies.sweep.chart_data import SweepView
+    from mesm.studies.sweep.exports import sweep_export
 
-    view = View(arguments.metric, arguments.axis, arguments.relative, arguments.log)
-    records = [_record("sweep", target) for target in arguments.targets]
-    return frontier(records, view, dense_by_corpus(_all("evaluate")), figure_5_shares())
+    view = SweepView(arguments.metric, arguments.axis, arguments.relative, arguments.log)
+    records = [find_record("sweep", target) for target in arguments.targets]
+    return sweep_export(records, view, RecordStore().find("evaluate"), figure_5_shares())
 
 
 def work_exhibit(arguments: argparse.Namespace) -> Exhibit:
-    """Work by layer and modality."""
-    from mesm.studies.sweep.exports import layers
+    """Build the cost by layer and modality."""
+    from mesm.studies.sweep.exports import layers_export
 
-    return layers(_record("sweep", arguments.target), arguments.axis)
+    return layers_export(find_record("sweep", arguments.target), arguments.axis)
 
 
 def spread_exhibit(arguments: argparse.Namespace) -> Exhibit:
-    """Work of every utterance."""
-    from mesm.studies.sweep.exports import spread
+    """Build the cost of every clip."""
+    from mesm.studies.sweep.exports import clip_cost_export
 
-    return spread(_record("sweep", arguments.target))
+    return clip_cost_export(find_record("sweep", arguments.target))
 
 
 def architecture_exhibit(arguments: argparse.Namespace) -> Exhibit:
@@ -100,36 +103,42 @@ def ablation_exhibit(arguments: argparse.Namespace) -> Exhibit:
 
 
 def learning_exhibit(arguments: argparse.Namespace) -> Exhibit:
-    """Learning curves."""
-    from mesm.studies.learning.exports import learning
-    from mesm.training.run_folder import read_log
+    """Build learning curves."""
+    from mesm.studies.learning.exports import learning_export
 
-    runs = {folder.name: list(read_log(folder)) for folder in _run_folders(arguments)}
-    empty = [name for name, rows in runs.items() if not rows]
-    if empty:
-        raise DataError(f"run {empty[0]!r} has no epoch yet (no metrics.jsonl); give a folder of mesm train")
-    return learning(runs)
+    runs = [_training_run(folder) for folder in _run_folders(arguments)]
+    for run in runs:
+        if not run.epochs:
+            raise DataError(f"run {run.name!r} has no epoch yet (no metrics.jsonl); give a folder of mesm train")
+    return learning_export(runs)
 
 
 def runs_exhibit(arguments: argparse.Namespace) -> Exhibit:
-    """Where training runs stand."""
+    """Build the table of training runs."""
     import json
 
-    from mesm.studies.learning.exports import runs_table
-    from mesm.training.run_folder import read_log
+    from mesm.config import RunConfig
+    from mesm.studies.learning.exports import runs_export
 
-    found = {}
+    runs = []
     for folder in _run_folders(arguments):
         try:
-            config = json.loads((folder / "config.json").read_text())
-        except (OSError, ValueError) as error:
+            config = RunConfig.from_dict(json.loads((folder / "config.json").read_text()))
+        except (OSError, ValueError, KeyError, TypeError, ConfigError) as error:
             raise DataError(f"run {folder.name!r} has no readable config.json; give a folder of mesm train") from error
-        found[folder.name] = (list(read_log(folder)), config)
-    return runs_table(found)
+        runs.append((_training_run(folder), config))
+    return runs_export(runs)
+
+
+def _training_run(folder: Path) -> TrainingRun:
+    from mesm.records.training_log import read_log
+    from mesm.studies.learning.chart_data import TrainingRun, creation_number
+
+    return TrainingRun(folder.name, creation_number(folder), tuple(read_log(folder)))
 
 
 def _run_folders(arguments: argparse.Namespace) -> list[Path]:
-    """Folders as given, or runs of the workspace by name."""
+    """Return the folders as given, or runs of the workspace by name."""
     from mesm.runtime import workspace
 
     return [Path(run) if Path(run).is_dir() else workspace() / "runs" / run for run in arguments.runs]
@@ -220,26 +229,30 @@ def controls_exhibit(arguments: argparse.Namespace) -> Exhibit:
 
 
 def faithfulness_exhibit(arguments: argparse.Namespace) -> Exhibit:
-    """Tables of the leak tests, of faithfulness, of the attention's targets."""
-    from mesm.studies.faithfulness.exports import TABLES
+    """Build one table of the faithfulness tests, or the attention's targets."""
+    from mesm.studies.faithfulness.exports import EXPORTS, targets
 
-    kind, make = TABLES[arguments.what]
-    return make(_record(kind, arguments.target))
+    if arguments.what == "targets":
+        return targets(_record("facs", arguments.target))
+    return EXPORTS[arguments.what](find_record("faithfulness", arguments.target))
 
 
 def statements_exhibit(arguments: argparse.Namespace) -> Exhibit:
     """The paper's statements."""
+    from mesm.records.base import CorpusId
+    from mesm.records.store import RecordStore
     from mesm.studies.facs.exports import statements
     from mesm.studies.facs.statements import statements as judged
 
     checkpoint, corpus = target_parts(arguments.target)
-    facs, faithfulness = (_all(kind, checkpoint, corpus)[:1] for kind in ("facs", "faithfulness"))
-    if not facs and not faithfulness:
+    facs = _all("facs", checkpoint, corpus)[:1]
+    faithfulness = RecordStore().find("faithfulness", checkpoint=checkpoint, corpus=CorpusId(corpus))[:1]
+    if not facs:
         raise DataError(
             f"there is no facs of {arguments.target}; make one with: mesm facs {checkpoint} --corpus {corpus}"
         )
-    data = [found[0]["data"] if found else None for found in (facs, faithfulness)]
-    return statements([*facs, *faithfulness], judged(*data))
+    rows = judged(facs[0]["data"], faithfulness[0].data if faithfulness else None)
+    return statements([*facs, *faithfulness], rows)  # type: ignore[list-item]
 
 
 def target_parts(target: str) -> tuple[str, str]:
@@ -252,6 +265,34 @@ def target_parts(target: str) -> tuple[str, str]:
     if not at:
         raise ConfigError(f"{target!r} must be CHECKPOINT@CORPUS, such as marionette-mesm@marionette")
     return checkpoint, corpus
+
+
+def find_record(kind: str, target: str) -> TypedRecord[Any]:
+    """Return the best record of CHECKPOINT@CORPUS or CHECKPOINT@CORPUS@DIGEST.
+
+    Without a digest the corpus is the one that `open_corpus` opens by this name, as on the pages of the app.
+
+    Raises:
+        DataError: there is none.
+    """
+    from mesm.data.corpora import find_corpora
+    from mesm.data.manifest import Manifest
+    from mesm.records.base import CorpusId
+    from mesm.records.store import RecordStore
+
+    checkpoint, corpus = target_parts(target)
+    name, _, digest = corpus.partition("@")
+    store = RecordStore()
+    if digest:
+        matches = store.find(kind, checkpoint=checkpoint, corpus=CorpusId(name))
+        matches = [record for record in matches if record.provenance.corpus.digest.startswith(digest)]
+    else:
+        folder = find_corpora().get(name)
+        known = Manifest.read(folder).digest if folder is not None else ""
+        matches = store.find(kind, checkpoint=checkpoint, corpus=CorpusId(name, known))
+    if not matches:
+        raise DataError(f"there is no {kind} of {target}; make one with: mesm {kind} {checkpoint} --corpus {corpus}")
+    return matches[0]
 
 
 def _record(kind: str, target: str) -> Record:

@@ -12,7 +12,7 @@ EXAMPLE = """examples:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Arguments of `mesm ingest`."""
+    """Add the arguments of `mesm ingest`."""
     parser.epilog = EXAMPLE
     parser.add_argument("clip", help="a video, a sound, or a picture (then give --audio for a voice)")
     parser.add_argument("--text", default="", help="what is said")
@@ -28,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Ingest, store, print a summary."""
+    """Ingest one clip, store it, print a summary."""
     from dataclasses import replace
     from pathlib import Path
 

@@ -50,7 +50,7 @@ def write(
     kind: str,
     predictor: Predictor,
     corpus: Corpus,
-    data: dict[str, Any],
+    data: Any,
     options: dict[str, Any],
     **more: Any,
 ) -> Path:
@@ -63,6 +63,14 @@ def write(
     from mesm.records.legacy import write_record
     from mesm.runtime import workspace
 
+    if not isinstance(data, dict):
+        from mesm.records.base import Record, new_provenance
+        from mesm.records.base import write_record as write_typed
+
+        chosen = "".join(f" --{name} {value}" for name, value in options.items() if value not in (None, ""))
+        command = f"mesm {kind} {predictor.name} --corpus {corpus.name}{chosen}"
+        provenance = new_provenance(corpus.id, predictor.name, (predictor.sha256,), command)
+        return write_typed(arguments.out or workspace() / "records", Record(kind, provenance, data))
     given = "".join(f" --{name} {value}" for name, value in options.items() if value not in (None, ""))
     return write_record(
         Path(arguments.out) if arguments.out else workspace() / "records",

@@ -256,14 +256,14 @@ def _sweep(arguments: argparse.Namespace, plan: Plan, records: Path) -> Iterator
     from mesm.cli.train import Bar
     from mesm.studies.reproduction import reported
     from mesm.studies.reproduction.measure import figure_5_sweep
-    from mesm.studies.sweep.chart_data import View
-    from mesm.studies.sweep.exports import frontier
+    from mesm.studies.sweep.chart_data import SweepView
+    from mesm.studies.sweep.exports import sweep_export
 
     command = _command(arguments, plan)
     sparse, dense = _obtain(plan, "MESM").predictor, _obtain(plan, "FE2E").predictor
-    curve = figure_5_sweep(sparse, dense, plan, records, command, Bar().clips)
+    record = figure_5_sweep(sparse, dense, plan, records, command, Bar().clips)
     for metric in ("accuracy", "wacc", "f1"):
-        made = frontier([curve], View(metric, relative=True), None, reported.figure_5_shares())
+        made = sweep_export([record], SweepView(metric, relative=True), (), reported.figure_5_shares())
         yield replace(made, name=f"figure5-{made.name}", command=command)
 
 

@@ -9,7 +9,7 @@ from mesm.cli import measuring
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Options of `mesm sweep`."""
+    """Add the options of `mesm sweep`."""
     parser.epilog = (
         "example:\n  mesm sweep marionette-mesm --corpus corpora/marionette --top-p 0.1:1.0:0.1 \\\n"
         "    --against marionette-fe2e"
@@ -20,44 +20,44 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--top-p", default="0.1:1.0:0.1", help="low:high:step or a list such as 0.3,0.5 (default: %(default)s)"
     )
     parser.add_argument("--against", help="an FE2E checkpoint to score and time by the same rules")
-    parser.add_argument("--split", default="test", help="what to report on (default: test)")
+    parser.add_argument("--split", default="test", help="split to score (default: test)")
     parser.add_argument("--out", help="folder of the record; default: the workspace's records/")
-    parser.add_argument("--progress", metavar="FILE", help="JSON file that tells a page how far the sweep is")
+    parser.add_argument("--progress", metavar="FILE", help="JSON file for the clips done and the clips in total")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Sweep, print the curve, write the record."""
+    """Measure the sweep, print its table and write its record."""
     from mesm.analysis.predictor import load
     from mesm.data.corpora import open_corpus
     from mesm.files import write_atomic
-    from mesm.studies.sweep.measure import parse_range, sweep
+    from mesm.records.base import Record, new_provenance, write_record
+    from mesm.runtime import workspace
+    from mesm.studies.sweep.measure import measure_sweep
+    from mesm.studies.sweep.tables import points_table
+    from mesm.studies.sweep.top_ps import parse_top_ps
 
-    top_ps = parse_range(arguments.top_p)
+    top_ps = parse_top_ps(arguments.top_p)
     predictor, corpus = load(arguments.checkpoint), open_corpus(arguments.corpus)
     against = load(arguments.against) if arguments.against else None
     with measuring.bar() as show:
 
-        def tell(done: int, total: int) -> None:
+        def report(done: int, total: int) -> None:
             show("", done, total)
             if arguments.progress:
                 write_atomic(arguments.progress, json.dumps({"done": done, "total": total}).encode())
 
-        data = sweep(predictor, corpus, top_ps, against=against, split=arguments.split, progress=tell)
-    path = measuring.write(
-        arguments,
-        "sweep",
-        predictor,
-        corpus,
-        data,
-        {"top-p": arguments.top_p, "against": against and against.name},
-        config=predictor.config.to_dict(),
+        sweep = measure_sweep(predictor, corpus, top_ps, against=against, split=arguments.split, progress=report)
+    options = f" --against {against.name}" if against else ""
+    options += f" --split {arguments.split}" if arguments.split != "test" else ""
+    provenance = new_provenance(
+        corpus.id,
+        predictor.name,
+        [predictor.sha256],
+        f"mesm sweep {predictor.name} --corpus {corpus.id.key} --top-p {arguments.top_p}{options}",
         seed=predictor.metrics.seed,
+        config=predictor.config.to_dict(),
     )
-    print(f"{'top_p':>6}{'WAcc':>8}{'F1':>8}{'work':>8}{'ms':>8}")
-    for row in data["rows"]:
-        mark = "  elbow" if row["top_p"] == data["elbow"]["top_p"] else ""
-        print(
-            f"{row['top_p']:6.2f}{row['wacc']:8.2f}{row['f1']:8.2f}{row['macs_ratio']:8.3f}{row['ms_per_clip']:8.1f}{mark}"
-        )
+    path = write_record(arguments.out or workspace() / "records", Record("sweep", provenance, sweep))
+    print(points_table(sweep).to_text())
     print(path)
     return 0

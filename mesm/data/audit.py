@@ -1,4 +1,4 @@
-"""What two parts of a corpus share and should not: speakers, dialogues, transcripts, whole clips."""
+"""Compare the splits of a corpus: speakers, dialogues, transcripts and clips that two of them share."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ _EXAMPLES = 5
 
 
 def _normal(text: str) -> str:
-    """A transcript without case and punctuation."""
+    """Return a transcript without case and punctuation."""
     return " ".join("".join(c if c.isalnum() else " " for c in text.casefold()).split())
 
 
 def _grouped(corpus: Corpus, key: Callable[[IndexRow], str]) -> dict[str, dict[str, list[str]]]:
-    """split -> key -> clip ids; clips without a key are left out."""
+    """Map split -> key -> clip ids; clips without a key are left out."""
     groups: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
     for row in corpus.index:
         if value := key(row):
@@ -31,7 +31,7 @@ def _grouped(corpus: Corpus, key: Callable[[IndexRow], str]) -> dict[str, dict[s
 
 
 def _overlaps(groups: dict[str, dict[str, list[str]]], order: list[str]) -> dict[str, dict[str, Any]]:
-    """Pair of splits "a-b" -> how many keys both have, clips of the second that they cover, and examples."""
+    """Map a pair of splits "a-b" -> number of keys in both, clips of the second that they cover, and examples."""
     report = {}
     for first, second in itertools.combinations(order, 2):
         a, b = groups.get(first, {}), groups.get(second, {})
@@ -45,7 +45,7 @@ def _overlaps(groups: dict[str, dict[str, list[str]]], order: list[str]) -> dict
 
 
 def fingerprint(corpus: Corpus, clip_id: str) -> str:
-    """Digest of a clip's faces and mel: equal for two copies of one clip, "" for one that has neither."""
+    """Compute the digest of a clip's faces and mel: equal for two copies of one clip, "" for one that has neither."""
     sample = corpus.read(clip_id, full=False)
     if not len(sample.faces) and not len(sample.mel):
         return ""
@@ -55,7 +55,7 @@ def fingerprint(corpus: Corpus, clip_id: str) -> str:
 
 
 def audit_splits(corpus: Corpus, *, contents: bool = True) -> dict[str, Any]:
-    """Overlap of speakers, dialogues, transcripts and clips between the splits of a corpus.
+    """Measure the overlap of speakers, dialogues, transcripts and clips between the splits of a corpus.
 
     Args:
         corpus: any.
@@ -96,7 +96,7 @@ def audit_splits(corpus: Corpus, *, contents: bool = True) -> dict[str, Any]:
 
 
 def audit_text(report: dict[str, Any]) -> str:
-    """`audit_splits`' report as a page of a terminal: what each pair of splits shares, and the first examples."""
+    """Write `audit_splits`' report for a terminal: the overlap of each pair of splits, and the first examples."""
     pairs = list(report["speakers"])
     kinds = [kind for kind in ("speakers", "dialogues", "transcripts", "duplicates") if kind in report]
     lines = [f"{report['corpus']}: " + ", ".join(f"{split} {count}" for split, count in report["clips"].items())]
@@ -111,9 +111,7 @@ def audit_text(report: dict[str, Any]) -> str:
     if repeats:
         lines.append("  repeated within " + ", ".join(f"{split} {count}" for split, count in repeats.items()))
     if report["unknown_speakers"]:
-        lines.append(
-            f"  {report['unknown_speakers']} clips name no speaker, so nobody can say whether splits share one"
-        )
+        lines.append(f"  {report['unknown_speakers']} clips name no speaker, so shared speakers cannot be excluded")
     kept = [kind for kind in kinds if kind != "transcripts"]
     verdict = "no split shares any of" if report["clean"] else "splits share some of"
     return "\n".join([*lines, f"  {verdict} {', '.join(kept)}"])

@@ -1,4 +1,4 @@
-"""Corpora by name: the bundled assets and the workspace's; or by folder or URL.
+"""Find corpora by name, in the bundled assets and the workspace, or by folder or URL.
 
 A corpus is its name and its digest (`mesm.data.manifest.Manifest.digest`). Its key, under which the app lists it and the
 command line opens it, is the plain name where one corpus alone has it; else the bundled one keeps the plain name and

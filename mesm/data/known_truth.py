@@ -1,4 +1,4 @@
-"""Truth beyond the labels: the one door of training, analysis and studies to what a generated corpus knows.
+"""Read the truth beyond the labels: the one door of training, analysis and studies to a generated corpus.
 
 A clip's own truth is `Sample.truth` (`mesm.batch.Truth`). Here is the truth of the corpus, by its capabilities
 (`Corpus.capabilities`): the action units of each emotion, faces without emotion, the ideal observer's scores. No caller
@@ -103,7 +103,7 @@ def observer_scores(corpus: Corpus, clips: int) -> Mapping[tuple[str, ...], floa
 
 @lru_cache(maxsize=2)
 def _observer_scores(clips: int) -> Mapping[tuple[str, ...], float]:
-    """About 13 s of one core for 6000 clips."""
+    """Simulate the ideal observer; about 13 s of one core for 6000 clips."""
     from mesm.data.marionette.ceiling import ceilings
 
     return {row.modalities: row.weighted_accuracy["average"] for row in ceilings(clips)}

@@ -1,4 +1,4 @@
-"""Samples -> batches of plain tensors, in an order that depends on the seed and the epoch only."""
+"""Collate samples into batches of plain tensors, in an order that depends on the seed and the epoch only."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def _vector(vectors: Mapping[str, np.ndarray | torch.Tensor], clip_id: str) -> t
 
 
 def _targets(samples: Sequence[Sample], labels: Sequence[str]) -> torch.Tensor | None:
-    """(B, E) float32 0/1, or None."""
+    """Return (B, E) float32 0/1, or None."""
     unlabelled = [sample.clip_id for sample in samples if sample.labels is None]
     if len(unlabelled) == len(samples):
         return None
@@ -100,7 +100,7 @@ def _targets(samples: Sequence[Sample], labels: Sequence[str]) -> torch.Tensor |
 
 
 class SplitLoader:
-    """Batches of one split, read ahead in the background.
+    """Yield the batches of one split, read ahead in the background.
 
         loader = SplitLoader(corpus, "train", corpus.labels, batch_size=16, seed=0, shuffle=True, tokenize=...)
         for batch in loader.epoch(3, start=40):   # goes on where an interrupted epoch 3 stopped
@@ -163,19 +163,19 @@ class SplitLoader:
         self._cache: dict[str, Sample] | None = {} if size <= cache_bytes else None
 
     def __len__(self) -> int:
-        """Batches of an epoch in this process."""
+        """Count the batches of an epoch in this process."""
         batches = -(-len(self.rows) // self.batch_size)
         return -(-batches // self.part[1])
 
     def order(self, epoch: int) -> list[str]:
-        """All clip ids in the order of this epoch."""
+        """List all clip ids in the order of this epoch."""
         ids = [row.clip_id for row in self.rows]
         if not self.shuffle:
             return ids
         return [ids[i] for i in np.random.default_rng([self.seed, epoch]).permutation(len(ids))]
 
     def batches(self, epoch: int) -> list[list[str]]:
-        """Clip ids of each batch of this process."""
+        """List the clip ids of each batch of this process."""
         order = self.order(epoch)
         every = [order[i : i + self.batch_size] for i in range(0, len(order), self.batch_size)]
         rank, processes = self.part
@@ -183,7 +183,7 @@ class SplitLoader:
         return [every[i % len(every)] for i in range(rank, len(self) * processes, processes)]
 
     def epoch(self, epoch: int, start: int = 0) -> Iterator[Batch]:
-        """Batches `start`, `start + 1`, ... of an epoch. Leaving the loop early stops the reading ahead."""
+        """Yield batches `start`, `start + 1`, ... of an epoch. Leaving the loop early stops the reading ahead."""
         plan = self.batches(epoch)[start:]
         ready: queue.Queue[Batch | BaseException | None] = queue.Queue(maxsize=_AHEAD)
         stop = threading.Event()
@@ -234,6 +234,6 @@ class SplitLoader:
 
 
 def _without_segments(row: IndexRow) -> Sample:
-    """A clip as the index knows it."""
+    """Return a clip from the index alone: text and labels, without faces and mel."""
     nothing = np.zeros((0, FACE_SIZE_PX, FACE_SIZE_PX, 3), np.uint8), np.zeros((0, MEL_BANDS, CHUNK_HOPS), np.float16)
     return Sample(row.clip_id, row.text, *nothing, row.duration_s, labels=row.labels)

@@ -1,4 +1,4 @@
-"""`manifest.json`: the identity of a corpus, how it was made, what it knows, and the digests of its files."""
+"""Define `manifest.json`: identity of a corpus, its making, its capabilities, and the digests of its files."""
 
 from __future__ import annotations
 

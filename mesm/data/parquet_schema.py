@@ -1,4 +1,4 @@
-"""One clip as one row of the store: column types, and the way there and back.
+"""Define one clip as one row of the store: column types, writing and reading.
 
 Arrays are little-endian C-order bytes; `ARRAYS` and `TRUTH_ARRAYS` are their dtype and trailing shape, the leading
 number is a column (`n_frames`, `n_chunks`).
@@ -76,7 +76,7 @@ def row_schema(labels: tuple[str, ...]) -> pa.Schema:
 
 
 def _bytes(sample_id: str, name: str, array: np.ndarray, dtype: str, shape: tuple[int, ...], rows: int | None) -> bytes:
-    """The array's bytes, if it has the promised shape and its values survive the dtype."""
+    """Return the array's bytes, if it has the promised shape and its values survive the dtype."""
     if array.shape[1:] != shape or (rows is not None and len(array) not in (rows, 0)):
         raise DataError(
             f"clip {sample_id!r}: {name} has shape {array.shape}, expected ({rows}, {shape}); fix its maker"
@@ -88,7 +88,7 @@ def _bytes(sample_id: str, name: str, array: np.ndarray, dtype: str, shape: tupl
 
 
 def to_row(sample: Sample, labels: tuple[str, ...]) -> dict[str, Any]:
-    """A sample as one row of the store."""
+    """Write A sample as one row of the store."""
     name = sample.clip_id
     if sample.labels is not None and set(sample.labels) != set(labels):
         raise DataError(
@@ -129,7 +129,7 @@ def _array(data: bytes, dtype: str, shape: tuple[int, ...], rows: int) -> np.nda
 
 
 def from_row(row: Mapping[str, Any]) -> Sample:
-    """The sample of one row; columns that were not read become empty arrays or None."""
+    """Read the sample of one row; columns that were not read become empty arrays or None."""
     frames, chunks, large = row["n_frames"], row["n_chunks"], row["large_px"]
     arrays: dict[str, Any] = {
         key: _array(row[key], dtype, shape, chunks if key == "mel" else frames)

@@ -1,4 +1,4 @@
-"""Quality flags of a finished clip: what a reader of a result should know about its input."""
+"""Compute the quality flags of a finished clip, which qualify any result on it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ TOKEN_LIMIT = 50
 
 
 def face_flags(sample: Sample) -> tuple[str, ...]:
-    """`tiny_face` and `turned_face`, for half of the frames with a face, or more."""
+    """Return `tiny_face` and `turned_face`, for half of the frames with a face, or more."""
     with_face = sample.face_found.astype(bool)
     if not with_face.any():
         return ()
@@ -32,7 +32,7 @@ def face_flags(sample: Sample) -> tuple[str, ...]:
 
 
 def nose_offsets(points: np.ndarray) -> np.ndarray:
-    """How far the nose lies from the middle between the eyes, along the line of the eyes, in eye distances.
+    """Measure the nose's distance from the middle between the eyes, along the line of the eyes, in eye distances.
 
     Args:
         points: (S, 5, 2) x, y: left and right eye, nose, mouth corners.

@@ -1,4 +1,4 @@
-"""A corpus's folder in object storage: `s3://bucket/corpus`, `gs://`, `https://`, whatever fsspec has a driver for.
+"""Read a corpus's folder in object storage: `s3://bucket/corpus`, `gs://`, `https://`, any driver of fsspec.
 
 Keys, endpoints and the like are fsspec's to find: its configuration files and variables such as FSSPEC_S3_ENDPOINT_URL.
 """
@@ -13,7 +13,7 @@ from mesm.errors import BackendUnavailable, DataError
 
 
 class RemotePath:
-    """What lies behind a URL, with those methods of `pathlib.Path` that reading a corpus takes."""
+    """Stand in for `pathlib.Path` on a URL, with the methods that reading a corpus needs."""
 
     def __init__(self, url: str) -> None:
         self.url = url.rstrip("/")
@@ -25,15 +25,15 @@ class RemotePath:
         return self.url
 
     def resolve(self) -> RemotePath:
-        """Itself: a URL is absolute."""
+        """Return itself: a URL is absolute."""
         return self
 
     def is_relative_to(self, other: object) -> bool:
-        """False: it lies in no folder of this machine."""
+        """Return false: it lies in no folder of this machine."""
         return False
 
     def is_file(self) -> bool:
-        """Whether there is a file.
+        """Return whether there is a file.
 
         Raises:
             DataError: the storage cannot be asked.
@@ -45,7 +45,7 @@ class RemotePath:
             raise self._out_of_reach(error) from error
 
     def open(self, mode: str = "rb") -> IO[Any]:
-        """The file, read in the parts that are asked for.
+        """Open the file; only the requested parts travel.
 
         Raises:
             FileNotFoundError: there is none.
@@ -60,7 +60,7 @@ class RemotePath:
             raise self._out_of_reach(error) from error
 
     def read_text(self, encoding: str = "utf-8") -> str:
-        """The whole file.
+        """Read the whole file.
 
         Raises:
             DataError: it cannot be read.
@@ -89,17 +89,17 @@ class RemotePath:
 
 
 def is_url(folder: object) -> bool:
-    """Whether this names a place by URL."""
+    """Return whether this names a place by URL."""
     return isinstance(folder, RemotePath) or "://" in str(folder)
 
 
 def resolve_folder(folder: str | os.PathLike[str]) -> Path:
-    """A folder to read: of this machine, or a `RemotePath`, which is typed as the `Path` that it stands in for."""
+    """Return a folder to read: of this machine, or a `RemotePath`, which is typed as the `Path` that it stands in for."""
     return RemotePath(str(folder)) if is_url(folder) else Path(folder)  # type: ignore[return-value]
 
 
 def require_local(folder: str | os.PathLike[str]) -> Path:
-    """A folder to write.
+    """Return a folder to write.
 
     Raises:
         DataError: it is a URL.

@@ -98,7 +98,7 @@ def _bytes(content: bytes = b"") -> bytes:
 
 
 def _names() -> dict[tuple[str, str], Any]:
-    """(module, name) in a file -> what stands for it; numpy renamed `core` to `_core`, Python 2 `builtins`."""
+    """Map (module, name) in a file -> its substitute; numpy renamed `core` to `_core`, Python 2 `builtins`."""
     names: dict[tuple[str, str], Any] = {
         ("numpy", "ndarray"): _NdArray,
         ("numpy", "dtype"): _DType,
@@ -130,7 +130,7 @@ class _PlainUnpickler(pickle.Unpickler):
 
 
 def _plain(value: Any) -> Any:
-    """The value with its arrays in place; whatever is not plain raises."""
+    """Return the value with its arrays in place; whatever is not plain raises."""
     if isinstance(value, _Array):
         if value.array is None:
             raise DataError("numpy.ndarray without content")
@@ -148,7 +148,7 @@ def _plain(value: Any) -> Any:
 
 
 def load_plain_pickle(path: str | os.PathLike[str], max_bytes: int = 1 << 30) -> Any:
-    """The content of a pickle file, if it is made of containers, strings, numbers and numpy arrays.
+    """Read the content of a pickle file, if it is made of containers, strings, numbers and numpy arrays.
 
     Args:
         path: file of any pickle protocol, from Python 2 or 3 (Python 2's text is read as latin-1).

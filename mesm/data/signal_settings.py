@@ -1,4 +1,4 @@
-"""How pictures and sound become arrays: the numbers of ingestion, kept in every manifest.
+"""Define the numbers of ingestion, from pictures and sound to arrays; every manifest keeps them.
 
 A model trained on clips made by other rules would not fit, so a corpus says by which rules it was made.
 """
@@ -20,7 +20,7 @@ MIN_FACE_PX = 20
 
 
 def signal_settings() -> dict[str, Any]:
-    """The rules as plain JSON."""
+    """Return the settings as plain JSON."""
     return {
         "frame_interval_ms": FRAME_INTERVAL_MS,
         "face": {

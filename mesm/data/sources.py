@@ -1,4 +1,4 @@
-"""`sources.jsonl` beside an imported corpus: one line per clip, where it came from and what its sources are."""
+"""Read and write `sources.jsonl` beside an imported corpus: one line per clip about its source files."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SOURCES_NAME = "sources.jsonl"
 
 
 def json_lines(rows: Iterable[dict[str, Any]]) -> bytes:
-    """One row a line. What UTF-8 cannot hold, such as an odd byte of a file's name, becomes JSON's own escape."""
+    """Write one row a line. Bytes of a file's name that UTF-8 cannot hold become JSON's own escapes."""
     return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows).encode(errors="backslashreplace")
 
 
@@ -28,7 +28,7 @@ def append_to(path: Path) -> TextIO:
 
 
 def read_sources(folder: str | os.PathLike[str]) -> dict[str, dict[str, Any]]:
-    """Clip id -> its line of `sources.jsonl`; {} for a corpus that was not imported."""
+    """Map Clip id -> its line of `sources.jsonl`; {} for a corpus that was not imported."""
     path = resolve_folder(folder) / SOURCES_NAME
     if not path.is_file():
         return {}

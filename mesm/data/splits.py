@@ -1,4 +1,4 @@
-"""Which clip is in which split: lists, seeded shares, people or dialogues kept apart, one session left out.
+"""Assign clips to splits: lists, seeded shares, people or dialogues kept apart, one session left out.
 
 A rule is a word, so that it fits a command line and a manifest:
     lists:FOLDER   the ids in {train,valid,test}_split.txt of a folder, one a line (the authors' form)
@@ -29,7 +29,7 @@ _RULE_HELP = "use own, random, speaker, dialogue, session, lists:FOLDER, or sess
 
 
 def assign_splits(clips: Sequence[Mapping[str, str]], rule: str, seed: int = 0) -> dict[str, str]:
-    """Clip id -> split.
+    """Map Clip id -> split.
 
     Args:
         clips: each with `id`, and `split`, `speaker`, `dialogue`, `session` where known ("" otherwise).
@@ -64,7 +64,7 @@ def assign_splits(clips: Sequence[Mapping[str, str]], rule: str, seed: int = 0) 
 
 
 def read_lists(folder: str | os.PathLike[str]) -> dict[str, str]:
-    """Clip id -> split, from `train_split.txt`, `valid_split.txt` and `test_split.txt`.
+    """Map Clip id -> split, from `train_split.txt`, `valid_split.txt` and `test_split.txt`.
 
     Raises:
         DataError: a list is missing, or a clip is in two of them.
@@ -83,14 +83,14 @@ def read_lists(folder: str | os.PathLike[str]) -> dict[str, str]:
 
 
 def _counts(clips: int) -> list[int]:
-    """Clips of each split, whole numbers that add up; a few clips still make a valid and a test split."""
+    """Return the clips of each split, whole numbers that add up; a few clips still make a valid and a test split."""
     least = int(clips >= len(SPLITS))
     test, valid = (max(round(clips * share), least) for share in (SHARES[2], SHARES[1]))
     return [clips - valid - test, valid, test]
 
 
 def random_split(clip_ids: Sequence[str], seed: int) -> dict[str, str]:
-    """70/10/20 over the clips; the same for the same ids in any order."""
+    """Split 70/10/20 over the clips; the same for the same ids in any order."""
     ids = sorted(clip_ids)
     order = np.random.default_rng(seed).permutation(len(ids))
     names = [split for split, count in zip(SPLITS, _counts(len(ids)), strict=True) for _ in range(count)]
@@ -98,7 +98,7 @@ def random_split(clip_ids: Sequence[str], seed: int) -> dict[str, str]:
 
 
 def disjoint_split(groups: Mapping[str, str], seed: int) -> dict[str, str]:
-    """About 70/10/20 of the clips, with no group in two splits.
+    """Assign about 70/10/20 of the clips, with no group in two splits.
 
     Groups are dealt out in random order, each to the split that lacks the largest share of its due.
     """

@@ -1,4 +1,4 @@
-"""Samples in Parquet shards, in and out: training never decodes a video and never runs a face detector.
+"""Store samples in Parquet shards: training never decodes a video and never runs a face detector.
 
 One row is one clip (`mesm.data.parquet_schema`). Shards are zstd-compressed, a few clips to a row group, so that one clip
 costs one small read. Any Parquet reader opens them, `datasets.load_dataset("parquet", ...)` included.
@@ -39,7 +39,7 @@ _CACHED_GROUPS = 8
 
 @dataclass(frozen=True)
 class IndexRow:
-    """What is known of a clip without reading its arrays; `labels` is None where the clip has none."""
+    """Hold a clip without its arrays; `labels` is None where the clip has none."""
 
     clip_id: str
     split: str
@@ -59,12 +59,12 @@ class IndexRow:
 
     @property
     def present(self) -> tuple[str, ...]:
-        """Names of the labels with intensity above 0, in the corpus's order."""
+        """List the names of the labels with intensity above 0, in the corpus's order."""
         return tuple(name for name, value in (self.labels or {}).items() if value > 0)
 
 
 class CorpusWriter:
-    """Writes a corpus; interrupted anywhere, a second run goes on where it stopped.
+    """Write a corpus; interrupted anywhere, a second run goes on where it stopped.
 
     A shard is on disk whole and in the manifest, or it does not count. Clips of an unfinished shard are lost with the
     run that made them; `stored` tells which clips need not be made again. The same samples in the same order give the
@@ -118,7 +118,7 @@ class CorpusWriter:
 
     @property
     def stored(self) -> frozenset[str]:
-        """Clip ids that are in complete shards or waiting for theirs."""
+        """Return the clip ids that are in complete shards or waiting for theirs."""
         return frozenset(self._stored)
 
     def add(self, sample: Sample) -> None:
@@ -177,7 +177,7 @@ class CorpusWriter:
 
 
 class Corpus:
-    """A stored corpus. Reads on demand; a few row groups are kept, so memory does not grow with the corpus.
+    """Read a stored corpus. Reads on demand; a few row groups are kept, so memory does not grow with the corpus.
 
     `folder` may be a URL of object storage (`mesm.data.remote`): then only the parts that are asked for travel.
     """
@@ -209,7 +209,7 @@ class Corpus:
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """Emotion names in the corpus's order."""
+        """Return the emotion names in the corpus's order."""
         return self.manifest.labels
 
     def __len__(self) -> int:
@@ -220,7 +220,7 @@ class Corpus:
 
     @cached_property
     def index(self) -> tuple[IndexRow, ...]:
-        """Every clip in the order of the shards, without arrays."""
+        """List every clip in the order of the shards, without arrays."""
         rows: list[IndexRow] = []
         for number, shard in enumerate(self.manifest.shards):
             with self._shard(number) as file:
@@ -234,7 +234,7 @@ class Corpus:
 
     @cached_property
     def _positions(self) -> dict[str, tuple[int, int]]:
-        """clip id -> (shard, row in it)."""
+        """Map clip id -> (shard, row in it)."""
         places, start = {}, 0
         for number, shard in enumerate(self.manifest.shards):
             for row in range(shard.rows):
@@ -243,11 +243,11 @@ class Corpus:
         return places
 
     def ids(self, split: str | None = None) -> tuple[str, ...]:
-        """Clip ids in stored order, of one split or of all."""
+        """List the clip ids in stored order, of one split or of all."""
         return tuple(row.clip_id for row in self.index if split is None or row.split == split)
 
     def row(self, clip_id: str) -> IndexRow:
-        """What is known of one clip without its arrays."""
+        """Return one clip without its arrays."""
         number, row = self._position(clip_id)
         return self.index[sum(shard.rows for shard in self.manifest.shards[:number]) + row]
 
@@ -260,21 +260,21 @@ class Corpus:
             ) from None
 
     def __getitem__(self, clip_id: str) -> Sample:
-        """The whole sample: large crops and ground truth included."""
+        """Read the whole sample: large crops and ground truth included."""
         return self.read(clip_id)
 
     def read(self, clip_id: str, *, full: bool = True) -> Sample:
-        """One sample; `full=False` leaves out the large crops and the ground truth, as training does."""
+        """Read one sample; `full=False` leaves out the large crops and the ground truth, as training does."""
         number, row = self._position(clip_id)
         return self._group(number, row // GROUP_CLIPS, full)[row % GROUP_CLIPS]
 
     def iterate(self, split: str | None = None, *, full: bool = True) -> Iterator[Sample]:
-        """Samples in stored order."""
+        """Yield samples in stored order."""
         for clip_id in self.ids(split):
             yield self.read(clip_id, full=full)
 
     def media_path(self, clip_id: str) -> Path | None:
-        """The preview of a clip, or None when there is none on disk; previews in object storage stay there."""
+        """Return the preview of a clip, or None when there is none on disk; previews in object storage stay there."""
         media = self.row(clip_id).media
         path = self.folder / media
         inside = path.resolve().is_relative_to(self.folder.resolve())
@@ -307,7 +307,7 @@ class Corpus:
 
     @contextmanager
     def _shard(self, number: int) -> Iterator[BufferedReader]:
-        """One shard, open; anything that goes wrong while it is read becomes one sentence that names it."""
+        """Open one shard, open; anything that goes wrong while it is read becomes one sentence that names it."""
         path = self.folder / self.manifest.shards[number].file
         try:
             with path.open("rb") as file:

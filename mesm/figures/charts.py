@@ -1,4 +1,7 @@
-"""Charts for the screen, as plotly figures. They draw records and compute nothing."""
+"""Draw charts on the screen with plotly: the layouts that all charts share, and the charts of one prediction.
+
+Start with `base_layout` and `axes_layout`; every `mesm/studies/<study>/screen.py` builds on them.
+"""
 
 from __future__ import annotations
 
@@ -8,14 +11,14 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
-from mesm.figures.style import MODALITY_SIGNS, MODALITY_WORDS, STAGE_WORDS, emotion_colour, theme
+from mesm.figures.style import MODALITY_SIGNS, MODALITY_WORDS, STAGE_WORDS, emotion_colour, rgb, theme
 from mesm.records.prediction import Prediction
 
 SCORES_PX = 350
 WORK_PX = 220
-#: Shades from dark to light for the stages of the work; the order separates them in grey print too.
+#: Shades from dark to light for the stages of the cost; the order separates them in grey print too.
 _STAGE_COLOURS = ("#1B3A57", "#0072B2", "#56B4E9")
-#: Tied to the picture, not to the plot: tied to the plot, it lies on the points once a window has grown wider.
+#: Anchored to the picture, not to the plot: anchored to the plot, it covers points after the window has grown.
 LEGEND_ON_TOP: dict[str, Any] = {
     "orientation": "h",
     "x": 0,
@@ -25,15 +28,15 @@ LEGEND_ON_TOP: dict[str, Any] = {
     "itemclick": False,
     "itemdoubleclick": False,
 }
-#: Nothing here zooms or selects: a chart that moves under the finger is not the same picture any more.
+#: No zoom and no selection: a chart keeps its axes, so that it stays comparable with its export.
 PLOTLY_CONFIG: dict[str, Any] = {"displayModeBar": False, "scrollZoom": False, "doubleClick": False}
 
 
 def chart_scores(prediction: Prediction, truth: Mapping[str, float] | None = None, dark: bool = False) -> go.Figure:
-    """A bar per emotion for the fused score, a sign per modality alone, a tick at the threshold.
+    """Draw the fused score of each emotion as a bar, single-modality scores as markers, thresholds as ticks.
 
     Args:
-        truth: emotion -> intensity; those above 0 are marked.
+        truth: emotion -> intensity; emotions above 0 are marked.
     """
     colours = theme(dark)
     names = [emotion_label(name, truth) for name in prediction.labels]
@@ -69,7 +72,7 @@ def chart_scores(prediction: Prediction, truth: Mapping[str, float] | None = Non
         )
         for modality, scores in prediction.modality_scores.items()
     ]
-    layout = _layout(SCORES_PX, dark, {"range": [0, 1.02], "dtick": 0.25}, "score", names)
+    layout = _bars_layout(SCORES_PX, dark, {"range": [0, 1.02], "dtick": 0.25}, "score", names)
     # One dict, checked once: setting a figure's parts one by one takes plotly ten times as long.
     return go.Figure([bar, ticks, *alone], layout)
 
@@ -87,13 +90,13 @@ def _signs(names: list[str], values: Sequence[float] | np.ndarray, name: str, ho
 
 
 def emotion_label(name: str, truth: Mapping[str, float] | None) -> str:
-    """An emotion's name, in bold with its intensity where it is true of the clip."""
+    """Return an emotion's name, in bold with its intensity where it is a label of the clip."""
     intensity = (truth or {}).get(name, 0)
     return f"<b>{name} ✓ {intensity:g}</b>" if intensity > 0 else name
 
 
 def chart_work(macs: Mapping[str, int], dark: bool = False) -> go.Figure:
-    """The convolutions' multiply-adds of a clip beside FE2E's on the same faces and sounds.
+    """Draw the multiply-adds of a clip's convolutions and attention beside FE2E's on the same faces and mel chunks.
 
     Args:
         macs: `Prediction.macs`, with the stages stem, attention and conv, and `fe2e_conv_stack`.
@@ -118,26 +121,54 @@ def chart_work(macs: Mapping[str, int], dark: bool = False) -> go.Figure:
         }
         for name, colour, giga in stages
     ]
-    layout = _layout(WORK_PX, dark, {"rangemode": "tozero"}, "GMAC, 10⁹ multiply-adds", rows)
+    layout = _bars_layout(WORK_PX, dark, {"rangemode": "tozero"}, "GMAC, 10⁹ multiply-adds", rows)
     return go.Figure(bars, layout | {"barmode": "stack"})
 
 
-def _layout(height: int, dark: bool, x_axis: dict[str, Any], x_title: str, names: list[str]) -> dict[str, Any]:
-    """What all charts share: fixed height, legend on top, no frame, the theme's ground, the first name on top."""
+def base_layout(height: int, dark: bool, font_px: int = 14) -> dict[str, Any]:
+    """Return the layout that all charts share: fixed height, narrow margins, the theme's ground and ink."""
     colours = theme(dark)
     return {
         "height": height,
         "margin": {"l": 8, "r": 12, "t": 8, "b": 8},
-        "legend": {**LEGEND_ON_TOP, "entrywidth": 80, "font": {"size": 12}, "traceorder": "normal"},
         "paper_bgcolor": colours.ground,
         "plot_bgcolor": colours.ground,
-        "font": {"color": colours.ink, "size": 14},
+        "font": {"color": colours.ink, "size": font_px},
         "dragmode": False,
+    }
+
+
+def axes_layout(height: int, dark: bool, x_title: str, y_title: str) -> dict[str, Any]:
+    """Return the layout of a chart with two numeric axes: legend on top, faint grid lines both ways."""
+    colours = theme(dark)
+    axis = {
+        "gridcolor": with_alpha(colours.faint, 0.3),
+        "zeroline": False,
+        "fixedrange": True,
+        "automargin": True,
+        "linecolor": colours.faint,
+        "showline": True,
+        "ticks": "outside",
+        "tickcolor": colours.faint,
+    }
+    return {
+        **base_layout(height, dark),
+        "legend": {**LEGEND_ON_TOP, "font": {"size": 13}},
+        "xaxis": {**axis, "title": {"text": x_title, "font": {"size": 14}}},
+        "yaxis": {**axis, "title": {"text": y_title, "font": {"size": 14}, "standoff": 14}},
+    }
+
+
+def _bars_layout(height: int, dark: bool, x_axis: dict[str, Any], x_title: str, names: list[str]) -> dict[str, Any]:
+    """Return the layout of a chart of horizontal bars: legend on top, the first name on top."""
+    return {
+        **base_layout(height, dark),
+        "legend": {**LEGEND_ON_TOP, "entrywidth": 80, "font": {"size": 12}, "traceorder": "normal"},
         "hovermode": "closest",
         "bargap": 0.3,
-        "template": {},  # plotly's own is two thirds of what would be sent, and nothing of it is seen here
+        "template": {},  # plotly's own is two thirds of the bytes to send, and nothing of it is visible here
         "xaxis": {
-            "gridcolor": mixed(colours.faint, 0.35),
+            "gridcolor": with_alpha(theme(dark).faint, 0.35),
             "zeroline": False,
             "fixedrange": True,
             "automargin": True,
@@ -155,7 +186,7 @@ def _layout(height: int, dark: bool, x_axis: dict[str, Any], x_title: str, names
     }
 
 
-def mixed(colour: str, alpha: float) -> str:
-    """`#RRGGBB` as a see-through colour."""
-    red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
+def with_alpha(colour: str, alpha: float) -> str:
+    """Convert `#RRGGBB` to a translucent colour; `alpha` in [0, 1]."""
+    red, green, blue = rgb(colour)
     return f"rgba({red},{green},{blue},{alpha})"

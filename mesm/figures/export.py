@@ -20,6 +20,7 @@ from mesm.figures.bibliography import PAPER, bibtex
 from mesm.figures.page import DPI, paper_style, width_in
 from mesm.figures.tables import Table, escape, to_csv, to_latex
 from mesm.files import slug
+from mesm.records.base import Record
 from mesm.records.legacy import provenance
 
 if TYPE_CHECKING:
@@ -104,14 +105,38 @@ def provenance_of(exhibit: Exhibit, form: str, width: str) -> dict[str, Any]:
     }
 
 
-def origin_of(*records: Mapping[str, Any], **more: Any) -> dict[str, Any]:
+def origin_of(*records: Mapping[str, Any] | Record[Any], **more: Any) -> dict[str, Any]:
     """The origin of an exhibit that was drawn from records; `more` adds top_p, layers, codebook or cost unit."""
     sources = [_source(record) for record in records]
     created = [s["created"] for s in sources if s.get("created")]
     return {"sources": sources, **({"created": max(created)} if created else {}), **more}
 
 
-def _source(record: Mapping[str, Any]) -> dict[str, Any]:
+def _record_source(record: Record[Any]) -> dict[str, Any]:
+    origin, data = record.provenance, record.data
+    points = getattr(data, "points", None)
+    source = {
+        "record": record.kind,
+        "checkpoint": origin.checkpoint,
+        "checkpoint_sha256": list(origin.checkpoint_sha256),
+        "config": origin.config,
+        "seed": origin.seed,
+        "corpus": origin.corpus.name,
+        "corpus_digest": origin.corpus.digest,
+        "created": origin.created,
+        "code": origin.mesm_commit,
+        "record_command": origin.command,
+        "split": getattr(data, "split", None),
+        "n": getattr(data, "clips", None),
+        "top_p": getattr(data, "top_p", None) if points is None else [point.top_p for point in points],
+        "clip_ids": list(getattr(data, "clip_ids", ()) or getattr(getattr(data, "per_clip", None), "ids", ())),
+    }
+    return {key: value for key, value in source.items() if value not in (None, "", [], {})}
+
+
+def _source(record: Mapping[str, Any] | Record[Any]) -> dict[str, Any]:
+    if isinstance(record, Record):
+        return _record_source(record)
     origin, data = record["provenance"], record["data"]
     clips = data.get("clip_ids") or data.get("per_clip", {}).get("id")
     found = {

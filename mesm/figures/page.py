@@ -1,4 +1,4 @@
-"""What every printed figure shares: exact widths, letters, lines, signs that grey print still tells apart."""
+"""Set up printed figures: exact column widths, fonts, line widths, and styles that differ in grey print."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from mesm.errors import ConfigError
+from mesm.figures.style import LIGHT, LINE_STYLES
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -29,12 +30,12 @@ WIDTH_WORDS: dict[str, str] = {
     "neurips-text": "NeurIPS text, 5.5 in",
 }
 DPI = 300
-#: Okabe & Ito's colours from dark to light, so that they differ in grey too; each goes with its own sign and dashes.
-COLOURS: tuple[str, ...] = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
-MARKERS: tuple[str, ...] = ("o", "s", "D", "^", "v", "P")
-DASHES: tuple[Any, ...] = ("-", (0, (5, 1.5)), (0, (1, 1)), (0, (5, 1, 1, 1)), (0, (3, 1, 1, 1, 1, 1)), (0, (8, 2)))
+#: Colours, markers and dashes of the lines of a figure, by their number.
+COLOURS: tuple[str, ...] = tuple(style.colour for style in LINE_STYLES)
+MARKERS: tuple[str, ...] = tuple(style.marker for style in LINE_STYLES)
+DASHES: tuple[Any, ...] = tuple(style.dashes for style in LINE_STYLES)
 HATCHES: tuple[str, ...] = ("", "////", "....", "\\\\\\\\", "xxxx", "----")
-INK, FAINT = "#22252B", "#8A9099"
+INK, FAINT = LIGHT.ink, LIGHT.faint
 _STYLE: Any = {
     "font.family": ["DejaVu Sans"],
     "font.size": 7.5,
@@ -75,10 +76,10 @@ _DRAWING = Lock()
 
 
 def width_in(name: str) -> float:
-    """Inches of a named width, or of a number of inches as text.
+    """Return the inches of a named width, or of a number of inches as text.
 
     Raises:
-        ConfigError: neither.
+        ConfigError: it is neither, or not between 1 and 20 inches.
     """
     try:
         width = WIDTHS_IN.get(name) or float(name)
@@ -91,7 +92,7 @@ def width_in(name: str) -> float:
 
 @contextmanager
 def paper_style() -> Iterator[None]:
-    """The look of a printed figure; hold it while drawing and while saving."""
+    """Apply the style of printed figures; hold it while drawing and while saving."""
     import matplotlib
 
     with _DRAWING, matplotlib.rc_context(_STYLE):
@@ -99,13 +100,13 @@ def paper_style() -> Iterator[None]:
 
 
 def new_figure(width: float, height: float) -> Figure:
-    """An empty figure of this many inches whose axes fill it; pyplot, which keeps every figure, is not used."""
+    """Return an empty figure of this many inches whose axes fill it; without pyplot, which keeps every figure."""
     from matplotlib.figure import Figure
 
     return Figure(figsize=(width, height), layout="constrained")
 
 
 def guide(axes: Axes, axis: Any = "y") -> None:
-    """Faint lines behind the data."""
+    """Draw faint grid lines behind the data."""
     axes.set_axisbelow(True)
     axes.grid(True, axis=axis, color=FAINT, alpha=0.3, linewidth=0.4)

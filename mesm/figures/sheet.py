@@ -1,4 +1,4 @@
-"""A sheet to draw a diagram on: boxes, arrows, letters and grids of cells, in units of its own, y downwards."""
+"""Draw diagrams: boxes, arrows, text and grids of cells, in units of the sheet, y downwards."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ _GAP = 0.09
 
 
 class Sheet:
-    """An empty figure of this width that the units fill.
+    """Hold a figure and the units in which it is drawn.
 
     Args:
         width: inches.
-        units: how many units wide and high; one unit is about a point of the letters.
+        units: width and height in units; one unit is about a point of the text.
     """
 
     def __init__(self, width: float, units: tuple[float, float], theme: Theme) -> None:
@@ -34,13 +34,13 @@ class Sheet:
         self._axes.set_axis_off()
         self._point = width * 72 / units[0]
 
-    def text(self, at: Point, said: str, *, size: float = 6.4, colour: str = "", **more: Any) -> None:
-        """Letters with their middle at a point; `more` as matplotlib's Text has it."""
+    def text(self, at: Point, words: str, *, size: float = 6.4, colour: str = "", **more: Any) -> None:
+        """Write text with its middle at a point; `more`: properties of matplotlib's Text."""
         more = {"ha": "center", "va": "center", "linespacing": 1.15, **more}
-        self._axes.text(*at, said, fontsize=size * self._point, color=colour or self.theme.ink, **more)
+        self._axes.text(*at, words, fontsize=size * self._point, color=colour or self.theme.ink, **more)
 
     def box(self, middle: Point, size: Point, *, fill: str = "none", edge: str = "none", round_by: float = 3) -> None:
-        """A rectangle with round corners."""
+        """Draw a rectangle with round corners."""
         from matplotlib.patches import FancyBboxPatch
 
         corner = (middle[0] - size[0] / 2 + round_by, middle[1] - size[1] / 2 + round_by)
@@ -49,13 +49,13 @@ class Sheet:
         self._add(FancyBboxPatch(corner, *inner, boxstyle=style, fc=fill, ec=edge, lw=0.7 * self._point))
 
     def ellipse(self, middle: Point, size: Point, *, fill: str = "none", edge: str = "none", angle: float = 0) -> None:
-        """An ellipse of this width and height."""
+        """Draw an ellipse of this width and height."""
         from matplotlib.patches import Ellipse
 
         self._add(Ellipse(middle, *size, angle=angle, fc=fill, ec=edge, lw=0.7 * self._point))
 
     def line(self, points: Sequence[Point], colour: str, *, width: float = 0.8, tip: bool = False, **more: Any) -> None:
-        """A line through points, with an arrow's tip at its end if asked for."""
+        """Draw a line through points; with `tip` an arrow head at its end."""
         from matplotlib.patches import FancyArrowPatch, PathPatch
         from matplotlib.path import Path
 
@@ -71,7 +71,7 @@ class Sheet:
             )  # fmt: skip
 
     def cells(self, middle: Point, size: Point, chosen: np.ndarray, colour: str, alpha: float = 1.0) -> None:
-        """The chosen cells of a (H, W) grid as one shape; neighbours in a row are one rectangle of it."""
+        """Draw the chosen cells of a (H, W) grid as one shape; neighbours in a row share a rectangle."""
         from matplotlib.patches import PathPatch
         from matplotlib.path import Path
 
@@ -90,7 +90,7 @@ class Sheet:
         self._add(PathPatch(Path(vertices, codes), fc=colour, ec="none", alpha=alpha, snap=False))
 
     def mesh(self, middle: Point, size: Point, shape: tuple[int, ...], colour: str) -> None:
-        """The lines between the cells of a grid of (H, W)."""
+        """Draw the lines between the cells of a (H, W) grid."""
         from matplotlib.patches import PathPatch
         from matplotlib.path import Path
 
@@ -109,7 +109,7 @@ class Sheet:
 
 
 def _before(start: Point, end: Point) -> Point:
-    """A point shortly before the end of a line."""
+    """Return a point shortly before the end of a line."""
     along = np.subtract(end, start)
     length = float(np.hypot(*along)) or 1.0
     x, y = np.subtract(end, along * min(1.0, 3 / length))

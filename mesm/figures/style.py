@@ -1,4 +1,4 @@
-"""One look for every picture: a colour per emotion, a colour and a sign per modality, a ground per theme.
+"""Define the style that all figures share: colours of emotions, modalities and lines, and the two screen themes.
 
 Okabe & Ito (2008), "Color universal design": eight colours that stay apart for every common colour vision; grey is
 added for neutral.
@@ -7,6 +7,7 @@ added for neutral.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 #: Emotion -> hex colour. The six of CMU-MOSEI and Marionette take the six colours that are easiest to tell apart.
 EMOTION_COLOURS: dict[str, str] = {
@@ -44,6 +45,47 @@ MODALITY_SHADES: dict[str, tuple[str, ...]] = {
 
 
 @dataclass(frozen=True)
+class LineStyle:
+    """Style of one line of a chart, in print and on the screen: lines differ in grey too.
+
+    Attributes:
+        colour: in print and on a light screen.
+        dark_colour: on a dark screen.
+        dashes: matplotlib's line style.
+        marker: matplotlib's marker.
+        screen_dash: plotly's dash.
+        screen_symbol: plotly's marker symbol.
+    """
+
+    colour: str
+    dark_colour: str
+    dashes: Any
+    marker: str
+    screen_dash: str
+    screen_symbol: str
+
+    def on_screen(self, dark: bool) -> str:
+        """Return the colour on a dark or a light screen."""
+        return self.dark_colour if dark else self.colour
+
+
+#: Six lines; the hues of Okabe & Ito from dark to light, and on a dark screen those first that stand out on it.
+LINE_STYLES: tuple[LineStyle, ...] = (
+    LineStyle("#0072B2", "#56B4E9", "-", "o", "solid", "circle"),
+    LineStyle("#D55E00", "#E69F00", (0, (5, 1.5)), "s", "dash", "square"),
+    LineStyle("#009E73", "#009E73", (0, (1, 1)), "D", "dot", "diamond"),
+    LineStyle("#CC79A7", "#CC79A7", (0, (5, 1, 1, 1)), "^", "dashdot", "triangle-up"),
+    LineStyle("#E69F00", "#F0E442", (0, (3, 1, 1, 1, 1, 1)), "v", "longdash", "triangle-down"),
+    LineStyle("#56B4E9", "#D55E00", (0, (8, 2)), "P", "longdashdot", "cross"),
+)
+
+
+def line_style(number: int) -> LineStyle:
+    """Return the style of the line with this number; after six lines the styles repeat."""
+    return LINE_STYLES[number % len(LINE_STYLES)]
+
+
+@dataclass(frozen=True)
 class Theme:
     """Colours of one ground, equal to those of .streamlit/config.toml, so that a picture has no visible edge.
 
@@ -67,16 +109,16 @@ DARK = Theme(ground="#0F1216", ink="#E8EAED", faint="#7C838D", mark="#FF3B64", p
 
 
 def theme(dark: bool) -> Theme:
-    """The theme of a dark or a light screen."""
+    """Return the theme of a dark or a light screen."""
     return DARK if dark else LIGHT
 
 
 def rgb(colour: str) -> tuple[int, int, int]:
-    """`#RRGGBB` as three numbers in 0..255."""
+    """Convert `#RRGGBB` to three numbers in 0..255."""
     return int(colour[1:3], 16), int(colour[3:5], 16), int(colour[5:7], 16)
 
 
 def emotion_colour(emotion: str, dark: bool = False) -> str:
-    """An emotion's colour; the one that is black is the ink of a dark screen."""
+    """Return an emotion's colour; black becomes the ink of a dark screen."""
     colour = EMOTION_COLOURS.get(emotion, EMOTION_COLOURS["neutral"])
     return DARK.ink if dark and colour == "#000000" else colour

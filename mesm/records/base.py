@@ -35,10 +35,10 @@ KINDS: dict[str, tuple[str, str]] = {
     "canonical": ("mesm.records.canonical", "CanonicalFaces"),
     "faithfulness": ("mesm.records.faithfulness", "Faithfulness"),
     "reproduce": ("mesm.records.reproduction", "ReproducedLine"),
-    "search": ("mesm.records.search", "Search"),
+    "search": ("mesm.records.search", "SearchResult"),
 }
 
-D = TypeVar("D")
+D = TypeVar("D", covariant=True)
 
 
 @dataclass(frozen=True)
@@ -76,6 +76,11 @@ class CorpusId:
     name: str
     digest: str = ""
 
+    @property
+    def key(self) -> str:
+        """NAME@DIGEST8, under which `mesm.data.corpora.open_corpus` finds this very corpus; NAME without a digest."""
+        return f"{self.name}@{self.digest[:8]}" if self.digest else self.name
+
     def same(self, other: CorpusId) -> bool:
         """Return whether both are the same corpus: equal digests, or equal names where one digest is not known."""
         if self.digest and other.digest:
@@ -111,7 +116,7 @@ class Provenance:
     @property
     def source(self) -> str:
         """CHECKPOINT@CORPUS, as the command line takes it."""
-        return f"{self.checkpoint}@{self.corpus.name}"
+        return f"{self.checkpoint}@{self.corpus.key}"
 
 
 @lru_cache(maxsize=1)

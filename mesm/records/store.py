@@ -48,7 +48,8 @@ class RecordStore:
         Args:
             checkpoint: its name.
             checkpoint_sha256: digest of its weights; matches a record of several seeds that has it among them.
-            corpus: matches by digest; by name only where a record or `corpus` has none.
+            corpus: matches by digest; by name only where a record or `corpus` has none. A record of the same digest
+                comes before one of the same name.
         """
         matches = []
         for folder in self.folders:
@@ -63,6 +64,8 @@ class RecordStore:
                     and (corpus is None or corpus.same(origin.corpus))
                 ):
                     matches.append(record)
+        if corpus is not None:
+            matches.sort(key=lambda record: not corpus.digest or record.provenance.corpus.digest != corpus.digest)
         return matches
 
     def first(

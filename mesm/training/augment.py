@@ -16,28 +16,28 @@ _REACH = 2  # pixels of a face's largest shift
 def augment(
     batch: Batch, generator: torch.Generator, regions_SRHW: Tensor | None = None
 ) -> tuple[Batch, Tensor | None]:
-    """Flip, shift, brightness and contrast of faces; a little gain and masked bands of mels.
+    """Change flip, position, brightness and contrast of the faces, and gain and masked bands of the mels.
 
     All segments of one utterance get the same flip, shift and gain: a clip is one shot. Loudness and pitch carry
     emotion, so the gain stays near 1 dB and the mel bands are not shifted: two bands are four semitones of a low voice.
 
     Args:
         batch: raw faces and log mels.
-        generator: where the random numbers come from.
+        generator: source of the random numbers.
         regions_SRHW: (S, R, 48, 48) regions on the batch's faces, or None; they move with the faces.
 
     Returns:
         The batch and the regions.
     """
     move = _Move.draw(batch.face_counts, generator)
-    faces = _lit(move(batch.faces.float()), batch.face_counts, generator)
+    faces = _relight(move(batch.faces.float()), batch.face_counts, generator)
     batch = replace(batch, faces=faces, mels=_mels(batch.mels, batch.chunk_counts, generator))
     return batch, None if regions_SRHW is None else move(regions_SRHW)
 
 
 @dataclass(frozen=True)
 class _Move:
-    """(S,) a flip, and a shift in pixels, of each face."""
+    """Move faces: (S,) a flip, and a shift in pixels, of each."""
 
     flip_S: Tensor
     dy_S: Tensor
@@ -66,8 +66,8 @@ def _shift(maps_SCHW: Tensor, dy_S: Tensor, dx_S: Tensor, reach: int) -> Tensor:
     return padded[segment, :, y[:, :, None], x[:, None, :]].permute(0, 3, 1, 2)
 
 
-def _lit(faces_SCHW: Tensor, counts_B: Tensor, generator: torch.Generator) -> Tensor:
-    """Another contrast and brightness for each clip."""
+def _relight(faces_SCHW: Tensor, counts_B: Tensor, generator: torch.Generator) -> Tensor:
+    """Draw contrast and brightness for each clip."""
     contrast = 1 + 0.15 * torch.randn(len(counts_B), generator=generator)
     brightness = 25 * torch.randn(len(counts_B), generator=generator)
     contrast_S, brightness_S = (v.repeat_interleave(counts_B)[:, None, None, None] for v in (contrast, brightness))

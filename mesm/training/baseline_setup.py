@@ -1,4 +1,4 @@
-"""A two-phase baseline from a corpus's features: their width, their statistics, the emotions' words."""
+"""Build a two-phase baseline from a corpus's features: their width, their statistics, the emotions' words."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from mesm.models.baselines import EmoEmbs, FeatureModel
 
 
 def build_on_features(config: FeatureModelConfig, store: FeatureStore, train_ids: Sequence[str]) -> FeatureModel:
-    """The baseline with the features' widths and sources in its config and the training split's statistics inside.
+    """Build the baseline with the features' widths and sources in its config and the training split's statistics inside.
 
     Raises:
-        ConfigError: the config asks for other widths than the features have.
+        ConfigError: the config has other widths than the features.
         DataError: the word vectors lack an emotion (EmoEmbs).
     """
     kinds = [store.kinds[m] for m in config.modalities]

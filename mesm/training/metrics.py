@@ -148,6 +148,14 @@ def _resampled_means(
     return value, speakers.resample(lambda times: _mean_over_runs(counts, times))
 
 
+def _resampled_differences(
+    first: Sequence[Answers], second: Sequence[Answers], truth_NE: np.ndarray, speakers: Speakers
+) -> tuple[np.ndarray, np.ndarray]:
+    """(3,) differences of the mean metrics and (R, 3) of the same resamples of both."""
+    (value, drawn), (other, other_drawn) = (_resampled_means(runs, truth_NE, speakers) for runs in (first, second))
+    return value - other, drawn - other_drawn
+
+
 def mean_estimates(
     runs: Sequence[Answers], truth_NE: np.ndarray, groups_N: np.ndarray, *, draws: int = 1000, seed: int = 0
 ) -> dict[str, Estimate]:
@@ -183,8 +191,7 @@ def paired_estimates(
         metric -> difference in percentage points, and the share of resamples in which the first is better.
     """
     speakers = Speakers(groups_N, draws, seed, by_index=True)
-    (value, drawn), (other, other_drawn) = (_resampled_means(runs, truth_NE, speakers) for runs in (first, second))
-    value, drawn = value - other, drawn - other_drawn
+    value, drawn = _resampled_differences(first, second, truth_NE, speakers)
     return {
         name: (
             percentile_estimate(value[i], drawn[:, i], speakers.count, _DIGITS),
@@ -237,8 +244,7 @@ def paired_difference(
 ) -> dict[str, dict[str, float]]:
     """Return metric -> difference first - second, its interval and the share of draws in which the first is better."""
     speakers = Speakers(groups_N, draws, seed, by_index=True)
-    (value, drawn), (other, other_drawn) = (_resampled_means(runs, truth_NE, speakers) for runs in (first, second))
-    value, drawn = value - other, drawn - other_drawn
+    value, drawn = _resampled_differences(first, second, truth_NE, speakers)
     low, high = np.nanpercentile(drawn, [2.5, 97.5], axis=0)
     return {
         name: {

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from mesm.records.training_log import EpochReport
+
 
 @dataclass(frozen=True)
 class StepReport:
@@ -22,26 +24,6 @@ class StepReport:
     clips: int
     loss: float
     wait_s: float
-
-
-@dataclass(frozen=True)
-class EpochReport:
-    """Report one epoch; a line of metrics.jsonl.
-
-    Attributes:
-        loss: mean over the steps of this process since it started, None if the epoch had ended before.
-        valid_f1: average over the classes in percent, None if no class has a value; so `valid_wacc` and `valid_auc`.
-        seconds: of training since the run began, validation not counted.
-        lr: of the trunk.
-    """
-
-    epoch: int
-    loss: float | None
-    valid_f1: float | None
-    valid_wacc: float | None
-    valid_auc: float | None
-    seconds: float
-    lr: float
 
 
 TrainingProgress = Callable[[StepReport | EpochReport], None]

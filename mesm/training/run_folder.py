@@ -9,11 +9,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import io
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -23,7 +22,7 @@ import torch
 from mesm.config import RunConfig
 from mesm.errors import ConfigError, DataError, MesmError
 from mesm.files import write_atomic
-from mesm.training.progress import EpochReport
+from mesm.records.training_log import LOG_NAME, EpochReport
 
 
 class RunFolder:
@@ -94,20 +93,12 @@ class RunFolder:
     def log(self, report: EpochReport) -> None:
         """Append an epoch to metrics.jsonl."""
         if self.writes:
-            with (self.path / "metrics.jsonl").open("a") as log:
+            with (self.path / LOG_NAME).open("a") as log:
                 log.write(json.dumps(asdict(report)) + "\n")
 
     def cut_log(self, epoch: int) -> None:
         """Drop the lines from `epoch` on, which the loaded state does not know yet and which will be written again."""
-        log = self.path / "metrics.jsonl"
+        log = self.path / LOG_NAME
         if log.is_file():
             kept = [line for line in log.read_text().splitlines() if json.loads(line)["epoch"] < epoch]
             write_atomic(log, "".join(line + "\n" for line in kept).encode())
-
-
-def read_log(folder: str | os.PathLike[str]) -> Iterator[dict[str, Any]]:
-    """Yield the epochs of a run so far; a half-written last line is left out."""
-    path = Path(folder) / "metrics.jsonl"
-    for line in path.read_text().splitlines() if path.is_file() else []:
-        with contextlib.suppress(json.JSONDecodeError):
-            yield json.loads(line)

@@ -19,7 +19,7 @@ from mesm.models.inputs import LoaderArguments
 
 @dataclass(frozen=True)
 class SplitScores:
-    """Scores and truth of N clips in loader order: (N, E) scores in [0, 1], (N, E) truth 0/1, (N, M, E) branch scores."""
+    """Hold scores and truth of N clips in loader order: (N, E) scores in [0, 1], (N, E) truth 0/1, (N, M, E) branch scores."""
 
     clip_ids: tuple[str, ...]
     scores: np.ndarray
@@ -37,10 +37,10 @@ def score_batches(
     trace: bool = False,
     on_output: Callable[[Batch, ModelOutput], None] | None = None,
 ) -> SplitScores:
-    """Run a model in eval mode over labelled batches; it is left in the mode it was found in.
+    """Score labelled batches with a model in eval mode; its mode is restored afterwards.
 
     Args:
-        on_output: sees every batch and its output (with layers if `trace`), e.g. to count their cost.
+        on_output: receives every batch and its output (with layers if `trace`), e.g. to count their cost.
     """
     was_training = model.training
     model.eval()
@@ -87,7 +87,7 @@ def loader_arguments(
 
 
 def text_vectors(corpus: Corpus, encoder: TextEncoder, splits: tuple[str, ...]) -> dict[str, Tensor]:
-    """Clip id -> (D,) vector of a frozen encoder, each distinct transcript encoded once."""
+    """Return clip id -> (D,) vector of a frozen encoder, each distinct transcript encoded once."""
     rows = [(row.clip_id, row.text) for row in corpus.index if row.split in splits]
     texts = sorted({text for _, text in rows})
     vectors = dict(zip(texts, encoder.vectors(texts), strict=True))

@@ -32,8 +32,8 @@ import numpy as np
 from mesm.config import MODEL_SETTINGS, RunConfig, TrainConfig
 from mesm.errors import BackendUnavailable, ConfigError, DataError, MesmError
 from mesm.files import write_atomic
+from mesm.records.training_log import read_log
 from mesm.training.progress import EpochReport, StepReport, TrainingProgress
-from mesm.training.run_folder import read_log
 from mesm.training.trainer import Trainer
 
 #: "train.lr" -> a list of choices, or {"low", "high", "log", "step"}.
@@ -264,7 +264,7 @@ class Search:
             outcome = state.PRUNED
         except MesmError as error:  # values that do not go together, or a loss that is not finite
             trial.set_user_attr("error", str(error))
-        trial.set_user_attr("seconds", max((row["seconds"] for row in read_log(folder)), default=0.0))
+        trial.set_user_attr("seconds", max((report.seconds or 0.0 for report in read_log(folder)), default=0.0))
         self.study.tell(trial, f1 if outcome is state.COMPLETE else None, state=outcome)
         (folder / "state.pt").unlink(missing_ok=True)
         shutil.rmtree(folder / "best", ignore_errors=True)
@@ -297,7 +297,7 @@ class Search:
             if isinstance(report, EpochReport):
                 judge(report.epoch, report.valid_f1)
 
-        for row in read_log(folder):  # of a trial that is resumed
-            judge(row["epoch"], row["valid_f1"])
+        for report in read_log(folder):  # of a trial that is resumed
+            judge(report.epoch, report.valid_f1)
         checkpoint = Trainer(run, folder, forward).fit()
         return float(json.loads((checkpoint / "metrics.json").read_text())["valid"]["f1"] or 0.0)

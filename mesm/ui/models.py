@@ -91,9 +91,9 @@ class Model:
                 self._prepared.popitem(last=False)
             if redrawn is None:
                 return self.predictor.run(clip, top_p)
-            from mesm.studies.faithfulness.interventions import redrawn_attention
+            from mesm.analysis.attention_controls import control_attention
 
-            with redrawn_attention(self.predictor.attention_model, redrawn):
+            with control_attention(self.predictor.attention_model, redrawn, "moment_matched"):
                 return self.predictor.run(clip, top_p)
 
     def judge(self, opened: OpenCorpus, progress: Callable[[int, int], None]) -> dict[str, Verdict]:

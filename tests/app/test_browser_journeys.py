@@ -88,7 +88,7 @@ def test_relate_regions_to_action_units(chromium: Any, address: str) -> None:
 
 def test_read_accuracy_against_flops(chromium: Any, address: str) -> None:
     page = open_page(chromium, f"{address}/efficiency?{SHIPPED}")
-    said(page, "the ring the elbow")
+    said(page, "Ring: elbow")
     assert page.get_by_test_id("stMetric").filter(has_text="Elbow").last.inner_text().split("p = ")[1]
     choose(page, "metric", "F1")
     choose(page, "axis", "GFLOP")
@@ -123,7 +123,7 @@ def test_try_a_clip_of_ones_own(chromium: Any, address: str) -> None:
 
 def test_take_figures_along(chromium: Any, address: str, tmp_path: Path) -> None:
     page = open_page(chromium, f"{address}/efficiency?{SHIPPED}")
-    menu(page, "frontier")
+    menu(page, "sweep")
     select(page, "Width", "ACL text, 6.30 in")
     settle(page)
     paper = PdfReader(io.BytesIO(downloaded(page, "PDF")))

@@ -15,12 +15,13 @@ from mesm.analysis.checkpoints import read_facts
 from mesm.data.store import IndexRow
 from mesm.errors import DataError
 from mesm.presets import PRESETS
+from mesm.records.training_log import LOG_NAME
 from mesm.ui.case_studies import filters, notebook, notebook_export
 from mesm.ui.case_studies.notebook import Entry
 from mesm.ui.case_studies.notebook_export import Leaf
 from mesm.ui.corpora import Case
 from mesm.ui.models import Model, Verdict
-from mesm.ui.runs import processes as runs
+from mesm.ui.runs import training_runs
 from tests.app.app_page import open_page, texts
 from tests.app.conftest import CLIPS, make_sample
 
@@ -204,8 +205,8 @@ def with_runs(home: Path) -> Path:
     place.mkdir(parents=True, exist_ok=True)
     config = PRESETS["marionette-mesm"]
     config = replace(config, train=replace(config.train, epochs=99, corpus=str(home / "corpora" / "noise"), seed=2))
-    (place / runs.CONFIG).write_text(json.dumps(config.to_dict()))
-    (place / runs.METRICS).write_text(
+    (place / training_runs.CONFIG).write_text(json.dumps(config.to_dict()))
+    (place / LOG_NAME).write_text(
         "".join(
             json.dumps({"epoch": e, "loss": 1.0, "valid_f1": 40, "valid_wacc": 60, "valid_auc": 61, "seconds": 60})
             + "\n"
@@ -228,6 +229,6 @@ def test_runs_are_listed_and_drawn(with_runs: Path) -> None:
 
 def test_a_workspace_without_runs(home: Path) -> None:
     page = open_page("pages/runs.py")
-    shown = runs.find_runs()
+    shown = training_runs.list_runs()
     assert trouble(page) == [] and (shown or any("no run in this workspace" in i.value for i in page.info))
     assert CLIPS == 20

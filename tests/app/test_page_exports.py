@@ -21,14 +21,17 @@ from mesm.data.store import CorpusWriter
 from mesm.figures.export import Exhibit, Item, bundle, render
 from mesm.files import file_sha256
 from mesm.presets import PRESETS
+from mesm.records import base as records
+from mesm.records.base import CorpusId
 from mesm.records.legacy import write_record
 from mesm.ui import export_menu
 from mesm.ui.case_studies import notebook, notebook_export, notebook_view
 from mesm.ui.case_studies.notebook import Entry
 from tests.app.app_page import open_page
 from tests.app.conftest import LABELS, make_sample
-from tests.figures.exhibit_records import evaluation_record, sweep_record
-from tests.figures.facs_records_made import canonical_record, facs_record, faithfulness_record
+from tests.figures.exhibit_records import evaluation_record
+from tests.figures.facs_records_made import canonical_record, facs_record, write_faithfulness
+from tests.studies.sweep.made_sweeps import made_sweep
 
 CASE = {"checkpoint": "tiny-mesm", "corpus": "noise", "clip": "clip04", "p": "0.4", "units-shown": "true"}
 
@@ -48,13 +51,13 @@ def recorded(home: Path) -> Iterator[Path]:
     """Every kind of record of the tiny checkpoint, and a run of two epochs."""
     digest = file_sha256(home / "checkpoints" / "tiny-mesm" / "model.safetensors")
     for kind, data in (
-        ("sweep", sweep_record()["data"]),
         ("evaluate", evaluation_record()["data"]),
         ("facs", facs_record()),
-        ("faithfulness", faithfulness_record()),
         ("canonical", canonical_record()),
     ):
         write_record(home / "records", kind, "tiny-mesm", "noise", data, checkpoint_sha256=digest)
+    write_faithfulness(home / "records", "tiny-mesm", "noise", digest)
+    records.write_record(home / "records", made_sweep("tiny-mesm", CorpusId("noise"), digest))
     place = home / "runs" / "short"
     place.mkdir(parents=True, exist_ok=True)
     (place / "config.json").write_text(json.dumps(PRESETS["marionette-mesm"].to_dict()))
@@ -119,7 +122,7 @@ def test_the_command_makes_the_same_tables_of_records_and_runs(
 ) -> None:
     facs = offered(open_page("pages/facs.py", checkpoint="tiny-mesm", corpus="noise"), monkeypatch)
     tests = [e for e in facs if "figure faithfulness" in e.command]
-    assert [e.command.split()[-1] for e in tests] == ["targets", "leak", "keep-only", "redrawn"]
+    assert [e.command.split()[-1] for e in tests] == ["targets", "leak", "neutral", "keep-only", "order", "redrawn"]
     for exhibit in [*tests, *offered(open_page("pages/runs.py", runs="short"), monkeypatch)]:
         same_as_the_command(exhibit, "csv", tmp_path)
         same_as_the_command(exhibit, "tex", tmp_path)

@@ -10,7 +10,7 @@ import pytest
 from mesm.files import file_sha256
 from mesm.records.legacy import write_record
 from tests.app.app_page import open_page, texts
-from tests.figures.facs_records_made import canonical_record, facs_record, faithfulness_record
+from tests.figures.facs_records_made import canonical_record, facs_record, write_faithfulness
 
 PAGE = "pages/facs.py"
 
@@ -25,10 +25,10 @@ def recorded(home: Path) -> Iterator[Path]:
     digest = file_sha256(home / "checkpoints" / "tiny-mesm" / "model.safetensors")
     for kind, data in (
         ("facs", facs_record()),
-        ("faithfulness", faithfulness_record()),
         ("canonical", canonical_record()),
     ):
         write_record(home / "records", kind, "tiny-mesm", "noise", data, checkpoint_sha256=digest)
+    write_faithfulness(home / "records", "tiny-mesm", "noise", digest)
     yield home
     for path in (home / "records").glob("*.json"):
         path.unlink()
@@ -53,8 +53,8 @@ def test_with_records_every_section_shows(recorded: Path) -> None:
     assert trouble(page) == []
     said = texts(page)
     assert "There is no record yet" not in said
-    assert said.count("Leak test: with shuffled texts the face branch is right 1.5 points less often") == 4
-    assert "AUC of 0.531 (0.511 to 0.551)" in said
+    assert said.count("cost the face branch 1.5 (0.5 to 2.5) percentage points of accuracy") == 4
+    assert "scores is 0.531 (0.511 to 0.551)" in said
     assert "Friesen & Ekman 1983" in said
     assert "the words hardly move them" in said and "kept 1.00 / 1.00 / 1.00 times" in said
     statements = next(d.value for d in page.table if "the paper says" in d.value.columns)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -12,13 +13,15 @@ from streamlit.testing.v1 import AppTest
 from mesm.cli import main
 from mesm.figures.export import Exhibit, bundle, render
 from mesm.files import file_sha256
+from mesm.records import base as records
+from mesm.records.base import CorpusId
 from mesm.records.legacy import write_record
 from mesm.ui import export_menu
-from mesm.ui.efficiency import sweep_job
 from mesm.ui.export import basket
 from tests.app.app_page import open_page, texts
-from tests.figures.exhibit_records import evaluation_record, reproduction_record, sweep_record
-from tests.figures.facs_records_made import canonical_record, facs_record, faithfulness_record
+from tests.figures.exhibit_records import evaluation_record, reproduction_record
+from tests.figures.facs_records_made import canonical_record, facs_record, write_faithfulness
+from tests.studies.sweep.made_sweeps import made_sweep
 
 
 def put(home: Path, record: dict, checkpoint: str, corpus: str = "noise") -> None:
@@ -26,6 +29,10 @@ def put(home: Path, record: dict, checkpoint: str, corpus: str = "noise") -> Non
     path = home / "records" / f"{record['kind']}_{checkpoint}_{corpus}.json"
     path.parent.mkdir(exist_ok=True)
     path.write_text(json.dumps(record))
+
+
+def put_sweep(home: Path, corpus: CorpusId = CorpusId("noise"), **options: Any) -> None:  # noqa: B008
+    records.write_record(home / "records", made_sweep("tiny-mesm", corpus, **options))
 
 
 @pytest.fixture(autouse=True)
@@ -39,7 +46,7 @@ def no_records_left(filled: Path) -> Iterator[None]:
 @pytest.fixture
 def recorded(home: Path) -> Path:
     """A sweep, two evaluations and a line of a reproduced table, in the workspace that all these tests share."""
-    put(home, sweep_record(), "tiny-mesm")
+    put_sweep(home)
     put(home, evaluation_record(), "tiny-mesm")
     put(home, evaluation_record("dense", None), "tiny-fe2e")
     put(home, reproduction_record(), "MESM")
@@ -66,11 +73,23 @@ def test_efficiency_shows_the_sweep_of_the_chosen_checkpoint(recorded: Path) -> 
     assert page.multiselect(key="sweeps").value == ["tiny-mesm@noise"]
     assert [m.value for m in page.metric] == ["p = 0.5", "0.40", "66.0 %", "67.0 %"]
     said = texts(page)
-    assert "the curve that the paper reports" in said and "30 clips, 5 speakers" in said
+    assert "the curve reported in the paper" in said and "30 clips, 5 speakers" in said
     page.toggle(key="relative").set_value(False).run()
-    assert "the curve that the paper reports" not in texts(page) and trouble(page) == []
+    assert "the curve reported in the paper" not in texts(page) and trouble(page) == []
     page.segmented_control(key="axis").set_value("gflop").run()
     assert "two FLOP per multiply-add" in texts(page)
+
+
+def test_a_sweep_of_another_corpus_of_the_same_name_does_not_hide_this_one(recorded: Path) -> None:
+    """The chosen corpus's sweep is drawn first, whichever is newer; the other one stays in the list."""
+    other = CorpusId("noise", "f" * 16)
+    put_sweep(recorded, other, clips=8)
+    page = open_page("pages/efficiency.py", checkpoint="tiny-mesm")
+    assert trouble(page) == []
+    assert set(page.multiselect(key="sweeps").options) == {"tiny-mesm@noise", "tiny-mesm@noise@ffffffff"}
+    assert page.multiselect(key="sweeps").value == ["tiny-mesm@noise"] and "30 clips, 5 speakers" in texts(page)
+    page.multiselect(key="sweeps").set_value(["tiny-mesm@noise@ffffffff"]).run()
+    assert "8 clips, 5 speakers" in texts(page) and trouble(page) == []
 
 
 def test_time_shows_fe2e_where_it_was_timed_and_says_how_where_not(recorded: Path) -> None:
@@ -80,7 +99,7 @@ def test_time_shows_fe2e_where_it_was_timed_and_says_how_where_not(recorded: Pat
     assert "ms" in chart["layout"]["xaxis"]["title"]["text"]
     names = [trace.get("name") for trace in chart["data"]]
     assert "dense, noise" in names
-    put(recorded, sweep_record(against=False), "tiny-mesm")
+    put_sweep(recorded, reference=False)
     (recorded / "records" / "evaluate_tiny-fe2e_noise.json").unlink()
     page = open_page("pages/efficiency.py", checkpoint="tiny-mesm", axis="measured ms")
     assert trouble(page) == []
@@ -163,7 +182,7 @@ def test_a_damaged_record_is_said_and_left_out(recorded: Path) -> None:
 def test_the_menu_and_the_basket(recorded: Path) -> None:
     page = open_page("pages/efficiency.py", checkpoint="tiny-mesm")
     assert not [b for b in page.button if b.label == "Add to basket"]  # a closed menu costs one button
-    page.session_state["export-frontier"] = True
+    page.session_state["export-sweep"] = True
     page.run()
     add = [b for b in page.button if b.label == "Add to basket"]
     if not add:
@@ -235,15 +254,15 @@ def test_the_command_makes_the_same_files_of_a_case(
 
 def test_the_command_makes_the_same_files_of_facs(home: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     digest = file_sha256(home / "checkpoints" / "tiny-mesm" / "model.safetensors")
-    for kind, data in (("faithfulness", faithfulness_record()), ("canonical", canonical_record())):
-        write_record(home / "records", kind, "tiny-mesm", "noise", data, checkpoint_sha256=digest)
+    write_faithfulness(home / "records", "tiny-mesm", "noise", digest)
+    write_record(home / "records", "canonical", "tiny-mesm", "noise", canonical_record(), checkpoint_sha256=digest)
     write_record(
         home / "records", "facs", "tiny-mesm", "noise", facs_record(), one_corpus=True, checkpoint_sha256=digest
     )
     found = offered(open_page("pages/facs.py", checkpoint="tiny-mesm"), monkeypatch)
     kinds = [e.command.split()[2] for e in found]
     assert [k for k in kinds if k != "faithfulness"] == ["facs", "faces", "controls", "controls", "statements"]
-    assert kinds.count("faithfulness") == 4
+    assert kinds.count("faithfulness") == 6
     for exhibit in found:
         same_as_the_command(exhibit, "csv" if exhibit.table is not None else "png", tmp_path)
     same_as_the_command(found[0], "pdf", tmp_path)
@@ -263,22 +282,3 @@ def test_a_figure_that_cannot_be_made_is_one_sentence(recorded: Path, capsys: py
     ):
         assert main(["figure", *words.split()]) == 2, words
         assert said in capsys.readouterr().err, words
-
-
-@pytest.mark.slow
-def test_a_sweep_runs_apart_and_can_be_stopped(filled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MESM_HOME", str(tmp_path))
-    job = sweep_job.start(filled / "checkpoints" / "tiny-mesm", filled / "corpora" / "noise", "0.5", None)
-    assert job.running and job.share == 0.0 and job.target == "tiny-mesm@noise"
-    (job.folder / "progress.json").write_text('{"done": 3, "total": 4}')
-    assert job.share == 0.75
-    job.process.wait(120)
-    assert "has no split 'valid'" in job.failure  # the command's own sentence, without its name
-    job.close()
-    assert not job.folder.exists()
-    job = sweep_job.start(filled / "checkpoints" / "tiny-mesm", filled / "corpora" / "noise", "0.5", None)
-    job.cancel()
-    job.process.wait(30)
-    assert job.failure == "" and job.cancelled
-    job.close()
-    assert not (tmp_path / "records").exists()

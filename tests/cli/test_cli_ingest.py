@@ -30,8 +30,8 @@ def test_clip_after_clip_into_one_folder(tmp_path: Path, capsys: pytest.CaptureF
     assert corpus.ids() == ("my picture", "again") and corpus.manifest.complete
     assert corpus["my picture"].face_found.all() and corpus["my picture"].text == "Hello there."
     assert corpus.media_path("my picture") == out / "media" / "00000-my-picture.mp4"
-    said = capsys.readouterr().out
-    assert "1, one every 500 ms; a face in 1" in said and "no_audio" in said
+    message = capsys.readouterr().out
+    assert "1, one every 500 ms; a face in 1" in message and "no_audio" in message
     with pytest.raises(DataError, match="already has a clip 'again'"):
         run(str(picture), "--out", str(out), "--clip-id", "again")
 

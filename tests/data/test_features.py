@@ -107,10 +107,10 @@ def test_the_papers_columns_have_names() -> None:
 
 def test_rendered_units_are_the_known_ones_with_noise(rendered: Sample) -> None:
     assert rendered.truth is not None
-    found = rendered_action_units(rendered)
-    assert found.shape == (len(rendered.faces), 35) and np.array_equal(found, rendered_action_units(rendered))
+    result = rendered_action_units(rendered)
+    assert result.shape == (len(rendered.faces), 35) and np.array_equal(result, rendered_action_units(rendered))
     other = rendered_action_units(replace(rendered, clip_id="another"))
-    assert not np.array_equal(found, other), "the noise belongs to the clip"
+    assert not np.array_equal(result, other), "the noise belongs to the clip"
     corpus = Corpus(assets() / "marionette")
     measured, known = [], []
     for clip_id in corpus.ids()[:12]:
@@ -142,13 +142,13 @@ def test_word_vectors_of_a_file(tmp_path: Path) -> None:
     path = tmp_path / "vectors.txt"
     path.write_text("3 2\nglad 1 2\n. . . 5 6\nanger 0.5 -1\nyou 3 4\n")
     read, source = file_vectors(path)
-    found = read(["Glad", "you", "zebra", "anger"])
-    assert found["Glad"].tolist() == [1, 2] and found["you"].tolist() == [3, 4] and "zebra" not in found
-    kind = word_set(found, source)
+    result = read(["Glad", "you", "zebra", "anger"])
+    assert result["Glad"].tolist() == [1, 2] and result["you"].tolist() == [3, 4] and "zebra" not in result
+    kind = word_set(result, source)
     assert kind.emotions == {"anger": [0.5, -1.0]} and kind.source.startswith("vectors.txt (")
-    rows, unknown = word_features("Glad, you zebra!", found, 2)
+    rows, unknown = word_features("Glad, you zebra!", result, 2)
     assert rows.tolist() == [[1, 2], [3, 4], [0, 0]] and unknown == 1
-    assert word_features("", found, 2)[0].shape == (0, 2)
+    assert word_features("", result, 2)[0].shape == (0, 2)
     path.write_text("glad 1 2\nyou 3 x\n")
     with pytest.raises(DataError, match="line 2"):
         read(["you"])
@@ -163,8 +163,8 @@ def test_the_store_gives_back_what_was_written(tmp_path: Path) -> None:
     store = FeatureStore(tmp_path, ["acoustic"])
     assert store.kinds == {"acoustic": kind} and store.notes == {"acoustic": {"left_out": 2}}
     for name, values in rows.items():
-        found = store(replace(tone(100), clip_id=name))["acoustic"]
-        np.testing.assert_allclose(found, values.astype(np.float32))
+        result = store(replace(tone(100), clip_id=name))["acoustic"]
+        np.testing.assert_allclose(result, values.astype(np.float32))
     mean, spread = store.statistics(["a", "b", "c"])["acoustic"]
     both = np.concatenate([rows["a"], rows["c"]])
     np.testing.assert_allclose(mean, both.mean(0), rtol=1e-5)
@@ -208,8 +208,8 @@ def test_features_of_a_corpus_reach_a_batch(corpus: Corpus, tmp_path: Path) -> N
 
 def test_a_clip_without_a_store(rendered: Sample) -> None:
     kinds = {"visual": (rendered_set().source, 35), "acoustic": (mel_set().source, 70)}
-    found = sample_features(rendered, kinds, lambda words: {})
-    assert found["visual"].shape[1] == 35 and found["acoustic"].shape[1] == 70
+    result = sample_features(rendered, kinds, lambda words: {})
+    assert result["visual"].shape[1] == 35 and result["acoustic"].shape[1] == 70
     with pytest.raises(DataError, match="come from disvoice"):
         sample_features(rendered, {"acoustic": ("disvoice", 142)}, lambda words: {})
 
@@ -231,10 +231,12 @@ def test_the_authors_iemocap_files(corpus: Corpus, tmp_path: Path) -> None:
     import_features(corpus, place, tmp_path / "f")
     store = FeatureStore(tmp_path / "f")
     # Ses01F_..._F00x: the last letter of the session and the first of the suffix agree: the speaker is on the left.
-    found = store(corpus[corpus.ids()[3]])
-    assert found["visual"][:, 0].tolist() == [0, 2, 10] and found["visual"].shape == (3, 35)
-    assert found["acoustic"].shape == (4, 142) and found["acoustic"][0].tolist() == [float(i) for i in DISVOICE_INDICES]
-    assert store.kinds["acoustic"] == disvoice_set() and found["text"].shape == (3, 300)
+    result = store(corpus[corpus.ids()[3]])
+    assert result["visual"][:, 0].tolist() == [0, 2, 10] and result["visual"].shape == (3, 35)
+    assert result["acoustic"].shape == (4, 142) and result["acoustic"][0].tolist() == [
+        float(i) for i in DISVOICE_INDICES
+    ]
+    assert store.kinds["acoustic"] == disvoice_set() and result["text"].shape == (3, 300)
 
 
 def test_the_authors_mosei_files(corpus: Corpus, tmp_path: Path) -> None:
@@ -246,8 +248,10 @@ def test_the_authors_mosei_files(corpus: Corpus, tmp_path: Path) -> None:
         content = {"id": ids, "vision": vision, "audio": audio, "text": text, "label": ids}
         (tmp_path / f"mosei_senti_hcf_{phase}.pkl").write_bytes(pickle.dumps(content, 4))
     import_features(corpus, tmp_path, tmp_path / "f")
-    found = FeatureStore(tmp_path / "f")(corpus[str(ids[0])])
-    assert found["visual"].shape == (6, 35) and found["text"].shape == (2, 300) and found["acoustic"].shape == (9, 74)
-    assert found["acoustic"][0].tolist() == [2.0] + [0.0] * 73
+    result = FeatureStore(tmp_path / "f")(corpus[str(ids[0])])
+    assert (
+        result["visual"].shape == (6, 35) and result["text"].shape == (2, 300) and result["acoustic"].shape == (9, 74)
+    )
+    assert result["acoustic"][0].tolist() == [2.0] + [0.0] * 73
     with pytest.raises(DataError, match="give that folder"):
         import_features(corpus, tmp_path / "f", tmp_path / "g")

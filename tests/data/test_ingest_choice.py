@@ -34,10 +34,10 @@ def scene(left: int, right: int) -> np.ndarray:
 
 
 def test_every_face_is_offered_the_largest_first() -> None:
-    found = find_choices(scene(10, 140), Squares())
-    np.testing.assert_allclose([c.at[0] * 200 for c in found], [40, 155], atol=1)
-    assert found[0].at[2] > found[1].at[2]
-    assert all(c.picture.shape == (96, 96, 3) for c in found)
+    result = find_choices(scene(10, 140), Squares())
+    np.testing.assert_allclose([c.at[0] * 200 for c in result], [40, 155], atol=1)
+    assert result[0].at[2] > result[1].at[2]
+    assert all(c.picture.shape == (96, 96, 3) for c in result)
     assert find_choices(np.zeros((50, 50, 3), np.uint8), Squares()) == []
 
 

@@ -27,8 +27,8 @@ class Given:
         self.faces = list(faces)
 
     def detect(self, frames: list[np.ndarray]) -> list[DetectedFace | None]:
-        found, self.faces = self.faces[: len(frames)], self.faces[len(frames) :]
-        return found
+        result, self.faces = self.faces[: len(frames)], self.faces[len(frames) :]
+        return result
 
 
 def a_face(box: tuple[float, ...], others: int = 0) -> DetectedFace:
@@ -72,8 +72,8 @@ def test_a_large_frame_costs_no_face(astronaut: np.ndarray) -> None:
 def test_frames_of_several_sizes_and_no_face(astronaut: np.ndarray) -> None:
     noise = np.random.default_rng(0).integers(0, 255, (120, 160, 3), dtype=np.uint8)
     tiny = np.zeros((12, 300, 3), np.uint8)
-    found = shared_detector().detect([astronaut, noise, tiny, astronaut])
-    assert [face is not None for face in found] == [True, False, False, True]
+    result = shared_detector().detect([astronaut, noise, tiny, astronaut])
+    assert [face is not None for face in result] == [True, False, False, True]
 
 
 def test_the_frame_that_breaks_mtcnn_is_the_only_one_lost(astronaut: np.ndarray) -> None:

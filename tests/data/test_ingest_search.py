@@ -41,19 +41,19 @@ def looks(astronaut: np.ndarray) -> Iterator[np.ndarray]:
 def test_the_same_boxes_and_points(fast: CoarseToFine, astronaut: np.ndarray) -> None:
     plain = MtcnnDetector()
     for frame in looks(astronaut):
-        (expected,), (found,) = plain.detect([frame]), fast.detect([frame])
-        assert expected is not None and found is not None
-        assert overlap(expected, found) > 0.95
-        assert np.abs(expected.points - found.points).max() < 0.05 * (expected.box[2] - expected.box[0])
-        assert found.probability == pytest.approx(expected.probability, abs=0.02)
+        (expected,), (result,) = plain.detect([frame]), fast.detect([frame])
+        assert expected is not None and result is not None
+        assert overlap(expected, result) > 0.95
+        assert np.abs(expected.points - result.points).max() < 0.05 * (expected.box[2] - expected.box[0])
+        assert result.probability == pytest.approx(expected.probability, abs=0.02)
 
 
 def test_the_largest_of_two(fast: CoarseToFine, astronaut: np.ndarray) -> None:
     small = np.asarray(Image.fromarray(astronaut).resize((256, 180)))
     frame = np.zeros((360, 768, 3), np.uint8)
     frame[:, :512], frame[:180, 512:] = astronaut, small
-    (found,) = fast.detect([frame])
-    assert found is not None and found.box[2] < 512
+    (result,) = fast.detect([frame])
+    assert result is not None and result.box[2] < 512
     (both,) = fast.detect([np.concatenate([astronaut, astronaut], axis=1)])
     assert both is not None and both.others == 1
 
@@ -69,18 +69,18 @@ def test_pictures_are_torchs_area_averages() -> None:
     tables = np.stack([_summed(frame) for frame in frames])
     rects = np.array([[0, 0, 53, 37], [3, 5, 40, 9], [10, 0, 11, 30], [50, 30, 53, 37]])
     which = np.array([0, 1, 1, 0])
-    found = _area_means(tables, which, rects, 12, 9)
+    result = _area_means(tables, which, rects, 12, 9)
     for i, (x0, y0, x1, y1) in enumerate(rects):
         part = torch.from_numpy(frames[which[i], y0:y1, x0:x1]).permute(2, 0, 1)[None].float()
         expected = (imresample(part, (12, 9)) - 127.5) * 0.0078125
-        torch.testing.assert_close(found[i : i + 1], expected, atol=1e-5, rtol=0)
+        torch.testing.assert_close(result[i : i + 1], expected, atol=1e-5, rtol=0)
 
 
 def test_a_table_that_wraps_still_gives_differences() -> None:
     table = _summed(np.full((40, 40, 3), 255, np.uint8))
     shifted = (table.astype(np.int64) + 2**31 - 1000).astype(np.int32)  # what a frame of 9 million pixels reaches
-    found = _area_means(shifted[None], np.array([0]), np.array([[0, 0, 40, 40]]), 4, 4)
-    np.testing.assert_allclose(found.numpy(), 127.5 * 0.0078125)
+    result = _area_means(shifted[None], np.array([0]), np.array([[0, 0, 40, 40]]), 4, 4)
+    np.testing.assert_allclose(result.numpy(), 127.5 * 0.0078125)
 
 
 def test_clips_share_batches_and_get_their_own_crops(fast: CoarseToFine, astronaut: np.ndarray) -> None:
@@ -90,12 +90,12 @@ def test_clips_share_batches_and_get_their_own_crops(fast: CoarseToFine, astrona
         key: [(0.5 * i, np.roll(small if key != "c" else astronaut, 3 * i, axis=1)) for i in range(count)]
         for key, count in lengths.items()
     }
-    found = list(track_clips(clips.items(), large_px=16, detector=fast))
-    assert [key for key, _ in found] == list(clips)
-    for key, track in found:
+    result = list(track_clips(clips.items(), large_px=16, detector=fast))
+    assert [key for key, _ in result] == list(clips)
+    for key, track in result:
         alone = track_faces(clips[key], large_px=16, detector=fast)
         np.testing.assert_array_equal(track.times_s, alone.times_s)
-        np.testing.assert_array_equal(track.found, alone.found)
+        np.testing.assert_array_equal(track.face_found, alone.face_found)
         np.testing.assert_allclose(track.boxes, alone.boxes, atol=1)
 
 

@@ -61,7 +61,7 @@ def test_speakers_stay_in_one_split(plans: list[problem.ClipPlan]) -> None:
     splits: dict[int, set[str]] = {}
     for plan in plans:
         splits.setdefault(plan.speaker, set()).add(plan.split)
-    assert len(splits) == 60 and all(len(found) == 1 for found in splits.values())
+    assert len(splits) == 60 and all(len(result) == 1 for result in splits.values())
     shares = np.unique([plan.split for plan in plans], return_counts=True)
     assert dict(zip(shares[0], shares[1] / CLIPS, strict=True)) == pytest.approx(
         {"train": 0.7, "valid": 0.1, "test": 0.2}, abs=0.01

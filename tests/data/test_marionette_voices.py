@@ -25,12 +25,12 @@ def test_a_sentence_sounds_the_same_whatever_was_said_before() -> None:
 
 
 def test_words_follow_each_other() -> None:
-    said = speak(TEXT, Voice("en-us+m3"))
-    assert [word.text for word in said.words] == TEXT.split()
-    times = np.array([(word.start_s, word.end_s) for word in said.words])
+    spoken = speak(TEXT, Voice("en-us+m3"))
+    assert [word.text for word in spoken.words] == TEXT.split()
+    times = np.array([(word.start_s, word.end_s) for word in spoken.words])
     assert (times[:, 1] >= times[:, 0]).all() and (times[1:, 0] >= times[:-1, 0]).all()
-    assert times[-1, 1] <= len(said.waveform) / said.sample_rate_hz + 1e-3
-    assert len(said.phonemes) > 15
+    assert times[-1, 1] <= len(spoken.waveform) / spoken.sample_rate_hz + 1e-3
+    assert len(spoken.phonemes) > 15
 
 
 def test_an_unknown_voice_is_an_error() -> None:
@@ -75,14 +75,14 @@ def pitch_hz(take: Take) -> float:
     spectrum = np.fft.rfft(take.waveform)
     spectrum[np.fft.rfftfreq(len(take.waveform), 1 / 16000) > 700] = 0
     low = np.fft.irfft(spectrum, len(take.waveform))
-    length, found = 640, []
+    length, result = 640, []
     for start in range(0, len(low) - length, 320):
         frame = low[start : start + length] - low[start : start + length].mean()
         match = np.correlate(frame, frame, "full")[length - 1 :]
         lag = 32 + int(np.argmax(match[32:230]))
         if frame.std() > low.std() and match[lag] > 0.5 * match[0]:
-            found.append(16000 / lag)
-    return float(np.median(found))
+            result.append(16000 / lag)
+    return float(np.median(result))
 
 
 @pytest.fixture(scope="module")

@@ -17,9 +17,9 @@ def test_classes_are_the_labels_and_neutral() -> None:
 def test_at_least_600_transcripts_of_3_to_14_words() -> None:
     every: set[str] = set()
     for kind, split in product(SENTENCES, SPLITS):
-        found = transcripts(kind, split)
-        assert not every & found, "a sentence occurs in two classes or splits"
-        every |= found
+        result = transcripts(kind, split)
+        assert not every & result, "a sentence occurs in two classes or splits"
+        every |= result
     assert len(every) == transcript_count() >= 600
     assert all(3 <= len(text.split()) <= 14 for text in every)
     assert not any("{" in text for text in every)

@@ -29,9 +29,9 @@ def test_a_turned_head_whatever_its_tilt() -> None:
 
 def test_flags() -> None:
     boxes = np.array([[0, 0, 20, 22]] * 3, np.float32)
-    found = np.array([True, True, False])
+    result = np.array([True, True, False])
     points = np.stack([turned(0.5), turned(0.6), np.full((5, 2), np.nan)])
-    sample = replace(make_sample(frames=3), face_boxes=boxes, face_points=points, face_found=found)
+    sample = replace(make_sample(frames=3), face_boxes=boxes, face_points=points, face_found=result)
     assert face_flags(sample) == ("tiny_face", "turned_face")
     assert face_flags(replace(sample, face_boxes=boxes * 2, face_points=points * 0 + FRONT)) == ()
     assert face_flags(replace(sample, face_found=np.zeros(3, bool))) == ()

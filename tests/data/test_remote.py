@@ -47,19 +47,19 @@ def bucket(folder: Path) -> Iterator[str]:
 
 
 def test_it_reads_like_a_folder(folder: Path, bucket: str) -> None:
-    here, there = Corpus(folder), Corpus(bucket)
-    assert str(there.folder) == bucket and there.index == here.index and there.manifest == here.manifest
-    there.verify()
+    here, remote = Corpus(folder), Corpus(bucket)
+    assert str(remote.folder) == bucket and remote.index == here.index and remote.manifest == here.manifest
+    remote.verify()
     for clip_id in ("c0", "c17", "c43"):
-        assert_same(there[clip_id], here[clip_id])
+        assert_same(remote[clip_id], here[clip_id])
     loaders = [
-        SplitLoader(corpus, "train", ("fear",), batch_size=8, shuffle=True, cache_bytes=0) for corpus in (here, there)
+        SplitLoader(corpus, "train", ("fear",), batch_size=8, shuffle=True, cache_bytes=0) for corpus in (here, remote)
     ]
     for one, other in zip(*(loader.epoch(1) for loader in loaders), strict=True):
         assert one.clip_ids == other.clip_ids and torch.equal(one.faces, other.faces)
         assert torch.equal(one.mels, other.mels)
-    assert audit_splits(there)["clips"] == {"train": 22, "test": 22}
-    assert here.media_path("c0") and there.media_path("c0") is None, "previews stay where they are"
+    assert audit_splits(remote)["clips"] == {"train": 22, "test": 22}
+    assert here.media_path("c0") and remote.media_path("c0") is None, "previews stay where they are"
 
 
 def test_by_its_url_wherever_a_corpus_is_named(bucket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

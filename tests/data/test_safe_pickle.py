@@ -49,10 +49,10 @@ def test_arrays_come_back(
     tmp_path_factory: pytest.TempPathFactory, array: np.ndarray, protocol: int, fortran: bool
 ) -> None:
     array = np.asfortranarray(array) if fortran and array.ndim else array
-    found = load_plain_pickle(written(tmp_path_factory.mktemp("p"), {"a": array, "again": [array]}, protocol))
-    assert found["a"].dtype == array.dtype and type(found["a"]) is np.ndarray
-    np.testing.assert_array_equal(found["a"], array)
-    np.testing.assert_array_equal(found["again"][0], array)
+    result = load_plain_pickle(written(tmp_path_factory.mktemp("p"), {"a": array, "again": [array]}, protocol))
+    assert result["a"].dtype == array.dtype and type(result["a"]) is np.ndarray
+    np.testing.assert_array_equal(result["a"], array)
+    np.testing.assert_array_equal(result["again"][0], array)
 
 
 def test_scalars_sets_and_object_arrays(tmp_path: Path) -> None:
@@ -62,9 +62,9 @@ def test_scalars_sets_and_object_arrays(tmp_path: Path) -> None:
         "ordered": collections.OrderedDict(b=1, a=2),
         "objects": np.array(["one", np.arange(3), None], dtype=object),
     }
-    found = load_plain_pickle(written(tmp_path, value))
-    assert found["scalar"] == 0.5 and found["set"] == {1, 2} and found["ordered"] == {"b": 1, "a": 2}
-    assert found["objects"][0] == "one" and found["objects"][1].tolist() == [0, 1, 2]
+    result = load_plain_pickle(written(tmp_path, value))
+    assert result["scalar"] == 0.5 and result["set"] == {1, 2} and result["ordered"] == {"b": 1, "a": 2}
+    assert result["objects"][0] == "one" and result["objects"][1].tolist() == [0, 1, 2]
 
 
 class Shout:

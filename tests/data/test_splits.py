@@ -23,9 +23,9 @@ def clips(sessions: int = 5, each: int = 20) -> list[dict[str, str]]:
 @given(st.integers(0, 400), st.integers(0, 5))
 def test_random_shares(count: int, seed: int) -> None:
     ids = [f"c{i}" for i in range(count)]
-    found = random_split(ids, seed)
-    assert found == random_split(ids[::-1], seed) and set(found) == set(ids)
-    parts = [list(found.values()).count(split) for split in ("train", "valid", "test")]
+    result = random_split(ids, seed)
+    assert result == random_split(ids[::-1], seed) and set(result) == set(ids)
+    parts = [list(result.values()).count(split) for split in ("train", "valid", "test")]
     if count >= 3:
         assert min(parts) >= 1
     if count >= 20:
@@ -33,8 +33,8 @@ def test_random_shares(count: int, seed: int) -> None:
 
 
 def test_the_papers_sizes() -> None:
-    found = list(random_split([str(i) for i in range(7380)], 0).values())
-    assert [found.count(s) for s in ("train", "valid", "test")] == [5166, 738, 1476]
+    result = list(random_split([str(i) for i in range(7380)], 0).values())
+    assert [result.count(s) for s in ("train", "valid", "test")] == [5166, 738, 1476]
 
 
 @given(st.dictionaries(st.integers(0, 300).map(str), st.sampled_from("abcdefghij"), min_size=1), st.integers(0, 3))
@@ -43,20 +43,28 @@ def test_groups_stay_together(groups: dict[str, str], seed: int) -> None:
         with pytest.raises(DataError, match="3 splits need as many"):
             disjoint_split(groups, seed)
         return
-    found = disjoint_split(groups, seed)
-    assert len({(groups[clip], split) for clip, split in found.items()}) == len(set(groups.values()))
-    assert set(found.values()) == {"train", "valid", "test"} and found.keys() == groups.keys()
+    result = disjoint_split(groups, seed)
+    assert len({(groups[clip], split) for clip, split in result.items()}) == len(set(groups.values()))
+    assert set(result.values()) == {"train", "valid", "test"} and result.keys() == groups.keys()
 
 
 def test_many_small_groups_come_near_the_shares() -> None:
-    found = list(disjoint_split({str(i): str(i // 4) for i in range(2000)}, 1).values())
-    assert found.count("train") == pytest.approx(1400, abs=8) and found.count("valid") == pytest.approx(200, abs=8)
+    result = list(disjoint_split({str(i): str(i // 4) for i in range(2000)}, 1).values())
+    assert result.count("train") == pytest.approx(1400, abs=8) and result.count("valid") == pytest.approx(200, abs=8)
+
+
+@pytest.mark.parametrize("kind", ["speaker", "dialogue", "session"])
+def test_the_rule_names_what_stays_together(kind: str) -> None:
+    split_of = assign_splits(clips(), kind, seed=1)
+    groups = {clip["id"]: clip[kind] for clip in clips()}
+    assert len({(groups[clip], split) for clip, split in split_of.items()}) == len(set(groups.values()))
+    assert split_of != assign_splits(clips(), kind, seed=2)
 
 
 def test_one_session_left_out() -> None:
     for name in ("session:Ses05", "session:5", "session:05"):
-        found = assign_splits(clips(), name)
-        assert {clip["session"]: found[clip["id"]] for clip in clips()} == {
+        result = assign_splits(clips(), name)
+        assert {clip["session"]: result[clip["id"]] for clip in clips()} == {
             "Ses01": "valid", "Ses02": "train", "Ses03": "train", "Ses04": "train", "Ses05": "test",
         }  # fmt: skip
     with pytest.raises(DataError, match="no '9' to test on; there are Ses01"):

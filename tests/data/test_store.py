@@ -216,3 +216,11 @@ def test_other_tools_read_it(tmp_path: Path) -> None:
     assert row["labels"] == {"anger": 1.0, "fear": 1.0, "happiness": 1.0}
     dtype, shape = ARRAYS["faces"]
     np.testing.assert_array_equal(np.frombuffer(row["faces"], dtype).reshape(-1, *shape), corpus["c3"].faces)
+
+
+def test_the_group_is_the_speaker_or_the_clip(tmp_path: Path) -> None:
+    with CorpusWriter(tmp_path, "c") as writer:
+        writer.add(make_sample("a", speaker="s1"))
+        writer.add(make_sample("b"))
+    corpus = Corpus(tmp_path)
+    assert [row.group for row in corpus.index] == ["s1", "b"] == [sample.group for sample in corpus.iterate()]

@@ -31,47 +31,6 @@ def provenance(checkpoint: str = "made") -> dict[str, Any]:
     }
 
 
-def sweep_row(top_p: float | None, ratio: float, wacc: float) -> dict[str, Any]:
-    conv = round(1e8 * ratio)
-    layers = [("visual", "stem", "conv5x5"), ("visual", "attention", "attention1"), ("visual", "conv", "block2.conv1"),
-              ("visual", "conv", "block2.conv2"), ("acoustic", "conv", "block3.conv1"), ("text", "head", "classifier")]  # fmt: skip
-    return {
-        "top_p": top_p,
-        "accuracy": wacc + 5,
-        "wacc": wacc,
-        "f1": wacc - 10,
-        "auc": wacc + 3,
-        "interval": {k: [v - 2, v + 2] for k, v in (("wacc", wacc), ("f1", wacc - 10), ("accuracy", wacc + 5))},
-        "macs_ratio": ratio,
-        "macs_ratio_range": [ratio - 0.01, ratio, ratio + 0.01],
-        "macs": {"conv_stack": 6 * conv, "fe2e_conv_stack": round(6e8), "total": 6 * conv},
-        "macs_by_layer": [
-            {"modality": m, "stage": s, "layer": layer, "macs": conv * (i + 1)}
-            for i, (m, s, layer) in enumerate(layers)
-        ],
-        "ms_per_clip": 100 * ratio + 10,
-        "per_clip_ratio": [round(ratio + 0.001 * (i % 7 - 3), 4) for i in range(CLIPS)],
-        "thresholds": [0.5] * 6,
-    }
-
-
-def sweep_record(against: bool = True) -> dict[str, Any]:
-    rows = [sweep_row(0.2, 0.25, 60.0), sweep_row(0.5, 0.4, 66.0), sweep_row(1.0, 0.9, 68.0)]
-    data: dict[str, Any] = {
-        "split": "test",
-        "labels": list(LABELS),
-        "clips": CLIPS,
-        "speakers": 5,
-        "rows": rows,
-        "elbow": {"top_p": 0.5, "by": "distance"},
-        "trivial": {},
-        "clip_ids": [f"clip{i:02d}" for i in range(CLIPS)],
-    }
-    if against:
-        data["against"] = {"checkpoint": "dense", "sha256": "1" * 64, **sweep_row(None, 1.0, 67.0)}
-    return {"kind": "sweep", "schema": 1, "provenance": provenance(), "data": data}
-
-
 def evaluation_record(checkpoint: str = "made", top_p: float | None = 0.5) -> dict[str, Any]:
     rng = np.random.default_rng(0)
     truth = rng.random((CLIPS, 6)) < 0.3
@@ -81,16 +40,20 @@ def evaluation_record(checkpoint: str = "made", top_p: float | None = 0.5) -> di
         "split": "test",
         "top_p": top_p,
         "labels": list(LABELS),
+        "left_out": [],
         "clips": CLIPS,
         "speakers": 5,
         "thresholds": [0.5] * 6,
+        "branches": {},
         **one,
         "per_class": {name: {**one, "wacc": 70.0 + i, "positives": 5} for i, name in enumerate(LABELS)},
         "interval": {k: [one[k] - 2, one[k] + 2] for k in ("wacc", "f1", "accuracy")},
         "trivial": {k: {"accuracy": 70.0, "wacc": 50.0, "f1": 20.0} for k in ("never", "always", "chance")},
         "macs_ratio": 0.4 if top_p else 1.0,
+        "macs_ratio_range": None,
         "macs": {"conv_stack": 1, "fe2e_conv_stack": 2},
         "per_clip": {
+            "conv_stack_ratio": [0.4 if top_p else 1.0] * CLIPS,
             "id": [f"clip{i:02d}" for i in range(CLIPS)],
             "speaker": [f"s{i % 5}" for i in range(CLIPS)],
             "scores": scores.tolist(),

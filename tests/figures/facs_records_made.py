@@ -2,10 +2,36 @@
 
 from __future__ import annotations
 
-from typing import Any
+from pathlib import Path
+from typing import Any, TypeVar
 
+from mesm.records.base import CorpusId, Estimate, Record, new_provenance, write_record
+from mesm.records.faithfulness import (
+    PRUNED_LAYERS,
+    BranchControl,
+    BranchKeepOnly,
+    BranchShuffleCost,
+    ClipSufficientP,
+    ControlLayer,
+    ControlTest,
+    DeletionInsertion,
+    Faithfulness,
+    KeepOnly,
+    LoudnessLayer,
+    LoudnessLift,
+    NeutralTexts,
+    OwnAndControl,
+    ShuffleCost,
+    ShuffledTexts,
+    SiteCurves,
+    SiteOrder,
+    SiteSetScores,
+    SufficientP,
+    TextOnNeutral,
+)
 from mesm.vocabulary import CORPUS_LABELS
 
+T = TypeVar("T")
 LABELS = CORPUS_LABELS["marionette"]
 GROUPS = {"AU 1": [1], "AU 2": [2], "AU 4": [4], "AU 5": [5], "AU 9": [9], "AU 10": [10], "AU 12/15": [12, 15],
           "AU 17/26": [17, 26], "AU 20": [20], "AU 23/24/25": [23, 24, 25], "AU 45": [45]}  # fmt: skip
@@ -54,30 +80,54 @@ def facs_record() -> dict[str, Any]:
     return data
 
 
-def faithfulness_record() -> dict[str, Any]:
-    """Sections as `mesm.studies.faithfulness.measure` writes them, for both branches."""
-    cost = {"own": 60.0, "shuffled": 58.5, "cost": 1.5}
-    branch = {"accuracy": cost | {"interval": [0.5, 2.5]}, "wacc": cost, "auc": cost}
-    only = {name: {"share": 0.4, "score": estimate(0.6), "same": estimate(0.9), "accuracy": estimate(70.0)}
-            for name in ("nucleus", "random", "least", "complement")}  # fmt: skip
-    layer = {k: estimate(0.1) for k in ("rank_correlation", "iou", "iou_chance", "iou_over_chance")}
-    redrawn = {"layers": [layer] * 3, "score_change": estimate(0.2), "first_label_changes": estimate(0.3)}
-    counted = {"clips": 20, "speakers": 3}
-    sound = [{"kept_lift": estimate(lift), "kept_share": estimate(share, 0.01)}
-             for lift, share in ((1.5, 0.45), (1.2, 0.30), (1.0, 0.20))]  # fmt: skip
-    return {
-        "shuffled_text": counted | {"shuffles": 5, "visual": branch, "acoustic": branch},
-        "neutral_text": {
-            "texts": "texts that name the emotion",
-            "sources": [{"source": "clips of this split whose face shows no emotion", "faces": 30, "people": 3,
-                         "auc": estimate(0.531, 0.02), "text_lift": [estimate(1.06, 0.02)] * 3}],
-        },
-        "keep_only": counted | {b: only | {"nucleus_gain": estimate(0.05, 0.02)} for b in ("visual", "acoustic")},
-        "order": counted,
-        "sufficient_p": counted | {"sufficient": [0.3, 0.5, 0.8], "flips": estimate(1.2)},
-        "redrawn": counted | {"draws": 5, "visual": redrawn, "acoustic": redrawn},
-        "sound": counted | {"loudest": 0.1, "layers": sound},
-    }  # fmt: skip
+def faithfulness_record() -> Faithfulness:
+    """Every faithfulness test with both branches, in numbers that a test can tell apart."""
+
+    def e(value: float, spread: float = 0.1) -> Estimate:
+        return Estimate(value, round(value - spread, 4), round(value + spread, 4))
+
+    def both(measurement: T) -> dict[str, T]:
+        return {"visual": measurement, "acoustic": measurement}
+
+    sets = SiteSetScores(0.4, e(0.6), e(0.9), e(70.0))
+    areas = DeletionInsertion(
+        SiteCurves((0.3, 0.6), (0.2, 0.6), (0.25, 0.6)), 0.45, 0.4, 0.42, e(0.03, 0.01), e(0.02, 0.01)
+    )
+    control = BranchControl(
+        (ControlLayer(e(0.1), e(0.1), e(0.1), e(0.1)),) * 3, e(0.2), e(0.3), OwnAndControl(e(70), e(40))
+    )
+    neutral = TextOnNeutral(
+        "clips of this split whose face shows no emotion", 30, 3, e(0.531, 0.02), dict.fromkeys(LABELS, 0.5), e(0.5),
+        (e(1.06, 0.02),) * 3,
+    )  # fmt: skip
+    cost = ShuffleCost(60.0, 58.5, Estimate(1.5))
+    branch_cost = BranchShuffleCost(ShuffleCost(60.0, 58.5, e(1.5, 1.0)), cost, cost)
+    layers = tuple(
+        LoudnessLayer(e(lift), e(lift), e(lift), e(40.0), e(share, 0.01), e(share, 0.01))
+        for lift, share in ((1.5, 0.45), (1.2, 0.30), (1.0, 0.20))
+    )
+    ids = ClipSufficientP(("a", "b"), (0.5, 1.0), ((0.5,), ()))
+    return Faithfulness(
+        split="test",
+        top_p=0.5,
+        labels=LABELS,
+        seed=0,
+        without_text=0,
+        shuffled_text=ShuffledTexts(20, 3, 5, both(branch_cost)),
+        neutral_text=NeutralTexts("texts that name the emotion", (neutral,)),
+        keep_only=KeepOnly(20, 3, 3, 0.5, both(BranchKeepOnly(sets, sets, sets, sets, e(0.05, 0.02)))),
+        order=SiteOrder(20, 3, (0.5, 1.0), both(dict.fromkeys(PRUNED_LAYERS, areas))),
+        sufficient_p=SufficientP(20, 3, (0.5, 1.0), (e(0.9), e(1.0)), (0.3, 0.5, 0.8), e(1.2), ids),
+        control=ControlTest(20, 3, 5, 0.5, "moment_matched", both(control)),
+        loudness=LoudnessLift(20, 3, 0.5, 0.1, layers),
+    )
+
+
+def write_faithfulness(folder: Path, checkpoint: str, corpus: str, digest: str) -> Path:
+    """Write `faithfulness_record` into a folder of records."""
+    command = f"mesm faithfulness {checkpoint} --corpus {corpus}"
+    provenance = new_provenance(CorpusId(corpus), checkpoint, (digest,), command)
+    return write_record(folder, Record("faithfulness", provenance, faithfulness_record()))
 
 
 def canonical_record(size: int = 4) -> dict[str, Any]:

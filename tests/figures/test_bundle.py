@@ -19,18 +19,19 @@ from mesm.figures.page import WIDTHS_IN, new_figure
 from mesm.figures.tables import Row, Table
 from mesm.studies.evaluation import breakdown
 from mesm.studies.evaluation import exports as results
-from mesm.studies.sweep import exports as sweep
-from mesm.studies.sweep.chart_data import View
-from tests.figures.exhibit_records import evaluation_record, figure_case, sweep_record
+from mesm.studies.sweep.chart_data import SweepView
+from mesm.studies.sweep.exports import clip_cost_export, layers_export, sweep_export
+from tests.figures.exhibit_records import evaluation_record, figure_case
+from tests.studies.sweep.made_sweeps import made_sweep
 
 
 def everything() -> list[Exhibit]:
-    record, scored = sweep_record(), evaluation_record()
+    record, scored = made_sweep(), evaluation_record()
     found = breakdown.scored(scored["data"])
     return [
-        sweep.frontier([record], View()),
-        sweep.layers(record),
-        sweep.spread(record),
+        sweep_export([record], SweepView()),
+        layers_export(record),
+        clip_cost_export(record),
         results.scores_table([scored], 4, "wacc"),
         results.matrix(scored, "confusion", *breakdown.confusion(found)),
         results.calibration(scored, "", breakdown.reliability(found)),
@@ -38,7 +39,7 @@ def everything() -> list[Exhibit]:
     ]
 
 
-NAMES = ("frontier", "layers", "spread", "table", "matrix", "reliability", "case")
+NAMES = ("sweep", "layers", "clip cost", "table", "matrix", "reliability", "case")
 
 
 def pdf(exhibit: Exhibit, width: str = "acl-column") -> PdfReader:
@@ -91,7 +92,7 @@ def test_the_same_input_gives_the_same_bytes() -> None:
 
 
 def test_png_and_svg_carry_the_provenance() -> None:
-    exhibit = sweep.spread(sweep_record())
+    exhibit = clip_cost_export(made_sweep())
     picture = Image.open(io.BytesIO(render(exhibit, "png")))
     assert json.loads(picture.info["Comment"]) == provenance_of(exhibit, "png", "acl-column")
     svg = render(exhibit, "svg").decode()
@@ -101,15 +102,15 @@ def test_png_and_svg_carry_the_provenance() -> None:
 
 
 def test_the_date_is_the_records() -> None:
-    exhibit = sweep.spread(sweep_record())
-    assert pdf(exhibit).metadata.creation_date.isoformat() == sweep_record()["provenance"]["created"]  # type: ignore[union-attr]
+    exhibit = clip_cost_export(made_sweep())
+    assert pdf(exhibit).metadata.creation_date.isoformat() == made_sweep().provenance.created  # type: ignore[union-attr]
     undated = Exhibit("x", "X", "x", "mesm figure x", draw=lambda width: new_figure(width, 1.0))
     assert "/CreationDate" not in pdf(undated).metadata  # type: ignore[operator]
 
 
 def test_the_provenance_names_what_was_used() -> None:
-    record = sweep_record()
-    (source,) = provenance_of(sweep.spread(record), "pdf", "acl-column")["sources"]
+    record = made_sweep()
+    (source,) = provenance_of(clip_cost_export(record), "pdf", "acl-column")["sources"]
     for key in ("checkpoint", "checkpoint_sha256", "config", "seed", "corpus", "split", "n", "clip_ids", "top_p"):
         assert source[key] or source[key] == 0, key
     case = provenance_of(figure_case("blur"), "pdf", "acl-column")
@@ -118,7 +119,7 @@ def test_the_provenance_names_what_was_used() -> None:
 
 
 def test_a_zip_holds_files_citations_and_commands() -> None:
-    exhibit = sweep.spread(sweep_record())
+    exhibit = clip_cost_export(made_sweep())
     items = [Item(exhibit, ("pdf", "csv"), "acl-text"), Item(figure_case("sketch"), ("png",)), Item(exhibit, ("svg",))]
     data = bundle(items)
     assert data == bundle(items)

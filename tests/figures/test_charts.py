@@ -14,7 +14,8 @@ from mesm.records.prediction import LayerTrace, Prediction
 from mesm.studies.case.captions import kept_sentence, mosaic_caption, quality_words, scores_alt, truth_words
 from mesm.studies.case.mosaic import OVERLAYS, Look
 from mesm.studies.case.screen import chart_two_answers
-from mesm.studies.learning.screen import chart_learning_curves
+from mesm.studies.learning.chart_data import learning_chart
+from mesm.studies.learning.screen import draw_learning_curves
 from mesm.vocabulary import CORPUS_LABELS, EMOTIONS, MODALITIES
 
 LABELS = CORPUS_LABELS["marionette"]
@@ -52,7 +53,7 @@ def test_work_adds_up_to_the_conv_stack() -> None:
 
 
 def test_a_legend_is_tied_to_the_picture() -> None:
-    for figure in (chart_scores(PREDICTION), chart_work(PREDICTION.macs), chart_learning_curves({})):
+    for figure in (chart_scores(PREDICTION), chart_work(PREDICTION.macs), draw_learning_curves(learning_chart([]))):
         legend = figure.layout.legend  # tied to the plot, it lies on the points after the window has grown
         assert (legend.yref, legend.y, legend.yanchor) == ("container", 1, "top")
 

@@ -2,52 +2,63 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from mesm.figures.export import render
 from mesm.figures.page import paper_style
 from mesm.figures.tables import to_csv, to_latex
+from mesm.records.training_log import EpochReport
 from mesm.studies.ablation.exports import COLUMNS, ablation_table
-from mesm.studies.learning.exports import learning
+from mesm.studies.learning.chart_data import Series, TrainingRun, learning_chart
+from mesm.studies.learning.exports import learning_export
 from mesm.studies.learning.paper import plot_learning_curves
-from mesm.studies.learning.screen import best_epoch, chart_learning_curves
+from mesm.studies.learning.screen import draw_learning_curves
 
-ROWS: list[dict[str, Any]] = [
-    {"epoch": i, "loss": loss, "valid_f1": f1, "valid_wacc": 50 + i, "valid_auc": None if i == 1 else 60.0}
+EPOCHS = tuple(
+    EpochReport(i, loss, f1, 50.0 + i, None if i == 1 else 60.0)
     for i, (loss, f1) in enumerate([(0.9, 20.0), (0.7, 45.0), (0.6, 40.0)])
-]
-RUNS = {"fe2e": ROWS, "mesm": ROWS[:1]}
+)
+RUNS = [TrainingRun("fe2e", 1, EPOCHS), TrainingRun("mesm", 4, EPOCHS[:1])]
 
 
-def test_the_chart_has_every_run_and_leaves_out_what_is_unknown() -> None:
-    figure = chart_learning_curves(RUNS)
-    found = {trace.name: trace for trace in figure.data}
-    assert list(found["fe2e"].y) == [0.9, 0.7, 0.6]
-    assert list(found["fe2e"].x) == [1, 2, 3]
-    assert list(found["fe2e: AUC"].x) == [1, 3]
-    assert list(found["mesm: F1"].y) == [20.0]
-    assert list(found["fe2e: F1"].marker.symbol) == ["circle", "circle-open-dot", "circle"]
-    assert found["fe2e: F1"].yaxis == "y2"
-    assert [t.name for t in figure.data if t.showlegend is not False] == ["fe2e", "mesm", "F1", "WAcc", "AUC"]
+def test_the_chart_leaves_out_unknown_values() -> None:
+    fe2e, mesm = learning_chart(RUNS).runs
+    assert fe2e.loss == Series((1, 2, 3), (0.9, 0.7, 0.6))
+    assert fe2e.scores["AUC"] == Series((1, 3), (60.0, 60.0)) and fe2e.scores["WAcc"].values == (50, 51, 52)
+    assert fe2e.best == (2, 45.0) and mesm.best == (1, 20.0)
+    assert learning_chart([TrainingRun("new", 0, ())]).runs[0].best is None
 
 
-def test_the_paper_has_the_same_lines_at_its_width() -> None:
+@pytest.mark.parametrize("runs", [RUNS, [TrainingRun("new", 0, ())]])
+def test_paper_and_screen_draw_the_same_curves(runs: list[TrainingRun]) -> None:
+    chart = learning_chart(runs)
+    screen = draw_learning_curves(chart)
+    traces = {trace.name: trace for trace in screen.data}
     with paper_style():
-        figure = plot_learning_curves(RUNS, 3.03)
-        left, right = figure.axes
-        assert [list(line.get_ydata()) for line in left.lines] == [[0.9, 0.7, 0.6], [0.9]]
-        assert figure.get_size_inches()[0] == pytest.approx(3.03)
-        rings = [line for line in right.lines if line.get_fillstyle() == "none"]
-        assert [(float(r.get_xdata()[0]), float(r.get_ydata()[0])) for r in rings] == [(2, 45.0), (1, 20.0)]
+        figure = plot_learning_curves(chart, 3.03)
+    left, right = figure.axes
+    assert figure.get_size_inches()[0] == pytest.approx(3.03)
+    printed = iter(right.lines)
+    for line, run in zip(left.lines, chart.runs, strict=True):
+        loss = traces[run.name]
+        assert list(line.get_xdata()) == list(loss.x) and list(line.get_ydata()) == list(loss.y)
+        assert line.get_color() == loss.line.color == run.style.colour
+        for name in run.scores:
+            one, other = next(printed), traces[f"{run.name}: {name}"]
+            assert list(one.get_xdata()) == list(other.x) and list(one.get_ydata()) == list(other.y)
+            assert other.yaxis == "y2" and one.get_color() == other.line.color
+        if run.best is not None:
+            ring, other = next(printed), traces[f"{run.name}: best F1"]
+            assert ring.get_fillstyle() == "none"
+            assert (*ring.get_xdata(), *ring.get_ydata()) == (*other.x, *other.y) == run.best
+    names = [run.name for run in runs]
+    assert [t.name for t in screen.data if t.showlegend is not False] == [*names, "F1", "WAcc", "AUC"]
+    assert left.get_ylabel() == screen.layout.yaxis.title.text and right.get_ylabel() == screen.layout.yaxis2.title.text
 
 
-def test_before_the_first_epoch_there_is_an_empty_chart() -> None:
-    assert best_epoch([]) is None
-    assert [len(trace.x) for trace in chart_learning_curves({"new": []}).data][:4] == [0, 0, 0, 0]
-    with paper_style():
-        assert plot_learning_curves({"new": []}, 3.03).axes[1].lines
+def test_a_colour_is_of_the_run_not_of_its_place_on_the_chart() -> None:
+    both, alone = learning_chart(RUNS).runs[1], learning_chart(RUNS[1:]).runs[0]
+    assert both.style == alone.style != learning_chart(RUNS).runs[0].style
 
 
 def test_an_ablation_as_a_table() -> None:
@@ -67,8 +78,8 @@ def test_an_ablation_as_a_table() -> None:
     assert "MESM on TAV" in to_latex(table) and "fe2e-TAV" in str(to_csv(table))
 
 
-def test_learning_curves_can_be_taken_along() -> None:
-    exhibit = learning(RUNS)
-    assert exhibit.table is not None and exhibit.table.rows[1].cells == ("fe2e", 2, 0.7, 45.0, 51, None)
-    assert render(exhibit, "pdf", "acl-column").startswith(b"%PDF")
-    assert exhibit.command == "mesm figure learning fe2e mesm"
+def test_learning_curves_can_be_exported() -> None:
+    export = learning_export(RUNS)
+    assert export.table is not None and export.table.rows[1].cells == ("fe2e", 2, 0.7, 45.0, 51.0, None)
+    assert render(export, "pdf", "acl-column").startswith(b"%PDF")
+    assert export.command == "mesm figure learning fe2e mesm"

@@ -7,9 +7,10 @@ from dataclasses import replace
 import pytest
 import torch
 
+from mesm.analysis.attention_controls import control_attention
 from mesm.batch import Batch
 from mesm.models import EmotionModel, build_model
-from mesm.studies.faithfulness.interventions import finish_with_sites, redrawn_attention
+from mesm.studies.faithfulness.interventions import finish_with_sites
 from tests.models.model_fixtures import TINY
 
 
@@ -44,7 +45,7 @@ def test_asking_again_gives_what_asking_first_gives(
 def test_other_weights_texts_and_choices_are_asked_anew(model: EmotionModel, batch: Batch) -> None:
     prepared = model.prepare(batch)
     before = model.finish(prepared, 0.4).logits_BE
-    with redrawn_attention(model, 3):
+    with control_attention(model, 3, "moment_matched"):
         assert torch.equal(model.finish(prepared, 0.4).logits_BE, logits(model, batch, 0.4))
         assert not torch.equal(model.finish(prepared, 0.4).logits_BE, before)
     other = prepared.text_BD.flip(0)

@@ -71,6 +71,22 @@ def test_bootstrap_holds_whole_speakers() -> None:
     assert clipwise["accuracy"][0] > 20
 
 
+def test_estimates_are_the_metrics_with_their_intervals() -> None:
+    rng = np.random.default_rng(2)
+    truth, groups = rng.integers(0, 2, (90, 2)), np.repeat(np.arange(9), 10)
+    runs = [(np.where(rng.random((90, 2)) < 0.8, truth, 1 - truth).astype(float), np.full(2, 0.5)) for _ in range(2)]
+    means = metrics.mean_estimates(runs, truth, groups, draws=200)
+    each = [metrics.summarise(*run[:1], truth, run[1], ("anger", "fear")) for run in runs]
+    for name, estimate in means.items():
+        assert estimate.value == pytest.approx(np.mean([summary[name] for summary in each]), abs=0.01)
+        assert (estimate.low, estimate.high) == metrics.mean_interval(runs, truth, groups, draws=200)[name]
+    difference, share = metrics.paired_estimates(runs[:1], runs[1:], truth, groups, draws=200)["f1"]
+    old = metrics.paired_difference(runs[:1], runs[1:], truth, groups, draws=200)["f1"]
+    assert (difference.value, difference.low, difference.high, share) == tuple(old.values())
+    few = metrics.mean_estimates(runs, truth, groups % 7, draws=50)["wacc"]
+    assert few.value is not None and few.low is few.high is None  # seven speakers
+
+
 def test_a_paired_difference_is_sharper_than_two_intervals() -> None:
     rng = np.random.default_rng(1)
     groups = np.repeat(np.arange(20), 10)

@@ -9,8 +9,8 @@ import pytest
 
 from mesm.config import FE2EConfig, RunConfig, TrainConfig
 from mesm.errors import BackendUnavailable
+from mesm.records.training_log import read_log
 from mesm.training.progress import EpochReport, StepReport
-from mesm.training.run_folder import read_log
 from mesm.training.tensorboard_log import FOLDER, TensorBoardLog
 from mesm.training.trainer import Trainer
 from tests.training.corpora import LABELS, tinted_corpus
@@ -36,7 +36,7 @@ def test_a_run_in_tensorboard_is_its_log(tmp_path: Path) -> None:
     assert [step for step, _ in found["step/loss"]] == [1, 2, 3, 4]
     assert [step for step, _ in found["epoch/valid_f1"]] == [2, 4]
     for key in ("loss", "valid_f1", "valid_wacc", "lr", "seconds"):
-        assert [v for _, v in found[f"epoch/{key}"]] == pytest.approx([row[key] for row in rows])
+        assert [v for _, v in found[f"epoch/{key}"]] == pytest.approx([getattr(row, key) for row in rows])
 
 
 def test_a_resumed_run_replaces_the_steps_after_its_start(tmp_path: Path) -> None:

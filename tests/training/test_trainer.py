@@ -18,7 +18,8 @@ from safetensors.torch import load_file
 from mesm.config import FE2EConfig, RunConfig, TrainConfig
 from mesm.errors import ConfigError, DataError
 from mesm.models import load_checkpoint
-from mesm.training.run_folder import RunFolder, read_log
+from mesm.records.training_log import read_log
+from mesm.training.run_folder import RunFolder
 from mesm.training.trainer import Trainer, resume
 from tests.training.corpora import LABELS, tinted_corpus
 
@@ -41,8 +42,8 @@ def test_mesm_starts_from_fe2e_and_both_learn(corpus: Path, tmp_path: Path) -> N
     dense = config(corpus, epochs=6, lr=3e-3)
     first = Trainer(dense, tmp_path / "fe2e").fit()
     rows = list(read_log(tmp_path / "fe2e"))
-    assert [row["epoch"] for row in rows] == list(range(6))
-    assert rows[-1]["loss"] < 0.7 * rows[0]["loss"]
+    assert [row.epoch for row in rows] == list(range(6))
+    assert rows[-1].loss < 0.7 * rows[0].loss
     found = load_checkpoint(first)
     assert found.metrics.trained_on == "tinted" and len(found.metrics.thresholds) == 6
     assert found.config.text_sha256
@@ -52,8 +53,8 @@ def test_mesm_starts_from_fe2e_and_both_learn(corpus: Path, tmp_path: Path) -> N
     )
     Trainer(sparse, tmp_path / "mesm").fit()
     assert load_checkpoint(tmp_path / "mesm" / "checkpoint").metrics.train["init_from"] == "fe2e"
-    warm = next(iter(read_log(tmp_path / "mesm")))["loss"]
-    assert warm < 0.8 * rows[0]["loss"], "a warm start begins where the dense model ended"
+    warm = next(iter(read_log(tmp_path / "mesm"))).loss
+    assert warm < 0.8 * rows[0].loss, "a warm start begins where the dense model ended"
 
 
 def test_another_config_in_the_same_folder_is_refused(corpus: Path, tmp_path: Path) -> None:
@@ -122,8 +123,7 @@ def test_a_killed_run_ends_with_the_weights_of_an_unbroken_one(corpus: Path, tmp
     a, b = (load_file(folder / "model.safetensors") for folder in (unbroken, broken))
     assert a.keys() == b.keys() and all(torch.equal(a[k], b[k]) for k in a)
     logs = [
-        [{k: v for k, v in row.items() if k not in ("seconds", "loss")} for row in read_log(tmp_path / f)]
-        for f in ("unbroken", "killed")
+        [replace(report, seconds=None, loss=None) for report in read_log(tmp_path / f)] for f in ("unbroken", "killed")
     ]
     assert logs[0] == logs[1]
 

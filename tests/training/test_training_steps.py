@@ -26,10 +26,10 @@ from mesm.config import (
 )
 from mesm.data.store import Corpus
 from mesm.models import load_checkpoint
+from mesm.records.training_log import read_log
 from mesm.training import model_setup
 from mesm.training.objectives.label_loss import positive_weights
 from mesm.training.progress import EpochReport, StepReport
-from mesm.training.run_folder import read_log
 from mesm.training.trainer import Trainer
 from mesm.training.validation import Validation
 from tests.training.corpora import LABELS, tinted_corpus, write_neutral_faces
@@ -150,14 +150,14 @@ def test_the_kept_epoch(corpus: Path, tmp_path: Path, monkeypatch: pytest.Monkey
 def test_training_stops_when_patience_is_over(corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with_scores(monkeypatch, [10.0, 30.0, 20.0, 25.0, 40.0, 50.0])
     folder = Trainer(run_of(corpus, epochs=6, patience=2), tmp_path).fit()
-    assert [row["epoch"] for row in read_log(tmp_path)] == [0, 1, 2, 3]
+    assert [row.epoch for row in read_log(tmp_path)] == [0, 1, 2, 3]
     assert load_checkpoint(folder).metrics.epoch == 1
 
 
 def test_the_rate_follows_the_schedule(corpus: Path, tmp_path: Path) -> None:
     Trainer(run_of(corpus, epochs=4, lr=1.0, schedule="cosine", warmup=0.25), tmp_path).fit()
     # Two steps an epoch: after the first epoch the peak, after the last nothing.
-    rates = [row["lr"] for row in read_log(tmp_path)]
+    rates = [row.lr for row in read_log(tmp_path)]
     assert (
         rates[0] == pytest.approx(1)
         and rates == sorted(rates, reverse=True)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -15,8 +13,11 @@ import pytest
 from mesm.config import RunConfig
 from mesm.errors import ConfigError
 from mesm.presets import PRESETS
-from mesm.ui.runs import processes as runs
-from mesm.ui.runs.processes import FAILED, FINISHED, RUNNING, STOPPED
+from mesm.records.training_log import LOG_NAME
+from mesm.studies.learning.chart_data import run_style
+from mesm.ui import jobs
+from mesm.ui.runs import training_runs
+from mesm.ui.runs.training_runs import FAILED, FINISHED, STOPPED
 
 
 @pytest.fixture
@@ -28,9 +29,9 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def write_run(home: Path, name: str, epochs: int) -> Path:
     place = home / "runs" / name
     place.mkdir(parents=True)
-    (place / runs.CONFIG).write_text(json.dumps(PRESETS["marionette-fe2e"].to_dict()))
+    (place / training_runs.CONFIG).write_text(json.dumps(PRESETS["marionette-fe2e"].to_dict()))
     lines = [json.dumps({"epoch": e, "loss": 1 / (e + 1), "valid_f1": 40.0 + e}) for e in range(epochs)]
-    (place / runs.METRICS).write_text("\n".join([*lines, '{"epoch": 9, "lo']))  # a half-written line
+    (place / LOG_NAME).write_text("\n".join([*lines, '{"epoch": 9, "lo']))  # a half-written line
     return place
 
 
@@ -39,67 +40,54 @@ def test_what_a_folder_tells(home: Path) -> None:
     (done / "checkpoint").mkdir()
     (done / "checkpoint" / "model.safetensors").write_bytes(b"x")
     failed = write_run(home, "failed", 0)
-    (failed / runs.LOG).write_text(
+    (failed / jobs.LOG).write_text(
         f"epoch 0: 0%\rmesm train: {failed} holds a run with other settings; choose another\n"
     )
-    found = runs.find_runs()
-    assert {name: run.status for name, run in found.items()} == {
+    by_name = training_runs.list_runs()
+    assert {name: run.status for name, run in by_name.items()} == {
         "stopped": STOPPED, "done": FINISHED, "failed": FAILED,
     }  # fmt: skip
     assert (
-        len(found["stopped"].epochs) == 2 and found["stopped"].wanted_epochs == PRESETS["marionette-fe2e"].train.epochs
+        len(by_name["stopped"].epochs) == 2
+        and by_name["stopped"].planned_epochs == PRESETS["marionette-fe2e"].train.epochs
     )
-    assert found["failed"].said == "failed holds a run with other settings; choose another"
-    assert str(home) not in found["failed"].said
-    (stopped / runs.CONFIG).write_text("{broken")
-    assert runs.read_run(stopped).config is None
-
-
-def test_a_process_is_known_by_more_than_its_number(home: Path) -> None:
-    place = write_run(home, "a", 0)
-    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"], start_new_session=True)
-    mark = {"pid": child.pid, "started": runs._started(child.pid)}
-    (place / runs.PROCESS).write_text(json.dumps(mark))
-    assert runs.read_run(place).status == RUNNING
-    (place / runs.PROCESS).write_text(json.dumps(mark | {"started": "1"}))
-    assert runs.read_run(place).status == STOPPED  # the number was given to another process
-    runs.stop(runs.read_run(place))
-    assert child.poll() is None  # and that one is left alone
-    (place / runs.PROCESS).write_text(json.dumps(mark))
-    runs.stop(runs.read_run(place))
-    assert runs.read_run(place).status == STOPPED
-    with pytest.raises(OSError):
-        os.kill(child.pid, 0)
+    assert by_name["failed"].failure == "failed holds a run with other settings; choose another"
+    assert str(home) not in by_name["failed"].failure
+    (stopped / training_runs.CONFIG).write_text("{broken")
+    assert training_runs.read_run(stopped).config is None
 
 
 def test_a_run_that_cannot_begin_says_why(home: Path) -> None:
     """A real `mesm train`, on a corpus that is not there."""
-    run = runs.start("nowhere", "marionette-fe2e", home / "no-corpus", {}, 0, None)
+    run = training_runs.start_run("nowhere", "marionette-fe2e", home / "no-corpus", {}, 0, None)
     until = time.monotonic() + 60
-    while runs.is_running(run.folder) and time.monotonic() < until:
+    while jobs.is_running(run.folder) and time.monotonic() < until:
         time.sleep(0.2)
-    ended = runs.read_run(run.folder)
-    assert ended.status == FAILED and "no-corpus" in ended.said
+    ended = training_runs.read_run(run.folder)
+    assert ended.status == FAILED and "no-corpus" in ended.failure
     with pytest.raises(ConfigError, match="already"):
-        runs.start("nowhere", "marionette-fe2e", home, {}, 0, None)
+        training_runs.start_run("nowhere", "marionette-fe2e", home, {}, 0, None)
     with pytest.raises(ConfigError, match="before it began"):
-        runs.resume(ended)
+        training_runs.resume_run(ended)
 
 
 @pytest.mark.parametrize("name", ["", "..", "../x", "a/b", ".hidden", "a b"])
 def test_no_name_leads_out_of_the_workspace(home: Path, name: str) -> None:
     with pytest.raises(ConfigError, match="will not do"):
-        runs.start(name, "marionette-fe2e", home, {}, 0, None)
+        training_runs.start_run(name, "marionette-fe2e", home, {}, 0, None)
     assert not (home / "runs").exists() or not list((home / "runs").iterdir())
 
 
 def test_settings_are_checked_before_a_process_starts(home: Path) -> None:
-    assert runs.parse_settings("train.epochs=3\n\n model.width = 0.5 ") == {"train.epochs": "3", "model.width": "0.5"}
+    assert training_runs.parse_settings("train.epochs=3\n\n model.width = 0.5 ") == {
+        "train.epochs": "3",
+        "model.width": "0.5",
+    }
     for text in ("epochs=3", "train.epochs"):
         with pytest.raises(ConfigError, match="no setting"):
-            runs.parse_settings(text)
+            training_runs.parse_settings(text)
     with pytest.raises(ConfigError, match="no setting 'epocs'"):
-        runs.start("x", "marionette-fe2e", home, {"train.epocs": "3"}, 0, None)
+        training_runs.start_run("x", "marionette-fe2e", home, {"train.epocs": "3"}, 0, None)
     assert not (home / "runs" / "x").exists()
 
 
@@ -110,6 +98,20 @@ def test_train_again_makes_the_same_run(name: str) -> None:
         replace(chosen.model, width=0.5 if chosen.model.cnn == "stem5x5" else 1.0, top_p=0.4),
         replace(chosen.train, epochs=3, precision="bfloat16", top_p_range=(0.2, 1.0), seed=4),
     )
-    preset, departures = runs.nearest_preset(changed)
-    again = runs.check_settings(preset, departures)
+    preset, departures = training_runs.nearest_preset(changed)
+    again = PRESETS[preset].with_settings(departures)
     assert again == replace(changed, train=replace(changed.train, seed=0))
+
+
+def test_a_colour_stays_with_its_run(home: Path) -> None:
+    for age, name in enumerate(("c", "a", "b")):  # created in this order
+        folder = write_run(home, name, 1)
+        os.utime(folder / training_runs.CONFIG, (1000 + age, 1000 + age))
+    numbers = {name: run.number for name, run in training_runs.list_runs().items()}
+    assert numbers == {"c": 0, "a": 1, "b": 2}
+    assert list(numbers) == ["b", "a", "c"]  # the latest first
+    os.utime(write_run(home, "aa", 1) / training_runs.CONFIG, (2000, 2000))
+    later = {name: run.number for name, run in training_runs.list_runs().items()}
+    assert {name: later[name] for name in numbers} == numbers
+    styles = [(run_style(n).colour, run_style(n).marker) for n in range(12)]
+    assert len(set(styles)) == 12

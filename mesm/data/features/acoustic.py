@@ -1,7 +1,7 @@
-"""Acoustic features: a built-in set from the stored spectrogram, DisVoice's columns by name, openSMILE on request.
+"""Compute acoustic features: a built-in set from the stored spectrogram, or openSMILE's; DisVoice's columns by name.
 
 The paper's 142 are three families of DisVoice: 22 Bark-band energies, 12 mel-frequency cepstral coefficients and 18
-phonological posteriors with 6 functionals each. The last need a recogniser's weights that nobody may bundle, so the
+phonological posteriors with 6 functionals each. The last need a recogniser's weights that may not be bundled, so the
 built-in set has the first two and functionals of the same kind.
 """
 
@@ -34,7 +34,7 @@ DISVOICE_INDICES = (*range(34), *range(655, 763))
 
 
 def disvoice_set() -> FeatureSet:
-    """The paper's 142 columns.
+    """Return the paper's 142 columns.
 
     The order is the authors' index; the paper's text says BBE 12 and MFCC 22, the names in their code the reverse.
     """
@@ -48,7 +48,7 @@ def disvoice_set() -> FeatureSet:
 
 
 def mel_set() -> FeatureSet:
-    """The built-in columns: mean and spread within 100 ms of 22 Bark energies and 12 cepstra, and the loudness."""
+    """Return the built-in columns: mean and spread within 100 ms of 22 Bark energies and 12 cepstra, and the loudness."""
     names = (*(f"bbe{i:02d}" for i in range(1, 23)), *(f"mfcc{i:02d}" for i in range(1, CEPSTRA + 1)), "loudness")
     units = ("log10 power",) * 22 + ("",) * CEPSTRA + ("log10 power",)
     return FeatureSet(
@@ -62,7 +62,7 @@ def mel_set() -> FeatureSet:
 
 @lru_cache(maxsize=1)
 def _bark_weights() -> np.ndarray:
-    """(22, 128): share of each mel band that lies in each Bark band, by the mel band's triangle."""
+    """Compute (22, 128): share of each mel band that lies in each Bark band, by the mel band's triangle."""
     edges_hz = 700 * (10 ** (np.linspace(0, 2595 * np.log10(1 + 8000 / 700), MEL_BANDS + 2) / 2595) - 1)
     fine_hz = np.arange(0.5, SAMPLE_RATE_HZ / 2)
     band = np.digitize(fine_hz, BARK_EDGES_HZ[1:-1])
@@ -75,18 +75,18 @@ def _bark_weights() -> np.ndarray:
 
 @lru_cache(maxsize=1)
 def _cosines() -> np.ndarray:
-    """(12, 128): rows 1 to 12 of the orthonormal DCT-II; row 0, the loudness, has its own column."""
+    """Compute (12, 128): rows 1 to 12 of the orthonormal DCT-II; row 0, the loudness, has its own column."""
     k, m = np.arange(1, CEPSTRA + 1)[:, None], np.arange(MEL_BANDS)[None]
     return np.sqrt(2 / MEL_BANDS) * np.cos(np.pi * k * (2 * m + 1) / (2 * MEL_BANDS))
 
 
 def cepstra(log_mel: np.ndarray) -> np.ndarray:
-    """(12, hops) mel-frequency cepstral coefficients of a (128, hops) log mel power, librosa's mfcc rows 1 to 12."""
+    """Compute (12, hops) mel-frequency cepstral coefficients of a (128, hops) log mel power, librosa's mfcc rows 1 to 12."""
     return _cosines() @ log_mel
 
 
 def mel_features(sample: Sample) -> np.ndarray:
-    """(rows, 70) float32 of `mel_set`, a row every 100 ms of sound; no row for a clip without sound."""
+    """Compute (rows, 70) float32 of `mel_set`, a row every 100 ms of sound; no row for a clip without sound."""
     if not len(sample.mel):
         return np.zeros((0, 2 * (len(BARK_EDGES_HZ) + CEPSTRA)), np.float32)
     log_mel = sample.mel.astype(np.float64).transpose(1, 0, 2).reshape(MEL_BANDS, -1)
@@ -101,13 +101,13 @@ def mel_features(sample: Sample) -> np.ndarray:
 
 
 def egemaps_set() -> FeatureSet:
-    """eGeMAPS's 25 low-level descriptors (Eyben et al. 2016)."""
+    """Return eGeMAPS's 25 low-level descriptors (Eyben et al. 2016)."""
     columns = tuple(_smile().feature_names)
     return FeatureSet("acoustic", columns, ("see eGeMAPSv02",) * len(columns), "opensmile eGeMAPSv02", 10.0)
 
 
 def egemaps(waveform: np.ndarray) -> np.ndarray:
-    """(rows, 25) float32 of `egemaps_set`, a row every 10 ms of a (samples,) waveform at 16 kHz.
+    """Compute (rows, 25) float32 of `egemaps_set`, a row every 10 ms of a (samples,) waveform at 16 kHz.
 
     Raises:
         BackendUnavailable: openSMILE is not installed.

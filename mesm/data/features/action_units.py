@@ -1,4 +1,4 @@
-"""Facial action units per frame: an OpenFace or py-feat CSV, or a rendered clip's own with the noise of a detector.
+"""Compute facial action units per frame: from a CSV of OpenFace or py-feat, or of a rendered clip with a detector's noise.
 
 OpenFace 2 gives 35 numbers per frame, which are the paper's visual features: 17 intensities and 18 presences.
 """
@@ -31,17 +31,17 @@ _PRESENT = 1.5
 
 
 def openface_set() -> FeatureSet:
-    """The 35 columns of OpenFace."""
+    """Return the 35 columns of OpenFace."""
     return FeatureSet("visual", OPENFACE_COLUMNS, _OPENFACE_UNITS, "openface")
 
 
 def pyfeat_set() -> FeatureSet:
-    """The 20 columns of py-feat."""
+    """Return the 20 columns of py-feat."""
     return FeatureSet("visual", PYFEAT_COLUMNS, ("probability",) * len(PYFEAT_COLUMNS), "pyfeat")
 
 
 def rendered_set() -> FeatureSet:
-    """The same 35 columns, measured on a rendered clip."""
+    """Return the same 35 columns, measured on a rendered clip."""
     source = f"known units of the renderer with noise of {MEASUREMENT_NOISE} on the scale of 0 to 5"
     return FeatureSet("visual", OPENFACE_COLUMNS, _OPENFACE_UNITS, source, FRAME_INTERVAL_MS)
 
@@ -68,7 +68,7 @@ def read_action_units(path: str | os.PathLike[str]) -> tuple[FeatureSet, np.ndar
 
 
 def rendered_action_units(sample: Sample) -> np.ndarray:
-    """(S, 35) float32: what a detector of OpenFace's kind could have said of a rendered clip's frames.
+    """Compute (S, 35) float32 action units of a rendered clip, with the noise of a detector of OpenFace's kind.
 
     The known intensities (1 is a full expression: 5) with Gaussian noise that depends on the clip's name only, clipped
     to 0..5. AU14 and AU28, which the renderer does not move, are noise alone; its AU16 and AU24 have no column.

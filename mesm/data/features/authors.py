@@ -1,4 +1,4 @@
-"""The authors' hand-crafted features: `IEMOCAP_HCF_FEATURES/*.pt` and `MOSEI_HCF_FEATURES/*.pkl`, as plain values only.
+"""Read the authors' features: `IEMOCAP_HCF_FEATURES/*.pt` and `MOSEI_HCF_FEATURES/*.pkl`, as plain values only.
 
 IEMOCAP, one file per split and modality:
     text: {utterance: (words, 300)}; audio: {utterance: {"L" | "R": (763, frames)}}, of which the paper uses 142 rows;
@@ -35,7 +35,7 @@ _FACET = FeatureSet("visual", tuple(f"facet{i:02d}" for i in range(35)), ("",) *
 
 
 def load_plain(path: str | os.PathLike[str]) -> Any:
-    """A pickle of plain values, or a file of `torch.save` with tensors in plain containers.
+    """Read a pickle of plain values, or a file of `torch.save` with tensors in plain containers.
 
     Raises:
         DataError: the file holds anything else.
@@ -53,7 +53,7 @@ def load_plain(path: str | os.PathLike[str]) -> Any:
 
 
 def import_features(corpus: Corpus, source: str | os.PathLike[str], folder: str | os.PathLike[str]) -> list[Path]:
-    """Bring the authors' features of IEMOCAP or CMU-MOSEI to a corpus with their utterance names.
+    """Import the authors' features of IEMOCAP or CMU-MOSEI for a corpus with their utterance names.
 
     Args:
         corpus: clip ids are the authors' utterance ids.
@@ -136,7 +136,7 @@ def _rows(value: Any, width: int) -> np.ndarray:
 
 
 def _trimmed(rows: np.ndarray) -> np.ndarray:
-    """Without the rows of zeros that fill up both ends."""
+    """Cut off the rows of zeros that fill up both ends."""
     filled = np.flatnonzero(rows.any(1))
     return rows[filled[0] : filled[-1] + 1] if len(filled) else rows[:0]
 

@@ -1,4 +1,4 @@
-"""A corpus's features, modality by modality: the built-in ones, or those that somebody else computed."""
+"""Extract the features of a corpus, modality by modality: the built-in ones, or those of another program."""
 
 from __future__ import annotations
 
@@ -16,16 +16,14 @@ from mesm.data.features.store import FeatureStore, feature_folder, write_feature
 from mesm.data.features.words import WordVectors, split_words, word_features, word_set
 from mesm.data.store import Corpus
 from mesm.errors import DataError
+from mesm.runtime import Progress
 from mesm.vocabulary import EMOTIONS
-
-#: clips done of a corpus -> anything.
-Progress = Callable[[int, int], None]
 
 
 def write_words(
     corpus: Corpus, folder: str | os.PathLike[str], vectors: WordVectors, source: str, progress: Progress
 ) -> Path:
-    """A vector per word of every transcript."""
+    """Write a vector per word of every transcript."""
     texts = {row.clip_id: row.text for row in corpus.index}
     words = sorted({word for text in texts.values() for word in split_words(text)} | set(EMOTIONS))
     known = vectors(words)
@@ -44,7 +42,7 @@ def write_words(
 
 
 def write_acoustic(corpus: Corpus, folder: str | os.PathLike[str], progress: Progress, *, smile: bool = False) -> Path:
-    """The built-in set from the stored spectrogram, or eGeMAPS from the clips' own sound.
+    """Write the built-in set from the stored spectrogram, or eGeMAPS from the clips' own sound.
 
     Raises:
         DataError: eGeMAPS is asked for and a clip with sound has no media file in the corpus.
@@ -57,7 +55,7 @@ def write_acoustic(corpus: Corpus, folder: str | os.PathLike[str], progress: Pro
 def write_action_units(
     corpus: Corpus, folder: str | os.PathLike[str], progress: Progress, csv_folder: str | os.PathLike[str] = ""
 ) -> Path:
-    """Action units per frame: from `<csv_folder>/<clip id>.csv`, else the known ones of rendered clips.
+    """Write action units per frame: from `<csv_folder>/<clip id>.csv`, else the known ones of rendered clips.
 
     A clip without a CSV has no frame with action units, and the notes count them; so do frames without a face.
 
@@ -92,7 +90,7 @@ def write_action_units(
 
 
 def open_features(corpus: Corpus, modalities: Sequence[str], sources: Sequence[str] = ()) -> FeatureStore:
-    """A corpus's features; with `sources`, those that a checkpoint was trained with.
+    """Open a corpus's features; with `sources`, check that they are those of a checkpoint's training.
 
     Raises:
         DataError: they are missing, or computed by something else.
@@ -110,7 +108,7 @@ def open_features(corpus: Corpus, modalities: Sequence[str], sources: Sequence[s
 def sample_features(
     sample: Sample, kinds: Mapping[str, tuple[str, int]], vectors: WordVectors
 ) -> dict[str, np.ndarray]:
-    """A clip's features without a store, where the built-in extractors make the same columns.
+    """Compute a clip's features without a store, where the built-in extractors make the same columns.
 
     Args:
         sample: the whole clip, ground truth included.

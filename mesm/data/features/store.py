@@ -1,4 +1,4 @@
-"""Hand-crafted features beside a corpus: rows of named columns per clip and modality, read without a copy.
+"""Store hand-crafted features beside a corpus: rows of named columns per clip and modality, read without a copy.
 
     <corpus>/features/<modality>/index.json    columns, units, source, and how many rows each clip has
     <corpus>/features/<modality>/values.f32    little-endian float32 rows, clip after clip
@@ -33,7 +33,7 @@ _SCHEMA = 1
 
 @dataclass(frozen=True)
 class FeatureSet:
-    """What the columns of one modality are.
+    """Describe the columns of one modality.
 
     Attributes:
         modality: text, visual or acoustic.
@@ -59,7 +59,7 @@ class FeatureSet:
 
 
 def feature_folder(corpus: Corpus) -> Path:
-    """Where a corpus's features lie: beside it, or in the workspace for a bundled one and one in object storage."""
+    """Return the folder of a corpus's features: beside it, or in the workspace for a bundled or remote one."""
     if is_url(corpus.folder) or corpus.folder.resolve().is_relative_to(assets()):
         return workspace() / "features" / slug(corpus.name)
     return corpus.folder / "features"
@@ -115,7 +115,7 @@ def write_features(
 
 
 class _Rows:
-    """One modality's features on disk."""
+    """Hold one modality's features on disk."""
 
     def __init__(self, folder: Path) -> None:
         try:
@@ -148,7 +148,7 @@ class _Rows:
 
 
 class FeatureStore:
-    """The features of a corpus.
+    """Read the features of a corpus.
 
     Args:
         folder: see `feature_folder`.
@@ -169,20 +169,20 @@ class FeatureStore:
 
     @cached_property
     def kinds(self) -> dict[str, FeatureSet]:
-        """Modality -> what its columns are."""
+        """Map modality -> description of its columns."""
         return {m: rows.kind for m, rows in self._rows.items()}
 
     @property
     def notes(self) -> dict[str, dict]:
-        """Modality -> what its maker wants known."""
+        """Map modality -> notes of its extraction."""
         return {m: rows.notes for m, rows in self._rows.items()}
 
     def __call__(self, sample: Sample) -> dict[str, np.ndarray]:
-        """Modality -> (rows, columns) float32 of a clip; no row where the clip lacks the modality."""
+        """Return modality -> (rows, columns) float32 of a clip; no row where the clip lacks the modality."""
         return {m: rows.read(sample.clip_id) for m, rows in self._rows.items()}
 
     def statistics(self, clip_ids: Sequence[str]) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-        """Modality -> mean and standard deviation of each column over the rows of these clips; (columns,) float32.
+        """Map modality -> mean and standard deviation of each column over the rows of these clips; (columns,) float32.
 
         A column that never changes gets 1 as its deviation.
         """

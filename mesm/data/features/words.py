@@ -1,4 +1,4 @@
-"""One vector per word: from a GloVe file or any text file of vectors."""
+"""Read one vector per word, from a GloVe file or any text file of vectors."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ WordVectors = Callable[[Sequence[str]], Mapping[str, np.ndarray]]
 
 
 def split_words(text: str) -> list[str]:
-    """Words as they were written, without punctuation: letters and digits, with apostrophes and hyphens inside."""
+    """Return words as they were written, without punctuation: letters and digits, with apostrophes and hyphens inside."""
     return re.findall(r"\w+(?:['’-]\w+)*", text)
 
 
 def file_vectors(path: str | os.PathLike[str]) -> tuple[WordVectors, str]:
-    """A reader of one text file of vectors (a word and its numbers to a line; GloVe, fastText, word2vec's text form).
+    """Return a reader of one text file of vectors (a word and its numbers to a line; GloVe, fastText, word2vec's text form).
 
     Returns:
         The reader, which goes through the file once for all words asked for, keeping those alone; and the source's
@@ -74,7 +74,7 @@ def _read(path: Path, words: set[str]) -> dict[str, np.ndarray]:
 
 
 def word_set(vectors: Mapping[str, np.ndarray], source: str) -> FeatureSet:
-    """The columns of a text set, with the emotions' own vectors.
+    """Return the columns of a text set, with the emotions' own vectors.
 
     Raises:
         DataError: no word is known.
@@ -87,7 +87,7 @@ def word_set(vectors: Mapping[str, np.ndarray], source: str) -> FeatureSet:
 
 
 def word_features(text: str, vectors: Mapping[str, np.ndarray], width: int) -> tuple[np.ndarray, int]:
-    """(words, width) float32, zeros for an unknown word so that the others keep their place; and how many those are."""
+    """Return (words, width) float32, zeros for an unknown word so that the others keep their place; and how many those are."""
     words = split_words(text)
     unknown = np.zeros(width, np.float32)
     rows = [vectors.get(word, unknown) for word in words]

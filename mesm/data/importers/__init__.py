@@ -1,6 +1,9 @@
-"""Real corpora in: from a release's folder to a stored corpus, nothing silently left out.
+"""Import real corpora: from a release's folder to a stored corpus; every utterance is stored or listed with a reason.
 
-`find_release` lists what a release holds (one file per corpus), `dry_run` reports on it, `import_release` stores it.
+Start at `find_release`, which lists a release's utterances (`plan`: `Release`, `Utterance`, `MediaSpan`, `Problem`) by the
+module of that corpus. `report.dry_run` reads the headers (`headers`) and reports; `engine.import_release` stores: it
+assigns splits, decodes (`decode`) in processes (`workers`) or on a cluster (`ray_engine`), and writes the shards,
+`sources.jsonl` and `quarantine.jsonl`. `resplit` copies a corpus with other splits.
 """
 
 from __future__ import annotations
@@ -24,7 +27,7 @@ IMPORTERS: dict[str, str] = {
 
 
 def find_release(importer: str, source: str | os.PathLike[str], **options: Any) -> Release:
-    """What `source` holds, by the importer of that name.
+    """List the utterances of the release at `source`, by the importer of that name.
 
     Raises:
         DataError: the folder is not such a release.

@@ -1,4 +1,4 @@
-"""CREMA-D (Cao et al. 2014): `VideoFlash/1001_DFA_ANG_XX.flv` and `AudioWAV/1001_DFA_ANG_XX.wav`."""
+"""Import CREMA-D (Cao et al. 2014): `VideoFlash/1001_DFA_ANG_XX.flv` and `AudioWAV/1001_DFA_ANG_XX.wav`."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ _NAME = re.compile(r"^(\d{4})_([A-Z]{3})_([A-Z]{3})_([A-Z]{1,2})$")
 
 
 def read_release(source: str | os.PathLike[str]) -> Release:
-    """Every clip that there is a video or a sound of."""
+    """List every clip that there is a video or a sound of."""
     root = existing_folder(source)
     videos, sounds = by_stem(root, "flv", "mp4"), by_stem(root, "wav")
     names = sorted(name for name in videos.keys() | sounds.keys() if _NAME.match(name))

@@ -1,4 +1,4 @@
-"""Utterances -> samples: the work of one worker, wherever it runs."""
+"""Decode utterances into samples: the work of one worker, on any machine."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from mesm.errors import DataError
 
 @dataclass(frozen=True)
 class Settings:
-    """How utterances become samples; one line each in the manifest."""
+    """Hold the settings of an import; they go to the manifest."""
 
     large_px: int = 96
     """Side of the crops for the eye; 0 for none."""
@@ -34,14 +34,14 @@ class Settings:
     """Longest utterance."""
 
     def limits(self) -> Limits:
-        """The limits on one clip."""
+        """Return the limits on one clip."""
         seconds = 60 * self.max_minutes
         return Limits(max_duration_s=seconds, max_frames=round(seconds * 1000 / FRAME_INTERVAL_MS) + 1)
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one utterance: a sample or a problem, and what its sources are."""
+    """Hold the result of one utterance, a sample or a problem, and the facts of its sources."""
 
     id: str
     facts: Facts
@@ -50,7 +50,7 @@ class Outcome:
 
 
 def crop_half(frame: np.ndarray, side: str) -> np.ndarray:
-    """The left or right half of an (H, W, 3) split-screen frame; the whole frame for ""."""
+    """Return the left or right half of an (H, W, 3) split-screen frame; the whole frame for ""."""
     middle = frame.shape[1] // 2
     if not side or not middle:
         return frame
@@ -58,7 +58,7 @@ def crop_half(frame: np.ndarray, side: str) -> np.ndarray:
 
 
 class _Picture:
-    """The frames of one utterance; what goes wrong while they are decoded is kept, not raised."""
+    """Iterate over the frames of one utterance; an error of decoding is kept as `problem`, not raised."""
 
     def __init__(self, utterance: Utterance, limits: Limits) -> None:
         self.utterance, self.limits = utterance, limits
@@ -89,7 +89,7 @@ class _Picture:
 def make_outcomes(
     utterances: Sequence[Utterance], settings: Settings, detector: Detector | None = None
 ) -> list[Outcome]:
-    """Examine, decode, detect: one outcome per utterance, in order.
+    """Decode utterances and detect their faces: one outcome per utterance, in order.
 
     Frames of several utterances share the detector's batches; decoding runs ahead in a thread.
     """
@@ -116,12 +116,12 @@ def make_outcomes(
 
 
 def _without_picture(utterance: Utterance) -> Utterance:
-    """The same utterance with its sound only: its file holds no picture that can be decoded."""
+    """Return the same utterance with its sound only: its file holds no picture that can be decoded."""
     return replace(utterance, video=None, pictures=(), sound=utterance.sound or utterance.video)
 
 
 def _assemble_sample(utterance: Utterance, track: FaceTrack, picture: _Picture, settings: Settings) -> Sample | Problem:
-    """Sound, words and flags of an utterance whose frames have been cut."""
+    """Add sound, words and flags to an utterance whose frames have been cut."""
     if picture.problem is not None and not settings.keep_incomplete:
         return picture.problem
     if not len(track.faces) and not settings.keep_incomplete:
@@ -155,7 +155,7 @@ def _assemble_sample(utterance: Utterance, track: FaceTrack, picture: _Picture, 
 
 
 def _sound(utterance: Utterance, limits: Limits) -> np.ndarray | Problem:
-    """(samples,) float32 at 16 kHz: the speaker's channel where there are two, else everything mixed."""
+    """Read (samples,) float32 at 16 kHz: the speaker's channel where there are two, else the mix."""
     part = utterance.sound or utterance.video
     if part is None or not part.path.is_file():
         return Problem("missing_sound", "it has no sound")
@@ -170,7 +170,7 @@ def _sound(utterance: Utterance, limits: Limits) -> np.ndarray | Problem:
 
 
 def source_row(utterance: Utterance, facts: Facts, root: Path) -> dict[str, Any]:
-    """One line of the corpus's `sources.jsonl`: where a clip came from and what its sources are. Plain JSON."""
+    """Return one line of the corpus's `sources.jsonl`: files, times and facts of a clip's sources. Plain JSON."""
 
     def span_row(span: MediaSpan | None) -> dict[str, Any] | None:
         if span is None:
@@ -191,7 +191,7 @@ def source_row(utterance: Utterance, facts: Facts, root: Path) -> dict[str, Any]
 
 
 def relative(path: Path, root: Path) -> str:
-    """A path as the release writes it, without where it lies on this machine."""
+    """Return a path as the release writes it, without where it lies on this machine."""
     try:
         return path.relative_to(root).as_posix()
     except ValueError:

@@ -1,4 +1,4 @@
-"""A release becomes a stored corpus: every utterance is stored, or quarantined with a reason; nothing in between.
+"""Import a release into a stored corpus: every utterance is stored, or quarantined with a reason.
 
 Beside the shards lie `sources.jsonl` (where each stored clip came from, its dialogue, original sample and frame rate)
 and `quarantine.jsonl` (every utterance that was not stored, and why). Interrupted anywhere, a second run goes on where
@@ -40,7 +40,7 @@ CountTokens = Callable[[str], int]
 
 @dataclass(frozen=True)
 class ImportReport:
-    """What an import did. `stored` + the sum of `quarantined` = `found`.
+    """Report an import. `stored` + the sum of `quarantined` = `found`.
 
     Attributes:
         found: utterances that the release names.
@@ -64,7 +64,7 @@ class ImportReport:
 
 
 def assign_release_splits(release: Release, rule: str = "", seed: int = 0) -> tuple[Utterance, ...]:
-    """The release's utterances with their splits; repeated names, and those in no list, get their problem."""
+    """Return the utterances with their splits; a repeated name, or one in no list, becomes a problem."""
     rule, seen = rule or release.splits, set[str]()
     named: list[Utterance] = []
     for utterance in release.utterances:
@@ -89,7 +89,7 @@ def assign_release_splits(release: Release, rule: str = "", seed: int = 0) -> tu
 
 
 def corpus_meta(release: Release, utterances: Sequence[Utterance], rule: str, seed: int, settings: Settings) -> dict:
-    """What the manifest says about the making; the same for every run of the same import."""
+    """Return the manifest's facts of the import; the same for every run of the same import."""
     rule = rule or release.splits
     assigned = json.dumps(sorted((u.id, u.split) for u in utterances if u.problem is None))
     return {
@@ -208,7 +208,7 @@ def _write_quarantine(folder: Path, utterances: Sequence[Utterance], problems: d
 def _close(
     writer: CorpusWriter, utterances: Sequence[Utterance], problems: dict[int, Problem], before: int
 ) -> ImportReport:
-    """Finish the shards, put `sources.jsonl` in order, and count."""
+    """Close the shards, sort `sources.jsonl`, and count."""
     from mesm.data.store import Corpus
 
     writer.close()

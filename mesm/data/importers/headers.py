@@ -1,4 +1,4 @@
-"""What the headers of an utterance's files say, and whether it can be stored: nothing is decoded here."""
+"""Read the headers of an utterance's files and decide whether it can be stored; nothing is decoded."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _LACKS = ("missing_video", "missing_sound", "broken_video", "broken_sound", "no_
 
 @dataclass(frozen=True)
 class Header:
-    """One media file as its header describes it; 0 and "" where it says nothing."""
+    """Hold one media file's header; 0 and "" where it gives nothing."""
 
     duration_s: float = 0.0
     width: int = 0
@@ -40,7 +40,7 @@ class Header:
 
 @dataclass(frozen=True)
 class Facts:
-    """What the sources of one utterance are; kept beside the corpus, one line per clip.
+    """Hold the facts of one utterance's sources; kept beside the corpus, one line per clip.
 
     Attributes:
         duration_s: of the utterance, as far as headers and times tell; 0 when they do not.
@@ -58,7 +58,7 @@ class Facts:
 
 @lru_cache(maxsize=8192)
 def read_header(path: Path) -> Header:
-    """Header of a video, sound or picture.
+    """Read the header of a video, sound or picture.
 
     Raises:
         DataError: it is none, or it is damaged.
@@ -89,7 +89,7 @@ def read_header(path: Path) -> Header:
 def examine(
     utterance: Utterance, limits: Limits | None = None, *, keep_incomplete: bool = False
 ) -> tuple[Facts, Problem | None]:
-    """What the utterance's files are, and why it cannot be stored, if their headers tell.
+    """Return the facts of an utterance's files, and the problem that keeps it out, as far as headers show it.
 
     Args:
         limits: longest clip and largest frame.
@@ -160,7 +160,7 @@ def _of_sound(utterance: Utterance, facts: Facts) -> tuple[Facts, Problem | None
 
 
 def _length(part: MediaSpan, header: Header) -> tuple[float, Problem | None]:
-    """Seconds that a part covers, and what is wrong with its times."""
+    """Return the seconds that a span covers, and the problem of its times."""
     if part.end_s is None:
         return max(header.duration_s - part.start_s, 0.0), None
     if header.duration_s and not header.still and part.end_s > header.duration_s + BEYOND_END_S:

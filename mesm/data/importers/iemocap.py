@@ -1,4 +1,4 @@
-"""IEMOCAP, as released (Busso et al. 2008): `Session1..5/dialog/{avi/DivX, EmoEvaluation, transcriptions, wav}`.
+"""Import IEMOCAP as released (Busso et al. 2008): `Session1..5/dialog/{avi/DivX, EmoEvaluation, transcriptions, wav}`.
 
 The paper's rules (Dai et al. 2021, section 3): six labels, 7380 utterances, the speaker's half of the split screen
 and channel of the sound.
@@ -45,20 +45,20 @@ _NAME = re.compile(r"^(Ses\d+)([FM])_\S+_([FM])[^_]*$")
 
 
 def speaker_side(utterance: str) -> str:
-    """`Ses03F_impro05_F018` -> left; `Ses03F_impro05_M018` -> right; "" for a name of another form."""
+    """Return the speaker's side: `Ses03F_impro05_F018` -> left, `Ses03F_impro05_M018` -> right; "" for another form."""
     match = _NAME.match(utterance)
     return "" if match is None else "left" if match[2] == match[3] else "right"
 
 
 def parse_name(utterance: str) -> tuple[str, str, str]:
-    """Speaker, dialogue and session as an utterance's name tells them; "" for a name of another form."""
+    """Return speaker, dialogue and session as an utterance's name tells them; "" for a name of another form."""
     match = _NAME.match(utterance)
     session, letter = ("", "") if match is None else (match[1], match[3])
     return session + letter, utterance.rpartition("_")[0], session
 
 
 def read_release(source: str | os.PathLike[str]) -> Release:
-    """Every utterance that a transcript or an evaluation names."""
+    """List every utterance that a transcript or an evaluation names."""
     root = existing_folder(source)
     sessions = sorted(p for p in root.glob("Session*") if (p / "dialog").is_dir())
     sessions = sessions or sorted(p for p in root.glob("*/Session*") if (p / "dialog").is_dir())

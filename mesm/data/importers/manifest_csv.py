@@ -1,4 +1,4 @@
-"""Any corpus: a CSV, TSV or JSONL with one row per utterance.
+"""Import any corpus from a CSV, TSV or JSONL with one row per utterance.
 
 Columns: `path` (of the video, or of a picture; relative to the manifest), and where there are any `id`, `audio`,
 `start_s`, `end_s`, `text`, `speaker`, `dialogue`, `session`, `split`, and one column per emotion.
@@ -25,7 +25,7 @@ _SPLITS = {"": "", "dev": "valid", "val": "valid", "validation": "valid", **{nam
 
 
 def read_release(source: str | os.PathLike[str]) -> Release:
-    """Every row of the manifest."""
+    """List every row of the manifest."""
     path = Path(source)
     if not path.is_file():
         raise DataError(f"{path} is not a file; give a CSV or JSONL with a column path and one row per utterance")

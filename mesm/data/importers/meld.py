@@ -1,4 +1,4 @@
-"""MELD (Poria et al. 2019): `dia{D}_utt{U}.mp4` and one CSV per split. Its numbers start again in every split."""
+"""Import MELD (Poria et al. 2019): `dia{D}_utt{U}.mp4` and one CSV per split; its numbers start again in every split."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _CLIP = re.compile(r"^dia(\d+)_utt(\d+)\.mp4$", re.IGNORECASE)
 
 
 def read_release(source: str | os.PathLike[str]) -> Release:
-    """Every row of the three CSVs."""
+    """List every row of the three CSVs."""
     root = existing_folder(source)
     tables = {
         match[1]: path
@@ -55,7 +55,7 @@ def read_release(source: str | os.PathLike[str]) -> Release:
 
 
 def _videos(root: Path) -> dict[tuple[str, str, str], Path]:
-    """(split, dialogue, utterance) -> file. The split is a word of the folder's name, whatever the folder is called."""
+    """Map (split, dialogue, utterance) -> file; the split is a word of the folder's name, in any spelling."""
     files: dict[tuple[str, str, str], Path] = {}
     for path in sorted(root.rglob("*.mp4")):
         match = _CLIP.match(path.name)

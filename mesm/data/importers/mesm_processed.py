@@ -1,4 +1,4 @@
-"""The authors' processed copies of IEMOCAP and CMU-MOSEI: pictures and wavs per utterance, and `meta.pkl`.
+"""Import the authors' processed IEMOCAP and CMU-MOSEI: pictures and wavs per utterance, and `meta.pkl`.
 
 {IEMOCAP,MOSEI}_RAW_PROCESSED/meta.pkl                    {id: {text, label}}
 MOSEI_RAW_PROCESSED/<utterance>/{image_<i>.jpg, audio.wav}
@@ -44,7 +44,7 @@ _RATES_HZ = (2, 30)
 
 
 def read_release(source: str | os.PathLike[str], part: str = "") -> Release:
-    """Every utterance of `meta.pkl`, of the one corpus that lies at `source`, or of `part` where both do."""
+    """List every utterance of `meta.pkl`, of the one corpus that lies at `source`, or of `part` where both do."""
     root = existing_folder(source)
     present = [name for name, folder in _FOLDERS.items() if (root / folder / "meta.pkl").is_file()]
     if (root / "meta.pkl").is_file():  # the folder of one corpus itself
@@ -72,14 +72,14 @@ def read_release(source: str | os.PathLike[str], part: str = "") -> Release:
 
 
 def _entry(entry: Any) -> tuple[str, Any]:
-    """Text and label of an entry of `meta.pkl`."""
+    """Return the text and label of an entry of `meta.pkl`."""
     fields = entry if isinstance(entry, Mapping) else {}
     text = fields.get("text", "")
     return text if isinstance(text, str) else "", fields.get("label")
 
 
 def _pictures(folder: Path, side: str) -> tuple[Path, ...]:
-    """The pictures of one side in numerical order."""
+    """List the pictures of one side in numerical order."""
     if not folder.is_dir():
         return ()
     numbered = []
@@ -91,7 +91,7 @@ def _pictures(folder: Path, side: str) -> tuple[Path, ...]:
 
 
 def _seconds(sound: Path) -> float | None:
-    """Length of a wav by its header; None for one that is missing or broken, which is reported when it is read."""
+    """Return the length of a wav by its header; None for one that is missing or broken, which is reported when it is read."""
     try:
         return read_header(sound).duration_s
     except DataError:
@@ -99,7 +99,7 @@ def _seconds(sound: Path) -> float | None:
 
 
 def every_500_ms(pictures: Sequence[Path], seconds: float | None) -> tuple[Path, ...]:
-    """One picture every 500 ms, whichever of the two rates they were dumped at.
+    """Choose one picture every 500 ms, whichever of the two rates they were dumped at.
 
     Args:
         seconds: length of the sound; None takes the pictures as they are.

@@ -1,4 +1,4 @@
-"""CMU-MOSEI, raw (Zadeh et al. 2018): `Videos/`, `Audio/`, `Transcript/` and label CSVs with several raters a clip.
+"""Import raw CMU-MOSEI (Zadeh et al. 2018): `Videos/`, `Audio/`, `Transcript/` and label CSVs of several raters.
 
 The original download links are dead; users bring their copy.
 """
@@ -40,7 +40,7 @@ _COLUMNS = ("Input.VIDEO_ID", "Input.CLIP", *(f"Answer.{name}" for name in LABEL
 
 
 def read_release(source: str | os.PathLike[str]) -> Release:
-    """Every clip that a label file or a transcript names."""
+    """List every clip that a label file or a transcript names."""
     root = existing_folder(source)
     labels = _labels(root)
     texts = _transcripts(root)
@@ -53,7 +53,7 @@ def read_release(source: str | os.PathLike[str]) -> Release:
 
 
 def _labels(root: Path) -> dict[tuple[str, str], dict[str, float]]:
-    """(video, clip) -> emotion -> 1 where any rater gave more than 0."""
+    """Map (video, clip) -> emotion -> 1 where any rater gave more than 0."""
     emotions: dict[tuple[str, str], dict[str, float]] = {}
     for path in sorted(filter(visible, root.rglob("*.csv"))):
         rows = csv.DictReader(io.StringIO(read_text(path), newline=""))
@@ -71,7 +71,7 @@ def _labels(root: Path) -> dict[tuple[str, str], dict[str, float]]:
 
 
 def _rating(text: str | None) -> float:
-    """A rater's number; an empty or unreadable cell says nothing and counts as 0."""
+    """Return a rater's number; an empty or unreadable cell says nothing and counts as 0."""
     try:
         value = float(text or 0)
     except ValueError:
@@ -80,7 +80,7 @@ def _rating(text: str | None) -> float:
 
 
 def _transcripts(root: Path) -> dict[tuple[str, str], tuple[float, float, str]]:
-    """(video, clip) -> start, end (s), text. The text may hold the separator itself."""
+    """Map (video, clip) -> start, end (s), text. The text may hold the separator itself."""
     transcripts = {}
     for path in sorted(filter(visible, root.glob("**/Transcript/**/*.txt"))):
         for line in read_text(path).splitlines():
@@ -96,7 +96,7 @@ def _transcripts(root: Path) -> dict[tuple[str, str], tuple[float, float, str]]:
 
 
 class _Media:
-    """Segmented files where the copy has them, else the full recordings and the transcript's times."""
+    """Find the media of a clip: segmented files where the copy has them, else full recordings and the transcript's times."""
 
     def __init__(self, root: Path) -> None:
         self.root = root

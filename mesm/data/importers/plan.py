@@ -1,4 +1,4 @@
-"""What an importer finds: one `Utterance` per clip of a release, planned without decoding anything.
+"""Plan an import: one `Utterance` per clip of a release, before anything is decoded.
 
 A plan says where picture, sound, words and labels lie and, where that is already known, why the clip cannot be used.
 """
@@ -16,7 +16,7 @@ from mesm.errors import DataError
 #: Why an utterance is not stored: the code that stands in the quarantine list, and what it means.
 REASONS: dict[str, str] = {
     "label_not_used": "its label is none of the corpus's labels (in IEMOCAP: other, or no majority)",
-    "no_label": "nobody labelled it",
+    "no_label": "it has no label",
     "empty_text": "it has no transcript",
     "missing_video": "its video is not in the release",
     "missing_sound": "its sound is not in the release",
@@ -36,7 +36,7 @@ REASONS: dict[str, str] = {
 
 @dataclass(frozen=True)
 class Problem:
-    """Why an utterance is not stored: a code of `REASONS` and a sentence about this one."""
+    """Hold the reason why an utterance is not stored: a code of `REASONS` and a sentence about this one."""
 
     reason: str
     detail: str = ""
@@ -47,7 +47,7 @@ class Problem:
 
 @dataclass(frozen=True)
 class MediaSpan:
-    """A media file, or the part of it from `start_s` to `end_s` (seconds; None = to its end)."""
+    """Hold a media file, or the part of it from `start_s` to `end_s` (seconds; None = to its end)."""
 
     path: Path
     start_s: float = 0.0
@@ -56,7 +56,7 @@ class MediaSpan:
 
 @dataclass(frozen=True)
 class Utterance:
-    """One clip to be made.
+    """Describe one clip to be stored.
 
     Attributes:
         id: unique in its corpus.
@@ -87,7 +87,7 @@ class Utterance:
 
 @dataclass(frozen=True)
 class Release:
-    """A release as it lies on the user's disk.
+    """Describe a release on the user's disk.
 
     Attributes:
         name: of the corpus, e.g. `iemocap`, whatever the layout it was read from.
@@ -107,19 +107,19 @@ class Release:
 
 
 def existing_folder(path: str | os.PathLike[str]) -> Path:
-    """The path if it is a folder, else `DataError`."""
+    """Return the path if it is a folder, else `DataError`."""
     if not Path(path).is_dir():
         raise DataError(f"{path} is not a folder; give the folder that the release was unpacked in")
     return Path(path)
 
 
 def nothing_found(source: Path, name: str, layout: str) -> DataError:
-    """What to say when a folder is not the release that the user named."""
+    """Return the error for a folder that is not the release that the user named."""
     return DataError(f"{source} holds nothing of {name}: expected {layout}; check the path, or name another importer")
 
 
 def read_text(path: Path) -> str:
-    """A text file of unknown encoding: UTF-8 where it is, else cp1252, which every byte can be.
+    """Read a text file of unknown encoding: UTF-8 where it is, else cp1252, which every byte can be.
 
     C1 control characters come from cp1252 read as Latin-1 once (MELD's quotes) and are turned into what was meant.
 
@@ -141,22 +141,22 @@ _C1 = {code: bytes([code]).decode("cp1252", errors="ignore") for code in range(0
 
 
 def storable(text: str) -> str:
-    """What UTF-8 can hold of a text: halves of characters, which also stand for bytes of odd file names, become "?"."""
+    """Replace the characters that UTF-8 cannot hold, which also stand for bytes of odd file names, by "?"."""
     return text.encode(errors="replace").decode()
 
 
 def visible(path: Path) -> bool:
-    """False for the `._` files and folders that macOS leaves in archives, and for hidden ones."""
+    """Return whether a file is neither hidden nor one of the `._` files that macOS leaves in archives."""
     return not path.name.startswith(".")
 
 
 def one_hot(label: str, labels: tuple[str, ...], intensity: float = 1.0) -> dict[str, float]:
-    """`intensity` for one label, 0 for the others."""
+    """Return `intensity` for one label, 0 for the others."""
     return {name: intensity if name == label else 0.0 for name in labels}
 
 
 def by_stem(folder: Path, *extensions: str) -> dict[str, Path]:
-    """Stem -> file, for every visible file below `folder` with one of the extensions (any case).
+    """Map stem -> file, for every visible file below `folder` with one of the extensions (any case).
 
     Where two files share a stem the first in the order of paths counts.
     """

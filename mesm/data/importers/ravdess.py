@@ -1,4 +1,4 @@
-"""RAVDESS (Livingstone & Russo 2018): `Actor_NN/MM-VC-EE-II-SS-RR-AA.mp4`, everything in the file's name."""
+"""Import RAVDESS (Livingstone & Russo 2018): `Actor_NN/MM-VC-EE-II-SS-RR-AA.mp4`, labelled by the file's name."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _NAME = re.compile(r"^(\d\d)-(\d\d)-(\d\d)-(\d\d)-(\d\d)-(\d\d)-(\d\d)$")
 
 
 def read_release(source: str | os.PathLike[str]) -> Release:
-    """Every video and sound with a name of the corpus's form."""
+    """List every video and sound with a name of the corpus's form."""
     root = existing_folder(source)
     files = sorted(p for p in root.rglob("*") if p.suffix.lower() in (".mp4", ".wav") and visible(p))
     utterances = [_utterance(path, *match.groups()) for path in files if (match := _NAME.match(path.stem))]

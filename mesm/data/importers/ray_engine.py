@@ -1,4 +1,4 @@
-"""The same chunks through Ray Data, on one machine or many. The only file that imports ray.
+"""Run the chunks of an import through Ray Data, on one machine or many. The only file that imports ray.
 
 Workers need the release at the same path, e.g. on shared storage. They return rows of the store; the driver writes
 them in order, so that the corpus is that of the local engine. A chunk whose worker was lost is made again elsewhere.
@@ -22,7 +22,7 @@ from mesm.errors import BackendUnavailable
 
 
 def run_ray(chunks: Sequence[Chunk], settings: Settings, workers: int) -> Iterator[Outcome]:
-    """In the tasks of a Ray cluster: the one that is connected, else one of `workers` processes on this machine.
+    """Run chunks as tasks of a Ray cluster: the connected one, else one of `workers` processes on this machine.
 
     Raises:
         BackendUnavailable: ray is not installed.
@@ -49,7 +49,7 @@ def run_ray(chunks: Sequence[Chunk], settings: Settings, workers: int) -> Iterat
 
 
 def pack(outcomes: Sequence[Outcome], labels: tuple[str, ...]) -> bytes:
-    """Outcomes as an Arrow stream: rows of the store, the rest as JSON in the schema's metadata."""
+    """Write outcomes as an Arrow stream: rows of the store, the rest as JSON in the schema's metadata."""
     rest = [
         {"id": o.id, "facts": asdict(o.facts), "problem": None if o.problem is None else asdict(o.problem)}
         for o in outcomes
@@ -63,7 +63,7 @@ def pack(outcomes: Sequence[Outcome], labels: tuple[str, ...]) -> bytes:
 
 
 def unpack(data: bytes) -> list[Outcome]:
-    """The outcomes that `pack` was given."""
+    """Return the outcomes that `pack` was given."""
     table = pa.ipc.open_stream(data).read_all()
     samples = iter([from_row(row) for row in table.to_pylist()])
     outcomes = []

@@ -1,4 +1,4 @@
-"""The dry run: what an import would store, what not and why, how long it would take; nothing is written."""
+"""Report an import without doing it (dry run): clips to be stored, clips kept out and why, time and disk space."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _TRIAL = 3
 
 @dataclass(frozen=True)
 class DryRun:
-    """What an import would do, as far as headers tell. `usable` + the sum of `quarantined` = `found`.
+    """Report a dry run, as far as headers show it. `usable` + the sum of `quarantined` = `found`.
 
     Attributes:
         missing, unreadable: of those quarantined, for want of a file, or for a file that is no use.
@@ -64,7 +64,7 @@ class DryRun:
     rules: tuple[str, ...]
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain JSON."""
+        """Return plain JSON."""
         return asdict(self)
 
 
@@ -144,7 +144,7 @@ def _showing(usable: Sequence[tuple[Utterance, Facts]], label: str) -> dict[str,
 def _estimate(
     release: Release, usable: Sequence[tuple[Utterance, Facts]], lengths: np.ndarray, settings: Settings, trial: int
 ) -> tuple[int, float, float]:
-    """(clips made, minutes on one worker, MB), from a few clips of middling length."""
+    """Estimate (clips made, minutes on one worker, MB), from a few clips of middling length."""
     if not usable or trial < 1:
         return 0, 0.0, 0.0
     near_median = np.argsort(np.abs(lengths - np.median(lengths)), kind="stable")[:trial]
@@ -167,7 +167,7 @@ def _stored_bytes(release: Release, samples: Sequence[Sample]) -> int:
 
 
 def dry_run_text(report: DryRun) -> str:
-    """The report as a page of a terminal."""
+    """Write the report for a terminal."""
     splits = list(report.clips)
     lines = [
         f"{report.name}: {report.found} utterances found, {report.usable} can be stored",

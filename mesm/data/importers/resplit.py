@@ -1,4 +1,4 @@
-"""A stored corpus with other splits: nothing is decoded again."""
+"""Copy a stored corpus with other splits; nothing is decoded again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Chunks of utterances through processes of this machine, in order, a bounded number at a time."""
+"""Run chunks of utterances in processes of this machine, in order, a bounded number at a time."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ def _detector() -> CoarseToFine:
 
 
 def one_thread() -> None:
-    """A worker uses one thread: what it computes then does not depend on what else runs."""
+    """Set one thread for this worker, so that its results do not depend on the load of the machine."""
     import torch
 
     torch.set_num_threads(1)
 
 
 def make_chunk(chunk: Chunk, settings: Settings) -> list[Outcome]:
-    """A worker's job."""
+    """Make the outcomes of one chunk with this worker's detector."""
     return make_outcomes(chunk, settings, _detector())
 
 
 def run_here(chunks: Sequence[Chunk], settings: Settings) -> Iterator[Outcome]:
-    """In this process."""
+    """Run chunks in this process."""
     for chunk in chunks:
         yield from make_chunk(chunk, settings)
 
@@ -47,7 +47,7 @@ def _pool(workers: int) -> ProcessPoolExecutor:
 
 
 def run_local(chunks: Sequence[Chunk], settings: Settings, workers: int) -> Iterator[Outcome]:
-    """In `workers` processes. A file that ends its process costs only itself."""
+    """Run chunks in `workers` processes. A file that ends its process costs only itself."""
     waiting: deque[tuple[Chunk, Future[list[Outcome]]]] = deque()
     left = deque(chunks)
     pool = _pool(workers)

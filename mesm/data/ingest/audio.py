@@ -1,4 +1,4 @@
-"""Any sound -> 16 kHz mono -> mel power -> log10 -> chunks of 400 ms.
+"""Convert sound: any file -> 16 kHz mono -> mel power -> log10 -> chunks of 400 ms.
 
 The spectrogram is the paper's: window and transform of 25 ms, hop 12.5 ms, 128 HTK mel bands without area
 normalisation, power 2. It equals `librosa.feature.melspectrogram(htk=True, norm=None, power=2)`, which the tests
@@ -29,13 +29,13 @@ _GAP_SAMPLES = 1600
 
 
 def _mel(frequency_hz: np.ndarray | float) -> np.ndarray:
-    """HTK's mel scale."""
+    """Convert hertz to HTK's mel scale."""
     return 2595.0 * np.log10(1.0 + np.asarray(frequency_hz, np.float64) / 700.0)
 
 
 @lru_cache(maxsize=1)
 def mel_filters() -> np.ndarray:
-    """The triangular HTK filters. (128, 201) float32, peak 1, not writable."""
+    """Compute the triangular HTK filters. (128, 201) float32, peak 1, not writable."""
     bins_hz = np.linspace(0, SAMPLE_RATE_HZ / 2, WINDOW // 2 + 1)
     edges_mel = np.linspace(_mel(0.0), _mel(SAMPLE_RATE_HZ / 2), MEL_BANDS + 2)
     edges_hz = 700.0 * (10.0 ** (edges_mel / 2595.0) - 1.0)
@@ -49,12 +49,12 @@ def mel_filters() -> np.ndarray:
 
 
 def empty_mel_bands() -> tuple[int, ...]:
-    """Bands narrower than the spacing of the transform's bins, which hold no bin: always at the floor."""
+    """List the bands narrower than the spacing of the transform's bins, which hold no bin: always at the floor."""
     return tuple(int(i) for i in np.flatnonzero(mel_filters().max(axis=1) == 0))
 
 
 def mel_power(waveform: np.ndarray) -> np.ndarray:
-    """Mel power spectrogram of a 16 kHz waveform.
+    """Compute the mel power spectrogram of a 16 kHz waveform.
 
     Args:
         waveform: (samples,) float32 in [-1, 1].
@@ -74,7 +74,7 @@ def mel_power(waveform: np.ndarray) -> np.ndarray:
 
 
 def mel_chunks(waveform: np.ndarray) -> np.ndarray:
-    """Log mel power in chunks of 32 hops; chunk i covers 400 i to 400 (i + 1) ms.
+    """Compute log mel power in chunks of 32 hops; chunk i covers 400 i to 400 (i + 1) ms.
 
     Args:
         waveform: (samples,) float32 at 16 kHz.
@@ -94,7 +94,7 @@ def mel_chunks(waveform: np.ndarray) -> np.ndarray:
 
 
 def sound_flags(waveform: np.ndarray) -> tuple[str, ...]:
-    """`silence` and `clipping`, where they apply to a (samples,) waveform."""
+    """Return `silence` and `clipping`, where they apply to a (samples,) waveform."""
     flags = []
     if len(waveform) == 0 or float(np.sqrt(np.mean(np.square(waveform, dtype=np.float64)))) < SILENCE_RMS:
         flags.append("silence")
@@ -104,7 +104,7 @@ def sound_flags(waveform: np.ndarray) -> tuple[str, ...]:
 
 
 def to_mono_16k(waveform: np.ndarray, sample_rate_hz: int) -> np.ndarray:
-    """A mono waveform at any rate -> (samples,) float32 at 16 kHz, by the resampler that files go through."""
+    """Resample a mono waveform at any rate to (samples,) float32 at 16 kHz, by the resampler that files go through."""
     waveform = np.ascontiguousarray(waveform, dtype=np.float32)
     if waveform.ndim != 1:
         raise DataError(f"the waveform has shape {waveform.shape}; give one channel, shape (samples,)")
@@ -125,7 +125,7 @@ def read_waveform(
     channel: int | None = None,
     limits: Limits | None = None,
 ) -> np.ndarray | None:
-    """The sound of a file, all channels mixed or one of two, at 16 kHz, on the clock of the clip.
+    """Read the sound of a file, all channels mixed or one of two, at 16 kHz, on the clock of the clip.
 
     Args:
         path: any file with sound.
@@ -166,7 +166,7 @@ def read_waveform(
 
 
 def _decode(frames: Decoding, zero: float, enough: int, channel: int | None) -> np.ndarray | None:
-    """Samples from second `zero` of the container's clock on, a little more than `enough`; None if there are none."""
+    """Decode samples from second `zero` of the container's clock on, a little more than `enough`; None if there are none."""
     resampler = AudioResampler(format="fltp", layout="mono" if channel is None else "stereo", rate=SAMPLE_RATE_HZ)
     pieces: list[np.ndarray] = []
     before: int | None = None  # samples on the clip's clock that come before the first piece; negative: to be cut off

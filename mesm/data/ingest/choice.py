@@ -1,4 +1,4 @@
-"""Several faces in one clip: which are there, and following the one that somebody chose."""
+"""Find the faces of a clip with several, and follow the one that the user chose."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ WINDOW = 2.0
 
 @dataclass(frozen=True)
 class FaceChoice:
-    """One of the faces of a frame.
+    """Hold one of the faces of a frame.
 
     Attributes:
         at: x and y of its middle and its longer side, as shares of the frame's width, height and shorter side.
@@ -37,7 +37,7 @@ class FaceChoice:
 
 
 def find_choices(frame: np.ndarray, detector: Detector | None = None) -> list[FaceChoice]:
-    """Every face of an (H, W, 3) uint8 frame, the largest first.
+    """Find every face of an (H, W, 3) uint8 frame, the largest first.
 
     A detector names the largest face only, so each one is painted over before the next is looked for.
     """
@@ -56,7 +56,7 @@ def find_choices(frame: np.ndarray, detector: Detector | None = None) -> list[Fa
 
 
 class ChosenFace:
-    """A detector that stays with one face: it searches round the place where that face was last.
+    """Follow one face: search around its place in the frame before.
 
     Args:
         at: a `FaceChoice.at`.
@@ -67,7 +67,7 @@ class ChosenFace:
         self.at, self.detector = at, detector
 
     def detect(self, frames: Sequence[np.ndarray]) -> list[DetectedFace | None]:
-        """The chosen face of each frame, in order; None where it is not to be seen."""
+        """Find the chosen face of each frame, in order; None where it is not visible."""
         self.detector = self.detector or shared_detector()
         return [self._follow(self.detector, frame) for frame in frames]
 

@@ -1,4 +1,4 @@
-"""One raw clip -> one `Sample`: decode, find faces, mel, words, quality flags."""
+"""Convert one raw clip into one `Sample`: decode, detect faces, compute mel, words and quality flags."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def ingest_arrays(
     large_px: int = 96,
     detector: Detector | None = None,
 ) -> Sample:
-    """Frames and sound in memory -> `Sample`, through the functions that files go through.
+    """Convert frames and sound in memory into a `Sample`, through the functions that files go through.
 
     Args:
         frames: (H, W, 3) uint8 RGB, taken as they are: one every 500 ms in this project.
@@ -87,7 +87,7 @@ def ingest_clip(
     progress: StageProgress | None = None,
     limits: Limits | None = None,
 ) -> Sample:
-    """A video, a sound, or a picture with a sound beside it -> `Sample`.
+    """Convert a video, a sound, or a picture with a sound beside it into a `Sample`.
 
     Args:
         path: the file; its content decides what it is, not its name.
@@ -152,7 +152,7 @@ def assemble(
     split: str,
     flags: tuple[str, ...],
 ) -> Sample:
-    """Crops and a 16 kHz waveform -> `Sample`: the end of every way in. `flags` come after those found here."""
+    """Assemble a `Sample` from crops and a 16 kHz waveform; every ingestion ends here. `flags` are appended to its own."""
     heard = ("no_audio",) if sound is None or len(sound) == 0 else sound_flags(sound)
     line = clean_text(text)
     return Sample(

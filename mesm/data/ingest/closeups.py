@@ -1,4 +1,4 @@
-"""Faces for the eye, cut from a clip's preview where the corpus stores only the model's 48 pixels."""
+"""Cut larger faces for display from a clip's preview, where the corpus stores only the model's 48 pixels."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SAME_FACE = 12.0
 
 
 def with_closeups(sample: Sample, preview: Path | None) -> Sample:
-    """The sample with larger crops if it has none and its preview has the same frames, else as it is.
+    """Return the sample with larger crops if it has none and its preview has the same frames, else as it is.
 
     A preview may be smaller than the clip that the boxes were measured on, so every cut is compared with the stored
     crop before it is believed.

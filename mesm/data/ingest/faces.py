@@ -1,4 +1,4 @@
-"""Face crops: MTCNN finds the box, one rule cuts it. The only file that imports facenet_pytorch.
+"""Detect and crop faces: MTCNN finds the box, one rule cuts it. The only file that imports facenet_pytorch.
 
 The crop is facenet-pytorch's own (image_size 48, margin 2, post_process False), made from the box here, so that the
 crop for the model, the larger one for the eye and the regions of a rendered face all follow one rectangle.
@@ -31,7 +31,7 @@ BATCH_PIXELS = 4_000_000
 
 @dataclass(frozen=True)
 class DetectedFace:
-    """The face chosen in one frame.
+    """Hold the face chosen in one frame.
 
     Attributes:
         box: (4,) x0, y0, x1, y1 as detected, in pixels of the frame.
@@ -47,19 +47,19 @@ class DetectedFace:
 
 
 class Detector(Protocol):
-    """Anything that finds the face of each frame."""
+    """Describe a detector: it finds one face of each frame."""
 
     def detect(self, frames: Sequence[np.ndarray]) -> list[DetectedFace | None]:
         """One entry per (H, W, 3) uint8 frame; None where there is no face."""
 
 
 def batch_frames(frame: np.ndarray) -> int:
-    """How many frames of this size are searched together."""
+    """Return the number of frames of this size that are searched together."""
     return max(1, min(BATCH_FRAMES, BATCH_PIXELS // (frame.shape[0] * frame.shape[1])))
 
 
 class MtcnnDetector:
-    """MTCNN on a CPU or GPU, safe to share between threads."""
+    """Detect faces with MTCNN on a CPU or GPU, safe to share between threads."""
 
     def __init__(self, device: str = "cpu") -> None:
         try:
@@ -103,7 +103,7 @@ class MtcnnDetector:
 
 
 def _largest(boxes: Any, probabilities: Any, points: Any) -> DetectedFace | None:
-    """MTCNN lists the faces of a frame by falling area."""
+    """Return the first face of a frame: MTCNN lists them by falling area."""
     if boxes is None or len(boxes) == 0:
         return None
     others = int(np.sum(np.asarray(probabilities[1:], float) >= SECOND_FACE_PROBABILITY))
@@ -114,12 +114,12 @@ def _largest(boxes: Any, probabilities: Any, points: Any) -> DetectedFace | None
 
 @lru_cache(maxsize=1)
 def shared_detector() -> MtcnnDetector:
-    """One detector per process, built when first asked for."""
+    """Return the one detector per process, built when first asked for."""
     return MtcnnDetector()
 
 
 def crop_box(box: np.ndarray, height: int, width: int) -> tuple[int, int, int, int]:
-    """facenet-pytorch's margin rule: the margin is 2 of the 48 pixels of the crop, cut off at the frame's edge.
+    """Add facenet-pytorch's margin to a box: 2 of the 48 pixels of the crop, cut off at the frame's edge.
 
     Args:
         box: (4,) detected x0, y0, x1, y1.
@@ -136,26 +136,26 @@ def crop_box(box: np.ndarray, height: int, width: int) -> tuple[int, int, int, i
 
 
 def centre_box(height: int, width: int) -> tuple[int, int, int, int]:
-    """The fallback where no face was found: the centred square of the frame's shorter side."""
+    """Return the fallback of a frame without a face: the centred square of the frame's shorter side."""
     side = min(height, width)
     x0, y0 = (width - side) // 2, (height - side) // 2
     return x0, y0, x0 + side, y0 + side
 
 
 def cut(frame: np.ndarray, box: tuple[int, int, int, int], size_px: int) -> np.ndarray:
-    """One rectangle of an (H, W, 3) uint8 frame, resized to (size_px, size_px, 3) uint8."""
+    """Cut one rectangle of an (H, W, 3) uint8 frame, resized to (size_px, size_px, 3) uint8."""
     return np.asarray(Image.fromarray(frame).crop(box).resize((size_px, size_px), Image.Resampling.BILINEAR))
 
 
 def in_crop(points: np.ndarray, box: tuple[int, int, int, int]) -> np.ndarray:
-    """(n, 2) x, y in pixels of the frame -> in pixels of the 48-px crop of `box`."""
+    """Convert (n, 2) x, y in pixels of the frame -> in pixels of the 48-px crop of `box`."""
     x0, y0, x1, y1 = box
     return (points - np.array([x0, y0])) * np.array([FACE_SIZE_PX / (x1 - x0), FACE_SIZE_PX / (y1 - y0)])
 
 
 @dataclass(frozen=True)
 class FaceTrack:
-    """The crops of one clip; the arrays are those of `mesm.batch.Sample`."""
+    """Hold the crops of one clip; the arrays are those of `mesm.batch.Sample`."""
 
     faces: np.ndarray
     faces_large: np.ndarray
@@ -166,7 +166,7 @@ class FaceTrack:
     several: bool
 
     def flags(self) -> tuple[str, ...]:
-        """Quality flags of the picture."""
+        """Return the quality flags of the picture."""
         if len(self.faces) == 0:
             return ("no_video",)
         flags = []
@@ -180,7 +180,7 @@ class FaceTrack:
 
 
 class FaceTrackBuilder:
-    """The crops of one clip, frame by frame, so that a long clip never lies in memory."""
+    """Collect the crops of one clip, frame by frame, so that a long clip never lies in memory."""
 
     def __init__(self, large_px: int) -> None:
         self.large_px = large_px
@@ -206,7 +206,7 @@ class FaceTrackBuilder:
         self.several |= face is not None and face.others > 0
 
     def track(self) -> FaceTrack:
-        """Everything so far, as arrays."""
+        """Return everything so far, as arrays."""
         large = max(self.large_px, 1)
         return FaceTrack(
             faces=np.array(self.faces, np.uint8).reshape(-1, FACE_SIZE_PX, FACE_SIZE_PX, 3),

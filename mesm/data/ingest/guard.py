@@ -1,4 +1,4 @@
-"""A stranger's file is decoded in a process of its own, with a limit on time and memory.
+"""Decode an untrusted file in a process of its own, with a limit on time and memory.
 
 The child is this module run as a program. It gets a JSON request on stdin, reports progress and its end as JSON
 lines on stdout, and leaves the sample as a one-clip corpus: nothing that comes back is ever unpickled.
@@ -39,7 +39,7 @@ _LOOKED_AT = 8
 
 @dataclass(frozen=True)
 class MediaFacts:
-    """What a file says of itself, before anything of it is decoded.
+    """Hold the facts of a file's header, before anything of it is decoded.
 
     Attributes:
         duration_s: 0 for a still picture, and where the file does not tell.
@@ -68,7 +68,7 @@ def ingest_untrusted(
     memory_mb: int = 4096,
     progress: StageProgress | None = None,
 ) -> Sample:
-    """`ingest_clip` for a file that nobody vouches for, e.g. an upload.
+    """Run `ingest_clip` on an untrusted file, such as an upload.
 
     Args:
         preview_path: also write a browser-playable mp4 there.
@@ -103,7 +103,7 @@ def ingest_untrusted(
 
 
 def probe_untrusted(path: str | os.PathLike[str], *, timeout_s: float = 30.0, memory_mb: int = 2048) -> MediaFacts:
-    """How long a file is, and what is in it.
+    """Read the length of a file, and whether it has a picture and a sound.
 
     Raises:
         DataError: as `ingest_untrusted`.
@@ -115,7 +115,7 @@ def probe_untrusted(path: str | os.PathLike[str], *, timeout_s: float = 30.0, me
 def waveform_untrusted(
     path: str | os.PathLike[str], start_s: float, end_s: float, *, timeout_s: float = 60.0, memory_mb: int = 2048
 ) -> np.ndarray:
-    """The sound of a part of a file: (samples,) float32 mono at 16 kHz; empty where there is none.
+    """Read the sound of a part of a file: (samples,) float32 mono at 16 kHz; empty where there is none.
 
     Raises:
         DataError: as `ingest_untrusted`.
@@ -126,7 +126,7 @@ def waveform_untrusted(
 
 
 def _picture(rgb: str) -> np.ndarray:
-    """Plain pixels: nothing that the child says is parsed as a file."""
+    """Decode plain pixels: nothing from the child process is parsed as a file."""
     return np.frombuffer(base64.b64decode(rgb), np.uint8).reshape(CHOICE_PX, CHOICE_PX, 3)
 
 
@@ -138,7 +138,7 @@ def _request(
     memory_mb: int,
     progress: StageProgress | None = None,
 ) -> dict[str, Any]:
-    """The child's answer to one request about one file, or `DataError`."""
+    """Send one request about one file to a child process and return its result, or raise `DataError`."""
     source = str(existing_file(path).absolute())
     answer = _run_child({**request, "verb": verb, "path": source, "memory_mb": memory_mb}, timeout_s, progress)
     if answer is None:
@@ -152,7 +152,7 @@ def _request(
 
 
 def _run_child(request: dict[str, Any], timeout_s: float, progress: StageProgress | None) -> dict[str, Any] | None:
-    """The child's last word, or None if it ended without one."""
+    """Run the child process and return its last message, or None if it ended without one."""
     search = os.pathsep.join(filter(None, [str(_PACKAGE_ROOT), os.environ.get("PYTHONPATH")]))
     with subprocess.Popen(
         [sys.executable, "-m", "mesm.data.ingest.guard"],
@@ -186,7 +186,7 @@ def _run_child(request: dict[str, Any], timeout_s: float, progress: StageProgres
 
 
 def _limit(memory_mb: int) -> None:
-    """Heap and core-dump limits; systems without the module have none to set."""
+    """Set limits on heap and core dumps; systems without the module have none to set."""
     try:
         import resource
     except ImportError:
@@ -197,7 +197,7 @@ def _limit(memory_mb: int) -> None:
 
 
 def _serve() -> None:
-    """The child: one request in, messages out."""
+    """Serve one request in the child process: request on stdin, messages on stdout."""
     out = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # whatever a decoder prints must not be mistaken for a message
 
@@ -238,7 +238,7 @@ def _ingest(request: dict[str, Any], send: Callable[..., None]) -> dict[str, Any
 
 
 def _choices(request: dict[str, Any]) -> list[FaceChoice]:
-    """The faces of the first of a few frames that has most of them."""
+    """Find the faces of the first of a few frames that has most of them."""
     if is_picture(Path(request["path"])):
         return find_choices(read_picture(request["path"]))
     most: list[FaceChoice] = []

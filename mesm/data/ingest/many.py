@@ -1,4 +1,4 @@
-"""Faces of many clips at once: frames of several clips share the detector's batches while the next ones are decoded."""
+"""Track the faces of many clips: frames of several share the detector's batches while the next ones are decoded."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _WAITING_PIXELS = 8_000_000
 
 
 class _Frames(Generic[Key]):
-    """Frames of all clips in order, decoded in a thread of their own that stays a little ahead.
+    """Yield the frames of all clips in order, decoded in a thread that stays a little ahead.
 
     Iterating yields (key, time, frame) and, after the last frame of a clip, (key, time, None).
     """
@@ -71,7 +71,7 @@ def track_clips(
     large_px: int = 96,
     detector: Detector | None = None,
 ) -> Iterator[tuple[Key, FaceTrack]]:
-    """`mesm.data.ingest.faces.track_faces` of many clips: the same crops, in the order of the clips.
+    """Run `mesm.data.ingest.faces.track_faces` on many clips: the same crops, in the order of the clips.
 
     Args:
         clips: (key, frames) with frames as for `track_faces`; decoded ahead in a thread, at most about

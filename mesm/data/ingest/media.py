@@ -1,4 +1,4 @@
-"""Opening a file that somebody else made: what it is, judged by its content, and one sentence when it is nothing.
+"""Open an untrusted media file, judged by its content, with one sentence for every error.
 
 A file's extension is never trusted. FFmpeg is held to plain local media containers: no playlists, no lists of other
 files, no network, no text rendered as video.
@@ -31,7 +31,7 @@ _SEEK_BACK_S = 1.0
 
 @dataclass(frozen=True)
 class Limits:
-    """What a clip may be. The defaults are far above an utterance and far below what exhausts a small machine."""
+    """Hold the limits of a clip. The defaults are far above an utterance and far below the memory of a small machine."""
 
     max_duration_s: float = 600.0
     """Longest clip, or part of a clip."""
@@ -42,7 +42,7 @@ class Limits:
 
 
 def existing_file(path: str | os.PathLike[str]) -> Path:
-    """The path if it is a file with content, else `DataError`."""
+    """Return the path if it is a file with content, else `DataError`."""
     path = Path(path)
     if path.is_dir():
         raise DataError(f"{path} is a folder; give one video, or a picture and a sound")
@@ -54,7 +54,7 @@ def existing_file(path: str | os.PathLike[str]) -> Path:
 
 
 def is_picture(path: Path) -> bool:
-    """Whether the first bytes are those of one of `PICTURES`."""
+    """Return whether the first bytes are those of one of `PICTURES`."""
     with path.open("rb") as file:
         head = file.read(12)
     return head.startswith((b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff")) or (head[:4], head[8:]) == (b"RIFF", b"WEBP")
@@ -84,7 +84,7 @@ def open_media(path: str | os.PathLike[str]) -> Iterator[av.container.InputConta
 
 
 def video_stream(container: av.container.InputContainer) -> av.VideoStream | None:
-    """The moving picture of a container; a cover picture on a sound file is none."""
+    """Return the moving picture of a container; a cover picture on a sound file is none."""
     for stream in container.streams.video:
         if not stream.disposition & Disposition.attached_pic and stream.codec_context is not None:
             return stream
@@ -92,7 +92,7 @@ def video_stream(container: av.container.InputContainer) -> av.VideoStream | Non
 
 
 def audio_stream(container: av.container.InputContainer) -> av.AudioStream | None:
-    """The first sound of a container that there is a decoder for."""
+    """Return the first sound of a container that there is a decoder for."""
     for stream in container.streams.audio:
         if stream.codec_context is not None:
             return stream
@@ -100,7 +100,7 @@ def audio_stream(container: av.container.InputContainer) -> av.AudioStream | Non
 
 
 def origin_s(container: av.container.InputContainer) -> float:
-    """Second 0 of the clip on the container's clock: where its first stream starts."""
+    """Return second 0 of the clip on the container's clock: the start of its first stream."""
     starts = [
         float(s.start_time * s.time_base)
         for s in (video_stream(container), audio_stream(container))
@@ -110,7 +110,7 @@ def origin_s(container: av.container.InputContainer) -> float:
 
 
 class Decoding:
-    """The frames of one stream, damaged packets left out. Afterwards `broken` tells whether there were any.
+    """Iterate over the frames of one stream, without damaged packets; `broken` is True afterwards if there were any.
 
     Args:
         container: open for reading.

@@ -1,4 +1,4 @@
-"""A small H.264 + AAC copy of a clip that every browser plays."""
+"""Encode a small H.264 + AAC copy of a clip that every browser plays."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def encode_arrays(
     max_px: int = PREVIEW_PX,
     crf: int = 26,
 ) -> Path:
-    """Frames and sound in memory -> mp4 (yuv420p, index at the front), written whole or not at all.
+    """Encode frames and sound in memory as mp4 (yuv420p, index at the front), written whole or not at all.
 
     Args:
         frames: (H, W, 3) uint8 RGB, all of one size; may be empty when there is sound.
@@ -70,7 +70,7 @@ def encode_preview(
     max_px: int = PREVIEW_PX,
     limits: Limits | None = None,
 ) -> Path:
-    """A video, or a picture with a sound beside it, as an mp4 that browsers play; see `encode_arrays`."""
+    """Encode a video, or a picture with a sound beside it, as an mp4 that browsers play; see `encode_arrays`."""
     path, limits = existing_file(path), limits or Limits()
     if is_picture(path):
         source = path if audio_path is None else audio_path
@@ -136,7 +136,7 @@ def _chained(first: np.ndarray, rest: Iterator[np.ndarray]) -> Iterator[np.ndarr
 
 
 def _even_size(frame: np.ndarray, max_px: int) -> tuple[int, int]:
-    """(width, height), both even as yuv420p needs, the longer side at most `max_px`."""
+    """Return (width, height), both even as yuv420p needs, the longer side at most `max_px`."""
     height, width = frame.shape[:2]
     scale = min(1.0, max_px / max(height, width))
     return max(2, round(width * scale / 2) * 2), max(2, round(height * scale / 2) * 2)

@@ -1,4 +1,4 @@
-"""MTCNN's three networks over a pyramid that is searched from coarse to fine, and no finer than the face needs.
+"""Search MTCNN's pyramid from coarse to fine, and no finer than the size of the face needs.
 
 facenet-pytorch looks for faces of every size from 20 pixels on, which is where nearly all of its time goes, and then
 keeps the largest. Here the coarse end of the same pyramid is searched first; a face that is large against the finest
@@ -37,7 +37,7 @@ SEARCH_RULE = (
 
 
 class CoarseToFine(MtcnnDetector):
-    """The boxes of `MtcnnDetector` in a fraction of its time; the larger the faces, the faster."""
+    """Find the boxes of `MtcnnDetector` in a fraction of its time; the larger the faces, the faster."""
 
     def __init__(self, device: str = "cpu") -> None:
         super().__init__(device)
@@ -69,7 +69,7 @@ def _shorter_side(face: DetectedFace | None) -> float:
 
 
 def _scales(height: int, width: int, smallest: float) -> list[float]:
-    """facenet-pytorch's pyramid for faces of at least `smallest` pixels."""
+    """Return facenet-pytorch's pyramid for faces of at least `smallest` pixels."""
     scale, scales = 12.0 / smallest, []
     while min(height, width) * scale >= 12:
         scales.append(scale)
@@ -78,7 +78,7 @@ def _scales(height: int, width: int, smallest: float) -> list[float]:
 
 
 def _summed(frame: np.ndarray) -> np.ndarray:
-    """Summed-area table. (H, W, 3) uint8 -> (H + 1, W + 1, 3) int32; it may wrap, differences of it do not."""
+    """Compute a summed-area table. (H, W, 3) uint8 -> (H + 1, W + 1, 3) int32; it may wrap, differences of it do not."""
     table = np.zeros((frame.shape[0] + 1, frame.shape[1] + 1, 3), np.int32)
     np.cumsum(frame, axis=0, dtype=np.int32, out=table[1:, 1:])
     np.cumsum(table[1:, 1:], axis=1, dtype=np.int32, out=table[1:, 1:])
@@ -86,7 +86,7 @@ def _summed(frame: np.ndarray) -> np.ndarray:
 
 
 def _bins(start: np.ndarray, length: np.ndarray, parts: int) -> tuple[np.ndarray, np.ndarray]:
-    """First pixel of each part and the one after its last, as torch's `interpolate(mode="area")` divides.
+    """Return the first pixel of each part and the one after its last, as torch's `interpolate(mode="area")` divides.
 
     Args:
         start: (P,) first pixel; `length` (P,) pixels.
@@ -100,7 +100,7 @@ def _bins(start: np.ndarray, length: np.ndarray, parts: int) -> tuple[np.ndarray
 
 
 def _area_means(tables: np.ndarray, frame: np.ndarray, rect: np.ndarray, rows: int, columns: int) -> Tensor:
-    """Rectangles of frames, averaged down to one size and scaled as the networks expect.
+    """Average rectangles of frames down to one size, scaled to the networks' input.
 
     Args:
         tables: (B, H + 1, W + 1, 3) summed-area tables.
@@ -120,7 +120,7 @@ def _area_means(tables: np.ndarray, frame: np.ndarray, rect: np.ndarray, rows: i
 
 
 class _Search:
-    """Proposals for B frames of one size, scale by scale. Boxes are x0, y0, x1, y1, score in pixels.
+    """Keep proposals for B frames of one size, scale by scale. Boxes are x0, y0, x1, y1, score in pixels.
 
     The first two networks judge every scale by itself, so that their proposals stay when finer scales are added.
     """
@@ -134,7 +134,7 @@ class _Search:
         self.answers_P15 = torch.zeros(0, 15)  # the third network's, NaN where it was not asked yet
 
     def propose(self, frames: Sequence[int], scales: Sequence[float]) -> None:
-        """The first two networks on further scales of some of the frames."""
+        """Apply the first two networks to further scales of some of the frames."""
         if not scales:
             return
         parts = [self._at_scale(np.array(frames), scale) for scale in scales]
@@ -149,7 +149,7 @@ class _Search:
         self.answers_P15 = torch.cat([self.answers_P15, torch.full((len(boxes_P5), 15), torch.nan)])
 
     def faces(self, frames: Sequence[int]) -> list[DetectedFace | None]:
-        """The largest face of each of the frames, by the third network, among the proposals so far."""
+        """Return the largest face of each of the frames, by the third network, among the proposals so far."""
         mine = torch.isin(self.frame_P, torch.tensor(frames)).nonzero()[:, 0]
         mine = mine[batched_nms(self.boxes_P5[mine, :4], self.boxes_P5[mine, 4], self.frame_P[mine], 0.7)]
         squares_P5 = _squared(_shifted(self.boxes_P5, self.shifts_P4))
@@ -165,7 +165,7 @@ class _Search:
         return [_largest(boxes_P5[frame_P == frame], points_P52[frame_P == frame]) for frame in frames]
 
     def _at_scale(self, frames: np.ndarray, scale: float) -> tuple[Tensor, Tensor]:
-        """The first network at one scale: square proposals (P, 5) and their frames (P,)."""
+        """Apply the first network at one scale: square proposals (P, 5) and their frames (P,)."""
         whole_B4 = np.tile([0, 0, self.width, self.height], (len(frames), 1))
         rows, columns = int(self.height * scale + 1), int(self.width * scale + 1)
         shift_B4HW, score_B2HW = self.networks.pnet(self._pictures(frames, whole_B4, rows, columns))
@@ -181,7 +181,7 @@ class _Search:
         return boxes_P5, torch.from_numpy(frames)[which]
 
     def _apply(self, network: Any, side: int, boxes_P5: Tensor, frame_P: Tensor) -> Tensor:
-        """The second or third network about proposals: (P, 15) shifts, points (x first), score; 0 outside the frame."""
+        """Apply the second or third network to proposals: (P, 15) shifts, points (x first), score; 0 outside the frame."""
         rect_P4 = boxes_P5[:, :4].trunc().int()
         far_P2 = torch.minimum(rect_P4[:, 2:], torch.tensor([self.width, self.height]))
         rect_P4 = torch.cat([rect_P4[:, :2].clamp(min=1) - 1, far_P2], dim=1)
@@ -200,13 +200,13 @@ class _Search:
 
 
 def _shifted(boxes_P5: Tensor, shifts_P4: Tensor) -> Tensor:
-    """Boxes moved by a network's answer, which is in units of their sides."""
+    """Return boxes moved by a network's answer, which is in units of their sides."""
     side_P2 = boxes_P5[:, 2:4] - boxes_P5[:, :2] + 1
     return torch.cat([boxes_P5[:, :4] + shifts_P4 * side_P2.repeat(1, 2), boxes_P5[:, 4:]], dim=1)
 
 
 def _squared(boxes_P5: Tensor) -> Tensor:
-    """Squares of the longer side around the same centres."""
+    """Return squares of the longer side around the same centres."""
     side_P2 = boxes_P5[:, 2:4] - boxes_P5[:, :2]
     longer_P1 = side_P2.max(dim=1, keepdim=True).values
     corner_P2 = boxes_P5[:, :2] + side_P2 * 0.5 - longer_P1 * 0.5
@@ -214,7 +214,7 @@ def _squared(boxes_P5: Tensor) -> Tensor:
 
 
 def _largest(boxes_P5: Tensor, points_P52: Tensor) -> DetectedFace | None:
-    """The largest of one frame's faces, after those that lie on a likelier one are taken out."""
+    """Return the largest of one frame's faces, after those that lie on a likelier one are taken out."""
     order = boxes_P5[:, 4].argsort(descending=True).tolist()
     area_P = (boxes_P5[:, 2:4] - boxes_P5[:, :2] + 1).prod(dim=1)
     kept: list[int] = []

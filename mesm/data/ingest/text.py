@@ -1,4 +1,4 @@
-"""Transcripts: one clean line, and words with times."""
+"""Clean transcripts, and give each word a time."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from mesm.batch import Word
 
 
 def clean_text(text: str) -> str:
-    """One line: Unicode composed (NFC), control characters and halves of characters gone, white space one blank."""
+    """Return one line: Unicode composed (NFC), without control characters and lone surrogates, single blanks."""
     composed = unicodedata.normalize("NFC", text)
     visible = "".join(" " if unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp") else c for c in composed)
     return " ".join(visible.replace("﻿", "").replace("�", "").split())
 
 
 def spread_words(text: str, duration_s: float) -> tuple[Word, ...]:
-    """Words laid over the clip one after the other, each as long as its share of the letters.
+    """Lay words over the clip one after the other, each as long as its share of the letters.
 
     Marked `approximate`: good enough to print words along a time axis, not to measure with.
     """
@@ -31,7 +31,7 @@ def spread_words(text: str, duration_s: float) -> tuple[Word, ...]:
 
 
 def known_or_spread(words: Sequence[Word], text: str, duration_s: float) -> tuple[Word, ...]:
-    """The given words in the order in which they are said, or spread ones when none are given."""
+    """Return the given words in the order in which they are said, or spread ones when none are given."""
     if words:
         return tuple(sorted(words, key=lambda word: (word.start_s, word.end_s)))
     return spread_words(text, duration_s)

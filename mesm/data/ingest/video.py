@@ -1,4 +1,4 @@
-"""A frame every 500 ms, by presentation time, from any video or picture; one frame in memory at a time.
+"""Sample a frame every 500 ms, by presentation time, from any video or picture; one frame in memory at a time.
 
 At time t the frame on the screen is the last one whose presentation time is not after t. That rule needs no frame
 rate, so that variable frame rates, 1 fps, 240 fps and a video of one frame are the same case.
@@ -26,7 +26,7 @@ _WIDEST = 4
 
 
 def read_picture(path: str | os.PathLike[str], limits: Limits | None = None) -> np.ndarray:
-    """A still picture, turned upright by its EXIF tag.
+    """Read a still picture, turned upright by its EXIF tag.
 
     Returns:
         (H, W, 3) uint8 RGB.
@@ -51,7 +51,7 @@ def _check_pixels(path: object, width: int, height: int, limits: Limits) -> None
 
 
 def _upright(frame: av.VideoFrame, aspect: Fraction | None) -> np.ndarray:
-    """RGB picture as a player shows it: square pixels, turned by the stream's display matrix. (H, W, 3) uint8."""
+    """Return the RGB picture as a player shows it: square pixels, turned by the stream's display matrix. (H, W, 3) uint8."""
     width = frame.width
     if aspect and 1 / _WIDEST <= aspect <= _WIDEST:
         width = max(1, round(frame.width * float(aspect)))

@@ -1,4 +1,4 @@
-"""Action units as displacements of the head, and the emotions' prototypes as action units.
+"""Define action units as displacements of the head, and the emotions' prototypes as action units.
 
 FACS names what each unit moves (Ekman, Friesen & Hager 2002); the displacement is a mixture of the mesh's ARKit-like
 face units and two fields of our own (the corrugator, and lips drawn to a line), which those lack.
@@ -59,7 +59,7 @@ PROTOTYPES: dict[str, dict[int, float]] = {
 
 
 def _corrugator(head: Head) -> np.ndarray:
-    """Brows together and down at their inner ends; the upper lid, just below, is left alone."""
+    """Move brows together and down at their inner ends; the upper lid, just below, is left alone."""
     x, y, z = head.canonical.T
     height = np.where(y < 6.98, 0.065, 0.13)
     pull = np.exp(-(((np.abs(x) - 0.19) / 0.13) ** 2) - ((y - 6.98) / height) ** 2) * (z > 0.7)
@@ -68,7 +68,7 @@ def _corrugator(head: Head) -> np.ndarray:
 
 
 def _lip_line(head: Head) -> np.ndarray:
-    """Lips drawn towards the line of the mouth and inwards."""
+    """Move lips towards the line of the mouth and inwards."""
     x, y, z = head.canonical.T
     _, mouth_y, mouth_z = head.mouth_centre
     pull = np.exp(-((x / 0.30) ** 4) - ((y - mouth_y) / 0.13) ** 2) * (z > mouth_z - 0.25)
@@ -79,20 +79,20 @@ _FIELDS = {"corrugator": _corrugator, "lip_line": _lip_line}
 
 
 def face_unit(head: Head, name: str) -> np.ndarray:
-    """Displacement (V, 3) float32 of one face unit or of one of the fields of this file."""
+    """Return the displacement (V, 3) float32 of one face unit or of one of the fields of this file."""
     return _FIELDS[name](head).astype(np.float32) if name in _FIELDS else head.face_unit(name)
 
 
 @lru_cache(maxsize=2)
 def displacements(head: Head) -> np.ndarray:
-    """Shift of every vertex by every action unit at intensity 1. (A, V, 3) float32, canonical decimetres."""
+    """Compute the shift of every vertex by every action unit at intensity 1. (A, V, 3) float32, canonical decimetres."""
     shifts = [np.sum([weight * face_unit(head, name) for name, weight in units], axis=0) for units in UNITS.values()]
     return np.stack(shifts).astype(np.float32)
 
 
 @lru_cache(maxsize=2)
 def strengths(head: Head) -> np.ndarray:
-    """(A, V) float32 in [0, 1]: length of each vertex's shift relative to its unit's largest."""
+    """Compute (A, V) float32 in [0, 1]: length of each vertex's shift relative to its unit's largest."""
     lengths = np.linalg.norm(displacements(head), axis=2)
     lengths /= lengths.max(axis=1, keepdims=True)
     for number in _EYE_UNITS:
@@ -101,7 +101,7 @@ def strengths(head: Head) -> np.ndarray:
 
 
 def prototype_vector(emotion: str) -> np.ndarray:
-    """(A,) weights of one emotion at full intensity."""
+    """Return (A,) weights of one emotion at full intensity."""
     vector = np.zeros(len(AU_NUMBERS), np.float32)
     for number, weight in PROTOTYPES[emotion].items():
         vector[AU_COLUMN[number]] = weight

@@ -36,18 +36,18 @@ _SHARD_CLIPS = 64
 
 @lru_cache(maxsize=512)
 def identity(seed: int, speaker: int) -> Identity:
-    """The person, kept for the next clip."""
+    """Return the person of a number, cached for the next clip."""
     return make_identity(shared_head(), seed, speaker)
 
 
 def make_numbered(seed: int, number: int, speakers: int) -> Sample:
-    """Clip `number` of a corpus with this seed and number of speakers."""
+    """Make clip `number` of a corpus with this seed and number of speakers."""
     plan = plan_clip(seed, number, speakers)
     return make_clip(shared_head(), identity(seed, plan.speaker), plan, seed)
 
 
 def _use_one_thread() -> None:
-    """A worker uses one thread: bytes and speed then do not depend on what else runs."""
+    """Set one thread for this worker, so that neither bytes nor speed depend on the load of the machine."""
     import torch
 
     torch.set_num_threads(1)
@@ -67,7 +67,7 @@ def _neutral(job: tuple[int, int]) -> NeutralFaceSet:
 
 
 def corpus_meta(clips: int, seed: int) -> dict[str, Any]:
-    """What the manifest says about the making of the corpus."""
+    """Return the manifest's facts of the build."""
     return {
         "source": "rendered heads (MakeHuman, CC0), espeak-ng voices, written sentences; no recorded person",
         "licence": "CC0-1.0",

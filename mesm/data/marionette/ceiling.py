@@ -1,4 +1,4 @@
-"""How well the designed problem can be solved at all: an ideal observer of each subset of modalities.
+"""Compute how well the designed problem can be solved: an ideal observer of each subset of modalities.
 
 The observer sees the action units at their apex without noise, the prosody parameters, and which class the sentence
 was written for. It knows every probability of `problem`, but neither the labels, nor which modality is informative,
@@ -47,14 +47,14 @@ State = tuple[tuple[str, int], ...]
 
 @lru_cache(maxsize=1)
 def states() -> tuple[State, ...]:
-    """Every set of at most two emotions with intensities; the empty one first."""
+    """List every set of at most two emotions with intensities; the empty one first."""
     one = [((name, level),) for name in LABELS for level in INTENSITIES]
     two = [(a, b) for (a,), (b,) in combinations(one, 2) if a[0] != b[0]]
     return ((), *one, *two)
 
 
 def _emotion_chances(without: frozenset[str]) -> np.ndarray:
-    """(states,) chances of `problem._emotions`, given which emotions may not occur."""
+    """Compute (states,) chances of `problem._emotions`, given which emotions may not occur."""
     weights = {name: share for name, share in BALANCE.items() if name not in without}
     total = sum(weights.values())
     share = {name: weight / total for name, weight in weights.items()}
@@ -72,14 +72,14 @@ def _emotion_chances(without: frozenset[str]) -> np.ndarray:
 
 
 def prior() -> np.ndarray:
-    """(states,) chance of each state of a clip."""
+    """Compute (states,) chance of each state of a clip."""
     chances = (1 - NO_EMOTION) * _emotion_chances(frozenset())
     chances[0] = NO_EMOTION
     return chances
 
 
 def display_chances(modality: str) -> np.ndarray:
-    """(states, states): chance that a modality displays the second state when the clip is in the first."""
+    """Compute (states, states): chance that a modality displays the second state when the clip is in the first."""
     odd: dict[frozenset[str], np.ndarray] = {}
     rows = []
     for k, state in enumerate(states()):
@@ -98,7 +98,7 @@ def _levels(state: State) -> dict[str, float]:
 
 
 def _face(apex: np.ndarray) -> np.ndarray:
-    """Log likelihood of (N, A) apexes under each displayed state: each unit is the largest of its causes."""
+    """Compute the log likelihood of (N, A) apexes under each displayed state: each unit is the largest of its causes."""
     shown = apex > 0
     logs = np.log(np.where(shown, apex, 1.0))
     out = np.zeros((len(apex), len(states())))
@@ -117,14 +117,14 @@ def _face(apex: np.ndarray) -> np.ndarray:
 
 
 def _causes(state: State) -> list[tuple[np.ndarray, float, float]]:
-    """Sizes (A,), chance and spread of everything that can move a unit in a displayed state."""
+    """Return sizes (A,), chance and spread of everything that can move a unit in a displayed state."""
     causes = [(prototype_vector(n) * level, 1 - UNIT_DROPPED, UNIT_SPREAD) for n, level in _levels(state).items()]
     units = len(prototype_vector(LABELS[0]))
     return [*causes, (np.full(units, STRAY_LEVEL), UNIT_STRAY, STRAY_SPREAD)]
 
 
 def _voice(prosody: np.ndarray) -> np.ndarray:
-    """Log likelihood of (N, 8) prosody parameters under each displayed state."""
+    """Compute the log likelihood of (N, 8) prosody parameters under each displayed state."""
     own = np.array([SPEAKER_SPREAD.get(name, 0.0) for name in PARAMETERS])
     spread = np.hypot(own, UTTERANCE_SPREAD)
     means = np.array([effect(_levels(state)) for state in states()])
@@ -132,7 +132,7 @@ def _voice(prosody: np.ndarray) -> np.ndarray:
 
 
 def _words(classes: Sequence[str]) -> np.ndarray:
-    """Log likelihood of the sentences' classes under each displayed state."""
+    """Compute the log likelihood of the sentences' classes under each displayed state."""
     table = np.zeros((len(_CLASSES), len(states())))
     for column, state in enumerate(states()):
         levels = _levels(state)
@@ -144,7 +144,7 @@ def _words(classes: Sequence[str]) -> np.ndarray:
 
 
 def posteriors(plans: Sequence[ClipPlan], prosody: np.ndarray) -> dict[tuple[str, ...], np.ndarray]:
-    """Subset of modalities -> (N, 6) probability of each emotion.
+    """Map subset of modalities -> (N, 6) probability of each emotion.
 
     Args:
         prosody: (N, 8) parameters as heard, the speaker's own departure included.
@@ -168,7 +168,7 @@ def posteriors(plans: Sequence[ClipPlan], prosody: np.ndarray) -> dict[tuple[str
 
 
 def f1_and_weighted_accuracy(predicted: np.ndarray, truth: np.ndarray) -> tuple[float, float]:
-    """F1 of the positive class, and (TP N/P + TN) / (2 N), for (N,) bool arrays."""
+    """Compute F1 of the positive class, and (TP N/P + TN) / (2 N), for (N,) bool arrays."""
     hits, misses = np.sum(predicted & truth), np.sum(~predicted & truth)
     false, right = np.sum(predicted & ~truth), np.sum(~predicted & ~truth)
     f1 = 2 * hits / max(2 * hits + misses + false, 1)
@@ -177,7 +177,7 @@ def f1_and_weighted_accuracy(predicted: np.ndarray, truth: np.ndarray) -> tuple[
 
 @dataclass(frozen=True)
 class Ceiling:
-    """Best attainable scores of one subset of modalities, in percent, per emotion and their mean."""
+    """Hold the best attainable scores of one subset of modalities, in percent, per emotion and their mean."""
 
     modalities: tuple[str, ...]
     weighted_accuracy: dict[str, float]

@@ -1,4 +1,4 @@
-"""A plan becomes a clip: sentence, voice, face over time, and the truth of every crop that the ingestion cut."""
+"""Make a clip from its plan: sentence, voice, face over time, and the truth of every crop that the ingestion cut."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _WORDS, _SOUND, _FACE = 1, 2, 3
 
 @dataclass(frozen=True)
 class Take:
-    """A clip before it is filmed: what is said, how, and when.
+    """Hold a clip before it is filmed: sentence, sound, and times.
 
     Attributes:
         waveform: (samples,) float32 at 16 kHz with lead and tail, as the microphone heard it.
@@ -52,7 +52,7 @@ class Take:
 
 
 def _speak(plan: ClipPlan, who: Identity, seed: int, room_s: float) -> tuple[str, str, SpokenSentence]:
-    """The first drawn sentence that fits into the clip; the last one is cut short by nothing but its number of words."""
+    """Draw sentences until one fits into the clip; return the shortest of twelve if none does."""
     rng = generator(seed, plan.number, _WORDS)
     kind = next(iter(plan.displays["text"]), NEUTRAL)
     pitch, rate, spread = plan.prosody[:3]
@@ -99,24 +99,24 @@ def rehearse(plan: ClipPlan, who: Identity, seed: int) -> Take:
 
 
 def act(take: Take, times_s: np.ndarray, seed: int) -> Performance:
-    """What the face does at these times."""
+    """Return the performance of the face at the given times."""
     rng = generator(seed, take.plan.number, _FACE)
     return perform(take.plan.apex, take.utterance, take.lead_s, take.duration_s, times_s, rng)
 
 
 def film(head: Head, who: Identity, performance: Performance, size_px: int = FRAME_PX) -> Iterator[Frame]:
-    """The rendered frames of a performance."""
+    """Yield the rendered frames of a performance."""
     for units, rounding, view in zip(performance.units, performance.rounding, performance.views, strict=True):
         yield render(head, who, units, view, size_px, float(rounding))
 
 
 def frame_times(duration_s: float, interval_s: float = FRAME_INTERVAL_MS / 1000) -> np.ndarray:
-    """(F,) times of frames from 0 on, all before the clip's end."""
+    """Return (F,) times of frames from 0 on, all before the clip's end."""
     return np.arange(0, duration_s - 1e-6, interval_s)
 
 
 def crop_maps(maps: np.ndarray, box: np.ndarray) -> np.ndarray:
-    """Maps of a frame in the crop's pixels, by the crop's own resampling. (..., P, P) in [0, 1] -> (..., 48, 48) uint8.
+    """Crop maps of a frame in the crop's pixels, by the crop's own resampling. (..., P, P) in [0, 1] -> (..., 48, 48) uint8.
 
     Values are multiples of 17, sixteen levels from 0 to 255: enough for a share, and it stores in half the space.
     """
@@ -163,12 +163,12 @@ def _truth(
 
 
 def clip_name(seed: int, number: int) -> str:
-    """The clip's id."""
+    """Return the clip's id."""
     return f"m{seed}-{number:05d}"
 
 
 def make_clip(head: Head, who: Identity, plan: ClipPlan, seed: int) -> Sample:
-    """One clip of the corpus, through the ingestion that any clip goes through."""
+    """Make one clip of the corpus, through the ingestion that any clip goes through."""
     take = rehearse(plan, who, seed)
     times_s = frame_times(take.duration_s)
     performance = act(take, times_s, seed)

@@ -1,4 +1,4 @@
-"""The corpus card: counts, durations, balance, what was found in the pictures, the audit, and the ceilings."""
+"""Report a corpus: counts, durations, balance, detected faces, the audit, and the ceilings."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from mesm.data.store import Corpus
 from mesm.vocabulary import MODALITIES, order_splits
 
 
-def corpus_card(corpus: Corpus, *, simulated: int = 6000) -> dict[str, Any]:
-    """Everything the card says, as plain JSON.
+def report_corpus(corpus: Corpus, *, simulated: int = 6000) -> dict[str, Any]:
+    """Compute the report, as plain JSON.
 
     Args:
         simulated: clips for the ceilings, see `ceiling.ceilings`; 0 leaves them out. They are those of this version's
@@ -75,8 +75,8 @@ def _ceiling_lines(rows: Iterable[Ceiling]) -> list[str]:
     return lines
 
 
-def card_text(card: dict[str, Any]) -> str:
-    """The card for a terminal."""
+def report_text(card: dict[str, Any]) -> str:
+    """Write the report for a terminal."""
     duration = card["duration_s"]
     lines = [
         f"{card['corpus']}: {card['clips']} clips of {duration['least']:.1f} to {duration['most']:.1f} s "

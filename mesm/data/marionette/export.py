@@ -1,4 +1,4 @@
-"""A small part of a built corpus with previews that play: what ships with the project."""
+"""Export a small part of a built corpus, with previews that play: the part that ships with the project."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _SHARD_CLIPS = 32
 
 
 def choose_clips(rows: list[IndexRow], clips: int, per_emotion: int) -> list[str]:
-    """Clip ids such that every emotion has at least `per_emotion`, short clips first.
+    """Choose clip ids such that every emotion has at least `per_emotion`, short clips first.
 
     Raises:
         DataError: the rows have too few clips, or too few of one emotion.
@@ -59,7 +59,7 @@ def choose_clips(rows: list[IndexRow], clips: int, per_emotion: int) -> list[str
 
 
 def write_preview(seed: int, number: int, speakers: int, path: Path) -> None:
-    """Film clip `number` again at `PREVIEW_FPS`, with its sound. The stored frames are among the film's."""
+    """Render clip `number` again at `PREVIEW_FPS`, with its sound. The stored frames are among the film's."""
     plan = plan_clip(seed, number, speakers)
     who = identity(seed, plan.speaker)
     take = rehearse(plan, who, seed)
@@ -107,5 +107,5 @@ def export(
 
 
 def _light(corpus: Corpus, clip_id: str, media: str) -> Sample:
-    """The stored sample with its preview's name, without the large crops."""
+    """Return the stored sample with its preview's name, without the large crops."""
     return replace(corpus[clip_id], faces_large=np.zeros((0, 1, 1, 3), np.uint8), media=media)

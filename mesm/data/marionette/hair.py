@@ -1,4 +1,4 @@
-"""Hair as a shell of its own: rays from inside the skull find the scalp, a style lifts them off it.
+"""Build hair as a shell of its own: rays from inside the skull find the scalp, a style lifts them off it.
 
 A style is a cap over the scalp and, where hair is long, a curtain that falls from ear level. The shell ends where its
 `edge` (distance inside the hairline) falls below zero; the rasteriser cuts it there strand by strand.
@@ -28,7 +28,7 @@ _LINE_DROP = (1.19, 1.09, 0.73, 0.69, 0.38, 0.0)
 
 @dataclass(frozen=True)
 class HairStyle:
-    """One way to wear hair. Lengths in decimetres.
+    """Describe one way to wear hair. Lengths in decimetres.
 
     Attributes:
         lift: how far it stands off the scalp on top; `side_lift` at the sides.
@@ -65,7 +65,7 @@ STYLES: dict[str, HairStyle] = {
 
 @lru_cache(maxsize=2)
 def _scalp(head: Head) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Where each ray of the cap meets the skin: vertices (R, C, 3), weights (R, C, 3), directions, hit (R, C)."""
+    """Intersect each ray of the cap with the skin: vertices (R, C, 3), weights (R, C, 3), directions, hit (R, C)."""
     azimuth = np.linspace(-np.pi, np.pi, _COLUMNS + 1)
     elevation = np.linspace(np.radians(88), _LOWEST, _ROWS)
     ring = np.cos(elevation)[:, None]
@@ -121,7 +121,7 @@ def _grid_triangles(rows: int, columns: int, first: int) -> np.ndarray:
 
 
 def hair_shell(head: Head, rest: np.ndarray, style: HairStyle) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The hair of one person.
+    """Build the hair of one person.
 
     Args:
         rest: (V, 3) the person's neutral head.
@@ -164,7 +164,7 @@ def hair_shell(head: Head, rest: np.ndarray, style: HairStyle) -> tuple[np.ndarr
 
 
 def _curtain(cap: np.ndarray, azimuth: np.ndarray, style: HairStyle) -> tuple[np.ndarray, np.ndarray]:
-    """Hair that falls from the cap's row at ear level: points and strand attributes, (rows, columns, 3)."""
+    """Build hair that falls from the cap's row at ear level: points and strand attributes, (rows, columns, 3)."""
     elevation = np.linspace(np.radians(88), _LOWEST, _ROWS)
     start = int(np.argmin(np.abs(elevation - _EAR_LEVEL))) - 3
     ring = cap[start]

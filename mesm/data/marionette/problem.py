@@ -1,4 +1,4 @@
-"""The designed problem: what a clip's emotions are, which modality shows them, and what each modality shows.
+"""Define the designed problem: a clip's emotions, the modalities that show them, and the display of each modality.
 
 A clip has no emotion, one or two, each of intensity 1, 2 or 3. Face, voice and words are each informative with a
 stated probability, independently: an informative modality displays the clip's emotions, another one is neutral or
@@ -47,7 +47,7 @@ Display = dict[str, float]
 
 @dataclass(frozen=True)
 class ClipPlan:
-    """Everything about a clip but its pixels and samples.
+    """Hold everything about a clip except its pixels and samples.
 
     Attributes:
         labels: emotion -> intensity, 0 to 3, all six.
@@ -68,22 +68,22 @@ class ClipPlan:
 
 
 def speaker_count(clips: int) -> int:
-    """About 12 clips a speaker; a multiple of ten, so that the splits keep their shares."""
+    """Return the number of speakers: about 12 clips each, a multiple of ten, so that the splits keep their shares."""
     return max(20, 10 * round(clips / 120))
 
 
 def speaker_split(speaker: int) -> str:
-    """Seven of ten speakers train, one validates, two test."""
+    """Return a speaker's split: of ten speakers seven train, one validates, two test."""
     return {3: "valid", 6: "test", 9: "test"}.get(speaker % 10, "train")
 
 
 def generator(seed: int, number: int, purpose: int = 0) -> np.random.Generator:
-    """The clip's own source of chance; one for each purpose, so that changing one leaves the others."""
+    """Return the clip's own random generator; one for each purpose, so that changing one leaves the others."""
     return np.random.default_rng(np.random.SeedSequence([seed, 0, number, purpose]))
 
 
 def _emotions(rng: np.random.Generator, without: Mapping[str, int] | None = None) -> dict[str, int]:
-    """One or two emotions with intensities, none of them in `without`."""
+    """Draw one or two emotions with intensities, none of them in `without`."""
     names = [name for name in LABELS if name not in (without or {})]
     weights = np.array([BALANCE[name] for name in names])
     many = 2 if rng.random() < TWO_EMOTIONS / (1 - NO_EMOTION) and len(names) > 1 else 1
@@ -97,7 +97,7 @@ def _displayed(emotions: Mapping[str, int]) -> Display:
 
 
 def _one_of(display: Display, rng: np.random.Generator) -> Display:
-    """The one emotion that a sentence can hold, the stronger one more often."""
+    """Draw the one emotion that a sentence can hold, the stronger one more often."""
     if len(display) < 2:
         return display
     names, levels = list(display), np.array(list(display.values()))
@@ -106,7 +106,7 @@ def _one_of(display: Display, rng: np.random.Generator) -> Display:
 
 
 def draw_apex(display: Display, rng: np.random.Generator) -> np.ndarray:
-    """(A,) action units at the apex: prototypes with individual variation, the larger where two emotions meet."""
+    """Draw (A,) action units at the apex: prototypes with individual variation, the larger where two emotions meet."""
     apex = np.zeros(len(AU_NUMBERS))
     for name, level in display.items():
         spread = np.exp(rng.normal(0, UNIT_SPREAD, len(apex)))
@@ -118,7 +118,7 @@ def draw_apex(display: Display, rng: np.random.Generator) -> np.ndarray:
 
 
 def draw_prosody(display: Display, rng: np.random.Generator) -> np.ndarray:
-    """(8,) shifts: the emotion's effect and the utterance's own variation."""
+    """Draw (8,) shifts: the emotion's effect and the utterance's own variation."""
     return effect(display) + rng.normal(0, 1, len(PARAMETERS)) * np.array(UTTERANCE_SPREAD)
 
 

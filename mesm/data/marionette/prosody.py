@@ -1,4 +1,4 @@
-"""How emotions sound: shifts of eight prosody parameters, and the signal processing that makes them audible.
+"""Define the sound of emotions: shifts of eight prosody parameters, and the signal processing that applies them.
 
 Directions follow Juslin & Laukka (2003, Psychological Bulletin 129(5):770-814, table 7) and Scherer (2003, Speech
 Communication 40:227-256): anger loud, high, fast, with strong high frequencies; fear fast, high, with little range;
@@ -32,7 +32,7 @@ _TREMOR_HZ = 6.5
 
 
 def effect(display: Mapping[str, float]) -> np.ndarray:
-    """(8,) shift for emotions with levels in [0, 1]: the mean weighted by level, as strong as the strongest."""
+    """Compute (8,) shift for emotions with levels in [0, 1]: the mean weighted by level, as strong as the strongest."""
     if not display:
         return np.zeros(len(PARAMETERS))
     levels = np.array(list(display.values()))
@@ -43,7 +43,7 @@ def effect(display: Mapping[str, float]) -> np.ndarray:
 def colour_voice(
     waveform: np.ndarray, rate_hz: int, values: Mapping[str, float], rng: np.random.Generator
 ) -> np.ndarray:
-    """Tremor, roughness, breath, spectral tilt and level. (samples,) float32 -> (samples,) float32."""
+    """Apply tremor, roughness, breath, spectral tilt and level. (samples,) float32 -> (samples,) float32."""
     samples = len(waveform)
     time_s = np.arange(samples) / rate_hz
     tremor, breath, rough = (float(np.clip(values[name], 0, 1)) for name in ("tremor", "breath", "rough"))
@@ -69,7 +69,7 @@ def colour_voice(
 def record_in_room(
     waveform: np.ndarray, rate_hz: int, reverberation_s: float, wet: float, noise_db: float, rng: np.random.Generator
 ) -> np.ndarray:
-    """What a microphone in a room hears: decaying echoes, and a hiss that falls with frequency.
+    """Simulate a microphone in a room: decaying echoes, and a hiss that falls with frequency.
 
     Args:
         reverberation_s: time in which echoes fall by 60 dB; wet: their level against the direct sound.

@@ -1,4 +1,4 @@
-"""Triangles to pixels on one core: vertex normals, depth buffer with strands of hair, regions of action units."""
+"""Rasterise triangles on one core: vertex normals, depth buffer with strands of hair, regions of action units."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ _RAGGED, _LOCKS, _STRANDS = 0.045, 23, 75
 
 @numba.njit(cache=True, fastmath=True, inline="always")
 def _chance(cell):  # type: ignore[no-untyped-def]
-    """A number in [0, 1) that looks random, the same for the same cell."""
+    """Return a number in [0, 1) that looks random, the same for the same cell."""
     value = np.sin(cell * 12.9898) * 43758.5453
     return value - np.floor(value)
 
 
 @numba.njit(cache=True, fastmath=True)
 def vertex_normals(points, triangles, out):  # type: ignore[no-untyped-def]
-    """Area-weighted unit normals. points (V, 3), triangles (T, 3), out (V, 3)."""
+    """Compute area-weighted unit normals. points (V, 3), triangles (T, 3), out (V, 3)."""
     out[:] = 0
     for t in range(triangles.shape[0]):
         a, b, c = triangles[t, 0], triangles[t, 1], triangles[t, 2]
@@ -45,7 +45,7 @@ def vertex_normals(points, triangles, out):  # type: ignore[no-untyped-def]
 
 @numba.njit(cache=True, fastmath=True)
 def rasterise(x, y, z, triangles, first_hair, hair, depth, index, weight):  # type: ignore[no-untyped-def]
-    """Nearest triangle of every pixel.
+    """Find the nearest triangle of every pixel.
 
     Args:
         x, y, z: (V,) pixel coordinates and depth, larger z is nearer.
@@ -94,7 +94,7 @@ def rasterise(x, y, z, triangles, first_hair, hair, depth, index, weight):  # ty
 
 @numba.njit(cache=True, fastmath=True)
 def region_shares(index, weight, triangles, strength, threshold, factor, out):  # type: ignore[no-untyped-def]
-    """Share of every pixel whose surface moves by more than `threshold` of the unit's largest shift.
+    """Compute the share of every pixel whose surface moves by more than `threshold` of the unit's largest shift.
 
     Args:
         index, weight: of `rasterise`, at `factor` times the resolution of the output per axis.

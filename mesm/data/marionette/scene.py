@@ -1,4 +1,4 @@
-"""One frame: a person's head under action units, seen by a camera in a light; and what each pixel shows."""
+"""Render one frame: a person's head under action units, camera and light; and the surface behind each pixel."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _CURVE = 0.91
 
 @dataclass(frozen=True)
 class View:
-    """Pose in radians, camera, light, backdrop and sensor of one frame.
+    """Hold pose in radians, camera, light, backdrop and sensor of one frame.
 
     Attributes:
         half: half the frame's side, in the person's eye-to-mouth distances.
@@ -55,7 +55,7 @@ class View:
 
 @dataclass(frozen=True)
 class Frame:
-    """A rendered frame, able to say which surface each of its pixels shows.
+    """Hold a rendered frame and the surface that each of its pixels shows.
 
     Attributes:
         image: (P, P, 3) uint8.
@@ -71,11 +71,11 @@ class Frame:
     triangles: np.ndarray
 
     def head_share(self) -> np.ndarray:
-        """(P, P) float32, share of each pixel covered by head, hair or shoulders."""
+        """Return (P, P) float32, share of each pixel covered by head, hair or shoulders."""
         return pooled((self.index >= 0).astype(np.float32))
 
     def regions(self, head: Head) -> np.ndarray:
-        """(A, P, P) float32, share of each pixel that each action unit moves."""
+        """Compute (A, P, P) float32, share of each pixel that each action unit moves."""
         size = len(self.image)
         strength = strengths(head)
         out = np.empty((len(strength), size, size), np.float32)
@@ -96,7 +96,7 @@ def _pucker(head: Head) -> np.ndarray:
 
 
 def posed(head: Head, who: Identity, units: np.ndarray, rounding: float = 0.0) -> np.ndarray:
-    """The head under action units. (V, 3) float32.
+    """Return the head under action units. (V, 3) float32.
 
     Args:
         units: (A,) intensities.
@@ -148,13 +148,13 @@ def _shader_inputs(who: Identity, units: np.ndarray, view: View) -> tuple[np.nda
 
 
 def pooled(fine: np.ndarray) -> np.ndarray:
-    """Means of `SUPERSAMPLING` squared sub-pixels. (2 P, 2 P, ...) -> (P, P, ...)."""
+    """Compute means of `SUPERSAMPLING` squared sub-pixels. (2 P, 2 P, ...) -> (P, P, ...)."""
     rows = fine[::SUPERSAMPLING] + fine[1::SUPERSAMPLING]
     return (rows[:, ::SUPERSAMPLING] + rows[:, 1::SUPERSAMPLING]) / SUPERSAMPLING**2
 
 
 def _sensor(image: np.ndarray, view: View) -> np.ndarray:
-    """Noise, eight bits, and what JPEG leaves of them. (P, P, 3) float -> uint8."""
+    """Apply noise, eight bits, and what JPEG leaves of them. (P, P, 3) float -> uint8."""
     if view.noise > 0:
         draw = np.random.default_rng(view.seed)
         grey = draw.standard_normal((*image.shape[:2], 1), dtype=np.float32) * 0.6
@@ -170,7 +170,7 @@ def _sensor(image: np.ndarray, view: View) -> np.ndarray:
 def render(
     head: Head, who: Identity, units: np.ndarray, view: View | None = None, size_px: int = 176, rounding: float = 0.0
 ) -> Frame:
-    """One frame of `size_px` squared.
+    """Render one frame of `size_px` squared.
 
     Args:
         units: (A,) action unit intensities in the order of `AU_NUMBERS`.

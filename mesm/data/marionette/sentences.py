@@ -1,4 +1,4 @@
-"""The sentences people say, written for this project: templates per class and split, and what fills their slots.
+"""List the sentences, written for this project: templates per class and split, and the words of their slots.
 
 A slot is a name in braces; `{who}` is drawn from `SLOTS["who"]`, and so on. A class is an emotion or "neutral".
 No template occurs in two splits.

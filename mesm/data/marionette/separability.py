@@ -1,8 +1,8 @@
-"""Can the expressions be told apart in the crops that the ingestion cut? A plain classifier on half of the people.
+"""Measure how well a plain classifier separates the expressions in the stored crops, on speakers it was not trained on.
 
-Histograms of oriented gradients (Dalal & Triggs 2005) of crops that the detector's own five points lay upright, and a
-linear softmax classifier: nothing that could learn more than what is in front of it. It is trained on the apex frames
-of one half of the speakers, and their mirror images, and scored on the other half.
+The features are histograms of oriented gradients (Dalal & Triggs 2005) of crops laid upright by the detector's five
+points; the classifier is a linear softmax. It is trained on the apex frames of one half of the speakers, and on their
+mirror images, and scored on the other half.
 """
 
 from __future__ import annotations
@@ -11,11 +11,18 @@ from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image
-from scipy.optimize import minimize
 
+from mesm.data.marionette.head import NEEDS_EXTRA
 from mesm.data.marionette.problem import LABELS
+from mesm.data.similarity import fit_similarity
 from mesm.data.store import Corpus
-from mesm.errors import DataError
+from mesm.errors import BackendUnavailable, DataError
+
+try:
+    from skimage.feature import hog
+    from sklearn.linear_model import LogisticRegression
+except ImportError as error:
+    raise BackendUnavailable(NEEDS_EXTRA.format("the packages scikit-image and scikit-learn")) from error
 
 _BINS, _CELL_PX = 9, 4
 #: A frame belongs to the apex where the display has at least this share of its full size.
@@ -27,7 +34,7 @@ _UPRIGHT = np.array([[15.0, 18.0], [33.0, 18.0], [24.0, 27.0], [17.0, 36.0], [31
 
 @dataclass(frozen=True)
 class Separability:
-    """Shares of frames told right, with each half of the speakers held out, and the confusions of both.
+    """Hold shares of frames told right, with each half of the speakers held out, and the confusions of both.
 
     Attributes:
         accuracy: on the half held out, one number for each.
@@ -42,7 +49,7 @@ class Separability:
 
 
 def apex_frames(corpus: Corpus) -> tuple[np.ndarray, np.ndarray, np.ndarray, int]:
-    """Apex frames of clips with one emotion of intensity 2 or 3 whose face is informative.
+    """Collect the apex frames of clips with one emotion of intensity 2 or 3 whose face is informative.
 
     Returns:
         Upright crops (N, 48, 48, 3) uint8, emotion (N,), speaker (N,), number of clips.
@@ -68,62 +75,39 @@ def apex_frames(corpus: Corpus) -> tuple[np.ndarray, np.ndarray, np.ndarray, int
 
 
 def upright(crop: np.ndarray, points: np.ndarray) -> np.ndarray:
-    """A crop turned, scaled and shifted so that its five points lie as near as can be to `_UPRIGHT`.
+    """Turn, scale and shift a crop so that its five points lie as near as possible to `_UPRIGHT`.
 
     Args:
         crop: (48, 48, 3) uint8.
         points: (5, 2) eyes, nose, mouth corners in pixels of the crop.
     """
-    x, y = _UPRIGHT.T
-    one, none = np.ones(5), np.zeros(5)
-    rows = np.concatenate([np.stack([x, -y, one, none], 1), np.stack([y, x, none, one], 1)])
-    (a, b, right, down), *_ = np.linalg.lstsq(rows, points.T.ravel(), rcond=None)
+    transform = fit_similarity(_UPRIGHT, points[None])[0]
     picture = Image.fromarray(crop)
     turned = picture.transform(
-        picture.size, Image.Transform.AFFINE, (a, -b, right, b, a, down), Image.Resampling.BILINEAR
+        picture.size, Image.Transform.AFFINE, tuple(transform.ravel()), Image.Resampling.BILINEAR
     )
     return np.asarray(turned)
 
 
 def gradient_histograms(crops: np.ndarray) -> np.ndarray:
-    """(N, 48, 48, 3) uint8 -> (N, 11 * 11 * 36) histograms of oriented gradients, normalised in blocks of 2 x 2 cells."""
+    """Compute histograms of oriented gradients, normalised in blocks of 2 x 2 cells.
+
+    Args:
+        crops: (N, 48, 48, 3) uint8.
+
+    Returns:
+        (N, 11 * 11 * 36).
+    """
     grey = crops.astype(np.float32).mean(axis=3) / 255
-    across, down = np.zeros_like(grey), np.zeros_like(grey)
-    across[:, :, 1:-1] = grey[:, :, 2:] - grey[:, :, :-2]
-    down[:, 1:-1] = grey[:, 2:] - grey[:, :-2]
-    size = np.hypot(across, down)
-    angle = (np.arctan2(down, across) % np.pi) / np.pi * _BINS
-    low = np.floor(angle).astype(int)
-    share = angle - low
-    votes = np.zeros((*grey.shape, _BINS), np.float32)
-    np.put_along_axis(votes, low[..., None] % _BINS, (size * (1 - share))[..., None], 3)
-    np.put_along_axis(votes, (low[..., None] + 1) % _BINS, (size * share)[..., None], 3)
-    count = grey.shape[1] // _CELL_PX
-    cells = votes.reshape(len(grey), count, _CELL_PX, count, _CELL_PX, _BINS).sum(axis=(2, 4))
-    blocks = np.concatenate([cells[:, :-1, :-1], cells[:, 1:, :-1], cells[:, :-1, 1:], cells[:, 1:, 1:]], axis=3)
-    blocks /= np.sqrt((blocks**2).sum(axis=3, keepdims=True) + 0.01)
-    return blocks.reshape(len(grey), -1)
+    size = (_CELL_PX, _CELL_PX)
+    return np.stack([hog(one, _BINS, size, (2, 2), block_norm="L2") for one in grey])
 
 
-def fit_softmax(features: np.ndarray, classes: np.ndarray, count: int) -> np.ndarray:
-    """Weights (F + 1, count) of a linear classifier, every class weighing the same, with a quadratic penalty."""
-    inputs = np.concatenate([features, np.ones((len(features), 1), features.dtype)], axis=1).astype(np.float64)
-    weight = 1 / np.maximum(np.bincount(classes, minlength=count), 1)[classes]
-    weight /= weight.sum()
-    hot = np.eye(count)[classes]
-
-    def loss(flat: np.ndarray) -> tuple[float, np.ndarray]:
-        table = flat.reshape(-1, count)
-        logits = inputs @ table
-        logits -= logits.max(axis=1, keepdims=True)
-        share = np.exp(logits)
-        share /= share.sum(axis=1, keepdims=True)
-        value = -np.sum(weight * np.log(share[np.arange(len(classes)), classes] + 1e-12))
-        slope = inputs.T @ ((share - hot) * weight[:, None]) + 2 * _PENALTY * table
-        return float(value + _PENALTY * np.sum(table**2)), slope.ravel()
-
-    found = minimize(loss, np.zeros(inputs.shape[1] * count), jac=True, method="L-BFGS-B", options={"maxiter": 80})
-    return found.x.reshape(-1, count)
+def fit_softmax(features: np.ndarray, classes: np.ndarray) -> LogisticRegression:
+    """Fit a linear softmax classifier, every class weighing the same, with a quadratic penalty of `_PENALTY`."""
+    # scikit-learn minimises |w|^2 / 2 + C * (sum of the losses); here it is the mean loss + _PENALTY * |w|^2.
+    strength = 1 / (2 * _PENALTY * len(features))
+    return LogisticRegression(C=strength, class_weight="balanced", max_iter=80).fit(features, classes)
 
 
 def separability(corpus: Corpus) -> Separability:
@@ -138,17 +122,17 @@ def separability(corpus: Corpus) -> Separability:
     for known in (first, ~first):
         seen = np.concatenate([plain[known], mirrored[known]])
         mean, spread = seen.mean(axis=0), seen.std(axis=0) + 0.05
-        table = fit_softmax((seen - mean) / spread, np.tile(emotions[known], 2), len(LABELS))
+        classifier = fit_softmax((seen - mean) / spread, np.tile(emotions[known], 2))
         # The mean of the logits of a face and its mirror image is the logit of their mean.
         scaled = ((plain[~known] + mirrored[~known]) / 2 - mean) / spread
-        named = np.argmax(scaled @ table[:-1] + table[-1], axis=1)
+        named = classifier.predict(scaled)
         np.add.at(confusion, (emotions[~known], named), 1)
         accuracy.append(float(np.mean(named == emotions[~known])))
     return Separability(len(crops), clips, len(names), (accuracy[0], accuracy[1]), confusion)
 
 
 def separability_text(result: Separability) -> str:
-    """The result for a terminal."""
+    """Write the result for a terminal."""
     first, second = result.accuracy
     lines = [
         f"{result.frames} apex frames of {result.clips} clips, {result.speakers} people; accuracy on the half not "

@@ -1,4 +1,4 @@
-"""Colour of every pixel: skin with lips, brows, beard and the wrinkles that action units fold, eyes, teeth, hair."""
+"""Colour every pixel: skin with lips, brows, beard and the wrinkles of action units, eyes, teeth, hair."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def _blend(colour, other, share):  # type: ignore[no-untyped-def]
 
 @numba.njit(cache=True, fastmath=True)
 def _wrinkles(x, ax, y, numbers):  # type: ignore[no-untyped-def]
-    """How much darker the folds make a point of the face, in [0, 0.6]."""
+    """Return the darkening of a point of the face by its folds, in [0, 0.6]."""
     glabella, root, fold, forehead, age = numbers[7], numbers[8], numbers[9], numbers[10], numbers[2]
     dark = 0.0
     if glabella > 0 and abs(y - 6.95) < 0.30:
@@ -69,7 +69,7 @@ def _wrinkles(x, ax, y, numbers):  # type: ignore[no-untyped-def]
 
 @numba.njit(cache=True, fastmath=True)
 def _brow(x, ax, y, thickness):  # type: ignore[no-untyped-def]
-    """Share of the brow's hair at a point of the face."""
+    """Return the share of the brow's hair at a point of the face."""
     along = min(max((ax - 0.11) / 0.36, 0.0), 1.0)
     centre = 7.0 + 0.07 * np.sin(np.pi * min(1.0, along * 1.15) * 0.8) - 0.06 * along * along
     distance = abs(y - centre) / (0.040 * thickness * (1 - 0.6 * along * along))
@@ -147,7 +147,7 @@ def _paint_eye(colour, dx, dy, colours):  # type: ignore[no-untyped-def]
 
 @numba.njit(cache=True, fastmath=True)
 def _paint_hair(colour, across, along, edge, colours):  # type: ignore[no-untyped-def]
-    """Strands, darker towards the roots; returns the strength of the highlight."""
+    """Paint strands, darker towards the roots; returns the strength of the highlight."""
     fine = np.sin(across * 97 + 2.5 * np.sin(along * 5)) * np.sin(across * 41 - along * 3)
     locks = np.sin(across * 17 + 1.3 * np.sin(along * 2.1))
     shade = (0.92 + 0.20 * fine + 0.14 * locks) * (0.80 + 0.20 * min(1.0, max(edge, 0.0) / 0.12))

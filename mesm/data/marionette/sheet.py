@@ -1,4 +1,4 @@
-"""Contact sheets: people down, neutral and the six emotions across."""
+"""Render contact sheets: people down, neutral and the six emotions across."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from mesm.data.marionette.scene import render
 
 
 def contact_sheet(people: int = 8, seed: int = 0, size_px: int = 144, level: float = 1.0, first: int = 0) -> np.ndarray:
-    """Neutral and the six prototypes at one level on several people, each in a light and pose of their own.
+    """Render neutral and the six prototypes at one level on several people, each in a light and pose of their own.
 
     Returns:
         (people * size_px, 7 * size_px, 3) uint8.

@@ -1,4 +1,4 @@
-"""Speech of espeak-ng (library and voices in the wheel `espeakng-loader`), with the times of words and phonemes.
+"""Synthesise speech with espeak-ng (from the wheel `espeakng-loader`), with the times of words and phonemes.
 
 The library keeps state from one utterance to the next (phase of flutter), and seeds its chance with the time of day
 when it starts, so that the same call gives other bytes later. Each utterance therefore loads it anew, 25 ms, and sets
@@ -55,7 +55,7 @@ _CALLBACK = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctype
 
 @dataclass(frozen=True)
 class Voice:
-    """A person's way of speaking: the timbre, and by how much it departs from the timbre's own settings.
+    """Hold a person's way of speaking: the timbre, and by how much it departs from the timbre's own settings.
 
     Attributes:
         name: espeak-ng voice and variant, such as en-us+f2.
@@ -74,7 +74,7 @@ SPEAKER_SPREAD = {"pitch": 0.9, "rate": 0.06, "range": 0.10, "volume": 1.0}
 
 
 def draw_voice(rng: np.random.Generator, sex: str, age: float) -> Voice:
-    """A voice for one person."""
+    """Draw a voice for one person."""
     accent, variant = rng.choice(_ACCENTS), rng.choice(_VARIANTS[sex])
     own = {key: float(rng.normal(0, spread)) for key, spread in SPEAKER_SPREAD.items()}
     own["rate"] -= 0.06 * age
@@ -83,7 +83,7 @@ def draw_voice(rng: np.random.Generator, sex: str, age: float) -> Voice:
 
 @dataclass(frozen=True)
 class SpokenSentence:
-    """What the synthesiser said.
+    """Hold one synthesised sentence.
 
     Attributes:
         waveform: (samples,) float32 at `sample_rate_hz`.
@@ -97,7 +97,7 @@ class SpokenSentence:
 
 
 class _Engine:
-    """One load of the library, for one utterance."""
+    """Hold one load of the library, for one utterance."""
 
     def __init__(self) -> None:
         try:
@@ -148,7 +148,7 @@ class _Engine:
 
 
 def speak(text: str, voice: Voice, pitch: float = 0.0, rate: float = 0.0, spread: float = 0.0) -> SpokenSentence:
-    """One sentence.
+    """Synthesise one sentence.
 
     Args:
         pitch: semitones above the voice's own; rate: natural logarithm of the tempo; spread: of the pitch range.
@@ -170,7 +170,7 @@ def speak(text: str, voice: Voice, pitch: float = 0.0, rate: float = 0.0, spread
 
 
 def _word_times(text: str, events: list[tuple[float, int]], end_s: float) -> tuple[Word, ...]:
-    """Times of the words of `text`; one that the synthesiser joined to its neighbour gets an even share."""
+    """Return the times of the words of `text`; one that the synthesiser joined to its neighbour gets an even share."""
     names = text.split()
     starts: list[float] = [np.nan] * len(names)
     place = 0

@@ -1,4 +1,4 @@
-"""Transcripts from the grammar of `sentences`: a template of the wanted class and split with its slots filled."""
+"""Draw transcripts from the grammar of `sentences`: a template of a class and split with its slots filled."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _SLOT = re.compile(r"\{(\w+)\}")
 
 @lru_cache(maxsize=64)
 def templates(kind: str, split: str) -> tuple[str, ...]:
-    """Templates of one class ("neutral" or an emotion) in one split."""
+    """List the templates of one class ("neutral" or an emotion) in one split."""
     return tuple(line.strip() for line in SENTENCES[kind][split].strip().splitlines())
 
 
@@ -27,7 +27,7 @@ def _filled(template: str, values: dict[str, str]) -> str:
 
 
 def draw_sentence(kind: str, split: str, rng: np.random.Generator) -> tuple[str, str]:
-    """A sentence and its template."""
+    """Draw a sentence and its template."""
     choice = templates(kind, split)
     template = choice[int(rng.integers(len(choice)))]
     # Every slot is drawn, used or not, so that what follows does not depend on the template.
@@ -36,7 +36,7 @@ def draw_sentence(kind: str, split: str, rng: np.random.Generator) -> tuple[str,
 
 
 def transcripts(kind: str, split: str) -> set[str]:
-    """Every sentence of one class and split."""
+    """List every sentence of one class and split."""
     sentences = set()
     for template in templates(kind, split):
         names = list(dict.fromkeys(_SLOT.findall(template)))
@@ -46,7 +46,7 @@ def transcripts(kind: str, split: str) -> set[str]:
 
 
 def transcript_count() -> int:
-    """How many sentences the grammar has."""
+    """Count the sentences of the grammar."""
     return sum(
         prod(len(SLOTS[name]) for name in set(_SLOT.findall(template)))
         for kind, splits in SENTENCES.items()

@@ -248,7 +248,13 @@ def _shuffled(predictor: Predictor, corpus: Corpus, split: str) -> dict[str, Any
     if not predictor.has_attention:
         return None
     found = shuffled_texts(open_clips(predictor, corpus, split, predictor.config.top_p), shuffles=2)
-    return {m: {k: found[m][k] for k in ("wacc", "auc")} for m in predictor.config.modalities if found.get(m)}
+    return {
+        branch: {
+            metric: {"own": x.own, "shuffled": x.shuffled, "cost": x.cost.value}
+            for metric, x in (("wacc", cost.wacc), ("auc", cost.auc))
+        }
+        for branch, cost in found.branches.items()
+    }
 
 
 def _finished(row: AblationRow, setting: Setting, seed: int, folder: Path) -> dict[str, Any] | None:

@@ -1,4 +1,4 @@
-"""A model's architecture as an exhibit."""
+"""Build the figure of a model's architecture."""
 
 from __future__ import annotations
 
@@ -8,23 +8,22 @@ from typing import Any
 from mesm.config import ModelConfig
 from mesm.errors import ConfigError
 from mesm.figures.export import Exhibit
-from mesm.studies.architecture import schematic
+from mesm.studies.architecture.chart_data import architecture_caption, has_cnn
 from mesm.studies.architecture.paper import plot_architecture
-from mesm.studies.case.captions import architecture_caption
 
 
 def architecture(config: ModelConfig, origin: Mapping[str, Any]) -> Exhibit:
-    """What comes in, which cells each block computes, how the modalities meet.
+    """Build the drawing of inputs, kept sites of each block, and fusion.
 
     Args:
         origin: checkpoint, checkpoint_sha256, config, seed, trained_on.
 
     Raises:
-        ConfigError: a model that the drawing is not of.
+        ConfigError: the model is not end-to-end.
     """
     name = origin["checkpoint"]
-    if not schematic.has_cnn(config):
-        raise ConfigError(f"the drawing is of FE2E and MESM with cnn=stem5x5; {name} is {config.name} with another network")
+    if not has_cnn(config):
+        raise ConfigError(f"the drawing shows FE2E and MESM with cnn=stem5x5; {name} is {config.name} with another network")
     return Exhibit(
         name=f"architecture-{name}",
         title=f"The architecture of {name}",

@@ -1,7 +1,8 @@
-"""The model in one picture: what comes in, which cells each block computes, how the modalities meet.
+"""Draw the architecture of a model: inputs, the sites that each block computes, the fusion of the modalities.
 
-Wide, the flow runs from left to right with a lane per modality; in a paper's column it runs downwards. The words' vector
-runs along the sparse blocks and enters each of them. Below, one block is taken apart.
+On a wide sheet the flow runs from left to right with a lane per modality, in a paper's column it runs downwards. The
+sentence embedding runs along the sparse blocks and enters each of them as the query. Below, one block is shown in four
+steps.
 """
 
 from __future__ import annotations
@@ -20,36 +21,35 @@ from mesm.config import MESMConfig, ModelConfig
 from mesm.figures.page import WIDTHS_IN, paper_style
 from mesm.figures.sheet import Point, Sheet
 from mesm.figures.style import LIGHT, Theme, emotion_colour, theme
-from mesm.studies.architecture import schematic
-from mesm.studies.architecture.schematic import SEGMENT_SIZES, Selection
+from mesm.studies.architecture.chart_data import SEGMENT_SIZES, Selection, example, pooled
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-#: Inches from which the flow runs from left to right.
+#: Inches from which on the flow runs from left to right.
 WIDE_IN = 5.0
 #: Modality -> colour on a light and on a dark ground.
 _COLOURS: dict[str, tuple[str, str]] = {"visual": ("#0072B2", "#3D9BD9"), "acoustic": ("#B85100", "#F0A24B")}
 _LAYERS = ("L1", "L2", "L3")
 _CHANNELS = (128, 256, 512)
-#: Modality -> width and height of the grid of layer 1 in units. A chunk's cells are drawn wider than they are high, or
+#: Modality -> width and height of the grid of layer 1 in units. A chunk's sites are drawn wider than they are high, or
 #: they could not be told apart.
 _GRIDS: dict[str, Point] = {"visual": (46, 46), "acoustic": (24, 62)}
-#: Later grids become smaller, but do not halve: their cells are the larger ones.
+#: Later grids are drawn smaller, but not half as large: their sites are larger.
 _SHRINK = (1.0, 0.8, 0.62)
 _FAINT = 0.22
 
 
 @dataclass(frozen=True)
 class _Plan:
-    """Where things stand, in units: along the flow by station, across it by lane.
+    """Positions of the parts, in units: along the flow by station, across it by lane.
 
     Attributes:
         tall: the flow runs downwards.
         lengths: of the panels, along the flow.
-        panels: from where to where they reach across it.
-        inside: left, top, width and height of the block that is taken apart.
-        parts: left upper corners of its parts.
+        panels: first and last position of the panels across it.
+        inside: left, top, width and height of the block in four steps.
+        parts: upper left corners of its steps.
     """
 
     tall: bool
@@ -62,13 +62,13 @@ class _Plan:
     parts: tuple[Point, ...]
 
     def at(self, along: str | float, across: str | float) -> Point:
-        """A point of the sheet."""
+        """Return a point of the sheet."""
         u = self.stations[along] if isinstance(along, str) else along
         v = self.lanes[across] if isinstance(across, str) else across
         return (v, u) if self.tall else (u, v)
 
     def turned(self, along: float, across: float) -> Point:
-        """A size on the sheet."""
+        """Return a size on the sheet."""
         return (across, along) if self.tall else (along, across)
 
 
@@ -96,7 +96,7 @@ _TALL = _Plan(
 
 @dataclass(frozen=True)
 class _Drawing:
-    """What every part of the drawing is drawn with."""
+    """Sheet, plan, config and theme that all parts of the drawing share."""
 
     sheet: Sheet
     plan: _Plan
@@ -105,28 +105,28 @@ class _Drawing:
 
     @property
     def segments(self) -> tuple[str, ...]:
-        """The modalities that pass a CNN."""
+        """Modalities that pass a CNN."""
         return tuple(m for m in self.config.modalities if m != "text")
 
     @property
-    def asks(self) -> bool:
-        """Whether the words enter the blocks."""
+    def has_query(self) -> bool:
+        """Whether the sentence embedding is the query of the blocks."""
         return isinstance(self.config, MESMConfig) and self.config.query != "none"
 
     def colour(self, modality: str) -> str:
-        """Of a modality's cells."""
+        """Return the colour of a modality's sites."""
         return _COLOURS[modality][self.theme is not LIGHT]
 
     def middle(self, station: str) -> Point:
-        """Of a panel."""
+        """Return the middle of a panel."""
         return self.plan.at(station, sum(self.plan.panels) / 2)
 
 
 def plot_architecture(config: ModelConfig, width: float, theme: Theme = LIGHT) -> Figure:
-    """The architecture with a config's sizes, on paper or on a screen's ground.
+    """Draw the architecture with a config's sizes, on the ground of paper or of a screen.
 
     Args:
-        config: of an end-to-end model (`schematic.has_cnn`).
+        config: of an end-to-end model (`chart_data.has_cnn`).
         width: inches; narrower than `WIDE_IN`, the flow runs downwards.
     """
     plan = _WIDE if width >= WIDE_IN else _TALL
@@ -146,7 +146,7 @@ def plot_architecture(config: ModelConfig, width: float, theme: Theme = LIGHT) -
 
 @lru_cache(maxsize=8)
 def screen_svg(config: ModelConfig, dark: bool) -> str:
-    """The same as an SVG for a page: wide, on the screen's ground."""
+    """Return the drawing as SVG for a page: wide, on the screen's ground."""
     out = io.StringIO()
     with paper_style():
         plot_architecture(config, WIDTHS_IN["acl-text"], theme(dark)).savefig(
@@ -156,7 +156,7 @@ def screen_svg(config: ModelConfig, dark: bool) -> str:
 
 
 def _panels(d: _Drawing) -> None:
-    """A panel behind each stage that faces and voice share, with its name."""
+    """Draw a panel behind each stage of faces and voice, with its name."""
     first, last = d.plan.panels
     names = ("dense stem", "block 1", "block 2", "block 3", "Transformer")
     for (station, length), name in zip(d.plan.lengths.items(), names, strict=True):
@@ -169,7 +169,7 @@ def _panels(d: _Drawing) -> None:
 
 
 def _lane(d: _Drawing, modality: str) -> None:
-    """One modality from its segments to its scores."""
+    """Draw one modality from its segments to its scores."""
     plan, colour = d.plan, d.colour(modality)
     (_faces if modality == "visual" else _chunks)(d, plan.at("input", modality))
     wide, high = _GRIDS[modality]
@@ -182,11 +182,11 @@ def _lane(d: _Drawing, modality: str) -> None:
     for before, after in pairwise(stops):
         ends = (plan.stations[before] + half[before], plan.stations[after] - half[after])
         d.sheet.line([plan.at(end, modality) for end in ends], d.theme.faint, tip=True)
-    found = schematic.example(d.config, modality)
-    stem = found[0].active
+    layers = example(d.config, modality)
+    stem = layers[0].active
     _cells(d, plan.at("stem", modality), sizes["stem"], ((stem, 1.0),), colour)
     _note(d, "stem", modality, sizes["stem"], (*stem.shape, d.config.channels(64)))
-    for name, selection, channels in zip(_LAYERS, found, _CHANNELS, strict=True):
+    for name, selection, channels in zip(_LAYERS, layers, _CHANNELS, strict=True):
         _cells(d, plan.at(name, modality), sizes[name], _chosen(selection), colour)
         _note(d, name, modality, sizes[name], (*selection.kept.shape, d.config.channels(channels)))
     _sequence(d, modality)
@@ -194,12 +194,12 @@ def _lane(d: _Drawing, modality: str) -> None:
 
 
 def _chosen(selection: Selection) -> tuple[tuple[np.ndarray, float], ...]:
-    """Kept cells in full, cells left out here faint, cells that were gone before not at all."""
+    """Return kept sites at full strength and sites dropped in this layer faint; sites dropped earlier are not drawn."""
     return (selection.active & ~selection.kept, _FAINT), (selection.kept, 1.0)
 
 
 def _cells(d: _Drawing, middle: Point, size: Point, shades: Sequence[tuple[np.ndarray, float]], colour: str) -> None:
-    """A whole grid; each shade is the cells that it is for, and its strength."""
+    """Draw a grid; each shade is a (H, W) mask of sites and its strength."""
     d.sheet.box(middle, (size[0] + 2, size[1] + 2), fill=d.theme.ground, round_by=0.6)
     for chosen, strength in shades:
         d.sheet.cells(middle, size, chosen, colour, strength)
@@ -207,18 +207,17 @@ def _cells(d: _Drawing, middle: Point, size: Point, shades: Sequence[tuple[np.nd
 
 
 def _note(d: _Drawing, station: str, modality: str, size: Point, numbers: tuple[int, ...]) -> None:
-    """Height, width and channels, beside or below a grid."""
+    """Write height, width and channels beside or below a grid."""
     x, y = d.plan.at(station, modality)
     height, width, channels = numbers
     if d.plan.tall:
-        said = f"{height}×{width}\n×{channels}"
-        d.sheet.text((x + size[0] / 2 + 2.5, y), said, size=5.8, ha="left")
+        d.sheet.text((x + size[0] / 2 + 2.5, y), f"{height}×{width}\n×{channels}", size=5.8, ha="left")
     else:
         d.sheet.text((x, y + size[1] / 2 + 5), f"{height}×{width}×{channels}", size=5.8)
 
 
 def _faces(d: _Drawing, at: Point) -> None:
-    """Three faces, one behind the other, and what they are."""
+    """Draw three faces, one behind the other, with their size and rate."""
     x, y = at
     ink, side = d.theme.ink, 34.0
     for back in (2, 1, 0):
@@ -235,12 +234,12 @@ def _faces(d: _Drawing, at: Point) -> None:
 
 
 def _chunks(d: _Drawing, at: Point) -> None:
-    """Three pieces of a spectrogram, one behind the other, and what they are."""
+    """Draw three mel chunks, one behind the other, with their size and duration."""
     x, y = at
     size = (18.0, 42.0)
     for back in (2, 1, 0):
         d.sheet.box((x + 4 * back - 4, y - 4 * back), size, fill=d.theme.ground, edge=d.theme.faint, round_by=2)
-    loud = schematic.example(d.config, "acoustic")[0].attention
+    loud = example(d.config, "acoustic")[0].attention
     inner = (size[0] - 2, size[1] - 2)
     for share, alpha in ((0.15, 0.25), (0.35, 0.35), (0.6, 0.6)):
         d.sheet.cells((x - 4, y), inner, loud > share * loud.max(), d.theme.ink, alpha)
@@ -248,13 +247,13 @@ def _chunks(d: _Drawing, at: Point) -> None:
     _input_name(d, (x, y + 27), "voice", f"{height}×{width}, {CHUNK_MS / 1000:g} s each")
 
 
-def _input_name(d: _Drawing, at: Point, name: str, said: str) -> None:
+def _input_name(d: _Drawing, at: Point, name: str, details: str) -> None:
     d.sheet.text(at, name, weight="bold")
-    d.sheet.text((at[0], at[1] + 7.5), said, size=5.4)
+    d.sheet.text((at[0], at[1] + 7.5), details, size=5.4)
 
 
 def _sequence(d: _Drawing, modality: str) -> None:
-    """One vector per segment, in the order of time."""
+    """Draw one vector per segment, in the order of time."""
     x, y = d.plan.at("sequence", modality)
     for step in range(5):
         d.sheet.box((x + 5 * (step - 2), y), (3, 15), fill=d.colour(modality), round_by=1)
@@ -263,7 +262,7 @@ def _sequence(d: _Drawing, modality: str) -> None:
 
 
 def _scores(d: _Drawing, modality: str) -> None:
-    """A dot per emotion, across the flow."""
+    """Draw a dot per emotion, across the flow."""
     labels = d.config.labels
     for number, label in enumerate(labels):
         across = d.plan.lanes[modality] + 5.6 * (number - (len(labels) - 1) / 2)
@@ -275,7 +274,7 @@ def _emotion(d: _Drawing, label: str) -> str:
 
 
 def _words(d: _Drawing) -> None:
-    """The sentence, its vector, its way into the blocks and to its own scores."""
+    """Draw the sentence, its embedding, and its lines into the blocks and to its own scores."""
     plan, ink = d.plan, d.theme.ink
     lane = plan.lanes["text"]
     x, y = plan.at("input", "text")
@@ -289,8 +288,8 @@ def _words(d: _Drawing) -> None:
     d.sheet.text(box, f"text encoder\n{d.config.text_dim} numbers", size=5.8)
     start = plan.stations["stem"] + (11 if plan.tall else 28)
     ends = [plan.at(start, lane), plan.at(plan.stations["scores"] - 5, lane)]
-    d.sheet.line(ends, ink if d.asks else d.theme.faint, tip=True)
-    if d.asks:
+    d.sheet.line(ends, ink if d.has_query else d.theme.faint, tip=True)
+    if d.has_query:
         for name in _LAYERS if d.segments else ():
             d.sheet.line([plan.at(name, lane), plan.at(name, plan.panels[0] + 0.5)], ink, tip=True)
             d.sheet.ellipse(plan.at(name, lane), (3, 3), fill=ink)
@@ -300,7 +299,7 @@ def _words(d: _Drawing) -> None:
 
 
 def _fusion(d: _Drawing) -> None:
-    """The modalities' scores, weighted, become one per emotion."""
+    """Draw the weighted sum of the modalities' scores, one per emotion."""
     plan, labels = d.plan, d.config.labels
     lanes = [plan.lanes[m] for m in d.config.modalities]
     across = (min(lanes) + max(lanes)) / 2
@@ -326,41 +325,41 @@ def _fusion(d: _Drawing) -> None:
 
 
 def _inside(d: _Drawing, modality: str) -> None:
-    """The second block taken apart, in four steps."""
+    """Draw the second block in four steps."""
     plan, sheet, colour = d.plan, d.sheet, d.colour(modality)
     left, top, width, height = plan.inside
     sheet.box((left + width / 2, top + height / 2), (width, height), fill=d.theme.panel)
-    if not plan.tall:  # lines that open from the block to its parts
+    if not plan.tall:  # lines from the block to its steps
         x, bottom, half = plan.stations["L2"], plan.panels[1], plan.lengths["L2"] / 2
         for start, end in ((x - half + 3, left + 3), (x + half - 3, left + width - 3)):
             sheet.line([(start, bottom), (end, top)], d.theme.faint, width=0.5)
     sheet.text((plan.parts[0][0], top + 12), "inside a sparse block", weight="bold", ha="left")
-    chosen = schematic.example(d.config, modality)[1]
+    chosen = example(d.config, modality)[1]
     steps = (
-        ("1  attention", "the words weigh\nthe cells left" if d.asks else "the cells left\nare weighed"),
-        ("2  nucleus", f"the fewest cells\nthat hold\np = {d.config.top_p:g} stay"),
-        ("3  convolution", "at kept cells,\nfrom kept cells"),
+        ("1  attention", "the query weights\nthe sites left" if d.has_query else "the sites left\nare weighted"),
+        ("2  nucleus", f"the fewest sites\nholding p = {d.config.top_p:g}\nare kept"),
+        ("3  convolution", "at kept sites,\nfrom kept sites"),
         ("4  max-pool", "the next block\nsees half as\nmany each way"),
     )
-    shades = (_heat(chosen), _chosen(chosen), ((chosen.kept, 1.0),), ((schematic.pooled(chosen.kept), 1.0),))
+    shades = (_heat(chosen), _chosen(chosen), ((chosen.kept, 1.0),), ((pooled(chosen.kept), 1.0),))
     side = (46.0, 46.0)
-    for number, ((x, y), (name, said)) in enumerate(zip(plan.parts, steps, strict=True)):
+    for number, ((x, y), (name, words)) in enumerate(zip(plan.parts, steps, strict=True)):
         middle = (x + side[0] / 2, y + side[1] / 2)
         _cells(d, middle, side, shades[number], colour)
         if number == 2:
             _kernel(d, middle, side, chosen.kept)
         sheet.text((x + side[0] + 6, y + 4), name, weight="bold", ha="left", va="top")
-        sheet.text((x + side[0] + 6, y + 15), said, size=5.8, ha="left", va="top")
+        sheet.text((x + side[0] + 6, y + 15), words, size=5.8, ha="left", va="top")
 
 
 def _heat(selection: Selection) -> tuple[tuple[np.ndarray, float], ...]:
-    """Attention in five strengths."""
+    """Return the attention in five strengths."""
     level = np.ceil(5 * selection.attention / selection.attention.max()).clip(1, 5)
     return tuple((selection.active & (level == step), 0.04 + 0.192 * step) for step in range(1, 6))
 
 
 def _kernel(d: _Drawing, middle: Point, size: Point, kept: np.ndarray) -> None:
-    """A 3x3 window round the kept cell that has the most kept neighbours but not all."""
+    """Draw a 3x3 window around the kept site with the most kept neighbours, but not all."""
     height, width = kept.shape
     padded = np.pad(kept, 1)
     around = sum(padded[y : y + height, x : x + width].astype(int) for y in range(3) for x in range(3))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from mesm.config import MESMConfig, ModelConfig
 from mesm.figures.style import MODALITY_WORDS
 from mesm.records.prediction import LayerTrace, Prediction
 from mesm.studies.case.mosaic import Look, Strip
@@ -60,32 +59,6 @@ def face_alt(text: str, faces: int, layers: Sequence[LayerTrace], strip: Strip, 
 def mel_alt(chunks: int, layers: Sequence[LayerTrace], look: Look) -> str:
     """The spectrogram mosaic in words."""
     return f"Mel spectrogram of {chunks} chunks of 400 ms, low notes at the bottom. {mosaic_caption(layers, look)}"
-
-
-def architecture_caption(config: ModelConfig) -> str:
-    """The caption under the drawing of the architecture."""
-    sizes = "Under each grid: its height and width in cells, and its channels."
-    if not isinstance(config, MESMConfig):
-        return f"The dense model: every cell of every grid is computed. {sizes}"
-    asked = "The words' vector asks every block" if config.query != "none" else "Every block asks itself"
-    return (
-        f"{asked} which of its cells matter; the fewest that hold the share p = {config.top_p:g} of the attention are "
-        f"computed (full colour), the others (faint) are left out, and later blocks never see them again. {sizes} "
-        "The sizes are this model's; which cells are kept is an example."
-    )
-
-
-def architecture_alt(config: ModelConfig) -> str:
-    """The drawing of the architecture in words."""
-    lanes = " and ".join({"visual": "Faces", "acoustic": "Mel chunks"}[m] for m in config.modalities if m != "text")
-    words = "The words pass a text encoder. " if "text" in config.modalities else ""
-    blocks = (
-        "three blocks of attention, nucleus selection, submanifold convolution and max-pool"
-        if config.name == "mesm"
-        else "three blocks of convolution and max-pool"
-    )
-    images = f"{lanes} pass a dense stem, {blocks}, and a Transformer. " if lanes else ""
-    return f"Diagram. {words}{images}The modalities' scores are summed with weights: {', '.join(config.labels)}."
 
 
 def scores_alt(prediction: Prediction) -> str:

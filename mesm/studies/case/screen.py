@@ -8,10 +8,9 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
-from mesm.figures.charts import emotion_label
+from mesm.figures.charts import axes_layout, emotion_label
 from mesm.figures.style import emotion_colour, theme
 from mesm.records.prediction import Prediction
-from mesm.studies.sweep.screen import axes_layout
 
 OVER_P_PX = 330
 PAIR_PX = 330

@@ -18,7 +18,7 @@ def ceiling_wacc(corpus: Corpus, modalities: Sequence[str], labels: Sequence[str
 
     Args:
         labels: those that were scored; fewer than the corpus's would have another average.
-        clips: simulated clips, see `mesm.data.marionette.ceiling.ceilings`.
+        clips: simulated clips, see `mesm.data.known_truth.observer_scores`.
     """
     scores = observer_scores(corpus, clips) if set(labels) == set(corpus.labels) else None
     return None if scores is None else round(scores[tuple(modalities)], 3)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -17,10 +16,9 @@ from mesm.data.loading import SplitLoader
 from mesm.data.store import Corpus
 from mesm.errors import DataError
 from mesm.models import ModelOutput
+from mesm.runtime import Progress
 from mesm.training import metrics
 from mesm.training.scoring import SplitScores, loader_arguments, score_batches
-
-Progress = Callable[[int, int], None]
 
 
 def shared_labels(predictor: Predictor, corpus: Corpus) -> tuple[str, ...]:

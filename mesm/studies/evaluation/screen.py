@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
+from mesm.figures.charts import axes_layout
 from mesm.figures.page import COLOURS
 from mesm.figures.style import theme
 from mesm.studies.evaluation.paper import row_shares
-from mesm.studies.sweep.screen import axes_layout
 
 MATRIX_PX, RELIABILITY_PX = 400, 400
 

@@ -15,6 +15,7 @@ from functools import lru_cache
 import numpy as np
 
 from mesm.batch import FACE_SIZE_PX, Sample, Truth
+from mesm.data.similarity import fit_similarity
 from mesm.errors import DataError
 from mesm.studies.facs.region_geometry import EYE_OPENING, FACE_OVAL, FIVE_POINTS, LANDMARKS, SHAPES
 
@@ -106,12 +107,7 @@ def similarity(points_S52: np.ndarray) -> np.ndarray:
     Returns:
         (S, 2, 3): pixel = M[:, :2] @ canonical + M[:, 2]; NaN for a face without points.
     """
-    x, y = FIVE_POINTS.T
-    one, none = np.ones(5), np.zeros(5)
-    rows = np.concatenate([np.stack([x, -y, one, none], 1), np.stack([y, x, none, one], 1)])
-    target = np.asarray(points_S52, float).transpose(0, 2, 1).reshape(-1, 10)
-    a, b, right, down = (target @ np.linalg.pinv(rows).T).T
-    return np.stack([np.stack([a, -b, right], 1), np.stack([b, a, down], 1)], 1)
+    return fit_similarity(FIVE_POINTS, points_S52)
 
 
 def to_canonical(points_S52: np.ndarray, pixels: np.ndarray) -> np.ndarray:

@@ -5,27 +5,26 @@ Shapes: F frames of all clips, A units in the order of `atlas.UNITS`, E emotions
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from mesm.analysis.attention_controls import control_attention
 from mesm.batch import ACTIVE_INTENSITY, CHUNK_MS, Sample
 from mesm.errors import DataError
 from mesm.layers.sparse_vgg import LayerTensors, SparseVGG
 from mesm.models import ModelOutput, Prepared
+from mesm.runtime import Progress
 from mesm.studies.facs import atlas
-from mesm.studies.facs.chance_controls import untrained_attention
-from mesm.studies.faithfulness.evaluation_clips import BATCH, Clips, prepare
+from mesm.studies.faithfulness.evaluation_clips import BATCH, EvaluationClips, prepare
 from mesm.studies.faithfulness.loudness_lift import loud_cells
 
 #: Maps shown side by side: the checkpoint's own; fresh attention with the paper's hard gate; fresh attention alone.
 MAPS = ("checkpoint", "hard", "random")
 _HARD_SEED, _RANDOM_SEED, _CONTROL_SEED = 0, 100, 1000
-
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -99,7 +98,9 @@ def _flat(parts: list[LayerTensors], keep: list[np.ndarray] | None) -> LayerMaps
 class _Gathered:
     """Grows batch by batch; `study` closes it."""
 
-    def __init__(self, clips: Clips, regions: str, active_from: float, units: Mapping[str, np.ndarray] | None) -> None:
+    def __init__(
+        self, clips: EvaluationClips, regions: str, active_from: float, units: Mapping[str, np.ndarray] | None
+    ) -> None:
         self.clips, self.regions, self.active_from, self.units = clips, regions, active_from, units
         self.emotions = tuple(clips.corpus.labels)
         self.layers: dict[str, dict[str, list[list[LayerTensors]]]] = {m: {"visual": [], "acoustic": []} for m in MAPS}
@@ -210,14 +211,14 @@ class _Gathered:
         )
 
 
-def default_regions(clips: Clips) -> str:
+def default_regions(clips: EvaluationClips) -> str:
     """`truth` where the clips were rendered, else `points`."""
     return "truth" if clips.corpus.read(clips.rows[0].clip_id).truth is not None else "points"
 
 
 @torch.no_grad()
 def look(
-    clips: Clips,
+    clips: EvaluationClips,
     regions: str,
     *,
     active_from: float = ACTIVE_INTENSITY,
@@ -244,9 +245,9 @@ def look(
         samples = [clips.corpus.read(row.clip_id) for row in clips.rows[start : start + BATCH]]
         prepared = prepare(clips.predictor, samples, clips.vectors)
         gathered.add_outputs("checkpoint", model.finish(prepared, top_p, trace=True))
-        with untrained_attention(model, _HARD_SEED, gate="hard"):
+        with control_attention(model, _HARD_SEED, gate="hard"):
             gathered.add_outputs("hard", model.finish(prepared, top_p, trace=True))
-        with untrained_attention(model, _RANDOM_SEED):
+        with control_attention(model, _RANDOM_SEED):
             gathered.add_outputs("random", model.finish(prepared, top_p, trace=True))
         gathered.add_samples(samples, start, prepared)
         if progress is not None:
@@ -265,12 +266,12 @@ def look(
     )
 
 
-def _control(clips: Clips, gathered: _Gathered, seed: int) -> list[LayerMaps]:
+def _control(clips: EvaluationClips, gathered: _Gathered, seed: int) -> list[LayerMaps]:
     """The layers of one fresh attention on the control's frames."""
     cnn = clips.predictor.attention_model.branches["visual"].cnn
     assert isinstance(cnn, SparseVGG)
     batches = []
-    with untrained_attention(clips.predictor.attention_model, seed):
+    with control_attention(clips.predictor.attention_model, seed):
         for start in range(0, len(gathered.stems), 64):
             part = slice(start, start + 64)
             query = torch.stack(gathered.queries[part])

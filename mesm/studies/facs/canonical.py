@@ -29,6 +29,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from mesm.analysis.attention_controls import control_attention
 from mesm.analysis.predictor import Predictor
 from mesm.batch import FACE_SIZE_PX, Sample
 from mesm.config import check_top_p
@@ -36,10 +37,16 @@ from mesm.data.store import Corpus
 from mesm.errors import ConfigError, DataError
 from mesm.layers.sparse_vgg import LayerTensors
 from mesm.studies.facs import atlas
-from mesm.studies.facs.chance_controls import untrained_attention
 from mesm.studies.facs.region_geometry import LANDMARKS
 from mesm.studies.facs.statistics import Speakers, false_discovery
-from mesm.studies.faithfulness.evaluation_clips import BATCH, Clips, Progress, open_clips, prepare, top_is_true
+from mesm.studies.faithfulness.evaluation_clips import (
+    BATCH,
+    EvaluationClips,
+    Progress,
+    open_clips,
+    prepare,
+    strongest_is_true,
+)
 
 SIZE = 24
 WINDOW = (-1.4, 1.4, -1.05, 1.75)
@@ -214,7 +221,7 @@ def canonical(
     if not tallies["checkpoint"].frames.any():
         raise DataError(f"no face was found in split {split!r} of corpus {corpus.name!r}; there is nothing to average")
     tallies["random"] = Tally(corpus.labels, speakers)
-    with untrained_attention(predictor.attention_model, seed):
+    with control_attention(predictor.attention_model, seed):
         fill(tallies["random"], chosen, progress)
     if against is not None:
         tallies[against.name] = Tally(corpus.labels, speakers)
@@ -238,7 +245,7 @@ def canonical(
 
 
 @torch.no_grad()
-def fill(tally: Tally, clips: Clips, progress: Progress | None = None) -> tuple[int, bool]:
+def fill(tally: Tally, clips: EvaluationClips, progress: Progress | None = None) -> tuple[int, bool]:
     """Add every face of the clips; how many frames have no face, and whether the renderer knows what they show."""
     without, rendered = 0, False
     truth = clips.truth
@@ -246,8 +253,8 @@ def fill(tally: Tally, clips: Clips, progress: Progress | None = None) -> tuple[
         rows = clips.rows[start : start + BATCH]
         samples = [clips.corpus.read(row.clip_id) for row in rows]
         prepared = prepare(clips.predictor, samples, clips.vectors)
-        output = clips.predictor.model.finish(prepared, clips.top_p, trace=True)
-        right = top_is_true(clips.branch_scores(output)["fused"], truth[start : start + BATCH])
+        output = clips.predictor.attention_model.finish(prepared, clips.top_p, trace=True)
+        right = strongest_is_true(clips.branch_scores(output)["fused"], truth[start : start + BATCH])
         ends = np.cumsum([0, *(len(sample.faces) for sample in samples)])
         for i, sample in enumerate(samples):
             shown, known = emotions_of(sample)

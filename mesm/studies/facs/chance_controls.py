@@ -7,48 +7,7 @@ attention over other clips (centre bias). Attention drawn anew shows what the fe
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import replace
-
 import numpy as np
-import torch
-from torch import nn
-
-from mesm.layers.sparse_vgg import SparseVGG
-from mesm.models import EmotionModel
-
-
-def _sparse_cnns(model: EmotionModel) -> Iterator[SparseVGG]:
-    for branch in model.branches.values():
-        if isinstance(cnn := getattr(branch, "cnn", None), SparseVGG):
-            yield cnn
-
-
-@contextmanager
-def untrained_attention(model: EmotionModel, seed: int, gate: str | None = None) -> Iterator[None]:
-    """Within: the attention has fresh initial weights, and the gate is another if given; left as found, even on error.
-
-    `gate="hard"` is the paper's: its attention gets no gradient and stays as it was initialised.
-    """
-    cnns = list(_sparse_cnns(model))
-    before = [(cnn.config, {k: v.clone() for k, v in cnn.attention.state_dict().items()}) for cnn in cnns]
-    try:
-        with torch.random.fork_rng(devices=[]), torch.no_grad():
-            torch.manual_seed(seed)
-            for cnn in cnns:
-                cnn.config = replace(cnn.config, gate=gate or cnn.config.gate)
-                for attention in cnn.attention:
-                    for layer in attention.modules():
-                        if isinstance(layer, nn.Linear):
-                            layer.reset_parameters()
-                    if attention.bilinear is not None:
-                        nn.init.zeros_(attention.bilinear.weight)  # type: ignore[union-attr, arg-type]
-        yield
-    finally:
-        for cnn, (config, state) in zip(cnns, before, strict=True):
-            cnn.config = config
-            cnn.attention.load_state_dict(state)
 
 
 def other_clips_mean(maps_Fn: np.ndarray, clip_F: np.ndarray) -> np.ndarray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from functools import partial
 from typing import Any
 
@@ -22,8 +23,8 @@ from mesm.studies.facs.codebooks import CODEBOOKS, COUNTER_VIEW, COUNTER_VIEW_SO
 from mesm.studies.facs.statistics import Speakers
 from mesm.studies.facs.targets import targets
 from mesm.studies.facs.voice import voice_tables
-from mesm.studies.faithfulness.evaluation_clips import Clips, open_clips
-from mesm.studies.faithfulness.neutral_faces import neutral_sources, text_on_neutral, texts_by_label
+from mesm.studies.faithfulness.evaluation_clips import EvaluationClips, open_clips
+from mesm.studies.faithfulness.neutral_faces import texts_on_neutral
 from mesm.studies.faithfulness.shuffled import shuffled_texts
 
 #: (what is done, done, in all)
@@ -106,7 +107,7 @@ def taught(train: Mapping[str, Any]) -> list[str]:
     return told
 
 
-def _units(clips: Clips, folder: str | None, fps: float | None) -> dict[str, np.ndarray] | None:
+def _units(clips: EvaluationClips, folder: str | None, fps: float | None) -> dict[str, np.ndarray] | None:
     if folder is None:
         return None
     return units_of_clips(folder, clips.corpus, [row.clip_id for row in clips.rows], fps)
@@ -154,7 +155,7 @@ def _maps(study: Study, speakers: Speakers) -> dict[str, Any]:
     }
 
 
-def _counts(study: Study, clips: Clips) -> dict[str, Any]:
+def _counts(study: Study, clips: EvaluationClips) -> dict[str, Any]:
     faces = study.faces
     return {
         "clips": len(clips.rows),
@@ -184,20 +185,19 @@ def best_layer_lift(active: Sequence[dict[str, Any]] | None) -> dict[str, Any] |
 
 
 @torch.no_grad()
-def _text(clips: Clips, people: int, progress: Progress) -> dict[str, Any]:
-    """Does the text guide, and does it speak through the mask?"""
-    texts, known = texts_by_label(clips)
-    found: dict[str, Any] = {"text_lift": [], "text_lift_missing": "", "texts": known}
-    silent = [name for name, of in zip(clips.labels, texts, strict=True) if not of]
-    if silent:
-        found["text_lift_missing"] = f"no text of these clips names {', '.join(silent)}"
-    else:
-        progress("neutral faces", 0, 1)
-        for source in neutral_sources(clips, render=people):
-            found["text_lift"].append(
-                text_on_neutral(clips, source, texts, progress=partial(progress, "neutral faces"))
-            )
-        if not found["text_lift"]:
-            found["text_lift_missing"] = "this corpus has no faces without emotion, and none can be rendered for it"
-    found["shuffled_text"] = shuffled_texts(clips, shuffles=3, progress=partial(progress, "shuffled texts"))
-    return found
+def _text(clips: EvaluationClips, people: int, progress: Progress) -> dict[str, Any]:
+    neutral = texts_on_neutral(clips, people, progress=partial(progress, "neutral faces"))
+    shuffled = shuffled_texts(clips, shuffles=3, progress=partial(progress, "shuffled texts"))
+    costs: dict[str, Any] = {"clips": shuffled.clips, "speakers": shuffled.speakers, "shuffles": shuffled.shuffles}
+    for name, branch in shuffled.branches.items():
+        metrics = {"accuracy": branch.accuracy, "wacc": branch.wacc, "auc": branch.auc}
+        costs[name] = {
+            metric: {"own": x.own, "shuffled": x.shuffled, "cost": x.cost.value} for metric, x in metrics.items()
+        }
+        costs[name]["accuracy"]["interval"] = [branch.accuracy.cost.low, branch.accuracy.cost.high]
+    return {
+        "text_lift": [asdict(source) for source in neutral.sources],
+        "text_lift_missing": neutral.left_out,
+        "texts": neutral.texts,
+        "shuffled_text": costs,
+    }

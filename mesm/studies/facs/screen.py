@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
-from mesm.figures.charts import LEGEND_ON_TOP
-from mesm.figures.style import rgb, theme
+from mesm.figures.charts import LEGEND_ON_TOP, base_layout, with_alpha
+from mesm.figures.style import theme
 from mesm.studies.facs.chart_data import ABOVE, BELOW, STRONGEST, Cell, Face, Record, is_difference, outline_lines
 
 HEAT_ROW_PX, FACES_PX, SERIES_PX = 46, 520, 340
@@ -25,27 +25,13 @@ def _colour_bar(unit: str) -> dict[str, Any]:
     return {"title": title, "thickness": 10, "outlinewidth": 0, "tickfont": {"size": 12}}
 
 
-def _faint(colour: str, alpha: float) -> str:
-    red, green, blue = rgb(colour)
-    return f"rgba({red},{green},{blue},{alpha})"
-
-
 def diverging(dark: bool) -> list[list[Any]]:
     """Blue below, the ground at chance, orange above."""
     return [[0.0, BELOW], [0.5, theme(dark).ground], [1.0, ABOVE]]
 
 
 def _base(height: int, dark: bool) -> dict[str, Any]:
-    colours = theme(dark)
-    return {
-        "height": height,
-        "margin": {"l": 8, "r": 8, "t": 8, "b": 8},
-        "paper_bgcolor": colours.ground,
-        "plot_bgcolor": colours.ground,
-        "font": {"color": colours.ink, "size": 13},
-        "dragmode": False,
-        "showlegend": False,
-    }
+    return {**base_layout(height, dark, font_px=13), "showlegend": False}
 
 
 def chart_heat_map(rows: Sequence[Sequence[Cell]], dark: bool = False) -> go.Figure:
@@ -80,7 +66,7 @@ def chart_heat_map(rows: Sequence[Sequence[Cell]], dark: bool = False) -> go.Fig
         "type": "scatter",
         "mode": "lines",
         "hoverinfo": "skip",
-        "line": {"color": _faint(colours.ink, 0.35), "width": 1},
+        "line": {"color": with_alpha(colours.ink, 0.35), "width": 1},
         **_hatching([(x, y) for y, row in enumerate(rows) for x, cell in enumerate(row) if not cell.significant]),
     }
     layout = _base(90 + HEAT_ROW_PX * len(names), dark) | {
@@ -220,7 +206,7 @@ def chart_layers(
         "xaxis": {"tickvals": list(range(layers_n)), "ticktext": [f"L{i + 1}" for i in range(layers_n)],
                   "range": [-0.5, layers_n - 0.5], "showgrid": False, "zeroline": False, "fixedrange": True,
                   "automargin": True},
-        "yaxis": {"title": {"text": title, "font": {"size": 13}}, "fixedrange": True, "gridcolor": _faint(colours.faint, 0.35),
+        "yaxis": {"title": {"text": title, "font": {"size": 13}}, "fixedrange": True, "gridcolor": with_alpha(colours.faint, 0.35),
                   "zeroline": False, "automargin": True},
         "shapes": [{"type": "line", "x0": -0.5, "x1": layers_n - 0.5, "y0": 1, "y1": 1,
                     "line": {"color": colours.ink, "width": 1, "dash": "dot"}}],

@@ -17,9 +17,11 @@ too was not learnt.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import pairwise
 from typing import Any
+
+from mesm.records.faithfulness import Faithfulness
 
 Estimate = Mapping[str, float | None]
 
@@ -103,7 +105,7 @@ def judge_falling(layers: Sequence[Estimate]) -> str:
     return REFUTED if any(after[0] > before[1] for before, after in steps) else UNDECIDED
 
 
-def statements(facs: Mapping[str, Any] | None, faithfulness: Mapping[str, Any] | None) -> list[dict[str, Any]]:
+def statements(facs: Mapping[str, Any] | None, faithfulness: Faithfulness | None) -> list[dict[str, Any]]:
     """The table, from the data of a checkpoint's `facs` record and of its `faithfulness` record; either may be None.
 
     Returns:
@@ -111,7 +113,8 @@ def statements(facs: Mapping[str, Any] | None, faithfulness: Mapping[str, Any] |
         per layer), `verdict`, and `control`: the verdict of the same rule on attention drawn anew, None if unknown.
     """
     rows = [_face_row(claim, facs) for claim in CLAIMS if facs is None or claim.emotion in facs["emotions"]]
-    sound = (faithfulness or {}).get("sound")
+    voice = faithfulness.loudness if faithfulness is not None else None
+    sound = asdict(voice) if voice is not None else None
     layers = sound["layers"] if sound else []
     loud = layers[0]["kept_lift"] if layers else None
     first = UNMEASURED if loud is None else judge(FOUND, [loud])

@@ -1,10 +1,9 @@
-"""The clips that a test runs on: chosen evenly over speakers, prepared batch by batch."""
+"""Choose the clips that a test runs on, evenly over speakers, and prepare them batch by batch."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import torch
@@ -17,22 +16,22 @@ from mesm.data.store import Corpus, IndexRow
 from mesm.errors import DataError
 from mesm.models import Features, ModelOutput, Prepared
 from mesm.models.inputs import ReadFeatures
+from mesm.records.faithfulness import SampleSize
+from mesm.runtime import Progress
 from mesm.studies.evaluation.measure import shared_labels
 
-#: (clips done, clips in all) of the test that runs.
-Progress = Callable[[int, int], None]
 BATCH = 16
 
 
 @dataclass(frozen=True)
-class Clips:
-    """N clips of one split that a checkpoint can score, and their texts' vectors.
+class EvaluationClips:
+    """Hold N clips of one split that a checkpoint can score, and their texts' vectors.
 
     Attributes:
-        rows: the clips, those without a transcript left out.
-        labels: labels that checkpoint and corpus share; `columns` their places in the checkpoint's scores.
+        rows: the clips with a transcript.
+        labels: E labels that checkpoint and corpus share; `columns` are their places in the checkpoint's scores.
         vectors: transcript -> (D,) vector of every text of the split.
-        without_text: clips left out.
+        without_text: number of clips left out because they have no transcript.
     """
 
     predictor: Predictor
@@ -50,7 +49,7 @@ class Clips:
 
     @property
     def groups(self) -> np.ndarray:
-        """(N,) speaker of each clip, or the clip itself where nobody is named."""
+        """(N,) speaker of each clip, or the clip's own id where the speaker is not known."""
         return np.array([row.group for row in self.rows])
 
     @property
@@ -60,11 +59,16 @@ class Clips:
 
     @property
     def branches(self) -> tuple[str, ...]:
-        """Modalities that the attention serves: the face and the voice, where the checkpoint has them."""
+        """Modalities with an attention: "visual" and "acoustic", where the checkpoint has them."""
         return tuple(m for m in self.predictor.config.modalities if m != "text")
 
-    def some(self, count: int | None, seed: int = 0) -> Clips:
-        """At most `count` of the clips, the speakers in turn; the same ones every time, in stored order."""
+    @property
+    def size(self) -> SampleSize:
+        """Number of clips and of their speakers."""
+        return SampleSize(len(self), len(set(self.groups)))
+
+    def subset(self, count: int | None, seed: int = 0) -> EvaluationClips:
+        """Return at most `count` of the clips, the speakers in turn; the same ones for a seed, in stored order."""
         if count is None or count >= len(self.rows):
             return self
         rng = np.random.default_rng(seed)
@@ -79,7 +83,7 @@ class Clips:
         return replace(self, rows=tuple(self.rows[i] for i in chosen))
 
     def prepared(self, progress: Progress | None = None) -> Iterator[tuple[slice, Prepared]]:
-        """The clips' work that does not depend on the attention, a batch at a time."""
+        """Compute what does not depend on the attention, a batch at a time."""
         for start in range(0, len(self.rows), BATCH):
             part = slice(start, min(start + BATCH, len(self.rows)))
             samples = [self.corpus.read(row.clip_id, full=False) for row in self.rows[part]]
@@ -88,31 +92,24 @@ class Clips:
                 progress(part.stop, len(self.rows))
 
     def queries(self, texts: Sequence[str]) -> Tensor:
-        """(B, D) vectors of texts of the split."""
+        """Return the (B, D) vectors of texts of the split."""
         return torch.stack([self.vectors[text] for text in texts]).to(self.predictor.device)
 
     def branch_scores(self, output: ModelOutput) -> dict[str, np.ndarray]:
-        """`face's and voice's` (B, E) probabilities and the `fused` ones; NaN where a clip lacks the branch."""
+        """Return (B, E) probabilities of each branch, NaN where a clip lacks it, and the "fused" ones."""
         logits = output.modality_logits_BME.float()
-        found = {}
+        columns = list(self.columns)
+        scores = {"fused": output.scores_BE.cpu().numpy()[:, columns]}
         for i, modality in enumerate(self.predictor.config.modalities):
             if modality in self.branches:
-                scores = torch.sigmoid(logits[:, i]).cpu().numpy()[:, list(self.columns)]
-                found[modality] = np.where(output.present_BM[:, i, None].cpu().numpy(), scores, np.nan)
-        found["fused"] = output.scores_BE.cpu().numpy()[:, list(self.columns)]
-        return found
+                present = output.present_BM[:, i, None].cpu().numpy()
+                scores[modality] = np.where(present, torch.sigmoid(logits[:, i]).cpu().numpy()[:, columns], np.nan)
+        return scores
 
 
 @torch.no_grad()
 def prepare(predictor: Predictor, samples: Sequence[Sample], vectors: dict[str, Tensor]) -> Prepared:
-    """Return the `Prepared` of samples, with the texts' vectors that are already known.
-
-    Args:
-        vectors: transcript -> (D,) vector.
-
-    Raises:
-        DataError: the model reads features, which have no attention to test.
-    """
+    """Return the `Prepared` of samples whose texts' vectors are in `vectors`."""
 
     def no_features(inputs: Features) -> ReadFeatures:
         raise DataError(f"checkpoint {predictor.name!r} reads hand-crafted features; give FE2E or MESM")
@@ -122,8 +119,10 @@ def prepare(predictor: Predictor, samples: Sequence[Sample], vectors: dict[str, 
     return predictor.model.prepare(replace(batch, labels=None).to(predictor.device))
 
 
-def open_clips(predictor: Predictor, corpus: Corpus, split: str, top_p: float, count: int | None = None) -> Clips:
-    """The clips of a split, at most `count` of them.
+def open_clips(
+    predictor: Predictor, corpus: Corpus, split: str, top_p: float, count: int | None = None
+) -> EvaluationClips:
+    """Return the clips of a split, at most `count` of them.
 
     Raises:
         DataError: the split is empty, or none of its clips has a transcript.
@@ -137,22 +136,17 @@ def open_clips(predictor: Predictor, corpus: Corpus, split: str, top_p: float, c
     texts = sorted({row.text for row in spoken})
     vectors = dict(zip(texts, predictor.text_encoder.vectors(texts), strict=True))
     columns = tuple(predictor.labels.index(label) for label in labels)
-    found = Clips(predictor, corpus, split, top_p, spoken, labels, columns, vectors, len(rows) - len(spoken))
-    return found.some(count)
+    clips = EvaluationClips(predictor, corpus, split, top_p, spoken, labels, columns, vectors, len(rows) - len(spoken))
+    return clips.subset(count)
 
 
-def top_is_true(scores_NE: np.ndarray, truth_NE: np.ndarray) -> np.ndarray:
-    """(N,) 1.0 where the strongest score is a true label, 0.0 where not, NaN without a label or without scores."""
+def strongest_is_true(scores_NE: np.ndarray, truth_NE: np.ndarray) -> np.ndarray:
+    """Return (N,) 1.0 where the strongest score is a true label, 0.0 where not, NaN without a label or without scores."""
     known = truth_NE.any(1) & np.isfinite(scores_NE).all(1)
     strongest = np.where(np.isfinite(scores_NE), scores_NE, -1.0).argmax(1)
     return np.where(known, truth_NE[np.arange(len(truth_NE)), strongest], np.nan).astype(float)
 
 
-def stacked(parts: Sequence[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
-    """Batches of named arrays, one after the other."""
+def concatenate_batches(parts: Sequence[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    """Concatenate batches of named arrays."""
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-
-
-def section(clips: Clips, **content: Any) -> dict[str, Any]:
-    """A section of the record, with how many clips and speakers stand behind it."""
-    return {"clips": len(clips), "speakers": len(set(clips.groups)), **content}

@@ -1,124 +1,131 @@
-"""Leak tests, faithfulness and the attention's targets as exhibits: tables of their records."""
+"""Build the tables of `mesm figure faithfulness` with captions and provenance."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from mesm.figures.bibliography import PAPER, corpus_cites
 from mesm.figures.export import Exhibit, origin_of
-from mesm.figures.style import MODALITY_WORDS
 from mesm.figures.tables import Row, Table
 from mesm.files import slug
+from mesm.records.base import Record
+from mesm.records.faithfulness import CONTROL_WORDS, Faithfulness
+from mesm.studies.faithfulness import tables
 
-Record = Mapping[str, Any]
-BRANCHES = ("visual", "acoustic")
-_MEASURES = {"accuracy": "strongest score is right, %", "wacc": "WAcc, %", "auc": "AUC, %"}
-_SETS = {
-    "nucleus": "the nucleus",
-    "random": "as many random sites",
-    "least": "as many of the least attended",
-    "complement": "all but the nucleus",
-}
+#: Verdict on a target of the FACS study.
 _REACHED = {True: "reached", False: "not reached", None: "not measured"}
 
 
-def leak(record: Record) -> Exhibit:
-    """What each branch loses when the texts are shuffled."""
-    test = record["data"]["shuffled_text"]
-    rows = []
-    for branch in BRANCHES:
-        for measure, title in _MEASURES.items():
-            cost = (test.get(branch) or {}).get(measure)
-            if cost:
-                low, high = cost.get("interval") or (None, None)
-                cells = (cost["own"], cost["shuffled"], cost["cost"], low, high)
-                rows.append(Row((MODALITY_WORDS[branch], title, *cells)))
-    return _table(
+def shuffled_texts_export(record: Record[Faithfulness]) -> Exhibit:
+    """Build the table of what each branch loses with shuffled texts."""
+    test = record.data.shuffled_text
+    return _export(
         record,
         "leak",
-        "Does the text speak through the mask?",
-        f"Texts shuffled between {test['clips']} clips, {test['shuffles']} times: what a branch then loses it had from "
-        "the words, through the pattern of kept sites. Intervals: 95 %.",
-        Table(("branch", "measure", "own text", "shuffled", "cost", "95 % from", "to"), tuple(rows)),
+        "Leak of the text through the mask",
+        f"Scores of each branch when the attention gets the texts of other clips, mean of {test.shuffles} shuffles of "
+        f"{test.clips} clips. The cost is the part of the score that came from the words through the pattern of kept sites; "
+        "0 is no leak. 95 % intervals over speakers.",
+        tables.shuffled_texts_table(test),
     )
 
 
-def keep_only(record: Record) -> Exhibit:
-    """Scores when only some sites are kept."""
-    data = record["data"]["keep_only"]
-    rows = tuple(
-        Row((MODALITY_WORDS[branch], title, found["share"], found["score"]["value"], found["same"]["value"]))
-        for branch in BRANCHES
-        for name, title in _SETS.items()
-        if (found := data.get(branch, {}).get(name))
+def neutral_texts_export(record: Record[Faithfulness]) -> Exhibit:
+    """Build the table of emotive texts on neutral faces."""
+    return _export(
+        record,
+        "neutral",
+        "Emotive texts on neutral faces",
+        "One text of each emotion beside every face that shows none. AUC of the text's emotion from the face branch's "
+        "scores, over all faces and within one face: 0.5 is no leak. Text lift: share of the kept sites on the regions of the "
+        "text's emotion over the same share with the other texts; above 1, the text guides the attention. 95 % intervals over "
+        "people.",
+        tables.neutral_texts_table(record.data.neutral_text),
     )
-    return _table(
+
+
+def keep_only_export(record: Record[Faithfulness]) -> Exhibit:
+    """Build the table of scores when only some sites are kept."""
+    test = record.data.keep_only
+    gains = tables.branch_estimates(test.branches, lambda branch: branch.nucleus_gain)
+    return _export(
         record,
         "keep-only",
-        "Only these sites",
-        f"Score of the label that is first with all sites, and how often it stays first, {data['clips']} clips.",
-        Table(("branch", "kept", "share of sites", "score", "first label stays"), rows, digits=3),
+        "Scores from parts of the sites",
+        f"Score of the label that is first with all sites, and share of the clips whose first label stays, when only these "
+        f"sites are kept; {test.clips} clips, p = {test.top_p:g}. Nucleus minus random sites, with 95 % intervals over "
+        f"speakers: {gains}; at 0 the chosen sites matter no more than random ones.",
+        tables.keep_only_table(test),
     )
 
 
-def redrawn(record: Record) -> Exhibit:
-    """The trained attention against redrawn ones."""
-    data = record["data"]["redrawn"]
-    rows = tuple(
-        Row(
-            (
-                MODALITY_WORDS[branch],
-                f"L{number + 1}",
-                *(layer[key]["value"] for key in ("rank_correlation", "iou", "iou_chance")),
-            )
-        )
-        for branch in BRANCHES
-        for number, layer in enumerate(data.get(branch, {}).get("layers", ()))
+def site_order_export(record: Record[Faithfulness]) -> Exhibit:
+    """Build the table of deletion and insertion."""
+    test = record.data.order
+    return _export(
+        record,
+        "order",
+        "Deletion and insertion of sites",
+        f"Area under the first label's score over the share of kept sites ({test.shares[0]:g} to 1), {test.clips} clips. "
+        "Insertion: most attended sites first; deletion: most attended sites removed first. Differences to random order "
+        "above 0 speak for the attention; 95 % intervals over speakers.",
+        tables.site_order_table(test),
     )
-    return _table(
+
+
+def control_export(record: Record[Faithfulness]) -> Exhibit:
+    """Build the table of the trained attention against a control."""
+    test = record.data.control
+    changes = tables.branch_estimates(test.branches, lambda branch: branch.score_change)
+    return _export(
         record,
         "redrawn",
-        "Attention drawn anew",
-        f"The trained attention against {data['draws']} redrawn ones, {data['clips']} clips. A correlation near 0: the map "
-        "is what was learnt, not the picture's edges.",
-        Table(("branch", "layer", "rank correlation", "overlap of kept sites", "by chance"), rows, digits=3),
+        "Trained attention against a control",
+        f"Maps and kept sites of the trained attention against {test.draws} controls ({CONTROL_WORDS[test.control]}), "
+        f"{test.clips} clips. A rank correlation near 0 and an overlap near chance: the map was learnt and does not follow "
+        f"from the picture alone. Mean change of the branch's scores: {changes}.",
+        tables.control_table(test),
     )
 
 
-def targets(record: Record) -> Exhibit:
-    """What the attention was to reach, of a FACS record, and what it reached."""
+def targets(record: Mapping[str, Any]) -> Exhibit:
+    """Build the table of a FACS record's targets."""
     rows = tuple(
         Row((str(t["name"]), str(t["wanted"]), str(t["found"]), _REACHED[t["reached"]]))
         for t in record["data"].get("targets") or ()
     )
-    return _table(
-        record,
-        "targets",
-        "What this attention was to reach",
-        "Targets set before training, and what was found.",
-        Table(("target", "wanted", "found", "verdict"), rows),
-    )
-
-
-#: What `mesm figure faithfulness --what` makes -> the kind of record, the exhibit.
-TABLES = {
-    "leak": ("faithfulness", leak),
-    "keep-only": ("faithfulness", keep_only),
-    "redrawn": ("faithfulness", redrawn),
-    "targets": ("facs", targets),
-}
-
-
-def _table(record: Record, what: str, title: str, caption: str, table: Table) -> Exhibit:
     origin = record["provenance"]
     checkpoint, corpus = str(origin["checkpoint"]), str(origin["corpus"])
     return Exhibit(
-        name=f"{what}-{slug(checkpoint)}-{slug(corpus)}",
+        name=f"targets-{slug(checkpoint)}-{slug(corpus)}",
+        title="Targets of this attention",
+        caption="Targets set before training, and the measured values with 95 % intervals.",
+        command=f"mesm figure faithfulness {checkpoint}@{corpus} --what targets",
+        origin=origin_of(record),
+        table=Table(("target", "wanted", "found", "verdict"), rows),
+        cites=(PAPER, *corpus_cites(corpus)),
+    )
+
+
+#: `--what` of `mesm figure faithfulness` -> builder from a faithfulness record.
+EXPORTS: dict[str, Callable[[Record[Faithfulness]], Exhibit]] = {
+    "leak": shuffled_texts_export,
+    "neutral": neutral_texts_export,
+    "keep-only": keep_only_export,
+    "order": site_order_export,
+    "redrawn": control_export,
+}
+
+
+def _export(record: Record[Faithfulness], what: str, title: str, caption: str, table: Table) -> Exhibit:
+    origin = record.provenance
+    return Exhibit(
+        name=f"{what}-{slug(origin.checkpoint)}-{slug(origin.corpus.name)}",
         title=title,
         caption=caption,
-        command=f"mesm figure faithfulness {checkpoint}@{corpus} --what {what}",
+        command=f"mesm figure faithfulness {origin.source} --what {what}",
         origin=origin_of(record),
         table=table,
-        cites=(PAPER, *corpus_cites(corpus)),
+        cites=(PAPER, *corpus_cites(origin.corpus.name)),
     )

@@ -1,4 +1,4 @@
-"""Asking a model "what if": other sites kept, another attention. The model is left as it was found, even on an error.
+"""Force which sites a model keeps; it is unchanged afterwards, also after an error.
 
 Shape legend: S segments, H W map.
 """
@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from mesm.layers.sparse_vgg import SparseVGG
+from mesm.analysis.attention_controls import sparse_cnns
 from mesm.models import EmotionModel, ModelOutput, Prepared
 
 #: (modality, layer from 0, attention (S, H, W), active (S, H, W)) -> kept (S, H, W) bool, among the active sites and
@@ -25,10 +25,8 @@ _FORCED_P = 0.5
 
 
 def _attentions(model: EmotionModel) -> Iterator[tuple[str, int, nn.Module]]:
-    for modality, branch in model.branches.items():
-        cnn = getattr(branch, "cnn", None)
-        if isinstance(cnn, SparseVGG):
-            yield from ((modality, number, attention) for number, attention in enumerate(cnn.attention))
+    for modality, cnn in sparse_cnns(model).items():
+        yield from ((modality, number, attention) for number, attention in enumerate(cnn.attention))
 
 
 def _forced(
@@ -43,9 +41,9 @@ def _forced(
 def finish_with_sites(
     model: EmotionModel, prepared: Prepared, choose: Choice, *, query_BD: Tensor | None = None
 ) -> ModelOutput:
-    """Scores when `choose` decides in every layer which sites are kept, each with the same gate (factor 1).
+    """Return the scores when `choose` decides in every layer which sites are kept, each with the same gate (factor 1).
 
-    The choice sees the attention that the model itself computes there, on what the earlier choices left.
+    `choose` gets the attention that the model computes in that layer, on the sites that the earlier choices left.
     """
     with forced_sites(model, choose):
         return model.finish(prepared, _FORCED_P, query_BD=query_BD)
@@ -53,7 +51,7 @@ def finish_with_sites(
 
 @contextmanager
 def forced_sites(model: EmotionModel, choose: Choice) -> Iterator[None]:
-    """Within: the attention of every layer is even on the chosen sites and 0 elsewhere; call the model at p = 0.5."""
+    """Make the attention of every layer even on the chosen sites and 0 elsewhere; call the model at p = 0.5 within."""
     hooks = [
         attention.register_forward_hook(partial(_forced, choose, modality, layer))
         for modality, layer, attention in _attentions(model)
@@ -65,36 +63,13 @@ def forced_sites(model: EmotionModel, choose: Choice) -> Iterator[None]:
             hook.remove()
 
 
-@contextmanager
-def redrawn_attention(model: EmotionModel, seed: int) -> Iterator[None]:
-    """Within: every weight of the attention is drawn anew, with the mean and spread that its tensor has.
-
-    The spread is kept so that the new attention is about as peaked as the old: what changes is where it looks.
-    Source: Adebayo et al. 2018, "Sanity Checks for Saliency Maps", for the attention's layers alone.
-    """
-    parameters = model.attention_parameters()
-    before = [parameter.detach().clone() for parameter in parameters]
-    rng = torch.Generator().manual_seed(seed)
-    try:
-        with torch.no_grad():
-            for parameter in parameters:
-                spread, mean = torch.std_mean(parameter.float(), correction=0)
-                drawn = torch.randn(parameter.shape, generator=rng).to(parameter.device)
-                parameter.copy_(mean + spread * drawn)
-        yield
-    finally:
-        with torch.no_grad():
-            for parameter, value in zip(parameters, before, strict=True):
-                parameter.copy_(value)
-
-
 def keep_share(order_SHW: Tensor, active_SHW: Tensor, share: float) -> Tensor:
-    """The `share` of each segment's active sites that come first in falling `order_SHW`, at least one. (S, H, W) bool."""
+    """Return the `share` of each segment's active sites that comes first in falling `order_SHW`; at least one site."""
     return keep_count(order_SHW, active_SHW, (active_SHW.sum((1, 2)).double() * share).ceil().long())
 
 
 def keep_count(order_SHW: Tensor, active_SHW: Tensor, count_S: Tensor) -> Tensor:
-    """The first `count_S` active sites of each segment in falling `order_SHW`; at least one, at most all."""
+    """Return the first `count_S` active sites of each segment in falling `order_SHW`; at least one, at most all."""
     active_SL = active_SHW.flatten(1)
     order_SL = order_SHW.flatten(1).double().masked_fill(~active_SL, -torch.inf)
     falling = order_SL.sort(dim=1, descending=True, stable=True).indices

@@ -1,12 +1,10 @@
-"""Does the attention go to the loud parts of the spectrogram, and do later layers keep fewer points?
+"""Measure whether the voice's attention lies on loud mel values, and how many sites each layer keeps.
 
 The paper says of its Figure 4: early layers attend to high spectral values, later layers keep fewer points. Here the
-first is held against chance: the same number of sites, anywhere among the layer's active ones.
+first is compared with chance: the same number of sites, anywhere among the layer's active ones.
 """
 
 from __future__ import annotations
-
-from typing import Any
 
 import numpy as np
 import torch
@@ -15,25 +13,21 @@ from torch import Tensor
 
 from mesm.batch import LOUD_FRACTION
 from mesm.errors import DataError
-from mesm.studies.faithfulness.evaluation_clips import Clips, Progress, section
-from mesm.studies.faithfulness.intervals import ratio_estimate
+from mesm.records.faithfulness import LoudnessLayer, LoudnessLift
+from mesm.statistics import PERCENT_DIGITS, Speakers
+from mesm.studies.faithfulness.evaluation_clips import EvaluationClips, Progress
 
 
 def loud_cells(mel_SHW: np.ndarray, share: float = LOUD_FRACTION) -> np.ndarray:
-    """(chunks, 128, 32) bool: the highest `share` of one clip's mel values; none where the clip is even."""
+    """Return (chunks, 128, 32) bool: the highest `share` of one clip's mel values; none where all are equal."""
     return mel_SHW > np.quantile(mel_SHW.astype(np.float32), 1 - share)
 
 
 @torch.no_grad()
-def loud_sites(clips: Clips, *, progress: Progress | None = None) -> dict[str, Any]:
-    """Per layer of the voice: what share of its sites is loud, kept against active, and how many it keeps.
+def loudness_lift(clips: EvaluationClips, *, progress: Progress | None = None) -> LoudnessLift:
+    """Measure, per layer of the voice, the loudness of the kept sites against that of the active ones.
 
-    Returns:
-        `loudest` (the share of the mel values that counts as loud), and `layers`: `kept_lift` (mean loudness of the
-        kept sites over that of the active ones: how much of a site's area is loud, by coverage; chance 1),
-        `attention_lift` (the same, weighted with the attention), `lift_over_map` (kept sites over the whole map, which
-        also holds what earlier layers chose), `kept_sites` per chunk, `kept_share` of the layer's whole map and
-        `kept_of_active`, all with intervals over speakers.
+    A site's loudness is the share of its area that is loud.
 
     Raises:
         DataError: the checkpoint has no voice.
@@ -54,17 +48,14 @@ def loud_sites(clips: Clips, *, progress: Progress | None = None) -> dict[str, A
         counts = prepared.counts["acoustic"].cpu()
         for tally, layer in zip(tallies, layers, strict=True):
             kept, active, attention = (v.float().cpu() for v in (layer.kept_SHW, layer.active_SHW, layer.attention_SHW))
-            tally.append(_tally(loud, kept, active, attention, counts))
-    return section(
-        clips,
-        top_p=clips.top_p,
-        loudest=LOUD_FRACTION,
-        layers=[_layer(np.concatenate(tally), clips.groups) for tally in tallies],
-    )
+            tally.append(_clip_rows(loud, kept, active, attention, counts))
+    size = clips.size
+    summaries = tuple(_summarise_layer(np.concatenate(tally), clips.groups) for tally in tallies)
+    return LoudnessLift(size.clips, size.speakers, clips.top_p, LOUD_FRACTION, summaries)
 
 
-def _tally(loud: Tensor, kept: Tensor, active: Tensor, attention: Tensor, counts_B: Tensor) -> np.ndarray:
-    """(B, 9) sums over each clip's chunks; lifts are formed from per-clip means, so that a long clip counts once."""
+def _clip_rows(loud: Tensor, kept: Tensor, active: Tensor, attention: Tensor, counts_B: Tensor) -> np.ndarray:
+    """Return (B, 9) means over each clip's chunks: lifts are ratios of these, so that a long clip counts once."""
     size = (kept.shape[1], kept.shape[2])
     share = F.adaptive_avg_pool2d(loud[:, None], size)[:, 0]
     columns = [
@@ -82,13 +73,14 @@ def _tally(loud: Tensor, kept: Tensor, active: Tensor, attention: Tensor, counts
     return torch.cat([torch.stack(means), (counts_B > 0).float()[:, None]], 1).double().numpy()
 
 
-def _layer(rows_B9: np.ndarray, groups: np.ndarray) -> dict[str, Any]:
+def _summarise_layer(rows_B9: np.ndarray, groups: np.ndarray) -> LoudnessLayer:
     kept_loud, active_loud, attended, map_loud, kept, active, _, size, present = rows_B9.T
-    return {
-        "kept_lift": ratio_estimate(kept_loud, active_loud, groups),
-        "attention_lift": ratio_estimate(attended, active_loud, groups),
-        "lift_over_map": ratio_estimate(kept_loud, map_loud, groups),
-        "kept_sites": ratio_estimate(kept, present, groups, places=2),
-        "kept_share": ratio_estimate(kept, size, groups),
-        "kept_of_active": ratio_estimate(kept, active, groups),
-    }
+    ratio = Speakers(groups).ratio
+    return LoudnessLayer(
+        kept_lift=ratio(kept_loud, active_loud),
+        attention_lift=ratio(attended, active_loud),
+        lift_over_map=ratio(kept_loud, map_loud),
+        kept_sites=ratio(kept, present, PERCENT_DIGITS),
+        kept_share=ratio(kept, size),
+        kept_of_active=ratio(kept, active),
+    )

@@ -1,14 +1,13 @@
-"""Does the text speak through the mask? Emotive texts beside faces that show nothing.
+"""Measure the effect of emotive texts on faces that show no emotion.
 
-If the face branch's scores follow the text there, the mask has told it; if the kept sites lean to the regions that the
-text's emotion would move, the text guides. The two are measured side by side: to guide is wanted, to tell is not.
+Two effects are measured side by side. Where the kept sites move towards the regions of the text's emotion, the text
+guides the attention, which is intended. Where the face branch's scores follow the text, they leak through the mask.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import torch
@@ -17,25 +16,33 @@ from torch import Tensor
 
 from mesm.batch import Sample
 from mesm.data.known_truth import NeutralFaceSet, emotion_prototypes, read_neutral_faces, render_neutral_faces
-from mesm.studies.faithfulness.evaluation_clips import Clips, Progress, prepare
-from mesm.studies.faithfulness.intervals import Estimate, auc_estimate, group_weights, mean_estimate
+from mesm.models import Prepared
+from mesm.records.base import Estimate
+from mesm.records.faithfulness import NeutralTexts, TextOnNeutral
+from mesm.statistics import Speakers
+from mesm.studies.faithfulness.evaluation_clips import EvaluationClips, Progress, prepare
 
-#: A face shows nothing while every unit's emotional part stays below this.
+#: A face is neutral if the emotional part of every action unit's intensity is below this.
 NEUTRAL_BELOW = 0.02
-#: Faces of one person at most, so that nobody outweighs the others.
+#: Most faces of one person, so that no person outweighs the others.
 FACES_PER_PERSON = 8
+#: Texts of each emotion that are collected.
 TEXTS_PER_LABEL = 30
+#: Faces that are computed together.
+_BATCH = 32
+#: Resamples of the AUC's and the text lift's intervals.
+_DRAWS = 500
 
 
 @dataclass(frozen=True)
 class NeutralFaces:
-    """Faces that show no emotion, and where each label's emotion would move them.
+    """Hold faces that show no emotion, and the regions of each label's emotion on them.
 
     Attributes:
         source: whose faces these are, in words.
         faces: N samples without sound.
         people: (N,) names.
-        regions: (faces of all samples, E, 48, 48) in [0, 1], or None where nobody knows them.
+        regions: (faces of all samples, E, 48, 48) in [0, 1], or None where they are not known.
     """
 
     source: str
@@ -44,34 +51,60 @@ class NeutralFaces:
     regions: np.ndarray | None
 
 
-def texts_by_label(clips: Clips) -> tuple[list[list[str]], str]:
-    """Texts of the split that name each label, and how that is known: from the rendering, else from the labels.
+def texts_on_neutral(
+    clips: EvaluationClips, render: int = 0, *, seed: int = 0, progress: Progress | None = None
+) -> NeutralTexts:
+    """Measure the effect of emotive texts on every source of neutral faces.
 
-    The whole split is asked, however few of its clips are tested, until each label has `TEXTS_PER_LABEL`.
+    Args:
+        render: number of people outside the training split to render, where possible.
     """
-    told: list[list[str]] = [[] for _ in clips.labels]
-    guessed: list[list[str]] = [[] for _ in clips.labels]
+    if "visual" not in clips.branches:
+        return NeutralTexts("", (), "the checkpoint has no face branch")
+    texts, known_from = texts_by_label(clips)
+    missing = [name for name, of_label in zip(clips.labels, texts, strict=True) if not of_label]
+    if missing:
+        return NeutralTexts("", (), f"no text of these clips names {', '.join(missing)}")
+    sources = tuple(
+        text_on_neutral(clips, faces, texts, seed=seed, progress=progress)
+        for faces in neutral_sources(clips, render=render)
+    )
+    if not sources:
+        return NeutralTexts("", (), "the corpus has no face that shows no emotion, and none can be rendered for it")
+    return NeutralTexts(known_from, sources)
+
+
+def texts_by_label(clips: EvaluationClips) -> tuple[list[list[str]], str]:
+    """Return texts of the split that name each label, and how that is known: from the rendering, else from the labels.
+
+    The whole split is searched, however few of its clips are tested, until each label has `TEXTS_PER_LABEL`.
+    """
+    rendered_texts: list[list[str]] = [[] for _ in clips.labels]
+    labelled_texts: list[list[str]] = [[] for _ in clips.labels]
     rendered = False
     for row in clips.corpus.index:
         if row.text not in clips.vectors or row.split != clips.split:
             continue
-        if all(len(texts) >= TEXTS_PER_LABEL for texts in (told if rendered else guessed)):
+        if all(len(texts) >= TEXTS_PER_LABEL for texts in (rendered_texts if rendered else labelled_texts)):
             break
         if len(row.present) == 1 and row.present[0] in clips.labels:
-            guessed[clips.labels.index(row.present[0])].append(row.text)
+            labelled_texts[clips.labels.index(row.present[0])].append(row.text)
         truth = clips.corpus.read(row.clip_id).truth
         if truth is not None and truth.displays:
             rendered = True
             for name in set(truth.displays.get("text", {})) & set(clips.labels):
-                told[clips.labels.index(name)].append(row.text)
-    return (told, "texts that name the emotion") if rendered else (guessed, "texts of clips with this label alone")
+                rendered_texts[clips.labels.index(name)].append(row.text)
+    if rendered:
+        return rendered_texts, "texts that name the emotion"
+    return labelled_texts, "texts of clips with this label alone"
 
 
-def neutral_sources(clips: Clips, *, render: int = 0) -> Iterator[NeutralFaces]:
-    """Every kind of face without emotion that the corpus offers.
+def neutral_sources(clips: EvaluationClips, *, render: int = 0) -> Iterator[NeutralFaces]:
+    """Return every kind of face without emotion that the corpus offers.
 
     Args:
-        render: render this many people outside the training split, if the corpus was rendered and the extra is there.
+        render: number of people outside the training split to render, if the corpus was rendered and the extra that
+            renders is installed.
     """
     own = _own_neutral_clips(clips)
     if own is not None:
@@ -84,8 +117,8 @@ def neutral_sources(clips: Clips, *, render: int = 0) -> Iterator[NeutralFaces]:
         yield _of_arrays(clips, stored, "neutral faces of the training split's people, stored beside the corpus")
 
 
-def _own_neutral_clips(clips: Clips) -> NeutralFaces | None:
-    """Clips of the split whose face shows no emotion: by the renderer's truth, else by the labels."""
+def _own_neutral_clips(clips: EvaluationClips) -> NeutralFaces | None:
+    """Return the clips of the split whose face shows no emotion: by the renderer's truth, else by the labels."""
     faces, people, regions, rendered = [], [], [], False
     prototypes = emotion_prototypes(clips.corpus)
     for row in clips.rows:
@@ -113,103 +146,111 @@ def _own_neutral_clips(clips: Clips) -> NeutralFaces | None:
     )
 
 
-def _of_arrays(clips: Clips, found: NeutralFaceSet, source: str) -> NeutralFaces:
+def _of_arrays(clips: EvaluationClips, arrays: NeutralFaceSet, source: str) -> NeutralFaces:
     text, silent = clips.rows[0].text, np.zeros((0, 128, 32), np.float16)
     kept: list[int] = []
-    for who in dict.fromkeys(found.speaker.tolist()):
-        kept += np.flatnonzero(found.speaker == who)[:FACES_PER_PERSON].tolist()
-    faces = tuple(Sample(f"neutral{i}", text, found.image[i : i + 1], silent, 0.5) for i in kept)
+    for person in dict.fromkeys(arrays.speaker.tolist()):
+        kept += np.flatnonzero(arrays.speaker == person)[:FACES_PER_PERSON].tolist()
+    faces = tuple(Sample(f"neutral{i}", text, arrays.image[i : i + 1], silent, 0.5) for i in kept)
     same = tuple(clips.labels) == tuple(clips.corpus.labels)
-    regions = found.region[kept].astype(np.float32) / 255 if same else None
-    return NeutralFaces(source, faces, found.speaker[kept], regions)
+    regions = arrays.region[kept].astype(np.float32) / 255 if same else None
+    return NeutralFaces(source, faces, arrays.speaker[kept], regions)
 
 
 @torch.no_grad()
 def text_on_neutral(
-    clips: Clips,
+    clips: EvaluationClips,
     neutral: NeutralFaces,
     texts: Sequence[Sequence[str]],
     *,
     seed: int = 0,
     progress: Progress | None = None,
-) -> dict[str, Any]:
-    """Every face asked with one text of each emotion: do the face branch's scores, does the mask follow?
+) -> TextOnNeutral:
+    """Measure the face branch's scores and kept sites with one text of each emotion beside every neutral face.
 
-    Returns:
-        `auc`: of the text's emotion from the face branch's score of it, over all faces and texts, mean over the
-        emotions, .5 = no leak, with its interval over people; `auc_within_face`: the same comparison within one face,
-        which sees smaller leaks; `text_lift` per layer: kept sites on the text's own regions over the same regions
-        under the other texts, 1 = the text does not guide; None where the regions are not known.
+    Args:
+        texts: E lists of texts, one text per face is drawn from each.
     """
-    model, rng = clips.predictor.attention_model, np.random.default_rng(seed)
-    visual = clips.predictor.config.modalities.index("visual")
-    count = len(clips.labels)
-    scores_FTE = np.zeros((len(neutral.faces), count, count))
-    landed: list[list[np.ndarray]] = []
-    first = 0
-    for start in range(0, len(neutral.faces), 32):
-        some = neutral.faces[start : start + 32]
-        prepared = prepare(clips.predictor, some, clips.vectors)
-        segments = int(prepared.counts["visual"].sum())
-        regions = neutral.regions[first : first + segments] if neutral.regions is not None else None
-        first += segments
-        per_text = []
-        for t in range(count):
-            query = clips.queries([texts[t][int(rng.integers(len(texts[t])))] for _ in some])
-            output = model.finish(prepared, clips.top_p, trace=True, query_BD=query)
-            scores = torch.sigmoid(output.modality_logits_BME[:, visual].float()).cpu().numpy()
-            scores_FTE[start : start + len(some), t] = scores[:, list(clips.columns)]
-            if regions is not None:
-                kept = [layer.kept_SHW.float().cpu() for layer in output.layers["visual"]]
-                per_text.append([_landed(k, regions, prepared.counts["visual"].cpu()) for k in kept])
-        if per_text:
-            landed.append([np.stack([of[layer] for of in per_text], 1) for layer in range(len(per_text[0]))])
+    count, rng = len(clips.labels), np.random.default_rng(seed)
+    scores: list[np.ndarray] = []
+    on_regions: list[list[np.ndarray]] = []
+    first_segment = 0
+    for start in range(0, len(neutral.faces), _BATCH):
+        faces = neutral.faces[start : start + _BATCH]
+        prepared = prepare(clips.predictor, faces, clips.vectors)
+        regions = None
+        if neutral.regions is not None:
+            segments = int(prepared.counts["visual"].sum())
+            regions = neutral.regions[first_segment : first_segment + segments]
+            first_segment += segments
+        outputs = [
+            _with_texts(clips, prepared, [of_label[int(rng.integers(len(of_label)))] for _ in faces], regions)
+            for of_label in texts
+        ]
+        scores.append(np.stack([score_BE for score_BE, _ in outputs], 1))
+        on_regions.append([np.stack(layer, 1) for layer in zip(*(shares for _, shares in outputs), strict=True)])
         if progress is not None:
-            progress(min(start + 32, len(neutral.faces)), len(neutral.faces))
-    lifts = [_text_lift(np.concatenate(part), neutral.people) for part in zip(*landed, strict=True)]
-    pooled = scores_FTE.reshape(-1, count)
-    named = np.tile(np.eye(count, dtype=bool), (len(neutral.faces), 1))
-    auc, each = auc_estimate(pooled, named, np.repeat(neutral.people, count))
-    return {
-        "source": neutral.source,
-        "faces": int(sum(len(sample.faces) for sample in neutral.faces)),
-        "people": len(set(neutral.people.tolist())),
-        "auc": auc,
-        "auc_per_label": dict(zip(clips.labels, each, strict=True)),
-        "auc_within_face": mean_estimate(_within_face(scores_FTE), neutral.people),
-        "text_lift": lifts or None,
-    }
+            progress(start + len(faces), len(neutral.faces))
+    scores_FTE, people = np.concatenate(scores), neutral.people
+    is_text_label = np.tile(np.eye(count, dtype=bool), (len(neutral.faces), 1))
+    auc, per_label = Speakers(np.repeat(people, count), _DRAWS).mean_auc(scores_FTE.reshape(-1, count), is_text_label)
+    lifts = tuple(text_lift(np.concatenate(layer), people) for layer in zip(*on_regions, strict=True))
+    return TextOnNeutral(
+        source=neutral.source,
+        faces=int(sum(len(sample.faces) for sample in neutral.faces)),
+        people=len(set(people.tolist())),
+        auc=auc,
+        auc_per_label=dict(zip(clips.labels, per_label, strict=True)),
+        auc_within_face=Speakers(people).mean(within_face_auc(scores_FTE)),
+        text_lift=lifts or None,
+    )
 
 
-def _within_face(scores_FTE: np.ndarray) -> np.ndarray:
-    """(F,) share of comparisons, label e's score under its own text against another text, that go to its own."""
+def _with_texts(
+    clips: EvaluationClips, prepared: Prepared, texts: Sequence[str], regions_SEHW: np.ndarray | None
+) -> tuple[np.ndarray, list[np.ndarray]]:
+    """Return the face branch's (B, E) scores with these texts and, per layer, (B, E) shares of kept sites on regions."""
+    visual = clips.predictor.config.modalities.index("visual")
+    output = clips.predictor.attention_model.finish(prepared, clips.top_p, trace=True, query_BD=clips.queries(texts))
+    scores = torch.sigmoid(output.modality_logits_BME[:, visual].float()).cpu().numpy()[:, list(clips.columns)]
+    if regions_SEHW is None:
+        return scores.astype(np.float64), []
+    counts = prepared.counts["visual"].cpu()
+    kept = [layer.kept_SHW.float().cpu() for layer in output.layers["visual"]]
+    return scores.astype(np.float64), [_share_on_regions(layer, regions_SEHW, counts) for layer in kept]
+
+
+def within_face_auc(scores_FTE: np.ndarray) -> np.ndarray:
+    """Return the (F,) probability that a label's score is higher with its own text than with another; ties half."""
     own_F1E = np.einsum("fee->fe", scores_FTE)[:, None]
     won = (own_F1E > scores_FTE) + 0.5 * (own_F1E == scores_FTE)
     labels = scores_FTE.shape[1]
     return (won.sum((1, 2)) - 0.5 * labels) / max(labels * (labels - 1), 1)
 
 
-def _landed(kept_SHW: Tensor, regions_SEHW: np.ndarray, counts_B: Tensor) -> np.ndarray:
-    """(B, E) share of a clip's kept sites on each region, mean over its faces."""
+def _share_on_regions(kept_SHW: Tensor, regions_SEHW: np.ndarray, counts_B: Tensor) -> np.ndarray:
+    """Return the (B, E) share of a clip's kept sites on each region, mean over its faces."""
     share = kept_SHW / kept_SHW.sum((1, 2), keepdim=True).clamp(min=1)
     grid = F.adaptive_avg_pool2d(torch.from_numpy(regions_SEHW), (kept_SHW.shape[1], kept_SHW.shape[2]))
     on_SE = torch.einsum("shw,sehw->se", share, grid)
     return torch.stack([part.mean(0) for part in on_SE.split(counts_B.tolist())]).numpy()
 
 
-def _text_lift(landed_FTE: np.ndarray, people: np.ndarray) -> Estimate:
-    """Mean over the emotions of (own region under its own text) / (the same region under the other texts)."""
-    count = landed_FTE.shape[1]
+def text_lift(share_FTE: np.ndarray, people: np.ndarray) -> Estimate:
+    """Estimate the mean over emotions of the share on the own region with the own text over that with other texts.
+
+    Args:
+        share_FTE: (F, E, E) share of the kept sites of each face, with each text, on each emotion's region.
+    """
+    speakers, count = Speakers(people, _DRAWS), share_FTE.shape[1]
+    sums_G = np.stack([speakers.sums(column)[0] for column in share_FTE.reshape(len(share_FTE), -1).T], 1)
     off = ~np.eye(count, dtype=bool)
 
-    def lift(weights_RF: np.ndarray) -> np.ndarray:
-        mean_RTE = np.einsum("rf,fte->rte", weights_RF, landed_FTE)
-        own_RE = np.einsum("ree->re", mean_RTE)
-        other_RE = np.where(off, mean_RTE, 0).sum(1) / max(count - 1, 1)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            return np.nanmean(own_RE / other_RE, axis=1)
+    def statistic(times_RG: np.ndarray) -> np.ndarray:
+        sums_RTE = (times_RG @ sums_G).reshape(-1, count, count)
+        other_RE = np.where(off, sums_RTE, 0).sum(1) / max(count - 1, 1)
+        ratio_RE = np.einsum("ree->re", sums_RTE) / other_RE
+        known = np.isfinite(ratio_RE)
+        return np.where(known, ratio_RE, 0).sum(1) / known.sum(1)
 
-    drawn = lift(group_weights(people, 500))
-    low, high = np.percentile(drawn[np.isfinite(drawn)], [2.5, 97.5])
-    value = float(lift(np.ones((1, len(people))))[0])
-    return {"value": round(value, 4), "low": round(float(low), 4), "high": round(float(high), 4)}
+    return speakers.estimate(statistic)

@@ -1,14 +1,12 @@
-"""Are the kept sites the ones that matter? The branch's score when other sites are kept, in order and at random.
+"""Measure whether the kept sites carry the score: the branch's score when other sites are kept, in order and at random.
 
-In every run each kept site has the same gate (factor 1), so that the runs differ in which sites are kept and in nothing
-else. What is followed is the score of the label that the branch puts first when all sites are kept.
+In every run each kept site has the same gate (factor 1), so that the runs differ in the kept sites and in nothing else.
+The score that is compared is that of the label that the branch puts first when all sites are kept.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import partial
-from typing import Any
 
 import numpy as np
 import torch
@@ -16,212 +14,225 @@ from torch import Tensor
 
 from mesm.layers.nucleus import nucleus_mask
 from mesm.models import Prepared
-from mesm.studies.faithfulness.evaluation_clips import Clips, Progress, section, stacked, top_is_true
-from mesm.studies.faithfulness.intervals import mean_estimate
+from mesm.records.faithfulness import (
+    PRUNED_LAYERS,
+    SITE_SETS,
+    BranchKeepOnly,
+    DeletionInsertion,
+    KeepOnly,
+    SiteCurves,
+    SiteOrder,
+    SiteSetScores,
+)
+from mesm.statistics import PERCENT_DIGITS, Speakers, rounded
+from mesm.studies.faithfulness.evaluation_clips import (
+    EvaluationClips,
+    Progress,
+    concatenate_batches,
+    strongest_is_true,
+)
 from mesm.studies.faithfulness.interventions import Choice, finish_with_sites, keep_count, keep_share
 
 #: Shares of the active sites at which the curves are read.
 SHARES: tuple[float, ...] = (0.05, 0.1, 0.2, 0.35, 0.5, 0.75)
-LAYERS: tuple[str, ...] = ("all", "L1", "L2", "L3")
-#: Which sites a run keeps: the most attended, the least attended, or any.
+#: Order in which sites are kept: most attended first, least attended first, or random.
 ORDERS: tuple[str, ...] = ("attention", "reverse", "random")
 
+#: Scores (B, E) of each branch, batch by batch.
+_Batches = list[dict[str, np.ndarray]]
 
-def _everything(modality: str, layer: int, attention: Tensor, active: Tensor) -> Tensor:
+
+def keep_all(modality: str, layer: int, attention: Tensor, active: Tensor) -> Tensor:
+    """Keep every active site."""
     return active
 
 
-def _in_order(
-    order: str,
-    share: float,
-    layers: frozenset[int],
-    rng: torch.Generator,
-    modality: str,
-    layer: int,
-    attention: Tensor,
-    active: Tensor,
-) -> Tensor:
-    if layer not in layers:
-        return active
-    return keep_share(_ranked(order, attention, rng), active, share)
-
-
-def _ranked(order: str, attention: Tensor, rng: torch.Generator) -> Tensor:
+def _rank(order: str, attention: Tensor, rng: torch.Generator) -> Tensor:
+    """Return values by which the sites are kept, highest first."""
     if order == "random":
         return torch.rand(attention.shape, generator=rng).to(attention.device)
     return attention if order == "attention" else -attention
 
 
-def _scored(clips: Clips, prepared: Prepared, choice: Choice) -> dict[str, np.ndarray]:
-    found = clips.branch_scores(finish_with_sites(clips.predictor.attention_model, prepared, choice))
-    return {name: found[name] for name in clips.branches}
+def keep_in_order(order: str, share: float, pruned: str, rng: torch.Generator) -> Choice:
+    """Return the choice of the first `share` of the active sites in one of `ORDERS`, in one of `PRUNED_LAYERS`."""
+
+    def choose(modality: str, layer: int, attention: Tensor, active: Tensor) -> Tensor:
+        if pruned not in ("all", f"L{layer + 1}"):
+            return active
+        return keep_share(_rank(order, attention, rng), active, share)
+
+    return choose
 
 
-def deletion_insertion(
-    clips: Clips, *, shares: Sequence[float] = SHARES, seed: int = 0, progress: Progress | None = None
-) -> dict[str, Any]:
-    """Curves and areas when sites are kept in the order of the attention, against it, and at random.
-
-    *Insertion* keeps the most attended share first; *deletion* takes the most attended away first, so at share q of the
-    sites left it keeps the least attended. Random order serves both. A faithful attention inserts above random and
-    deletes below. Source: Petsiuk et al. 2018 (RISE); limits: Gomez et al. 2022.
-
-    Returns:
-        `shares`, and per branch and layer (`all` three at once, or one with the others kept whole): the `curves` (mean
-        score at each share, 1 included), the areas under them over [0, 1] of the sites (trapezoids from the lowest
-        share on, scaled to the range seen), and `insertion_gain` = attention - random, `deletion_gain` = random -
-        reverse, each with its interval over speakers; above 0 speaks for the attention.
-    """
-    rng = torch.Generator().manual_seed(seed)
-    runs: dict[tuple[str, str, float], list[dict[str, np.ndarray]]] = {}
-    whole: list[dict[str, np.ndarray]] = []
-    for _, prepared in clips.prepared(progress):
-        whole.append(_scored(clips, prepared, _everything))
-        for where in LAYERS:
-            layers = frozenset(range(3)) if where == "all" else frozenset({int(where[1]) - 1})
-            for order in ORDERS:
-                for share in shares:
-                    choice = partial(_in_order, order, share, layers, rng)
-                    runs.setdefault((where, order, share), []).append(_scored(clips, prepared, choice))
-    at_all = stacked(whole)
-    found = {key: stacked(parts) for key, parts in runs.items()}
-    branches = {}
-    for name in clips.branches:
-        followed = partial(_followed, _first_label(at_all[name]))
-        branches[name] = {
-            where: _areas(
-                clips,
-                {
-                    order: np.stack(
-                        [*(followed(found[where, order, share][name]) for share in shares), followed(at_all[name])], 1
-                    )
-                    for order in ORDERS
-                },
-                np.array([*shares, 1.0]),
-            )
-            for where in LAYERS
-        }
-    return section(clips, shares=[*shares, 1.0], **branches)
-
-
-def _followed(label_N: np.ndarray, scores_NE: np.ndarray) -> np.ndarray:
-    return scores_NE[np.arange(len(label_N)), label_N]
-
-
-def _areas(clips: Clips, curves: dict[str, np.ndarray], shares: np.ndarray) -> dict[str, Any]:
-    """Of one branch and layer; `curves` are (N, shares) followed scores, NaN where a clip lacks the branch."""
-    span = float(shares[-1] - shares[0])
-    areas = {order: np.trapezoid(curve, shares, axis=1) / span for order, curve in curves.items()}
-    known = np.isfinite(areas["random"])
-    if not known.any():
-        return {}
-    groups = clips.groups[known]
-    areas = {order: area[known] for order, area in areas.items()}
-    return {
-        "curves": {order: [round(float(v), 4) for v in curve[known].mean(0)] for order, curve in curves.items()},
-        "insertion_auc": round(float(areas["attention"].mean()), 4),
-        "deletion_auc": round(float(areas["reverse"].mean()), 4),
-        "random_auc": round(float(areas["random"].mean()), 4),
-        "insertion_gain": mean_estimate(areas["attention"] - areas["random"], groups),
-        "deletion_gain": mean_estimate(areas["random"] - areas["reverse"], groups),
-    }
-
-
-# -------------------------------------------------------------------------------------------- keep only these sites
-def _nucleus(
-    top_p: float, counts: dict[tuple[str, int], Tensor], modality: str, layer: int, attention: Tensor, active: Tensor
-) -> Tensor:
-    kept = nucleus_mask(attention, active, top_p)
-    counts[modality, layer] = kept.sum((1, 2))
-    return kept
-
-
-def _same_number(
-    order: str,
-    counts: dict[tuple[str, int], Tensor],
-    rng: torch.Generator,
-    modality: str,
-    layer: int,
-    attention: Tensor,
-    active: Tensor,
-) -> Tensor:
-    return keep_count(_ranked(order, attention, rng), active, counts[modality, layer])
-
-
-def _complement(top_p: float, modality: str, layer: int, attention: Tensor, active: Tensor) -> Tensor:
-    rest = active & ~nucleus_mask(attention, active, top_p)
-    alone = rest.sum((1, 2), keepdim=True) == 0
-    return torch.where(alone, keep_count(-attention, active, torch.ones_like(alone[:, 0, 0], dtype=torch.long)), rest)
-
-
-def keep_only(clips: Clips, *, draws: int = 3, seed: int = 0, progress: Progress | None = None) -> dict[str, Any]:
-    """Keep only the nucleus, as many random sites, as many of the least attended, or everything but the nucleus.
-
-    Returns:
-        `draws`, and per branch and set of sites (`nucleus`, `random`, `least`, `complement`): `share` of all sites that
-        it keeps over the three layers, `score` of the label put first with all sites, `same` (share of the clips whose
-        first label stays), `accuracy` in percent; and `nucleus_gain` = score of the nucleus - of random sites, with its
-        interval over speakers.
-    """
-    rng = torch.Generator().manual_seed(seed)
-    repeats = {"nucleus": 1, "random": draws, "least": 1, "complement": 1}
-    whole: list[dict[str, np.ndarray]] = []
-    parts: dict[str, list[list[dict[str, np.ndarray]]]] = {name: [[] for _ in range(n)] for name, n in repeats.items()}
-    kept: dict[str, dict[str, list[float]]] = {name: {b: [0.0, 0.0] for b in clips.branches} for name in repeats}
-    for _, prepared in clips.prepared(progress):
-        counts: dict[tuple[str, int], Tensor] = {}
-        choices: dict[str, Choice] = {
-            "nucleus": partial(_nucleus, clips.top_p, counts),
-            "random": partial(_same_number, "random", counts, rng),
-            "least": partial(_same_number, "reverse", counts, rng),
-            "complement": partial(_complement, clips.top_p),
-        }
-        whole.append(_scored(clips, prepared, _everything))
-        for name, found in parts.items():
-            for draw in found:
-                draw.append(_scored(clips, prepared, _counted(choices[name], kept[name])))
-    runs = {name: [stacked(draw) for draw in found] for name, found in parts.items()}
-    at_all = stacked(whole)
-    branches = {}
-    for branch in clips.branches:
-        of_branch = {name: [draw[branch] for draw in found] for name, found in runs.items()}
-        shares = {name: kept[name][branch][0] / max(kept[name][branch][1], 1.0) for name in repeats}
-        branches[branch] = _sets(clips, at_all[branch], of_branch, shares)
-    return section(clips, draws=draws, top_p=clips.top_p, **branches)
-
-
-def _sets(
-    clips: Clips, at_all: np.ndarray, runs: dict[str, list[np.ndarray]], shares: dict[str, float]
-) -> dict[str, Any]:
-    """The sets of sites of one branch; `runs` are (N, E) scores, one per draw."""
-    first, truth, groups = _first_label(at_all), clips.truth, clips.groups
-    followed = {name: np.mean([_followed(first, run) for run in found], axis=0) for name, found in runs.items()}
-    known = np.isfinite(at_all).all(1)
-    return {
-        name: {
-            "share": round(shares[name], 4),
-            "score": mean_estimate(followed[name], groups),
-            "same": mean_estimate(
-                np.where(known, np.mean([_first_label(run) == first for run in found], axis=0), np.nan), groups
-            ),
-            "accuracy": mean_estimate(
-                100 * np.mean([top_is_true(run, truth) for run in found], axis=0), groups, places=2
-            ),
-        }
-        for name, found in runs.items()
-    } | {"nucleus_gain": mean_estimate(followed["nucleus"] - followed["random"], groups)}
+def _branch_scores(clips: EvaluationClips, prepared: Prepared, choice: Choice) -> dict[str, np.ndarray]:
+    scores = clips.branch_scores(finish_with_sites(clips.predictor.attention_model, prepared, choice))
+    return {name: scores[name] for name in clips.branches}
 
 
 def _first_label(scores_NE: np.ndarray) -> np.ndarray:
-    """(N,) the label put first; 0 where a clip lacks the branch, whose scores are NaN."""
+    """Return the (N,) label with the highest score; 0 where a clip lacks the branch, whose scores are NaN."""
     return np.where(np.isfinite(scores_NE), scores_NE, -1.0).argmax(1)
 
 
-def _counted(choice: Callable[..., Tensor], tally: dict[str, list[float]]) -> Choice:
-    def counted(modality: str, layer: int, attention: Tensor, active: Tensor) -> Tensor:
-        kept = choice(modality, layer, attention, active)
-        tally[modality][0] += float(kept.sum())
-        tally[modality][1] += float(kept.numel())
+def _score_of(label_N: np.ndarray, scores_NE: np.ndarray) -> np.ndarray:
+    return scores_NE[np.arange(len(label_N)), label_N]
+
+
+# --------------------------------------------------------------------------------------------- deletion and insertion
+def deletion_insertion(
+    clips: EvaluationClips, *, shares: Sequence[float] = SHARES, seed: int = 0, progress: Progress | None = None
+) -> SiteOrder:
+    """Measure scores when sites are kept in the order of the attention, against it, and at random.
+
+    *Insertion* keeps the most attended share; *deletion* removes the most attended, so at share q it keeps the q least
+    attended. Source: Petsiuk et al. 2018 (RISE); limits: Gomez et al. 2022. Areas are computed by trapezoids.
+    """
+    rng = torch.Generator().manual_seed(seed)
+    batches: dict[tuple[str, str, float], _Batches] = {}
+    whole_batches: _Batches = []
+    for _, prepared in clips.prepared(progress):
+        whole_batches.append(_branch_scores(clips, prepared, keep_all))
+        for pruned in PRUNED_LAYERS:
+            for order in ORDERS:
+                for share in shares:
+                    scores = _branch_scores(clips, prepared, keep_in_order(order, share, pruned, rng))
+                    batches.setdefault((pruned, order, share), []).append(scores)
+    whole = concatenate_batches(whole_batches)
+    runs = {key: concatenate_batches(parts) for key, parts in batches.items()}
+    rising = (*shares, 1.0)
+
+    def curve(branch: str, pruned: str, order: str) -> np.ndarray:
+        """(N, shares) scores of the first label."""
+        label = _first_label(whole[branch])
+        at_share = [*(runs[pruned, order, share] for share in shares), whole]
+        return np.stack([_score_of(label, run[branch]) for run in at_share], 1)
+
+    branches = {}
+    for branch in clips.branches:
+        known = np.isfinite(whole[branch]).all(1)
+        if known.any():
+            speakers = Speakers(clips.groups[known])
+            branches[branch] = {
+                pruned: _areas({order: curve(branch, pruned, order)[known] for order in ORDERS}, rising, speakers)
+                for pruned in PRUNED_LAYERS
+            }
+    size = clips.size
+    return SiteOrder(size.clips, size.speakers, rising, branches)
+
+
+def _areas(curves: dict[str, np.ndarray], shares: Sequence[float], speakers: Speakers) -> DeletionInsertion:
+    """Return the areas under the (N, shares) curves of one branch, scaled to the range of the shares."""
+    span = shares[-1] - shares[0]
+    insertion, deletion, random = (np.trapezoid(curves[order], shares, axis=1) / span for order in ORDERS)
+    return DeletionInsertion(
+        SiteCurves(*(tuple(round(float(v), 4) for v in curves[order].mean(0)) for order in ORDERS)),
+        insertion_auc=round(float(insertion.mean()), 4),
+        deletion_auc=round(float(deletion.mean()), 4),
+        random_auc=round(float(random.mean()), 4),
+        insertion_gain=speakers.mean(insertion - random),
+        deletion_gain=speakers.mean(random - deletion),
+    )
+
+
+# -------------------------------------------------------------------------------------------- keep only these sites
+class _SiteSets:
+    """The choices of one batch's `SITE_SETS`; the nucleus comes first, since two sets keep as many sites as it does."""
+
+    def __init__(self, top_p: float, rng: torch.Generator) -> None:
+        self.top_p, self.rng = top_p, rng
+        self.nucleus_counts: dict[tuple[str, int], Tensor] = {}
+
+    def nucleus(self, modality: str, layer: int, attention: Tensor, active: Tensor) -> Tensor:
+        kept = nucleus_mask(attention, active, self.top_p)
+        self.nucleus_counts[modality, layer] = kept.sum((1, 2))
         return kept
 
-    return counted
+    def random(self, modality: str, layer: int, attention: Tensor, active: Tensor) -> Tensor:
+        return keep_count(_rank("random", attention, self.rng), active, self.nucleus_counts[modality, layer])
+
+    def least(self, modality: str, layer: int, attention: Tensor, active: Tensor) -> Tensor:
+        return keep_count(-attention, active, self.nucleus_counts[modality, layer])
+
+    def complement(self, modality: str, layer: int, attention: Tensor, active: Tensor) -> Tensor:
+        """Keep the active sites outside the nucleus; the least attended one where the nucleus is all of them."""
+        rest = active & ~nucleus_mask(attention, active, self.top_p)
+        empty = rest.sum((1, 2), keepdim=True) == 0
+        one = torch.ones(len(active), dtype=torch.long, device=active.device)
+        return torch.where(empty, keep_count(-attention, active, one), rest)
+
+
+class _ShareCounter:
+    """Count the kept and all sites of each branch over the runs of one set."""
+
+    def __init__(self, branches: Sequence[str]) -> None:
+        self._sums = {branch: [0.0, 0.0] for branch in branches}
+
+    def share(self, branch: str) -> float:
+        """Return the share of all sites that was kept."""
+        kept, every = self._sums[branch]
+        return kept / max(every, 1.0)
+
+    def count(self, choice: Callable[..., Tensor]) -> Choice:
+        """Return the choice, counted whenever it is made."""
+
+        def choose(modality: str, layer: int, attention: Tensor, active: Tensor) -> Tensor:
+            kept = choice(modality, layer, attention, active)
+            self._sums[modality][0] += float(kept.sum())
+            self._sums[modality][1] += float(kept.numel())
+            return kept
+
+        return choose
+
+
+def keep_only(clips: EvaluationClips, *, draws: int = 3, seed: int = 0, progress: Progress | None = None) -> KeepOnly:
+    """Measure scores when only one of `SITE_SETS` is kept."""
+    rng = torch.Generator().manual_seed(seed)
+    whole_batches: _Batches = []
+    batches: dict[str, list[_Batches]] = {
+        name: [[] for _ in range(draws if name == "random" else 1)] for name in SITE_SETS
+    }
+    counters = {name: _ShareCounter(clips.branches) for name in SITE_SETS}
+    for _, prepared in clips.prepared(progress):
+        sets = _SiteSets(clips.top_p, rng)
+        whole_batches.append(_branch_scores(clips, prepared, keep_all))
+        for name, draws_of_set in batches.items():
+            for draw in draws_of_set:
+                draw.append(_branch_scores(clips, prepared, counters[name].count(getattr(sets, name))))
+    whole = concatenate_batches(whole_batches)
+    runs = {name: [concatenate_batches(draw) for draw in draws_of_set] for name, draws_of_set in batches.items()}
+    branches = {
+        branch: _branch_keep_only(
+            clips,
+            whole[branch],
+            {name: np.stack([run[branch] for run in draws_of_set]) for name, draws_of_set in runs.items()},
+            {name: counter.share(branch) for name, counter in counters.items()},
+        )
+        for branch in clips.branches
+    }
+    size = clips.size
+    return KeepOnly(size.clips, size.speakers, draws, clips.top_p, branches)
+
+
+def _branch_keep_only(
+    clips: EvaluationClips, whole_NE: np.ndarray, runs: dict[str, np.ndarray], shares: dict[str, float]
+) -> BranchKeepOnly:
+    """Summarise the sets of sites of one branch; `runs` are (draws, N, E) scores."""
+    label, known, speakers = _first_label(whole_NE), np.isfinite(whole_NE).all(1), Speakers(clips.groups)
+    score = {
+        name: np.mean([_score_of(label, run) for run in runs_of_set], axis=0) for name, runs_of_set in runs.items()
+    }
+
+    def summarise(name: str) -> SiteSetScores:
+        same = np.mean([_first_label(run) == label for run in runs[name]], axis=0)
+        right = 100 * np.mean([strongest_is_true(run, clips.truth) for run in runs[name]], axis=0)
+        return SiteSetScores(
+            rounded(shares[name]) or 0.0,
+            speakers.mean(score[name]),
+            speakers.mean(np.where(known, same, np.nan)),
+            speakers.mean(right, PERCENT_DIGITS),
+        )
+
+    return BranchKeepOnly(
+        **{name: summarise(name) for name in SITE_SETS}, nucleus_gain=speakers.mean(score["nucleus"] - score["random"])
+    )

@@ -1,36 +1,31 @@
-"""How much of the attention is enough: every clip's decision over a grid of top-p."""
+"""Measure how much attention is enough: each clip's decision over a grid of top-p."""
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
-from mesm.studies.faithfulness.evaluation_clips import Clips, Progress, section
-from mesm.studies.faithfulness.intervals import mean_estimate
+from mesm.records.faithfulness import ClipSufficientP, SufficientP
+from mesm.statistics import Speakers
+from mesm.studies.faithfulness.evaluation_clips import EvaluationClips, Progress
 
 GRID: tuple[float, ...] = tuple(round(0.05 * step, 2) for step in range(1, 21))
 
 
 def first_steady(decided_PNE: np.ndarray) -> np.ndarray:
-    """(N,) index of the first p from which the decided labels equal those at the last p and stay so."""
+    """Return the (N,) index of the first p from which the decided labels equal those at the last p and stay so."""
     same_PN = (decided_PNE == decided_PNE[-1]).all(2)
     return len(same_PN) - np.cumprod(same_PN[::-1], axis=0).sum(0)
 
 
-def flips(decided_PNE: np.ndarray) -> np.ndarray:
-    """(N, P - 1) bool: whether the decided labels change between one p and the next."""
+def decision_changes(decided_PNE: np.ndarray) -> np.ndarray:
+    """Return (N, P - 1) bool: whether the decided labels differ between one p and the next."""
     return (decided_PNE[1:] != decided_PNE[:-1]).any(2).T
 
 
-def sufficient_p(clips: Clips, grid: tuple[float, ...] = GRID, *, progress: Progress | None = None) -> dict[str, Any]:
-    """Smallest sufficient p and flip points of every clip, from the fused decided labels over an ascending grid to 1.
-
-    Returns:
-        `grid`; `same_as_all`: share of the clips that decide as at p = 1, at each p, with intervals over speakers;
-        `sufficient` quartiles over the clips; `flips` per clip on average; and `per_clip`: `id`, `sufficient_p`, and
-        `flips` (the p at which the decided labels are others than at the grid's p before).
-    """
+def sufficient_p(
+    clips: EvaluationClips, grid: tuple[float, ...] = GRID, *, progress: Progress | None = None
+) -> SufficientP:
+    """Measure the smallest sufficient p and the changes of every clip's fused decision over a rising grid to 1."""
     assert grid[-1] == 1.0
     thresholds = clips.predictor.thresholds[list(clips.columns)]
     parts: list[np.ndarray] = []
@@ -38,18 +33,19 @@ def sufficient_p(clips: Clips, grid: tuple[float, ...] = GRID, *, progress: Prog
         runs = [clips.branch_scores(clips.predictor.model.finish(prepared, p))["fused"] for p in grid]
         parts.append(np.stack(runs) >= thresholds)
     decided_PNE = np.concatenate(parts, axis=1)
-    steady, changes = first_steady(decided_PNE), flips(decided_PNE)
-    values = np.array(grid)
-    same_PN = (decided_PNE == decided_PNE[-1]).all(2)
-    return section(
-        clips,
-        grid=list(grid),
-        same_as_all=[mean_estimate(row.astype(float), clips.groups) for row in same_PN],
-        sufficient=[float(v) for v in np.percentile(values[steady], [25, 50, 75], method="inverted_cdf")],
-        flips=mean_estimate(changes.sum(1).astype(float), clips.groups),
-        per_clip={
-            "id": [row.clip_id for row in clips.rows],
-            "sufficient_p": values[steady].tolist(),
-            "flips": [values[1:][row].tolist() for row in changes],
-        },
+    steady, changes = first_steady(decided_PNE), decision_changes(decided_PNE)
+    values, speakers, size = np.array(grid), Speakers(clips.groups), clips.size
+    low, middle, high = np.percentile(values[steady], [25, 50, 75], method="inverted_cdf")
+    return SufficientP(
+        size.clips,
+        size.speakers,
+        grid=tuple(grid),
+        same_as_all=tuple(speakers.mean(row.astype(float)) for row in (decided_PNE == decided_PNE[-1]).all(2)),
+        quartiles=(float(low), float(middle), float(high)),
+        changes=speakers.mean(changes.sum(1).astype(float)),
+        per_clip=ClipSufficientP(
+            tuple(row.clip_id for row in clips.rows),
+            tuple(values[steady].tolist()),
+            tuple(tuple(values[1:][row].tolist()) for row in changes),
+        ),
     )

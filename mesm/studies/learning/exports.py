@@ -1,55 +1,53 @@
-"""Learning curves as an exhibit."""
+"""Build the figures of `mesm figure learning` and `mesm figure runs`."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
+from mesm.config import RunConfig
 from mesm.figures.export import Exhibit
 from mesm.figures.tables import Row, Table
+from mesm.records.training_log import EpochReport
+from mesm.studies.learning.chart_data import LOSS, LOSS_TITLE, SCORES, TrainingRun, learning_chart
 from mesm.studies.learning.paper import plot_learning_curves
-from mesm.studies.learning.screen import LOSS, SCORES, Runs
 
 
-def learning(runs: Runs) -> Exhibit:
-    """Loss and validation scores of runs, epoch by epoch."""
+def learning_export(runs: Sequence[TrainingRun]) -> Exhibit:
+    """Build the learning curves of some runs."""
+    chart, names = learning_chart(runs), [run.name for run in runs]
     keys = (LOSS, *SCORES)
     rows = tuple(
-        Row((name, int(row["epoch"]) + 1, *(row.get(key) for key, _ in keys)), ranked=False)
-        for name, found in runs.items()
-        for row in found
+        Row((run.name, row.epoch + 1, *(getattr(row, key) for key in keys)), ranked=False)
+        for run in runs
+        for row in run.epochs
     )
     return Exhibit(
-        name=f"learning-{'-'.join(runs)}",
+        name=f"learning-{'-'.join(names)}",
         title="Learning curves",
-        caption="Training loss, and F1, WAcc and AUC of the validation split in percent, per epoch; the best F1 is ringed.",
-        command=f"mesm figure learning {' '.join(runs)}",
-        origin={"runs": list(runs)},
-        draw=lambda width: plot_learning_curves(runs, width),
-        table=Table(("run", "epoch", *(words for _, words in keys)), rows, digits=3),
+        caption="Training loss, and F1, WAcc and AUC of the validation split in percent, by epoch. Ring: best F1.",
+        command=f"mesm figure learning {' '.join(names)}",
+        origin={"runs": names},
+        draw=lambda width: plot_learning_curves(chart, width),
+        table=Table(("run", "epoch", LOSS_TITLE, *SCORES.values()), rows, digits=3),
     )
 
 
-def runs_table(runs: Mapping[str, tuple[Sequence[Mapping[str, Any]], Mapping[str, Any]]]) -> Exhibit:
-    """Where runs stand: a line each, with the last epoch's loss and validation scores.
-
-    Args:
-        runs: name -> the lines of its metrics.jsonl and its config.
-    """
+def runs_export(runs: Sequence[tuple[TrainingRun, RunConfig]]) -> Exhibit:
+    """Build the table of runs: a line each, with the loss and the validation scores of the last epoch."""
     rows = []
-    for name, (epochs, config) in runs.items():
-        last = epochs[-1] if epochs else {}
-        minutes = last["seconds"] / 60 if last.get("seconds") else None
-        settings = (config.get("model", {}).get("name", ""), config.get("train", {}).get("seed"))
-        scores = (last.get(key) for key in (LOSS[0], "valid_f1", "valid_wacc"))
-        done = f"{len(epochs)} of {config.get('train', {}).get('epochs', '?')}"
-        rows.append(Row((name, *settings, done, *scores, minutes), ranked=False))
+    for run, config in runs:
+        last = run.epochs[-1] if run.epochs else EpochReport(-1)
+        minutes = last.seconds / 60 if last.seconds else None
+        scores = (last.loss, last.valid_f1, last.valid_wacc)
+        done = f"{len(run.epochs)} of {config.train.epochs}"
+        rows.append(Row((run.name, config.model.name, config.train.seed, done, *scores, minutes), ranked=False))
     columns = ("run", "model", "seed", "epochs", "loss", "valid F1", "valid WAcc", "minutes")
+    names = [run.name for run, _ in runs]
     return Exhibit(
-        name=f"runs-{'-'.join(runs)}",
+        name=f"runs-{'-'.join(names)}",
         title="Training runs",
         caption="Training runs with the loss and the validation scores, in percent, of their last epoch.",
-        command=f"mesm figure runs {' '.join(runs)}",
-        origin={"runs": list(runs)},
+        command=f"mesm figure runs {' '.join(names)}",
+        origin={"runs": names},
         table=Table(columns, tuple(rows), digits=3),
     )

@@ -14,12 +14,17 @@ import torch
 from mesm.analysis.predictor import Predictor
 from mesm.data.store import Corpus
 from mesm.errors import MesmError
+from mesm.records import base as typed_records
+from mesm.records.base import Record
 from mesm.records.legacy import find_records, read_record, write_record
+from mesm.records.store import RecordStore
+from mesm.records.sweep import Sweep
 from mesm.runtime import record_folders
 from mesm.studies.evaluation.comparison import over_seeds
 from mesm.studies.evaluation.measure import Progress, evaluate, labelled_batches, shared_labels
 from mesm.studies.reproduction.table_jobs import Plan, obtain
-from mesm.studies.sweep.measure import parse_range, sweep
+from mesm.studies.sweep.measure import measure_sweep
+from mesm.studies.sweep.top_ps import parse_top_ps
 from mesm.training.progress import TrainingProgress
 
 #: Utterances of which each is timed alone.
@@ -97,20 +102,20 @@ def _at_home(record: dict[str, Any], predictor: Predictor) -> bool:
 
 def figure_5_sweep(
     sparse: Predictor, dense: Predictor, plan: Plan, records: Path, command: str, progress: Progress | None = None
-) -> dict[str, Any]:
-    """The `sweep` record of ten top-p against FE2E: one of these weights on these clips that is there, else a new one."""
-    top_ps, ids = parse_range("0.1:1.0:0.1"), list(plan.corpus.ids(plan.split))
-    for path in find_records((records, *record_folders()), "sweep", sparse.name, plan.corpus.name):
-        record = read_record(path)
-        data, weights = record["data"], (sparse.sha256, dense.sha256)
-        made_of = record["provenance"].get("checkpoint_sha256"), data.get("against", {}).get("sha256")
-        if made_of == weights and data["clip_ids"] == ids and {row["top_p"] for row in data["rows"]} >= set(top_ps):
+) -> Record[Sweep]:
+    """Return the sweep of ten top-p against FE2E: a record of these weights on these clips, or a new one."""
+    top_ps, ids = parse_top_ps("0.1:1.0:0.1"), plan.corpus.ids(plan.split)
+    store = RecordStore((records, *record_folders()))
+    for record in store.find("sweep", checkpoint_sha256=sparse.sha256, corpus=plan.corpus.id):
+        data: Sweep = record.data
+        same_reference = data.reference is not None and data.reference.sha256 == dense.sha256
+        if same_reference and data.clip_ids == tuple(ids) and {point.top_p for point in data.points} >= set(top_ps):
             return record
-    data = sweep(sparse, plan.corpus, top_ps, against=dense, split=plan.split, progress=progress)
-    path = write_record(
-        records, "sweep", sparse.name, plan.corpus.name, data, checkpoint_sha256=sparse.sha256, command=command
-    )
-    return read_record(path)
+    data = measure_sweep(sparse, plan.corpus, top_ps, against=dense, split=plan.split, progress=progress)
+    provenance = typed_records.new_provenance(plan.corpus.id, sparse.name, [sparse.sha256], command)
+    record = Record("sweep", provenance, data)
+    typed_records.write_record(records, record)
+    return record
 
 
 @torch.no_grad()

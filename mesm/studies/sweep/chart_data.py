@@ -1,70 +1,47 @@
-"""What top-p buys and what it costs, read from sweep records: the points that the screen and the paper both draw."""
+"""Compute what the charts of a sweep draw: points, bars and boxes with their labels, styles and axis titles."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+
+import numpy as np
 
 from mesm.errors import ConfigError, DataError
-from mesm.figures.style import MODALITY_WORDS, STAGE_WORDS
-from mesm.figures.tables import Row, Table
+from mesm.figures.style import MODALITY_SHADES, MODALITY_WORDS, STAGE_WORDS, LineStyle, line_style
+from mesm.records.base import CorpusId, Record
+from mesm.records.evaluation import Evaluation, Scores
+from mesm.records.sweep import LayerMacs, Sweep, SweepPoint
 from mesm.vocabulary import MODALITIES
 
 METRICS: dict[str, str] = {"wacc": "weighted accuracy", "f1": "F1", "accuracy": "accuracy"}
 #: Axis -> its title. A FLOP is counted twice per MAC here; the paper's counter counts it once.
 AXES: dict[str, str] = {
-    "share": "work of convolutions and attention, share of FE2E's",
-    "gmac": "work of convolutions and attention, GMAC per clip",
-    "gflop": "work of convolutions and attention, GFLOP per clip",
+    "share": "multiply-adds of convolutions and attention, share of FE2E's",
+    "gmac": "multiply-adds of convolutions and attention, GMAC per clip",
+    "gflop": "operations of convolutions and attention, GFLOP per clip",
     "ms": "measured time per clip, ms",
 }
 #: Operations per multiply-add, by unit.
-UNITS: dict[str, int] = {"gmac": 1, "gflop": 2}
+OPERATIONS: dict[str, int] = {"gmac": 1, "gflop": 2}
+UNIT_WORDS: dict[str, str] = {"gmac": "GMAC", "gflop": "GFLOP"}
 REPORTED_NAME = "reported in the paper: accuracy, IEMOCAP"
 SWEEP, DENSE, REPORTED = "sweep", "dense", "reported"
+#: Bars whose largest amount is below this share of the whole stack are left out of the legend.
+_LEGEND_FROM = 0.002
+#: Percentiles of the boxes: whisker, quartile, median, quartile, whisker.
+PERCENTILES = (2.5, 25, 50, 75, 97.5)
 
 
 @dataclass(frozen=True)
-class Point:
-    """One measurement; `low` and `high` are its 95 % interval over speakers, or `y` itself where there is none."""
-
-    top_p: float | None
-    x: float
-    y: float
-    low: float
-    high: float
-    elbow: bool = False
-
-
-@dataclass(frozen=True)
-class Curve:
-    """Points of one model: a sweep, a dense model's one point, or what the paper reports."""
-
-    name: str
-    kind: str
-    points: tuple[Point, ...]
-
-    @property
-    def in_order(self) -> bool:
-        """Whether its work grows from point to point; measured times need not, and a band would fold over itself."""
-        return all(a.x < b.x for a, b in zip(self.points, self.points[1:], strict=False))
-
-    @property
-    def reach(self) -> tuple[list[float], list[float]]:
-        """How far its intervals reach below and above its points."""
-        return [p.y - p.low for p in self.points], [p.high - p.y for p in self.points]
-
-
-@dataclass(frozen=True)
-class View:
-    """How a sweep is looked at.
+class SweepView:
+    """Choice of the axes of a sweep's chart.
 
     Attributes:
         metric: one of `METRICS`.
         axis: one of `AXES`.
-        relative: as a share of what FE2E scores, which is where the paper's curve can stand beside ours.
-        log: logarithmic work.
+        relative: draw scores as a share of FE2E's; only then the paper's curve can stand beside ours.
+        log: logarithmic cost.
     """
 
     metric: str = "wacc"
@@ -85,159 +62,305 @@ class View:
         return f"{words}, share of FE2E's" if self.relative else f"{words}, %"
 
 
-def read_curves(
-    records: Sequence[Mapping[str, Any]],
-    view: View,
-    dense: Mapping[str, Mapping[str, Any]] | None = None,
+@dataclass(frozen=True)
+class ChartPoint:
+    """One point; `low` and `high` are its 95 % interval over speakers, or `y` itself where there is none."""
+
+    top_p: float | None
+    x: float
+    y: float
+    low: float
+    high: float
+    elbow: bool = False
+
+    @property
+    def elbow_label(self) -> str:
+        """Words beside the ring around the elbow."""
+        return f"elbow, p = {self.top_p:g}"
+
+
+@dataclass(frozen=True)
+class ChartLine:
+    """Points of one model.
+
+    Attributes:
+        kind: `SWEEP`, `DENSE` (one point of a model without attention) or `REPORTED` (the paper's points).
+        style: not used for `DENSE`, which is drawn in ink, and for `REPORTED`, which is drawn faint.
+    """
+
+    name: str
+    kind: str
+    points: tuple[ChartPoint, ...]
+    style: LineStyle
+
+    @property
+    def has_band(self) -> bool:
+        """Whether its cost grows from point to point; measured times need not, and their band would fold over itself."""
+        return all(a.x < b.x for a, b in zip(self.points, self.points[1:], strict=False))
+
+    @property
+    def x(self) -> list[float]:
+        """Cost of every point."""
+        return [p.x for p in self.points]
+
+    @property
+    def y(self) -> list[float]:
+        """Score of every point."""
+        return [p.y for p in self.points]
+
+    @property
+    def band(self) -> tuple[list[float], list[float]]:
+        """Lower and upper ends of the intervals."""
+        return [p.low for p in self.points], [p.high for p in self.points]
+
+    @property
+    def error_bars(self) -> tuple[list[float], list[float]]:
+        """Lengths of the intervals below and above the points."""
+        return [p.y - p.low for p in self.points], [p.high - p.y for p in self.points]
+
+
+@dataclass(frozen=True)
+class SweepChart:
+    """Scores over cost: a line per sweep, a point per FE2E, and the paper's curve where its ratios fit the axes."""
+
+    view: SweepView
+    lines: tuple[ChartLine, ...]
+
+    @property
+    def x_title(self) -> str:
+        """Title of the horizontal axis."""
+        return AXES[self.view.axis]
+
+    @property
+    def y_title(self) -> str:
+        """Title of the vertical axis."""
+        return self.view.y_title
+
+    @property
+    def alt(self) -> str:
+        """Description for readers who do not see the chart."""
+        parts = []
+        for line in self.lines:
+            first, last = line.points[0], line.points[-1]
+            if line.kind == DENSE:
+                parts.append(f"{line.name} at {first.x:.3g}: {first.y:.3g}")
+            else:
+                parts.append(f"{line.name} from {first.x:.3g}: {first.y:.3g} to {last.x:.3g}: {last.y:.3g}")
+        return f"Line chart of {self.y_title} over {self.x_title}. {'; '.join(parts)}."
+
+
+def find_dense_evaluation(
+    evaluations: Sequence[Record[Evaluation]], corpus: CorpusId, split: str, clips: int
+) -> Record[Evaluation] | None:
+    """Return the first evaluation of an FE2E on the same corpus, split and number of clips."""
+    for record in evaluations:
+        data = record.data
+        is_dense = data.top_p is None and data.macs_ratio is not None
+        if is_dense and corpus.same(record.provenance.corpus) and (data.split, data.clips) == (split, clips):
+            return record
+    return None
+
+
+def reference_evaluation(record: Record[Sweep], evaluations: Sequence[Record[Evaluation]]) -> Record[Evaluation] | None:
+    """Return the evaluation of FE2E for a sweep that has no reference of its own; None if it has one."""
+    if record.data.reference is not None:
+        return None
+    return find_dense_evaluation(evaluations, record.provenance.corpus, record.data.split, record.data.clips)
+
+
+def find_reference(
+    record: Record[Sweep], evaluations: Sequence[Record[Evaluation]]
+) -> tuple[str, SweepPoint | Evaluation] | None:
+    """Return name and scores of the FE2E beside a sweep: its own, else that of an evaluation on the same clips."""
+    if record.data.reference is not None:
+        return record.data.reference.checkpoint, record.data.reference.point
+    evaluation = reference_evaluation(record, evaluations)
+    return None if evaluation is None else (evaluation.provenance.checkpoint, evaluation.data)
+
+
+def score_of(scores: Scores, metric: str) -> float | None:
+    """Return one of the `METRICS`, in percent."""
+    value: float | None = getattr(scores, metric)
+    return value
+
+
+def sweep_chart(
+    records: Sequence[Record[Sweep]],
+    view: SweepView,
+    evaluations: Sequence[Record[Evaluation]] = (),
     reported: Sequence[tuple[float, float, float]] = (),
-) -> tuple[Curve, ...]:
-    """Sweeps, FE2E's point, and the paper's curve where its ratios fit the axes.
+) -> SweepChart:
+    """Compute the chart of scores over cost.
 
     Args:
-        records: whole sweep records.
-        dense: corpus -> an evaluation of FE2E, for sweeps that did not measure it themselves.
-        reported: (top-p, share of FE2E's work, share of FE2E's accuracy).
+        evaluations: of FE2E, for sweeps that did not measure it themselves.
+        reported: (top-p, share of FE2E's multiply-adds, share of FE2E's accuracy).
 
     Raises:
         DataError: a record lacks what the view needs.
     """
-    curves: list[Curve] = []
-    points: dict[str, Curve] = {}
+    sweeps: list[tuple[str, tuple[ChartPoint, ...]]] = []
+    dense: dict[str, tuple[ChartPoint, ...]] = {}
     for record in records:
-        data, origin = record["data"], record["provenance"]
-        reference = reference_of(record, dense)
+        name, corpus = record.provenance.checkpoint, record.provenance.corpus.name
+        reference = find_reference(record, evaluations)
         if view.relative and reference is None:
             raise DataError(
-                f"the sweep of {origin['checkpoint']} has no FE2E beside it; make it again with --against, "
-                "or draw it in percent"
+                f"the sweep of {name} has no FE2E beside it; make it again with --against, or draw it in percent"
             )
-        scale = reference[1][view.metric] if view.relative and reference else 1.0
-        elbow = data["elbow"]["top_p"]
-        rows = [row for row in data["rows"] if row[view.metric] is not None]
-        made = tuple(_point(row, view, scale, row["top_p"] == elbow, origin["checkpoint"]) for row in rows)
-        curves.append(Curve(f"{origin['checkpoint']}, {origin['corpus']}", SWEEP, made))
-        if reference is not None and (view.axis != "ms" or "ms_per_clip" in reference[1]):
-            point = _point(reference[1], view, scale, False, reference[0])
-            name = f"{reference[0]}, {origin['corpus']}"
-            points[name] = Curve(name, DENSE, (point,))
-    curves += points.values()
+        scale = score_of(reference[1].average, view.metric) or 1.0 if view.relative and reference else 1.0
+        points = [_chart_point(p, view, scale, p.top_p == record.data.elbow, name) for p in record.data.points]
+        sweeps.append((f"{name}, {corpus}", tuple(point for point in points if point is not None)))
+        if reference is not None and (view.axis != "ms" or isinstance(reference[1], SweepPoint)):
+            point = _chart_point(reference[1], view, scale, False, reference[0])
+            if point is not None:
+                dense[f"{reference[0]}, {corpus}"] = (point,)
+    lines = [ChartLine(name, SWEEP, points, line_style(i)) for i, (name, points) in enumerate(sweeps)]
+    lines += [ChartLine(name, DENSE, points, line_style(len(lines))) for name, points in dense.items()]
     if reported and view.relative and view.axis == "share":
-        shown = tuple(Point(p, work, gain, gain, gain) for p, work, gain in reported)
-        curves.append(Curve(REPORTED_NAME, REPORTED, shown))
-    return tuple(curves)
+        paper = tuple(ChartPoint(p, cost, score, score, score) for p, cost, score in reported)
+        lines.append(ChartLine(REPORTED_NAME, REPORTED, paper, line_style(len(lines))))
+    return SweepChart(view, tuple(lines))
 
 
-def dense_by_corpus(evaluations: Sequence[Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
-    """Corpus -> the evaluation of a model that computes every site, the first of several."""
-    found: dict[str, Mapping[str, Any]] = {}
-    for record in evaluations:
-        if record["data"]["top_p"] is None and record["data"]["macs_ratio"] is not None:
-            found.setdefault(record["provenance"]["corpus"], record)
-    return found
-
-
-def reference_of(
-    record: Mapping[str, Any], dense: Mapping[str, Mapping[str, Any]] | None
-) -> tuple[str, Mapping[str, Any]] | None:
-    """Name and scores of the FE2E that a sweep is compared with: its own, else an evaluation on the same clips."""
-    data = record["data"]
-    if "against" in data:
-        return data["against"]["checkpoint"], data["against"]
-    other = (dense or {}).get(record["provenance"]["corpus"])
-    if other is None or other["data"]["split"] != data["split"] or other["data"]["clips"] != data["clips"]:
+def _chart_point(
+    measured: SweepPoint | Evaluation, view: SweepView, scale: float, elbow: bool, name: str
+) -> ChartPoint | None:
+    """Return a point of the chart; None where the metric is undefined."""
+    score = score_of(measured.average, view.metric)
+    if score is None:
         return None
-    return other["provenance"]["checkpoint"], other["data"]
+    interval = measured.interval[view.metric]
+    cost = _cost(measured, view.axis, name)
+    return ChartPoint(measured.top_p, cost, score / scale, interval.low / scale, interval.high / scale, elbow)
 
 
-def _point(row: Mapping[str, Any], view: View, scale: float, elbow: bool, name: str) -> Point:
-    low, high = row["interval"][view.metric]
-    return Point(
-        row.get("top_p"), _work(row, view.axis, name), row[view.metric] / scale, low / scale, high / scale, elbow
-    )
-
-
-def _work(row: Mapping[str, Any], axis: str, name: str) -> float:
+def _cost(measured: SweepPoint | Evaluation, axis: str, name: str) -> float:
     if axis == "share":
-        return float(row["macs_ratio"])
+        assert measured.macs_ratio is not None
+        return measured.macs_ratio
     if axis == "ms":
-        return float(row["ms_per_clip"])
-    if "macs" not in row:
+        assert isinstance(measured, SweepPoint)
+        return measured.ms_per_clip
+    if not measured.macs:
         raise DataError(f"the sweep of {name} counted shares only; make it again for amounts and layers")
-    return UNITS[axis] * row["macs"]["conv_stack"] / 1e9
-
-
-def frontier_table(curves: Sequence[Curve], view: View) -> Table:
-    """The points as numbers."""
-    columns = ("model", "top-p", AXES[view.axis], view.y_title, "95 % from", "to", "elbow")
-    rows = []
-    for curve in curves:
-        for p in curve.points:
-            interval = (None, None) if curve.kind == REPORTED else (p.low, p.high)
-            rows.append(
-                Row((curve.name, p.top_p, p.x, p.y, *interval, "elbow" if p.elbow else ""), ranked=curve.kind == SWEEP)
-            )
-    return Table(columns, tuple(rows), digits=3 if view.relative else 2)
+    return OPERATIONS[axis] * measured.macs["conv_stack"] / 1e9
 
 
 @dataclass(frozen=True)
-class LayerWork:
-    """Work of one layer over the top-p of a sweep, GMAC or GFLOP per clip."""
+class Bar:
+    """Cost of one part of one modality at every top-p: "face: block 2" and the like.
+
+    Attributes:
+        amounts: (P,) per clip, in the unit of the chart.
+        colour: of the fill.
+        hatched: voice.
+        in_legend: False for a part that is too small to see.
+    """
+
+    modality: str
+    name: str
+    amounts: tuple[float, ...]
+    colour: str
+    hatched: bool
+    in_legend: bool
+
+
+@dataclass(frozen=True)
+class LayersChart:
+    """Stacked bars of the mean cost per clip over top-p, by part and modality.
+
+    Attributes:
+        top_ps: (P,) labels of the horizontal axis.
+        unit: "GMAC" or "GFLOP".
+    """
+
+    top_ps: tuple[str, ...]
+    bars: tuple[Bar, ...]
+    unit: str
+    x_title: str = "top-p"
+
+    @property
+    def y_title(self) -> str:
+        """Title of the vertical axis."""
+        return f"{self.unit} per clip"
+
+    @property
+    def bottoms(self) -> tuple[tuple[float, ...], ...]:
+        """Lower ends of each bar at every top-p, as the bars stand on each other."""
+        amounts = np.array([bar.amounts for bar in self.bars])
+        return tuple(map(tuple, (np.cumsum(amounts, axis=0) - amounts).tolist()))
+
+    @property
+    def alt(self) -> str:
+        """Description for readers who do not see the chart."""
+        largest = max(self.bars, key=lambda bar: bar.amounts[-1])
+        first, last = (sum(bar.amounts[i] for bar in self.bars) for i in (0, -1))
+        return (
+            f"Stacked bars of the cost per clip over top-p: {first:.3f} {self.unit} at {self.top_ps[0]}, {last:.3f} at "
+            f"{self.top_ps[-1]}, where the largest part is {largest.name} with {largest.amounts[-1]:.3f}."
+        )
+
+
+@dataclass(frozen=True)
+class LayerCost:
+    """Cost of one layer at every top-p, GMAC or GFLOP per clip."""
 
     modality: str
     stage: str
     layer: str
     amounts: tuple[float, ...]
 
-    @property
-    def name(self) -> str:
-        """As a legend has it."""
-        return f"{MODALITY_WORDS[self.modality]}: {self.layer}"
 
-
-def layers_of(record: Mapping[str, Any], unit: str) -> tuple[tuple[float, ...], tuple[LayerWork, ...]]:
-    """Top-p values of a sweep, and the work of every layer of every modality.
+def layer_costs(record: Record[Sweep], unit: str) -> tuple[LayerCost, ...]:
+    """Return the cost of every layer of every modality.
 
     Args:
-        unit: one of `UNITS`.
+        unit: one of `OPERATIONS`.
 
     Raises:
         DataError: the record has no layers.
     """
-    rows = record["data"]["rows"]
-    if not rows or "macs_by_layer" not in rows[0]:
-        raise DataError(
-            f"the sweep of {record['provenance']['checkpoint']} does not say where the work goes; make it again"
-        )
-    keys = [(e["modality"], e["stage"], e["layer"]) for e in rows[0]["macs_by_layer"]]
-    keys.sort(key=lambda key: MODALITIES.index(key[0]))
-    by_row = [{(e["modality"], e["stage"], e["layer"]): e["macs"] for e in row["macs_by_layer"]} for row in rows]
-    return tuple(row["top_p"] for row in rows), tuple(
-        LayerWork(*key, tuple(UNITS[unit] * found.get(key, 0) / 1e9 for found in by_row)) for key in keys
-    )
+    points = record.data.points
+    if not points or not points[0].macs_by_layer:
+        raise DataError(f"the sweep of {record.provenance.checkpoint} has no cost by layer; make it again")
+    keys = sorted(map(_layer_key, points[0].macs_by_layer), key=lambda key: MODALITIES.index(key[0]))
+    by_point = [{_layer_key(entry): entry.macs for entry in point.macs_by_layer} for point in points]
+    return tuple(LayerCost(*key, tuple(OPERATIONS[unit] * macs.get(key, 0) / 1e9 for macs in by_point)) for key in keys)
 
 
-@dataclass(frozen=True)
-class Band:
-    """A layer's place in the stack: "face: block 3" and so on; layers too thin to see stand together."""
-
-    modality: str
-    name: str
-    amounts: tuple[float, ...]
+def _layer_key(entry: LayerMacs) -> tuple[str, str, str]:
+    return entry.modality, entry.stage, entry.layer
 
 
-def bands_of(layers: Sequence[LayerWork]) -> tuple[Band, ...]:
-    """Layers joined to the parts that a reader knows: first layers, each attention, each block, the rest."""
-    found: dict[tuple[str, str], list[float]] = {}
-    for layer in layers:
+def layers_chart(record: Record[Sweep], unit: str) -> LayersChart:
+    """Compute the bars: layers summed to first layers, each attention, each block, and the rest.
+
+    Args:
+        unit: one of `OPERATIONS`.
+
+    Raises:
+        DataError: the record has no layers.
+    """
+    parts: dict[tuple[str, str], list[float]] = {}
+    for layer in layer_costs(record, unit):
         key = (layer.modality, _part(layer))
-        sums = found.setdefault(key, [0.0] * len(layer.amounts))
-        found[key] = [a + b for a, b in zip(sums, layer.amounts, strict=True)]
-    return tuple(
-        Band(modality, f"{MODALITY_WORDS[modality]}: {part}", tuple(sums)) for (modality, part), sums in found.items()
-    )
+        sums = parts.setdefault(key, [0.0] * len(layer.amounts))
+        parts[key] = [a + b for a, b in zip(sums, layer.amounts, strict=True)]
+    highest = max(sum(amounts) for amounts in zip(*parts.values(), strict=True))
+    bars, shade = [], dict.fromkeys(MODALITIES, 0)
+    for (modality, part), amounts in parts.items():
+        shades = MODALITY_SHADES[modality]
+        colour = shades[shade[modality] % len(shades)]
+        shade[modality] += 1
+        name = f"{MODALITY_WORDS[modality]}: {part}"
+        in_legend = max(amounts) > _LEGEND_FROM * highest
+        bars.append(Bar(modality, name, tuple(amounts), colour, modality == "acoustic", in_legend))
+    top_ps = tuple(f"{point.top_p:g}" for point in record.data.points)
+    return LayersChart(top_ps, tuple(bars), UNIT_WORDS[unit])
 
 
-def _part(layer: LayerWork) -> str:
+def _part(layer: LayerCost) -> str:
     if layer.stage == "stem":
         return STAGE_WORDS["stem"]
     if layer.stage == "conv":
@@ -248,21 +371,41 @@ def _part(layer: LayerWork) -> str:
     return "last layers"
 
 
-def layers_table(record: Mapping[str, Any], unit: str) -> Table:
-    """Every layer of every modality at every top-p."""
-    top_ps, layers = layers_of(record, unit)
-    columns = ("modality", "stage", "layer", *(f"p = {p:g}" for p in top_ps))
-    return Table(columns, tuple(Row((w.modality, w.stage, w.layer, *w.amounts)) for w in layers), digits=4)
+@dataclass(frozen=True)
+class Box:
+    """Distribution over the clips at one top-p.
+
+    Attributes:
+        marks: the `PERCENTILES`: whisker, quartile, median, quartile, whisker.
+        outliers: values beyond the whiskers.
+    """
+
+    top_p: str
+    marks: tuple[float, float, float, float, float]
+    outliers: tuple[float, ...]
 
 
-def spread_of(record: Mapping[str, Any]) -> tuple[tuple[float, tuple[float, ...]], ...]:
-    """Top-p -> share of FE2E's work of every utterance."""
-    return tuple((row["top_p"], tuple(row["per_clip_ratio"])) for row in record["data"]["rows"])
+@dataclass(frozen=True)
+class ClipCostChart:
+    """Boxes of the cost of every clip, as a share of FE2E's, over top-p."""
+
+    boxes: tuple[Box, ...]
+    x_title: str = "top-p"
+    y_title: str = "multiply-adds per clip, share of FE2E's"
+
+    @property
+    def alt(self) -> str:
+        """Description for readers who do not see the chart."""
+        medians = ", ".join(f"{box.top_p}: {box.marks[2]:.2f}" for box in self.boxes)
+        return f"Boxes of each clip's multiply-adds as a share of FE2E's; medians by top-p: {medians}."
 
 
-def spread_table(record: Mapping[str, Any]) -> Table:
-    """One line per utterance, one column per top-p."""
-    spread = spread_of(record)
-    clips = record["data"].get("clip_ids") or range(len(spread[0][1]))
-    rows = tuple(Row((str(clip), *(shares[i] for _, shares in spread))) for i, clip in enumerate(clips))
-    return Table(("clip", *(f"p = {p:g}" for p, _ in spread)), rows, digits=4)
+def clip_cost_chart(record: Record[Sweep]) -> ClipCostChart:
+    """Compute the boxes: quartiles, and whiskers around 95 % of the clips."""
+    boxes = []
+    for point in record.data.points:
+        ratios = np.array([ratio for ratio in point.per_clip_ratio if ratio is not None])
+        low, first, middle, third, high = (float(v) for v in np.percentile(ratios, PERCENTILES))
+        outliers = tuple(ratios[(ratios < low) | (ratios > high)].tolist())
+        boxes.append(Box(f"{point.top_p:g}", (low, first, middle, third, high), outliers))
+    return ClipCostChart(tuple(boxes))

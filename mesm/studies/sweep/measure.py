@@ -1,32 +1,33 @@
-"""One checkpoint at many top-p: what is gained and what it costs (Figure 5 of the paper)."""
+"""Measure one checkpoint at many top-p: scores, multiply-adds and time (Figure 5 of the paper)."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import torch
 
 from mesm.analysis.cost import CostReport
 from mesm.analysis.predictor import Predictor
-from mesm.config import check_top_p
 from mesm.data.store import Corpus
 from mesm.errors import ConfigError, DataError
+from mesm.records.evaluation import Interval, Scores
+from mesm.records.sweep import DenseReference, LayerMacs, Sweep, SweepPoint
 from mesm.studies.evaluation.measure import Progress, batch_reports, labelled_batches, shared_labels
+from mesm.studies.sweep.top_ps import find_elbow
 from mesm.training import metrics
 
 
 @dataclass
-class _Collected:
-    """What a split gave at one top-p.
+class _Outputs:
+    """Outputs of a model on a split at one top-p.
 
     Attributes:
         scores: a (B, E) array per batch, of all the checkpoint's labels.
-        reports: cost of every utterance.
-        seconds: of the work that depends on top-p.
+        reports: multiply-adds of every clip.
+        seconds: time of the part of the model that depends on top-p.
     """
 
     scores: list[np.ndarray] = field(default_factory=list)
@@ -35,46 +36,32 @@ class _Collected:
 
 
 @dataclass
-class _Run:
-    """One checkpoint over one split: what each top-p gave, and what they share."""
+class _SplitPass:
+    """One model over one split: the outputs at each top-p, and what all of them share.
 
-    found: dict[float, _Collected]
-    truth: np.ndarray
+    Attributes:
+        truth_NE: 0 or 1.
+        shared_s: seconds of the part of the model that does not depend on top-p.
+    """
+
+    outputs: dict[float, _Outputs]
+    truth_NE: np.ndarray
     clip_ids: list[str]
-    shared_s: float
+    shared_s: float = 0.0
 
 
-def parse_range(text: str) -> tuple[float, ...]:
-    """`0.1:1.0:0.1` (both ends included) or `0.3,0.5` as top-p values.
+@dataclass(frozen=True)
+class _Protocol:
+    """The rules by which the checkpoint and FE2E are measured alike."""
 
-    Raises:
-        ConfigError: the text is neither, or a value lies outside (0, 1].
-    """
-    try:
-        if ":" in text:
-            low, high, step = (float(x) for x in text.split(":"))
-            values = [low + i * step for i in range(round((high - low) / step) + 1)]
-        else:
-            values = [float(x) for x in text.split(",")]
-    except (ValueError, ZeroDivisionError) as error:
-        raise ConfigError(f"--top-p {text!r} must look like 0.1:1.0:0.1 or 0.3,0.5") from error
-    return tuple(check_top_p(round(v, 6)) for v in values)
+    corpus: Corpus
+    split: str
+    labels: tuple[str, ...]
+    batch_size: int
+    draws: int
 
 
-def elbow(costs: Sequence[float], gains: Sequence[float]) -> int:
-    """Index of the point furthest above the line from the cheapest to the dearest point, both axes scaled to [0, 1].
-
-    Source: Satopaa et al. 2011, "Finding a 'Kneedle' in a Haystack", without its smoothing.
-    """
-    x, y = np.asarray(costs, float), np.asarray(gains, float)
-    x = (x - x.min()) / max(np.ptp(x), 1e-12)
-    y = (y - y.min()) / max(np.ptp(y), 1e-12)
-    order = np.argsort(x)
-    line = np.interp(x, [0, 1], [y[order[0]], y[order[-1]]])
-    return int(np.argmax(y - line))
-
-
-def sweep(
+def measure_sweep(
     predictor: Predictor,
     corpus: Corpus,
     top_ps: Sequence[float],
@@ -84,56 +71,50 @@ def sweep(
     batch_size: int = 16,
     draws: int = 1000,
     progress: Progress | None = None,
-) -> dict[str, Any]:
-    """Metrics, cost and time at every top-p, JSON-ready.
+) -> Sweep:
+    """Measure scores, multiply-adds and time at every top-p.
 
-    The work that does not depend on top-p (text, stems) is done once per batch. The thresholds of each top-p are chosen
-    on the validation split at that top-p, so that a shift of all scores does not look like a loss.
+    The part of the model that does not depend on top-p (text encoder, stems) runs once per batch. The thresholds of each
+    top-p are chosen on the validation split at that top-p, so that a shift of all scores does not look like a loss.
 
     Args:
-        against: a model without attention (FE2E), scored and timed by the same rules in the same process.
+        against: an FE2E, scored and timed by the same rules in the same process.
+        draws: bootstrap samples of the intervals over speakers.
+        progress: called with the clips done and the clips in total, of both splits and both models.
 
     Raises:
-        ConfigError: the checkpoint has no attention, or `against` has one.
+        ConfigError: the checkpoint has no attention, or `against` is no FE2E.
         DataError: the corpus lacks one of the two splits.
     """
-    labels = _check(predictor, corpus, split, against)
-    all_ = len(corpus.ids("valid")) + len(corpus.ids(split))
-    total = all_ * (1 if against is None else 2)
-
-    def measure(one: Predictor, values: Sequence[float], done: int) -> tuple[list[dict[str, Any]], _Run]:
-        valid = _run(one, corpus, "valid", labels, values, batch_size, progress, done, total)
-        done += len(valid.clip_ids)
-        tested = _run(one, corpus, split, labels, values, batch_size, progress, done, total)
-        columns = [one.labels.index(label) for label in labels]
-        groups = np.array([corpus.row(clip_id).group for clip_id in tested.clip_ids])
-        return [_row(value, valid, tested, columns, labels, groups, draws) for value in values], tested
-
-    rows, tested = measure(predictor, top_ps, 0)
-    best = elbow([r["macs_ratio"] for r in rows], [r["wacc"] or 0.0 for r in rows])
-    data = {
-        "split": split,
-        "labels": list(labels),
-        "clips": len(tested.clip_ids),
-        "speakers": len({corpus.row(clip_id).group for clip_id in tested.clip_ids}),
-        "rows": rows,
-        "elbow": {"top_p": rows[best]["top_p"], "by": "largest distance of WAcc above the chord over work (Kneedle)"},
-        "trivial": metrics.trivial_rows(tested.truth, labels),
-        "top_p_range": predictor.metrics.train.get("top_p_range", []),
-        "clip_ids": tested.clip_ids,
-    }
+    protocol = _Protocol(corpus, split, _check(predictor, corpus, split, against), batch_size, draws)
+    clips = len(corpus.ids("valid")) + len(corpus.ids(split))
+    total = clips * (1 if against is None else 2)
+    points, tested = _measure_points(predictor, protocol, top_ps, progress, 0, total)
+    best = find_elbow([point.macs_ratio for point in points], [point.average.wacc or 0.0 for point in points])
+    reference = None
     if against is not None:
-        (dense,), _ = measure(against, (1.0,), all_)
-        data["against"] = {"checkpoint": against.name, "sha256": against.sha256, **dense, "top_p": None}
-    return data
+        (point,), _ = _measure_points(against, protocol, (1.0,), progress, clips, total)
+        reference = DenseReference(against.name, against.sha256, point)
+    return Sweep(
+        split=split,
+        labels=protocol.labels,
+        clips=len(tested.clip_ids),
+        speakers=len(set(_groups(corpus, tested.clip_ids))),
+        points=tuple(points),
+        elbow=points[best].top_p or 1.0,
+        trivial={name: Scores(**row) for name, row in metrics.trivial_rows(tested.truth_NE, protocol.labels).items()},
+        clip_ids=tuple(tested.clip_ids),
+        top_p_range=tuple(predictor.metrics.train.get("top_p_range", ())),
+        reference=reference,
+    )
 
 
 def _check(predictor: Predictor, corpus: Corpus, split: str, against: Predictor | None) -> tuple[str, ...]:
-    """The labels that are scored, if these can be swept at all."""
+    """Return the labels to score, if the checkpoint can be swept on this corpus."""
     if not predictor.has_attention:
         raise ConfigError(f"checkpoint {predictor.name!r} has no attention, so there is no top-p to sweep; give a MESM")
-    if against is not None and against.has_attention:
-        raise ConfigError(f"checkpoint {against.name!r} has an attention; compare the sweep with an FE2E")
+    if against is not None and against.config.name != "fe2e":
+        raise ConfigError(f"checkpoint {against.name!r} is {against.config.name}; compare the sweep with an FE2E")
     labels = shared_labels(predictor, corpus)
     for needed in ("valid", split):
         if not corpus.ids(needed):
@@ -148,83 +129,95 @@ def _check(predictor: Predictor, corpus: Corpus, split: str, against: Predictor 
     return labels
 
 
-def _row(
-    top_p: float,
-    valid: _Run,
-    tested: _Run,
-    columns: list[int],
-    labels: tuple[str, ...],
-    groups: np.ndarray,
-    draws: int,
-) -> dict[str, Any]:
-    """One top-p of a record: thresholds from valid, everything else from the tested split."""
-    thresholds = metrics.choose_thresholds(np.concatenate(valid.found[top_p].scores)[:, columns], valid.truth)
-    here = tested.found[top_p]
-    scores = np.concatenate(here.scores)[:, columns]
-    summary = metrics.summarise(scores, tested.truth, thresholds, labels)
-    ratio = np.array([report.ratio for report in here.reports if report.fe2e_conv_stack])
-    return {
-        "top_p": top_p,
-        **{k: summary[k] for k in ("accuracy", "wacc", "f1", "auc")},
-        "interval": metrics.bootstrap_interval(scores, tested.truth, thresholds, groups, draws=draws),
-        "macs_ratio": round(float(ratio.mean()), 4) if len(ratio) else None,
-        "macs_ratio_range": [round(float(v), 4) for v in np.percentile(ratio, [5, 50, 95])] if len(ratio) else None,
-        "macs": _mean([report.by_stage | report.totals for report in here.reports]),
-        "macs_by_layer": _by_layer(here.reports),
-        "ms_per_clip": round(1e3 * (here.seconds + tested.shared_s) / len(tested.clip_ids), 2),
-        "per_clip_ratio": np.round(ratio, 4).tolist(),
-        "thresholds": [float(t) for t in thresholds],
-    }
+def _groups(corpus: Corpus, clip_ids: Sequence[str]) -> list[str]:
+    """Return the groups that the intervals resample: the speaker of every clip, or the clip of an unknown one."""
+    return [corpus.row(clip_id).group for clip_id in clip_ids]
 
 
-def _mean(counts: list[dict[str, int]]) -> dict[str, int]:
+def _measure_points(
+    predictor: Predictor,
+    protocol: _Protocol,
+    top_ps: Sequence[float],
+    progress: Progress | None,
+    done: int,
+    total: int,
+) -> tuple[list[SweepPoint], _SplitPass]:
+    """Return a point per top-p, and the pass over the scored split."""
+    valid = _run_split(predictor, protocol, "valid", top_ps, progress, done, total)
+    tested = _run_split(predictor, protocol, protocol.split, top_ps, progress, done + len(valid.clip_ids), total)
+    return [_point(predictor, protocol, top_p, valid, tested) for top_p in top_ps], tested
+
+
+def _point(
+    predictor: Predictor, protocol: _Protocol, top_p: float, valid: _SplitPass, tested: _SplitPass
+) -> SweepPoint:
+    """Return one point: thresholds from the validation split, everything else from the scored split."""
+    labels, outputs = protocol.labels, tested.outputs[top_p]
+    columns = [predictor.labels.index(label) for label in labels]
+    valid_scores = np.concatenate(valid.outputs[top_p].scores)[:, columns]
+    thresholds = metrics.choose_thresholds(valid_scores, valid.truth_NE)
+    scores = np.concatenate(outputs.scores)[:, columns]
+    summary = metrics.summarise(scores, tested.truth_NE, thresholds, labels)
+    groups = np.array(_groups(protocol.corpus, tested.clip_ids))
+    intervals = metrics.bootstrap_interval(scores, tested.truth_NE, thresholds, groups, draws=protocol.draws)
+    ratios = np.array([report.ratio for report in outputs.reports])  # NaN for a clip without face and sound
+    low, middle, high = (round(float(v), 4) for v in np.nanpercentile(ratios, [5, 50, 95]))
+    return SweepPoint(
+        top_p=top_p if predictor.has_attention else None,
+        average=Scores(**{name: summary[name] for name in ("accuracy", "wacc", "f1", "auc")}),
+        interval={name: Interval(*ends) for name, ends in intervals.items()},
+        macs_ratio=round(float(np.nanmean(ratios)), 4),
+        macs_ratio_range=(low, middle, high),
+        ms_per_clip=round(1e3 * (outputs.seconds + tested.shared_s) / len(tested.clip_ids), 2),
+        per_clip_ratio=tuple(None if np.isnan(ratio) else round(float(ratio), 4) for ratio in ratios),
+        thresholds=tuple(float(t) for t in thresholds),
+        macs=_mean_macs([report.by_stage | report.totals for report in outputs.reports]),
+        macs_by_layer=_mean_macs_by_layer(outputs.reports),
+    )
+
+
+def _mean_macs(counts: list[dict[str, int]]) -> dict[str, int]:
     return {name: round(float(np.mean([c[name] for c in counts]))) for name in counts[0]}
 
 
-def _by_layer(reports: list[CostReport]) -> list[dict[str, Any]]:
-    """Mean MACs per utterance of every layer of every modality, in the order in which a clip passes them."""
+def _mean_macs_by_layer(reports: list[CostReport]) -> tuple[LayerMacs, ...]:
+    """Return the mean multiply-adds per clip of every layer, in the order in which a clip passes them."""
     sums: dict[tuple[str, str, str], int] = {}
     for report in reports:
         for entry in report.entries:
             key = (entry.modality, entry.stage, entry.layer)
             sums[key] = sums.get(key, 0) + entry.macs
-    return [
-        {"modality": modality, "stage": stage, "layer": layer, "macs": round(macs / len(reports))}
-        for (modality, stage, layer), macs in sums.items()
-    ]
+    return tuple(LayerMacs(*key, round(macs / len(reports))) for key, macs in sums.items())
 
 
 @torch.no_grad()
-def _run(
+def _run_split(
     predictor: Predictor,
-    corpus: Corpus,
+    protocol: _Protocol,
     split: str,
-    labels: tuple[str, ...],
     top_ps: Sequence[float],
-    batch_size: int,
     progress: Progress | None,
     done: int,
     total: int,
-) -> _Run:
-    """Every top-p over one split."""
-    run = _Run({top_p: _Collected() for top_p in top_ps}, np.zeros((0, len(labels))), [], 0.0)
+) -> _SplitPass:
+    """Run a model over one split at every top-p."""
+    result = _SplitPass({top_p: _Outputs() for top_p in top_ps}, np.zeros((0, len(protocol.labels))), [])
     truth = []
-    for batch in labelled_batches(predictor, corpus, split, labels, batch_size).epoch(0):
+    for batch in labelled_batches(predictor, protocol.corpus, split, protocol.labels, protocol.batch_size).epoch(0):
         batch = batch.to(predictor.device)
         started = time.perf_counter()
         prepared = predictor.model.prepare(batch)
-        run.shared_s += time.perf_counter() - started
-        for top_p in top_ps:
-            here = run.found[top_p]
+        result.shared_s += time.perf_counter() - started
+        for top_p, outputs in result.outputs.items():
             started = time.perf_counter()
             output = predictor.model.finish(prepared, top_p, trace=True)
-            here.seconds += time.perf_counter() - started
-            here.scores.append(output.scores_BE.cpu().numpy())
-            here.reports += batch_reports(predictor, batch, output, top_p)
+            outputs.seconds += time.perf_counter() - started
+            outputs.scores.append(output.scores_BE.cpu().numpy())
+            outputs.reports += batch_reports(predictor, batch, output, top_p)
         assert batch.labels is not None
         truth.append(batch.labels.cpu().numpy())
-        run.clip_ids += batch.clip_ids
+        result.clip_ids += batch.clip_ids
         if progress is not None:
-            progress(done + len(run.clip_ids), total)
-    run.truth = np.concatenate(truth)
-    return run
+            progress(done + len(result.clip_ids), total)
+    result.truth_NE = np.concatenate(truth)
+    return result

@@ -1,101 +1,84 @@
-"""A sweep started from a page: the command as a process of its own, which writes down how far it is."""
+"""Start, watch and stop one sweep of the workspace, as a job that survives the page and the server."""
 
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
-import tempfile
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-import streamlit as st
-
+from mesm.errors import ConfigError
+from mesm.files import write_atomic
 from mesm.runtime import workspace
+from mesm.ui import jobs
 
-_KEY = "sweep-job"
 POLL_S = 1.5
+_TITLE = "title.json"
 
 
-@dataclass
-class Job:
-    """One running or finished sweep.
+@dataclass(frozen=True)
+class SweepJob:
+    """A sweep that runs, or has ended and was not cleared yet.
 
     Attributes:
-        folder: private, with the progress and what the command said; gone with `close`.
-        cancelled: by the visitor.
+        title: checkpoint and corpus.
     """
 
-    target: str
-    process: subprocess.Popen[bytes]
     folder: Path
-    cancelled: bool = False
-
-    @property
-    def share(self) -> float:
-        """How far it is, in [0, 1]."""
-        try:
-            found = json.loads((self.folder / "progress.json").read_text())
-            return float(min(1.0, found["done"] / max(found["total"], 1)))
-        except (OSError, ValueError, KeyError):
-            return 0.0  # not started to count, or caught between two writes
+    title: str
 
     @property
     def running(self) -> bool:
-        """Whether it goes on."""
-        return self.process.poll() is None
+        """Whether its process is alive."""
+        return jobs.is_running(self.folder)
+
+    @property
+    def share(self) -> float:
+        """Share of the clips that are done, in [0, 1]."""
+        return jobs.read_progress(self.folder)
 
     @property
     def failure(self) -> str:
-        """The command's last sentence if it failed, else ""."""
-        if self.running or self.cancelled or self.process.returncode == 0:
-            return ""
-        said = (self.folder / "said").read_text(errors="replace").strip().splitlines()
-        sentence = next((line for line in reversed(said) if line.startswith("mesm sweep: ")), "")
-        return sentence.removeprefix("mesm sweep: ") or "the sweep ended early; run its command to see why"
+        """Error sentence of an ended sweep; "" if it wrote its record."""
+        return "" if self.running else jobs.read_failure(self.folder, "sweep")
 
-    def cancel(self) -> None:
-        """Stop it; it writes a record only when it is complete."""
-        self.cancelled = True
-        self.process.terminate()
+    def stop(self) -> None:
+        """End the process and clear the folder; a sweep writes its record only when it is complete."""
+        jobs.stop_job(self.folder)
+        self.clear()
 
-    def close(self) -> None:
-        """Remove its private folder."""
-        for file in self.folder.glob("*"):
-            file.unlink(missing_ok=True)
-        self.folder.rmdir()
+    def clear(self) -> None:
+        """Remove the folder."""
+        shutil.rmtree(self.folder, ignore_errors=True)
 
 
-def command(checkpoint: str, corpus: str, top_p: str, against: str) -> list[str]:
-    """What is run, as a person would type it."""
-    return ["mesm", "sweep", checkpoint, "--corpus", corpus, "--top-p", top_p] + (
-        ["--against", against] if against else []
-    )
+def start_sweep(checkpoint: Path, corpus: Path, top_ps: str, against: Path | None) -> SweepJob:
+    """Start the sweep of a checkpoint's folder over a corpus's; its record goes to the workspace.
+
+    Raises:
+        ConfigError: another sweep of this workspace is running.
+    """
+    other = current_sweep()
+    if other is not None:
+        if other.running:
+            raise ConfigError(f"a sweep of {other.title} is running; stop it first")
+        other.clear()
+    job = SweepJob(_folder(), f"{checkpoint.name}@{corpus.name}")
+    job.folder.mkdir(parents=True)
+    write_atomic(job.folder / _TITLE, json.dumps(job.title).encode())
+    options = [str(checkpoint), "--corpus", str(corpus), "--top-p", top_ps]
+    options += ["--against", str(against)] if against is not None else []
+    jobs.start_job(job.folder, "sweep", [*options, "--progress", str(job.folder.resolve() / jobs.PROGRESS)])
+    return job
 
 
-def start(checkpoint: Path, corpus: Path, top_p: str, against: Path | None) -> Job:
-    """Begin a sweep of these folders; the record goes to the workspace."""
-    folder = Path(tempfile.mkdtemp(prefix="mesm-sweep-"))
-    options = command(str(checkpoint), str(corpus), top_p, str(against) if against else "")[1:]
-    with (folder / "said").open("wb") as said:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "mesm", *options, "--progress", str(folder / "progress.json"),
-             "--out", str(workspace().resolve() / "records")],
-            stdout=said, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
-            cwd=Path(__file__).resolve().parents[2],
-        )  # fmt: skip
-    return Job(f"{checkpoint.name}@{corpus.name}", process, folder)
+def current_sweep() -> SweepJob | None:
+    """Return the workspace's sweep, running or ended; None if there is none."""
+    try:
+        return SweepJob(_folder(), str(json.loads((_folder() / _TITLE).read_text())))
+    except (OSError, ValueError):
+        return None
 
 
-def current() -> Job | None:
-    """The sweep of this visit."""
-    return st.session_state.get(_KEY)
-
-
-def keep(job: Job | None) -> None:
-    """Remember a sweep, or forget the last one."""
-    old = st.session_state.pop(_KEY, None)
-    if old is not None and old is not job:
-        old.close()
-    if job is not None:
-        st.session_state[_KEY] = job
+def _folder() -> Path:
+    return workspace() / "jobs" / "sweep"

@@ -1,212 +1,240 @@
-"""The parts of the Efficiency page: which sweeps, how they are looked at, the figures, a sweep of one's own."""
+"""Show the parts of the Efficiency page: the choice of sweeps and axes, the charts, and a sweep of one's own."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import streamlit as st
 
-from mesm.analysis.checkpoints import find_checkpoints
+from mesm.analysis.checkpoints import find_checkpoints, read_facts
+from mesm.errors import CheckpointError
 from mesm.figures.charts import PLOTLY_CONFIG
+from mesm.records.base import Record
+from mesm.records.evaluation import Evaluation
+from mesm.records.sweep import Sweep, SweepPoint
 from mesm.studies.reproduction.reported import figure_5_shares
-from mesm.studies.sweep import exports as exhibits
 from mesm.studies.sweep.chart_data import (
     AXES,
     METRICS,
-    UNITS,
-    View,
-    bands_of,
-    dense_by_corpus,
-    layers_of,
-    read_curves,
-    reference_of,
-    spread_of,
+    OPERATIONS,
+    SweepView,
+    clip_cost_chart,
+    find_reference,
+    layers_chart,
+    sweep_chart,
 )
-from mesm.studies.sweep.screen import chart_frontier, chart_layers, chart_spread, frontier_alt, layers_alt, spread_alt
-from mesm.ui import export_menu, layout, records, state
+from mesm.studies.sweep.exports import clip_cost_export, layers_export, sweep_export
+from mesm.studies.sweep.screen import draw_clip_cost, draw_layers, draw_sweep
+from mesm.studies.sweep.top_ps import parse_top_ps
+from mesm.ui import export_menu, layout, record_cache, state
 from mesm.ui.corpora import OpenCorpus
 from mesm.ui.efficiency import sweep_job
+from mesm.ui.efficiency.sweep_records import default_sweep, label_sweeps
 from mesm.ui.models import Model
-from mesm.ui.records import Record
 
 AXIS_WORDS = {"share": "share of FE2E", "gmac": "GMAC", "gflop": "GFLOP", "ms": "measured ms"}
 METRIC_WORDS = {"wacc": "WAcc", "f1": "F1", "accuracy": "accuracy"}
+_FAILED = "sweep-failed"
 
 
-def pick_sweeps(model: Model | None, shelf: OpenCorpus | None) -> list[Record]:
-    """Sweeps to draw on one figure; at first that of the checkpoint and the corpus at the side."""
-    known = {records.name_of(record): record for record in records.of_kind("sweep")}
-    if not known:
+def show_sweeps(model: Model | None, corpus: OpenCorpus | None) -> None:
+    """Show the charts of the chosen sweeps, or say that there is none."""
+    failure = st.session_state.pop(_FAILED, "")
+    if failure:
+        st.error(f"{failure[:1].upper()}{failure[1:]}", icon=":material/error:")
+    chosen = _pick_sweeps(model, corpus)
+    if not chosen:
+        return
+    evaluations = record_cache.records().find("evaluate")
+    view = _pick_view(all(find_reference(record, evaluations) for record in chosen))
+    with layout.one_sentence_errors():
+        _show_elbow(chosen[0], evaluations)
+        for record in chosen:
+            _note_other_weights(record, model)
+        chart = sweep_chart(chosen, view, evaluations, figure_5_shares())
+        st.plotly_chart(draw_sweep(chart, state.dark()), theme=None, config=PLOTLY_CONFIG, key="sweep", alt=chart.alt)
+        exhibit = sweep_export(chosen, view, evaluations, figure_5_shares())
+        st.caption(exhibit.caption)
+        if view.axis == "ms":
+            _note_untimed(chosen, evaluations)
+        export_menu.offer(exhibit, "sweep")
+    unit = view.axis if view.axis in OPERATIONS else "gmac"
+    left, right = st.columns([1.5, 1], gap="medium")
+    with left, layout.one_sentence_errors():
+        _show_layers(chosen[0], unit)
+    with right, layout.one_sentence_errors():
+        _show_clip_cost(chosen[0])
+
+
+def _pick_sweeps(model: Model | None, corpus: OpenCorpus | None) -> list[Record[Sweep]]:
+    """Return the sweeps to draw on one chart; at first that of the checkpoint and the corpus at the side."""
+    store = record_cache.records()
+    corpus_id = None if corpus is None else corpus.corpus.id
+    labels = label_sweeps(store.find("sweep"), {} if corpus_id is None else {corpus_id.name: corpus_id})
+    if not labels:
         layout.empty("There is no sweep yet.", "Start one below, or with: mesm sweep CHECKPOINT --corpus CORPUS.")
         return []
-    wanted = f"{model.facts.name}@{shelf.corpus.name}" if model is not None and shelf is not None else ""
-    first = wanted if wanted in known else next(iter(known))
-    chosen = st.multiselect("Sweeps on the figure", list(known), [first], key="sweeps", bind="query-params")
+    facts = model.facts if model is not None else None
+    default = default_sweep(store, facts and facts.name, facts and facts.sha256, corpus_id)
+    first = next((label for label, record in labels.items() if record is default), next(iter(labels)))
+    chosen = st.multiselect("Sweeps on the chart", list(labels), [first], key="sweeps", bind="query-params")
     if not chosen:
         layout.empty("No sweep is chosen.", "Choose one above.")
-    return [known[name] for name in chosen]
+    return [labels[label] for label in chosen]
 
 
-def pick_view(has_reference: bool) -> View:
-    """Which score over which work."""
+def _pick_view(has_reference: bool) -> SweepView:
+    """Return the chosen score and cost."""
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         metric = st.segmented_control(
             "Score", list(METRICS), default="wacc", required=True, format_func=METRIC_WORDS.__getitem__,
             key="metric", bind="query-params",
         )  # fmt: skip
         axis = st.segmented_control(
-            "Work", list(AXES), default="share", required=True, format_func=AXIS_WORDS.__getitem__, key="axis",
+            "Cost", list(AXES), default="share", required=True, format_func=AXIS_WORDS.__getitem__, key="axis",
             bind="query-params", help="MAC: one multiply-add. FLOP: two per multiply-add; the paper counts one.",
         )  # fmt: skip
         relative = st.toggle(
             "Beside the paper's curve", value=has_reference, disabled=not has_reference, key="relative",
-            bind="query-params", help="Scores as a share of FE2E's: the paper's curve is of another corpus.",
+            bind="query-params", help="Draws scores as a share of FE2E's, because the paper's curve is of another "
+            "corpus. The curve is shown where the cost is a share of FE2E's too.",
         )  # fmt: skip
         log = st.toggle("Logarithmic", key="log", bind="query-params")
-    return View(metric or "wacc", axis or "share", bool(relative and has_reference), log)
+    return SweepView(metric or "wacc", axis or "share", bool(relative and has_reference), log)
 
 
-def show(chosen: list[Record], model: Model | None) -> None:
-    """The frontier, where the work goes, and how it differs between utterances."""
-    dense = dense_by_corpus(records.of_kind("evaluate"))
-    view = pick_view(all(reference_of(record, dense) for record in chosen))
-    with layout.one_sentence_errors():
-        _elbow(chosen[0], dense)
-        for record in chosen:
-            records.say_other_weights(record, model)
-        curves = read_curves(chosen, view, dense, figure_5_shares())
-        st.plotly_chart(
-            chart_frontier(curves, view, state.dark()), theme=None, config=PLOTLY_CONFIG, key="frontier",
-            alt=frontier_alt(curves, view),
-        )  # fmt: skip
-        exhibit = exhibits.frontier(chosen, view, dense, figure_5_shares())
-        st.caption(exhibit.caption)
-        _say_untimed(chosen, view, dense)
-        export_menu.offer(exhibit, "frontier")
-    unit = view.axis if view.axis in UNITS else "gmac"
-    left, right = st.columns([1.5, 1], gap="medium")
-    with left, layout.one_sentence_errors():
-        _layers(chosen[0], unit)
-    with right, layout.one_sentence_errors():
-        _spread(chosen[0])
+def _note_other_weights(record: Record[Sweep], model: Model | None) -> None:
+    """Note that a sweep was measured with other weights than those that now have this name."""
+    origin = record.provenance
+    if model is None or origin.checkpoint != model.facts.name or model.facts.sha256 in origin.checkpoint_sha256:
+        return
+    st.caption(
+        f":material/info: This record is of other weights of {model.facts.name}; make it again with: {origin.command}"
+    )
 
 
-def _say_untimed(chosen: list[Record], view: View, dense: Mapping[str, Mapping[str, Any]]) -> None:
-    """A line where FE2E's time is not known: only the same process on the same machine compares times."""
-    for record in chosen if view.axis == "ms" else ():
-        reference = reference_of(record, dense)
-        if reference is None or "ms_per_clip" not in reference[1]:
-            origin = record["provenance"]
+def _note_untimed(chosen: Sequence[Record[Sweep]], evaluations: Sequence[Record[Evaluation]]) -> None:
+    """Note that FE2E's time is not known: only times of one process on one machine can be compared."""
+    for record in chosen:
+        reference = find_reference(record, evaluations)
+        if reference is None or not isinstance(reference[1], SweepPoint):
+            origin = record.provenance
             fe2e = reference[0] if reference is not None else "FE2E"
             st.caption(
-                f":material/info: {fe2e} was not timed beside {origin['checkpoint']}; its time comes with: mesm sweep "
-                f"{origin['checkpoint']} --corpus {origin['corpus']} --against {fe2e}"
+                f":material/info: {fe2e} was not timed beside {origin.checkpoint}; measure both with: mesm sweep "
+                f"{origin.checkpoint} --corpus {origin.corpus.key} --against {fe2e}"
             )
 
 
-def _elbow(record: Record, dense: Mapping[str, Mapping[str, Any]]) -> None:
-    """The record's best bargain in four numbers."""
-    data = record["data"]
-    row = next(row for row in data["rows"] if row["top_p"] == data["elbow"]["top_p"])
-    reference = reference_of(record, dense)
-    low, high = row["interval"]["wacc"]
+def _show_elbow(record: Record[Sweep], evaluations: Sequence[Record[Evaluation]]) -> None:
+    """Show the elbow in four numbers: top-p, cost, score, and FE2E's score."""
+    sweep = record.data
+    point, reference = sweep.elbow_point, find_reference(record, evaluations)
+    interval = point.interval["wacc"]
     cells = st.columns(4, gap="medium")
-    cells[0].metric("Elbow", f"p = {row['top_p']:g}", help=data["elbow"]["by"])
-    cells[1].metric("Work, share of FE2E", f"{row['macs_ratio']:.2f}")
-    cells[2].metric("WAcc (chance: 50)", f"{row['wacc']:.1f} %", help=f"95 %: {low:.1f} to {high:.1f}")
-    if reference is not None:
-        cells[3].metric("WAcc of FE2E", f"{reference[1]['wacc']:.1f} %", help=f"{reference[0]}, every site")
-    st.caption(f"{records.name_of(record)}, {data['split']} split, {data['clips']} clips, {data['speakers']} speakers.")
-
-
-def _layers(record: Record, unit: str) -> None:
-    st.markdown("##### Where the work goes")
-    top_ps, found = layers_of(record, unit)
-    bands = bands_of(found)
-    st.plotly_chart(
-        chart_layers(top_ps, bands, unit, state.dark()), theme=None, config=PLOTLY_CONFIG, key="layers",
-        alt=layers_alt(top_ps, bands, unit),
+    cells[0].metric(
+        "Elbow",
+        f"p = {point.top_p:g}",
+        help="Point with the largest distance of WAcc above the chord over cost (Kneedle).",
+    )
+    cells[1].metric("Share of FE2E's multiply-adds", f"{point.macs_ratio:.2f}")
+    cells[2].metric(
+        "WAcc (chance: 50)", f"{point.average.wacc:.1f} %",
+        help=f"95 % interval over speakers: {interval.low:.1f} to {interval.high:.1f}",
     )  # fmt: skip
-    exhibit = exhibits.layers(record, unit)
+    if reference is not None:
+        cells[3].metric(
+            "WAcc of FE2E", f"{reference[1].average.wacc:.1f} %", help=f"{reference[0]} computes every site."
+        )
+    source = f"{record.provenance.checkpoint}@{record.provenance.corpus.name}"
+    st.caption(f"{source}, {sweep.split} split, {sweep.clips} clips, {sweep.speakers} speakers.")
+
+
+def _show_layers(record: Record[Sweep], unit: str) -> None:
+    st.markdown("##### Cost by layer")
+    chart = layers_chart(record, unit)
+    st.plotly_chart(draw_layers(chart, state.dark()), theme=None, config=PLOTLY_CONFIG, key="layers", alt=chart.alt)
+    exhibit = layers_export(record, unit)
     st.caption(exhibit.caption)
     export_menu.offer(exhibit, "layers")
 
 
-def _spread(record: Record) -> None:
-    st.markdown("##### From utterance to utterance")
-    shares = spread_of(record)
-    st.plotly_chart(
-        chart_spread(shares, state.dark()), theme=None, config=PLOTLY_CONFIG, key="spread", alt=spread_alt(shares)
-    )
-    exhibit = exhibits.spread(record)
+def _show_clip_cost(record: Record[Sweep]) -> None:
+    st.markdown("##### Cost of each clip")
+    chart = clip_cost_chart(record)
+    st.plotly_chart(draw_clip_cost(chart, state.dark()), theme=None, config=PLOTLY_CONFIG, key="spread", alt=chart.alt)
+    exhibit = clip_cost_export(record)
     st.caption(exhibit.caption)
     export_menu.offer(exhibit, "spread")
 
 
-def own_sweep(model: Model | None, shelf: OpenCorpus | None) -> None:
-    """Start a sweep of the checkpoint and the corpus at the side; see how far it is; stop it."""
-    job = sweep_job.current()
+def show_own_sweep(model: Model | None, corpus: OpenCorpus | None) -> None:
+    """Show the form that starts a sweep of the checkpoint and the corpus at the side, or the progress of one."""
+    job = sweep_job.current_sweep()
     with st.expander("Sweep this checkpoint over this corpus", expanded=job is not None, icon=":material/play_circle:"):
         if job is not None:
-            _progress()
+            _show_progress()
             return
-        if model is None or shelf is None:
+        if model is None or corpus is None:
             st.caption("Choose a checkpoint and a corpus at the side.")
             return
-        missing = [split for split in ("valid", "test") if not shelf.corpus.ids(split)]
+        missing = [split for split in ("valid", "test") if not corpus.corpus.ids(split)]
         reason = ""
         if not model.facts.has_attention:
             reason = f"{model.facts.name} computes every site: it has no top-p. Choose a MESM at the side."
         elif missing:
             reason = (
-                f"{shelf.corpus.name} has no {' and no '.join(missing)} split: thresholds are chosen on valid, scored on "
+                f"{corpus.corpus.name} has no {' and no '.join(missing)} split: thresholds are chosen on valid, scored on "
                 "test. Choose the whole corpus at the side."
             )
         left, middle, right = st.columns([1, 1, 1], vertical_alignment="bottom")
         values = left.text_input("top-p", "0.1:1.0:0.1", key="sweep-p", help="low:high:step, or a list such as 0.3,0.5")
-        dense = {"none": None, **dense_checkpoints()}
-        against = middle.selectbox("FE2E beside it", list(dense), index=min(1, len(dense) - 1), key="sweep-against")
+        references = {"none": None, **list_references()}
+        against = middle.selectbox(
+            "FE2E beside it", list(references), index=min(1, len(references) - 1), key="sweep-against",
+            help="An FE2E, scored and timed by the same rules.",
+        )  # fmt: skip
         if reason:
             st.caption(f":material/info: {reason}")
         if right.button("Start", type="primary", disabled=bool(reason), width="stretch"):
             with layout.one_sentence_errors():
-                from mesm.studies.sweep.measure import parse_range
-
-                parse_range(values)
-                sweep_job.keep(
-                    sweep_job.start(model.facts.folder, shelf.corpus.folder, values, dense[against or "none"])
-                )
+                parse_top_ps(values)
+                sweep_job.start_sweep(model.facts.folder, corpus.corpus.folder, values, references[against or "none"])
                 st.rerun()
 
 
-def dense_checkpoints() -> dict[str, Path]:
-    """Checkpoints without attention, by what their config says."""
-    found = {}
+def list_references() -> dict[str, Path]:
+    """Return the folders of the FE2E checkpoints by name."""
+    folders = {}
     for name, folder in find_checkpoints().items():
         try:
-            if json.loads((folder / "config.json").read_text()).get("name") == "fe2e":
-                found[name] = folder
-        except (OSError, ValueError):
+            if _model_name(str(folder), (folder / "config.json").stat().st_mtime_ns) == "fe2e":
+                folders[name] = folder
+        except (OSError, CheckpointError):
             continue  # a damaged checkpoint is reported where it is chosen
-    return found
+    return folders
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def _model_name(folder: str, stamp: int) -> str:
+    return read_facts(Path(folder)).config.name
 
 
 @st.fragment(run_every=sweep_job.POLL_S)
-def _progress() -> None:
-    """A bar that moves by itself; when the sweep ends, the whole page shows its record."""
-    job = sweep_job.current()
+def _show_progress() -> None:
+    """Show a bar that moves by itself; when the sweep has ended, draw the whole page with its record."""
+    job = sweep_job.current_sweep()
     if job is None:
         return
     if job.running:
         bar, stop = st.columns([4, 1], vertical_alignment="center")
-        bar.progress(job.share, f"{job.target}: {100 * job.share:.0f} % of the clips")
+        bar.progress(job.share, f"{job.title}: {100 * job.share:.0f} % of the clips")
         if stop.button("Stop", width="stretch", key="sweep-stop"):
-            job.cancel()
+            job.stop()
         return
-    sweep_job.keep(None)
-    if job.failure:
-        st.session_state["sweep-failed"] = job.failure
+    failure = job.failure
+    job.clear()
+    if failure:
+        st.session_state[_FAILED] = failure
     st.rerun()

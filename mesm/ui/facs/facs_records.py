@@ -12,8 +12,8 @@ from mesm import runtime
 from mesm.files import slug
 from mesm.records.legacy import read_record, record_path
 from mesm.studies.facs.chart_data import MAP_WORDS, control_series
-from mesm.studies.sweep.chart_data import dense_by_corpus, reference_of
-from mesm.ui import records
+from mesm.studies.sweep.chart_data import find_dense_evaluation
+from mesm.ui import record_cache
 from mesm.ui.corpora import OpenCorpus
 from mesm.ui.models import Model
 
@@ -52,6 +52,8 @@ def find(kind: str, verb: str, model: Model, shelf: OpenCorpus) -> Found:
     name, corpus = model.facts.name, shelf.corpus.name
     command = f"mesm {verb} {name} --corpus {corpus}"
     older = False
+    if kind == "faithfulness":
+        return _find_typed(kind, model, shelf, command)
     for folder in (runtime.workspace() / "records", runtime.assets() / "records"):
         for path in (record_path(folder, kind, name, corpus), folder / f"{slug(kind)}_{slug(name)}.json"):
             if not path.is_file():
@@ -64,12 +66,23 @@ def find(kind: str, verb: str, model: Model, shelf: OpenCorpus) -> Found:
     return Found(None, corpus, older, command)
 
 
+def _find_typed(kind: str, model: Model, shelf: OpenCorpus, command: str) -> Found:
+    corpus = shelf.corpus.id
+    store = record_cache.records()
+    record = store.first(kind, checkpoint_sha256=model.facts.sha256, corpus=corpus)
+    if record is None:
+        older = store.first(kind, checkpoint=model.facts.name, corpus=corpus) is not None
+        return Found(None, corpus.name, older, command)
+    return Found(record.data, corpus.name, False, command, record)  # type: ignore[arg-type]
+
+
 def beside(
     data: dict[str, Any], model: Model, shelf: OpenCorpus
 ) -> tuple[tuple[str, Mapping[str, Any]] | None, Mapping[str, float | None] | None, bool]:
     """What an evaluation is read beside: FE2E's on the same clips, the second layer's lift on active units, if taught."""
-    record = {"data": data, "provenance": {"corpus": shelf.corpus.name}}
-    dense = reference_of(record, dense_by_corpus(records.of_kind("evaluate")))
+    evaluations = record_cache.records().find("evaluate")
+    fe2e = find_dense_evaluation(evaluations, shelf.corpus.id, data["split"], data["clips"])
+    dense = None if fe2e is None else (fe2e.provenance.checkpoint, {"wacc": fe2e.data.average.wacc})
     facs = find("facs", "facs", model, shelf).data if model.facts.has_attention else None
     lifts = control_series(facs).get(MAP_WORDS["checkpoint"]) if facs is not None else None
     return dense, lifts[1] if lifts else None, bool(facs is not None and facs.get("taught"))

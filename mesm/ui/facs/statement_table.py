@@ -17,7 +17,7 @@ from mesm.ui.facs.facs_records import Found
 def show(facs: Found, faithfulness: Found) -> None:
     """The table."""
     st.subheader("What the paper says it looks at")
-    table = statements(facs.data, faithfulness.data)
+    table = statements(facs.data, faithfulness.data)  # type: ignore[arg-type]
     st.table(  # not a data frame: words wrap where the page is narrow, and nothing is hidden at the side
         [line for row in table for line in _lines(row)],
         hide_index=True,
@@ -33,7 +33,7 @@ def show(facs: Found, faithfulness: Found) -> None:
         "layer's map that is kept."
     )
     known = [found.record for found in (facs, faithfulness) if found.record is not None]
-    if known:
+    if facs.record is not None:
         export_menu.offer(exhibits.statements(known, table), "statements")
     for found in (facs, faithfulness):
         if found.data is None and any(row["verdict"] == UNMEASURED for row in table):

@@ -1,1 +1,1 @@
-"""overview"""
+"""The Overview page: `architecture.py` shows the drawing of the model."""

@@ -151,8 +151,8 @@ def test_hostile_files(grey_clip: Path, left_half: np.ndarray, tmp_path: Path) -
     release = find_release("manifest", table)
     report = run(release, folder / "out")
     rows = [json.loads(line) for line in (folder / "out" / "quarantine.jsonl").read_text().splitlines()]
-    found = {row["video"]: row["reason"] for row in rows}
-    assert found == {name: reason for name, (reason, _) in files.items() if reason}
+    result = {row["video"]: row["reason"] for row in rows}
+    assert result == {name: reason for name, (reason, _) in files.items() if reason}
     assert report.found == len(files) == report.stored + len(rows)
     corpus = Corpus(folder / "out")
     assert [len(corpus[clip_id].faces) for clip_id in corpus.ids()] == [4, 4, 2, 4]

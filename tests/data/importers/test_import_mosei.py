@@ -26,9 +26,9 @@ SIX = CORPUS_LABELS["mosei"]
 @pytest.fixture(scope="module")
 def corpus(mosei_tree: Path, tmp_path_factory: pytest.TempPathFactory) -> Corpus:
     out = tmp_path_factory.mktemp("corpora") / "mosei"
-    wanted = lists(out.parent / "lists", train=["-a_b_0", "-a_b_10"], valid=["v2_0"])
+    split_lists = lists(out.parent / "lists", train=["-a_b_0", "-a_b_10"], valid=["v2_0"])
     release = find_release("mosei", mosei_tree)
-    report = import_release(release, mosei_tree, out, rule=f"lists:{wanted}", workers=0, progress=False)
+    report = import_release(release, mosei_tree, out, rule=f"lists:{split_lists}", workers=0, progress=False)
     assert report.found == 11 == report.stored + sum(report.quarantined.values())
     return Corpus(out)
 

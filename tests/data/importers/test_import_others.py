@@ -18,8 +18,8 @@ from tests.data.importers import trees
 
 def reasons(release: Release) -> dict[str, str]:
     """Id -> why it cannot be stored, "" where it can."""
-    found = ((u.id, examine(u)[1]) for u in assign_release_splits(release, "own"))
-    return {name: "" if problem is None else problem.reason for name, problem in found}
+    result = ((u.id, examine(u)[1]) for u in assign_release_splits(release, "own"))
+    return {name: "" if problem is None else problem.reason for name, problem in result}
 
 
 def test_meld(left_half: np.ndarray, tmp_path: Path) -> None:

@@ -36,7 +36,7 @@ def test_from_the_releases_folder_to_a_trained_step(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    found, stored, splits, table, (column, reported) = SHOWN[name]
+    utterances, stored, splits, table, (column, reported) = SHOWN[name]
     monkeypatch.setenv("MESM_HOME", str(tmp_path / "home"))
     monkeypatch.chdir(tmp_path)
     release = iemocap_tree if name == "iemocap" else mosei_tree
@@ -46,14 +46,14 @@ def test_from_the_releases_folder_to_a_trained_step(
 
     assert mesm(f"{command} --dry-run") == 0
     seen = capsys.readouterr().out
-    assert f"{found} utterances found, {stored} can be stored" in seen and "estimate" in seen
+    assert f"{utterances} utterances found, {stored} can be stored" in seen and "estimate" in seen
     assert not (tmp_path / "corpora").exists(), "a dry run writes nothing"
 
     assert mesm(command) == 0
     seen = capsys.readouterr().out
-    assert f"{found} utterances found, {stored} stored" in seen and f"splits       {splits}" in seen
+    assert f"{utterances} utterances found, {stored} stored" in seen and f"splits       {splits}" in seen
     quarantine = (tmp_path / "corpora" / name / "quarantine.jsonl").read_text().splitlines()
-    assert len(quarantine) + len(Corpus(f"corpora/{name}")) == found
+    assert len(quarantine) + len(Corpus(f"corpora/{name}")) == utterances
 
     assert mesm(f"corpus audit corpora/{name}") == 0
     leaks = "dialogues, train-valid" if name == "iemocap" else "no split shares any of"
@@ -67,8 +67,11 @@ def test_from_the_releases_folder_to_a_trained_step(
     assert rows[name, "train"]["clips"] == splits[6] and rows["reported", "train"][column] == reported
 
     assert mesm(f"train --preset {name}-mesm --corpus corpora/{name} --out runs/albert") == 2
-    said = capsys.readouterr().err
-    assert "'albert-base-v2' cannot be loaded" in said and "text_source=minilm text_dim=384 text_pooling=mean" in said
+    message = capsys.readouterr().err
+    assert (
+        "'albert-base-v2' cannot be loaded" in message
+        and "text_source=minilm text_dim=384 text_pooling=mean" in message
+    )
     assert mesm(f"train --preset {name}-mesm --corpus corpora/{name} --out runs/a {OFFLINE}") == 0
     (row,) = map(json.loads, (tmp_path / "runs" / "a" / "metrics.jsonl").read_text().splitlines())
     assert np.isfinite(row["loss"])

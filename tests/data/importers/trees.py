@@ -115,8 +115,8 @@ def iemocap(root: Path, left: np.ndarray, right: np.ndarray) -> Path:
     for dialogue, evaluation in lines.items():
         (dialog / "EmoEvaluation" / f"{dialogue}.txt").write_text(evaluation)
         names = [line.split("\t")[1] for line in evaluation.splitlines()]
-        said = "".join(f"{utterance} [001.0000-002.1000]: Yes.\n" for utterance in names)
-        (dialog / "transcriptions" / f"{dialogue}.txt").write_text(said)
+        transcript = "".join(f"{utterance} [001.0000-002.1000]: Yes.\n" for utterance in names)
+        (dialog / "transcriptions" / f"{dialogue}.txt").write_text(transcript)
     return release
 
 

@@ -1,6 +1,9 @@
-"""Intervals, forced sites, redrawn attention: each part against what it must equal."""
+"""Forced sites, site orders and sets, shuffles, controls: each part against hand-made cases."""
 
 from __future__ import annotations
+
+import copy
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,30 +11,34 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mesm.analysis.attention_controls import control_attention, sparse_cnns
 from mesm.batch import Batch
 from mesm.layers.nucleus import nucleus_mask
 from mesm.models import EmotionModel, build_model
-from mesm.studies.faithfulness.intervals import auc_estimate, group_weights, mean_estimate, ratio_estimate, weighted_auc
+from mesm.records.base import Estimate
+from mesm.records.faithfulness import CONTROL_WORDS, ControlAttention
+from mesm.statistics import Speakers
+from mesm.studies.faithfulness.control_test import _compare_scores, overlap, rank_correlation
+from mesm.studies.faithfulness.evaluation_clips import strongest_is_true
 from mesm.studies.faithfulness.interventions import (
+    Choice,
     finish_with_sites,
     forced_sites,
     keep_count,
     keep_share,
-    redrawn_attention,
 )
 from mesm.studies.faithfulness.loudness_lift import loud_cells
-from mesm.studies.faithfulness.neutral_faces import _text_lift, _within_face
-from mesm.studies.faithfulness.randomised import overlap, rank_correlation
-from mesm.studies.faithfulness.shuffled import _derangement
-from mesm.studies.faithfulness.sufficiency import first_steady, flips
-from mesm.training import metrics
+from mesm.studies.faithfulness.neutral_faces import text_lift, within_face_auc
+from mesm.studies.faithfulness.shuffled import draw_derangement
+from mesm.studies.faithfulness.sites import _areas, _ShareCounter, _SiteSets, keep_in_order
+from mesm.studies.faithfulness.sufficiency import decision_changes, first_steady
 from tests.analysis.small_model import CONFIG
 
 
 @pytest.fixture(scope="module")
 def model() -> EmotionModel:
     torch.manual_seed(0)
-    return build_model(CONFIG).eval()
+    return build_model(replace(CONFIG, score="additive_bilinear")).eval()
 
 
 @pytest.fixture(scope="module")
@@ -46,28 +53,6 @@ def batch() -> Batch:
         chunk_counts=torch.tensor([3, 1]),
         text_vectors=torch.randn(2, 384, generator=rng),
     )
-
-
-def test_auc_is_the_one_of_the_metrics() -> None:
-    rng = np.random.default_rng(0)
-    scores, truth = rng.integers(0, 5, (60, 3)) / 4.0, rng.random((60, 3)) < 0.4
-    mean, each = auc_estimate(scores, truth, np.arange(60) % 7)
-    assert np.allclose(each, metrics.auc(scores, truth) / 100, atol=1e-4)
-    assert mean["low"] < mean["value"] < mean["high"]  # type: ignore[operator]
-    twice = weighted_auc(scores[:, 0], truth[:, 0], np.full((1, 60), 2.0))
-    assert twice[0] == pytest.approx(each[0], abs=1e-4)
-
-
-def test_groups_count_whole() -> None:
-    groups = np.array(["a", "a", "b", "c"])
-    weights = group_weights(groups, 50)
-    assert np.array_equal(weights[:, 0], weights[:, 1])
-    assert np.allclose(weights[:, [0, 2, 3]].sum(1), 3)
-    alone = mean_estimate(np.array([1.0, np.nan, 3.0, 2.0]), groups)
-    assert alone["value"] == 2.0
-    assert mean_estimate(np.array([np.nan] * 4), groups)["value"] is None
-    same = ratio_estimate(np.full(4, 3.0), np.full(4, 2.0), groups)
-    assert same == {"value": 1.5, "low": 1.5, "high": 1.5}
 
 
 def test_forcing_the_nucleus_keeps_the_nucleus(model: EmotionModel, batch: Batch) -> None:
@@ -117,18 +102,6 @@ def test_hooks_go_even_on_an_error(model: EmotionModel, batch: Batch) -> None:
     assert not any(module._forward_hooks for module in model.modules())
 
 
-def test_redrawn_attention_is_put_back(model: EmotionModel, batch: Batch) -> None:
-    before = {name: value.clone() for name, value in model.state_dict().items()}
-    with torch.no_grad():
-        prepared = model.prepare(batch)
-        own = model.finish(prepared, 0.4, trace=True)
-        with pytest.raises(KeyError), redrawn_attention(model, 3):
-            other = model.finish(prepared, 0.4, trace=True)
-            raise KeyError
-    assert not torch.equal(own.layers["visual"][0].kept_SHW, other.layers["visual"][0].kept_SHW)
-    assert all(torch.equal(before[name], value) for name, value in model.state_dict().items())
-
-
 def test_order_decides_which_sites_stay() -> None:
     order = torch.tensor([[[4.0, 3.0], [2.0, 1.0]]])
     active = torch.tensor([[[False, True], [True, True]]])
@@ -137,10 +110,10 @@ def test_order_decides_which_sites_stay() -> None:
     assert keep_count(order, active, torch.tensor([9])).tolist() == active.tolist()
 
 
-def test_first_steady_p_and_flips() -> None:
+def test_first_steady_p_and_changes() -> None:
     decided = np.array([[[1, 0], [0, 1]], [[0, 1], [0, 1]], [[1, 0], [1, 1]], [[1, 0], [0, 1]]], bool)
     assert first_steady(decided).tolist() == [2, 3]
-    assert flips(decided).tolist() == [[True, True, False], [False, True, True]]
+    assert decision_changes(decided).tolist() == [[True, True, False], [False, True, True]]
     assert first_steady(decided[-1:]).tolist() == [0, 0]
 
 
@@ -159,20 +132,20 @@ def test_a_face_branch_that_reads_the_text_is_caught() -> None:
     rng = np.random.default_rng(0)
     deaf = np.repeat(rng.random((50, 1, 6)), 6, axis=1)
     told = deaf + np.eye(6)
-    assert np.allclose(_within_face(deaf), 0.5) and np.allclose(_within_face(told), 1.0)
+    assert np.allclose(within_face_auc(deaf), 0.5) and np.allclose(within_face_auc(told), 1.0)
 
 
 def test_text_lift_is_one_where_the_text_does_not_guide() -> None:
     rng = np.random.default_rng(0)
     landed = np.repeat(rng.random((12, 1, 6)) + 0.1, 6, axis=1)
     people = np.arange(12) % 4
-    assert _text_lift(landed, people)["value"] == pytest.approx(1)
-    assert _text_lift(landed * (1 + 0.2 * np.eye(6)), people)["value"] == pytest.approx(1.2)
+    assert text_lift(landed, people).value == pytest.approx(1)
+    assert text_lift(landed * (1 + 0.2 * np.eye(6)), people).value == pytest.approx(1.2)
 
 
 def test_shuffling_leaves_no_text_in_place() -> None:
     for count in (2, 3, 17):
-        other = _derangement(count, np.random.default_rng(count))
+        other = draw_derangement(count, np.random.default_rng(count))
         assert sorted(other) == list(range(count)) and not (other == np.arange(count)).any()
 
 
@@ -181,3 +154,117 @@ def test_loud_cells_are_the_loudest_tenth() -> None:
     loud = loud_cells(mel)
     assert loud.mean() == pytest.approx(0.1, abs=0.001) and loud[1, -1, -1] and not loud[0].any()
     assert not loud_cells(np.zeros((1, 128, 32), np.float16)).any()
+
+
+# ------------------------------------------------------------------------------------------- orders and sets of sites
+ACTIVE = torch.tensor([[[True, True], [True, False]], [[True, True], [True, True]]])
+ATTENTION = torch.tensor([[[0.6, 0.3], [0.1, 0.0]], [[0.1, 0.2], [0.3, 0.4]]])
+
+
+def chosen(choice: Choice, layer: int = 0) -> list[list[list[bool]]]:
+    return choice("visual", layer, ATTENTION, ACTIVE).tolist()  # type: ignore[no-any-return]
+
+
+def test_insertion_keeps_the_most_attended_and_deletion_the_least() -> None:
+    rng = torch.Generator().manual_seed(0)
+    assert chosen(keep_in_order("attention", 0.3, "all", rng)) == [
+        [[True, False], [False, False]],
+        [[False, False], [True, True]],
+    ]
+    assert chosen(keep_in_order("reverse", 0.3, "all", rng)) == [
+        [[False, False], [True, False]],
+        [[True, True], [False, False]],
+    ]
+    drawn = keep_in_order("random", 0.3, "all", rng)("visual", 0, ATTENTION, ACTIVE)
+    assert drawn.sum((1, 2)).tolist() == [1, 2] and bool((drawn <= ACTIVE).all())
+
+
+def test_only_the_pruned_layer_is_pruned() -> None:
+    choice = keep_in_order("attention", 0.3, "L2", torch.Generator())
+    assert chosen(choice, 0) == ACTIVE.tolist() and chosen(choice, 1) != ACTIVE.tolist()
+
+
+def test_each_set_keeps_its_sites() -> None:
+    sets = _SiteSets(0.65, torch.Generator().manual_seed(0))
+    nucleus = [[[True, True], [False, False]], [[False, False], [True, True]]]
+    assert chosen(sets.nucleus) == nucleus
+    assert chosen(sets.least) == [[[False, True], [True, False]], [[True, True], [False, False]]]
+    assert sets.random("visual", 0, ATTENTION, ACTIVE).sum((1, 2)).tolist() == [2, 2]
+    assert chosen(sets.complement) == [[[False, False], [True, False]], [[True, True], [False, False]]]
+    whole = _SiteSets(1.0, torch.Generator())
+    assert chosen(whole.complement)[0] == [[False, False], [True, False]]  # an empty rest keeps the least attended site
+
+
+def test_the_share_of_kept_sites_is_counted() -> None:
+    counter = _ShareCounter(("visual",))
+    counter.count(keep_in_order("attention", 0.3, "all", torch.Generator()))("visual", 0, ATTENTION, ACTIVE)
+    assert counter.share("visual") == 3 / 8
+
+
+def test_areas_under_hand_made_curves() -> None:
+    shares, ones = (0.5, 1.0), np.ones((10, 1))
+    curves = {"attention": np.hstack([ones, ones]), "reverse": np.hstack([0 * ones, ones])}
+    areas = _areas(curves | {"random": np.hstack([0.5 * ones, ones])}, shares, Speakers(np.arange(10)))
+    assert (areas.insertion_auc, areas.deletion_auc, areas.random_auc) == (1.0, 0.5, 0.75)
+    assert areas.insertion_gain == areas.deletion_gain == Estimate(0.25, 0.25, 0.25)
+    assert areas.curves.random == (0.5, 1.0)
+
+
+def test_the_strongest_score_is_a_true_label() -> None:
+    scores = np.array([[0.1, 0.9], [0.8, 0.2], [0.3, 0.4], [np.nan, np.nan]])
+    truth = np.array([[0, 1], [0, 1], [0, 0], [1, 0]], bool)
+    assert np.array_equal(strongest_is_true(scores, truth), [1, 0, np.nan, np.nan], equal_nan=True)
+
+
+def test_a_clip_without_the_branch_is_left_out_of_score_changes() -> None:
+    own, other = np.array([[0.9, 0.1], [np.nan, np.nan]]), np.array([[0.2, 0.6], [np.nan, np.nan]])
+    values = _compare_scores(own, other, np.array([[1, 0], [1, 0]], bool))
+    assert np.array_equal(values["first_label_changes"], [1, np.nan], equal_nan=True)
+    assert np.array_equal(values["own"], [100, np.nan], equal_nan=True)
+    assert values["control"][0] == 0 and values["score_change"][0] == pytest.approx(0.6)
+
+
+# ------------------------------------------------------------------------------------------------ control attention
+@pytest.mark.parametrize("how", CONTROL_WORDS)
+def test_the_trained_attention_returns_after_a_control(
+    model: EmotionModel, batch: Batch, how: ControlAttention
+) -> None:
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    configs = [cnn.config for cnn in sparse_cnns(model).values()]
+    state = torch.random.get_rng_state()
+    with torch.no_grad():
+        prepared = model.prepare(batch)
+        own = model.finish(prepared, 0.4, trace=True)
+        with pytest.raises(KeyError), control_attention(model, 3, how, gate="hard"):
+            other = model.finish(prepared, 0.4, trace=True)
+            assert all(cnn.config.gate == "hard" for cnn in sparse_cnns(model).values())
+            raise KeyError
+    assert not torch.equal(own.layers["visual"][0].kept_SHW, other.layers["visual"][0].kept_SHW)
+    assert all(torch.equal(before[name], value) for name, value in model.state_dict().items())
+    assert [cnn.config for cnn in sparse_cnns(model).values()] == configs
+    assert torch.equal(state, torch.random.get_rng_state())
+
+
+def test_the_two_controls_draw_different_weights(model: EmotionModel) -> None:
+    model = copy.deepcopy(model)
+    trunk = {n: v.clone() for n, v in model.state_dict().items() if "attention" not in n}
+    parameters = [p for cnn in sparse_cnns(model).values() for p in cnn.attention.parameters()]
+    with torch.no_grad():
+        for parameter in parameters:
+            parameter.copy_(5 + 2 * torch.randn(parameter.shape))
+    trained = [torch.std_mean(p.detach()) for p in parameters if p.numel() > 500]
+    with control_attention(model, 1, "moment_matched"):
+        drawn = [torch.std_mean(p.detach()) for p in parameters if p.numel() > 500]
+    assert drawn and all(
+        torch.allclose(a, b, rtol=0.2)
+        for was, now in zip(trained, drawn, strict=True)
+        for a, b in zip(was, now, strict=True)
+    )
+    with control_attention(model, 1):
+        again = [p.detach().clone() for p in parameters]
+        assert all(p.abs().max() <= 1 for p in parameters)  # uniform around 0, as nn.Linear starts
+        bilinear = [a.bilinear for cnn in sparse_cnns(model).values() for a in cnn.attention if a.bilinear is not None]
+        assert bilinear and not any(layer.weight.any() for layer in bilinear)
+    with control_attention(model, 1):
+        assert all(torch.equal(p, q) for p, q in zip(parameters, again, strict=True))
+    assert all(torch.equal(model.state_dict()[n], v) for n, v in trunk.items())

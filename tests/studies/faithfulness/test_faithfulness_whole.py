@@ -16,17 +16,21 @@ from mesm.data.store import Corpus, CorpusWriter
 from mesm.errors import ConfigError
 from mesm.models import build_model, load_checkpoint, save_checkpoint
 from mesm.records.checkpoint import CheckpointMetrics
+from mesm.records.faithfulness import Faithfulness
+from mesm.records.json_form import from_json, to_json
 from mesm.records.legacy import read_record
 from mesm.studies.facs import atlas
 from mesm.studies.facs.canonical import SIZE, canonical, difference, template_points, warp
 from mesm.studies.facs.chart_data import unpack
-from mesm.studies.faithfulness.measure import Extent, faithfulness
+from mesm.studies.faithfulness.measure import SampleSizes, measure_faithfulness
 from mesm.vocabulary import CORPUS_LABELS
 from tests.analysis.small_model import CONFIG
 
 LABELS = CORPUS_LABELS["marionette"]
 POINTS = np.array([[16, 18], [32, 18], [24, 27], [18, 36], [30, 36]], np.float32)
-SMALL = Extent(shuffles=2, rendered_people=0, order=2, keep_only=4, sufficient=3, redrawn=3, redraws=2, sound=4)
+SMALL = SampleSizes(
+    shuffles=2, rendered_people=0, order=2, keep_only=4, sufficient=3, control=3, control_draws=2, loudness=4
+)
 CLIPS = 16
 
 
@@ -79,21 +83,21 @@ def predictor(home: Path) -> Predictor:
 
 def test_the_faithfulness_record_has_every_section(home: Path, predictor: Predictor) -> None:
     before = {name: value.clone() for name, value in predictor.model.state_dict().items()}
-    data = faithfulness(predictor, Corpus(home / "corpora" / "small"), extent=SMALL)
-    json.dumps(data, allow_nan=False)
-    assert data["shuffled_text"]["clips"] == CLIPS and data["order"]["clips"] == 2
-    (source,) = data["neutral_text"]["sources"]
-    assert source["people"] == 4 and source["faces"] == 8  # clips 0, 4, 8 and 12, two faces each
-    assert len(source["text_lift"]) == 3 and 0 <= source["auc"]["value"] <= 1
-    only = data["keep_only"]["visual"]
-    assert only["random"]["share"] == pytest.approx(only["least"]["share"])
-    assert (
-        data["order"]["visual"]["all"]["curves"]["attention"][-1]
-        == data["order"]["visual"]["all"]["curves"]["random"][-1]
-    )
-    assert all(p in data["sufficient_p"]["grid"] for p in data["sufficient_p"]["per_clip"]["sufficient_p"])
-    assert len(data["sound"]["layers"]) == 3
-    assert data["redrawn"]["visual"]["layers"][0]["iou"]["value"] < 1
+    record = measure_faithfulness(predictor, Corpus(home / "corpora" / "small"), sizes=SMALL)
+    assert from_json(Faithfulness, json.loads(json.dumps(to_json(record), allow_nan=False))) == record
+    assert record.shuffled_text.clips == CLIPS and record.order.clips == 2
+    (source,) = record.neutral_text.sources
+    assert source.people == 4 and source.faces == 8  # clips 0, 4, 8 and 12, two faces each
+    assert source.text_lift is not None and len(source.text_lift) == 3
+    assert source.auc.value is not None and 0 <= source.auc.value <= 1
+    only = record.keep_only.branches["visual"]
+    assert only.random.share == pytest.approx(only.least.share) and only.nucleus.share < only.complement.share
+    curves = record.order.branches["visual"]["all"].curves
+    assert curves.attention[-1] == curves.random[-1] == curves.reverse[-1]
+    assert set(record.sufficient_p.per_clip.sufficient_p) <= set(record.sufficient_p.grid)
+    assert record.loudness is not None and len(record.loudness.layers) == 3
+    iou = record.control.branches["visual"].layers[0].iou
+    assert iou.value is not None and iou.value < 1 and iou.low is None  # five speakers
     assert all(torch.equal(before[name], value) for name, value in predictor.model.state_dict().items())
 
 

@@ -8,62 +8,90 @@ import numpy as np
 import pytest
 
 from mesm.analysis.predictor import Predictor
+from mesm.config import ModelConfig
 from mesm.data.store import Corpus
 from mesm.errors import ConfigError
 from mesm.models import build_model, load_checkpoint, save_checkpoint
+from mesm.records.base import Record, read_record, write_record
 from mesm.records.checkpoint import CheckpointMetrics
-from mesm.studies.evaluation.measure import evaluate
-from mesm.studies.sweep.measure import elbow, parse_range, sweep
+from mesm.studies.evaluation.measure import evaluate, labelled_batches
+from mesm.studies.sweep.measure import measure_sweep
+from mesm.studies.sweep.top_ps import find_elbow, parse_top_ps
+from mesm.training.metrics import choose_thresholds
+from mesm.training.scoring import score_batches
 from tests.analysis.small_model import CONFIG
+from tests.studies.sweep.made_sweeps import TOY, made_provenance
 from tests.training.corpora import tinted_corpus
-
-NONE = CheckpointMetrics()
 
 
 def test_ranges() -> None:
-    assert parse_range("0.1:1.0:0.1") == tuple(round(0.1 * i, 6) for i in range(1, 11))
-    assert parse_range("0.3,0.5") == (0.3, 0.5)
+    assert parse_top_ps("0.1:1.0:0.1") == tuple(round(0.1 * i, 6) for i in range(1, 11))
+    assert parse_top_ps("0.3,0.5") == (0.3, 0.5)
     for bad in ("a", "0.1:1", "0:1:0.5", "0.5,1.5", "0.1:1:0"):
         with pytest.raises(ConfigError):
-            parse_range(bad)
+            parse_top_ps(bad)
 
 
 def test_the_elbow_of_a_bent_line() -> None:
     # Rises steeply to the third point and hardly after it.
-    assert elbow([0.2, 0.3, 0.4, 0.6, 0.9], [50, 60, 70, 71, 72]) == 2
-    assert elbow([0.9, 0.6, 0.4, 0.3, 0.2], [72, 71, 70, 60, 50]) == 2
+    assert find_elbow([0.2, 0.3, 0.4, 0.6, 0.9], [50, 60, 70, 71, 72]) == 2
+    assert find_elbow([0.9, 0.6, 0.4, 0.3, 0.2], [72, 71, 70, 60, 50]) == 2
 
 
-def test_each_row_is_an_evaluation(tmp_path: Path) -> None:
+def predictor(folder: Path, **changes: object) -> Predictor:
+    model = build_model(ModelConfig.from_dict(CONFIG.to_dict() | changes))
+    return Predictor(load_checkpoint(save_checkpoint(folder, model, CheckpointMetrics(), "")), device="cpu")
+
+
+def test_each_point_is_an_evaluation(tmp_path: Path) -> None:
     corpus = Corpus(tinted_corpus(tmp_path / "tinted", train=1, valid=6, test=6))
-    predictor = Predictor(load_checkpoint(save_checkpoint(tmp_path / "c", build_model(CONFIG), NONE, "")), device="cpu")
-    data = sweep(predictor, corpus, (0.3, 0.8), draws=20)
-    for row in data["rows"]:
-        predictor.thresholds = np.array(row["thresholds"])
-        alone = evaluate(predictor, corpus, top_p=row["top_p"], draws=20)
-        assert row["macs_ratio"] == pytest.approx(alone["macs_ratio"], abs=2e-3)
-        assert row["auc"] == pytest.approx(alone["auc"], abs=0.5)
-        assert row["interval"].keys() == alone["interval"].keys()
+    mesm = predictor(tmp_path / "c")
+    sweep = measure_sweep(mesm, corpus, (0.3, 0.8), draws=20)
+    assert sweep.clip_ids == tuple(corpus.ids("test")) and sweep.clips == 6
+    for point in sweep.points:
+        mesm.thresholds = np.array(point.thresholds)
+        alone = evaluate(mesm, corpus, top_p=point.top_p, draws=20)
+        assert point.macs_ratio == pytest.approx(alone["macs_ratio"], abs=2e-3)
+        assert point.average.auc == pytest.approx(alone["auc"], abs=0.5)
+        assert point.average.wacc == pytest.approx(alone["wacc"], abs=0.5)
+        assert point.interval.keys() == alone["interval"].keys()
+        assert all(interval.low <= interval.high for interval in point.interval.values())
+        assert point.macs == pytest.approx(alone["macs"], rel=2e-3)
     with pytest.raises(ConfigError, match="no attention"):
-        dense = build_model(CONFIG.as_model("fe2e"))
-        sweep(
-            Predictor(load_checkpoint(save_checkpoint(tmp_path / "d", dense, NONE, "")), device="cpu"), corpus, (0.5,)
-        )
+        measure_sweep(predictor(tmp_path / "d", name="fe2e"), corpus, (0.5,))
+
+
+def test_thresholds_come_from_the_validation_split(tmp_path: Path) -> None:
+    corpus = Corpus(tinted_corpus(tmp_path / "tinted", train=1, valid=6, test=6))
+    mesm = predictor(tmp_path / "c")
+    (point,) = measure_sweep(mesm, corpus, (0.4,), draws=5).points
+    chosen = {}
+    for split in ("valid", "test"):
+        batches = labelled_batches(mesm, corpus, split, mesm.labels, 16).epoch(0)
+        scored = score_batches(mesm.model, batches, 0.4, device="cpu")
+        chosen[split] = tuple(choose_thresholds(scored.scores, scored.truth).tolist())
+    assert chosen["valid"] != chosen["test"], "the two splits must lead to different thresholds for this test to tell"
+    assert point.thresholds == chosen["valid"]
 
 
 def test_layers_add_up_and_fe2e_is_measured_alike(tmp_path: Path) -> None:
     corpus = Corpus(tinted_corpus(tmp_path / "tinted", train=1, valid=4, test=4))
-    dense = build_model(CONFIG.as_model("fe2e"))
-    fe2e = Predictor(load_checkpoint(save_checkpoint(tmp_path / "d", dense, NONE, "")), device="cpu")
-    mesm = Predictor(load_checkpoint(save_checkpoint(tmp_path / "c", build_model(CONFIG), NONE, "")), device="cpu")
+    fe2e, mesm = predictor(tmp_path / "d", name="fe2e"), predictor(tmp_path / "c")
     calls: list[tuple[int, int]] = []
-    data = sweep(mesm, corpus, (0.2, 1.0), against=fe2e, draws=5, progress=lambda *call: calls.append(call))
+    sweep = measure_sweep(mesm, corpus, (0.2, 1.0), against=fe2e, draws=5, progress=lambda *call: calls.append(call))
     assert calls[-1] == (16, 16)
-    for row in (*data["rows"], data["against"]):
-        layers = row["macs_by_layer"]
-        assert sum(entry["macs"] for entry in layers) == pytest.approx(row["macs"]["total"], abs=len(layers))
-        assert row["ms_per_clip"] > 0
-    assert data["against"]["macs_ratio"] == 1 and data["against"]["checkpoint"] == fe2e.name
-    assert data["rows"][0]["macs"]["conv"] < data["rows"][1]["macs"]["conv"]
+    assert sweep.reference is not None and sweep.reference.checkpoint == fe2e.name
+    for point in (*sweep.points, sweep.reference.point):
+        assert sum(layer.macs for layer in point.macs_by_layer) == pytest.approx(
+            point.macs["total"], abs=len(point.macs_by_layer)
+        )
+        assert point.ms_per_clip > 0 and len(point.per_clip_ratio) == 4
+        low, middle, high = point.macs_ratio_range
+        assert low <= middle <= high and low <= point.macs_ratio <= high
+    assert sweep.reference.point.macs_ratio == 1 and sweep.reference.point.top_p is None
+    assert sweep.points[0].macs["conv"] < sweep.points[1].macs["conv"]
+    assert sweep.points[0].macs_ratio < sweep.points[1].macs_ratio < 1
     with pytest.raises(ConfigError, match="compare the sweep with an FE2E"):
-        sweep(mesm, corpus, (0.5,), against=mesm)
+        measure_sweep(mesm, corpus, (0.5,), against=mesm)
+    record = Record("sweep", made_provenance("sweep", "m", TOY, "0" * 64), sweep)
+    assert read_record(write_record(tmp_path / "records", record)) == record

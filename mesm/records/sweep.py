@@ -1,0 +1,127 @@
+"""Hold a sweep of top-p: the scores, the cost and the time of one checkpoint at each value (Figure 5 of the paper)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from mesm.records.evaluation import Interval, Scores, average_from_schema_1, interval_from_schema_1
+from mesm.records.json_form import Json
+
+
+@dataclass(frozen=True)
+class LayerMacs:
+    """Mean multiply-adds per clip of one layer.
+
+    Attributes:
+        modality: "text", "visual" or "acoustic".
+        stage: a key of `mesm.figures.style.STAGE_WORDS`.
+        layer: its name in the model, such as "block2.conv1".
+    """
+
+    modality: str
+    stage: str
+    layer: str
+    macs: int
+
+
+@dataclass(frozen=True)
+class SweepPoint:
+    """One model at one top-p.
+
+    Attributes:
+        top_p: nucleus mass; None for a model without attention.
+        average: mean over the emotions, with thresholds chosen on the validation split at this top-p.
+        interval: metric -> 95 % interval over speakers.
+        macs_ratio: mean over the clips of the multiply-adds of the convolution stack, as a share of FE2E's.
+        macs_ratio_range: its 5th, 50th and 95th percentile.
+        ms_per_clip: measured time, without reading files and without the text encoder.
+        per_clip_ratio: `macs_ratio` of every clip, in the order of `Sweep.clip_ids`; None without face and sound.
+        thresholds: (E,) decision thresholds.
+        macs: stage or total -> mean multiply-adds per clip; empty in the oldest records.
+        macs_by_layer: in the order in which a clip passes the layers; empty in the oldest records.
+    """
+
+    top_p: float | None
+    average: Scores
+    interval: dict[str, Interval]
+    macs_ratio: float
+    macs_ratio_range: tuple[float, float, float]
+    ms_per_clip: float
+    per_clip_ratio: tuple[float | None, ...]
+    thresholds: tuple[float, ...]
+    macs: dict[str, int] = field(default_factory=dict)
+    macs_by_layer: tuple[LayerMacs, ...] = ()
+
+
+@dataclass(frozen=True)
+class DenseReference:
+    """FE2E, scored and timed by the same rules in the same process as the sweep.
+
+    Attributes:
+        checkpoint: its name.
+        sha256: digest of its weights.
+    """
+
+    checkpoint: str
+    sha256: str
+    point: SweepPoint
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """One checkpoint at P values of top-p.
+
+    Attributes:
+        split: the split that is scored; the thresholds come from the validation split.
+        labels: E emotions that checkpoint and corpus share, in the checkpoint's order.
+        points: P points, in the order in which the values were given.
+        elbow: top-p of the point with the largest distance of WAcc above the chord over `macs_ratio` (Kneedle).
+        trivial: "never", "always" and "chance" -> metrics of answering so.
+        clip_ids: N ids of the scored clips.
+        top_p_range: range from which training drew top-p; () if training used one value.
+        reference: None for a sweep without FE2E.
+    """
+
+    split: str
+    labels: tuple[str, ...]
+    clips: int
+    speakers: int
+    points: tuple[SweepPoint, ...]
+    elbow: float
+    trivial: dict[str, Scores]
+    clip_ids: tuple[str, ...]
+    top_p_range: tuple[float, ...] = ()
+    reference: DenseReference | None = None
+
+    @property
+    def elbow_point(self) -> SweepPoint:
+        """Point at the elbow."""
+        return next(point for point in self.points if point.top_p == self.elbow)
+
+
+def _point_from_schema_1(row: dict[str, Any]) -> dict[str, Json]:
+    names = ("top_p", "macs_ratio", "macs_ratio_range", "ms_per_clip", "per_clip_ratio", "thresholds")
+    return {
+        **{name: row[name] for name in names},
+        **{name: row[name] for name in ("macs", "macs_by_layer") if name in row},
+        "average": average_from_schema_1(row),
+        "interval": interval_from_schema_1(row["interval"]),
+    }
+
+
+def from_schema_1(data: dict[str, Any]) -> dict[str, Json]:
+    """Return a sweep of schema 1 in today's form."""
+    against = data.get("against")
+    reference = against and {
+        "checkpoint": against["checkpoint"],
+        "sha256": against["sha256"],
+        "point": _point_from_schema_1(against),
+    }
+    return {
+        **{name: data[name] for name in ("split", "labels", "clips", "speakers", "trivial", "clip_ids")},
+        "points": [_point_from_schema_1(row) for row in data["rows"]],
+        "elbow": data["elbow"]["top_p"],
+        "top_p_range": data.get("top_p_range", []),
+        "reference": reference,
+    }

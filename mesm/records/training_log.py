@@ -1,0 +1,48 @@
+"""Read the log of a training run: metrics.jsonl, one line per epoch."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+LOG_NAME = "metrics.jsonl"
+
+
+@dataclass(frozen=True)
+class EpochReport:
+    """One epoch; a line of the log.
+
+    Attributes:
+        epoch: from 0.
+        loss: mean over the steps, None if the epoch had ended before the run was resumed.
+        valid_f1: average over the classes in percent, None if no class has a value; so `valid_wacc` and `valid_auc`.
+        seconds: of training since the run began, without validation.
+        lr: learning rate of the trunk.
+    """
+
+    epoch: int
+    loss: float | None = None
+    valid_f1: float | None = None
+    valid_wacc: float | None = None
+    valid_auc: float | None = None
+    seconds: float | None = None
+    lr: float | None = None
+
+
+def read_log(folder: str | os.PathLike[str]) -> Iterator[EpochReport]:
+    """Yield the epochs of a run so far; a half-written or damaged line is left out."""
+    try:
+        lines = (Path(folder) / LOG_NAME).read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError):
+        return
+    for line in lines:
+        try:
+            row = json.loads(line)
+            epoch = int(row["epoch"])
+        except (ValueError, TypeError, KeyError):
+            continue
+        values = {f.name: row.get(f.name) for f in fields(EpochReport) if f.name != "epoch"}
+        yield EpochReport(epoch, **{k: float(v) for k, v in values.items() if isinstance(v, int | float)})

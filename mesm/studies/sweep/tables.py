@@ -1,0 +1,56 @@
+"""Build the tables of a sweep: its points, the cost of every layer, the cost of every clip."""
+
+from __future__ import annotations
+
+from mesm.figures.tables import Row, Table
+from mesm.records.base import Record
+from mesm.records.sweep import Sweep
+from mesm.studies.sweep.chart_data import REPORTED, SWEEP, SweepChart, layer_costs
+
+
+def points_table(sweep: Sweep) -> Table:
+    """Return the scores, the cost and the time at every top-p, and FE2E's on the last line."""
+    columns = ("model", "top-p", "WAcc", "F1", "share of FE2E's MACs", "ms per clip", "elbow")
+    rows = [
+        Row(("MESM", p.top_p, p.average.wacc, p.average.f1, p.macs_ratio, p.ms_per_clip,
+             "elbow" if p.top_p == sweep.elbow else ""))
+        for p in sweep.points
+    ]  # fmt: skip
+    if sweep.reference is not None:
+        p = sweep.reference.point
+        name = sweep.reference.checkpoint
+        rows.append(Row((name, None, p.average.wacc, p.average.f1, p.macs_ratio, p.ms_per_clip, ""), ranked=False))
+    return Table(columns, tuple(rows), digits=2)
+
+
+def chart_table(chart: SweepChart) -> Table:
+    """Return the points of a chart as numbers."""
+    columns = ("model", "top-p", chart.x_title, chart.y_title, "95 % from", "to", "elbow")
+    rows = []
+    for line in chart.lines:
+        for p in line.points:
+            interval = (None, None) if line.kind == REPORTED else (p.low, p.high)
+            cells = (line.name, p.top_p, p.x, p.y, *interval, "elbow" if p.elbow else "")
+            rows.append(Row(cells, ranked=line.kind == SWEEP))
+    return Table(columns, tuple(rows), digits=3 if chart.view.relative else 2)
+
+
+def layers_table(record: Record[Sweep], unit: str) -> Table:
+    """Return the cost of every layer of every modality at every top-p.
+
+    Raises:
+        DataError: the record has no layers.
+    """
+    rows = tuple(Row((w.modality, w.stage, w.layer, *w.amounts)) for w in layer_costs(record, unit))
+    return Table(("modality", "stage", "layer", *_top_p_columns(record)), rows, digits=4)
+
+
+def clip_cost_table(record: Record[Sweep]) -> Table:
+    """Return a line per clip and a column per top-p: multiply-adds as a share of FE2E's."""
+    ratios = zip(*(point.per_clip_ratio for point in record.data.points), strict=True)
+    rows = tuple(Row((clip, *row)) for clip, row in zip(record.data.clip_ids, ratios, strict=False))
+    return Table(("clip", *_top_p_columns(record)), rows, digits=4)
+
+
+def _top_p_columns(record: Record[Sweep]) -> tuple[str, ...]:
+    return tuple(f"p = {point.top_p:g}" for point in record.data.points)

@@ -1,0 +1,40 @@
+"""Choose the sweeps to draw: by the digest of the weights and the identity of the corpus, never by a name alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from mesm.records.base import CorpusId, Record
+from mesm.records.store import RecordStore
+from mesm.records.sweep import Sweep
+
+
+def label_sweeps(sweeps: Sequence[Record[Sweep]], known: Mapping[str, CorpusId]) -> dict[str, Record[Sweep]]:
+    """Return every sweep under a label of its own: CHECKPOINT@CORPUS, with the corpus's digest where it is needed.
+
+    Args:
+        known: corpora by the name that opens them; a sweep of another corpus of such a name has the digest in its label.
+    """
+    labels: dict[str, Record[Sweep]] = {}
+    for record in sweeps:
+        origin = record.provenance
+        opened = known.get(origin.corpus.name)
+        label = f"{origin.checkpoint}@{origin.corpus.name}"
+        if label in labels or (opened is not None and not origin.corpus.same(opened)):
+            label = origin.source
+        if label in labels:
+            label = f"{label}, {origin.created}"
+        labels.setdefault(label, record)
+    return labels
+
+
+def default_sweep(
+    store: RecordStore, checkpoint: str | None, sha256: str | None, corpus: CorpusId | None
+) -> Record[Sweep] | None:
+    """Return the sweep to draw at first: of these weights on this corpus, else of this checkpoint's name on it."""
+    for key in ({"checkpoint_sha256": sha256}, {"checkpoint": checkpoint}):
+        if corpus is not None and None not in key.values():
+            record = store.first("sweep", corpus=corpus, **key)
+            if record is not None:
+                return record
+    return None

@@ -1,0 +1,126 @@
+"""Run commands of `mesm` as jobs: processes that go on when the page, or the server, is closed.
+
+A job is a folder with `process.json` (pid and start time, which tell the process from a later one of the same number),
+`log.txt` (output of the command) and, where the command reports it, `progress.json` ({"done", "total"}).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from mesm.errors import DataError
+from mesm.files import write_atomic
+
+PROCESS, LOG, PROGRESS = "process.json", "log.txt", "progress.json"
+#: Characters at the end of a log that are searched for its last line.
+_LOG_TAIL = 4000
+
+
+def start_job(folder: Path, verb: str, arguments: Sequence[str]) -> None:
+    """Start `mesm VERB ARGUMENTS` in a folder that exists.
+
+    Raises:
+        DataError: the process cannot be started.
+    """
+    source = str(Path(__file__).resolve().parents[2])
+    search_path = os.pathsep.join(filter(None, [source, os.environ.get("PYTHONPATH", "")]))
+    try:
+        with (folder / LOG).open("wb") as log:
+            child = subprocess.Popen(
+                [sys.executable, "-m", "mesm", verb, *arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,  # it outlives the server, and can be stopped with all its workers
+                env={**os.environ, "PYTHONPATH": search_path},
+            )
+    except OSError as error:
+        raise DataError(
+            f"mesm {verb} cannot be started ({error.strerror}); check the space of the workspace"
+        ) from error
+    mark_process(folder, child.pid)
+
+
+def mark_process(folder: Path, pid: int) -> None:
+    """Write pid and start time of a job's process into its folder."""
+    mark = {"pid": pid, "started": _start_time(pid)}
+    write_atomic(folder / PROCESS, (json.dumps(mark) + "\n").encode())
+
+
+def is_running(folder: Path) -> bool:
+    """Return whether the process of a job is alive; a later process of the same number does not count."""
+    process = _read_process(folder)
+    return process is not None and _start_time(process[0]) == process[1]
+
+
+def stop_job(folder: Path, patience_s: float = 5.0) -> None:
+    """End the process of a job and its workers: SIGTERM, and SIGKILL after `patience_s` seconds."""
+    process = _read_process(folder)
+    if process is None or not is_running(folder):
+        return
+    for signal_number in (signal.SIGTERM, signal.SIGKILL):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process[0], signal_number)
+        until = time.monotonic() + patience_s
+        while time.monotonic() < until:
+            if not is_running(folder):
+                return
+            time.sleep(0.05)
+
+
+def read_failure(folder: Path, verb: str) -> str:
+    """Return the error sentence of `mesm VERB`, or the last line of a traceback; "" if it did not fail by itself."""
+    try:
+        lines = (folder / LOG).read_text(errors="replace")[-_LOG_TAIL:].strip().splitlines()
+    except OSError:
+        return ""
+    last = lines[-1].split("\r")[-1] if lines else ""
+    prefix = f"mesm {verb}: "
+    if last.startswith(prefix):
+        return last.removeprefix(prefix).replace(f"{folder.parent}{os.sep}", "")
+    return last if any(line.startswith("Traceback") for line in lines) else ""
+
+
+def read_progress(folder: Path) -> float:
+    """Return the share of a job that is done, in [0, 1]; 0 before its first report."""
+    try:
+        progress = json.loads((folder / PROGRESS).read_text())
+        return float(min(1.0, progress["done"] / max(progress["total"], 1)))
+    except (OSError, ValueError, KeyError, TypeError):
+        return 0.0
+
+
+def _read_process(folder: Path) -> tuple[int, str] | None:
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+        process = json.loads((folder / PROCESS).read_text())
+        return int(process["pid"]), str(process["started"])
+    return None
+
+
+def _start_time(pid: int) -> str:
+    """Return a living process's start time in clock ticks since boot (field 22 of /proc/PID/stat); "" for none.
+
+    /proc, not psutil: the app needs this one number only. Without /proc the pid alone has to do.
+    """
+    with contextlib.suppress(ChildProcessError):
+        os.waitpid(pid, os.WNOHANG)  # an ended child of this server stays a zombie until it is waited for
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return "" if fields[0] == "Z" else fields[19]
+    except OSError:
+        pass
+    if Path("/proc/self/stat").is_file():
+        return ""
+    try:
+        os.kill(pid, 0)
+    except OSError:
+        return ""
+    return str(pid)

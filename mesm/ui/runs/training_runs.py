@@ -1,0 +1,168 @@
+"""Read the training runs of the workspace; start, stop and resume one as a job that runs `mesm train`.
+
+A run's folder is that of its job: beside the files of the trainer it holds those of `mesm.ui.jobs`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from mesm import runtime
+from mesm.config import RunConfig
+from mesm.errors import ConfigError, MesmError
+from mesm.files import slug
+from mesm.presets import PRESETS
+from mesm.records.training_log import EpochReport, read_log
+from mesm.studies.learning.chart_data import TrainingRun, creation_number, run_created
+from mesm.ui import jobs
+
+CONFIG = "config.json"
+RUNNING, FINISHED, STOPPED, FAILED = "running", "finished", "stopped", "failed"
+#: Settings that `mesm train` takes by options of their own.
+_OWN_OPTIONS = ("train.corpus", "train.init_from", "train.seed")
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run, read from its folder.
+
+    Attributes:
+        number: place in the order of creation, from 0.
+        status: running, finished, stopped (it can be resumed) or failed.
+        config: None before the trainer has written it.
+        epochs: of its log.
+        failure: error sentence of a failed run.
+    """
+
+    name: str
+    folder: Path
+    number: int
+    status: str
+    config: RunConfig | None
+    epochs: tuple[EpochReport, ...]
+    failure: str = ""
+
+    @property
+    def planned_epochs(self) -> int:
+        """Number of epochs of the whole run; 0 if it is not known yet."""
+        return self.config.train.epochs if self.config is not None else 0
+
+    @property
+    def curves(self) -> TrainingRun:
+        """Name, place and epochs, as the learning curves need them."""
+        return TrainingRun(self.name, self.number, self.epochs)
+
+
+def runs_folder() -> Path:
+    """Return the folder of the workspace's runs."""
+    return runtime.workspace() / "runs"
+
+
+def list_runs() -> dict[str, Run]:
+    """Return every run by name, the latest first."""
+    folders = [path for path in runs_folder().glob("*") if run_created(path)]
+    folders.sort(key=lambda path: (-run_created(path), path.name))
+    return {path.name: read_run(path) for path in folders}
+
+
+def read_run(folder: Path) -> Run:
+    """Read a run from its folder; a damaged or half-written file counts as missing."""
+    config = None
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError, MesmError):
+        config = RunConfig.from_dict(json.loads((folder / CONFIG).read_text()))
+    status, failure = STOPPED, ""
+    if (folder / "checkpoint" / "model.safetensors").is_file():
+        status = FINISHED
+    if jobs.is_running(folder):
+        status = RUNNING
+    elif status == STOPPED and (failure := jobs.read_failure(folder, "train")):
+        status = FAILED
+    return Run(folder.name, folder, creation_number(folder), status, config, tuple(read_log(folder)), failure)
+
+
+def start_run(name: str, preset: str, corpus: Path, settings: Mapping[str, str], seed: int, init: Path | None) -> Run:
+    """Start a run.
+
+    Args:
+        name: of its folder.
+        settings: `model.width` -> "0.5" and the like, on top of the preset's.
+        init: folder of the checkpoint to start from.
+
+    Raises:
+        ConfigError: the name is taken or unusable, or a setting does not exist.
+    """
+    if not name.strip() or slug(name) != name or name.startswith("."):
+        raise ConfigError(f"the name {name!r} will not do for a folder; use letters, digits, - and .")
+    folder = runs_folder() / name
+    if folder.exists():
+        raise ConfigError(f"there is a run named {name} already; choose another name, or resume it")
+    PRESETS[preset].with_settings(settings)
+    arguments = ["--preset", preset, "--corpus", str(corpus), "--out", str(folder), "--seed", str(seed)]
+    arguments += ["--init", str(init)] if init is not None else []
+    for key, value in settings.items():
+        arguments += ["--set", f"{key}={value}"]
+    folder.mkdir(parents=True)
+    return _start_training(folder, arguments)
+
+
+def resume_run(run: Run) -> Run:
+    """Resume a stopped run from its last state.
+
+    Raises:
+        ConfigError: the run is running, or it ended before the first state.
+    """
+    if run.status == RUNNING:
+        raise ConfigError(f"run {run.name} is running; stop it first")
+    if run.config is None:
+        raise ConfigError(f"run {run.name} ended before it began; start it again under another name")
+    return _start_training(run.folder, ["--resume", str(run.folder)])
+
+
+def stop_run(run: Run) -> None:
+    """End a run's process; its last state stays, and it can be resumed from there."""
+    jobs.stop_job(run.folder)
+
+
+def _start_training(folder: Path, arguments: Sequence[str]) -> Run:
+    jobs.start_job(folder, "train", arguments)
+    return read_run(folder)
+
+
+def parse_settings(text: str) -> dict[str, str]:
+    """Split lines such as `train.epochs=3` into names and values, as `mesm train --set` takes them.
+
+    Raises:
+        ConfigError: a line is not a setting.
+    """
+    settings = {}
+    for line in filter(None, map(str.strip, text.splitlines())):
+        key, equals, value = line.partition("=")
+        if not equals or key.partition(".")[0] not in ("model", "train"):
+            raise ConfigError(f"{line!r} is no setting; write model.width=0.5 or train.epochs=3, one a line")
+        settings[key.strip()] = value.strip()
+    return settings
+
+
+def nearest_preset(config: RunConfig) -> tuple[str, dict[str, str]]:
+    """Return the preset with the fewest other settings than a run, and these settings: enough to train it again."""
+    own = _flatten(config.to_dict())
+
+    def differences(name: str) -> dict[str, str]:
+        preset = _flatten(PRESETS[name].to_dict())
+        return {k: json.dumps(v) for k, v in own.items() if k not in _OWN_OPTIONS and v != preset[k]}
+
+    name = min(PRESETS, key=lambda preset: len(differences(preset)))
+    return name, differences(name)
+
+
+def _flatten(settings: Mapping[str, object]) -> dict[str, object]:
+    """Return nested settings under dotted names, as `--set` takes them."""
+    flat: dict[str, object] = {}
+    for key, value in settings.items():
+        nested = _flatten(value) if isinstance(value, Mapping) else None
+        flat |= {key: value} if nested is None else {f"{key}.{name}": item for name, item in nested.items()}
+    return flat
