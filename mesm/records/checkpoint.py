@@ -116,6 +116,12 @@ class CheckpointMetrics:
         seed = self.train.get("seed")
         return seed if isinstance(seed, int) else None
 
+    @property
+    def top_p_range(self) -> tuple[float, ...]:
+        """Range from which top_p was drawn in training; empty for one fixed value."""
+        ends = self.train.get("top_p_range")
+        return tuple(float(p) for p in ends if isinstance(p, int | float)) if isinstance(ends, list | tuple) else ()
+
     @classmethod
     def from_json(cls, content: Json) -> CheckpointMetrics:
         """Read the content of a metrics.json.
