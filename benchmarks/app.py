@@ -31,9 +31,11 @@ def untrained(width: float, folder: Path) -> Path:
     """A MESM of this width with random weights, as a checkpoint: the hard case, its masks are scattered."""
     from mesm.models import build_model, save_checkpoint
     from mesm.presets import preset
+    from mesm.records.checkpoint import CheckpointMetrics
 
     config = replace(preset("marionette-mesm").model, width=width)
-    return save_checkpoint(folder, build_model(config), {"thresholds": [0.5] * len(config.labels)}, "Untrained.")
+    metrics = CheckpointMetrics(thresholds=(0.5,) * len(config.labels))
+    return save_checkpoint(folder, build_model(config), metrics, "Untrained.")
 
 
 def measure(checkpoint: Path, corpus_name: str, moves: int, overlay: str) -> dict[str, float | int | str]:

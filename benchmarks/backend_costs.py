@@ -18,8 +18,7 @@ import torch
 from benchmarks.timing import CLOCKS, conditions, interleaved_ms, medians
 from mesm.sparse.backend_costs import COSTS, BackendCosts, ConvCosts, fastest
 from mesm.sparse.dense_backend import convolve as dense
-from mesm.sparse.fused_backend import convolve_panels, panels, why_not
-from mesm.sparse.gather_backend import Workspace, convolve_packed, pack
+from mesm.sparse.fused_backend import convolve_panels, pack, panels, why_not
 from mesm.sparse.sites import Rulebook, Sites
 
 #: Input channels, output channels, height and width: the sparse convolutions of a face and of a mel chunk.
@@ -43,28 +42,26 @@ def cell(
     """Median milliseconds of the backends on one random mask, from rows to rows."""
     c_in, c_out, height, width = layer
     sites = Sites.of_mask(torch.rand(segments, height, width) < density)
-    book, space = Rulebook(sites), Workspace()
+    book = Rulebook(sites)
     weight = torch.randn(c_out, c_in, 3, 3).to(dtype).contiguous(memory_format=torch.channels_last)
     bias, packed, features = torch.randn(c_out).to(dtype), pack(weight), torch.randn(len(sites), c_in).to(dtype)
 
     runs: dict[str, Callable[[], Any]] = {
         "dense": lambda: dense(features, book, weight, bias).relu_(),
-        "gather": lambda: convolve_packed(features, book, packed, bias, space).relu_(),
         "pairs": lambda: Rulebook(sites),
-        "pairs by destination": lambda: Rulebook(sites).by_destination,
     }
     if not why_not(features.device, dtype):
         weight_panels = panels(packed)
         runs["fused"] = lambda: convolve_panels(features, book, weight_panels, bias, relu=True)
     ms = medians(interleaved_ms(runs, turns, warm_up=1, clock=clock))
-    lists = {"gather": ms["pairs by destination"] / 2, "fused": ms["pairs"] / 2}  # they serve two convolutions
+    lists = {"fused": ms["pairs"] / 2}  # they serve two convolutions
     return {
         "layer": list(layer),
         "segments": segments,
         "density": density,
         "positions": sites.mask_SHW.numel(),
         "pairs": book.num_pairs,
-        "ms": {name: ms[name] + lists.get(name, 0) for name in ("dense", "gather", "fused") if name in ms},
+        "ms": {name: ms[name] + lists.get(name, 0) for name in ("dense", "fused") if name in ms},
     }
 
 

@@ -16,7 +16,7 @@ import torch
 
 from benchmarks.sparse_stack import QUERY_DIM, SHAPES, networks
 from benchmarks.timing import CLOCKS, conditions
-from mesm.config import ModelConfig
+from mesm.config import MESMConfig
 from mesm.layers.nucleus import nucleus_mask
 from mesm.layers.sparse_vgg import SparseVGG
 from mesm.sparse.backends import choose
@@ -102,7 +102,7 @@ def main() -> None:
     )
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-    dense, net = networks(options.modality, ModelConfig(text_dim=QUERY_DIM))
+    dense, net = networks(options.modality, MESMConfig(text_dim=QUERY_DIM))
     maps = torch.randn(options.segments, *SHAPES[options.modality])
     query = torch.randn(options.segments, QUERY_DIM)
     watch = Stopwatch(options.clock)

@@ -27,7 +27,7 @@ from torch import Tensor
 
 from benchmarks.timing import CLOCKS, conditions, interleaved_ms
 from mesm.analysis.cost import conv_stack_ratio
-from mesm.config import ModelConfig
+from mesm.config import MESMConfig
 from mesm.layers import sparse_vgg
 from mesm.layers.sparse_vgg import SparseResult, SparseVGG
 from mesm.layers.vgg import DenseVGG
@@ -39,7 +39,7 @@ QUERY_DIM = 384
 Masks = dict[float, list[Tensor]]
 
 
-def networks(modality: str, config: ModelConfig, device: str = "cpu") -> tuple[DenseVGG, SparseVGG]:
+def networks(modality: str, config: MESMConfig, device: str = "cpu") -> tuple[DenseVGG, SparseVGG]:
     """FE2E's and MESM's CNN at full width, with the same weights."""
     torch.manual_seed(0)
     dense = DenseVGG(SHAPES[modality][0], config).eval()
@@ -92,7 +92,7 @@ def trained_masks(checkpoint: str, corpus: str, modality: str, segments: int, to
     }
 
 
-def macs_ratio(modality: str, config: ModelConfig, result: SparseResult) -> float:
+def macs_ratio(modality: str, config: MESMConfig, result: SparseResult) -> float:
     """Multiply-adds relative to FE2E's convolutions: the floor of the time ratio if all work ran at one rate."""
     layers = tuple(
         LayerTrace(x.attention_SHW.cpu().numpy(), x.kept_SHW.cpu().numpy(), x.active_SHW.cpu().numpy(), ())
@@ -106,7 +106,7 @@ def measure(
 ) -> list[dict[str, Any]]:
     """One row per top_p; FE2E and every top_p run once per turn."""
     device = options.device
-    config = ModelConfig(backend=options.backend, text_dim=QUERY_DIM, stem_blocks=options.stem_blocks)
+    config = MESMConfig(backend=options.backend, text_dim=QUERY_DIM, stem_blocks=options.stem_blocks)
     dense, sparse = networks(modality, config, device)
     maps = torch.randn(segments, *SHAPES[modality], device=device)
     query = torch.randn(segments, QUERY_DIM, device=device)
@@ -171,7 +171,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument(
         "--clock", default="wall", choices=list(CLOCKS), help="cpu: for a busy machine, with --threads 1"
     )
-    parser.add_argument("--backend", default="auto", help="auto, dense, gather or spconv")
+    parser.add_argument("--backend", default="auto", help="auto, dense, fused or spconv")
     parser.add_argument("--stem-blocks", type=int, default=2, help="fewer: the first attention comes earlier")
     parser.add_argument("--device", default="cpu", help="cpu, cuda or auto")
     parser.add_argument("--checkpoint", default="marionette-mesm", help="for the trained masks; '' leaves them out")

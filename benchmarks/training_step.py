@@ -21,7 +21,7 @@ import torch
 
 from benchmarks.sparse_stack import QUERY_DIM, SHAPES
 from benchmarks.timing import CLOCKS, conditions, interleaved_ms
-from mesm.config import ModelConfig
+from mesm.config import MESMConfig
 from mesm.layers.sparse_vgg import SparseVGG
 from mesm.layers.vgg import DenseVGG
 
@@ -29,7 +29,7 @@ from mesm.layers.vgg import DenseVGG
 def step(network: str, modality: str, segments: int, top_p: float, gate: str, backend: str) -> Callable[[], None]:
     """A function that runs forward and backward once."""
     torch.manual_seed(0)
-    config, channels = ModelConfig(gate=gate, backend=backend, text_dim=QUERY_DIM), SHAPES[modality][0]
+    config, channels = MESMConfig(gate=gate, backend=backend, text_dim=QUERY_DIM), SHAPES[modality][0]
     maps, query = torch.randn(segments, *SHAPES[modality]), torch.randn(segments, QUERY_DIM)
     net = DenseVGG(channels, config) if network == "fe2e" else SparseVGG(channels, config, QUERY_DIM)
     net.train()

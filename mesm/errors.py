@@ -1,6 +1,6 @@
-"""What a user can cause, said in one sentence with the value and the remedy.
+"""Errors that a user can cause; each message is one sentence with the value and the remedy.
 
-An ``assert`` marks our own mistakes; these classes mark everything a user, a file or a machine can bring about.
+An ``assert`` marks programming errors; these classes mark everything that a user, a file or a machine can cause.
 """
 
 
@@ -17,8 +17,8 @@ class DataError(MesmError):
 
 
 class CheckpointError(MesmError):
-    """A checkpoint is missing, incomplete, or does not fit what is asked of it."""
+    """A checkpoint is missing, incomplete, or of the wrong kind for the call."""
 
 
-class BackendUnavailable(MesmError):  # noqa: N818 - the name says what happened, as in the README
-    """An optional package or device that the call needs is not there."""
+class BackendUnavailable(MesmError):  # noqa: N818 - the name states the condition, as in the README
+    """An optional package or device that the call needs is missing."""

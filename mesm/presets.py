@@ -8,6 +8,8 @@ from mesm.config import (
     AttentionSupervisionConfig,
     AuxiliaryTargetsConfig,
     BranchLossConfig,
+    FE2EConfig,
+    LFLSTMConfig,
     ModelConfig,
     NeutralFacesConfig,
     RunConfig,
@@ -17,8 +19,7 @@ from mesm.errors import ConfigError
 from mesm.vocabulary import CORPUS_LABELS
 
 #: Small enough for two laptop cores: a quarter of the paper's channels, frozen MiniLM with one hidden layer.
-_SMALL = ModelConfig(
-    name="fe2e",
+_SMALL = FE2EConfig(
     labels=CORPUS_LABELS["marionette"],
     width=0.25,
     # Means and spreads of the default corpus's training split, empty mel bands left out.
@@ -34,8 +35,7 @@ _SMALL = ModelConfig(
 )
 
 #: The paper's model: full width, ALBERT fine-tuned with a tenth of the rate.
-_PAPER = ModelConfig(
-    name="fe2e",
+_PAPER = FE2EConfig(
     text_source="albert-base-v2",
     text_dim=768,
     text_pooling="cls",
@@ -51,7 +51,7 @@ _PAPER_TRAIN = TrainConfig(
 
 
 #: Section 5.3: what the two-phase baselines were trained with. Their code has no positions; sequences run to 500 rows.
-_BASELINE = ModelConfig(name="lf_lstm", positions=False, max_segments=4096)
+_BASELINE = LFLSTMConfig(positions=False, max_segments=4096)
 _BASELINE_TRAIN = replace(_PAPER_TRAIN, epochs=60, batch_size=32, lr=5e-4, clip_norm=2.0)
 #: The two-phase baselines: name in a preset -> registry name.
 BASELINES: dict[str, str] = {
@@ -65,8 +65,7 @@ BASELINES: dict[str, str] = {
 def _baselines(corpus: str, model: ModelConfig, train: TrainConfig) -> dict[str, RunConfig]:
     labels = CORPUS_LABELS[corpus]
     return {
-        f"{corpus}-{short}": RunConfig(replace(model, name=name, labels=labels), train)
-        for short, name in BASELINES.items()
+        f"{corpus}-{short}": RunConfig(model.as_model(name, labels=labels), train) for short, name in BASELINES.items()
     }
 
 
@@ -78,8 +77,8 @@ def _paper(corpus: str, top_p: float) -> dict[str, RunConfig]:
         **_baselines(corpus, _BASELINE, _BASELINE_TRAIN),
         f"{corpus}-fe2e-vgg11": RunConfig(vgg, replace(_PAPER_TRAIN, cnn_weights="imagenet")),
         f"{corpus}-fe2e": RunConfig(dense, _PAPER_TRAIN),
-        f"{corpus}-mesm": RunConfig(replace(dense, name="mesm", top_p=top_p), _PAPER_TRAIN),
-        f"{corpus}-mesm-hard": RunConfig(replace(dense, name="mesm", top_p=top_p, gate="hard"), _PAPER_TRAIN),
+        f"{corpus}-mesm": RunConfig(dense.as_model("mesm", top_p=top_p), _PAPER_TRAIN),
+        f"{corpus}-mesm-hard": RunConfig(dense.as_model("mesm", top_p=top_p, gate="hard"), _PAPER_TRAIN),
     }
 
 
@@ -106,7 +105,7 @@ _TEXT_GUIDED = replace(
     _ANY_P, epochs=5, lr=4e-4, warmup=0.05, bilinear_lr_factor=1.0, freeze_stem=True,
     attention=AttentionSupervisionConfig(4.0, target_shares=(0.5, 0.2, 0.15), emotion_specificity=0.85),
 )  # fmt: skip
-_MESM = replace(_SMALL, name="mesm", top_p=0.5, score="additive_bilinear")
+_MESM = _SMALL.as_model("mesm", top_p=0.5, score="additive_bilinear")
 
 #: The demo corpus's models. MESM starts from FE2E, because a p = 0.5 mask does not train from scratch.
 PRESETS: dict[str, RunConfig] = {
@@ -116,7 +115,7 @@ PRESETS: dict[str, RunConfig] = {
     "marionette-mesm-text-guided": RunConfig(_MESM, _TEXT_GUIDED),
     # One mass for all batches, as in the paper: a little better at that p, worse away from it.
     "marionette-mesm-fixed": RunConfig(_MESM, replace(_ANY_P, top_p_range=())),
-    **_baselines("marionette", replace(_SMALL, text_hidden=0), _MARIONETTE_BASELINE),
+    **_baselines("marionette", _SMALL, _MARIONETTE_BASELINE),
     **_paper("iemocap", 0.7),
     **_paper("mosei", 0.5),
 }

@@ -1,4 +1,4 @@
-"""Seed, device and threads: the only place that sets them."""
+"""Seed, device and folders: the only place that sets them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def seed_everything(seed: int) -> None:
 
 
 def pick_device(name: str = "auto") -> str:
-    """`auto` is CUDA where there is one, else the CPU."""
+    """Return the device's name; `auto` is CUDA where there is one, else the CPU."""
     import torch
 
     if name != "auto":
@@ -32,7 +32,7 @@ def pick_device(name: str = "auto") -> str:
 
 
 def workspace(home: str | os.PathLike[str] | None = None) -> Path:
-    """The user's folder for checkpoints/, corpora/, records/ and runs/.
+    """Return the user's folder for checkpoints/, corpora/, records/ and runs/.
 
     `home`, else the environment's MESM_HOME, else `mesm_home` in the current folder. Not created here.
     """
@@ -40,10 +40,10 @@ def workspace(home: str | os.PathLike[str] | None = None) -> Path:
 
 
 def assets() -> Path:
-    """The bundled assets: beside the package in a checkout."""
+    """Return the folder of the bundled assets: beside the package in a checkout."""
     return Path(__file__).resolve().parent.parent / "assets"
 
 
 def record_folders() -> tuple[Path, Path]:
-    """Where results lie: the workspace's folder goes before the bundled one."""
+    """Return the folders of records: the workspace's, which takes precedence, and the bundled one."""
     return workspace() / "records", assets() / "records"

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from mesm.analysis.cost import CostEntry, CostReport, transformer_layer
-from mesm.config import ModelConfig
+from mesm.config import FeatureModelConfig
 from mesm.models.baselines.emo_embs import similarity_width
 from mesm.models.baselines.mult import MEMORY_LAYERS, WIDTH
 
@@ -17,12 +17,12 @@ NOT_COUNTED = "phase one: the making of the hand-crafted features"
 
 
 def _lstm(rows: int, dim: int, width: int) -> int:
-    """Both directions, four gates."""
+    """Count both directions of an LSTM, four gates each."""
     return 2 * rows * 4 * width * (dim + width)
 
 
-def _late_fusion(config: ModelConfig, modality: str, rows: int, dim: int) -> Iterator[tuple[str, str, int]]:
-    """(stage, layer, MACs) of one modality."""
+def _late_fusion(config: FeatureModelConfig, modality: str, rows: int, dim: int) -> Iterator[tuple[str, str, int]]:
+    """Yield (stage, layer, MACs) of one modality."""
     classes = len(config.labels)
     if config.name == "lf_lstm":
         yield "head", "lstm", _lstm(rows, dim, dim)
@@ -39,8 +39,8 @@ def _late_fusion(config: ModelConfig, modality: str, rows: int, dim: int) -> Ite
         yield "head", "similarity", mapping + classes * width
 
 
-def _mult(config: ModelConfig, rows: Mapping[str, int]) -> Iterator[tuple[str, str, str, int]]:
-    """(modality, stage, layer, MACs); an absent modality is asked as one row of zeros, as the model does."""
+def _mult(config: FeatureModelConfig, rows: Mapping[str, int]) -> Iterator[tuple[str, str, str, int]]:
+    """Yield (modality, stage, layer, MACs); an absent modality has one row of zeros, as in the model."""
     names, dims = config.modalities, dict(zip(config.modalities, config.feature_dims, strict=True))
     length = {m: max(rows[m], 1) for m in names}
     width = WIDTH * max(len(names) - 1, 1)
@@ -50,29 +50,29 @@ def _mult(config: ModelConfig, rows: Mapping[str, int]) -> Iterator[tuple[str, s
         yield name, "head", "projection", n * dims[name] * WIDTH
         for other in names:
             if other != name:
-                asked = length[other]
-                layer = (2 * n + 2 * asked) * WIDTH**2 + 2 * n * asked * WIDTH + 8 * n * WIDTH**2
-                yield name, "transformer", f"asks {other}", config.transformer_layers * layer
+                keys = length[other]
+                layer = (2 * n + 2 * keys) * WIDTH**2 + 2 * n * keys * WIDTH + 8 * n * WIDTH**2
+                yield name, "transformer", f"attends to {other}", config.transformer_layers * layer
         yield name, "transformer", "memory", memory * transformer_layer(n, width, 4 * width)
     total = width * len(names)
     yield names[0], "head", "classifier", 2 * total * total + total * len(config.labels)
 
 
-def count_baseline(config: ModelConfig, rows: Mapping[str, int]) -> CostReport:
-    """Multiply-adds of one utterance.
+def count_baseline(config: FeatureModelConfig, rows: Mapping[str, int]) -> CostReport:
+    """Count the multiply-adds of one utterance.
 
     Args:
         config: a two-phase baseline's, with `feature_dims`.
         rows: modality -> rows of features; 0 where the utterance lacks it.
     """
     if config.name == "mult":
-        found = list(_mult(config, rows))
+        layers = list(_mult(config, rows))
     else:
-        found = [
+        layers = [
             (m, *entry)
             for m, dim in zip(config.modalities, config.feature_dims, strict=True)
             if rows[m]
             for entry in _late_fusion(config, m, rows[m], dim)
         ]
-    entries = tuple(CostEntry(modality, stage, layer, macs, macs) for modality, stage, layer, macs in found)
+    entries = tuple(CostEntry(modality, stage, layer, macs, macs) for modality, stage, layer, macs in layers)
     return CostReport(entries, 0, (NOT_COUNTED,))

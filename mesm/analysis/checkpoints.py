@@ -1,4 +1,4 @@
-"""What is known of a checkpoint without loading it: no torch, so that a page can name it at once."""
+"""Find checkpoints and read their small files, without torch and without loading the weights."""
 
 from __future__ import annotations
 
@@ -6,20 +6,19 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from safetensors import SafetensorError, safe_open
 
 from mesm.config import ModelConfig
-from mesm.errors import CheckpointError, ConfigError
+from mesm.errors import CheckpointError, ConfigError, DataError
 from mesm.files import file_sha256
-from mesm.records.checkpoint import CARD, CONFIG, METRICS, WEIGHTS
+from mesm.records.checkpoint import CARD, CONFIG, WEIGHTS, CheckpointMetrics, read_metrics
 from mesm.runtime import assets, workspace
 
 
 @dataclass(frozen=True)
 class CheckpointFacts:
-    """A checkpoint by its small files.
+    """Hold a checkpoint's config, metrics and model card.
 
     Attributes:
         name: of the checkpoint; runs/fe2e/checkpoint goes by fe2e.
@@ -32,69 +31,69 @@ class CheckpointFacts:
     folder: Path
     config: ModelConfig
     sha256: str
-    metrics: dict[str, Any] = field(default_factory=dict)
+    metrics: CheckpointMetrics = field(default_factory=CheckpointMetrics)
     card: str = ""
 
     @property
     def trained_on(self) -> str:
         """Name of the corpus."""
-        return str(self.metrics.get("trained_on", "unknown"))
+        return self.metrics.trained_on
 
     @property
     def has_attention(self) -> bool:
-        """Whether there is an attention to trace and a top-p to move."""
-        return self.config.name == "mesm"
+        """Whether the model has an attention to trace and a top-p to move."""
+        return self.config.has_attention
 
 
 def find_checkpoints(folders: Sequence[Path] | None = None) -> dict[str, Path]:
-    """Checkpoint folders by name: the bundled ones, then the workspace's checkpoints/ and runs/*/checkpoint.
+    """Find checkpoint folders by name: the bundled ones, then the workspace's checkpoints/ and runs/*/checkpoint.
 
     Args:
-        folders: look in these instead.
+        folders: search these instead.
     """
     home = workspace()
     places = list(folders) if folders is not None else [assets() / "checkpoints", home / "checkpoints"]
-    found: dict[str, Path] = {}
+    by_name: dict[str, Path] = {}
     for place in places:
         for config in sorted(place.glob(f"*/{CONFIG}")):
             if (config.parent / WEIGHTS).is_file():
-                found.setdefault(config.parent.name, config.parent)
+                by_name.setdefault(config.parent.name, config.parent)
     if folders is None:
         for config in sorted((home / "runs").glob(f"*/checkpoint/{CONFIG}")):
-            found.setdefault(config.parent.parent.name, config.parent)
-    return found
+            by_name.setdefault(config.parent.parent.name, config.parent)
+    return by_name
 
 
 def checkpoint_folder(name: str) -> Path:
-    """The folder of a checkpoint given by name, or by folder, which need not be there; a run's stands for what it kept."""
-    return kept_by(find_checkpoints().get(name, Path(name)))
+    """Return the folder of a checkpoint by name or by folder, which need not exist; of a run's folder its checkpoint."""
+    return checkpoint_in_run(find_checkpoints().get(name, Path(name)))
 
 
-def kept_by(folder: Path) -> Path:
-    """A run's checkpoint; any other folder as it is."""
+def checkpoint_in_run(folder: Path) -> Path:
+    """Return the checkpoint in a run's folder; any other folder as it is."""
     inside = folder / "checkpoint"
     return inside if (inside / CONFIG).is_file() else folder
 
 
-def name_of(folder: Path) -> str:
-    """What the checkpoint of a folder is called."""
+def checkpoint_name(folder: Path) -> str:
+    """Return the name of the checkpoint in a folder: that of the run for its checkpoint/ and best/."""
     return (folder.resolve().parent if folder.name in ("checkpoint", "best") else folder).name
 
 
 def read_facts(folder: Path) -> CheckpointFacts:
-    """What a checkpoint's folder says of it; its weights are seen to be whole, and not loaded.
+    """Read a checkpoint's small files; its weights are checked to be whole, and not loaded.
 
     Raises:
         CheckpointError: a file is missing or damaged.
     """
     try:
         config = ModelConfig.from_dict(json.loads((folder / CONFIG).read_text()))
-        metrics = json.loads((folder / METRICS).read_text()) if (folder / METRICS).is_file() else {}
+        metrics = read_metrics(folder)
         card = (folder / CARD).read_text() if (folder / CARD).is_file() else ""
-        with safe_open(folder / WEIGHTS, framework="numpy"):  # which sees whether the file is whole
+        with safe_open(folder / WEIGHTS, framework="numpy"):  # fails where the file is not whole
             pass
-        return CheckpointFacts(name_of(folder), folder, config, file_sha256(folder / WEIGHTS), metrics, card)
-    except ConfigError as error:
+        return CheckpointFacts(checkpoint_name(folder), folder, config, file_sha256(folder / WEIGHTS), metrics, card)
+    except (ConfigError, DataError) as error:
         raise CheckpointError(f"checkpoint {folder.name}: {error}") from error
     except (OSError, ValueError, TypeError, KeyError, SafetensorError) as error:
         raise CheckpointError(f"checkpoint {folder} cannot be read ({error}); copy or train it again") from error

@@ -1,14 +1,14 @@
-"""Multiply-adds of one utterance, in closed form from the sites of a trace, whatever backend ran.
+"""Multiply-adds of one utterance, in closed form from the sites of a trace, independent of the backend.
 
 Unit: MAC, one multiply-add. fvcore calls that one FLOP (as the paper most likely does), torch's own counter two.
 
-What is counted: matrix products and convolutions. What is not: normalisation, activations, pooling, softmax, sorting,
-the gathering of rows, and the padding of a batch's sequences.
+Counted are matrix products and convolutions. Not counted are normalisation, activations, pooling, softmax, sorting, the
+gathering of rows, and the padding of a batch's sequences.
 
 A dense 3x3 convolution costs 9 * H * W * C * K, border included, as every counter has it; a submanifold one costs
 pairs * C * K, a pair being two neighbouring active sites (paper, section 4.3.2). `ratio`, quoted everywhere, is
-(stem + attention + pairs) / (FE2E's convolutions at the same width). What the chosen backends executed is a separate
-number: a masked dense convolution does the dense work whatever the mask.
+(stem + attention + pairs) / (FE2E's convolutions at the same width). `executed` is a separate number: a masked dense
+convolution does the dense work for every mask.
 
 Shape legend: S segments, H W map, C and K channels in and out, D width of the query.
 """
@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from mesm.batch import CHUNK_HOPS, FACE_SIZE_PX, MEL_BANDS
-from mesm.config import ModelConfig
+from mesm.config import EndToEndConfig, MESMConfig
 from mesm.errors import DataError
 from mesm.layers.vgg import BLOCK_CHANNELS, POOLED_BLOCKS
 from mesm.layers.vgg11 import CONVOLUTIONS as VGG11_CONVOLUTIONS
@@ -49,7 +49,7 @@ class CostEntry:
     Attributes:
         layer: such as "conv5x5", "attention1" or "block2.conv1".
         macs: by the closed form.
-        executed: what the backend that ran it executed; equal to `macs` but for masked dense convolutions.
+        executed: multiply-adds of the backend that ran it; equal to `macs` but for masked dense convolutions.
     """
 
     modality: str
@@ -66,7 +66,7 @@ class CostReport:
     Attributes:
         entries: layer by layer.
         fe2e_conv_stack: FE2E's convolutions on the same segments at the same width.
-        not_counted: parts of the model whose work is not known, as sentences.
+        not_counted: parts of the model whose cost is not known, as sentences.
     """
 
     entries: tuple[CostEntry, ...]
@@ -89,22 +89,22 @@ class CostReport:
 
     @property
     def total(self) -> int:
-        """All stages."""
+        """Sum of all stages."""
         return sum(e.macs for e in self.entries)
 
     @property
     def conv_stack(self) -> int:
-        """Stem, attention and convolutions."""
+        """Sum of stem, attention and convolutions."""
         return sum(e.macs for e in self.entries if e.stage in STAGES[:3])
 
     @property
     def totals(self) -> dict[str, int]:
-        """The sums that records keep beside the stages."""
+        """Sums that records keep beside the stages."""
         return {"total": self.total, "conv_stack": self.conv_stack, "fe2e_conv_stack": self.fe2e_conv_stack}
 
     @property
     def executed_conv_stack(self) -> int:
-        """The same as the chosen backends executed it."""
+        """`conv_stack` as the backends executed it."""
         return sum(e.executed for e in self.entries if e.stage in STAGES[:3])
 
     @property
@@ -114,7 +114,7 @@ class CostReport:
 
 
 def count_pairs(kept_SHW: np.ndarray) -> int:
-    """Pairs of kept sites that a 3x3 submanifold convolution joins, each site with itself included."""
+    """Count the pairs of kept sites that a 3x3 submanifold convolution joins, each site with itself included."""
     s, h, w = kept_SHW.shape
     padded = np.zeros((s, h + 2, w + 2), bool)
     padded[:, 1:-1, 1:-1] = kept_SHW
@@ -123,8 +123,8 @@ def count_pairs(kept_SHW: np.ndarray) -> int:
     )
 
 
-def _stem(modality: str, config: ModelConfig, segments: int, blocks: int) -> Iterator[CostEntry]:
-    """The 5x5 convolution at full size and `blocks` 64-64 blocks at half size."""
+def _stem(modality: str, config: EndToEndConfig, segments: int, blocks: int) -> Iterator[CostEntry]:
+    """Yield the 5x5 convolution at full size and `blocks` 64-64 blocks at half size."""
     channels, height, width = SEGMENT_INPUTS[modality]
     first, half = config.channels(64), (height // 2) * (width // 2)
     macs = segments * height * width * 25 * channels * first
@@ -135,14 +135,14 @@ def _stem(modality: str, config: ModelConfig, segments: int, blocks: int) -> Ite
             yield CostEntry(modality, "stem", f"block{block}.{conv}", macs, macs)
 
 
-def _block_channels(config: ModelConfig, block: int) -> tuple[tuple[str, int], tuple[str, int]]:
-    """C * K of the two convolutions."""
+def _block_channels(config: EndToEndConfig, block: int) -> tuple[tuple[str, int], tuple[str, int]]:
+    """Return C * K of a block's two convolutions."""
     c, k = (config.channels(n) for n in BLOCK_CHANNELS[block])
     return ("conv1", c * k), ("conv2", k * k)
 
 
-def _dense_stack(modality: str, config: ModelConfig, segments: int) -> Iterator[CostEntry]:
-    """FE2E's CNN."""
+def _dense_stack(modality: str, config: EndToEndConfig, segments: int) -> Iterator[CostEntry]:
+    """Yield the layers of FE2E's CNN."""
     if config.cnn == "vgg11":
         channels, height, width = SEGMENT_INPUTS[modality]
         for number, (c, k, level) in enumerate(VGG11_CONVOLUTIONS):
@@ -159,9 +159,9 @@ def _dense_stack(modality: str, config: ModelConfig, segments: int) -> Iterator[
 
 
 def _sparse_stack(
-    modality: str, config: ModelConfig, segments: int, layers: tuple[LayerTrace, ...]
+    modality: str, config: MESMConfig, segments: int, layers: tuple[LayerTrace, ...]
 ) -> Iterator[CostEntry]:
-    """MESM's CNN, from the sites of its three layers."""
+    """Yield the layers of MESM's CNN, from the sites of its three attention layers."""
     yield from _stem(modality, config, segments, config.stem_blocks)
     groups = (tuple(range(config.stem_blocks, POOLED_BLOCKS[0] + 1)), *((i,) for i in POOLED_BLOCKS[1:]))
     for number, (layer, group) in enumerate(zip(layers, groups, strict=True), start=1):
@@ -180,14 +180,14 @@ def _sparse_stack(
         convs = [
             (f"block{block}.{conv}", product) for block in group for conv, product in _block_channels(config, block)
         ]
-        backends = layer.backends or ("gather",) * len(convs)
+        backends = layer.backends or ("fused",) * len(convs)
         for (name, product), backend in zip(convs, backends, strict=True):
             executed = (dense if backend == "dense" else pairs) * product
             yield CostEntry(modality, "conv", name, pairs * product, executed)
 
 
-def _sequence(modality: str, config: ModelConfig, segments: int) -> Iterator[CostEntry]:
-    """Linear layers per segment, the Transformer over the sequence with its CLS, and the classifier."""
+def _sequence(modality: str, config: EndToEndConfig, segments: int) -> Iterator[CostEntry]:
+    """Yield linear layers per segment, the Transformer over the sequence with its CLS, and the classifier."""
     _, height, width = SEGMENT_INPUTS[modality]
     dim, hidden = config.transformer_dim, config.head_dim
     flat = config.channels(512) * (height // 16) * (width // 16)
@@ -198,12 +198,12 @@ def _sequence(modality: str, config: ModelConfig, segments: int) -> Iterator[Cos
 
 
 def transformer_layer(length: int, dim: int, feedforward: int) -> int:
-    """Four projections, the two products with the attention, and the feed-forward layers."""
+    """Count four projections, the two products with the attention, and the feed-forward layers."""
     return length * 4 * dim * dim + 2 * length * length * dim + 2 * length * dim * feedforward
 
 
-def _text(config: ModelConfig, tokens: int) -> Iterator[CostEntry]:
-    """The encoder on `tokens` tokens, where its shape is known, and the text branch."""
+def _text(config: EndToEndConfig, tokens: int) -> Iterator[CostEntry]:
+    """Yield the encoder on `tokens` tokens, where its shape is known, and the text branch."""
     shape = TEXT_ENCODERS.get(config.text_source)
     if shape is not None and tokens:
         layers, dim, feedforward, embedding = shape
@@ -214,27 +214,27 @@ def _text(config: ModelConfig, tokens: int) -> Iterator[CostEntry]:
     yield CostEntry("text", "head", "classifier", macs, macs)
 
 
-def fe2e_conv_stack(config: ModelConfig, faces: int, chunks: int) -> int:
-    """MACs of FE2E's convolutions: at width 1, 0.4782e9 per face and 0.8370e9 per mel chunk."""
+def fe2e_conv_stack(config: EndToEndConfig, faces: int, chunks: int) -> int:
+    """Count FE2E's convolutions: at width 1, 0.4782e9 per face and 0.8370e9 per mel chunk."""
     segments = {"visual": faces, "acoustic": chunks}
     return sum(
         e.macs for m, count in segments.items() if m in config.modalities for e in _dense_stack(m, config, count)
     )
 
 
-def conv_stack_ratio(config: ModelConfig, trace: Trace) -> float:
-    """(stem + attention + submanifold pairs) / (FE2E's convolutions) of a traced utterance."""
+def conv_stack_ratio(config: EndToEndConfig, trace: Trace) -> float:
+    """Return (stem + attention + submanifold pairs) / (FE2E's convolutions) of a traced utterance."""
     counts = {m: len(layers[0].kept) for m, layers in trace.layers.items()}
     return count_macs(config, trace, counts.get("visual", 0), counts.get("acoustic", 0)).ratio
 
 
 def count_macs(
-    config: ModelConfig, trace: Trace | None, faces: int, chunks: int, tokens: int | None = None
+    config: EndToEndConfig, trace: Trace | None, faces: int, chunks: int, tokens: int | None = None
 ) -> CostReport:
-    """Multiply-adds of one utterance.
+    """Count the multiply-adds of one utterance.
 
     Args:
-        config: the model's; `name` "fe2e" needs no trace.
+        config: the model's; a `MESMConfig` needs a trace.
         trace: sites of every layer of MESM; ignored for FE2E.
         faces: face frames of the utterance.
         chunks: mel chunks.
@@ -247,12 +247,12 @@ def count_macs(
     for modality, segments in (("visual", faces), ("acoustic", chunks)):
         if modality not in config.modalities or not segments:
             continue
-        if config.name == "mesm":
+        if isinstance(config, MESMConfig):
             layers = trace.layers.get(modality, ()) if trace is not None else ()
             if not layers or len(layers[0].kept) != segments:
-                found = len(layers[0].kept) if layers else "none"
+                traced = len(layers[0].kept) if layers else "none"
                 raise DataError(
-                    f"counting MESM's {modality} work on {segments} segments needs their trace, and it has {found}; "
+                    f"counting MESM's {modality} work on {segments} segments needs their trace, and it has {traced}; "
                     "run the model with trace=True on the same clip"
                 )
             entries += _sparse_stack(modality, config, segments, layers)
@@ -268,11 +268,11 @@ def count_macs(
 
 
 def count_executed(module: Any, inputs: tuple[Any, ...]) -> tuple[dict[str, int], dict[str, int]]:
-    """fvcore's count of one call, and what it did not count.
+    """Count one call by fvcore, and list the operators that it does not count.
 
     Args:
         module: a `torch.nn.Module`; run without gradients and with the fused Transformer path, which counters cannot
-            see into, switched off.
+            trace, switched off.
         inputs: of its forward.
 
     Returns:

@@ -1,19 +1,17 @@
-"""A checkpoint ready to use: a clip in, scores and what the attention did out."""
+"""Run a checkpoint on single clips: a clip in, scores, trace and cost out."""
 
 from __future__ import annotations
 
 import os
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 
-from mesm.analysis.baseline_cost import count_baseline
-from mesm.analysis.checkpoints import find_checkpoints, kept_by, name_of
-from mesm.analysis.cost import count_macs
+from mesm.analysis.checkpoints import checkpoint_in_run, checkpoint_name, find_checkpoints
 from mesm.analysis.tracing import clip_traces
+from mesm.analysis.utterance_cost import utterance_costs
 from mesm.batch import Sample
 from mesm.config import ModelConfig, check_top_p
 from mesm.data.features.extract import sample_features
@@ -21,15 +19,15 @@ from mesm.data.loading import collate
 from mesm.errors import CheckpointError
 from mesm.files import file_sha256
 from mesm.layers.text import TextEncoder
-from mesm.models import Checkpoint, Prepared, load_checkpoint
-from mesm.models.baselines import FeatureModel
+from mesm.models import Checkpoint, EmotionModel, Features, Prepared, PreparedFeatures, load_checkpoint
+from mesm.models.inputs import ReadFeatures
 from mesm.records.checkpoint import WEIGHTS
 from mesm.records.prediction import Prediction, Trace
 from mesm.runtime import pick_device
 
 
 def load(name_or_path: str | os.PathLike[str] = "marionette-mesm", device: str = "auto") -> Predictor:
-    """A `Predictor` from a bundled or workspace checkpoint's name, a folder (also of a run), or a hub id.
+    """Load a `Predictor` from a bundled or workspace checkpoint's name, a folder (also of a run), or a hub id.
 
     Raises:
         CheckpointError: there is none, or it cannot be read.
@@ -38,21 +36,29 @@ def load(name_or_path: str | os.PathLike[str] = "marionette-mesm", device: str =
     known = find_checkpoints()
     if name not in known and not Path(name).is_dir() and name.count("/") != 1:
         raise CheckpointError(f"no checkpoint named {name!r}; there are {', '.join(known) or 'none'}, or give a folder")
-    return Predictor(load_checkpoint(kept_by(known.get(name, Path(name)))), name if name in known else "", device)
+    return Predictor(
+        load_checkpoint(checkpoint_in_run(known.get(name, Path(name)))), name if name in known else "", device
+    )
 
 
 @dataclass(frozen=True)
 class PreparedClip:
-    """One clip's work that does not depend on top_p."""
+    """Values of one clip that do not depend on top_p.
+
+    Attributes:
+        prepared: the model's.
+        tokens: length of the transcript, cut at the encoder's limit.
+        flags: see `Prediction.flags`.
+    """
 
     clip_id: str
-    prepared: Prepared
+    prepared: Prepared | PreparedFeatures
     tokens: int
     flags: tuple[str, ...]
 
 
 class Predictor:
-    """Runs one checkpoint on single clips; holds no state between calls.
+    """Run one checkpoint on single clips; no state is held between calls.
 
     Attributes:
         name: of the checkpoint.
@@ -68,12 +74,12 @@ class Predictor:
         self.model = checkpoint.model.to(self.device)
         self.config: ModelConfig = checkpoint.config
         self.folder = checkpoint.folder
-        self.name = name or name_of(checkpoint.folder)
+        self.name = name or checkpoint_name(checkpoint.folder)
         self.sha256 = file_sha256(checkpoint.folder / WEIGHTS)
-        self.metrics: dict[str, Any] = checkpoint.metrics
+        self.metrics = checkpoint.metrics
         self.card = checkpoint.card
-        self.trained_on = str(self.metrics.get("trained_on", "unknown"))
-        self.thresholds = np.array(self.metrics.get("thresholds") or [0.5] * len(self.config.labels))
+        self.trained_on = self.metrics.trained_on
+        self.thresholds = np.array(self.metrics.thresholds or [0.5] * len(self.config.labels))
         self.text_encoder = self.model.text_encoder or TextEncoder(self.config).to(self.device)
 
     @property
@@ -83,26 +89,32 @@ class Predictor:
 
     @property
     def has_attention(self) -> bool:
-        """Whether there is an attention to trace and a top-p to move."""
-        return self.model.sparse
+        """Whether the model has an attention to trace and a top-p to move."""
+        return self.config.has_attention
+
+    @property
+    def attention_model(self) -> EmotionModel:
+        """The model, for what needs its attention.
+
+        Raises:
+            CheckpointError: it has none.
+        """
+        if not isinstance(self.model, EmotionModel) or not self.has_attention:
+            raise CheckpointError(f"checkpoint {self.name!r} is {self.config.name}, without an attention; give a MESM")
+        return self.model
 
     @torch.no_grad()
     def prepare(self, sample: Sample, text: str | None = None) -> PreparedClip:
-        """The p-independent work on a clip; `text` replaces its transcript.
+        """Compute everything on a clip that does not depend on top_p; `text` replaces its transcript.
 
         Raises:
             DataError: MESM without a transcript, or nothing to score.
         """
         text = sample.text if text is None else text
-        two_phase, trainable = isinstance(self.model, FeatureModel), self.model.text_encoder is not None
-        vectors = None if two_phase or trainable else {sample.clip_id: self.text_encoder.vectors([text])[0]}
-        batch = collate(
-            [sample] if text == sample.text else [_with_text(sample, text)],
-            (),
-            tokenize=self.text_encoder.tokenize if trainable else None,
-            text_vectors=vectors,
-            features=self._features if two_phase else None,
+        arguments = self.model.inputs.loader_arguments(
+            vectors=lambda: {sample.clip_id: self.text_encoder.vectors([text])[0]}, features=self._read_features
         )
+        batch = collate([sample if text == sample.text else _with_text(sample, text)], (), **arguments)
         prepared = self.model.prepare(batch.to(self.device))
         tokens = self.text_encoder.count_tokens(text)
         return PreparedClip(
@@ -114,17 +126,12 @@ class Predictor:
         """Score a prepared clip at `top_p` (default: the checkpoint's reference), with its exact cost if traced."""
         top_p = check_top_p(self.config.top_p if top_p is None else top_p)
         output = self.model.finish(clip.prepared, top_p, trace)
-        found: Trace | None = None
+        traced: Trace | None = None
         macs: dict[str, int] = {}
         if trace:
-            counts = clip.prepared.counts
-            found = clip_traces(output, counts, top_p)[0]
-            segments = {m: int(c.sum()) for m, c in counts.items()}
-            if isinstance(self.model, FeatureModel):
-                report = count_baseline(self.config, segments)
-            else:
-                faces, chunks = segments.get("visual", 0), segments.get("acoustic", 0)
-                report = count_macs(self.config, found, faces, chunks, clip.tokens)
+            traces = clip_traces(output, clip.prepared.counts, top_p)
+            traced = traces[0]
+            report = utterance_costs(self.config, clip.prepared.counts, traces, clip.tokens)[0]
             macs = report.by_stage | report.totals
         branches = torch.sigmoid(output.modality_logits_BME[0].float()).cpu().numpy()
         # A model without branches has no scores of single modalities to show.
@@ -138,7 +145,7 @@ class Predictor:
             {m: branches[i] for i, m in enumerate(modalities) if present[i]},
             {m: float(output.fusion_weights_BM[0, i]) for i, m in enumerate(modalities) if present[i]},
             clip.flags,
-            found,
+            traced,
             macs,
         )
 
@@ -160,10 +167,13 @@ class Predictor:
             clip = ingest_clip(clip, text or "")
         return self.run(self.prepare(clip, text), top_p, trace)
 
-    def _features(self, sample: Sample) -> dict[str, np.ndarray]:
-        config = self.config
-        kinds = zip(config.feature_sources, config.feature_dims, strict=True)
-        return sample_features(sample, dict(zip(config.modalities, kinds, strict=True)), self.text_encoder.word_vectors)
+    def _read_features(self, inputs: Features) -> ReadFeatures:
+        """Return a reader that computes the features of a clip as those of the training were."""
+        kinds = {
+            modality: (source, dim)
+            for modality, source, dim in zip(inputs.modalities, inputs.sources, inputs.dims, strict=True)
+        }
+        return lambda sample: sample_features(sample, kinds, self.text_encoder.word_vectors)
 
     def _flags(self, sample: Sample, tokens: int) -> tuple[str, ...]:
         names = {"visual": ("face", len(sample.faces)), "acoustic": ("voice", len(sample.mel))}

@@ -1,4 +1,4 @@
-"""What a figure of one clip says about where it comes from."""
+"""Describe the origin of a figure of one clip."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def clip_origin(predictor: Predictor | CheckpointFacts, corpus: str, licence: str) -> dict[str, Any]:
-    """Checkpoint, weights, settings and seed; corpus and its licence.
+    """Return checkpoint, weights, settings and seed; corpus and its licence.
 
     Args:
         corpus: its name; "" for a visitor's own clip.
@@ -20,7 +20,7 @@ def clip_origin(predictor: Predictor | CheckpointFacts, corpus: str, licence: st
         "checkpoint": predictor.name,
         "checkpoint_sha256": predictor.sha256,
         "config": predictor.config.to_dict(),
-        "seed": predictor.metrics.get("train", {}).get("seed"),
+        "seed": predictor.metrics.seed,
         "trained_on": predictor.trained_on,
         "corpus": corpus,
         "licence": licence,

@@ -1,4 +1,4 @@
-"""From a model's tensors to records."""
+"""Convert a model's attention tensors to records."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def _layer(layer: LayerTensors, segments: slice) -> LayerTrace:
 
 
 def clip_traces(output: ModelOutput, counts: dict[str, Tensor], top_p: float) -> list[Trace]:
-    """One `Trace` per utterance of a batch that was run with `trace=True`.
+    """Return one `Trace` per utterance of a batch that was run with `trace=True`.
 
     Args:
         counts: modality -> (B,) segments per utterance.
@@ -29,8 +29,10 @@ def clip_traces(output: ModelOutput, counts: dict[str, Tensor], top_p: float) ->
     traces = []
     for b in range(len(output.logits_BE)):
         layers = {
-            modality: tuple(_layer(layer, slice(int(ends[modality][b]), int(ends[modality][b + 1]))) for layer in found)
-            for modality, found in output.layers.items()
+            modality: tuple(
+                _layer(layer, slice(int(ends[modality][b]), int(ends[modality][b + 1]))) for layer in of_batch
+            )
+            for modality, of_batch in output.layers.items()
         }
-        traces.append(Trace({m: found for m, found in layers.items() if len(found[0].kept)}, top_p))
+        traces.append(Trace({m: of_clip for m, of_clip in layers.items() if len(of_clip[0].kept)}, top_p))
     return traces

@@ -25,13 +25,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Convert and say what it was."""
+    """Convert the weights and print the kind of model."""
     from pathlib import Path
 
     from mesm.errors import ConfigError
     from mesm.models.card import model_card
     from mesm.models.checkpoint import save_state
     from mesm.models.convert import convert, read_state
+    from mesm.records.checkpoint import CheckpointMetrics
     from mesm.vocabulary import CORPUS_LABELS
 
     letters = {"t": "text", "v": "visual", "a": "acoustic"}
@@ -46,7 +47,7 @@ def run(arguments: argparse.Namespace) -> int:
         top_p=arguments.top_p,
         text_source=arguments.text_source,
     )
-    metrics = {"trained_on": "unknown", "converted_from": Path(arguments.source).name}
+    metrics = CheckpointMetrics(converted_from=Path(arguments.source).name)
     folder = save_state(arguments.out, state, config, metrics, model_card(Path(arguments.out).name, config, metrics))
     print(
         f"{config.name} on {', '.join(config.modalities)}, {sum(v.numel() for v in state.values()) / 1e6:.1f} M values"

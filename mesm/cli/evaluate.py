@@ -41,7 +41,7 @@ def run(arguments: argparse.Namespace) -> int:
         data,
         {"split": arguments.split, "top-p": arguments.top_p},
         config=predictor.config.to_dict(),
-        seed=predictor.metrics.get("train", {}).get("seed"),
+        seed=predictor.metrics.seed,
     )
     if arguments.update:
         update_checkpoint(predictor.folder, data, ceiling_wacc(corpus, predictor.config.modalities, data["labels"]))
@@ -51,28 +51,18 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def update_checkpoint(folder: Path, data: dict, ceiling: float | None = None) -> None:
-    """Put an evaluation's summary into metrics.json and write the model card again.
+    """Write an evaluation's summary into metrics.json and the model card again.
 
     Args:
         ceiling: WAcc of the ideal observer of the checkpoint's modalities, where the corpus has a known design.
     """
-    import json
-
-    from mesm.config import ModelConfig
-    from mesm.files import write_atomic
-    from mesm.models.card import model_card
+    from mesm.models import checkpoint
+    from mesm.records.evaluation import Evaluation, from_schema_1
+    from mesm.records.json_form import from_json
     from mesm.studies.evaluation.bayes_ceiling import ceiling_share
 
-    config = ModelConfig.from_dict(json.loads((folder / "config.json").read_text()))
-    metrics = json.loads((folder / "metrics.json").read_text())
-    left_out = ("per_clip", "trivial", "macs", "thresholds", "labels", "left_out", "split")
-    metrics[data["split"]] = {k: v for k, v in data.items() if k not in left_out}
-    if data["split"] == "test":
-        metrics |= {k: data[k] for k in ("wacc", "f1", "top_p", "macs_ratio")}
-        share = None if ceiling is None else ceiling_share(data["wacc"], ceiling)
-        metrics |= {"ceiling_wacc": ceiling, "ceiling_share": share}
-    write_atomic(folder / "metrics.json", (json.dumps(metrics, indent=1) + "\n").encode())
-    write_atomic(folder / "README.md", model_card(folder.name, config, metrics).encode())
+    share = None if ceiling is None else ceiling_share(data["wacc"], ceiling)
+    checkpoint.update_checkpoint(folder, from_json(Evaluation, from_schema_1(data)), ceiling, share)
 
 
 def _table(data: dict) -> str:

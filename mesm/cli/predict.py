@@ -6,7 +6,6 @@ import argparse
 import csv
 import io
 from pathlib import Path
-from typing import Any
 
 from mesm.errors import DataError, MesmError
 
@@ -27,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Score every clip; one that fails gets its sentence in the column `error`, and the others go on."""
+    """Score every clip and write the CSV; the error of a clip that fails goes into the column `error`."""
     from tqdm import tqdm
 
     from mesm.analysis.predictor import load
@@ -35,9 +34,9 @@ def run(arguments: argparse.Namespace) -> int:
 
     clips = find_clips(Path(arguments.source))
     predictor = load(arguments.checkpoint)
-    rows: list[dict[str, Any]] = []
+    rows: list[dict[str, object]] = []
     for path, text in tqdm(clips, unit="clip"):
-        row: dict[str, Any] = {"path": str(path), "text": text, "error": ""}
+        row: dict[str, object] = {"path": str(path), "text": text, "error": ""}
         try:
             prediction = predictor.predict(path, text, arguments.top_p)
             row |= {n: round(float(s), 4) for n, s in zip(prediction.labels, prediction.scores, strict=True)}
@@ -56,7 +55,11 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def find_clips(source: Path) -> list[tuple[Path, str]]:
-    """(path, transcript) of every clip that a folder or a CSV names."""
+    """List (path, transcript) of the clips in a folder or a CSV.
+
+    Raises:
+        DataError: the source does not exist, cannot be read, or holds no clip.
+    """
     if source.is_dir():
         videos = sorted(p for p in source.iterdir() if p.suffix.lower() in MEDIA and not p.name.startswith("."))
         clips = [(p, _transcript(p.with_suffix(".txt"))) for p in videos]
@@ -70,7 +73,7 @@ def find_clips(source: Path) -> list[tuple[Path, str]]:
     else:
         raise DataError(f"{source} does not exist; give a folder with videos or a CSV with the columns path and text")
     if not clips:
-        raise DataError(f"{source} names no clip; videos end in {', '.join(sorted(MEDIA))}")
+        raise DataError(f"{source} holds no clip; videos end in {', '.join(sorted(MEDIA))}")
     return clips
 
 

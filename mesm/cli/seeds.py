@@ -34,10 +34,10 @@ def run(arguments: argparse.Namespace) -> int:
     predictors = [load(name) for name in arguments.runs]
     configs: dict[str, dict[str, Any]] = {}
     for given, p in zip(arguments.runs, predictors, strict=True):
-        configs[given] = p.config.to_dict() | TrainConfig.from_dict(p.metrics.get("train", {})).flat()
+        configs[given] = p.config.to_dict() | TrainConfig.from_dict(p.metrics.train).flat()
     check_only_seeds_differ(configs)
     found = [evaluate(p, corpus, arguments.split, arguments.top_p) for p in tqdm(predictors, unit="run", leave=False)]
-    seeds = [int(p.metrics.get("train", {}).get("seed", 0)) for p in predictors]
+    seeds = [int(p.metrics.seed or 0) for p in predictors]
     data = over_seeds(found, [p.name for p in predictors], seeds)
     name = arguments.name or predictors[0].name
     path = write_record(

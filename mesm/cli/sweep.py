@@ -54,7 +54,7 @@ def run(arguments: argparse.Namespace) -> int:
         predictor.name,
         [predictor.sha256],
         f"mesm sweep {predictor.name} --corpus {corpus.id.key} --top-p {arguments.top_p}{options}",
-        seed=predictor.metrics.get("train", {}).get("seed"),
+        seed=predictor.metrics.seed,
         config=predictor.config.to_dict(),
     )
     path = write_record(arguments.out or workspace() / "records", Record("sweep", provenance, sweep))

@@ -1,11 +1,26 @@
-"""Configurations: one frozen dataclass per model and per training run, stored beside the weights.
+"""Settings as frozen dataclasses: a class per model and one per training run, stored beside the weights.
 
-Start with `model.py` (shape and arithmetic of a model), `training.py` (optimisation and schedule of one run, upgrade of
-older versions' settings) and `objectives.py` (the losses).
+Start with `model.py` (shape and arithmetic of each model), `training.py` (optimisation and schedule of one run, upgrade of
+older versions' settings) and `objectives.py` (the losses); `base.py` has the dict, JSON and `key=value` forms.
 """
 
 from mesm.config.base import JsonConfig, check_choice, check_top_p
-from mesm.config.model import BACKENDS, CNNS, GATES, QUERIES, SCORES, ModelConfig
+from mesm.config.model import (
+    BACKENDS,
+    CNNS,
+    GATES,
+    MODEL_CONFIGS,
+    MODEL_SETTINGS,
+    QUERIES,
+    SCORES,
+    EndToEndConfig,
+    FE2EConfig,
+    FeatureModelConfig,
+    LFLSTMConfig,
+    MESMConfig,
+    ModelConfig,
+    model_config,
+)
 from mesm.config.objectives import (
     AttentionSupervisionConfig,
     AuxiliaryTargetsConfig,
@@ -21,13 +36,20 @@ __all__ = [
     "CNNS",
     "FUSIONS",
     "GATES",
+    "MODEL_CONFIGS",
+    "MODEL_SETTINGS",
     "QUERIES",
     "SCORES",
     "AttentionSupervisionConfig",
     "AuxiliaryTargetsConfig",
     "BranchLossConfig",
+    "EndToEndConfig",
+    "FE2EConfig",
+    "FeatureModelConfig",
     "JsonConfig",
+    "LFLSTMConfig",
     "LabelLossConfig",
+    "MESMConfig",
     "ModelConfig",
     "NeutralFacesConfig",
     "RunConfig",
@@ -35,5 +57,6 @@ __all__ = [
     "TwoTextsConfig",
     "check_choice",
     "check_top_p",
+    "model_config",
     "upgrade_training",
 ]

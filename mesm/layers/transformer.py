@@ -26,7 +26,7 @@ def segments_to_sequences(segments_SD: Tensor, counts_B: Tensor) -> tuple[Tensor
 
 
 class SequenceTransformer(nn.Module):
-    """Summarises each utterance's segments in one vector (the CLS position; paper section 4.2)."""
+    """Summarise each utterance's segments in one vector (the CLS position; paper, section 4.2)."""
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
@@ -40,7 +40,7 @@ class SequenceTransformer(nn.Module):
         self.encoder = nn.TransformerEncoder(layer, config.transformer_layers, enable_nested_tensor=False)
 
     def forward(self, segments_SD: Tensor, counts_B: Tensor) -> Tensor:
-        """(S, D) segments and (B,) counts to (B, D); an utterance without segments gives what CLS alone gives.
+        """Encode (S, D) segments with (B,) counts as (B, D); an utterance without segments has the vector of CLS alone.
 
         Raises:
             DataError: an utterance has more than `max_segments` segments.

@@ -1,4 +1,4 @@
-"""Values made from weights, such as folded or packed ones, that must follow them."""
+"""Cache of values made from weights, such as folded or packed ones, that follows every change of the weights."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ from torch import Tensor
 T = TypeVar("T")
 
 
-class Derived(Generic[T]):
-    """A value made from tensors, kept until one of them changes.
+class VersionedCache(Generic[T]):
+    """Hold a value made from tensors until one of them changes.
 
     The key is the identity, storage and version of the tensors, so an optimiser step, `load_state_dict` (also with
     assign=True), a copy or a move to another device all lead to a fresh value. Writing through `.data` leaves no such
-    mark: call `forget`, which `train()` and `eval()` of the networks do. Inference tensors have no version: theirs is
+    trace: call `clear`, which `train()` and `eval()` of the networks do. Inference tensors have no version: theirs is
     made at every use.
     """
 
     def __init__(self) -> None:
         self._kept: tuple[tuple[Tensor, ...], tuple[int, ...], T] | None = None
 
-    def forget(self) -> None:
-        """Make it anew at the next use."""
+    def clear(self) -> None:
+        """Drop the value; the next `get` makes it again."""
         self._kept = None
 
     def get(self, sources: tuple[Tensor, ...], make: Callable[[], T]) -> T:
-        """The value as of the tensors now; `make` makes it from them."""
+        """Return the value for the tensors as they are now; `make` is called where it is not cached."""
         versions = tuple(-1 if t.is_inference() else t._version for t in sources)
         key = (*versions, *(t.data_ptr() for t in sources))
         if self._kept is not None and -1 not in versions:

@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from mesm.config import ModelConfig
+from mesm.config import EndToEndConfig
 from mesm.layers.normalisation import FoldCache, FoldedConv, MaskedBatchNorm
 from mesm.sparse.backends import compute_dtype
 
@@ -25,22 +25,22 @@ POOLED_BLOCKS: tuple[int, ...] = (2, 3, 4)
 
 
 class ConvNorm:
-    """A convolution, its batch norm and the ReLU: as they are where gradients flow, folded into one in inference."""
+    """Convolution, batch norm and ReLU: as they are where gradients are recorded, folded into one in inference."""
 
     def __init__(self, conv: nn.Conv2d, norm: MaskedBatchNorm) -> None:
         self.conv, self.norm, self._cache = conv, norm, FoldCache()
 
     @property
     def foldable(self) -> bool:
-        """Whether running statistics are used and nobody asks for gradients."""
+        """Whether running statistics are used and no gradient is recorded."""
         return not self.norm.training and not torch.is_grad_enabled()
 
-    def forget(self) -> None:
-        """Fold anew at the next use."""
-        self._cache.forget()
+    def clear(self) -> None:
+        """Drop the folded weights; the next use folds again."""
+        self._cache.clear()
 
     def folded(self, x: Tensor) -> FoldedConv:
-        """The current folded weights for an input like `x`; only where `foldable`."""
+        """Return the current folded weights for an input like `x`; only where `foldable`."""
         return self._cache.get(self.conv, self.norm, compute_dtype(x))
 
     def __call__(self, maps_SCHW: Tensor) -> Tensor:
@@ -52,7 +52,7 @@ class ConvNorm:
 
 
 def _channels_last(maps_SCHW: Tensor) -> Tensor:
-    """The same maps, channels-last in memory; with one channel torch only believes it where the strides say so.
+    """Return the same maps, channels-last in memory; with one channel torch recognises that by the strides only.
 
     A mel chunk's convolutions and its first pool would otherwise run, and stay, channels-first: the pool nine times slower.
     """
@@ -81,9 +81,9 @@ class VGGBlock(nn.Module):
 
 
 class VGGTrunk(nn.Module):
-    """The parameters that FE2E and MESM share, under the same names: `conv`, `bn`, `blocks.0` ... `blocks.4`."""
+    """Parameters that FE2E and MESM share, under the same names: `conv`, `bn`, `blocks.0` ... `blocks.4`."""
 
-    def __init__(self, in_channels: int, config: ModelConfig) -> None:
+    def __init__(self, in_channels: int, config: EndToEndConfig) -> None:
         super().__init__()
         self.config = config
         first, eps = config.channels(64), config.batch_norm_eps
@@ -94,9 +94,9 @@ class VGGTrunk(nn.Module):
         self._stem_frozen = False
 
     def train(self, mode: bool = True) -> Self:
-        """As `nn.Module.train`; folded weights are made anew, and a frozen stem stays as in evaluation."""
+        """Set the mode as `nn.Module.train` does, drop the folded weights, and keep a frozen stem in evaluation mode."""
         for step in (self.first, *(step for block in self.blocks for step in block.steps)):  # type: ignore[union-attr]
-            step.forget()
+            step.clear()
         super().train(mode)
         if self._stem_frozen:
             for module in self._stem_modules():
@@ -107,7 +107,7 @@ class VGGTrunk(nn.Module):
         return (self.conv, self.bn, *self.blocks[: self.config.stem_blocks])
 
     def freeze_stem(self) -> None:
-        """Keep the stem's weights and statistics as they are: training then runs it as inference does."""
+        """Keep the stem's weights and statistics as they are; training then runs it as inference does."""
         self._stem_frozen = True
         for module in self._stem_modules():
             module.requires_grad_(False)
@@ -115,15 +115,15 @@ class VGGTrunk(nn.Module):
 
     @property
     def out_channels(self) -> int:
-        """C of the last map: 512 at width 1."""
+        """Channels of the last map: 512 at width 1."""
         return self.config.channels(512)
 
     def trunk_parameters(self) -> list[nn.Parameter]:
-        """Convolutions and batch norms: what FE2E has too."""
+        """Return the parameters of convolutions and batch norms, which FE2E and MESM share."""
         return [*self.conv.parameters(), *self.bn.parameters(), *self.blocks.parameters()]
 
     def stem(self, maps_SCHW: Tensor, blocks: int | None = None) -> Tensor:
-        """The part before the first attention: the 5x5 convolution, its pool and the first `config.stem_blocks` blocks.
+        """Compute the part before the first attention: 5x5 convolution, pool and the first `config.stem_blocks` blocks.
 
         Args:
             maps_SCHW: (S, in_channels, H, W) normalised faces or mels.

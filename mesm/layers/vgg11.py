@@ -40,7 +40,7 @@ class VGG11(nn.Module):
 
     @torch.no_grad()
     def load_weights(self, state: dict[str, Tensor]) -> None:
-        """Take torchvision's weights; with one input channel, the first filters summed over red, green and blue.
+        """Load torchvision's weights; with one input channel, the first filters summed over red, green and blue.
 
         Raises:
             CheckpointError: they are not those of a VGG of 11 layers.
@@ -56,7 +56,7 @@ class VGG11(nn.Module):
 
 
 def vgg11_weights(source: str) -> dict[str, Tensor]:
-    """torchvision's state dict: "imagenet", or a file with one.
+    """Read torchvision's state dict: "imagenet" downloads it, anything else is a file.
 
     Raises:
         BackendUnavailable: they cannot be downloaded.
@@ -71,7 +71,7 @@ def vgg11_weights(source: str) -> dict[str, Tensor]:
 
     try:
         return VGG11_Weights.IMAGENET1K_V1.get_state_dict(progress=False, check_hash=True)
-    except Exception as error:  # whatever the network does
+    except Exception as error:  # torch.hub raises errors of every kind
         raise BackendUnavailable(
             "the ImageNet weights cannot be downloaded; give their file with train.cnn_weights=FILE, or start from random "
             "ones with train.cnn_weights="

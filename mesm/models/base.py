@@ -1,4 +1,4 @@
-"""What FE2E and MESM share: three branches, late fusion, and a forward in two halves around top_p."""
+"""Common part of FE2E and MESM: three branches and late fusion."""
 
 from __future__ import annotations
 
@@ -8,58 +8,61 @@ import torch
 from torch import Tensor, nn
 
 from mesm.batch import Batch
-from mesm.config import ModelConfig, check_top_p
+from mesm.config import EndToEndConfig, check_top_p
 from mesm.errors import DataError
 from mesm.layers.fusion import WeightedFusion
-from mesm.layers.sparse_vgg import LayerTensors
+from mesm.layers.sparse_vgg import LayerTensors, SparseVGG
 from mesm.layers.text import TextEncoder
-from mesm.layers.versioned_cache import Derived
+from mesm.layers.versioned_cache import VersionedCache
 from mesm.layers.vgg import VGGTrunk
 from mesm.models.encoders import SegmentBranch, TextBranch
+from mesm.models.inputs import FrozenText, Inputs, TokenText
 from mesm.models.output import ModelOutput, Prepared
+from mesm.models.scorer import Scorer
 
 
-class EmotionModel(nn.Module):
+class EmotionModel(Scorer[Prepared]):
     """Text, visual and acoustic branches with weighted late fusion (paper, sections 4.2 and 4.3).
 
     A trainable text encoder is part of the model; a frozen one stays outside and its vectors come with the batch.
 
     Args:
-        config: shape and arithmetic.
+        config: shape and arithmetic; a `MESMConfig` gives the segment branches their cross-modal attention.
         text_encoder: needed when `config.text_trainable`; built from the config when not given.
     """
 
-    sparse: bool
-    #: Whether each modality has scores and a fusion weight of its own.
-    has_branches = True
+    config: EndToEndConfig
 
-    def __init__(self, config: ModelConfig, text_encoder: TextEncoder | None = None) -> None:
+    def __init__(self, config: EndToEndConfig, text_encoder: TextEncoder | None = None) -> None:
         super().__init__()
         self.config = config
         self.text_encoder = (text_encoder or TextEncoder(config)) if config.text_trainable else None
         self.branches = nn.ModuleDict()
         for modality in config.modalities:
-            self.branches[modality] = (
-                TextBranch(config) if modality == "text" else SegmentBranch(modality, config, sparse=self.sparse)
-            )
+            self.branches[modality] = TextBranch(config) if modality == "text" else SegmentBranch(modality, config)
         self.fusion = WeightedFusion(len(config.modalities))
+
+    @property
+    def inputs(self) -> Inputs:
+        """Token ids for a trainable text encoder, vectors of a frozen one."""
+        return FrozenText() if self.text_encoder is None else TokenText(self.text_encoder.tokenize)
 
     def forward(
         self,
         batch: Batch,
         top_p: float | None = None,
         trace: bool = False,
-        asking_B: Tensor | None = None,
-        again_B: Tensor | None = None,
+        query_index_B: Tensor | None = None,
+        second_query_index_B: Tensor | None = None,
     ) -> ModelOutput:
         """Score a batch.
 
         Args:
             batch: raw faces and log mels; normalised here.
-            top_p: nucleus mass in (0, 1], default the config's; ignored by FE2E.
+            top_p: nucleus mass in (0, 1], default the config's; without effect on FE2E.
             trace: also return every layer's attention, nucleus and active sites.
-            asking_B: (B,) the utterance whose text asks the attention about each; default its own.
-            again_B: the same for a second answer, from the same stems.
+            query_index_B: (B,) int64, the utterance of the batch whose text is each clip's query; default its own.
+            second_query_index_B: (B,) int64, the same for a second output from the same stem maps, `ModelOutput.second`.
 
         Raises:
             DataError: a clip without a transcript (MESM), or without any modality.
@@ -67,13 +70,13 @@ class EmotionModel(nn.Module):
         """
         prepared = self.prepare(batch)
         text_BD = prepared.text_BD
-        output = self.finish(prepared, top_p, trace, None if asking_B is None else text_BD[asking_B])
-        if again_B is None:
+        output = self.finish(prepared, top_p, trace, None if query_index_B is None else text_BD[query_index_B])
+        if second_query_index_B is None:
             return output
-        return replace(output, second=self.finish(prepared, top_p, query_BD=text_BD[again_B]))
+        return replace(output, second=self.finish(prepared, top_p, query_BD=text_BD[second_query_index_B]))
 
     def prepare(self, batch: Batch) -> Prepared:
-        """The work that does not depend on top_p."""
+        """Compute everything that does not depend on top_p: text vectors, and stem maps or FE2E's final maps."""
         text_BD = self._text_vectors(batch)
         segments = {"visual": (batch.faces, batch.face_counts), "acoustic": (batch.mels, batch.chunk_counts)}
         maps, counts, present = {}, {}, []
@@ -88,18 +91,26 @@ class EmotionModel(nn.Module):
                 assert isinstance(branch, SegmentBranch)
                 maps[modality] = branch.prepare(values)
         present_BM = torch.stack(present, 1)
-        self._check_present(batch, present_BM)
+        self.check_present(batch, present_BM)
         return Prepared(text_BD, maps, counts, present_BM)
 
     def finish(
         self, prepared: Prepared, top_p: float | None = None, trace: bool = False, query_BD: Tensor | None = None
     ) -> ModelOutput:
-        """From `prepare`'s values to scores; `query_BD` asks the attention with another text than the clip's."""
+        """Compute the scores from `prepare`'s values.
+
+        Args:
+            prepared: of this model.
+            top_p: nucleus mass in (0, 1], the config's if None; without effect on FE2E.
+            trace: also return every layer's attention, nucleus and active sites.
+            query_BD: (B, D) queries of the attention, the clips' own text vectors if None.
+        """
         top_p = check_top_p(self.config.top_p if top_p is None else top_p)
         layers: dict[str, tuple[LayerTensors, ...]] = {}
         segments: dict[str, Tensor] = {}
         summaries: dict[str, Tensor] = {}
         logits = []
+        own_query = query_BD is None or query_BD is prepared.text_BD
         query_BD = prepared.text_BD if query_BD is None else query_BD
         for i, modality in enumerate(self.config.modalities):
             branch = self.branches[modality]
@@ -109,13 +120,14 @@ class EmotionModel(nn.Module):
                 assert isinstance(branch, SegmentBranch)
                 counts_B = prepared.counts[modality]
                 query_SD = query_BD.repeat_interleave(counts_B, dim=0)
-                again = query_BD is prepared.text_BD and not torch.is_grad_enabled()
-                first: Derived[Tensor] | None = prepared.first.setdefault(modality, Derived()) if again else None
-                answer = branch.finish(prepared.maps[modality], query_SD, counts_B, top_p, trace, first)
-                scores_BE, segments[modality] = answer.logits_BE, answer.segments_SD
-                summaries[modality] = answer.summary_BD
-                if trace and self.sparse:
-                    layers[modality] = answer.layers
+                cache: VersionedCache[Tensor] | None = None
+                if own_query and not torch.is_grad_enabled():
+                    cache = prepared.first_attention.setdefault(modality, VersionedCache())
+                result = branch.finish(prepared.maps[modality], query_SD, counts_B, top_p, trace, cache)
+                scores_BE, segments[modality] = result.logits_BE, result.segments_SD
+                summaries[modality] = result.summary_BD
+                if result.layers:
+                    layers[modality] = result.layers
             else:
                 scores_BE = prepared.text_BD.new_zeros(len(prepared.text_BD), len(self.config.labels))
             logits.append(scores_BE * prepared.present_BM[:, i, None])
@@ -134,33 +146,19 @@ class EmotionModel(nn.Module):
             raise DataError("this model has a frozen text encoder; collate the batch with text_vectors=")
         return batch.text_vectors
 
-    def _check_present(self, batch: Batch, present_BM: Tensor) -> None:
-        if self.sparse and not bool(batch.has_text.all()):
-            clip = batch.clip_ids[int((~batch.has_text).nonzero()[0])]
-            raise DataError(
-                f"clip {clip!r} has no transcript; MESM asks the face and the voice with the text: type or transcribe it"
-            )
-        if not bool(present_BM.any(1).all()):
-            clip = batch.clip_ids[int((~present_BM.any(1)).nonzero()[0])]
-            raise DataError(f"clip {clip!r} has none of {', '.join(self.config.modalities)}; nothing can be scored")
-
     def freeze_stem(self) -> None:
-        """Train no further the dense stem of each branch's CNN; nothing to do for another network than the paper's."""
+        """Keep the dense stem of each branch's CNN as it is in training; without effect on cnn=vgg11."""
         for branch in self.branches.values():
             if isinstance(branch, SegmentBranch) and isinstance(branch.cnn, VGGTrunk):
                 branch.cnn.freeze_stem()
 
     def freeze_text(self) -> None:
-        """Train no further the text's scores and the fusion's weights."""
+        """Keep the text branch and the fusion weights as they are in training."""
         frozen = [self.fusion, *(branch for branch in self.branches.values() if isinstance(branch, TextBranch))]
         for module in frozen:
             module.requires_grad_(False)
 
     def attention_parameters(self) -> list[nn.Parameter]:
-        """Parameters of the cross-modal attention; empty for FE2E."""
-        return [
-            p
-            for branch in self.branches.values()
-            if isinstance(branch, SegmentBranch) and self.sparse
-            for p in branch.cnn.attention_parameters()  # type: ignore[operator]
-        ]
+        """Return the parameters of the cross-modal attention; none for FE2E."""
+        cnns = [branch.cnn for branch in self.branches.values() if isinstance(branch, SegmentBranch)]
+        return [p for cnn in cnns if isinstance(cnn, SparseVGG) for p in cnn.attention_parameters()]

@@ -1,11 +1,12 @@
-"""The model card that lies beside the weights, written from what was measured."""
+"""Write the model card that lies beside the weights, from the checkpoint's metrics."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-from mesm.config import ModelConfig
+from mesm.config import EndToEndConfig, FeatureModelConfig, MESMConfig, ModelConfig
+from mesm.records.checkpoint import CheckpointMetrics
 
 _LIMITS = {
     "marionette": (
@@ -29,10 +30,10 @@ _ANY_CORPUS = (
 )
 
 
-def model_card(name: str, config: ModelConfig, metrics: Mapping[str, Any]) -> str:
-    """Markdown: what it is, on what and how it was trained, what it scores, what it must not be used for."""
-    train, test, valid = metrics.get("train", {}), metrics.get("test"), metrics.get("valid")
-    corpus = str(metrics.get("trained_on", "unknown"))
+def model_card(name: str, config: ModelConfig, metrics: CheckpointMetrics) -> str:
+    """Write Markdown: the model, its training, its scores, and what it must not be used for."""
+    train: dict[str, Any] = metrics.train
+    corpus = metrics.trained_on
     lines = [
         f"# {name}",
         "",
@@ -44,11 +45,11 @@ def model_card(name: str, config: ModelConfig, metrics: Mapping[str, Any]) -> st
         f"| trained on | {corpus} |",
         *_inputs(config),
         f"| seed, epochs, rate | {train.get('seed', '?')}, {train.get('epochs', '?')}, {train.get('lr', '?')} |",
-        f"| training time | {metrics.get('train_seconds', 0) / 60:.0f} minutes |",
+        f"| training time | {(metrics.train_seconds or 0) / 60:.0f} minutes |",
     ]
     if train.get("init_from"):
         lines.append(f"| started from | the weights of {train['init_from']}, whose training time comes on top |")
-    if config.name == "mesm":
+    if isinstance(config, MESMConfig):
         drawn = train.get("top_p_range")
         lines += [
             f"| gate, score, query | {config.gate}, {config.score}, {config.query} |",
@@ -57,44 +58,40 @@ def model_card(name: str, config: ModelConfig, metrics: Mapping[str, Any]) -> st
     lines += _teaching(train)
     lines += ["", "## Results", "", "Percent; thresholds chosen on the validation split.", ""]
     lines += ["| split | WAcc | F1 | AUC | clips | work of the conv stack |", "|---|---|---|---|---|---|"]
-    for split, row in (("valid", valid), ("test", test)):
-        if row:
-            work = (
-                f"{row['macs_ratio']:.3f} of FE2E at top-p {row['top_p']}"
-                if row.get("macs_ratio") and row.get("top_p")
-                else ""
-            )
+    for split, row in (("valid", metrics.valid), ("test", metrics.test)):
+        if row is not None:
+            work = f"{row.macs_ratio:.3f} of FE2E at top-p {row.top_p}" if row.macs_ratio and row.top_p else ""
             # A split in which a label never, or always, occurs has no WAcc and no AUC.
-            shown = " | ".join("-" if row[key] is None else f"{row[key]:.1f}" for key in ("wacc", "f1", "auc"))
-            lines.append(f"| {split} | {shown} | {row['n']} | {work} |")
-    if test and "interval" in test:
-        low, high = test["interval"]["wacc"]
+            shown = " | ".join("-" if score is None else f"{score:.1f}" for score in (row.wacc, row.f1, row.auc))
+            lines.append(f"| {split} | {shown} | {row.n} | {work} |")
+    if metrics.test is not None and "wacc" in metrics.test.interval:
+        low, high = metrics.test.interval["wacc"]
         lines += [
             "",
-            f"95 % interval of the test WAcc over {test['speakers']} speakers: {low} to {high}; chance is 50.",
+            f"95 % interval of the test WAcc over {metrics.test.speakers} speakers: {low} to {high}; chance is 50.",
         ]
-    if metrics.get("ceiling_share") is not None:
+    if metrics.ceiling_share is not None:
         lines.append(
-            f"That is {100 * metrics['ceiling_share']:.0f} % of the way from chance to an ideal observer of "
+            f"That is {100 * metrics.ceiling_share:.0f} % of the way from chance to an ideal observer of "
             f"{', '.join(config.modalities)}, who knows the corpus's design but not the labels (WAcc "
-            f"{metrics['ceiling_wacc']:.1f})."
+            f"{metrics.ceiling_wacc:.1f})."
         )
     lines += ["", "## Limits", "", _LIMITS.get(corpus, _ANY_CORPUS)]
-    if config.name == "mesm" and config.query != "none":
+    if isinstance(config, MESMConfig) and config.query != "none":
         lines += [
             "",
             "The pattern of kept sites depends on the text and can carry it into the face's and the voice's branch; "
-            "a claim about where the model looks needs the shuffled-text test beside it.",
+            "a claim about where its attention lies needs the shuffled-text test beside it.",
         ]
     return "\n".join(lines) + "\n"
 
 
 def _inputs(config: ModelConfig) -> list[str]:
-    """Rows on what the model reads beside the clip's own picture and sound."""
-    if config.feature_sources:
+    """Return the rows on the inputs beside the clip's own picture and sound."""
+    if isinstance(config, FeatureModelConfig) and config.feature_sources:
         pairs = zip(config.modalities, config.feature_sources, config.feature_dims, strict=True)
         return [f"| {modality} features | {dim} columns, {source} |" for modality, source, dim in pairs]
-    frozen = "" if config.text_trainable else ", frozen"
+    frozen = "" if isinstance(config, EndToEndConfig) and config.text_trainable else ", frozen"
     return [
         f"| text encoder | {config.text_source}{frozen}, {config.text_pooling} pooling, "
         f"sha256 {config.text_sha256[:16] or 'unknown'} |"

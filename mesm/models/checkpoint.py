@@ -1,4 +1,4 @@
-"""Checkpoints are folders: model.safetensors, config.json, metrics.json, README.md. No pickle anywhere."""
+"""Save and load checkpoints: folders of model.safetensors, config.json, metrics.json and README.md. No pickle anywhere."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ import os
 import shutil
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import torch
 from safetensors import SafetensorError
@@ -17,25 +16,27 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from mesm.config import ModelConfig, upgrade_training
-from mesm.errors import CheckpointError, ConfigError, MesmError
-from mesm.models.base import EmotionModel
+from mesm.errors import CheckpointError, ConfigError, DataError
+from mesm.files import write_atomic
+from mesm.models.card import model_card
 from mesm.models.registry import build_model
-from mesm.records.checkpoint import CARD, CONFIG, METRICS, WEIGHTS
+from mesm.models.scorer import AnyScorer
+from mesm.records.checkpoint import CARD, CONFIG, METRICS, WEIGHTS, CheckpointMetrics, SplitMetrics, read_metrics
+from mesm.records.evaluation import Evaluation
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A model and what is known of it.
+    """Hold a trained model, its metrics and its card.
 
     Attributes:
         model: in eval mode, float32.
-        metrics: at least `thresholds` (one per label) and `trained_on` (corpus name).
         card: the model card, Markdown.
     """
 
     folder: Path
-    model: EmotionModel
-    metrics: dict[str, Any] = field(default_factory=dict)
+    model: AnyScorer
+    metrics: CheckpointMetrics = field(default_factory=CheckpointMetrics)
     card: str = ""
 
     @property
@@ -45,7 +46,7 @@ class Checkpoint:
 
 
 def save_checkpoint(
-    folder: str | os.PathLike[str], model: EmotionModel, metrics: Mapping[str, Any], card: str, *, half: bool = False
+    folder: str | os.PathLike[str], model: AnyScorer, metrics: CheckpointMetrics, card: str, *, half: bool = False
 ) -> Path:
     """Write a checkpoint folder whole or not at all, replacing an older one.
 
@@ -62,12 +63,12 @@ def save_state(
     folder: str | os.PathLike[str],
     weights: Mapping[str, Tensor],
     config: ModelConfig,
-    metrics: Mapping[str, Any],
+    metrics: CheckpointMetrics,
     card: str,
     *,
     half: bool = False,
 ) -> Path:
-    """`save_checkpoint` for weights whose model is not built here."""
+    """Write a checkpoint folder as `save_checkpoint` does, from weights without their model."""
     folder = Path(folder)
     state = {}
     for name, value in weights.items():
@@ -78,7 +79,7 @@ def save_state(
         fresh = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
         save_file(state, fresh / WEIGHTS)
         (fresh / CONFIG).write_text(json.dumps(config.to_dict(), indent=1) + "\n")
-        (fresh / METRICS).write_text(json.dumps(dict(metrics), indent=1) + "\n")
+        (fresh / METRICS).write_text(json.dumps(metrics.to_json(), indent=1) + "\n")
         (fresh / CARD).write_text(card)
         fresh.chmod(0o755)
         (fresh / WEIGHTS).chmod(0o644)
@@ -93,8 +94,40 @@ def save_state(
     return folder
 
 
+def update_checkpoint(
+    folder: Path, evaluation: Evaluation, ceiling_wacc: float | None = None, ceiling_share: float | None = None
+) -> None:
+    """Write an evaluation's summary into a checkpoint's metrics.json, and its model card again.
+
+    Args:
+        folder: of the checkpoint.
+        evaluation: on the valid or the test split.
+        ceiling_wacc: WAcc of the ideal observer of the checkpoint's modalities; None without a known design.
+        ceiling_share: share of the way from chance to it.
+
+    Raises:
+        ConfigError: the evaluation is of another split.
+    """
+    if evaluation.split not in ("valid", "test"):
+        raise ConfigError(
+            f"a checkpoint keeps its scores on valid and test, not on {evaluation.split!r}; leave out --update"
+        )
+    config = ModelConfig.from_dict(json.loads((folder / CONFIG).read_text()))
+    scores = SplitMetrics.of_evaluation(evaluation)
+    metrics = read_metrics(folder)
+    if evaluation.split == "valid":
+        metrics = replace(metrics, valid=scores)
+    else:
+        metrics = replace(
+            metrics, test=scores, wacc=scores.wacc, f1=scores.f1, top_p=scores.top_p, macs_ratio=scores.macs_ratio,
+            ceiling_wacc=ceiling_wacc, ceiling_share=ceiling_share,
+        )  # fmt: skip
+    write_atomic(folder / METRICS, (json.dumps(metrics.to_json(), indent=1) + "\n").encode())
+    write_atomic(folder / CARD, model_card(folder.name, config, metrics).encode())
+
+
 def _fetch(name: str) -> Path:
-    """A folder as given, or a hub repository's snapshot."""
+    """Return the folder `name`, or the snapshot of a hub repository."""
     folder = Path(name)
     if folder.is_dir():
         return folder
@@ -119,15 +152,13 @@ def load_checkpoint(source: str | os.PathLike[str]) -> Checkpoint:
         stored = json.loads((folder / CONFIG).read_text())
         config = ModelConfig.from_dict(stored)
         state = load_file(folder / WEIGHTS)
-        metrics = json.loads((folder / METRICS).read_text()) if (folder / METRICS).is_file() else {}
-        if "train" in metrics:
-            metrics["train"] = upgrade_training(metrics["train"], stored)
+        metrics = read_metrics(folder)
+        if metrics.train:
+            metrics = replace(metrics, train=upgrade_training(metrics.train, stored))
         card = (folder / CARD).read_text() if (folder / CARD).is_file() else ""
-    except ConfigError as error:
+    except (ConfigError, DataError) as error:
         raise CheckpointError(f"checkpoint {folder.name}: {error}") from error
     except (OSError, ValueError, TypeError, SafetensorError) as error:
-        if isinstance(error, MesmError):
-            raise
         raise CheckpointError(f"checkpoint {folder} cannot be read ({error}); copy or train it again") from error
     model = build_model(config)
     try:
@@ -137,7 +168,7 @@ def load_checkpoint(source: str | os.PathLike[str]) -> Checkpoint:
     return Checkpoint(folder, model.eval(), metrics, card)
 
 
-def warm_start(model: EmotionModel, weights: Mapping[str, Tensor]) -> list[str]:
+def warm_start(model: AnyScorer, weights: Mapping[str, Tensor]) -> list[str]:
     """Copy every weight that exists under the same name and shape (MESM from FE2E); return what was left at random.
 
     Raises:

@@ -1,8 +1,8 @@
-"""State dicts of the authors' implementation (MME2E, MME2E_Sparse, LF_RNN, LF_Transformer) as ours.
+"""Convert state dicts of the authors' implementation (MME2E, MME2E_Sparse, LF_RNN, LF_Transformer).
 
-Names and shapes decide everything but the number of heads of the sequence Transformers, which no shape tells. What has
-no place here: the bias of a convolution before a batch norm moves into the norm's mean; the bias b_i of the attention's
-last layer, which a softmax does not see, is dropped, and so is MTCNN, which runs at ingestion.
+Names and shapes decide everything but the number of heads of the sequence Transformers, which is an argument. The bias of
+a convolution before a batch norm moves into the norm's mean; the bias b_i of the attention's last layer, to which a
+softmax is invariant, is dropped, and so is MTCNN, which runs at ingestion.
 
 Scores are theirs on the same faces and chunks, but for MME2E_Sparse with more than one frame or chunk: their first
 sparse layer lists coordinates and features in different orders, and ours does not.
@@ -19,7 +19,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from mesm.config import ModelConfig
+from mesm.config import ModelConfig, model_config
 from mesm.errors import CheckpointError, ConfigError
 from mesm.vocabulary import MODALITIES
 
@@ -34,7 +34,7 @@ _SPARSE_EPS, _DENSE_EPS = 1e-4, 1e-5
 
 
 def read_state(path: str | os.PathLike[str]) -> State:
-    """The tensors of a `.pt` file, plain tensors only; a wrapper's `state_dict` or `module.` is taken off.
+    """Read the tensors of a `.pt` file, plain tensors only; a wrapper's `state_dict` or `module.` is taken off.
 
     Raises:
         CheckpointError: the file cannot be read, or holds anything else.
@@ -63,7 +63,7 @@ def convert(
     top_p: float = 0.5,
     text_source: str = "",
 ) -> tuple[ModelConfig, State]:
-    """Our config and state dict of one of theirs.
+    """Convert one of their state dicts to our config and state dict.
 
     Args:
         state: see `read_state`.
@@ -107,12 +107,12 @@ def _check(labels: tuple[str, ...], modalities: tuple[str, ...], classes: int, f
 
 
 def _layers(state: Mapping[str, Tensor], prefix: str) -> int:
-    found = {int(m[1]) for name in state if (m := re.match(rf"{re.escape(prefix)}\.encoder\.layers\.(\d+)\.", name))}
-    return len(found)
+    numbers = {int(m[1]) for name in state if (m := re.match(rf"{re.escape(prefix)}\.encoder\.layers\.(\d+)\.", name))}
+    return len(numbers)
 
 
 def _transformer(state: Mapping[str, Tensor], theirs: str, ours: str) -> State:
-    """A WrappedTransformerEncoder."""
+    """Rename the weights of a WrappedTransformerEncoder."""
     encoder = {k.removeprefix(f"{theirs}."): v for k, v in state.items() if k.startswith(f"{theirs}.encoder.")}
     return {f"{ours}.{k}": v for k, v in encoder.items()} | {f"{ours}.cls": state[f"{theirs}.cls_emb.weight"][0]}
 
@@ -133,8 +133,20 @@ def _end_to_end(
     if not text_source and text_dim not in _ALBERT:
         raise ConfigError(f"no ALBERT is {text_dim} wide; give the folder of the text encoder")
     width = state[f"V.{stem}.weight"].shape[0] / 64
-    config = ModelConfig(
-        name="mesm" if sparse else "fe2e",
+    sparse_settings: dict[str, Any] = (
+        {
+            "attention_width": tuple(
+                round(state[f"V.attn_layers.{i}.channel_affine.weight"].shape[0] / width) for i in range(3)
+            ),
+            "gate": "hard",
+            "top_p": top_p,
+        }
+        if sparse
+        else {}
+    )
+    config = model_config(
+        "mesm" if sparse else "fe2e",
+        **sparse_settings,
         labels=labels,
         modalities=modalities,
         width=width,
@@ -146,13 +158,6 @@ def _end_to_end(
         mel_scaling="power",
         mel_mean=0.0,
         mel_std=1.0,
-        attention_width=tuple(
-            round(state[f"V.attn_layers.{i}.channel_affine.weight"].shape[0] / width) for i in range(3)
-        )
-        if sparse
-        else ModelConfig.attention_width,
-        gate="hard",
-        top_p=top_p,
         head_dim=state["v_flatten.0.weight"].shape[0],
         transformer_dim=state["v_flatten.2.weight"].shape[0],
         transformer_layers=_layers(state, "v_transformer"),
@@ -189,7 +194,7 @@ def _linear(state: Mapping[str, Tensor], theirs: str, ours: str) -> State:
 
 
 def _conv_norm(state: Mapping[str, Tensor], conv: str, norm: str, ours: tuple[str, str], eps: float) -> State:
-    """A biased convolution and its batch norm as an unbiased one; the norm's gain makes up for another eps."""
+    """Convert a biased convolution and its batch norm to an unbiased one; the norm's gain compensates for another eps."""
     mean, var = state[f"{norm}.running_mean"], state[f"{norm}.running_var"]
     gain = state[f"{norm}.weight"] * torch.sqrt((var + eps) / (var + _DENSE_EPS))
     return {
@@ -224,7 +229,7 @@ def _cnn(state: Mapping[str, Tensor], letter: str, ours: str, *, sparse: bool) -
 
 
 def _sparse_conv_norm(state: Mapping[str, Tensor], conv: str, norm: str, ours: tuple[str, str]) -> State:
-    """(9, 1, C, K), offsets row-major, without a bias; SparseConvNet's norm counts no batches."""
+    """Convert (9, 1, C, K) weights, offsets row-major, without a bias; SparseConvNet's norm counts no batches."""
     weight = state[f"{conv}.weight"]
     c, k = weight.shape[-2:]
     return {
@@ -237,7 +242,7 @@ def _sparse_conv_norm(state: Mapping[str, Tensor], conv: str, norm: str, ours: t
 def _late_fusion(
     state: Mapping[str, Tensor], labels: tuple[str, ...], modalities: tuple[str, ...], name: str
 ) -> tuple[ModelConfig, State]:
-    """Their features come raw: the statistics stay 0 and 1."""
+    """Convert a late-fusion baseline; its features are not normalised, so the statistics are 0 and 1."""
     letters = {m: _LETTERS[m].lower() for m in modalities}
     _check(labels, modalities, state["affines.t.2.weight"].shape[0], state["weighted_fusion.weight"].shape[1])
     made: State = {}
@@ -258,14 +263,19 @@ def _late_fusion(
         # They fuse text, acoustic, visual, in this order.
         order: list[str] = [m for m in ("text", "acoustic", "visual") if m in modalities]
         made["fusion.weight"] = state["weighted_fusion.weight"][0][[order.index(m) for m in modalities]]
-    shape: dict[str, Any] = {}
+    shape: dict[str, Any] = {"text_at_last_word": True}
     if name == "lf_transformer":
         shape = {
             "transformer_layers": _layers(state, "transformers.t"),
             "transformer_feedforward": state["transformers.t.encoder.layers.0.linear1.weight"].shape[0],
         }
-    config = ModelConfig(
-        name=name, labels=labels, modalities=modalities, feature_dims=tuple(dims), positions=False, max_segments=4096,
-        text_at_last_word=name == "lf_lstm", **shape,
-    )  # fmt: skip
+    config = model_config(
+        name,
+        labels=labels,
+        modalities=modalities,
+        feature_dims=tuple(dims),
+        positions=False,
+        max_segments=4096,
+        **shape,
+    )
     return config, made

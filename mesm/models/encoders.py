@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from mesm.config import ModelConfig
+from mesm.config import EndToEndConfig, MESMConfig
 from mesm.errors import ConfigError
 from mesm.layers.sparse_vgg import LayerTensors, SparseVGG
 from mesm.layers.transformer import SequenceTransformer
-from mesm.layers.versioned_cache import Derived
+from mesm.layers.versioned_cache import VersionedCache
 from mesm.layers.vgg import DenseVGG
 from mesm.layers.vgg11 import VGG11, vgg11_weights
 
@@ -20,9 +20,9 @@ SEGMENT_SHAPES: dict[str, tuple[int, tuple[int, int]]] = {"visual": (3, (3, 3)),
 
 
 class TextBranch(nn.Module):
-    """Scores of the text's vector: one linear layer (the paper), or one hidden layer before it."""
+    """Logits of the text's vector: one linear layer (the paper), or one hidden layer before it."""
 
-    def __init__(self, config: ModelConfig) -> None:
+    def __init__(self, config: EndToEndConfig) -> None:
         super().__init__()
         classes, hidden = len(config.labels), config.text_hidden
         if hidden:
@@ -41,8 +41,15 @@ class TextBranch(nn.Module):
 
 
 @dataclass(frozen=True)
-class Answer:
-    """A segment branch's (B, E) logits, the vectors (S, D) of its segments and (B, D) of its utterances, its layers."""
+class BranchOutput:
+    """Output of a segment branch.
+
+    Attributes:
+        logits_BE: (B, E).
+        segments_SD: (S, D) vector of each segment, before the Transformer.
+        summary_BD: (B, D) vector of each utterance, before the dropout.
+        layers: attention layers; empty without a trace.
+    """
 
     logits_BE: Tensor
     segments_SD: Tensor
@@ -55,16 +62,15 @@ class SegmentBranch(nn.Module):
 
     Args:
         modality: visual or acoustic.
-        config: the model's config.
-        sparse: MESM's cross-modal sparse CNN instead of the dense one.
+        config: the model's; a `MESMConfig` gives the cross-modal sparse CNN instead of the dense one.
     """
 
-    def __init__(self, modality: str, config: ModelConfig, *, sparse: bool) -> None:
+    def __init__(self, modality: str, config: EndToEndConfig) -> None:
         super().__init__()
         self.modality = modality
         in_channels, (height, width) = SEGMENT_SHAPES[modality]
         self.cnn: DenseVGG | SparseVGG | VGG11
-        if sparse:
+        if isinstance(config, MESMConfig):
             self.cnn = SparseVGG(in_channels, config, config.text_dim)
         else:
             self.cnn = VGG11(in_channels) if config.cnn == "vgg11" else DenseVGG(in_channels, config)
@@ -85,14 +91,14 @@ class SegmentBranch(nn.Module):
         self.register_buffer("std", torch.tensor(std).view(shape), persistent=False)
 
     def normalise(self, segments_SCHW: Tensor) -> Tensor:
-        """Raw faces (0..255) or log10 mel power to the CNN's input, float32, or float64 in a model of that type."""
+        """Normalise raw faces (0..255) or log10 mel power to the CNN's input; float32, or float64 in a model of that type."""
         x = segments_SCHW.to(torch.promote_types(self.mean.dtype, torch.float32))  # type: ignore[arg-type]
         if self.modality == "acoustic" and self.scaling == "power":
             x = torch.pow(10.0, x)
         return (x - self.mean) / self.std  # type: ignore[operator]
 
     def prepare(self, segments_SCHW: Tensor) -> Tensor:
-        """The part that does not depend on top_p: MESM's stem, or FE2E's whole CNN."""
+        """Compute the part that does not depend on top_p: MESM's stem, or FE2E's whole CNN."""
         x = self.normalise(segments_SCHW)
         return self.cnn.stem(x) if isinstance(self.cnn, SparseVGG) else self.cnn(x)
 
@@ -103,31 +109,36 @@ class SegmentBranch(nn.Module):
         counts_B: Tensor,
         top_p: float,
         trace: bool,
-        first: Derived[Tensor] | None = None,
-    ) -> Answer:
-        """From `prepare`'s maps to logits; with the attention layers if a trace is asked for.
+        first_attention: VersionedCache[Tensor] | None = None,
+    ) -> BranchOutput:
+        """Compute the logits from `prepare`'s maps.
 
         Args:
-            first: see `SparseVGG.sparse_part`.
+            maps_SCHW: of `prepare`.
+            query_SD: (S, D) query of each segment.
+            counts_B: (B,) segments of each utterance.
+            top_p: nucleus mass in (0, 1].
+            trace: also return the attention layers.
+            first_attention: see `SparseVGG.sparse_part`.
         """
         layers: tuple[LayerTensors, ...] = ()
         if isinstance(self.cnn, SparseVGG):
-            result = self.cnn.sparse_part(maps_SCHW, query_SD, top_p, trace=trace, first=first)
+            result = self.cnn.sparse_part(maps_SCHW, query_SD, top_p, trace=trace, first_attention=first_attention)
             maps_SCHW, layers = result.features_SCHW, result.layers
         segments_SD = self.flatten(maps_SCHW.flatten(1))
         summary_BD = self.transformer(segments_SD, counts_B)
-        return Answer(self.out(self.dropout(summary_BD)), segments_SD, summary_BD, layers)
+        return BranchOutput(self.out(self.dropout(summary_BD)), segments_SD, summary_BD, layers)
 
 
 def load_cnn(model: nn.Module, source: str) -> None:
-    """Start the CNNs of a model with cnn=vgg11 from torchvision's weights; see `vgg11_weights`.
+    """Load torchvision's weights into the CNNs of a model with cnn=vgg11; see `vgg11_weights`.
 
     Raises:
         ConfigError: the model has no such CNN.
     """
-    found = [module for module in model.modules() if isinstance(module, VGG11)]
-    if not found:
+    cnns = [module for module in model.modules() if isinstance(module, VGG11)]
+    if not cnns:
         raise ConfigError("cnn_weights are those of cnn=vgg11; set model.cnn=vgg11, or cnn_weights to nothing")
     weights = vgg11_weights(source)
-    for cnn in found:
+    for cnn in cnns:
         cnn.load_weights(weights)

@@ -4,6 +4,4 @@ from mesm.models.base import EmotionModel
 
 
 class FE2E(EmotionModel):
-    """Dense CNN per face and mel chunk; every position is computed, and there is no attention to trace."""
-
-    sparse = False
+    """Dense CNN per face and mel chunk: every position is computed, and there is no attention to trace."""

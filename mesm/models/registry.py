@@ -1,16 +1,17 @@
-"""Names of models. Register one here and the tests run it forward, backward and against its own batch."""
+"""Registry of the models. The tests run every registered one forward, backward and against its own batch."""
 
 from __future__ import annotations
 
 from mesm.config import ModelConfig
 from mesm.errors import ConfigError
 from mesm.layers.text import TextEncoder
-from mesm.models.base import EmotionModel
 from mesm.models.baselines import LFLSTM, EmoEmbs, LFTransformer, MulT
 from mesm.models.fe2e import FE2E
 from mesm.models.mesm import MESM
+from mesm.models.scorer import AnyScorer
 
-MODELS: dict[str, type[EmotionModel]] = {
+#: Registry name -> class; the classes of the configs are `mesm.config.MODEL_CONFIGS`.
+MODELS: dict[str, type[AnyScorer]] = {
     "fe2e": FE2E,
     "mesm": MESM,
     "lf_lstm": LFLSTM,
@@ -20,8 +21,8 @@ MODELS: dict[str, type[EmotionModel]] = {
 }
 
 
-def build_model(config: ModelConfig, text_encoder: TextEncoder | None = None) -> EmotionModel:
-    """A freshly initialised model.
+def build_model(config: ModelConfig, text_encoder: TextEncoder | None = None) -> AnyScorer:
+    """Build a freshly initialised model.
 
     Raises:
         ConfigError: `config.name` is not registered.

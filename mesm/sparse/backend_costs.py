@@ -1,4 +1,4 @@
-"""What a 3x3 submanifold convolution costs on each backend: measured constants, from which `auto` chooses.
+"""Measured costs of a 3x3 submanifold convolution on each backend, from which `auto` chooses.
 
 Made by `python -m benchmarks.backend_costs`, which times the backends on the convolutions of MESM's sparse blocks at
 full width, 1 and 16 segments, ten densities, fits the constants to the relative error, and prints how well `auto` does
@@ -21,7 +21,7 @@ class ConvCosts:
     weight: float
 
     def ns(self, rows: int, macs_per_row: int, c_in: int, c_out: int) -> float:
-        """A convolution of so many rows (positions of the grid, or pairs)."""
+        """Return the nanoseconds of a convolution of `rows` rows (positions of the grid, or pairs)."""
         return (
             self.call
             + rows * (macs_per_row * self.mac + (c_in + c_out) * self.row_float)
@@ -29,12 +29,12 @@ class ConvCosts:
         )
 
 
-#: Backend -> constants; `gather` and `fused` include half of their lists, which serve two convolutions.
+#: Backend -> constants; `fused` includes half of its pairs' lists, which serve two convolutions.
 BackendCosts = dict[str, ConvCosts]
 
 
 def fastest(costs: BackendCosts, positions: int, pairs: int, c_in: int, c_out: int) -> str:
-    """The backend of least cost for `pairs` pairs on maps of `positions` = S * H * W sites."""
+    """Return the backend of least cost for `pairs` pairs on maps of `positions` = S * H * W sites."""
 
     def ns(name: str) -> float:
         rows, kernel = (positions, 9) if name == "dense" else (pairs, 1)
@@ -47,7 +47,6 @@ def fastest(costs: BackendCosts, positions: int, pairs: int, c_in: int, c_out: i
 COSTS: dict[tuple[str, str], BackendCosts] = {
     ("cpu", "float32"): {
         "dense": ConvCosts(385_000, 0.0284, 0.0843, 0.707),
-        "gather": ConvCosts(824_000, 0.028, 1.12, 0.596),
         "fused": ConvCosts(347_000, 0.0272, 0.22, 0.307),
     },
 }

@@ -1,4 +1,4 @@
-"""Loops that numba compiles for this processor: a convolution's multiplications, its pairs, and the pool behind it.
+"""Numba loops: the multiply-adds of a convolution, its pairs, and the pool behind it.
 
 Importing this file imports numba, so `fused_backend` does it when first needed. The machine code is kept beside this file
 (or in the user's cache folder), so that only the first run ever compiles.
@@ -29,7 +29,7 @@ WIDE = 12 if binding.get_host_cpu_features().get("avx512f") else GROUP
 
 
 def compiled(**options: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Machine code that runs without Python's lock, kept on disk where there is a place for it."""
+    """Return a decorator to machine code that runs without Python's lock, cached on disk where it can be written."""
     options |= {"nogil": True, "boundscheck": False, "error_model": "numpy"}
 
     def compile_it(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -110,8 +110,8 @@ _multiply_add_wide = _multiplier(WIDE)
 
 
 @compiled()
-def _find(rising: np.ndarray, start: int, end: int, value: int) -> int:
-    """First place in [start, end) that holds `value` or more, or `end`; numpy's own takes seconds to compile."""
+def _search_sorted(rising: np.ndarray, start: int, end: int, value: int) -> int:
+    """Return the first place in [start, end) that holds `value` or more, or `end`; numpy's takes seconds to compile."""
     while start < end:
         middle = (start + end) // 2
         if rising[middle] < value:
@@ -154,9 +154,12 @@ def convolve_rows(
             out_MK[row, k] = bias_K[k]
     for place in range(len(starts) - 1):
         start, end = starts[place], starts[place + 1]
-        here, end = _find(destination_P, start, end, first_row), _find(destination_P, start, end, last_row)
+        begin, end = (
+            _search_sorted(destination_P, start, end, first_row),
+            _search_sorted(destination_P, start, end, last_row),
+        )
         for number in range(first_panel, last_panel):
-            panel, pair, k = panels[place, number], here, number * LANES
+            panel, pair, k = panels[place, number], begin, number * LANES
             while pair + WIDE <= end:
                 _multiply_add_wide(x_NC, panel, out_MK, source_P, destination_P, pair, k)
                 pair += WIDE
@@ -192,14 +195,14 @@ def _list_pairs(
     starts: np.ndarray,
 ) -> None:
     s, h, w = destinations_SHW.shape
-    found, rows, pair = 0, 0, 0
+    count, rows, pair = 0, 0, 0
     for segment in range(s):
         for y in range(h):
             at = (segment * (h + 2) + y + 1) * (w + 2) + 1
             for x in range(w):
                 if sources_SHW[segment, y, x]:
-                    rank[at + x] = found
-                    found += 1
+                    rank[at + x] = count
+                    count += 1
                 if destinations_SHW[segment, y, x]:
                     place[rows] = at + x
                     rows += 1
@@ -215,7 +218,7 @@ def _list_pairs(
 def list_pairs(
     destinations_SHW: np.ndarray, sources_SHW: np.ndarray, rows: int, offsets_92: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """(source row, destination row, count of each offset) of all pairs, by offset and then by destination.
+    """List (source row, destination row, count of each offset) of all pairs, by offset and then by destination.
 
     Args:
         destinations_SHW: (S, H, W) bool.
@@ -239,13 +242,13 @@ def list_pairs(
 def _list_blocks(
     mask_SHW: np.ndarray, rank_SHW: np.ndarray, rows_M4: np.ndarray, pooled_SHW: np.ndarray, positions_M: np.ndarray
 ) -> int:
-    (s, h, w), found, count = mask_SHW.shape, 0, 0
+    (s, h, w), active_sites, count = mask_SHW.shape, 0, 0
     for segment in range(s):
         for y in range(h):
             for x in range(w):
                 if mask_SHW[segment, y, x]:
-                    rank_SHW[segment, y, x] = found
-                    found += 1
+                    rank_SHW[segment, y, x] = active_sites
+                    active_sites += 1
     for segment in range(s):
         for y in range(h // 2):
             for x in range(w // 2):
@@ -276,9 +279,9 @@ def _max_rows(rows_NC: np.ndarray, rows_M4: np.ndarray, out_MC: np.ndarray) -> N
 
 
 def max_pool(rows_NC: np.ndarray, mask_SHW: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Pooled rows, pooled mask, positions of the pooled sites, and the (M, 4) rows below each, -1 where there is none.
+    """Pool 2x2 blocks: pooled rows, pooled mask, positions of the pooled sites, and the (M, 4) rows below each, -1 for none.
 
-    Of 2x2 blocks; see `SparseMap.max_pool2`.
+    See `SparseMap.max_pool2`.
     """
     s, h, w = mask_SHW.shape
     pooled_SHW, rank_SHW = np.zeros((s, h // 2, w // 2), np.bool_), np.full((s, h, w), -1, np.int32)
@@ -312,7 +315,7 @@ def _max_rows_gradient(
 
 
 def max_pool_gradient(rows_NC: np.ndarray, rows_M4: np.ndarray, out_MC: np.ndarray, grad_MC: np.ndarray) -> np.ndarray:
-    """(N, C) gradient of `max_pool`'s rows from that of its result `out_MC`; of equal ones the first gets it."""
+    """Return the (N, C) gradient of `max_pool`'s rows from that of its result `out_MC`; of equal ones the first gets it."""
     grad_NC = np.zeros_like(rows_NC)
     _max_rows_gradient(rows_NC, rows_M4, out_MC, grad_MC, grad_NC)
     return grad_NC
@@ -351,7 +354,7 @@ def _select_rows(
 def select_rows(
     rows_NC: np.ndarray, attention_SHW: np.ndarray, active_SHW: np.ndarray, kept_SHW: np.ndarray, kept: int, clip: float
 ) -> np.ndarray:
-    """Rows of the `kept` kept sites out of those of the active ones, in their order.
+    """Return the rows of the `kept` kept sites out of those of the active ones, in their order.
 
     Each is times its attention over the mean of its segment's kept sites, at most `clip`, which is the soft gate of
     `gate_values`; as it is where `clip` is 0.

@@ -16,7 +16,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from mesm.sparse.gather_backend import Workspace, pack, weight_gradient
 from mesm.sparse.sites import OFFSET_ORDER, Rulebook
 
 #: Output channels that are computed together, `compiled.LANES`.
@@ -28,19 +27,24 @@ LEAST_ROWS = 256
 
 
 def why_not(device: torch.device, dtype: torch.dtype) -> str | None:
-    """Why the fused backend cannot run, or None where it can."""
+    """Return why the fused backend cannot run, or None where it can."""
     if device.type != "cpu" or dtype != torch.float32:
         return f"the fused backend computes float32 on a CPU, not {dtype} on {device.type}; use backend='auto'"
     return None
 
 
+def pack(weight_KCRR: Tensor) -> Tensor:
+    """Return (K, C, 3, 3) as (9, K, C) contiguous, one matrix per kernel offset."""
+    return weight_KCRR.permute(2, 3, 0, 1).reshape(9, *weight_KCRR.shape[:2]).contiguous()
+
+
 def panels(weight_9KC: Tensor) -> Tensor:
-    """(9, K, C) of `gather_backend.pack` -> (9, ceil(K / LANES), C, LANES) in the order of a rulebook's pairs."""
+    """Return (9, K, C) of `pack` as (9, ceil(K / LANES), C, LANES) in the order of a rulebook's pairs."""
     return in_lanes(weight_9KC[list(OFFSET_ORDER)])
 
 
 def in_lanes(weight_RKC: Tensor) -> Tensor:
-    """(R, K, C) -> (R, ceil(K / LANES), C, LANES) as `compiled.convolve_rows` reads it, zeros behind K."""
+    """Return (R, K, C) as (R, ceil(K / LANES), C, LANES), the form of `compiled.convolve_rows`, zeros behind K."""
     r, k, c = weight_RKC.shape
     padded = F.pad(weight_RKC, (0, 0, 0, -k % LANES))
     return padded.view(r, -1, LANES, c).transpose(2, 3).contiguous()
@@ -52,7 +56,10 @@ def _pool(workers: int) -> ThreadPoolExecutor:
 
 
 def share_out(pieces: Iterable[Any], work: Callable[[Any], None]) -> None:
-    """Do `work` on every piece: as many threads as torch may use, each taking the next one. It must free Python's lock."""
+    """Call `work` on every piece, with as many threads as torch may use, each taking the next one.
+
+    `work` must release Python's lock.
+    """
     left, threads = iter(tuple(pieces)), torch.get_num_threads()
 
     def take() -> None:
@@ -67,7 +74,7 @@ def share_out(pieces: Iterable[Any], work: Callable[[Any], None]) -> None:
 
 
 def _blocks(rows: int, width: int, num_panels: int, threads: int) -> Iterator[tuple[int, int, int, int]]:
-    """(first row, last row, first panel, last panel) of pieces that fit the cache and keep the threads busy."""
+    """Yield (first row, last row, first panel, last panel) of pieces that fit the cache and keep the threads busy."""
     height = max(LEAST_ROWS, BLOCK_FLOATS // width)
     pieces = max(1, -(-rows // height))
     parts = min(num_panels, -(-2 * threads // pieces)) if threads > 1 else 1
@@ -85,7 +92,7 @@ def _sum_pairs(
     bias_K: Tensor | None = None,
     relu: bool = False,
 ) -> Tensor:
-    """(num_out, panels * LANES): bias plus the sum over the pairs (from, to, count of each offset) that end in a row."""
+    """Return (num_out, panels * LANES): bias plus the sum over the pairs (from, to, count of each offset) of each row."""
     from mesm.sparse import compiled
 
     from_P, to_P, counts = pairs
@@ -102,7 +109,7 @@ def _sum_pairs(
 def convolve_panels(
     features_NC: Tensor, book: Rulebook, weight: Tensor, bias_K: Tensor, *, relu: bool = False
 ) -> Tensor:
-    """The inference path: no graph is built.
+    """Convolve for inference, without a graph.
 
     Args:
         features_NC: (sources, C) float32 rows in the order of `book`'s sources.
@@ -119,7 +126,7 @@ def convolve_panels(
 
 
 class _Fused(torch.autograd.Function):
-    """Both directions are the same sum; only the weights' gradient needs gathered rows."""
+    """The convolution and its gradients; both directions are the same sum, the weights' gradient gathers rows."""
 
     @staticmethod
     def forward(ctx: Any, features_NC: Tensor, weight_9KC: Tensor, book: Rulebook) -> Tensor:
@@ -138,11 +145,31 @@ class _Fused(torch.autograd.Function):
             pairs = book.destination_P, book.source_P, book.pairs_per_offset
             grad_features = _sum_pairs(grad_MK, pairs, len(features_NC), panels(weight_9KC.transpose(1, 2)))[:, :c]
         if ctx.needs_input_grad[1]:
-            grad_weight = weight_gradient(features_NC, grad_MK, book, Workspace())
+            grad_weight = weight_gradient(features_NC, grad_MK, book)
         return grad_features, grad_weight, None
 
 
+def weight_gradient(features_NC: Tensor, grad_MK: Tensor, book: Rulebook) -> Tensor:
+    """Return the (9, K, C) gradient of `pack`ed weights, from the gradient of the destinations.
+
+    Args:
+        features_NC: (sources, C) rows.
+        grad_MK: (destinations, K).
+        book: the sites.
+    """
+    counts, c, k = book.pairs_per_offset, features_NC.shape[1], grad_MK.shape[1]
+    grad_9KC, most = features_NC.new_empty(9, k, c), max(counts)
+    # Buffers for all nine offsets: fresh ones cost more in page faults than the gathering itself.
+    sources, destinations = features_NC.new_empty(most, c), features_NC.new_empty(most, k)
+    lists = zip(OFFSET_ORDER, counts, book.source_P.split(counts), book.destination_P.split(counts), strict=True)
+    for offset, count, source, destination in lists:
+        rows = torch.index_select(features_NC, 0, source, out=sources[:count])
+        grad = torch.index_select(grad_MK, 0, destination, out=destinations[:count])
+        torch.mm(grad.t(), rows, out=grad_9KC[offset])
+    return grad_9KC
+
+
 def convolve(features_NC: Tensor, book: Rulebook, weight_KCRR: Tensor, bias_K: Tensor | None = None) -> Tensor:
-    """As `dense_backend.convolve`, with gradients for features, weight and bias."""
+    """Convolve as `dense_backend.convolve` does, with gradients for features, weight and bias."""
     out = _Fused.apply(features_NC, pack(weight_KCRR), book)
     return out if bias_K is None else out + bias_K

@@ -1,4 +1,4 @@
-"""Where the active sites are: `Sites`, `SparseMap` with their features, and `Rulebook`, the pairs of a 3x3 kernel.
+"""Active sites: `Sites`, `SparseMap` with their features, and `Rulebook`, the pairs of a 3x3 kernel.
 
 Shape legend: S segments, H W map, N active sites, C channels, P pairs (source site, destination site) of a rulebook.
 A site is (segment, y, x), and sites are always listed in that order.
@@ -39,14 +39,14 @@ class Sites:
 
     @classmethod
     def of_mask(cls, mask_SHW: Tensor) -> Sites:
-        """The sites where the mask is True."""
+        """Make the sites where the mask is True."""
         if mask_SHW.dtype != torch.bool or mask_SHW.dim() != 3:
             raise DataError(f"a mask must be bool of (S, H, W), not {mask_SHW.dtype} of {tuple(mask_SHW.shape)}")
         return cls(mask_SHW, positions(mask_SHW))
 
     @classmethod
     def of_list(cls, sites_N3: Tensor, shape: tuple[int, int, int]) -> Sites:
-        """Sites given as (N, 3) int64 (segment, y, x), in that order and without repeats.
+        """Make sites of (N, 3) int64 (segment, y, x), in that order and without repeats.
 
         Raises:
             DataError: wrong shape, type or order, or a site outside `shape`.
@@ -110,7 +110,7 @@ class Sites:
         return torch.stack([self.segment_N, self.rows_N // max(1, w) % max(1, h), self.rows_N % max(1, w)], 1)
 
     def pooled(self) -> Sites:
-        """Sites of the 2x2 max-pooled maps: active where any of the four below is."""
+        """Return the sites of the 2x2 max-pooled maps: active where any of the four below is."""
         _, h, w = self.shape
         even = self.mask_SHW[:, : h // 2 * 2, : w // 2 * 2]
         pairs = even[:, 0::2] | even[:, 1::2]
@@ -138,12 +138,12 @@ class SparseMap:
 
     @classmethod
     def from_list(cls, features_NC: Tensor, sites_N3: Tensor, shape: tuple[int, int, int]) -> SparseMap:
-        """Features and their sites (segment, y, x), checked once; see `Sites.of_list`."""
+        """Make a map of features and their sites (segment, y, x), checked once; see `Sites.of_list`."""
         return cls(features_NC, Sites.of_list(sites_N3, shape))
 
     @classmethod
     def from_dense(cls, maps_SCHW: Tensor, mask_SHW: Tensor) -> SparseMap:
-        """The sites where `mask_SHW` is True, with their features."""
+        """Make a map of the sites where `mask_SHW` is True, with their features."""
         sites = Sites.of_mask(mask_SHW)
         s, _, h, w = maps_SCHW.shape
         if sites.shape != (s, h, w):
@@ -154,26 +154,26 @@ class SparseMap:
         return len(self.sites)
 
     def with_features(self, features_NC: Tensor) -> SparseMap:
-        """The same sites with other features."""
+        """Return the same sites with other features."""
         return SparseMap(features_NC, self.sites)
 
     def to_dense(self) -> Tensor:
-        """(S, C, H, W) with zeros at inactive sites, channels-last in memory."""
+        """Return (S, C, H, W) with zeros at inactive sites, channels-last in memory."""
         return rows_to_maps(self.features_NC, self.sites)
 
     def max_pool2(self) -> SparseMap:
-        """2x2 max-pool, stride 2: a pooled site is active where any of its four sites is.
+        """Max-pool 2x2 with stride 2: a pooled site is active where any of its four sites is.
 
         An odd last row or column is dropped, as in `torch.nn.MaxPool2d(2)`; a map of one row or column becomes empty.
         """
-        if compilable(self.features_NC, with_gradient=True):
+        if can_use_numba(self.features_NC, with_gradient=True):
             features, mask, rows_N = _MaxPool.apply(self.features_NC, self.sites)
             return SparseMap(features, Sites(mask, rows_N))
         sites, (s, h, w), mask = self.sites.pooled(), self.sites.shape, self.sites.mask_SHW
         number = (mask.reshape(-1).cumsum(0) * mask.reshape(-1)).view(s, h, w)  # row + 1, and 0 at an inactive site
         blocks = number[:, : h // 2 * 2, : w // 2 * 2].reshape(s, h // 2, 2, w // 2, 2)
         below_4M = blocks.permute(2, 4, 0, 1, 3).reshape(4, -1).index_select(1, sites.rows_N)
-        # An inactive site below is replaced by an active one of the same four: the maximum does not notice.
+        # An inactive site below is replaced by an active one of the same four, which leaves the maximum as it is.
         below_4M = torch.where(below_4M == 0, below_4M.amax(0), below_4M) - 1
         features = self.features_NC.index_select(0, below_4M[0])
         for rows_M in below_4M[1:]:
@@ -189,8 +189,8 @@ class _MaxPool(torch.autograd.Function):
         from mesm.sparse import compiled
 
         features_NC = features_NC.contiguous()
-        found = compiled.max_pool(features_NC.detach().numpy(), sites.mask_array)
-        pooled, mask, rows, ctx.rows_M4 = *(torch.from_numpy(a) for a in found[:3]), found[3]
+        *arrays, ctx.rows_M4 = compiled.max_pool(features_NC.detach().numpy(), sites.mask_array)
+        pooled, mask, rows = (torch.from_numpy(a) for a in arrays)
         ctx.save_for_backward(features_NC, pooled)
         ctx.mark_non_differentiable(mask, rows)
         return pooled, mask, rows
@@ -204,20 +204,24 @@ class _MaxPool(torch.autograd.Function):
         return torch.from_numpy(grad), None
 
 
-def compilable(features_NC: Tensor, *, with_gradient: bool = False) -> bool:
-    """Whether the loops of `compiled` can stand in for torch: float32 on a CPU, and no tracer to count.
+def can_use_numba(features_NC: Tensor, *, with_gradient: bool = False) -> bool:
+    """Return whether the numba loops of `compiled` can replace torch's operations.
+
+    They need float32 on a CPU, and are not used under `torch.jit` tracing, where counters of multiply-adds could not see
+    them.
 
     Args:
-        features_NC: what they would read.
-        with_gradient: whether they know their gradient; without it none may be asked for.
+        features_NC: the loops' input.
+        with_gradient: whether the loops have a backward pass; without one they are used only where no gradient of
+            `features_NC` is needed.
     """
-    watched = torch.is_grad_enabled() and features_NC.requires_grad and not with_gradient
-    plain = features_NC.device.type == "cpu" and features_NC.dtype == torch.float32
-    return plain and not watched and not torch.jit.is_tracing()
+    needs_gradient = torch.is_grad_enabled() and features_NC.requires_grad and not with_gradient
+    float_on_cpu = features_NC.device.type == "cpu" and features_NC.dtype == torch.float32
+    return float_on_cpu and not needs_gradient and not torch.jit.is_tracing()
 
 
 def list_pairs(destinations_SHW: Tensor, sources_SHW: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """(source row, destination row, nine counts) of a rulebook: `compiled.list_pairs` in torch, for any device."""
+    """Return (source row, destination row, nine counts) of a rulebook: `compiled.list_pairs` in torch, for any device."""
     w = destinations_SHW.shape[2]
     # Maps with a frame of inactive sites: a neighbour is then at a fixed distance, and pairs never wrap around.
     mask, source_mask = (F.pad(m, (1, 1, 1, 1)).view(-1) for m in (destinations_SHW, sources_SHW))
@@ -231,14 +235,14 @@ def list_pairs(destinations_SHW: Tensor, sources_SHW: Tensor) -> tuple[Tensor, T
 
 
 def positions(mask: Tensor) -> Tensor:
-    """int64 positions of the True entries in the flattened mask; on a CPU numpy finds them five times faster."""
+    """Return the int64 positions of the True entries in the flattened mask; on a CPU by numpy, five times faster."""
     if mask.device.type == "cpu":
         return torch.from_numpy(np.flatnonzero(mask.numpy()))
     return mask.reshape(-1).nonzero().view(-1)
 
 
 def rows_to_maps(features_NC: Tensor, sites: Sites) -> Tensor:
-    """(S, C, H, W) maps, channels-last, with the features at the sites and zeros elsewhere."""
+    """Return (S, C, H, W) maps, channels-last, with the features at the sites and zeros elsewhere."""
     (s, h, w), c = sites.shape, features_NC.shape[1]
     if not sites.full:
         features_NC = features_NC.new_zeros(s * h * w, c).index_copy_(0, sites.rows_N, features_NC)
@@ -246,7 +250,7 @@ def rows_to_maps(features_NC: Tensor, sites: Sites) -> Tensor:
 
 
 def maps_to_rows(maps_SCHW: Tensor, sites: Sites) -> Tensor:
-    """(N, C) features at the sites; a view where every site of channels-last maps is active."""
+    """Return the (N, C) features at the sites; a view where every site of channels-last maps is active."""
     rows = maps_SCHW.permute(0, 2, 3, 1).reshape(-1, maps_SCHW.shape[1])
     return rows if sites.full else rows.index_select(0, sites.rows_N)
 
@@ -277,8 +281,8 @@ class Rulebook:
             from mesm.sparse import compiled
 
             masks = destinations.mask_array, self.sources.mask_array
-            found = compiled.list_pairs(*masks, len(destinations), np.array(STEPS))
-            self.source_P, self.destination_P, counts = (torch.from_numpy(a) for a in found)
+            pairs = compiled.list_pairs(*masks, len(destinations), np.array(STEPS))
+            self.source_P, self.destination_P, counts = (torch.from_numpy(a) for a in pairs)
         else:
             self.source_P, self.destination_P, counts = list_pairs(destinations.mask_SHW, self.sources.mask_SHW)
         self.pairs_per_offset: list[int] = counts.tolist()
@@ -292,29 +296,3 @@ class Rulebook:
     def widened(self) -> bool:
         """Whether there are sources beyond the destinations."""
         return self.sources is not self.destinations
-
-    @cached_property
-    def place_P(self) -> Tensor:
-        """(P,) place in `OFFSET_ORDER` of each pair."""
-        counts = torch.tensor(self.pairs_per_offset, device=self.source_P.device)
-        places = torch.arange(9, device=counts.device, dtype=torch.int32)
-        return places.repeat_interleave(counts, output_size=self.num_pairs)
-
-    @cached_property
-    def by_destination(self) -> tuple[Tensor, Tensor]:
-        """(pair numbers grouped by destination row, start of each row's group)."""
-        return self._grouped(self.destination_P, len(self.destinations))
-
-    @cached_property
-    def by_source(self) -> tuple[Tensor, Tensor]:
-        """(pair numbers grouped by source row, start of each row's group): what the backward pass sums over."""
-        return self._grouped(self.source_P, len(self.sources))
-
-    def _grouped(self, rows_P: Tensor, num_rows: int) -> tuple[Tensor, Tensor]:
-        """Group the pairs by row without a sort: a row has at most one pair per offset."""
-        slot = (rows_P * 9 + self.place_P).long()
-        pair = torch.full((num_rows * 9,), -1, device=slot.device, dtype=torch.int32)
-        pair.scatter_(0, slot, torch.arange(len(slot), device=slot.device, dtype=torch.int32))
-        used = pair >= 0
-        counts = used.view(num_rows, 9).sum(1, dtype=torch.int32)
-        return pair.index_select(0, positions(used)), counts.cumsum(0, dtype=torch.int32) - counts

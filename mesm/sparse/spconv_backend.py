@@ -12,19 +12,19 @@ from mesm.sparse.sites import Rulebook
 
 
 def why_not(device: torch.device) -> str | None:
-    """Why spconv cannot run on `device`, or None where it can."""
+    """Return why spconv cannot run on `device`, or None where it can."""
     if device.type != "cuda":
         return (
             f"the spconv backend runs on CUDA only, and this tensor is on {device.type}: spconv's CPU build returns "
-            "wrong sums with more than one thread; use backend='auto' or 'gather'"
+            "wrong sums with more than one thread; use backend='auto'"
         )
     if importlib.util.find_spec("spconv") is None:
-        return "the spconv backend needs the package spconv-cu126 (pip install spconv-cu126); or use backend='gather'"
+        return "the spconv backend needs the package spconv-cu126 (pip install spconv-cu126); or use backend='auto'"
     return None
 
 
 def convolve(features_NC: Tensor, book: Rulebook, weight_KCRR: Tensor, bias_K: Tensor | None = None) -> Tensor:
-    """As `dense_backend.convolve`; raises `BackendUnavailable` off CUDA.
+    """Convolve as `dense_backend.convolve` does; raises `BackendUnavailable` off CUDA.
 
     A widened rulebook is convolved on all its sources and then read at the destinations.
     """

@@ -5,20 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from mesm.config import ModelConfig
+from mesm.config import FeatureModelConfig
 from mesm.data.features import FeatureStore
 from mesm.errors import ConfigError
-from mesm.models import MODELS, build_model
+from mesm.models import build_model
 from mesm.models.baselines import EmoEmbs, FeatureModel
 
 
-def reads_features(config: ModelConfig) -> bool:
-    """Return whether a model of this config reads hand-crafted features instead of faces, mels and tokens."""
-    kind = MODELS.get(config.name)
-    return kind is not None and issubclass(kind, FeatureModel)
-
-
-def build_on_features(config: ModelConfig, store: FeatureStore, train_ids: Sequence[str]) -> FeatureModel:
+def build_on_features(config: FeatureModelConfig, store: FeatureStore, train_ids: Sequence[str]) -> FeatureModel:
     """Build the baseline with the features' widths and sources in its config and the training split's statistics inside.
 
     Raises:

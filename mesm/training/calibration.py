@@ -14,7 +14,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from mesm.data.loading import SplitLoader
-from mesm.models import EmotionModel
+from mesm.layers.fusion import WeightedFusion
+from mesm.models import AnyScorer
 from mesm.training.validation import Validation
 
 
@@ -52,7 +53,7 @@ def branch_logits(scores_NME: np.ndarray) -> Tensor:
 
 
 def refit_fusion(
-    model: EmotionModel, held_out: SplitLoader, weights_E: Tensor, device: torch.device | str = "cpu"
+    model: AnyScorer, held_out: SplitLoader, weights_E: Tensor, device: torch.device | str = "cpu"
 ) -> Validation:
     """Set the model's fusion weights to `fit_fusion`'s, and return the scores and thresholds with them.
 
@@ -61,9 +62,10 @@ def refit_fusion(
         held_out: the validation split.
         weights_E: of the positives, as in training.
     """
-    assert model.fusion.weight is not None, "one modality has no weights"
+    fusion = model.fusion
+    assert isinstance(fusion, WeightedFusion) and fusion.weight is not None, "one modality has no weights"
     scores = Validation.of(model, held_out, device).scores
     fitted_M = fit_fusion(branch_logits(scores.branch_scores), torch.from_numpy(scores.truth), weights_E.cpu())
     with torch.no_grad():
-        model.fusion.weight.copy_(fitted_M)
+        fusion.weight.copy_(fitted_M)
     return Validation.of(model, held_out, device)

@@ -1,37 +1,34 @@
-"""The model that a run trains, with its initial weights, its frozen parts, and what it reads beside the clips."""
+"""Build the model that a run trains: initial weights, frozen parts, and the inputs of its loaders."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
-from torch import Tensor
 
-from mesm.config import RunConfig
-from mesm.data.features import FeatureStore
+from mesm.config import FeatureModelConfig, RunConfig
 from mesm.data.features.extract import open_features
 from mesm.data.store import Corpus
 from mesm.errors import ConfigError
 from mesm.layers.text import TextEncoder
-from mesm.models import EmotionModel, build_model, load_checkpoint
+from mesm.models import AnyScorer, EmotionModel, build_model, load_checkpoint
 from mesm.models.checkpoint import warm_start
 from mesm.models.encoders import load_cnn
-from mesm.training.baseline_setup import build_on_features, reads_features
-from mesm.training.scoring import text_vectors
+from mesm.models.inputs import LoaderArguments
+from mesm.training.baseline_setup import build_on_features
+from mesm.training.scoring import loader_arguments
 
 
 @dataclass(frozen=True)
 class TrainingModel:
-    """Hold a model and what it reads beside the clips.
+    """Hold a model and the inputs of its loaders.
 
     Attributes:
-        vectors: clip id -> text vector, for a model with a frozen text encoder.
-        features: hand-crafted features, for a two-phase baseline.
+        inputs: arguments of `SplitLoader`: token ids, text vectors or features, as `Scorer.inputs` has it.
     """
 
-    model: EmotionModel
-    vectors: dict[str, Tensor] | None = None
-    features: FeatureStore | None = None
+    model: AnyScorer
+    inputs: LoaderArguments
 
 
 def build_training_model(run: RunConfig, corpus: Corpus, device: torch.device) -> TrainingModel:
@@ -41,25 +38,21 @@ def build_training_model(run: RunConfig, corpus: Corpus, device: torch.device) -
         ConfigError: a frozen part of a trained model without one to start from.
         CheckpointError: `init_from` does not fit.
     """
-    if reads_features(run.model):
+    if isinstance(run.model, FeatureModelConfig):
         features = open_features(corpus, run.model.modalities)
         baseline = build_on_features(run.model, features, corpus.ids("train"))
-        return TrainingModel(baseline.to(device), features=features)
+        return TrainingModel(baseline.to(device), baseline.inputs.loader_arguments(dict, lambda _: features))
     model = build_model(run.model)
-    vectors = None
-    if model.text_encoder is None:
-        encoder = TextEncoder(run.model)
-        vectors = text_vectors(corpus, encoder, ("train", "valid"))
-        digest = encoder.sha256
-    else:
-        digest = model.text_encoder.sha256
-    model.config = type(model.config).from_dict({**model.config.to_dict(), "text_sha256": digest})
+    assert isinstance(model, EmotionModel)
+    encoder = model.text_encoder or TextEncoder(run.model)
+    inputs = loader_arguments(model, encoder, corpus, ("train", "valid"))
+    model.config = replace(model.config, text_sha256=encoder.sha256)
     if run.train.cnn_weights:
         load_cnn(model, run.train.cnn_weights)
     if run.train.init_from:
         warm_start(model, load_checkpoint(run.train.init_from).model.state_dict())
     _freeze(model, run)
-    return TrainingModel(model.to(device), vectors)
+    return TrainingModel(model.to(device), inputs)
 
 
 def _freeze(model: EmotionModel, run: RunConfig) -> None:

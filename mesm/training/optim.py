@@ -9,10 +9,10 @@ from torch import nn
 from torch.optim.lr_scheduler import LambdaLR
 
 from mesm.config import TrainConfig
-from mesm.models import EmotionModel
+from mesm.models import AnyScorer
 
 
-def parameter_groups(model: EmotionModel, config: TrainConfig) -> list[dict]:
+def parameter_groups(model: AnyScorer, config: TrainConfig) -> list[dict]:
     """Group the trainable parameters: trunk, attention, its bilinear score and text encoder; empty groups are left out."""
     attention = {id(p) for p in model.attention_parameters()}
     text = {id(p) for p in model.text_encoder.parameters()} if model.text_encoder is not None else set()
@@ -43,7 +43,7 @@ def parameter_groups(model: EmotionModel, config: TrainConfig) -> list[dict]:
     ]
 
 
-def build_optimizer(model: EmotionModel, config: TrainConfig) -> torch.optim.Optimizer:
+def build_optimizer(model: AnyScorer, config: TrainConfig) -> torch.optim.Optimizer:
     """Build Adam or AdamW over `parameter_groups`."""
     kind = torch.optim.AdamW if config.optimizer == "adamw" else torch.optim.Adam
     return kind(parameter_groups(model, config))

@@ -10,9 +10,11 @@ import torch
 from torch import Tensor
 
 from mesm.batch import Batch
+from mesm.data.features.extract import open_features
 from mesm.data.store import Corpus
 from mesm.layers.text import TextEncoder
-from mesm.models import EmotionModel, ModelOutput
+from mesm.models import AnyScorer, ModelOutput
+from mesm.models.inputs import LoaderArguments
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,7 @@ class SplitScores:
 
 @torch.no_grad()
 def score_batches(
-    model: EmotionModel,
+    model: AnyScorer,
     batches: Iterable[Batch],
     top_p: float | None = None,
     *,
@@ -63,6 +65,24 @@ def score_batches(
         np.concatenate(scores) if scores else np.zeros((0, labels)),
         np.concatenate(truth) if truth else np.zeros((0, labels)),
         np.concatenate(branches) if branches else np.zeros((0, modalities, labels)),
+    )
+
+
+def loader_arguments(
+    model: AnyScorer, encoder: TextEncoder | None, corpus: Corpus, splits: tuple[str, ...]
+) -> LoaderArguments:
+    """Return the arguments of `SplitLoader` that fill the model's inputs from a corpus.
+
+    Args:
+        encoder: frozen text encoder; only needed for a model with `FrozenText` inputs.
+    """
+
+    def vectors() -> dict[str, Tensor]:
+        assert encoder is not None, "a model without a text encoder of its own needs a frozen one"
+        return text_vectors(corpus, encoder, splits)
+
+    return model.inputs.loader_arguments(
+        vectors, lambda inputs: open_features(corpus, inputs.modalities, inputs.sources)
     )
 
 

@@ -29,7 +29,7 @@ from typing import Any
 
 import numpy as np
 
-from mesm.config import ModelConfig, RunConfig, TrainConfig
+from mesm.config import MODEL_SETTINGS, RunConfig, TrainConfig
 from mesm.errors import BackendUnavailable, ConfigError, DataError, MesmError
 from mesm.files import write_atomic
 from mesm.records.training_log import read_log
@@ -55,11 +55,7 @@ def read_space(path: str | os.PathLike[str]) -> Space:
         content = tomllib.loads(text) if path.suffix == ".toml" else json.loads(text)
     except (OSError, UnicodeDecodeError, json.JSONDecodeError, tomllib.TOMLDecodeError) as error:
         raise DataError(f"{path} is not a readable JSON or TOML file ({error})") from error
-    known = {
-        f"{part}.{key}"
-        for part, config in (("model", ModelConfig()), ("train", TrainConfig()))
-        for key in config.flat()
-    }
+    known = {f"model.{key}" for key in MODEL_SETTINGS} | {f"train.{key}" for key in TrainConfig().flat()}
     known -= {"model.name", "train.corpus", "train.init_from", "train.precision"}
     parts = {name.rpartition(".")[0] for name in known}
     space: Space = {}

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -75,7 +76,9 @@ class Trainer:
         self.train_loader = self._loader("train", shuffle=True)
         self.valid_loader = self._loader("valid", shuffle=False)
         truth = torch.tensor([[label in row.present for label in run.model.labels] for row in self.train_loader.rows])
-        self.objectives = Objectives(run, self.corpus, truth.float(), self.setup.vectors, self.device)
+        self.objectives = Objectives(
+            run, self.corpus, truth.float(), self.setup.inputs.get("text_vectors"), self.device
+        )
         self.optimizer = build_optimizer(self.model, run.train)
         self.wrapped = self.accelerator.prepare_model(self.model)
         if (auxiliary := self.objectives.auxiliary) is not None:
@@ -88,7 +91,6 @@ class Trainer:
         self.seconds = 0.0
 
     def _loader(self, split: str, *, shuffle: bool) -> SplitLoader:
-        encoder = self.model.text_encoder
         return SplitLoader(
             self.corpus,
             split,
@@ -96,9 +98,7 @@ class Trainer:
             batch_size=self.run.train.batch_size,
             seed=self.run.train.seed,
             shuffle=shuffle,
-            tokenize=encoder.tokenize if encoder is not None else None,
-            text_vectors=self.setup.vectors,
-            features=self.setup.features,
+            **self.setup.inputs,
             part=(self.accelerator.process_index, self.accelerator.num_processes) if shuffle else (0, 1),
             limit=self.run.train.max_clips if shuffle else 0,
         )
@@ -191,12 +191,12 @@ class Trainer:
     def _write_checkpoint(self) -> Path:
         """Write the result from the kept epoch, with fusion weights fitted on the validation split if the config says so."""
         best = load_checkpoint(self.folder.best)
-        content = best.metrics | {"train_seconds": round(self.seconds, 1)}
+        content = replace(best.metrics, train_seconds=round(self.seconds, 1))
         if self.folder.writes:
             if self.run.train.fusion == "held_out" and best.model.has_branches and len(best.config.modalities) > 1:
                 best.model.to(self.device)
                 weights_E = self.objectives.label_loss.weights_E
-                content |= refit_fusion(best.model, self.valid_loader, weights_E, self.device).to_metrics()
+                content = refit_fusion(best.model, self.valid_loader, weights_E, self.device).update(content)
             card = model_card(self.folder.path.name, best.config, content)
             save_checkpoint(self.folder.checkpoint, best.model, content, card, half=True)
         self.accelerator.wait_for_everyone()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,8 @@ import torch
 
 from mesm.config import RunConfig
 from mesm.data.loading import SplitLoader
-from mesm.models import EmotionModel
+from mesm.models import AnyScorer
+from mesm.records.checkpoint import CheckpointMetrics, SplitMetrics
 from mesm.training import metrics
 from mesm.training.scoring import SplitScores, score_batches
 
@@ -31,7 +32,7 @@ class Validation:
     summary: dict[str, Any]
 
     @classmethod
-    def of(cls, model: EmotionModel, valid: SplitLoader, device: torch.device | str) -> Validation:
+    def of(cls, model: AnyScorer, valid: SplitLoader, device: torch.device | str) -> Validation:
         """Score a model on the validation split."""
         scores = score_batches(model, valid.epoch(0), device=str(device))
         thresholds_E = metrics.choose_thresholds(scores.scores, scores.truth)
@@ -43,20 +44,22 @@ class Validation:
         """Average binary F1 in percent, 0 if no class has one."""
         return self.summary["f1"] or 0.0
 
-    def to_metrics(self) -> dict[str, Any]:
-        """Return the keys `thresholds` and `valid` of metrics.json."""
-        return {"thresholds": [float(t) for t in self.thresholds_E], "valid": self.summary}
+    def update(self, metrics: CheckpointMetrics) -> CheckpointMetrics:
+        """Return a checkpoint's metrics with these thresholds and scores."""
+        thresholds = tuple(float(t) for t in self.thresholds_E)
+        return replace(metrics, thresholds=thresholds, valid=SplitMetrics.from_json(self.summary))
 
 
-def checkpoint_metrics(run: RunConfig, corpus: str, validation: Validation, epoch: int) -> dict[str, Any]:
-    """Return the content of metrics.json: scores, thresholds, and the training without a machine's paths.
+def checkpoint_metrics(run: RunConfig, corpus: str, validation: Validation, epoch: int) -> CheckpointMetrics:
+    """Return a checkpoint's metrics: scores, thresholds, and the training without a machine's paths.
 
     Args:
         corpus: name of the corpus.
     """
     train = run.train.to_dict() | {"corpus": corpus, "init_from": _run_name(run.train.init_from)}
-    of_run = {"trained_on": corpus, "thresholds_top_p": run.model.top_p, "epoch": epoch, "train": train}
-    return of_run | validation.to_metrics()
+    return validation.update(
+        CheckpointMetrics(trained_on=corpus, thresholds_top_p=run.model.top_p, epoch=epoch, train=train)
+    )
 
 
 def _run_name(checkpoint: str) -> str:

@@ -93,7 +93,7 @@ class Model:
                 return self.predictor.run(clip, top_p)
             from mesm.analysis.attention_controls import control_attention
 
-            with control_attention(self.predictor.model, redrawn, "moment_matched"):
+            with control_attention(self.predictor.attention_model, redrawn, "moment_matched"):
                 return self.predictor.run(clip, top_p)
 
     def judge(self, opened: OpenCorpus, progress: Callable[[int, int], None]) -> dict[str, Verdict]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from mesm.config import ModelConfig
+from mesm.config import MESMConfig
 from mesm.vocabulary import CORPUS_LABELS
 
-CONFIG = ModelConfig(
+CONFIG = MESMConfig(
     labels=CORPUS_LABELS["marionette"],
     width=0.125,
     head_dim=16,

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 import torch
 
@@ -11,7 +9,7 @@ from mesm.analysis.baseline_cost import count_baseline
 from mesm.analysis.cost import count_executed
 from mesm.config import ModelConfig
 from mesm.models import EmotionModel, build_model
-from tests.models.model_fixtures import TINY, random_batch
+from tests.models.model_fixtures import random_batch, tiny
 
 
 class _Logits(torch.nn.Module):
@@ -34,7 +32,7 @@ def report(config: ModelConfig, faces: int, chunks: int) -> int:
 @pytest.mark.parametrize("name", ["lf_transformer", "mult"])
 @pytest.mark.parametrize(("faces", "chunks"), [(2, 3), (1, 1)])
 def test_transformers_are_counted_as_they_run(name: str, faces: int, chunks: int) -> None:
-    config = replace(TINY, name=name)
+    config = tiny(name)
     model = build_model(config).eval()
     counted, _ = count_executed(_Logits(model, faces, chunks), (torch.zeros(1),))
     products = sum(
@@ -47,7 +45,7 @@ def test_transformers_are_counted_as_they_run(name: str, faces: int, chunks: int
 
 @pytest.mark.parametrize("name", ["lf_lstm", "emo_embs"])
 def test_an_lstm_costs_its_weights_once_a_row(name: str) -> None:
-    config = replace(TINY, name=name)
+    config = tiny(name)
     model = build_model(config)
     weights = {
         m: sum(p.numel() for n, p in model.named_parameters() if n.startswith(f"branches.{m}.lstm.weight"))
@@ -61,7 +59,7 @@ def test_an_lstm_costs_its_weights_once_a_row(name: str) -> None:
 
 
 def test_an_absent_modality_costs_late_fusion_nothing() -> None:
-    config = replace(TINY, name="lf_lstm")
+    config = tiny("lf_lstm")
     entries = count_baseline(config, {"text": 3, "visual": 0, "acoustic": 2}).entries
     assert {e.modality for e in entries} == {"text", "acoustic"}
     found = count_baseline(config, {"text": 3, "visual": 0, "acoustic": 2})

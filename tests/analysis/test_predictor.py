@@ -15,6 +15,7 @@ from mesm.cli import main
 from mesm.data.store import Corpus
 from mesm.errors import CheckpointError, ConfigError, DataError
 from mesm.models import build_model, load_checkpoint, save_checkpoint
+from mesm.records.checkpoint import CheckpointMetrics
 from mesm.records.legacy import read_record, record_path
 from mesm.studies.evaluation.measure import evaluate
 from tests.analysis.small_model import CONFIG
@@ -27,8 +28,8 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     torch.manual_seed(0)
     tinted_corpus(home / "corpora" / "tinted", train=2, valid=2, test=6)
     for name in ("mesm", "fe2e"):
-        metrics = {"thresholds": [0.5] * 6, "trained_on": "tinted"}
-        save_checkpoint(home / "checkpoints" / f"small-{name}", build_model(replace(CONFIG, name=name)), metrics, "")
+        metrics = CheckpointMetrics(thresholds=(0.5,) * 6, trained_on="tinted")
+        save_checkpoint(home / "checkpoints" / f"small-{name}", build_model(CONFIG.as_model(name)), metrics, "")
     return home
 
 
@@ -103,7 +104,7 @@ def test_evaluate_agrees_with_single_clips(predictor: Predictor, corpus: Corpus)
 
 def test_other_labels_are_scored_on_the_intersection(home: Path, corpus: Corpus) -> None:
     labels = ("anger", "excited", "happiness")
-    folder = save_checkpoint(home / "elsewhere", build_model(replace(CONFIG, labels=labels)), {}, "")
+    folder = save_checkpoint(home / "elsewhere", build_model(replace(CONFIG, labels=labels)), CheckpointMetrics(), "")
     data = evaluate(Predictor(load_checkpoint(folder), device="cpu"), corpus, draws=10)
     assert data["labels"] == ["anger", "happiness"] and data["left_out"] == ["excited"]
     truth = [[corpus[c].labels[n] > 0 for n in data["labels"]] for c in data["per_clip"]["id"]]  # type: ignore[index]
@@ -117,8 +118,8 @@ def test_the_commands_write_records_and_tables(home: Path, capsys: pytest.Captur
     assert "of FE2E's multiply-adds" in capsys.readouterr().out
     assert main(["evaluate", "small-mesm", "--corpus", "tinted", "--update"]) == 0
     found = load_checkpoint(home / "checkpoints" / "small-mesm")
-    assert found.metrics["test"]["wacc"] == found.metrics["wacc"] and found.metrics["thresholds"] == [0.5] * 6
-    assert f"| test | {found.metrics['wacc']:.1f} |" in found.card and "## Limits" in found.card
+    assert found.metrics.test.wacc == found.metrics.wacc and found.metrics.thresholds == (0.5,) * 6
+    assert f"| test | {found.metrics.wacc:.1f} |" in found.card and "## Limits" in found.card
     capsys.readouterr()
     assert main(["evaluate", "nothing", "--corpus", "tinted"]) == 2
     assert capsys.readouterr().err.startswith("mesm evaluate: no checkpoint named 'nothing'")

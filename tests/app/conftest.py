@@ -13,14 +13,15 @@ import pytest
 import streamlit as st
 
 from mesm.batch import Sample, Truth
-from mesm.config import ModelConfig
+from mesm.config import MESMConfig
 from mesm.data.store import CorpusWriter
+from mesm.records.checkpoint import CheckpointMetrics
 from mesm.vocabulary import CORPUS_LABELS
 from tests.app.browser import launched, served
 
 LABELS = CORPUS_LABELS["marionette"]
 CLIPS = 20
-TINY = ModelConfig(width=0.125, head_dim=32, transformer_dim=16, transformer_layers=1, transformer_feedforward=32)
+TINY = MESMConfig(width=0.125, head_dim=32, transformer_dim=16, transformer_layers=1, transformer_feedforward=32)
 
 
 def make_sample(number: int) -> Sample:
@@ -70,8 +71,8 @@ def fill(home: Path) -> Path:
 
     for name in ("mesm", "fe2e"):
         torch.manual_seed(0)
-        config = ModelConfig.from_dict({**TINY.to_dict(), "name": name})
-        metrics = {"thresholds": [0.5] * 6, "trained_on": "marionette" if name == "mesm" else "mosei"}
+        config = TINY.as_model(name)
+        metrics = CheckpointMetrics(thresholds=(0.5,) * 6, trained_on="marionette" if name == "mesm" else "mosei")
         save_checkpoint(
             home / "checkpoints" / f"tiny-{name}", build_model(config), metrics, "random weights, for tests"
         )

@@ -31,7 +31,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     train = replace(given.train, auxiliary=AuxiliaryTargetsConfig(0.0), batch_size=8, epochs=2)
     monkeypatch.setitem(presets.PRESETS, "tinted-fe2e", RunConfig(model, train))
     monkeypatch.setitem(
-        presets.PRESETS, "tinted-mesm", RunConfig(replace(model, name="mesm"), replace(train, top_p_range=(0.3, 1.0)))
+        presets.PRESETS, "tinted-mesm", RunConfig(model.as_model("mesm"), replace(train, top_p_range=(0.3, 1.0)))
     )
     return tmp_path
 
@@ -67,9 +67,9 @@ def test_the_ceiling_reaches_the_card(home: Path) -> None:
     data = {"split": "test", "wacc": 65.0, "f1": 40.0, "top_p": None, "macs_ratio": None, "auc": 70.0, "n": 12}
     update_checkpoint(folder, data, ceiling=70.0)
     found = load_checkpoint(folder)
-    assert found.metrics["ceiling_share"] == 0.75 and "75 % of the way from chance" in found.card
+    assert found.metrics.ceiling_share == 0.75 and "75 % of the way from chance" in found.card
     update_checkpoint(folder, data)
-    assert load_checkpoint(folder).metrics["ceiling_share"] is None
+    assert load_checkpoint(folder).metrics.ceiling_share is None
     assert "of the way" not in load_checkpoint(folder).card
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from mesm.config import ModelConfig
+from mesm.config import FE2EConfig, LFLSTMConfig, MESMConfig, ModelConfig, model_config
 from mesm.errors import ConfigError
 from mesm.figures.export import render
 from mesm.figures.page import WIDTHS_IN, paper_style
@@ -25,7 +25,7 @@ from mesm.studies.architecture.exports import architecture
 from mesm.studies.architecture.paper import plot_architecture, screen_svg
 
 ORIGIN = {"checkpoint": "some-mesm", "checkpoint_sha256": "00", "corpus": "", "licence": ""}
-SMALL = ModelConfig(width=0.25, text_dim=16, transformer_dim=48, top_p=0.37)
+SMALL = MESMConfig(width=0.25, text_dim=16, transformer_dim=48, top_p=0.37)
 
 
 def words_of(figure: Figure) -> list[str]:
@@ -51,7 +51,7 @@ def test_the_grids_are_those_of_the_network(modality: str) -> None:
 @settings(max_examples=25, deadline=None)
 @given(top_p=st.floats(0.01, 1.0), modality=st.sampled_from(["visual", "acoustic"]))
 def test_the_example_follows_the_models_rule(top_p: float, modality: str) -> None:
-    config = ModelConfig(top_p=top_p)
+    config = MESMConfig(top_p=top_p)
     before = None
     for layer in chart_data.example(config, modality):
         assert layer.attention.sum() == pytest.approx(1) and not layer.attention[~layer.active].any()
@@ -80,7 +80,7 @@ def test_the_numpy_nucleus_is_the_models(seed: int, top_p: float, levels: int) -
 @pytest.mark.parametrize("name", ["mesm", "fe2e"])
 def test_nothing_is_cut_and_no_letters_touch(width: float, name: str) -> None:
     with paper_style():
-        figure = plot_architecture(ModelConfig(name=name), width)
+        figure = plot_architecture(model_config(name), width)
         figure.draw_without_rendering()
         boxes = {id(t): (t.get_text(), t.get_window_extent()) for t in figure.findobj(Text) if t.get_text()}
     for text, box in boxes.values():
@@ -91,11 +91,11 @@ def test_nothing_is_cut_and_no_letters_touch(width: float, name: str) -> None:
 
 
 def configs() -> Iterator[ModelConfig]:
-    yield ModelConfig(modalities=("text", "visual"))
-    yield ModelConfig(modalities=("text", "acoustic"), query="none")
-    yield ModelConfig(name="fe2e", modalities=("visual",))
-    yield ModelConfig(name="fe2e", modalities=("text",))
-    yield ModelConfig(labels=("happiness", "neutral"), top_p=1.0)
+    yield MESMConfig(modalities=("text", "visual"))
+    yield MESMConfig(modalities=("text", "acoustic"), query="none")
+    yield FE2EConfig(modalities=("visual",))
+    yield FE2EConfig(modalities=("text",))
+    yield MESMConfig(labels=("happiness", "neutral"), top_p=1.0)
 
 
 def test_every_model_has_a_picture() -> None:
@@ -128,5 +128,5 @@ def test_the_exhibit_renders_and_refuses_other_models() -> None:
         assert render(exhibit, form) == render(architecture(SMALL, ORIGIN), form)
     assert b"/Type3" not in render(exhibit, "pdf")
     with pytest.raises(ConfigError, match="lf_lstm"):
-        architecture(ModelConfig(name="lf_lstm"), ORIGIN)
+        architecture(LFLSTMConfig(), ORIGIN)
     assert io.BytesIO(render(exhibit, "png")).read(4) == b"\x89PNG"

@@ -179,7 +179,7 @@ def test_folded_weights_are_kept_while_nothing_changes():
     with torch.no_grad():
         x = torch.zeros(1)
         assert step.folded(x) is step.folded(x)
-        assert step.folded(x).packed_9KC is step.folded(x).packed_9KC
+        assert step.folded(x).panels is step.folded(x).panels
     assert not step.foldable, "outside no_grad the gradients of conv and norm are wanted"
 
 

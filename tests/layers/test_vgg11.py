@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from mesm.analysis.cost import count_executed, count_macs
-from mesm.config import ModelConfig
+from mesm.config import FE2EConfig
 from mesm.errors import CheckpointError, ConfigError
 from mesm.layers.vgg11 import VGG11, vgg11_weights
 from mesm.models import build_model
@@ -40,15 +40,15 @@ def test_it_is_torchvisions_without_the_last_pool(tmp_path: Path) -> None:
 
 
 def test_fe2e_with_it_and_its_cost() -> None:
-    config = ModelConfig(
-        name="fe2e", cnn="vgg11", modalities=("visual",), head_dim=8, transformer_dim=8, transformer_layers=1,
+    config = FE2EConfig(
+        cnn="vgg11", modalities=("visual",), head_dim=8, transformer_dim=8, transformer_layers=1,
         transformer_feedforward=8,
     )  # fmt: skip
     model = build_model(config).eval()
     counted, _ = count_executed(model.branches["visual"].cnn, (torch.zeros(2, 3, 48, 48),))
     report = count_macs(config, None, 2, 0)
     assert sum(counted.values()) == report.conv_stack == report.fe2e_conv_stack
-    with pytest.raises(ConfigError, match="width 1"):
+    with pytest.raises(ConfigError, match="width=1"):
         replace(config, width=0.5)
     with pytest.raises(ConfigError, match="cnn=vgg11"):
         load_cnn(build_model(replace(config, cnn="stem5x5", width=0.125)), "imagenet")

@@ -10,12 +10,12 @@ import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mesm.config import GATES, ModelConfig
+from mesm.config import GATES, FE2EConfig, MESMConfig
 from mesm.errors import BackendUnavailable, ConfigError
 from mesm.layers.sparse_vgg import SparseVGG
 from mesm.layers.vgg import DenseVGG
 
-TINY = ModelConfig(width=0.125, gate="hard", text_dim=6)
+TINY = MESMConfig(width=0.125, gate="hard", text_dim=6)
 SHAPES = {"face": (3, 48, 48), "mel": (1, 128, 32)}
 
 
@@ -36,7 +36,7 @@ def shake(module: torch.nn.Module, seed: int = 0) -> torch.nn.Module:
     return module
 
 
-def pair(config: ModelConfig, channels: int = 3) -> tuple[DenseVGG, SparseVGG]:
+def pair(config: MESMConfig, channels: int = 3) -> tuple[DenseVGG, SparseVGG]:
     torch.manual_seed(0)
     dense = shake(DenseVGG(channels, config)).eval()
     sparse = shake(SparseVGG(channels, config, 6)).eval()
@@ -48,7 +48,7 @@ def pair(config: ModelConfig, channels: int = 3) -> tuple[DenseVGG, SparseVGG]:
 @pytest.mark.parametrize(("kind", "out"), [("face", (512, 3, 3)), ("mel", (512, 8, 2))])
 def test_shapes_of_the_paper(kind, out):
     channels, *size = SHAPES[kind]
-    vgg = DenseVGG(channels, ModelConfig()).eval()
+    vgg = DenseVGG(channels, FE2EConfig()).eval()
     with torch.no_grad():
         assert vgg(torch.zeros(1, channels, *size)).shape == (1, *out)
     assert vgg.out_channels == 512
@@ -75,7 +75,7 @@ def test_the_dense_stack_is_plain_torch():
         torch.testing.assert_close(vgg(x), y, atol=1e-5, rtol=1e-4)
 
 
-@pytest.mark.parametrize("backend", ["dense", "gather", "fused", "auto"])
+@pytest.mark.parametrize("backend", ["dense", "fused", "auto"])
 @pytest.mark.parametrize("stem_blocks", [0, 1, 2])
 @pytest.mark.parametrize("kind", SHAPES)
 def test_everything_kept_by_a_hard_gate_is_the_dense_path(kind, stem_blocks, backend):
@@ -105,7 +105,7 @@ def masked_dense(net: SparseVGG, x: torch.Tensor, kept: list[torch.Tensor], gate
 
 @pytest.mark.parametrize("gate", ["hard", "soft_straight_through"])
 @pytest.mark.parametrize("stem_blocks", [0, 2])
-@pytest.mark.parametrize("backend", ["dense", "gather", "fused", "auto"])
+@pytest.mark.parametrize("backend", ["dense", "fused", "auto"])
 @given(top_p=st.sampled_from([0.05, 0.3, 0.7, 0.95]), seed=st.integers(0, 1000))
 @settings(max_examples=4, deadline=None)
 def test_the_sparse_stack_is_the_masked_dense_one(gate, stem_blocks, backend, top_p, seed):
@@ -148,7 +148,7 @@ def test_a_batch_gives_what_each_segment_gives_alone(gate):
 @pytest.mark.parametrize("stem_blocks", [0, 2])
 def test_every_parameter_gets_a_gradient_and_both_backends_the_same(gate, stem_blocks):
     results = []
-    for backend in ("dense", "gather", "fused"):
+    for backend in ("dense", "fused"):
         config = replace(TINY, gate=gate, backend=backend, score="additive_bilinear", stem_blocks=stem_blocks)
         torch.manual_seed(0)
         net = shake(SparseVGG(1, config, 6)).train()
@@ -215,7 +215,7 @@ def test_the_stem_can_be_kept():
 
 
 def test_inference_mode_no_grad_and_copies_do_not_disturb_each_other():
-    _, net = pair(replace(TINY, backend="gather"))
+    _, net = pair(replace(TINY, backend="fused"))
     x, q = torch.randn(2, 3, 48, 48), torch.randn(2, 6)
     with torch.inference_mode():
         first = net(x, q, 0.5).features_SCHW
@@ -225,7 +225,7 @@ def test_inference_mode_no_grad_and_copies_do_not_disturb_each_other():
 
 
 def test_threads_share_a_network():
-    _, net = pair(replace(TINY, backend="gather"))
+    _, net = pair(replace(TINY, backend="fused"))
     inputs = [(torch.randn(3, 3, 48, 48), torch.randn(3, 6)) for _ in range(4)]
 
     def run(item):
@@ -247,7 +247,7 @@ def test_no_segments():
 
 
 def test_autocast_keeps_the_masks_in_float32():
-    _, net = pair(replace(TINY, backend="gather"))
+    _, net = pair(TINY)
     x, q = torch.randn(2, 3, 48, 48), torch.randn(2, 6)
     with torch.no_grad():
         plain, everything = net(x, q, 0.5, trace=True), net(x, q, 1.0)

@@ -2,24 +2,38 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
+from typing import Any
 
 import pytest
 import torch
 
 from mesm.batch import Batch, FeatureRows
-from mesm.config import ModelConfig
+from mesm.config import FeatureModelConfig, MESMConfig, ModelConfig
 
-TINY = ModelConfig(
+TINY = MESMConfig(
     width=0.125,
     text_dim=16,
-    feature_dims=(8, 5, 6),
     head_dim=32,
     transformer_dim=16,
     transformer_layers=1,
     transformer_feedforward=32,
     dropout=0.0,
 )
+
+
+#: Columns of the features in `random_batch`: text, visual, acoustic.
+FEATURE_DIMS = (8, 5, 6)
+
+
+def tiny(name: str, **changes: Any) -> ModelConfig:
+    """`TINY` as another model; changes that this model has no setting for are left out."""
+    config = TINY.as_model(name)
+    if isinstance(config, FeatureModelConfig):
+        changes = {"feature_dims": FEATURE_DIMS, **changes}
+    return replace(
+        config, **{key: value for key, value in changes.items() if key in {field.name for field in fields(config)}}
+    )
 
 
 def random_batch(face_counts: list[int], chunk_counts: list[int], seed: int = 0, text_dim: int = 16) -> Batch:
@@ -42,7 +56,7 @@ def random_batch(face_counts: list[int], chunk_counts: list[int], seed: int = 0,
         features=FeatureRows(
             {
                 m: torch.randn(sum(counts[m]), dim, generator=generator)
-                for m, dim in zip(counts, TINY.feature_dims, strict=True)
+                for m, dim in zip(counts, FEATURE_DIMS, strict=True)
             },
             {m: torch.tensor(n) for m, n in counts.items()},
         ),

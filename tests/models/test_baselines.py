@@ -13,7 +13,7 @@ from mesm.errors import ConfigError, DataError
 from mesm.models import build_model
 from mesm.models.baselines import EmoEmbs, FeatureModel
 from mesm.models.baselines.lf_transformer import heads
-from tests.models.model_fixtures import TINY, random_batch
+from tests.models.model_fixtures import TINY, random_batch, tiny
 
 BASELINES = ("lf_lstm", "lf_transformer", "emo_embs", "mult")
 
@@ -21,7 +21,7 @@ BASELINES = ("lf_lstm", "lf_transformer", "emo_embs", "mult")
 @pytest.mark.parametrize("name", BASELINES)
 def test_statistics_take_the_units_away(name: str, batch: Batch) -> None:
     torch.manual_seed(0)
-    model = build_model(replace(TINY, name=name)).eval()
+    model = build_model(tiny(name)).eval()
     assert isinstance(model, FeatureModel) and batch.features is not None
     scaled = FeatureRows({m: 50 * v + 7 for m, v in batch.features.values.items()}, batch.features.counts)
     with torch.no_grad():
@@ -33,7 +33,7 @@ def test_statistics_take_the_units_away(name: str, batch: Batch) -> None:
 @pytest.mark.parametrize("name", BASELINES)
 def test_the_order_of_rows_matters(name: str) -> None:
     torch.manual_seed(0)
-    model = build_model(replace(TINY, name=name)).eval()
+    model = build_model(tiny(name)).eval()
     batch = random_batch([2], [2])
     assert batch.features is not None
     back = FeatureRows({m: v.flip(0) for m, v in batch.features.values.items()}, batch.features.counts)
@@ -43,7 +43,7 @@ def test_the_order_of_rows_matters(name: str) -> None:
 
 def test_emotion_words_are_what_is_compared() -> None:
     torch.manual_seed(0)
-    model = build_model(replace(TINY, name="emo_embs")).eval()
+    model = build_model(tiny("emo_embs")).eval()
     assert isinstance(model, EmoEmbs)
     batch = random_batch([2], [2])
     with torch.no_grad():
@@ -57,18 +57,18 @@ def test_emotion_words_are_what_is_compared() -> None:
     with pytest.raises(DataError, match="none for anger"):
         model.set_emotions({})
     with pytest.raises(ConfigError, match="add text"):
-        build_model(replace(TINY, name="emo_embs", modalities=("visual",), feature_dims=(5,)))
+        build_model(tiny("emo_embs", modalities=("visual",), feature_dims=(5,)))
 
 
 @pytest.mark.parametrize("name", BASELINES)
 def test_misuse_says_what_to_do(name: str, batch: Batch) -> None:
-    model = build_model(replace(TINY, name=name))
+    model = build_model(tiny(name))
     with pytest.raises(DataError, match="features="):
         model(replace(batch, features=None))
     with pytest.raises(ConfigError, match="feature_dims"):
-        build_model(replace(TINY, name=name, feature_dims=()))
+        build_model(tiny(name, feature_dims=()))
     with pytest.raises(DataError, match="mesm corpus features"):
-        build_model(replace(TINY, name=name, feature_dims=(8, 5, 7)))(batch)
+        build_model(tiny(name, feature_dims=(8, 5, 7)))(batch)
 
 
 def test_the_papers_heads() -> None:

@@ -5,32 +5,73 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
 from mesm.batch import Batch
-from mesm.errors import CheckpointError
+from mesm.config import upgrade_training
+from mesm.errors import CheckpointError, DataError
 from mesm.models import build_model, load_checkpoint, save_checkpoint
 from mesm.models.checkpoint import CONFIG, WEIGHTS, warm_start
-from tests.models.model_fixtures import TINY
+from mesm.records.checkpoint import METRICS, CheckpointMetrics, read_metrics
+from mesm.runtime import assets
+from tests.models.model_fixtures import TINY, random_batch
 
 
 def test_round_trip(tmp_path: Path, batch: Batch) -> None:
     model = build_model(TINY).eval()
-    folder = save_checkpoint(tmp_path / "one", model, {"thresholds": [0.5] * 6}, "# card\n")
+    folder = save_checkpoint(tmp_path / "one", model, CheckpointMetrics(thresholds=(0.5,) * 6), "# card\n")
     found = load_checkpoint(folder)
-    assert found.config == TINY and found.metrics == {"thresholds": [0.5] * 6} and found.card == "# card\n"
+    assert (
+        found.config == TINY and found.metrics == CheckpointMetrics(thresholds=(0.5,) * 6) and found.card == "# card\n"
+    )
     with torch.no_grad():
         assert torch.equal(found.model(batch, 0.5).logits_BE, model(batch, 0.5).logits_BE)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["one"]
 
 
+@pytest.mark.parametrize("name", ["marionette-fe2e", "marionette-mesm"])
+def test_a_shipped_checkpoint_saved_anew_has_the_same_scores_to_the_bit(name: str, tmp_path: Path) -> None:
+    shipped = load_checkpoint(assets() / "checkpoints" / name)
+    again = load_checkpoint(save_checkpoint(tmp_path / name, shipped.model, shipped.metrics, shipped.card, half=True))
+    assert (again.config, again.metrics, again.card) == (shipped.config, shipped.metrics, shipped.card)
+    stored, own = (json.loads((c.folder / METRICS).read_text()) for c in (shipped, again))
+    assert own.pop("train") == upgrade_training(stored.pop("train"), json.loads((shipped.folder / CONFIG).read_text()))
+    assert without_none(own) == without_none(stored), "the file keeps its form"
+    batch = random_batch([3, 1], [2, 4], text_dim=384)
+    with torch.no_grad():
+        for top_p in (0.3, 0.7):
+            assert torch.equal(again.model(batch, top_p).logits_BE, shipped.model(batch, top_p).logits_BE)
+
+
+def without_none(content: Any) -> Any:
+    """A JSON value without keys that hold null."""
+    if isinstance(content, dict):
+        return {key: without_none(value) for key, value in content.items() if value is not None}
+    return content
+
+
+def test_keys_of_another_version_are_kept(tmp_path: Path) -> None:
+    content = {
+        "trained_on": "x",
+        "later": [1],
+        "valid": {"accuracy": 1.0, "wacc": None, "f1": 2.0, "kappa": 0.5, "n": 3},
+    }
+    metrics = CheckpointMetrics.from_json(content)  # type: ignore[arg-type]
+    assert metrics.other == {"later": [1]} and metrics.valid is not None and metrics.valid.other == {"kappa": 0.5}
+    assert without_none(metrics.to_json()) == without_none(content)
+    (tmp_path / METRICS).write_text('{"thresholds": "high"}')
+    with pytest.raises(DataError, match=r"metrics\.json\.thresholds is str"):
+        read_metrics(tmp_path)
+
+
 def test_half_precision_keeps_the_scores(tmp_path: Path, batch: Batch) -> None:
     torch.manual_seed(0)
-    model = build_model(replace(TINY, name="fe2e")).eval()
-    small = load_checkpoint(save_checkpoint(tmp_path / "half", model, {}, "", half=True))
-    full = save_checkpoint(tmp_path / "full", model, {}, "")
+    model = build_model(TINY.as_model("fe2e")).eval()
+    small = load_checkpoint(save_checkpoint(tmp_path / "half", model, CheckpointMetrics(), "", half=True))
+    full = save_checkpoint(tmp_path / "full", model, CheckpointMetrics(), "")
     assert (small.folder / WEIGHTS).stat().st_size < 0.6 * (full / WEIGHTS).stat().st_size
     with torch.no_grad():
         torch.testing.assert_close(small.model(batch).scores_BE, model(batch).scores_BE, atol=5e-3, rtol=0)
@@ -38,17 +79,17 @@ def test_half_precision_keeps_the_scores(tmp_path: Path, batch: Batch) -> None:
 
 def test_a_newer_checkpoint_replaces_the_older_whole(tmp_path: Path) -> None:
     model = build_model(TINY)
-    save_checkpoint(tmp_path / "c", model, {"n": 1}, "old")
+    save_checkpoint(tmp_path / "c", model, CheckpointMetrics(other={"n": 1}), "old")
     (tmp_path / "c" / "stray").write_text("left from before")
-    save_checkpoint(tmp_path / "c", model, {"n": 2}, "new")
-    assert load_checkpoint(tmp_path / "c").metrics == {"n": 2}
+    save_checkpoint(tmp_path / "c", model, CheckpointMetrics(other={"n": 2}), "new")
+    assert load_checkpoint(tmp_path / "c").metrics.other == {"n": 2}
     assert not (tmp_path / "c" / "stray").exists()
 
 
 def test_bad_checkpoints_are_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match="no checkpoint at"):
         load_checkpoint(tmp_path / "nowhere")
-    folder = save_checkpoint(tmp_path / "c", build_model(TINY), {}, "")
+    folder = save_checkpoint(tmp_path / "c", build_model(TINY), CheckpointMetrics(), "")
     whole = (folder / WEIGHTS).read_bytes()
     (folder / WEIGHTS).write_bytes(whole[: len(whole) // 2])
     with pytest.raises(CheckpointError, match="cannot be read"):
@@ -64,6 +105,6 @@ def test_bad_checkpoints_are_one_sentence(tmp_path: Path) -> None:
 
 
 def test_warm_start_refuses_another_width() -> None:
-    dense = build_model(replace(TINY, name="fe2e"))
+    dense = build_model(TINY.as_model("fe2e"))
     with pytest.raises(CheckpointError, match="same width"):
         warm_start(build_model(replace(TINY, width=0.25)), dense.state_dict())

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 import pytest
 import torch
 
 from mesm.batch import Batch
+from mesm.config import MESMConfig
 from mesm.errors import ConfigError, DataError
-from mesm.models import MODELS, build_model
+from mesm.models import MODELS, EmotionModel, Features, TokenText, build_model
+from mesm.models.baselines import FeatureModel
 from mesm.models.checkpoint import warm_start
 from mesm.vocabulary import MODALITIES
-from tests.models.model_fixtures import TINY, member, random_batch
+from tests.models.model_fixtures import FEATURE_DIMS, TINY, member, random_batch, tiny
 
 
 def shake(model: torch.nn.Module) -> torch.nn.Module:
@@ -26,27 +29,77 @@ def shake(model: torch.nn.Module) -> torch.nn.Module:
     return model
 
 
+def without_gradient(parameters: Iterable[tuple[str, torch.nn.Parameter]]) -> list[str]:
+    """Names of the parameters that a backward pass did not reach."""
+    return [name for name, p in parameters if p.grad is None or not p.grad.abs().sum() > 0]
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_the_inputs_are_what_the_model_is_fed_with(name: str) -> None:
+    called = []
+    model = build_model(tiny(name))
+    arguments = model.inputs.loader_arguments(
+        lambda: called.append("vectors") or {}, lambda inputs: called.append(inputs) or (lambda sample: {})
+    )
+    if isinstance(model, FeatureModel):
+        assert not isinstance(model, EmotionModel)
+        assert list(arguments) == ["features"] and called == [Features(MODALITIES, (), FEATURE_DIMS)]
+    else:
+        assert list(arguments) == ["text_vectors"] and called == ["vectors"]
+
+
+def test_a_trainable_text_encoder_is_fed_with_its_own_tokens() -> None:
+    model = build_model(MESMConfig(width=0.125, head_dim=8, text_trainable=True))
+    assert isinstance(model.inputs, TokenText) and model.text_encoder is not None
+    arguments = model.inputs.loader_arguments(dict, lambda inputs: pytest.fail("no features are needed"))
+    assert list(arguments) == ["tokenize"]
+    ids, mask = arguments["tokenize"](["so glad you came", "you"])
+    assert torch.equal(ids, model.text_encoder.tokenize(["so glad you came", "you"])[0]) and mask[1].sum() == 3
+
+
+def test_the_query_index_is_the_text_that_queries(batch: Batch) -> None:
+    torch.manual_seed(0)
+    model = build_model(TINY).eval()
+    order = torch.tensor([2, 0, 1])
+    with torch.no_grad():
+        own = model(batch, 0.5, trace=True)
+        both = model(batch, 0.5, True, order, order.flip(0))
+        texts = replace(batch, text_vectors=batch.text_vectors[order])  # type: ignore[index]
+        other = model(texts, 0.5, trace=True)
+    for modality, layers in both.layers.items():
+        assert torch.equal(layers[0].kept_SHW, other.layers[modality][0].kept_SHW)
+        assert not torch.equal(layers[0].attention_SHW, own.layers[modality][0].attention_SHW)
+    assert both.second is not None and own.second is None
+    with torch.no_grad():
+        flipped = model(replace(batch, text_vectors=batch.text_vectors[order.flip(0)]), 0.5)  # type: ignore[index]
+    assert torch.equal(both.second.modality_logits_BME[:, 1:], flipped.modality_logits_BME[:, 1:])
+    text = MODALITIES.index("text")
+    assert torch.equal(both.modality_logits_BME[:, text], own.modality_logits_BME[:, text]), (
+        "the query alone is another's"
+    )
+    head = own.head(2)
+    assert torch.equal(head.logits_BE, own.logits_BE[:2]) and head.layers == {}
+
+
 @pytest.mark.parametrize("name", MODELS)
 def test_forward_and_a_gradient_for_every_parameter(name: str, batch: Batch) -> None:
     torch.manual_seed(0)
-    model = build_model(replace(TINY, name=name, score="additive_bilinear")).train()
+    model = build_model(tiny(name, score="additive_bilinear")).train()
     output = model(batch, 0.6)
     assert output.logits_BE.shape == (3, 6)
     (output.logits_BE.square().sum() + output.modality_logits_BME.square().sum()).backward()
-    # U starts at zero, which leaves it a gradient; positions beyond the longest clip cannot have one.
-    missing = [n for n, p in model.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0]
-    # Softmax ignores a constant added to every score, so the score's bias (if any) has a zero gradient by construction.
-    assert [n for n in missing if not n.endswith("score.bias")] == []
+    assert without_gradient(model.named_parameters()) == []
 
 
 @pytest.mark.parametrize("gate", ["straight_through", "soft", "soft_straight_through"])
 def test_trained_gates_reach_every_attention_parameter(gate: str, batch: Batch) -> None:
     torch.manual_seed(0)
-    model = build_model(replace(TINY, gate=gate)).train()
+    model = build_model(replace(TINY, gate=gate, score="additive_bilinear")).train()
     model(batch, 0.5).logits_BE.square().sum().backward()
-    for p in model.attention_parameters():
-        assert p.grad is not None
-    assert sum(float(p.grad.abs().sum()) for p in model.attention_parameters()) > 0
+    attention = [(name, p) for name, p in model.named_parameters() if ".attention." in name]
+    assert {id(p) for _, p in attention} == {id(p) for p in model.attention_parameters()}
+    assert len(attention) == 2 * 3 * 5, "two branches, three layers: W_m, b_m, W_q, W_i, U"
+    assert without_gradient(attention) == []
 
 
 def test_the_hard_gate_gives_the_attention_no_gradient(batch: Batch) -> None:
@@ -59,7 +112,7 @@ def test_the_hard_gate_gives_the_attention_no_gradient(batch: Batch) -> None:
 @pytest.mark.parametrize("top_p", [0.4, 1.0])
 def test_a_batch_gives_what_each_member_gives_alone(name: str, top_p: float, batch: Batch) -> None:
     torch.manual_seed(0)
-    model = shake(build_model(replace(TINY, name=name))).eval()
+    model = shake(build_model(tiny(name))).eval()
     with torch.no_grad():
         together = model(batch, top_p, trace=True)
         for b in range(len(batch)):
@@ -74,7 +127,7 @@ def test_a_batch_gives_what_each_member_gives_alone(name: str, top_p: float, bat
 
 def test_top_p_one_with_the_hard_gate_is_the_dense_model(batch: Batch) -> None:
     torch.manual_seed(0)
-    dense = shake(build_model(replace(TINY, name="fe2e"))).eval()
+    dense = shake(build_model(tiny("fe2e"))).eval()
     sparse = build_model(replace(TINY, gate="hard")).eval()
     left = warm_start(sparse, dense.state_dict())
     assert left and all("attention" in name for name in left)
@@ -86,7 +139,7 @@ def test_top_p_one_with_the_hard_gate_is_the_dense_model(batch: Batch) -> None:
 @pytest.mark.parametrize("name", MODELS)
 def test_a_longer_padding_changes_nothing(name: str) -> None:
     torch.manual_seed(0)
-    model = shake(build_model(replace(TINY, name=name))).eval()
+    model = shake(build_model(tiny(name))).eval()
     short, long = random_batch([2, 1], [1, 2]), random_batch([2, 1, 9], [1, 2, 8])
     with torch.no_grad():
         padded = model(long, 0.6).logits_BE
@@ -100,8 +153,8 @@ def test_a_longer_padding_changes_nothing(name: str) -> None:
 @pytest.mark.parametrize("name", MODELS)
 def test_fewer_modalities(name: str, modalities: tuple[str, ...], batch: Batch) -> None:
     torch.manual_seed(0)
-    dims = tuple(d for d, m in zip(TINY.feature_dims, MODALITIES, strict=True) if m in modalities)
-    model = build_model(replace(TINY, name=name, modalities=modalities, feature_dims=dims)).train()
+    dims = tuple(d for d, m in zip(FEATURE_DIMS, MODALITIES, strict=True) if m in modalities)
+    model = build_model(tiny(name, modalities=modalities, feature_dims=dims)).train()
     output = model(batch, 0.6)
     output.logits_BE.square().sum().backward()
     assert output.modality_logits_BME.shape == (3, len(modalities), 6)
@@ -112,7 +165,7 @@ def test_fewer_modalities(name: str, modalities: tuple[str, ...], batch: Batch) 
 @pytest.mark.parametrize("name", MODELS)
 def test_a_missing_face_or_voice_drops_the_branch(name: str) -> None:
     torch.manual_seed(0)
-    model = shake(build_model(replace(TINY, name=name))).eval()
+    model = shake(build_model(tiny(name))).eval()
     batch = random_batch([2, 0, 2], [2, 2, 0])
     with torch.no_grad():
         output = model(batch, 0.5, trace=True)
@@ -134,7 +187,7 @@ def test_mesm_without_a_transcript_says_so(batch: Batch) -> None:
     silent = replace(batch, has_text=torch.tensor([True, False, True]))
     with pytest.raises(DataError, match=r"clip 'clip1' has no transcript"):
         build_model(TINY).eval()(silent)
-    dense = build_model(replace(TINY, name="fe2e")).eval()(silent)
+    dense = build_model(tiny("fe2e")).eval()(silent)
     assert dense.present_BM[1].tolist() == [False, True, True]
 
 

@@ -52,9 +52,9 @@ def test_other_weights_texts_and_choices_are_asked_anew(model: EmotionModel, bat
     assert torch.equal(model.finish(prepared, 0.4, query_BD=other).logits_BE, logits(model, batch, 0.4, query_BD=other))
     finish_with_sites(model, prepared, lambda modality, layer, attention, active: active)
     assert torch.equal(model.finish(prepared, 0.4).logits_BE, before)
-    assert replace(prepared, text_BD=other).first == {}
+    assert replace(prepared, text_BD=other).first_attention == {}
 
 
 def test_gradients_are_not_kept(model: EmotionModel, batch: Batch) -> None:
     model.finish(prepared := model.prepare(batch), 0.4).logits_BE.sum().backward()
-    assert prepared.first == {}
+    assert prepared.first_attention == {}

@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mesm.errors import BackendUnavailable, ConfigError
+from mesm.sparse.backend_costs import COSTS, ConvCosts
 from mesm.sparse.backends import CONVOLVE, available, choose, submanifold_conv
-from mesm.sparse.fused_backend import LANES, _blocks, convolve_panels, panels
-from mesm.sparse.gather_backend import convolve_packed, pack
+from mesm.sparse.fused_backend import LANES, _blocks, convolve_panels, pack, panels
 from mesm.sparse.sites import Rulebook, Sites
 
 DEVICES = ["cpu"] + (["cuda"] if torch.cuda.is_available() else [])
@@ -45,7 +45,7 @@ def cases(draw):
     return mask, wider, seed
 
 
-@pytest.mark.parametrize("name", ["dense", "gather", "fused"])
+@pytest.mark.parametrize("name", ["dense", "fused"])
 @given(case=cases())
 @settings(max_examples=60, deadline=None)
 def test_backends_equal_the_definition(name, case):
@@ -65,10 +65,6 @@ def test_backends_equal_the_definition(name, case):
             mine = torch.zeros(()) if mine is None else mine
             theirs = torch.zeros_like(mine) if theirs is None else theirs
             torch.testing.assert_close(mine, theirs, atol=1e-4, rtol=1e-4)
-    with torch.no_grad():
-        torch.testing.assert_close(
-            convolve_packed(features, a_book(mask, wider), pack(weight), bias), out, atol=1e-4, rtol=1e-4
-        )
 
 
 @pytest.mark.parametrize("device", DEVICES)
@@ -93,13 +89,12 @@ def test_backends_equal_the_oracle_at_full_channels(name, device):
             torch.testing.assert_close(found, truth, atol=1e-4, rtol=1e-4)
 
 
-def test_gather_under_gradcheck():
+def test_float64_runs_dense_and_passes_gradcheck():
     mask = torch.rand(2, 4, 3, generator=torch.Generator().manual_seed(3)) < 0.6
+    assert choose("auto", a_book(mask), 2, 3, torch.float64) == "dense"
     features = torch.randn(int(mask.sum()), 2, dtype=torch.float64, requires_grad=True)
     weight = torch.randn(3, 2, 3, 3, dtype=torch.float64, requires_grad=True)
-    assert torch.autograd.gradcheck(
-        lambda f, w: submanifold_conv(f, a_book(mask), w, backend="gather"), (features, weight)
-    )
+    assert torch.autograd.gradcheck(lambda f, w: submanifold_conv(f, a_book(mask), w), (features, weight))
 
 
 def test_bfloat16_stays_close():
@@ -108,7 +103,7 @@ def test_bfloat16_stays_close():
     features, weight = torch.randn(int(mask.sum()), 16), torch.randn(8, 16, 3, 3) / 12
     truth = submanifold_conv(features, a_book(mask), weight, backend="dense")
     with torch.autocast("cpu", torch.bfloat16):
-        out = submanifold_conv(features, a_book(mask), weight, backend="gather")
+        out = submanifold_conv(features, a_book(mask), weight)
     assert out.dtype == torch.bfloat16
     torch.testing.assert_close(out.float(), truth, atol=0.05, rtol=0.05)
 
@@ -153,15 +148,19 @@ def test_spconv_on_a_cpu_says_why():
         submanifold_conv(torch.zeros(4, 2), book, torch.zeros(3, 2, 3, 3), backend="spconv")
 
 
-def test_auto_takes_the_fused_pass_where_little_is_active():
-    def chosen(density, dtype=torch.float32):
-        mask = torch.rand(16, 24, 24, generator=torch.Generator().manual_seed(0)) < density
+def test_auto_takes_the_fused_pass_where_little_is_active_and_the_dense_one_on_full_maps(monkeypatch):
+    def chosen(density, dtype=torch.float32, size=24):
+        mask = torch.rand(16, size, size, generator=torch.Generator().manual_seed(0)) < density
         return choose("auto", a_book(mask), 128, 128, dtype)
 
-    assert [chosen(d) for d in (0.1, 0.3)] == ["fused", "fused"]
-    assert chosen(0.1, torch.float64) == "dense", "where nothing was measured, the masked dense convolution runs"
+    assert [chosen(d) for d in (0.1, 0.3, 1.0)] == ["fused", "fused", "dense"]
+    assert {chosen(d, t) for d in (0.1, 1.0) for t in (torch.float64, torch.bfloat16)} == {"dense"}, "nothing measured"
+    # It is the costs that decide: with a dear fused pass little activity runs dense too.
+    dear = {"dense": COSTS["cpu", "float32"]["dense"], "fused": ConvCosts(1e12, 0, 0, 0)}
+    monkeypatch.setitem(COSTS, ("cpu", "float32"), dear)
+    assert [chosen(d) for d in (0.1, 1.0)] == ["dense", "dense"]
 
 
 def test_unknown_backend_lists_the_known():
-    with pytest.raises(ConfigError, match="dense, gather, fused, spconv"):
+    with pytest.raises(ConfigError, match="auto, dense, fused, spconv"):
         choose("sparse", a_book(torch.ones(1, 2, 2, dtype=torch.bool)), 3, 3, torch.float32)

@@ -10,7 +10,7 @@ import torch
 
 from mesm.config import (
     AttentionSupervisionConfig,
-    ModelConfig,
+    MESMConfig,
     NeutralFacesConfig,
     RunConfig,
     TrainConfig,
@@ -34,7 +34,7 @@ from mesm.training.optim import parameter_groups
 from mesm.training.trainer import Trainer
 from tests.training.corpora import LABELS, tinted_corpus, write_neutral_faces
 
-SMALL = ModelConfig(
+SMALL = MESMConfig(
     labels=LABELS, width=0.125, head_dim=16, transformer_dim=16, transformer_layers=1, transformer_feedforward=16,
     dropout=0.0, score="additive_bilinear",
 )  # fmt: skip
@@ -198,7 +198,7 @@ def test_supervised_attention_approaches_its_target(corpus: Path, tmp_path: Path
 def test_a_dense_model_has_no_attention_to_supervise(corpus: Path, tmp_path: Path) -> None:
     dense = run(corpus, attention=1.0)
     with pytest.raises(ConfigError, match="fe2e has no attention"):
-        Trainer(replace(dense, model=replace(dense.model, name="fe2e", score="additive")), tmp_path / "run")
+        Trainer(replace(dense, model=dense.model.as_model("fe2e")), tmp_path / "run")
 
 
 def test_symmetric_kl_against_its_definition() -> None:
@@ -289,5 +289,5 @@ def test_a_corpus_without_neutral_faces_says_so(corpus: Path, tmp_path: Path) ->
         AttentionSupervisionConfig(1.0, (0.5, 0.5, 0.1))
     dense = run(corpus, neutral=4)
     with pytest.raises(ConfigError, match="need a MESM"):
-        Trainer(RunConfig(replace(SMALL, name="fe2e"), dense.train), tmp_path / "run")
+        Trainer(RunConfig(SMALL.as_model("fe2e"), dense.train), tmp_path / "run")
     assert Corpus(corpus).name == "tinted"

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from mesm.config import AuxiliaryTargetsConfig, ModelConfig, RunConfig, TrainConfig
+from mesm.config import AuxiliaryTargetsConfig, FE2EConfig, RunConfig, TrainConfig
 from mesm.data.store import CorpusWriter
 from mesm.errors import ConfigError
 from mesm.models import load_checkpoint
@@ -17,8 +17,8 @@ from mesm.training.progress import EpochReport, StepReport
 from mesm.training.trainer import Trainer, resume
 from tests.training.corpora import LABELS, text_truth, tinted_corpus, tinted_sample
 
-SMALL = ModelConfig(
-    name="fe2e", labels=LABELS, width=0.125, head_dim=16, transformer_dim=16, transformer_layers=1,
+SMALL = FE2EConfig(
+    labels=LABELS, width=0.125, head_dim=16, transformer_dim=16, transformer_layers=1,
     transformer_feedforward=16, dropout=0.0, text_hidden=8,
 )  # fmt: skip
 TRAIN = TrainConfig(epochs=2, batch_size=8, keep="last", auxiliary=AuxiliaryTargetsConfig(2.0))

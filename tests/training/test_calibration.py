@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from mesm.config import ModelConfig, RunConfig, TrainConfig
+from mesm.config import FE2EConfig, RunConfig, TrainConfig
 from mesm.data.loading import SplitLoader
 from mesm.data.store import Corpus
 from mesm.models import load_checkpoint
@@ -37,19 +37,19 @@ def test_logits_of_scores() -> None:
 @pytest.mark.parametrize("fusion", ["learned", "held_out"])
 def test_a_run_ends_with_weights_fitted_on_valid(fusion: str, tmp_path: Path) -> None:
     corpus = tinted_corpus(tmp_path / "tinted", train=8, valid=8, test=1)
-    config = ModelConfig(
-        name="fe2e", labels=LABELS, width=0.125, head_dim=16, transformer_dim=16, transformer_layers=1,
+    config = FE2EConfig(
+        labels=LABELS, width=0.125, head_dim=16, transformer_dim=16, transformer_layers=1,
         transformer_feedforward=16,
     )  # fmt: skip
     train = TrainConfig(corpus=str(corpus), epochs=1, batch_size=8, keep="last", fusion=fusion)
     trainer = Trainer(RunConfig(config, train), tmp_path / "run")
-    vectors = trainer.setup.vectors
+    vectors = trainer.setup.inputs["text_vectors"]
     folder = trainer.fit()
     best, found = load_checkpoint(tmp_path / "run" / "best"), load_checkpoint(folder)
     learned, weights = (one.model.fusion.weight.detach() for one in (best, found))
     if fusion == "learned":
         torch.testing.assert_close(weights, learned, atol=1e-3, rtol=1e-3)  # stored in float16
-        assert found.metrics["thresholds"] == best.metrics["thresholds"]
+        assert found.metrics.thresholds == best.metrics.thresholds
     else:
         assert not torch.allclose(weights, learned, atol=0.01)
         scores = {
@@ -66,6 +66,6 @@ def test_a_run_ends_with_weights_fitted_on_valid(fusion: str, tmp_path: Path) ->
         }
         torch.testing.assert_close(weights, fitted["valid"], atol=5e-3, rtol=5e-3)
         assert not torch.allclose(fitted["train"], fitted["valid"], atol=0.02)
-        assert found.metrics["valid"] != best.metrics["valid"] and len(found.metrics["thresholds"]) == len(LABELS)
+        assert found.metrics.valid != best.metrics.valid and len(found.metrics.thresholds) == len(LABELS)
         assert "fitted on the validation split" in found.card
-    assert len(Corpus(corpus).ids("valid")) == found.metrics["valid"]["n"]
+    assert len(Corpus(corpus).ids("valid")) == found.metrics.valid.n

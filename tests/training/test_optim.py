@@ -8,11 +8,11 @@ import pytest
 import torch
 from torch import nn
 
-from mesm.config import ModelConfig, TrainConfig
+from mesm.config import MESMConfig, TrainConfig
 from mesm.models import build_model
 from mesm.training.optim import build_optimizer, build_schedule, clip_gradients, learning_rate_factor, parameter_groups
 
-SMALL = ModelConfig(
+SMALL = MESMConfig(
     width=0.125, head_dim=16, transformer_dim=16, transformer_layers=1, transformer_feedforward=16,
     score="additive_bilinear",
 )  # fmt: skip

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from mesm.config import ModelConfig, RunConfig, TrainConfig
+from mesm.config import FE2EConfig, RunConfig, TrainConfig
 from mesm.errors import BackendUnavailable, ConfigError, DataError
 from mesm.training.progress import EpochReport, StepReport
 from mesm.training.search import Search, read_space
 from tests.training.corpora import LABELS, tinted_corpus
 
-SMALL = ModelConfig(
-    name="fe2e", labels=LABELS, modalities=("text",), width=0.125, head_dim=16, transformer_dim=16,
+SMALL = FE2EConfig(
+    labels=LABELS, modalities=("text",), width=0.125, head_dim=16, transformer_dim=16,
     transformer_layers=1, transformer_feedforward=16,
 )  # fmt: skip
 SPACE = {"train.lr": {"low": 1e-4, "high": 1e-1, "log": True}, "model.text_hidden": [0, 8]}

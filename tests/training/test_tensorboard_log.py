@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mesm.config import ModelConfig, RunConfig, TrainConfig
+from mesm.config import FE2EConfig, RunConfig, TrainConfig
 from mesm.errors import BackendUnavailable
 from mesm.records.training_log import read_log
 from mesm.training.progress import EpochReport, StepReport
@@ -15,7 +15,7 @@ from mesm.training.tensorboard_log import FOLDER, TensorBoardLog
 from mesm.training.trainer import Trainer
 from tests.training.corpora import LABELS, tinted_corpus
 
-RUN = ModelConfig(name="fe2e", labels=LABELS, modalities=("text",))
+RUN = FE2EConfig(labels=LABELS, modalities=("text",))
 
 
 def scalars(folder: Path) -> dict[str, list[tuple[int, float]]]:

@@ -15,7 +15,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from mesm.config import ModelConfig, RunConfig, TrainConfig
+from mesm.config import FE2EConfig, RunConfig, TrainConfig
 from mesm.errors import ConfigError, DataError
 from mesm.models import load_checkpoint
 from mesm.records.training_log import read_log
@@ -23,8 +23,8 @@ from mesm.training.run_folder import RunFolder
 from mesm.training.trainer import Trainer, resume
 from tests.training.corpora import LABELS, tinted_corpus
 
-SMALL = ModelConfig(
-    name="fe2e", labels=LABELS, width=0.125, head_dim=16, transformer_dim=16, transformer_layers=1,
+SMALL = FE2EConfig(
+    labels=LABELS, width=0.125, head_dim=16, transformer_dim=16, transformer_layers=1,
     transformer_feedforward=16, dropout=0.1,
 )  # fmt: skip
 
@@ -45,14 +45,14 @@ def test_mesm_starts_from_fe2e_and_both_learn(corpus: Path, tmp_path: Path) -> N
     assert [row.epoch for row in rows] == list(range(6))
     assert rows[-1].loss < 0.7 * rows[0].loss
     found = load_checkpoint(first)
-    assert found.metrics["trained_on"] == "tinted" and len(found.metrics["thresholds"]) == 6
+    assert found.metrics.trained_on == "tinted" and len(found.metrics.thresholds) == 6
     assert found.config.text_sha256
     sparse = RunConfig(
-        replace(SMALL, name="mesm"),
+        SMALL.as_model("mesm"),
         replace(dense.train, epochs=1, lr=1e-4, init_from=str(first), top_p_range=(0.3, 1.0)),
     )
     Trainer(sparse, tmp_path / "mesm").fit()
-    assert load_checkpoint(tmp_path / "mesm" / "checkpoint").metrics["train"]["init_from"] == "fe2e"
+    assert load_checkpoint(tmp_path / "mesm" / "checkpoint").metrics.train["init_from"] == "fe2e"
     warm = next(iter(read_log(tmp_path / "mesm"))).loss
     assert warm < 0.8 * rows[0].loss, "a warm start begins where the dense model ended"
 
@@ -107,7 +107,7 @@ Trainer(RunConfig.from_dict(json.loads(Path(sys.argv[1]).read_text())), sys.argv
 @pytest.mark.slow
 def test_a_killed_run_ends_with_the_weights_of_an_unbroken_one(corpus: Path, tmp_path: Path) -> None:
     run = config(corpus, epochs=3, lr=2e-3)
-    run = RunConfig(replace(run.model, name="mesm"), replace(run.train, top_p_range=(0.3, 1.0)))
+    run = RunConfig(run.model.as_model("mesm"), replace(run.train, top_p_range=(0.3, 1.0)))
     (tmp_path / "run.json").write_text(json.dumps(run.to_dict()))
     torch.set_num_threads(1)
     unbroken = Trainer(run, tmp_path / "unbroken").fit()
@@ -123,8 +123,7 @@ def test_a_killed_run_ends_with_the_weights_of_an_unbroken_one(corpus: Path, tmp
     a, b = (load_file(folder / "model.safetensors") for folder in (unbroken, broken))
     assert a.keys() == b.keys() and all(torch.equal(a[k], b[k]) for k in a)
     logs = [
-        [replace(report, seconds=None, loss=None) for report in read_log(tmp_path / f)]
-        for f in ("unbroken", "killed")
+        [replace(report, seconds=None, loss=None) for report in read_log(tmp_path / f)] for f in ("unbroken", "killed")
     ]
     assert logs[0] == logs[1]
 
@@ -147,7 +146,8 @@ for index, batch in zip(range(3), trainer.train_loader.epoch(0)):
     trainer.step(replace(batch, text_vectors=batch.text_vectors.double()), index)
 if trainer.accelerator.is_main_process:
     from mesm.models import save_checkpoint
-    save_checkpoint(sys.argv[2], trainer.model, {}, "")
+    from mesm.records.checkpoint import CheckpointMetrics
+    save_checkpoint(sys.argv[2], trainer.model, CheckpointMetrics(), "")
 trainer.accelerator.end_training()
 """
 
@@ -155,7 +155,7 @@ trainer.accelerator.end_training()
 @pytest.mark.slow
 def test_two_processes_equal_one_with_the_same_global_batch(corpus: Path, tmp_path: Path) -> None:
     base = config(corpus, epochs=1, augment=False, weight_decay=0.0)
-    base = RunConfig(replace(base.model, name="mesm", dropout=0.0), base.train)
+    base = RunConfig(base.model.as_model("mesm", dropout=0.0), base.train)
     (tmp_path / "script.py").write_text(THREE_STEPS)
     for name, processes, size in (("one", 1, 8), ("two", 2, 4)):
         run = RunConfig(base.model, replace(base.train, batch_size=size))

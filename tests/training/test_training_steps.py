@@ -15,7 +15,9 @@ from safetensors.torch import load_file
 from mesm.config import (
     AttentionSupervisionConfig,
     BranchLossConfig,
+    FE2EConfig,
     LabelLossConfig,
+    LFLSTMConfig,
     ModelConfig,
     NeutralFacesConfig,
     RunConfig,
@@ -32,8 +34,8 @@ from mesm.training.trainer import Trainer
 from mesm.training.validation import Validation
 from tests.training.corpora import LABELS, tinted_corpus, write_neutral_faces
 
-WORDS = ModelConfig(
-    name="fe2e", labels=LABELS, modalities=("text",), width=0.125, head_dim=16, transformer_dim=16,
+WORDS = FE2EConfig(
+    labels=LABELS, modalities=("text",), width=0.125, head_dim=16, transformer_dim=16,
     transformer_layers=1, transformer_feedforward=16, dropout=0.0,
 )  # fmt: skip
 
@@ -89,7 +91,7 @@ def test_gradients_are_clipped_and_start_at_zero_each_step(corpus: Path, tmp_pat
 
 
 def test_top_p_is_drawn_for_every_step(corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    sparse = replace(WORDS, name="mesm")
+    sparse = WORDS.as_model("mesm")
     trainer = Trainer(run_of(corpus, sparse, top_p_range=(0.3, 0.6), batch_size=2), tmp_path / "a")
     drawn: list[float | None] = []
     original = type(trainer.model).forward
@@ -142,14 +144,14 @@ def test_the_kept_epoch(corpus: Path, tmp_path: Path, monkeypatch: pytest.Monkey
     stored = load_file(tmp_path / "best" / "model.safetensors")
     assert all(torch.equal(stored[k], v) for k, v in weights[epoch].items())
     assert any(not torch.equal(weights[1][k], v) for k, v in weights[3].items())
-    assert load_checkpoint(folder).metrics["epoch"] == epoch
+    assert load_checkpoint(folder).metrics.epoch == epoch
 
 
 def test_training_stops_when_patience_is_over(corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with_scores(monkeypatch, [10.0, 30.0, 20.0, 25.0, 40.0, 50.0])
     folder = Trainer(run_of(corpus, epochs=6, patience=2), tmp_path).fit()
     assert [row.epoch for row in read_log(tmp_path)] == [0, 1, 2, 3]
-    assert load_checkpoint(folder).metrics["epoch"] == 1
+    assert load_checkpoint(folder).metrics.epoch == 1
 
 
 def test_the_rate_follows_the_schedule(corpus: Path, tmp_path: Path) -> None:
@@ -194,7 +196,7 @@ def test_features_are_standardised_on_the_training_split(
 
     monkeypatch.setattr(model_setup, "open_features", lambda *_: object())
     monkeypatch.setattr(model_setup, "build_on_features", build)
-    baseline = ModelConfig(name="lf_lstm", labels=LABELS, positions=False)
+    baseline = LFLSTMConfig(labels=LABELS, positions=False)
     with pytest.raises(StopError):
         Trainer(run_of(corpus, baseline), tmp_path)
     assert seen["ids"] == list(Corpus(corpus).ids("train"))
@@ -214,7 +216,7 @@ def test_batches_are_augmented_in_training_only(corpus: Path, tmp_path: Path) ->
 
 
 def test_queries_are_permuted_or_the_clips_own(corpus: Path, tmp_path: Path) -> None:
-    sparse = replace(WORDS, name="mesm")
+    sparse = WORDS.as_model("mesm")
     own, shuffled = (
         Trainer(run_of(corpus, sparse, queries=queries), tmp_path / queries) for queries in ("own", "shuffled")
     )
@@ -227,7 +229,7 @@ def test_queries_are_permuted_or_the_clips_own(corpus: Path, tmp_path: Path) -> 
 def test_the_config_decides_which_objectives_are_summed(tmp_path: Path) -> None:
     corpus = tinted_corpus(tmp_path / "tinted", train=12, valid=2, test=0, truth=True, neutral_faces=True)
     write_neutral_faces(corpus)
-    sparse = replace(WORDS, name="mesm", modalities=("text", "visual"))
+    sparse = WORDS.as_model("mesm", modalities=("text", "visual"))
     off: dict[str, Any] = {"branch": BranchLossConfig(0.0)}
     on: dict[str, Any] = {
         "branch": BranchLossConfig(0.5),

@@ -1,4 +1,4 @@
-"""EmoEmbs: an utterance is compared with the emotions' own words.
+"""EmoEmbs: the score of an emotion is the similarity of utterance and emotion word.
 
 Dai, Liu, Yu and Fung 2020, "Modality-Transferable Emotion Embeddings for Low-Resource Multimodal Emotion Recognition"
 (AACL). Each modality's LSTM ends in a vector; the emotion words' embeddings are mapped to its space by a linear layer,
@@ -12,7 +12,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from mesm.config import ModelConfig
+from mesm.config import FeatureModelConfig
 from mesm.errors import ConfigError, DataError
 from mesm.layers.text import TextEncoder
 from mesm.models.baselines.base import LateFusion
@@ -22,15 +22,15 @@ from mesm.models.baselines.lf_lstm import run_lstm
 _WIDTHS = {"visual": 100, "acoustic": 200}
 
 
-def similarity_width(modality: str, words_dim: int, config: ModelConfig) -> int:
-    """Width of the space in which a modality is compared."""
+def similarity_width(modality: str, words_dim: int, config: FeatureModelConfig) -> int:
+    """Return the width of the space in which a modality is compared with the emotion words."""
     return words_dim if modality == "text" else config.channels(_WIDTHS[modality])
 
 
 class SimilarityBranch(nn.Module):
     """LSTM, whose last states in both directions are summed; inner product with the mapped emotion words."""
 
-    def __init__(self, modality: str, dim: int, config: ModelConfig) -> None:
+    def __init__(self, modality: str, dim: int, config: FeatureModelConfig) -> None:
         super().__init__()
         words_dim = config.feature_dims[config.modalities.index("text")]
         width = similarity_width(modality, words_dim, config)
@@ -47,11 +47,11 @@ class SimilarityBranch(nn.Module):
 
 
 class EmoEmbs(LateFusion):
-    """Emotion embeddings; needs the text among its modalities, whose word vectors it takes the emotions' from."""
+    """Emotion embeddings, taken from the word vectors of the text, which must be among the modalities."""
 
     network = SimilarityBranch
 
-    def __init__(self, config: ModelConfig, text_encoder: TextEncoder | None = None) -> None:
+    def __init__(self, config: FeatureModelConfig, text_encoder: TextEncoder | None = None) -> None:
         if "text" not in config.modalities:
             raise ConfigError("emo_embs compares with emotion words in the space of the text; add text to modalities")
         super().__init__(config, text_encoder)
@@ -63,7 +63,7 @@ class EmoEmbs(LateFusion):
 
     @torch.no_grad()
     def set_emotions(self, vectors: Mapping[str, list[float]]) -> None:
-        """Take the words' vectors, emotion name -> (W,).
+        """Store the emotion words' vectors, emotion name -> (W,).
 
         Raises:
             DataError: a label has none.

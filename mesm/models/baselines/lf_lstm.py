@@ -6,13 +6,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from mesm.config import ModelConfig
+from mesm.config import LFLSTMConfig
 from mesm.layers.transformer import segments_to_sequences
 from mesm.models.baselines.base import LateFusion, affine
 
 
 def run_lstm(lstm: nn.LSTM, rows_RF: Tensor, counts_B: Tensor) -> tuple[Tensor, Tensor]:
-    """Each utterance on its own, whatever the batch's longest.
+    """Run an LSTM over each utterance on its own, independent of the batch's longest.
 
     Returns:
         (B, L, 2 H) outputs of both directions, zeros behind each end, and (B, 2 H) last states of both; an utterance
@@ -28,7 +28,7 @@ def run_lstm(lstm: nn.LSTM, rows_RF: Tensor, counts_B: Tensor) -> tuple[Tensor, 
 class LSTMBranch(nn.Module):
     """LSTM as wide as the features, then two linear layers on the last states of both directions."""
 
-    def __init__(self, modality: str, dim: int, config: ModelConfig) -> None:
+    def __init__(self, modality: str, dim: int, config: LFLSTMConfig) -> None:
         super().__init__()
         self.at_last_word = modality == "text" and config.text_at_last_word
         self.lstm = nn.LSTM(dim, dim, bidirectional=True, batch_first=True)

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from torch import Tensor, nn
 
-from mesm.config import ModelConfig
+from mesm.config import FeatureModelConfig
 from mesm.layers.transformer import SequenceTransformer
 from mesm.models.baselines.base import LateFusion, affine
 
@@ -15,14 +15,14 @@ _HEADS = {"text": 4, "visual": 5, "acoustic": 2}
 
 
 def heads(modality: str, dim: int) -> int:
-    """The authors' number of heads where it divides the width, else the largest below it that does."""
+    """Return the authors' number of heads where it divides the width, else the largest below it that does."""
     return next(n for n in (_HEADS[modality], 5, 4, 3, 2, 1) if n <= _HEADS[modality] and dim % n == 0)
 
 
 class TransformerBranch(nn.Module):
     """Transformer as wide as the features, then two linear layers on its CLS."""
 
-    def __init__(self, modality: str, dim: int, config: ModelConfig) -> None:
+    def __init__(self, modality: str, dim: int, config: FeatureModelConfig) -> None:
         super().__init__()
         self.transformer = SequenceTransformer(
             replace(config, transformer_dim=dim, transformer_heads=heads(modality, dim))

@@ -1,9 +1,9 @@
 """MulT: pairwise cross-modal Transformers on unaligned sequences.
 
 Tsai, Bai, Liang, Kolter, Morency and Salakhutdinov 2019, "Multimodal Transformer for Unaligned Multimodal Language
-Sequences" (ACL). Every modality is enriched by every other one: its rows ask, the other's answer. Then a Transformer
-over each enriched sequence, and a residual block over their last rows. As in the published code but for its mask of
-later rows, which the paper does not have.
+Sequences" (ACL). Every modality attends to every other one: its rows are the queries, the other's the keys and values.
+Then a Transformer over each enriched sequence, and a residual block over their last rows. As in the published code but
+for its mask of later rows, which the paper does not have.
 
 Shape legend: R rows, F columns, L longest sequence of one modality, D width.
 """
@@ -17,11 +17,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from mesm.config import ModelConfig
+from mesm.config import FeatureModelConfig
 from mesm.layers.text import TextEncoder
 from mesm.layers.transformer import segments_to_sequences
 from mesm.models.baselines.base import FeatureModel
-from mesm.models.output import ModelOutput, Prepared
+from mesm.models.output import ModelOutput, PreparedFeatures
 
 WIDTH, _HEADS, MEMORY_LAYERS = 40, 5, 3
 
@@ -45,15 +45,15 @@ class CrossLayer(nn.Module):
         )
 
     def forward(self, x_BLD: Tensor, source_BLD: Tensor, padding_BL: Tensor) -> Tensor:
-        """(B, L, D) asks (B, L', D), whose padding is True in (B, L')."""
+        """Attend from (B, L, D) to (B, L', D), whose padding is True in (B, L'); return (B, L, D)."""
         source_BLD = self.norm1(source_BLD)
-        answer, _ = self.attention(self.norm1(x_BLD), source_BLD, source_BLD, padding_BL, need_weights=False)
-        x_BLD = x_BLD + answer
+        attended_BLD, _ = self.attention(self.norm1(x_BLD), source_BLD, source_BLD, padding_BL, need_weights=False)
+        x_BLD = x_BLD + attended_BLD
         return x_BLD + self.feedforward(self.norm2(x_BLD))
 
 
 class CrossTransformer(nn.Module):
-    """Layers in which a sequence asks a fixed other one, or itself."""
+    """Layers in which a sequence attends to another one, the same in every layer, or to itself."""
 
     def __init__(self, dim: int, layers: int, dropout: float) -> None:
         super().__init__()
@@ -61,7 +61,7 @@ class CrossTransformer(nn.Module):
         self.norm = nn.LayerNorm(dim)
 
     def forward(self, x_BLD: Tensor, source_BLD: Tensor | None, padding_BL: Tensor) -> Tensor:
-        """(B, L, D) to the same; `source_BLD` None asks itself."""
+        """Return (B, L, D) of the same shape; with `source_BLD` None the sequence attends to itself."""
         x_BLD = self._placed(x_BLD)
         source_BLD = None if source_BLD is None else self._placed(source_BLD)
         for layer in self.layers:
@@ -78,7 +78,7 @@ class MulT(FeatureModel):
 
     has_branches = False
 
-    def __init__(self, config: ModelConfig, text_encoder: TextEncoder | None = None) -> None:
+    def __init__(self, config: FeatureModelConfig, text_encoder: TextEncoder | None = None) -> None:
         super().__init__(config, text_encoder)
         names = config.modalities
         self.projection = nn.ModuleDict({m: nn.Linear(dim, WIDTH, bias=False) for m, dim in self.dims.items()})
@@ -98,34 +98,32 @@ class MulT(FeatureModel):
         self.dropout = nn.Dropout(config.dropout)
         self.out = nn.Linear(total, len(config.labels))
 
-    def finish(
-        self, prepared: Prepared, top_p: float | None = None, trace: bool = False, query_BD: Tensor | None = None
-    ) -> ModelOutput:
-        """From `prepare`'s rows to scores; the other arguments are MESM's."""
+    def finish(self, prepared: PreparedFeatures, top_p: float | None = None, trace: bool = False) -> ModelOutput:
+        """Compute the scores from `prepare`'s rows; top_p and trace have no effect."""
         names = self.config.modalities
         sequences, padding = {}, {}
         for name in names:
-            # A clip without the modality has one row of zeros, so that there is something to ask.
+            # A clip without the modality has one row of zeros: an attention needs a key.
             counts_B = prepared.counts[name]
-            rows_BLF, _ = segments_to_sequences(prepared.maps[name], counts_B)
+            rows_BLF, _ = segments_to_sequences(prepared.rows[name], counts_B)
             rows_BLF = rows_BLF if rows_BLF.shape[1] else rows_BLF.new_zeros(len(counts_B), 1, self.dims[name])
             sequences[name] = self.projection[name](self.dropout(rows_BLF) if name == "text" else rows_BLF)
             steps = torch.arange(rows_BLF.shape[1], device=rows_BLF.device)
             padding[name] = steps[None] >= counts_B.clamp(min=1)[:, None]
         last = []
         for i, name in enumerate(names):
-            asked = [self._ask(name, other, sequences, padding) for other in names if other != name]
-            enriched_BLD = self.memory[name](torch.cat(asked or [sequences[name]], 2), None, padding[name])
+            attended = [self._attend(name, other, sequences, padding) for other in names if other != name]
+            enriched_BLD = self.memory[name](torch.cat(attended or [sequences[name]], 2), None, padding[name])
             ends_B = prepared.counts[name].clamp(min=1) - 1
             end_BD = enriched_BLD[torch.arange(len(ends_B), device=ends_B.device), ends_B]
             last.append(end_BD * prepared.present_BM[:, i, None])
         joined_BD = torch.cat(last, 1)
         joined_BD = joined_BD + self.outer(self.dropout(F.relu(self.inner(joined_BD))))
         fused_BE = self.out(joined_BD)
-        nothing = torch.zeros_like(prepared.present_BM, dtype=fused_BE.dtype)
+        no_weights_BM = torch.zeros_like(prepared.present_BM, dtype=fused_BE.dtype)
         per_modality = fused_BE.new_zeros(len(fused_BE), len(names), fused_BE.shape[1])
-        return ModelOutput(fused_BE, per_modality, prepared.present_BM, nothing, {})
+        return ModelOutput(fused_BE, per_modality, prepared.present_BM, no_weights_BM)
 
-    def _ask(self, name: str, other: str, sequences: dict[str, Tensor], padding: dict[str, Tensor]) -> Tensor:
+    def _attend(self, name: str, other: str, sequences: dict[str, Tensor], padding: dict[str, Tensor]) -> Tensor:
         network = cast(CrossTransformer, self.cross[f"{name}_asks_{other}"])
         return network(sequences[name], sequences[other], padding[other])

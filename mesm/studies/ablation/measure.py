@@ -234,8 +234,8 @@ def _train_and_score(
         "run": run.to_dict(),
         "split": setting.split,
         "loaded": given.name if given else None,
-        "seconds": predictor.metrics["train_seconds"],
-        "valid_f1": predictor.metrics["valid"]["f1"],
+        "seconds": predictor.metrics.train_seconds,
+        "valid_f1": predictor.metrics.valid.f1 if predictor.metrics.valid is not None else None,
         "evaluation": found,
         "shuffled_text": _shuffled(predictor, corpus, setting.split),
     }

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mesm.batch import CHUNK_HOPS, FACE_SIZE_PX, MEL_BANDS
-from mesm.config import ModelConfig
+from mesm.config import EndToEndConfig, MESMConfig, ModelConfig
 
 LAYERS = 3
 #: Modality -> height and width of a segment.
@@ -68,7 +68,7 @@ def grid(modality: str, layer: int) -> tuple[int, int]:
 
 def has_cnn(config: ModelConfig) -> bool:
     """Return whether the config is of an end-to-end model, the only kind that the drawing shows."""
-    return config.name in ("fe2e", "mesm") and config.cnn == "stem5x5"
+    return isinstance(config, EndToEndConfig) and config.cnn == "stem5x5"
 
 
 def example(config: ModelConfig, modality: str) -> tuple[Selection, ...]:
@@ -127,7 +127,7 @@ def keep_nucleus(attention_HW: np.ndarray, active_HW: np.ndarray, top_p: float) 
 def architecture_caption(config: ModelConfig) -> str:
     """Return the caption under the drawing."""
     sizes = "Under each grid: its height and width in sites, and its channels."
-    if config.name != "mesm":
+    if not isinstance(config, MESMConfig):
         return f"The dense model computes every site of every grid. {sizes}"
     weighted = (
         "In each block the sentence embedding weights every site"

@@ -23,7 +23,9 @@ def architecture(config: ModelConfig, origin: Mapping[str, Any]) -> Exhibit:
     """
     name = origin["checkpoint"]
     if not has_cnn(config):
-        raise ConfigError(f"the drawing shows FE2E and MESM; {name} is {config.name} with cnn={config.cnn}")
+        raise ConfigError(
+            f"the drawing shows FE2E and MESM with cnn=stem5x5; {name} is {config.name} with another network"
+        )
     return Exhibit(
         name=f"architecture-{name}",
         title=f"The architecture of {name}",

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mesm.batch import CHUNK_MS, FRAME_INTERVAL_MS
-from mesm.config import ModelConfig
+from mesm.config import MESMConfig, ModelConfig
 from mesm.figures.page import WIDTHS_IN, paper_style
 from mesm.figures.sheet import Point, Sheet
 from mesm.figures.style import LIGHT, Theme, emotion_colour, theme
@@ -111,7 +111,7 @@ class _Drawing:
     @property
     def has_query(self) -> bool:
         """Whether the sentence embedding is the query of the blocks."""
-        return self.config.name == "mesm" and self.config.query != "none"
+        return isinstance(self.config, MESMConfig) and self.config.query != "none"
 
     def colour(self, modality: str) -> str:
         """Return the colour of a modality's sites."""

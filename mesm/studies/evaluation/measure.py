@@ -5,23 +5,20 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import torch
 
-from mesm.analysis.baseline_cost import count_baseline
-from mesm.analysis.cost import CostReport, count_macs
+from mesm.analysis.cost import CostReport
 from mesm.analysis.predictor import Predictor
 from mesm.analysis.tracing import clip_traces
+from mesm.analysis.utterance_cost import utterance_costs
 from mesm.batch import Batch
 from mesm.config import check_top_p
-from mesm.data.features.extract import open_features
 from mesm.data.loading import SplitLoader
 from mesm.data.store import Corpus
 from mesm.errors import DataError
 from mesm.models import ModelOutput
 from mesm.runtime import Progress
 from mesm.training import metrics
-from mesm.training.baseline_setup import reads_features
-from mesm.training.scoring import SplitScores, score_batches, text_vectors
+from mesm.training.scoring import SplitScores, loader_arguments, score_batches
 
 
 def shared_labels(predictor: Predictor, corpus: Corpus) -> tuple[str, ...]:
@@ -104,15 +101,9 @@ def evaluate(
 def labelled_batches(
     predictor: Predictor, corpus: Corpus, split: str, labels: tuple[str, ...], batch_size: int
 ) -> SplitLoader:
-    """Batches of a split in stored order, with what the predictor's text encoder needs."""
-    if predictor.model.text_encoder is not None:
-        encoder = predictor.model.text_encoder
-        return SplitLoader(corpus, split, labels, batch_size=batch_size, shuffle=False, tokenize=encoder.tokenize)
-    if reads_features(predictor.config):
-        store = open_features(corpus, predictor.config.modalities, predictor.config.feature_sources)
-        return SplitLoader(corpus, split, labels, batch_size=batch_size, shuffle=False, features=store)
-    vectors = text_vectors(corpus, predictor.text_encoder, (split,))
-    return SplitLoader(corpus, split, labels, batch_size=batch_size, shuffle=False, text_vectors=vectors)
+    """Return the loader of a split in stored order, with the inputs of the predictor's model."""
+    inputs = loader_arguments(predictor.model, predictor.text_encoder, corpus, (split,))
+    return SplitLoader(corpus, split, labels, batch_size=batch_size, shuffle=False, **inputs)
 
 
 def batch_costs(predictor: Predictor, batch: Batch, output: ModelOutput, top_p: float) -> list[dict[str, int]]:
@@ -122,19 +113,11 @@ def batch_costs(predictor: Predictor, batch: Batch, output: ModelOutput, top_p: 
 
 def batch_reports(predictor: Predictor, batch: Batch, output: ModelOutput, top_p: float) -> list[CostReport]:
     """The cost of each utterance of a traced batch, layer by layer."""
-    if batch.features is not None:
-        rows = {m: batch.features.counts[m].tolist() for m in predictor.config.modalities}
-        return [count_baseline(predictor.config, {m: n[b] for m, n in rows.items()}) for b in range(len(batch))]
-    counts = {
-        m: c
-        for m, c in (("visual", batch.face_counts), ("acoustic", batch.chunk_counts))
-        if m in predictor.config.modalities
-    }
-    traces = clip_traces(output, counts, top_p)
-    none = torch.zeros(len(batch), dtype=torch.long)
-    faces, chunks = counts.get("visual", none).tolist(), counts.get("acoustic", none).tolist()
+    counts = {"visual": batch.face_counts, "acoustic": batch.chunk_counts}
+    counts = counts if batch.features is None else batch.features.counts
+    counts = {m: counts[m] for m in predictor.config.modalities if m in counts}
     # The text encoder is left out (tokens = 0): it is the same for every model and p, and not part of the ratio.
-    return [count_macs(predictor.config, trace, faces[b], chunks[b], 0) for b, trace in enumerate(traces)]
+    return utterance_costs(predictor.config, counts, clip_traces(output, counts, top_p))
 
 
 def _branches(

@@ -281,7 +281,7 @@ def collect_attention_maps(
     Raises:
         DataError: no face was found in any clip, or the corpus lacks what `regions` needs.
     """
-    model, top_p = clips.predictor.model, clips.top_p
+    model, top_p = clips.predictor.attention_model, clips.top_p
     collector = _MapCollector(clips, regions, active_from, units)
     total = len(clips.rows)
     for start in range(0, total, BATCH):
@@ -309,10 +309,10 @@ def collect_attention_maps(
 
 def _control_maps(clips: EvaluationClips, frames: Sequence[_ControlFrame], seed: int) -> list[LayerMaps]:
     """Return the layers of one re-initialised attention on the control's frames."""
-    cnn = clips.predictor.model.branches["visual"].cnn
+    cnn = clips.predictor.attention_model.branches["visual"].cnn
     assert isinstance(cnn, SparseVGG)
     batches = []
-    with control_attention(clips.predictor.model, seed):
+    with control_attention(clips.predictor.attention_model, seed):
         for start in range(0, len(frames), _CONTROL_BATCH):
             part = frames[start : start + _CONTROL_BATCH]
             stems, queries = torch.stack([one.stem for one in part]), torch.stack([one.query for one in part])

@@ -205,7 +205,7 @@ def canonical_faces(
     if not own.frames.any():
         raise DataError(f"no face was found in split {split!r} of corpus {corpus.name!r}; there is nothing to average")
     sums = {"checkpoint": own, "random": new_sums(predictor)}
-    with control_attention(predictor.model, seed):
+    with control_attention(predictor.attention_model, seed):
         add_clips(sums["random"], chosen, progress)
     if against is not None:
         sums[against.name] = new_sums(against)
@@ -233,7 +233,7 @@ def canonical_faces(
 
 
 def _layers(predictor: Predictor) -> int:
-    cnn = predictor.model.branches["visual"].cnn
+    cnn = predictor.attention_model.branches["visual"].cnn
     assert isinstance(cnn, SparseVGG)
     return len(cnn.attention)
 
@@ -247,7 +247,7 @@ def add_clips(sums: SpeakerMapSums, clips: EvaluationClips, progress: Progress |
         rows = clips.rows[start : start + BATCH]
         samples = [clips.corpus.read(row.clip_id) for row in rows]
         prepared = prepare(clips.predictor, samples, clips.vectors)
-        output = clips.predictor.model.finish(prepared, clips.top_p, trace=True)
+        output = clips.predictor.attention_model.finish(prepared, clips.top_p, trace=True)
         right = strongest_is_true(clips.branch_scores(output)["fused"], truth[start : start + BATCH])
         ends = np.cumsum([0, *(len(sample.faces) for sample in samples)])
         for i, sample in enumerate(samples):

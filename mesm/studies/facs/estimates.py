@@ -50,7 +50,12 @@ def agreements(study: AttentionMaps, speakers: Speakers) -> dict[str, AttentionA
     books, specific = codebook_agreement(study, speakers), specificity(study, speakers)
 
     def sites(key: _Sites) -> SiteAgreement:
-        return SiteAgreement(active and active[key], specific and specific[key], groups[key], books[key])
+        return SiteAgreement(
+            active[key] if active is not None else None,
+            specific[key] if specific is not None else None,
+            groups[key],
+            books[key],
+        )
 
     return {name: AttentionAgreement(*(sites((name, kind)) for kind in KINDS)) for name in study.maps}
 

@@ -91,7 +91,7 @@ def facs(
         units_from="file" if units is not None else "truth" if faces.active is not None else None,
         active_from=active_from,
         emotions=faces.emotions,
-        supervision=supervision(predictor.metrics.get("train", {})),
+        supervision=supervision(predictor.metrics.train),
         codebook=book,
         codebooks=dict(CODEBOOKS),
         groups=tuple(RegionGroup(atlas.group_name(group), group) for group in atlas.GROUPS),

@@ -52,7 +52,7 @@ def control_test(
     progress: Progress | None = None,
 ) -> ControlTest:
     """Compare the trained attention with `draws` control attentions."""
-    model, truth, groups = clips.predictor.model, clips.truth, clips.groups
+    model, truth, groups = clips.predictor.attention_model, clips.truth, clips.groups
     rows: dict[str, list[dict[str, np.ndarray]]] = {name: [] for name in clips.branches}
     for part, prepared in clips.prepared(progress):
         own = model.finish(prepared, clips.top_p, trace=True)

@@ -14,7 +14,8 @@ from mesm.batch import Sample
 from mesm.data.loading import collate
 from mesm.data.store import Corpus, IndexRow
 from mesm.errors import DataError
-from mesm.models import ModelOutput, Prepared
+from mesm.models import Features, ModelOutput, Prepared
+from mesm.models.inputs import ReadFeatures
 from mesm.records.faithfulness import SampleSize
 from mesm.runtime import Progress
 from mesm.studies.evaluation.measure import shared_labels
@@ -109,10 +110,12 @@ class EvaluationClips:
 @torch.no_grad()
 def prepare(predictor: Predictor, samples: Sequence[Sample], vectors: dict[str, Tensor]) -> Prepared:
     """Return the `Prepared` of samples whose texts' vectors are in `vectors`."""
-    if predictor.model.text_encoder is not None:
-        batch = collate(samples, (), tokenize=predictor.model.text_encoder.tokenize)
-    else:
-        batch = collate(samples, (), text_vectors={sample.clip_id: vectors[sample.text] for sample in samples})
+
+    def no_features(inputs: Features) -> ReadFeatures:
+        raise DataError(f"checkpoint {predictor.name!r} reads hand-crafted features; give FE2E or MESM")
+
+    known = {sample.clip_id: vectors[sample.text] for sample in samples if sample.text in vectors}
+    batch = collate(samples, (), **predictor.model.inputs.loader_arguments(lambda: known, no_features))
     return predictor.model.prepare(replace(batch, labels=None).to(predictor.device))
 
 

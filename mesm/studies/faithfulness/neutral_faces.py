@@ -211,7 +211,7 @@ def _with_texts(
 ) -> tuple[np.ndarray, list[np.ndarray]]:
     """Return the face branch's (B, E) scores with these texts and, per layer, (B, E) shares of kept sites on regions."""
     visual = clips.predictor.config.modalities.index("visual")
-    output = clips.predictor.model.finish(prepared, clips.top_p, trace=True, query_BD=clips.queries(texts))
+    output = clips.predictor.attention_model.finish(prepared, clips.top_p, trace=True, query_BD=clips.queries(texts))
     scores = torch.sigmoid(output.modality_logits_BME[:, visual].float()).cpu().numpy()[:, list(clips.columns)]
     if regions_SEHW is None:
         return scores.astype(np.float64), []

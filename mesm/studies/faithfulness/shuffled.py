@@ -32,7 +32,9 @@ def shuffled_texts(
     parts: list[list[dict[str, np.ndarray]]] = [[] for _ in texts_per_run]
     for part, prepared in clips.prepared(progress):
         for batches, run_texts in zip(parts, texts_per_run, strict=True):
-            output = clips.predictor.model.finish(prepared, clips.top_p, query_BD=clips.queries(run_texts[part]))
+            output = clips.predictor.attention_model.finish(
+                prepared, clips.top_p, query_BD=clips.queries(run_texts[part])
+            )
             batches.append(clips.branch_scores(output))
     runs = [concatenate_batches(batches) for batches in parts]
     costs = {name: _branch_cost(clips, [run[name] for run in runs]) for name in clips.branches}

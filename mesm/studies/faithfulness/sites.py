@@ -66,7 +66,7 @@ def keep_in_order(order: str, share: float, pruned: str, rng: torch.Generator) -
 
 
 def _branch_scores(clips: EvaluationClips, prepared: Prepared, choice: Choice) -> dict[str, np.ndarray]:
-    scores = clips.branch_scores(finish_with_sites(clips.predictor.model, prepared, choice))
+    scores = clips.branch_scores(finish_with_sites(clips.predictor.attention_model, prepared, choice))
     return {name: scores[name] for name in clips.branches}
 
 

@@ -63,8 +63,8 @@ def line(
                 "sha256": one.predictor.sha256,
                 "origin": one.origin,
                 "differs": list(one.differs),
-                "epochs": one.predictor.metrics.get("train", {}).get("epochs"),
-                "train_seconds": one.predictor.metrics.get("train_seconds"),
+                "epochs": one.predictor.metrics.train.get("epochs"),
+                "train_seconds": one.predictor.metrics.train_seconds,
             }
             for seed, one in zip(plan.seeds, models, strict=True)
         ],
@@ -89,7 +89,7 @@ def evaluation(
         data,
         checkpoint_sha256=predictor.sha256,
         config=predictor.config.to_dict(),
-        seed=predictor.metrics.get("train", {}).get("seed"),
+        seed=predictor.metrics.seed,
         command=f"mesm evaluate {predictor.name} --corpus {corpus.name} --split {split}",
     )
     return data

@@ -20,8 +20,9 @@ from mesm.data.store import Corpus
 from mesm.errors import ConfigError, DataError
 from mesm.files import slug
 from mesm.models import load_checkpoint
-from mesm.models.checkpoint import METRICS, WEIGHTS
+from mesm.models.checkpoint import WEIGHTS
 from mesm.presets import BASELINES, PRESETS, preset
+from mesm.records.checkpoint import read_metrics
 from mesm.runtime import assets
 from mesm.training.progress import TrainingProgress
 from mesm.training.trainer import Trainer
@@ -148,7 +149,7 @@ class Plan:
 
     def _ships_with(self, folder: Path) -> bool:
         """Whether a shipped checkpoint was trained on this very corpus."""
-        if json.loads((folder / METRICS).read_text()).get("trained_on") != self.corpus.name:
+        if read_metrics(folder).trained_on != self.corpus.name:
             return False
         try:
             return is_part(Corpus(assets() / self.corpus.name), self.corpus)
@@ -214,7 +215,7 @@ def _train(plan: Plan, stage: str, seed: int, report: TrainingProgress | None) -
 
 def _differences(predictor: Predictor, wanted: RunConfig) -> tuple[str, ...]:
     """What a checkpoint says of itself, where it is not as the preset would make it."""
-    stored = predictor.metrics.get("train")
+    stored = predictor.metrics.train
     own = predictor.config.to_dict() | (TrainConfig.from_dict(stored).flat() if stored else {})
     asked = wanted.model.to_dict() | wanted.train.flat()
     keys = [k for k in asked if k in own and k not in _NO_SETTING and json.dumps(own[k]) != json.dumps(asked[k])]

@@ -104,7 +104,7 @@ def measure_sweep(
         elbow=points[best].top_p or 1.0,
         trivial={name: Scores(**row) for name, row in metrics.trivial_rows(tested.truth_NE, protocol.labels).items()},
         clip_ids=tuple(tested.clip_ids),
-        top_p_range=tuple(predictor.metrics.get("train", {}).get("top_p_range", ())),
+        top_p_range=predictor.metrics.top_p_range,
         reference=reference,
     )
 

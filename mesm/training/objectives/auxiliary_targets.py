@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from mesm.batch import Truth
-from mesm.config import AuxiliaryTargetsConfig, ModelConfig
+from mesm.config import AuxiliaryTargetsConfig, EndToEndConfig, ModelConfig
 from mesm.data.store import Corpus
 from mesm.errors import ConfigError
 from mesm.models import ModelOutput
@@ -64,7 +64,8 @@ class AuxiliaryHeads(nn.Module):
                 if modality in config.modalities
             }
         self._standardise()
-        width = {"text": config.text_hidden or config.text_dim}
+        hidden = config.text_hidden if isinstance(config, EndToEndConfig) else 0
+        width = {"text": hidden or config.text_dim}
         self.heads = nn.ModuleDict(
             {
                 modality: nn.Linear(width.get(modality, config.transformer_dim), rows.shape[1])

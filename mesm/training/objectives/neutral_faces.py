@@ -7,7 +7,7 @@ supervised, the target of these faces is the regions of the text's emotion.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -42,7 +42,7 @@ class NeutralTrainingSet:
 
     @classmethod
     def read(
-        cls, corpus: Corpus, labels: Sequence[str], vectors: dict[str, Tensor], emotion_specificity: float
+        cls, corpus: Corpus, labels: Sequence[str], vectors: Mapping[str, Tensor], emotion_specificity: float
     ) -> NeutralTrainingSet:
         """Read them from a corpus.
 

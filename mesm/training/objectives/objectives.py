@@ -42,7 +42,7 @@ class Objectives:
         run: RunConfig,
         corpus: Corpus,
         truth_NE: Tensor,
-        vectors: dict[str, Tensor] | None,
+        vectors: Mapping[str, Tensor] | None,
         device: torch.device | str = "cpu",
     ) -> None:
         self.run, self.device = run, device
@@ -118,7 +118,7 @@ def _auxiliary(run: RunConfig, corpus: Corpus, device: torch.device | str) -> Au
 
 
 def _neutral_faces(
-    run: RunConfig, corpus: Corpus, truth_NE: Tensor, vectors: dict[str, Tensor] | None, label_loss: LabelLoss
+    run: RunConfig, corpus: Corpus, truth_NE: Tensor, vectors: Mapping[str, Tensor] | None, label_loss: LabelLoss
 ) -> NeutralFaces:
     if vectors is None or run.model.name != "mesm" or "visual" not in run.model.modalities:
         raise ConfigError(

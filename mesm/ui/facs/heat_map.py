@@ -76,8 +76,8 @@ def show_heat_map(facs: RecordLookup[FacsStudy]) -> None:
     )
     for sentence in supervision_notes(study, map_name):
         st.caption(f":material/school: {sentence}")
-    if map_name == "checkpoint" and (sentence := missing_text_effect(study)) is not None:
-        st.caption(f":material/info: {sentence}")
+    if map_name == "checkpoint" and (missing_effect := missing_text_effect(study)) is not None:
+        st.caption(f":material/info: {missing_effect}")
     missing = [e for e in study.emotions if e not in codebook.units]
     if missing:
         st.caption(f":material/info: No prototype in this codebook: {', '.join(missing)}.")

@@ -16,6 +16,7 @@ from mesm.data.corpora import open_corpus
 from mesm.errors import ConfigError, DataError
 from mesm.models import build_model, load_checkpoint, save_checkpoint
 from mesm.records.base import read_record
+from mesm.records.checkpoint import CheckpointMetrics
 from mesm.records.facs import KINDS, MAPS, ChanceEstimate, FacsStudy, Supervision
 from mesm.records.faithfulness import NeutralTexts
 from mesm.runtime import assets
@@ -199,8 +200,8 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = tmp_path_factory.mktemp("home")
     torch.manual_seed(0)
     for name in ("mesm", "fe2e"):
-        metrics = {"thresholds": [0.5] * 6, "trained_on": "marionette"}
-        save_checkpoint(home / "checkpoints" / f"small-{name}", build_model(replace(CONFIG, name=name)), metrics, "")
+        metrics = CheckpointMetrics(thresholds=(0.5,) * 6, trained_on="marionette")
+        save_checkpoint(home / "checkpoints" / f"small-{name}", build_model(CONFIG.as_model(name)), metrics, "")
     return home
 
 

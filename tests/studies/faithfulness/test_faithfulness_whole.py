@@ -12,10 +12,10 @@ import torch
 from mesm.analysis.predictor import Predictor
 from mesm.batch import Sample, Truth
 from mesm.cli import main
-from mesm.config import ModelConfig
 from mesm.data.store import Corpus, CorpusWriter
 from mesm.errors import ConfigError
 from mesm.models import build_model, load_checkpoint, save_checkpoint
+from mesm.records.checkpoint import CheckpointMetrics
 from mesm.records.faithfulness import Faithfulness
 from mesm.records.json_form import from_json, to_json
 from mesm.records.legacy import read_record
@@ -71,8 +71,8 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
             writer.add(make_clip(number))
     for name in ("mesm", "fe2e"):
         torch.manual_seed(0)
-        config = ModelConfig.from_dict({**CONFIG.to_dict(), "name": name})
-        save_checkpoint(home / "checkpoints" / name, build_model(config), {"thresholds": [0.5] * 6}, "")
+        config = CONFIG.as_model(name)
+        save_checkpoint(home / "checkpoints" / name, build_model(config), CheckpointMetrics(thresholds=(0.5,) * 6), "")
     return home
 
 

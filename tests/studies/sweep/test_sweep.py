@@ -13,6 +13,7 @@ from mesm.data.store import Corpus
 from mesm.errors import ConfigError
 from mesm.models import build_model, load_checkpoint, save_checkpoint
 from mesm.records.base import Record, read_record, write_record
+from mesm.records.checkpoint import CheckpointMetrics
 from mesm.studies.evaluation.measure import evaluate, labelled_batches
 from mesm.studies.sweep.measure import measure_sweep
 from mesm.studies.sweep.top_ps import find_elbow, parse_top_ps
@@ -39,7 +40,7 @@ def test_the_elbow_of_a_bent_line() -> None:
 
 def predictor(folder: Path, **changes: object) -> Predictor:
     model = build_model(ModelConfig.from_dict(CONFIG.to_dict() | changes))
-    return Predictor(load_checkpoint(save_checkpoint(folder, model, {}, "")), device="cpu")
+    return Predictor(load_checkpoint(save_checkpoint(folder, model, CheckpointMetrics(), "")), device="cpu")
 
 
 def test_each_point_is_an_evaluation(tmp_path: Path) -> None:
