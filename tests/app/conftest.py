@@ -72,6 +72,7 @@ def fill(home: Path) -> Path:
         torch.manual_seed(0)
         config = ModelConfig.from_dict({**TINY.to_dict(), "name": name})
         metrics = {"thresholds": [0.5] * 6, "trained_on": "marionette" if name == "mesm" else "mosei"}
+        metrics["trained_on_capabilities"] = ["action_units", "regions"] if name == "mesm" else []
         save_checkpoint(
             home / "checkpoints" / f"tiny-{name}", build_model(config), metrics, "random weights, for tests"
         )

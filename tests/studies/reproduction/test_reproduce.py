@@ -42,7 +42,9 @@ def test_the_lines_are_the_papers(folder: Path) -> None:
     run = plan.run("mesm", 1)
     assert run.train.init_from.endswith("fe2e-s1/checkpoint") and run.train.seed == 1 and run.train.epochs == 2
     assert plan.run("mesm-text-guided", 1).train.init_from.endswith("runs/mesm-s1/checkpoint")
-    assert run.train.neutral.per_batch == run.train.attention.weight == 0, "a corpus that is not rendered has no neutral faces"
+    assert run.train.neutral.per_batch == run.train.attention.weight == 0, (
+        "a corpus that is not rendered has no neutral faces"
+    )
     assert plan.stages("MESM") == ("fe2e", "mesm", "mesm-text-guided") and plan.stages("FE2E") == ("fe2e",)
 
 
