@@ -1,4 +1,4 @@
-"""The app: `streamlit run app.py`, or `streamlit run app.py -- --home DIR` for another workspace folder."""
+"""Run the app: `streamlit run app.py`, or `streamlit run app.py -- --home DIR` for another workspace folder."""
 
 import streamlit as st
 

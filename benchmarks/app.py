@@ -42,7 +42,7 @@ def measure(checkpoint: Path, corpus_name: str, moves: int, overlay: str) -> dic
     """Milliseconds per move and growth of the memory after the first 50."""
     from mesm.data.corpora import open_corpus
     from mesm.figures.charts import chart_scores, chart_work
-    from mesm.studies.case.mosaic import Look, fit_strip
+    from mesm.studies.case.mosaic import MosaicStyle, fit_window
     from mesm.ui import clip_pictures, models
     from mesm.ui.corpora import Case
 
@@ -62,7 +62,7 @@ def measure(checkpoint: Path, corpus_name: str, moves: int, overlay: str) -> dic
     )
     case = Case("benchmark", "clip", sample)
     model = models.open_model(checkpoint)
-    strip, look = fit_strip(sample.duration_s), Look(overlay)
+    strip, look = fit_window(sample.duration_s), MosaicStyle(overlay)
     steps: dict[str, list[float]] = {"model": [], "pictures": [], "charts": [], "all": []}
     memory = 0.0
     for move, top_p in enumerate(np.random.default_rng(0).uniform(0.3, 1.0, moves)):

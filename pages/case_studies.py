@@ -1,4 +1,4 @@
-"""Case studies: which clips are there, and what does the model see in one of them?"""
+"""Case studies: choose a clip and see its scores, its kept sites and its cost."""
 
 import streamlit as st
 
@@ -7,16 +7,19 @@ from mesm.ui.case_studies import case_view, filters, gallery, notebook_view
 from mesm.ui.models import Verdict
 
 frame.enter()
-layout.heading("Case studies", "What does the model look at, what does it score, and what does that cost?")
+layout.heading(
+    "Case studies",
+    "For one clip: which sites does the model keep, what does it score, and what does it cost?",
+)
 model = controls.pick_model()
 opened = controls.pick_corpus()
 
 
 def verdicts() -> dict[str, Verdict] | None:
-    """Every clip scored once, with a bar that moves; None without a model."""
+    """Score every clip once, with a progress bar; return None without a model."""
     if model is None or opened is None:
         return None
-    bar = st.progress(0.0, "Scoring every clip once …")
+    bar = st.progress(0.0, "Scoring all clips …")
     try:
         return models.find_verdicts(model, opened, lambda done, all_: bar.progress(done / all_))
     finally:
@@ -25,15 +28,15 @@ def verdicts() -> dict[str, Verdict] | None:
 
 with layout.one_sentence_errors():
     if opened is not None and not len(opened.corpus):
-        layout.empty("This corpus has no clips yet.", "Its build was interrupted; run it again.")
+        layout.empty("This corpus has no clips yet.", "Its build was interrupted; run the build command again.")
     elif opened is not None:
         emotion = controls.pick_emotion(opened.corpus.labels)
         rows = filters.choose_rows(opened.corpus.index, emotion, verdicts)
         if rows:
-            known = models.find_verdicts(model, opened) if model is not None else None
-            clip_id = gallery.choose_clip(opened, rows, emotion, known)
+            known_verdicts = models.find_verdicts(model, opened) if model is not None else None
+            clip_id = gallery.choose_clip(opened, rows, emotion, known_verdicts)
             st.divider()
-            case_view.show(opened.case(clip_id), model)
+            case_view.show_case(opened.case(clip_id), model)
         else:
-            layout.empty("No clip fits these filters.", "Choose another emotion, speaker or word.")
-notebook_view.show()
+            layout.empty("No clip passes these filters.", "Choose another emotion, speaker or word.")
+notebook_view.show_notebook()

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from mesm.studies.case import captions
-from mesm.studies.case.mosaic import Look, fit_strip
+from mesm.studies.case.mosaic import MosaicStyle, fit_window
 from mesm.studies.facs.targets import missing_text_effect
 from mesm.ui import clip_pictures, controls, frame, layout, models, state
 from mesm.ui.case_studies import case_export
@@ -70,7 +70,7 @@ with example, layout.one_sentence_errors():
         st.markdown(f"##### One clip: “{layout.plain(case.sample.text)}”")
         prediction = models.predict(model, case, model.facts.config.top_p)
         layers = prediction.trace.layers.get("visual", ()) if prediction.trace else ()
-        view, strip = Look(dark=state.dark()), fit_strip(case.sample.duration_s)
+        view, strip = MosaicStyle(dark=state.dark()), fit_window(case.sample.duration_s)
         faces, _ = clip_pictures.draw_clip(case, prediction, model.facts.sha256, strip, view)
         layout.picture(
             faces,

@@ -1,38 +1,38 @@
-"""Try a clip: what does the model make of a clip of your own?"""
+"""Try a clip: score an own clip and see which parts of it the model keeps."""
 
 import streamlit as st
 
-from mesm.ui import controls, frame, layout
+from mesm.ui import controls, frame, layout, models
 from mesm.ui.case_studies import case_view
 from mesm.ui.try_a_clip import own_clip, upload
 from mesm.ui.try_a_clip.upload import Upload
 
 frame.enter()
-layout.heading("Try a clip", "What does the model score in a clip of your own, and where does it look?")
+layout.heading("Try a clip", "Score a clip of your own, and see which parts of face and voice the model keeps.")
 model = controls.pick_model()
 controls.pick_corpus(needed=False)
-if model is not None and layout.sentence_for(model.facts.trained_on):
-    st.warning(layout.sentence_for(model.facts.trained_on), icon=":material/warning:")
+if model is not None and (note := models.training_note(model)):
+    st.warning(note, icon=":material/warning:")
 
-media, sound, name = own_clip.given()
-part = own_clip.part_of(media, sound, name)
-text = own_clip.transcript(media, sound, part)
-wanted = st.button("Score this clip", type="primary", disabled=model is None)
+media, sound, name = own_clip.pick_files()
+part = own_clip.pick_part(media, sound, name)
+text = own_clip.pick_transcript(media, sound, part)
+is_clicked = st.button("Score this clip", type="primary", disabled=model is None)
 face_at = own_clip.pick_face() if media is not None else None
 
-if wanted or face_at is not None:
+if is_clicked or face_at is not None:
     if media is None:
         upload.forget()
         layout.empty("There is no clip yet.", "Choose a file or record one above.")
     elif model is not None and model.facts.has_attention and not text.strip():
-        layout.empty("The transcript is empty.", "The words are what this model looks with: type what is said.")
+        layout.empty("The transcript is empty.", "This model uses it as the attention query: type what is said.")
     elif part is not None:
-        read = upload.read_with_steps(Upload(media, sound, text, part, face_at))
-        if read is not None:
-            upload.keep(read)
+        decoded = upload.ingest_with_steps(Upload(media, sound, text, part, face_at))
+        if decoded is not None:
+            upload.keep(decoded)
 
-own = upload.kept()
+own = upload.kept_clip()
 if own is not None:
     st.divider()
-    case_view.show(own, model)
-    st.button("Forget this clip", on_click=upload.forget, icon=":material/delete:")
+    case_view.show_case(own, model)
+    st.button("Delete this clip", on_click=upload.forget, icon=":material/delete:")

@@ -1,4 +1,4 @@
-"""`mesm figure`: the figures and tables of the app's pages as files for paper, the same bytes."""
+"""`mesm figure`: write the figures and tables of the app's pages as files for paper, byte by byte the same."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from mesm.cli import figure_clips as clips
 from mesm.cli import figure_kinds as kinds
 
 if TYPE_CHECKING:
-    from mesm.figures.export import Exhibit
+    from mesm.figures.export import FigureExport
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Options of `mesm figure`."""
+    """Add the options of `mesm figure`."""
     parser.epilog = (
         "examples:\n"
         "  mesm figure case marionette-mesm@marionette --clip m0-00029 --top-p 0.5 --width acl-text\n"
         "  mesm figure sweep marionette-mesm@marionette --metric f1 --axis ms --format svg\n"
         "  mesm figure table 4 --corpus marionette --format tex\n"
-        "A target is CHECKPOINT@CORPUS, names as the app's pickers have them. The provenance is written beside."
+        "A target is CHECKPOINT@CORPUS, with the names of the app's pickers. The provenance is written beside each file."
     )
     parts = parser.add_subparsers(dest="figure", metavar="KIND", required=True)
     for kind, (_, line, options) in KINDS.items():
@@ -34,24 +34,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             default="acl-column",
             help="acl-column (default), acl-text, ieee-column, ieee-text, neurips-text, or inches",
         )
-        part.add_argument("--out", help="file or folder to write; default: here, under the figure's own name")
+        part.add_argument(
+            "--out", help="file or folder to write; default: the current folder, under the figure's own name"
+        )
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Make the figure, write it and its provenance, print their names."""
+    """Make the figure, write it and its provenance, print their paths."""
     from mesm.figures.export import render
     from mesm.files import write_atomic
 
-    exhibit = KINDS[arguments.figure][0](arguments)
-    name = f"{exhibit.name}.{arguments.format}"
+    export = KINDS[arguments.figure][0](arguments)
+    name = f"{export.name}.{arguments.format}"
     path = Path(arguments.out) if arguments.out else Path(name)
     if path.is_dir():
         path = path / name
-    print(write_atomic(path, render(exhibit, arguments.format, arguments.width)))
+    print(write_atomic(path, render(export, arguments.format, arguments.width)))
     if arguments.format != "json":
         from mesm.figures.export import provenance_json
 
-        beside = provenance_json(exhibit, arguments.format, arguments.width)
+        beside = provenance_json(export, arguments.format, arguments.width)
         print(write_atomic(path.with_name(f"{path.name}.json"), beside))
     return 0
 
@@ -75,13 +77,13 @@ def _clip(parser: argparse.ArgumentParser) -> None:
 
 def _look(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--look", default="mask", help="mask (default), heat-map, contours or points")
-    parser.add_argument("--opacity", type=float, default=0.8, help="of what is laid over, 0 to 1 (default: 0.8)")
-    parser.add_argument("--loudest", action="store_true", help="only the highest tenth of the mel values")
+    parser.add_argument("--opacity", type=float, default=0.8, help="of the overlay, 0 to 1 (default: 0.8)")
+    parser.add_argument("--loudest", action="store_true", help="draw only the highest 10 %% of the mel values")
 
 
 def _rows(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--layers", default="1,2,3", help="attention layers, a row each (default: all)")
-    parser.add_argument("--from", dest="start", type=float, default=0.0, help="first second of a long clip")
+    parser.add_argument("--layers", default="1,2,3", help="attention layers to draw, a row each (default: all)")
+    parser.add_argument("--from", dest="start", type=float, default=0.0, help="first second shown of a long clip")
 
 
 def _privacy(parser: argparse.ArgumentParser) -> None:
@@ -91,7 +93,12 @@ def _privacy(parser: argparse.ArgumentParser) -> None:
 def _versus(parser: argparse.ArgumentParser) -> None:
     other = parser.add_mutually_exclusive_group(required=True)
     other.add_argument("--other-p", type=float, help="compare with the same checkpoint at this top-p")
-    other.add_argument("--random", type=int, metavar="SEED", help="compare with an attention drawn anew")
+    other.add_argument(
+        "--random",
+        type=int,
+        metavar="SEED",
+        help="compare with random attention: weights drawn again with the trained mean and spread",
+    )
     other.add_argument("--other", metavar="CHECKPOINT", help="compare with this checkpoint")
 
 
@@ -179,45 +186,45 @@ _OPTIONS: dict[str, Callable[[argparse.ArgumentParser], None]] = {
 }
 
 
-#: Kind -> what makes it, one line, its options.
-KINDS: dict[str, tuple[Callable[[argparse.Namespace], Exhibit], str, tuple[str, ...]]] = {
+#: Kind -> its function, one line of help, its options.
+KINDS: dict[str, tuple[Callable[[argparse.Namespace], FigureExport], str, tuple[str, ...]]] = {
     "architecture": (kinds.architecture_exhibit, "the model in one picture, with its sizes", ("checkpoint",)),
     "case": (
-        clips.case_exhibit,
-        "one clip: faces, spectrogram and what each layer kept",
+        clips.make_case,
+        "one clip: faces and spectrogram with the sites that each layer keeps",
         ("target", "clip", "look", "rows", "privacy"),
     ),
-    "scores": (clips.scores_exhibit, "one clip's scores", ("target", "clip")),
-    "cost": (clips.cost_exhibit, "what one clip costs, stage by stage", ("target", "clip")),
-    "over-p": (clips.over_p_exhibit, "one clip's scores at every p", ("target", "clip")),
-    "pair": (clips.pair_exhibit, "two answers for one clip: their scores", ("target", "clip", "versus")),
+    "scores": (clips.make_scores, "one clip's scores", ("target", "clip")),
+    "cost": (clips.make_cost, "multiply-adds of one clip, stage by stage", ("target", "clip")),
+    "over-p": (clips.make_scores_over_p, "one clip's scores over top-p", ("target", "clip")),
+    "pair": (clips.make_pair, "two predictions for one clip: their scores", ("target", "clip", "versus")),
     "difference": (
-        clips.difference_exhibit,
-        "two answers for one clip: where their masks differ",
+        clips.make_difference,
+        "two predictions for one clip: the difference of their masks",
         ("target", "clip", "versus", "rows", "privacy"),
     ),
     "regions": (
-        clips.regions_exhibit,
+        clips.make_regions,
         "one clip's masks against the regions of action units",
         ("target", "clip", "regions", "privacy"),
     ),
-    "units": (clips.units_exhibit, "action units that a rendered face shows", ("target", "clip")),
-    "sweep": (kinds.sweep_exhibit, "scores against work over top-p", ("targets", "view")),
-    "work": (kinds.work_exhibit, "where the work goes, layer by layer", ("target", "unit")),
-    "spread": (kinds.spread_exhibit, "work of every utterance", ("target",)),
+    "units": (clips.make_units, "true action units of a rendered face", ("target", "clip")),
+    "sweep": (kinds.sweep_exhibit, "scores against multiply-adds over top-p", ("targets", "view")),
+    "work": (kinds.work_exhibit, "multiply-adds layer by layer over top-p", ("target", "unit")),
+    "spread": (kinds.spread_exhibit, "multiply-adds of every clip", ("target",)),
     "facs": (kinds.facs_exhibit, "agreement of the attention with a codebook", ("target", "codebook")),
-    "faces": (kinds.faces_exhibit, "where the masks lie on the average face", ("target", "faces")),
-    "controls": (kinds.controls_exhibit, "the attention beside one that learnt nothing", ("target", "controls")),
+    "faces": (kinds.faces_exhibit, "masks on the average face", ("target", "faces")),
+    "controls": (kinds.controls_exhibit, "the attention beside its controls", ("target", "controls")),
     "statements": (kinds.statements_exhibit, "the paper's statements with their verdicts", ("target",)),
     "faithfulness": (kinds.faithfulness_exhibit, "leak tests and faithfulness, a table each", ("target", "test")),
     "table": (kinds.table_exhibit, "table 1 to 5 of the paper for a corpus", ("number",)),
     "models": (kinds.models_exhibit, "size, work and time of the models of a reproduced table", ("corpus",)),
-    "ablation": (kinds.ablation_exhibit, "what each part of the model is worth", ("corpus",)),
+    "ablation": (kinds.ablation_exhibit, "scores with each part of the model changed", ("corpus",)),
     "learning": (kinds.learning_exhibit, "loss and validation scores over the epochs of runs", ("runs",)),
-    "runs": (kinds.runs_exhibit, "where runs stand: epochs, loss, validation scores", ("runs",)),
+    "runs": (kinds.runs_exhibit, "state of runs: epochs, loss, validation scores", ("runs",)),
     "classes": (kinds.classes_exhibit, "scores per emotion", ("target",)),
     "slices": (kinds.slices_exhibit, "scores of parts of the split", ("target",)),
-    "confusion": (kinds.confusion_exhibit, "which score is strongest", ("target",)),
-    "cooccurrence": (kinds.cooccurrence_exhibit, "which emotions come together", ("target",)),
-    "reliability": (kinds.reliability_exhibit, "can scores be read as probabilities", ("target", "emotion")),
+    "confusion": (kinds.confusion_exhibit, "top label against true label", ("target",)),
+    "cooccurrence": (kinds.cooccurrence_exhibit, "co-occurrence of emotions", ("target",)),
+    "reliability": (kinds.reliability_exhibit, "calibration of the scores", ("target", "emotion")),
 }

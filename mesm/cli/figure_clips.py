@@ -1,39 +1,56 @@
-"""What `mesm figure KIND` makes of one clip: each function runs a model and hands over an exhibit."""
+"""Make the figures of one clip for `mesm figure`: each function runs a model and returns a `FigureExport`."""
 
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from mesm.cli.figure_kinds import target_parts
 from mesm.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
-    from mesm.figures.export import Exhibit
+    from mesm.analysis.predictor import Predictor
+    from mesm.batch import Sample
+    from mesm.figures.export import FigureExport
+    from mesm.records.json_form import Json
+    from mesm.records.prediction import Prediction
 
 
-def _open_clip(arguments: argparse.Namespace) -> tuple[Any, Any, dict[str, Any]]:
-    """Sample with close-ups, prediction with its trace, origin."""
-    predictor, sample, origin = _open(arguments)
-    return sample, predictor.run(predictor.prepare(sample), arguments.top_p), origin
+@dataclass(frozen=True)
+class _OpenClip:
+    """A model, one clip with close-ups, and where both come from."""
+
+    predictor: Predictor
+    sample: Sample
+    origin: dict[str, Json]
+    top_p: float | None
+    privacy: str
+
+    def predict(self) -> Prediction:
+        """Return scores and trace at the top-p of the command line."""
+        return self.predictor.run(self.predictor.prepare(self.sample), self.top_p)
 
 
-def _open(arguments: argparse.Namespace) -> tuple[Any, Any, dict[str, Any]]:
-    """Predictor, sample with close-ups, origin."""
+def _open(arguments: argparse.Namespace) -> _OpenClip:
     from mesm.analysis.predictor import load
     from mesm.analysis.provenance import clip_origin
     from mesm.data.corpora import open_corpus
     from mesm.data.ingest.closeups import with_closeups
+    from mesm.figures.privacy import default_privacy
+    from mesm.records.base import CorpusId
 
-    checkpoint, name = target_parts(arguments.target)
-    predictor, corpus = load(checkpoint), open_corpus(name)
+    checkpoint, key = target_parts(arguments.target)
+    predictor, corpus = load(checkpoint), open_corpus(key)
     sample = with_closeups(corpus[arguments.clip], corpus.media_path(arguments.clip))
     licence = str(corpus.manifest.meta.get("licence", ""))
-    return predictor, sample, clip_origin(predictor, corpus.name, licence)
+    origin = clip_origin(predictor, CorpusId(corpus.name, corpus.digest), licence, key)
+    privacy = getattr(arguments, "privacy", None) or default_privacy(licence)
+    return _OpenClip(predictor, sample, origin, arguments.top_p, privacy)
 
 
 def _layers(words: str) -> tuple[int, ...]:
-    """Layers from 0 of "1,2,3".
+    """Return the layers, from 0, of "1,2,3".
 
     Raises:
         ConfigError: something else.
@@ -44,11 +61,10 @@ def _layers(words: str) -> tuple[int, ...]:
     return layers
 
 
-def case_exhibit(arguments: argparse.Namespace) -> Exhibit:
-    """Faces, spectrogram and what each layer kept."""
-    from mesm.figures.privacy import default_privacy
-    from mesm.studies.case.exports import case
-    from mesm.studies.case.mosaic import OVERLAYS, Look, fit_strip
+def make_case(arguments: argparse.Namespace) -> FigureExport:
+    """Return faces and spectrogram with the sites that each layer kept."""
+    from mesm.studies.case.exports import export_case
+    from mesm.studies.case.mosaic import OVERLAYS, MosaicStyle, fit_window
 
     overlay = arguments.look.replace("-", " ")
     layers = _layers(arguments.layers)
@@ -57,109 +73,115 @@ def case_exhibit(arguments: argparse.Namespace) -> Exhibit:
             f"--look {arguments.look!r} must be one of {', '.join(o.replace(' ', '-') for o in OVERLAYS)}, and --opacity "
             "from 0 to 1"
         )
-    sample, prediction, origin = _open_clip(arguments)
-    look = Look(overlay, arguments.opacity, layers, arguments.loudest)
-    strip = fit_strip(sample.duration_s, arguments.start)
-    return case(sample, prediction, strip, look, origin, arguments.privacy or default_privacy(origin["licence"]))
+    clip = _open(arguments)
+    style = MosaicStyle(overlay, arguments.opacity, layers, arguments.loudest)
+    window = fit_window(clip.sample.duration_s, arguments.start)
+    return export_case(clip.sample, clip.predict(), window, style, clip.origin, clip.privacy)
 
 
-def scores_exhibit(arguments: argparse.Namespace) -> Exhibit:
-    """One clip's scores."""
-    from mesm.studies.case.exports import scores
+def make_scores(arguments: argparse.Namespace) -> FigureExport:
+    """Return one clip's scores."""
+    from mesm.studies.case.exports import export_scores
 
-    return scores(*_open_clip(arguments))
-
-
-def cost_exhibit(arguments: argparse.Namespace) -> Exhibit:
-    """One clip's multiply-adds."""
-    from mesm.studies.case.exports import work
-
-    return work(*_open_clip(arguments))
+    clip = _open(arguments)
+    return export_scores(clip.sample, clip.predict(), clip.origin)
 
 
-def over_p_exhibit(arguments: argparse.Namespace) -> Exhibit:
-    """One clip's scores at every p."""
-    from mesm.studies.case.clip_exports import over_p
+def make_cost(arguments: argparse.Namespace) -> FigureExport:
+    """Return one clip's multiply-adds."""
+    from mesm.studies.case.exports import export_work
+
+    clip = _open(arguments)
+    return export_work(clip.sample, clip.predict(), clip.origin)
+
+
+def make_scores_over_p(arguments: argparse.Namespace) -> FigureExport:
+    """Return one clip's scores over top-p."""
+    from mesm.studies.case.exports import export_scores_over_p
     from mesm.studies.case.label_flip import flip_report
 
-    predictor, sample, origin = _open(arguments)
-    clip = predictor.prepare(sample)
-    return over_p(sample, flip_report(lambda top_p: predictor.run(clip, top_p)), origin)
+    clip = _open(arguments)
+    prepared = clip.predictor.prepare(clip.sample)
+    report = flip_report(lambda top_p: clip.predictor.run(prepared, top_p))
+    return export_scores_over_p(clip.sample, report, clip.origin)
 
 
-def pair_exhibit(arguments: argparse.Namespace) -> Exhibit:
-    """Two answers for one clip: their scores."""
-    from mesm.studies.case.clip_exports import pair
+def make_pair(arguments: argparse.Namespace) -> FigureExport:
+    """Return two predictions for one clip: their scores."""
+    from mesm.studies.case.exports import export_pair
 
-    sample, answers, names, origin, option = _two_answers(arguments)
-    return pair(sample, answers, names, origin, option)
+    clip = _open(arguments)
+    pair, names, option = _predict_pair(clip, arguments)
+    return export_pair(clip.sample, pair, names, clip.origin, option)
 
 
-def difference_exhibit(arguments: argparse.Namespace) -> Exhibit:
-    """Two answers for one clip: where their masks differ."""
-    from mesm.figures.privacy import default_privacy
-    from mesm.studies.case.clip_exports import difference, layers_of
-    from mesm.studies.case.mosaic import Look, fit_strip
+def make_difference(arguments: argparse.Namespace) -> FigureExport:
+    """Return two predictions for one clip: the difference of their masks."""
+    from mesm.studies.case.exports import export_difference, layers_of
+    from mesm.studies.case.mosaic import MosaicStyle, fit_window
 
-    look = Look(layers=_layers(arguments.layers))
-    sample, answers, names, origin, option = _two_answers(arguments)
-    if not all(map(layers_of, answers)):
+    style = MosaicStyle(layers=_layers(arguments.layers))
+    clip = _open(arguments)
+    pair, names, option = _predict_pair(clip, arguments)
+    if not all(map(layers_of, pair)):
         raise ConfigError("one of the two has no attention, so there is no mask to compare; choose two of MESM")
-    view = fit_strip(sample.duration_s, arguments.start), look
-    privacy = arguments.privacy or default_privacy(origin["licence"])
-    return difference(sample, answers, names, view, origin, option, privacy)
+    view = fit_window(clip.sample.duration_s, arguments.start), style
+    return export_difference(clip.sample, pair, names, view, clip.origin, option, clip.privacy)
 
 
-def _two_answers(arguments: argparse.Namespace) -> tuple[Any, tuple[Any, Any], tuple[str, str], dict[str, Any], str]:
+def _predict_pair(
+    clip: _OpenClip, arguments: argparse.Namespace
+) -> tuple[tuple[Prediction, Prediction], tuple[str, str], str]:
+    """Return two predictions, their names, and the option that makes the second."""
     from mesm.analysis.attention_controls import control_attention
     from mesm.analysis.predictor import load
-    from mesm.studies.case.clip_exports import versus
+    from mesm.studies.case.exports import pair_names
 
-    predictor, sample, origin = _open(arguments)
+    predictor = clip.predictor
     if arguments.other is None and not predictor.has_attention:
-        raise ConfigError(f"{predictor.name} has no attention, so no other p and no other draw; use --other CHECKPOINT")
-    clip = predictor.prepare(sample)
-    first = predictor.run(clip, arguments.top_p)
+        raise ConfigError(f"{predictor.name} has no attention, so no other p and no random one; use --other CHECKPOINT")
+    prepared = predictor.prepare(clip.sample)
+    first = predictor.run(prepared, clip.top_p)
     top_p = first.trace.top_p if first.trace is not None else 1.0
     if arguments.other is not None:
         other = load(arguments.other)
-        second = other.run(other.prepare(sample), top_p)
+        second = other.run(other.prepare(clip.sample), top_p)
     elif arguments.random is not None:
-        with control_attention(predictor.model, arguments.random, "moment_matched"):
-            second = predictor.run(clip, top_p)
+        with control_attention(predictor.attention_model, arguments.random, "moment_matched"):
+            second = predictor.run(prepared, top_p)
     else:
-        second = predictor.run(clip, arguments.other_p)
-    names, option = versus(
+        second = predictor.run(prepared, arguments.other_p)
+    names, option = pair_names(
         predictor.name, top_p, other_p=arguments.other_p, draw=arguments.random, checkpoint=arguments.other
     )
-    return sample, (first, second), names, origin, option
+    return (first, second), names, option
 
 
-def regions_exhibit(arguments: argparse.Namespace) -> Exhibit:
-    """Action units' regions over one layer's mask."""
-    from mesm.figures.privacy import default_privacy
-    from mesm.studies.case.clip_exports import layers_of, regions
+def make_regions(arguments: argparse.Namespace) -> FigureExport:
+    """Return the regions of action units over one layer's mask."""
+    from mesm.studies.case.exports import export_regions, layers_of
     from mesm.studies.case.regions import clip_regions
 
-    sample, prediction, origin = _open_clip(arguments)
-    layers = layers_of(prediction).get("visual", ())
-    found = clip_regions(sample, layers)
-    if not found[0]:
-        raise DataError(f"clip {arguments.clip} has no mask on a found face, so no region can be laid on it")
-    known = [region.name for region in found[0]]
-    chosen = [] if arguments.regions == "none" else [f"AU {name}" for name in arguments.regions.split(",") if name]
-    wrong = [name for name in chosen if name not in known]
-    if wrong:
-        raise ConfigError(f"--regions {wrong[0].removeprefix('AU ')!r} must be of {', '.join(known)}")
-    privacy = arguments.privacy or default_privacy(origin["licence"])
-    return regions(sample, prediction, found, chosen, arguments.layer - 1, origin, privacy)
+    clip = _open(arguments)
+    prediction = clip.predict()
+    regions = clip_regions(clip.sample, layers_of(prediction).get("visual", ()))
+    if not regions[0]:
+        raise DataError(
+            f"clip {arguments.clip} has no mask on a detected face, so no region can be placed; choose another clip"
+        )
+    known = [region.name for region in regions[0]]
+    outlined = [] if arguments.regions == "none" else [f"AU {name}" for name in arguments.regions.split(",") if name]
+    unknown = [name for name in outlined if name not in known]
+    if unknown:
+        raise ConfigError(f"--regions {unknown[0].removeprefix('AU ')!r} must be of {', '.join(known)}")
+    return export_regions(clip.sample, prediction, regions, outlined, arguments.layer - 1, clip.origin, clip.privacy)
 
 
-def units_exhibit(arguments: argparse.Namespace) -> Exhibit:
-    """What a rendered face did."""
-    from mesm.studies.case.clip_exports import units
+def make_units(arguments: argparse.Namespace) -> FigureExport:
+    """Return the action units of a rendered face."""
+    from mesm.studies.case.exports import export_units
 
-    _, sample, origin = _open(arguments)
-    if sample.truth is None:
-        raise DataError(f"clip {arguments.clip} is not rendered: nobody knows its action units")
-    return units(sample, origin)
+    clip = _open(arguments)
+    if clip.sample.truth is None:
+        raise DataError(f"clip {arguments.clip} is not rendered, so its action units are not known")
+    return export_units(clip.sample, clip.origin)

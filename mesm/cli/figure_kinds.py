@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 from mesm.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
-    from mesm.figures.export import Exhibit
+    from mesm.figures.export import FigureExport
     from mesm.records.base import Record as TypedRecord
     from mesm.studies.learning.chart_data import TrainingRun
 
 Record = dict[str, Any]
 
 
-def sweep_exhibit(arguments: argparse.Namespace) -> Exhibit:
+def sweep_exhibit(arguments: argparse.Namespace) -> FigureExport:
     """Build scores over cost, a point per top-p."""
     from mesm.records.store import RecordStore
     from mesm.studies.reproduction.reported import figure_5_shares
@@ -28,31 +28,31 @@ def sweep_exhibit(arguments: argparse.Namespace) -> Exhibit:
     return sweep_export(records, view, RecordStore().find("evaluate"), figure_5_shares())
 
 
-def work_exhibit(arguments: argparse.Namespace) -> Exhibit:
+def work_exhibit(arguments: argparse.Namespace) -> FigureExport:
     """Build the cost by layer and modality."""
     from mesm.studies.sweep.exports import layers_export
 
     return layers_export(find_record("sweep", arguments.target), arguments.axis)
 
 
-def spread_exhibit(arguments: argparse.Namespace) -> Exhibit:
+def spread_exhibit(arguments: argparse.Namespace) -> FigureExport:
     """Build the cost of every clip."""
     from mesm.studies.sweep.exports import clip_cost_export
 
     return clip_cost_export(find_record("sweep", arguments.target))
 
 
-def architecture_exhibit(arguments: argparse.Namespace) -> Exhibit:
+def architecture_exhibit(arguments: argparse.Namespace) -> FigureExport:
     """The model in one picture."""
     from mesm.analysis.checkpoints import checkpoint_folder, read_facts
     from mesm.analysis.provenance import clip_origin
     from mesm.studies.architecture.exports import architecture
 
     facts = read_facts(checkpoint_folder(arguments.checkpoint))
-    return architecture(facts.config, clip_origin(facts, "", ""))
+    return architecture(facts.config, clip_origin(facts))
 
 
-def table_exhibit(arguments: argparse.Namespace) -> Exhibit:
+def table_exhibit(arguments: argparse.Namespace) -> FigureExport:
     """Table 1 to 5 of the paper."""
     from mesm.data.corpora import open_corpus
     from mesm.studies.evaluation import exports as results
@@ -82,7 +82,7 @@ def table_exhibit(arguments: argparse.Namespace) -> Exhibit:
     return results.scores_table([*records, *seeds], number, *reported.rows_for(number))
 
 
-def models_exhibit(arguments: argparse.Namespace) -> Exhibit:
+def models_exhibit(arguments: argparse.Namespace) -> FigureExport:
     """Size, work and time of the models of a reproduced table."""
     from mesm.studies.reproduction.exports import models_table
 
@@ -92,7 +92,7 @@ def models_exhibit(arguments: argparse.Namespace) -> Exhibit:
     return models_table(found)
 
 
-def ablation_exhibit(arguments: argparse.Namespace) -> Exhibit:
+def ablation_exhibit(arguments: argparse.Namespace) -> FigureExport:
     """Every row of an ablation."""
     from mesm.studies.ablation.exports import ablation
 
@@ -102,7 +102,7 @@ def ablation_exhibit(arguments: argparse.Namespace) -> Exhibit:
     return ablation(found[0])
 
 
-def learning_exhibit(arguments: argparse.Namespace) -> Exhibit:
+def learning_exhibit(arguments: argparse.Namespace) -> FigureExport:
     """Build learning curves."""
     from mesm.studies.learning.exports import learning_export
 
@@ -113,7 +113,7 @@ def learning_exhibit(arguments: argparse.Namespace) -> Exhibit:
     return learning_export(runs)
 
 
-def runs_exhibit(arguments: argparse.Namespace) -> Exhibit:
+def runs_exhibit(arguments: argparse.Namespace) -> FigureExport:
     """Build the table of training runs."""
     import json
 
@@ -144,14 +144,14 @@ def _run_folders(arguments: argparse.Namespace) -> list[Path]:
     return [Path(run) if Path(run).is_dir() else workspace() / "runs" / run for run in arguments.runs]
 
 
-def classes_exhibit(arguments: argparse.Namespace) -> Exhibit:
+def classes_exhibit(arguments: argparse.Namespace) -> FigureExport:
     """Scores per emotion."""
     from mesm.studies.evaluation.exports import classes_table
 
     return classes_table(_record("evaluate", arguments.target))
 
 
-def slices_exhibit(arguments: argparse.Namespace) -> Exhibit:
+def slices_exhibit(arguments: argparse.Namespace) -> FigureExport:
     """Scores of parts of the split."""
     from mesm.data.corpora import open_corpus
     from mesm.studies.evaluation.breakdown import scored, slices
@@ -162,7 +162,7 @@ def slices_exhibit(arguments: argparse.Namespace) -> Exhibit:
     return slices_table(record, slices(scored(record["data"]), {row.clip_id: row for row in corpus.index}))
 
 
-def confusion_exhibit(arguments: argparse.Namespace) -> Exhibit:
+def confusion_exhibit(arguments: argparse.Namespace) -> FigureExport:
     """Which score is strongest."""
     from mesm.studies.evaluation.breakdown import confusion, scored
     from mesm.studies.evaluation.exports import matrix
@@ -171,7 +171,7 @@ def confusion_exhibit(arguments: argparse.Namespace) -> Exhibit:
     return matrix(record, "confusion", *confusion(scored(record["data"])))
 
 
-def cooccurrence_exhibit(arguments: argparse.Namespace) -> Exhibit:
+def cooccurrence_exhibit(arguments: argparse.Namespace) -> FigureExport:
     """Which emotions come together."""
     from mesm.studies.evaluation.breakdown import cooccurrence, scored
     from mesm.studies.evaluation.exports import matrix
@@ -182,7 +182,7 @@ def cooccurrence_exhibit(arguments: argparse.Namespace) -> Exhibit:
     return matrix(record, "cooccurrence", found.labels, *pairs)
 
 
-def reliability_exhibit(arguments: argparse.Namespace) -> Exhibit:
+def reliability_exhibit(arguments: argparse.Namespace) -> FigureExport:
     """Calibration of the scores."""
     from mesm.studies.evaluation.breakdown import reliability, scored
     from mesm.studies.evaluation.exports import calibration
@@ -193,7 +193,7 @@ def reliability_exhibit(arguments: argparse.Namespace) -> Exhibit:
     return calibration(record, arguments.emotion, reliability(scored(record["data"]), arguments.emotion))
 
 
-def facs_exhibit(arguments: argparse.Namespace) -> Exhibit:
+def facs_exhibit(arguments: argparse.Namespace) -> FigureExport:
     """Build the agreement with a codebook."""
     from mesm.studies.facs.chart_data import KIND_WORDS
     from mesm.studies.facs.codebooks import codebook
@@ -210,7 +210,7 @@ def facs_exhibit(arguments: argparse.Namespace) -> Exhibit:
     return heat_map_export(record, book, arguments.layer - 1, arguments.map, arguments.of)
 
 
-def faces_exhibit(arguments: argparse.Namespace) -> Exhibit:
+def faces_exhibit(arguments: argparse.Namespace) -> FigureExport:
     """Build the masks on the average face."""
     from mesm.studies.facs.chart_data import view_words
     from mesm.studies.facs.exports import faces_export
@@ -222,14 +222,14 @@ def faces_exhibit(arguments: argparse.Namespace) -> Exhibit:
     return faces_export(record, arguments.view)
 
 
-def controls_exhibit(arguments: argparse.Namespace) -> Exhibit:
+def controls_exhibit(arguments: argparse.Namespace) -> FigureExport:
     """Build the comparison with untrained attention."""
     from mesm.studies.facs.exports import controls_export
 
     return controls_export(find_record("facs", arguments.target), arguments.what)
 
 
-def faithfulness_exhibit(arguments: argparse.Namespace) -> Exhibit:
+def faithfulness_exhibit(arguments: argparse.Namespace) -> FigureExport:
     """Build one table of the faithfulness tests, or the attention's targets."""
     from mesm.studies.facs.exports import targets_export
     from mesm.studies.faithfulness.exports import EXPORTS
@@ -239,7 +239,7 @@ def faithfulness_exhibit(arguments: argparse.Namespace) -> Exhibit:
     return EXPORTS[arguments.what](find_record("faithfulness", arguments.target))
 
 
-def statements_exhibit(arguments: argparse.Namespace) -> Exhibit:
+def statements_exhibit(arguments: argparse.Namespace) -> FigureExport:
     """Build the paper's statements."""
     from mesm.studies.facs.exports import statements_export
     from mesm.studies.facs.statements import statements

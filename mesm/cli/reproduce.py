@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from mesm.figures.export import Exhibit
+    from mesm.figures.export import FigureExport
     from mesm.studies.reproduction.table_jobs import Found, Plan
 
 
@@ -104,7 +104,7 @@ def _command(arguments: argparse.Namespace, plan: Plan) -> str:
     return " ".join([f"mesm reproduce {arguments.what} --corpus {plan.corpus.name}", *options])
 
 
-def _splits(arguments: argparse.Namespace, plan: Plan, records: Path) -> list[Exhibit]:
+def _splits(arguments: argparse.Namespace, plan: Plan, records: Path) -> list[FigureExport]:
     from mesm.studies.evaluation.breakdown import split_counts
     from mesm.studies.evaluation.exports import splits_table
     from mesm.studies.reproduction import reported
@@ -113,7 +113,7 @@ def _splits(arguments: argparse.Namespace, plan: Plan, records: Path) -> list[Ex
     return [splits_table(corpus.name, split_counts(corpus.index, corpus.labels), number, reported.split_counts(number))]
 
 
-def _scores(arguments: argparse.Namespace, plan: Plan, records: Path) -> Iterator[Exhibit]:
+def _scores(arguments: argparse.Namespace, plan: Plan, records: Path) -> Iterator[FigureExport]:
     """Table 3 or 4 and the sizes of its models, again after every line."""
     from dataclasses import replace
 
@@ -167,7 +167,7 @@ def _make_features(plan: Plan) -> None:
                 print(f"no {modality} features: {error}")
 
 
-def _ablation(arguments: argparse.Namespace, plan: Plan, records: Path) -> Iterator[Exhibit]:
+def _ablation(arguments: argparse.Namespace, plan: Plan, records: Path) -> Iterator[FigureExport]:
     """Table 5; FE2E on all modalities is the one that ships, where that is what would be trained."""
     from dataclasses import replace
 
@@ -217,23 +217,25 @@ def _obtain(plan: Plan, model: str) -> Found:
     return found
 
 
-def _case(arguments: argparse.Namespace, plan: Plan, records: Path) -> list[Exhibit]:
+def _case(arguments: argparse.Namespace, plan: Plan, records: Path) -> list[FigureExport]:
     from dataclasses import replace
 
     from mesm.analysis.provenance import clip_origin
     from mesm.data.ingest.closeups import with_closeups
     from mesm.figures.privacy import default_privacy
-    from mesm.studies.case.exports import case
-    from mesm.studies.case.mosaic import Look, fit_strip
+    from mesm.records.base import CorpusId
+    from mesm.studies.case.exports import export_case
+    from mesm.studies.case.mosaic import MosaicStyle, fit_window
 
     predictor, corpus = _obtain(plan, "MESM").predictor, plan.corpus
     found = arguments.clip or _first_right(predictor, plan)
     sample = with_closeups(corpus[found], corpus.media_path(found))
     prediction = predictor.run(predictor.prepare(sample), 0.6)
-    origin = clip_origin(predictor, corpus.name, str(corpus.manifest.meta.get("licence", "")))
+    origin = clip_origin(predictor, CorpusId(corpus.name, corpus.digest), str(corpus.manifest.meta.get("licence", "")))
     # Figure 3 shows the face; Figure 4 the voice, of which only the highest tenth is drawn.
-    look = Look("points", loudest_only=arguments.what == "figure4")
-    made = case(sample, prediction, fit_strip(sample.duration_s), look, origin, default_privacy(origin["licence"]))
+    look = MosaicStyle("points", loudest_only=arguments.what == "figure4")
+    privacy = default_privacy(str(origin["licence"]))
+    made = export_case(sample, prediction, fit_window(sample.duration_s), look, origin, privacy)
     return [replace(made, name=f"{arguments.what}-{made.name}", command=f"{_command(arguments, plan)} --clip {found}")]
 
 
@@ -249,7 +251,7 @@ def _first_right(predictor: Any, plan: Plan) -> str:
     return ids[0]
 
 
-def _sweep(arguments: argparse.Namespace, plan: Plan, records: Path) -> Iterator[Exhibit]:
+def _sweep(arguments: argparse.Namespace, plan: Plan, records: Path) -> Iterator[FigureExport]:
     """Figure 5; a sweep of these weights on these clips that is there already is drawn."""
     from dataclasses import replace
 
@@ -268,7 +270,7 @@ def _sweep(arguments: argparse.Namespace, plan: Plan, records: Path) -> Iterator
 
 
 #: What -> its exhibits.
-WHAT: dict[str, Callable[[argparse.Namespace, Any, Path], Iterable[Exhibit]]] = {
+WHAT: dict[str, Callable[[argparse.Namespace, Any, Path], Iterable[FigureExport]]] = {
     "table1": _splits,
     "table2": _splits,
     "table3": _scores,

@@ -1,10 +1,10 @@
-"""BibTeX of everything that a figure or table draws on."""
+"""Hold the BibTeX entries that figures and tables cite."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-#: Key -> entry; exhibits cite by key.
+#: Key -> entry; figures cite by key.
 ENTRIES: dict[str, str] = {
     "dai-etal-2021-multimodal": """@inproceedings{dai-etal-2021-multimodal,
   title     = {Multimodal End-to-End Sparse Model for Emotion Recognition},
@@ -76,10 +76,10 @@ _CORPORA = {"iemocap": "busso-etal-2008", "mosei": "bagher-zadeh-etal-2018"}
 
 
 def corpus_cites(corpus: str) -> tuple[str, ...]:
-    """What a figure of this corpus must cite, by the corpus's name."""
+    """Return the keys that a figure of this corpus must cite, by the corpus's name."""
     return tuple(key for name, key in _CORPORA.items() if name in corpus.lower())
 
 
 def bibtex(keys: Iterable[str]) -> str:
-    """A .bib file of these entries, each once, in order of their keys."""
+    """Return a .bib file of these entries, each once, in order of their keys."""
     return "\n\n".join(ENTRIES[key] for key in sorted(set(keys))) + "\n"

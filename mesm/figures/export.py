@@ -1,6 +1,6 @@
-"""A figure or table that can be taken along: its files for paper, what they were made from, and what to cite.
+"""Export a figure or table: its files for paper, their provenance, and the works to cite.
 
-The app's menus and `mesm figure` both make an `Exhibit` and call `render`: the same input gives the same bytes.
+The app's menus and `mesm figure` both make an `FigureExport` and call `render`: the same input gives the same bytes.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from mesm import __version__
 from mesm.errors import ConfigError
 from mesm.figures.bibliography import PAPER, bibtex
 from mesm.figures.page import DPI, paper_style, width_in
-from mesm.figures.tables import Table, escape, to_csv, to_latex
+from mesm.figures.tables import Table, escape
 from mesm.files import slug
 from mesm.records.base import Record
 from mesm.records.legacy import provenance
@@ -36,29 +36,29 @@ FORMATS: dict[str, str] = {
     "json": "application/json",
 }
 PICTURES = ("pdf", "svg", "png")
-#: What may be done to people's faces before they are printed.
+#: Ways to print faces of people: unchanged, blurred, or sketched from landmarks.
 PRIVACY = ("none", "blur", "sketch")
 #: The dates inside a zip: the earliest it can hold, so that the same content gives the same bytes.
 _ZIP_DATE = (1980, 1, 1, 0, 0, 0)
 
 
 @dataclass(frozen=True)
-class Exhibit:
-    """One figure or table and everything that goes with it.
+class FigureExport:
+    """Hold one figure or table with its caption, provenance and command.
 
     Attributes:
         name: file name without its ending.
         title: a few words.
-        caption: what it shows, one or two sentences fit for a paper.
-        command: what makes it again, without format, width and file: `mesm figure`, or `mesm reproduce`, which writes
+        caption: one or two sentences fit for a paper.
+        command: makes it again, without format, width and file: `mesm figure`, or `mesm reproduce`, which writes
             every format at once.
-        origin: what it was made from: checkpoints with their sha256, config and seed, corpus, split and n, clip ids,
+        origin: its sources: checkpoints with their sha256, config and seed, corpus, split and n, clip ids,
             top_p, layers, codebook, cost unit; `created` is the date that goes into the files.
         draw: inches of width -> figure; None draws the table.
         table: the numbers, for CSV and LaTeX; None for a picture.
         cites: keys of `bibliography.ENTRIES`.
         privacy: one of `PRIVACY` where people's faces are shown, "" elsewhere.
-        private: makes it again with another privacy; None where nobody is shown.
+        private: makes it again with another privacy; None without faces.
     """
 
     name: str
@@ -70,43 +70,43 @@ class Exhibit:
     table: Table | None = None
     cites: tuple[str, ...] = (PAPER,)
     privacy: str = ""
-    private: Callable[[str], Exhibit] | None = None
+    private: Callable[[str], FigureExport] | None = None
 
     def __post_init__(self) -> None:
-        assert self.draw or self.table, "an exhibit is a figure or a table"
+        assert self.draw or self.table, "an export is a figure or a table"
         object.__setattr__(self, "name", slug(self.name))
 
     @property
     def formats(self) -> tuple[str, ...]:
-        """Formats it can be had in; a picture without numbers has no CSV."""
+        """Formats that it has; a picture without numbers has no CSV."""
         return tuple(f for f in FORMATS if f != "csv" or self.table is not None)
 
 
-def full_command(exhibit: Exhibit, form: str, width: str) -> str:
-    """The command that writes this very file."""
-    if exhibit.command.startswith("#"):
-        return exhibit.command  # a remark: nothing makes it again
+def full_command(export: FigureExport, form: str, width: str) -> str:
+    """Return the command that writes this file."""
+    if export.command.startswith("#"):
+        return export.command  # a remark: no command makes it again
     sized = f" --width {width}" if form in PICTURES else ""
-    return f"{exhibit.command}{sized}" + ("" if exhibit.command.startswith("mesm reproduce") else f" --format {form}")
+    return f"{export.command}{sized}" + ("" if export.command.startswith("mesm reproduce") else f" --format {form}")
 
 
-def provenance_of(exhibit: Exhibit, form: str, width: str) -> dict[str, Any]:
-    """What a file was made from and how to make it again, JSON-ready."""
+def provenance_of(export: FigureExport, form: str, width: str) -> dict[str, Any]:
+    """Return the sources of a file and the command that makes it again, JSON-ready."""
     size = {"width": width, "width_in": width_in(width)} if form in PICTURES else {}
     return {
-        "title": exhibit.title,
-        "caption": exhibit.caption,
-        "command": full_command(exhibit, form, width),
+        "title": export.title,
+        "caption": export.caption,
+        "command": full_command(export, form, width),
         **size,
         "software": {"name": "mesm", "version": __version__, "commit": _commit()},
-        **({"privacy": exhibit.privacy} if exhibit.privacy else {}),
-        **exhibit.origin,
-        "cite": list(exhibit.cites),
+        **({"privacy": export.privacy} if export.privacy else {}),
+        **export.origin,
+        "cite": list(export.cites),
     }
 
 
 def origin_of(*records: Mapping[str, Any] | Record[Any], **more: Any) -> dict[str, Any]:
-    """The origin of an exhibit that was drawn from records; `more` adds top_p, layers, codebook or cost unit."""
+    """Return the origin of an export drawn from records; `more` adds top_p, layers, codebook or cost unit."""
     sources = [_source(record) for record in records]
     created = [s["created"] for s in sources if s.get("created")]
     return {"sources": sources, **({"created": max(created)} if created else {}), **more}
@@ -157,104 +157,104 @@ def _commit() -> str:
     return provenance()["mesm_commit"]
 
 
-def render(exhibit: Exhibit, form: str, width: str = "acl-column") -> bytes:
-    """One file of an exhibit.
+def render(export: FigureExport, form: str, width: str = "acl-column") -> bytes:
+    """Return one file of an export.
 
     Args:
-        form: one of `exhibit.formats`.
+        form: one of `export.formats`.
         width: a name of `WIDTHS_IN` or inches; only pictures have one.
 
     Raises:
-        ConfigError: a format or width that there is not.
+        ConfigError: an unknown format or width.
     """
-    if form not in exhibit.formats:
-        raise ConfigError(f"{exhibit.name} has no format {form!r}; it can be had as {', '.join(exhibit.formats)}")
-    made_from = provenance_of(exhibit, form, width)
+    if form not in export.formats:
+        raise ConfigError(f"{export.name} has no format {form!r}; it can be had as {', '.join(export.formats)}")
+    made_from = provenance_of(export, form, width)
     if form == "json":
         return _json(made_from)
     if form == "csv":
-        assert exhibit.table is not None
-        return to_csv(exhibit.table).encode()
+        assert export.table is not None
+        return export.table.to_csv().encode()
     if form == "tex":
-        return _latex(exhibit, made_from["command"]).encode()
-    return _picture(exhibit, form, width, made_from)
+        return _latex(export, made_from["command"]).encode()
+    return _picture(export, form, width, made_from)
 
 
-def provenance_json(exhibit: Exhibit, form: str, width: str) -> bytes:
-    """The provenance of one file, to lie beside it."""
-    return _json(provenance_of(exhibit, form, width))
+def provenance_json(export: FigureExport, form: str, width: str) -> bytes:
+    """Return the provenance of one file, to be written beside it."""
+    return _json(provenance_of(export, form, width))
 
 
 def _json(made_from: Mapping[str, Any]) -> bytes:
     return (json.dumps(made_from, indent=1, ensure_ascii=False) + "\n").encode()
 
 
-def _latex(exhibit: Exhibit, command: str) -> str:
+def _latex(export: FigureExport, command: str) -> str:
     head = f"% {command}\n"
-    if exhibit.table is not None and exhibit.draw is None:
-        return head + to_latex(exhibit.table, exhibit.caption, exhibit.name)
+    if export.table is not None and export.draw is None:
+        return head + export.table.to_latex(export.caption, export.name)
     lines = (
         r"\begin{figure}",
         r"\centering",
-        rf"\includegraphics{{{exhibit.name}.pdf}}  % at its own width: do not scale",
-        rf"\caption{{{escape(exhibit.caption)}}}",
-        rf"\label{{fig:{exhibit.name}}}",
+        rf"\includegraphics{{{export.name}.pdf}}  % at its own width: do not scale",
+        rf"\caption{{{escape(export.caption)}}}",
+        rf"\label{{fig:{export.name}}}",
         r"\end{figure}",
     )
     return head + "\n".join([*lines, ""])
 
 
-def _picture(exhibit: Exhibit, form: str, width: str, made_from: Mapping[str, Any]) -> bytes:
+def _picture(export: FigureExport, form: str, width: str, made_from: Mapping[str, Any]) -> bytes:
     from mesm.figures.table_picture import plot_table
 
     out = io.BytesIO()
     with paper_style():
         inches = width_in(width)
-        if exhibit.draw is not None:
-            figure = exhibit.draw(inches)
+        if export.draw is not None:
+            figure = export.draw(inches)
         else:
-            assert exhibit.table is not None
-            figure = plot_table(exhibit.table, inches)
-        figure.savefig(out, format=form, dpi=DPI, metadata=_metadata(exhibit, form, made_from))
+            assert export.table is not None
+            figure = plot_table(export.table, inches)
+        figure.savefig(out, format=form, dpi=DPI, metadata=_metadata(export, form, made_from))
     return out.getvalue()
 
 
-def _metadata(exhibit: Exhibit, form: str, made_from: Mapping[str, Any]) -> dict[str, Any]:
-    """The provenance in the fields that each format has for it; no date but the record's own."""
-    created = exhibit.origin.get("created")
+def _metadata(export: FigureExport, form: str, made_from: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the provenance in the metadata fields of each format; the only date is the record's."""
+    created = export.origin.get("created")
     record = json.dumps(made_from, ensure_ascii=False)
     maker = f"mesm {__version__} ({_commit() or 'no commit'})"
     if form == "pdf":
         date = datetime.fromisoformat(created) if created else None
-        return {"Title": exhibit.title, "Subject": exhibit.caption, "Keywords": record, "Creator": maker,
+        return {"Title": export.title, "Subject": export.caption, "Keywords": record, "Creator": maker,
                 "CreationDate": date, "ModDate": date}  # fmt: skip
     if form == "svg":
-        return {"Title": exhibit.title, "Description": record, "Creator": maker, "Date": created}
+        return {"Title": export.title, "Description": record, "Creator": maker, "Date": created}
     stamped = {"Creation Time": created} if created else {}
-    return {"Title": exhibit.title, "Description": exhibit.caption, "Comment": record, "Software": maker, **stamped}
+    return {"Title": export.title, "Description": export.caption, "Comment": record, "Software": maker, **stamped}
 
 
-def files_of(exhibit: Exhibit, forms: Iterable[str], width: str) -> dict[str, bytes]:
-    """File name -> content, with the provenance beside."""
-    found: dict[str, bytes] = {}
+def files_of(export: FigureExport, forms: Iterable[str], width: str) -> dict[str, bytes]:
+    """Return file name -> content, with the provenance beside each."""
+    files: dict[str, bytes] = {}
     for form in forms:
-        found[f"{exhibit.name}.{form}"] = render(exhibit, form, width)
+        files[f"{export.name}.{form}"] = render(export, form, width)
         if form != "json":
-            found[f"{exhibit.name}.{form}.json"] = provenance_json(exhibit, form, width)
-    return found
+            files[f"{export.name}.{form}.json"] = provenance_json(export, form, width)
+    return files
 
 
 @dataclass(frozen=True)
-class Item:
-    """An exhibit in the basket, with the formats and the width it is wanted in."""
+class ExportItem:
+    """Hold an export in the basket with its chosen formats and width."""
 
-    exhibit: Exhibit
+    export: FigureExport
     forms: tuple[str, ...] = ("pdf",)
     width: str = "acl-column"
 
 
-def bundle(items: Iterable[Item]) -> bytes:
-    """One zip: a folder per exhibit with its files and provenance, references.bib, and commands.txt.
+def make_zip(items: Iterable[ExportItem]) -> bytes:
+    """Return one zip: a folder per export with its files and provenance, references.bib, and commands.txt.
 
     Two exhibits of one name get a number; the same items give the same bytes.
     """
@@ -263,11 +263,11 @@ def bundle(items: Iterable[Item]) -> bytes:
     content: dict[str, bytes] = {}
     commands: list[str] = []
     for item in items:
-        count = taken[item.exhibit.name] = taken.get(item.exhibit.name, 0) + 1
-        folder = item.exhibit.name + (f"-{count}" if count > 1 else "")
-        content |= {f"{folder}/{name}": data for name, data in files_of(item.exhibit, item.forms, item.width).items()}
-        commands += [full_command(item.exhibit, form, item.width) for form in item.forms]
-    content["references.bib"] = bibtex(key for item in items for key in item.exhibit.cites).encode()
+        count = taken[item.export.name] = taken.get(item.export.name, 0) + 1
+        folder = item.export.name + (f"-{count}" if count > 1 else "")
+        content |= {f"{folder}/{name}": data for name, data in files_of(item.export, item.forms, item.width).items()}
+        commands += [full_command(item.export, form, item.width) for form in item.forms]
+    content["references.bib"] = bibtex(key for item in items for key in item.export.cites).encode()
     content["commands.txt"] = "".join(f"{command}\n" for command in commands).encode()
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:

@@ -1,4 +1,4 @@
-"""A picture to paste on and write on: row labels, a time axis, words, a colour scale."""
+"""Compose a picture from parts and letters: row labels, a time axis, words, a colour scale."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def _font(size: int) -> ImageFont.FreeTypeFont:
 
 
 class Canvas:
-    """A ground of one colour that things are put on; whatever reaches over the edge is cut."""
+    """Hold a ground of one colour to paste and write on; parts beyond the edge are cut."""
 
     def __init__(self, height: int, width: int, theme: Theme) -> None:
         line = np.full((width, 3), rgb(theme.ground), np.uint8)
@@ -35,33 +35,33 @@ class Canvas:
         self._lines: list[tuple[tuple[int, int, int, int], str]] = []
 
     def paste(self, x: int, y: int, picture: np.ndarray) -> None:
-        """Put (h, w, 3) uint8 with its upper left corner at x, y."""
+        """Paste (h, w, 3) uint8 with its upper left corner at x, y."""
         height, width = self._pixels.shape[:2]
         part = picture[: max(0, height - y), : max(0, width - x)]
         self._pixels[y : y + part.shape[0], x : x + part.shape[1]] = part
 
     def write(self, x: int, y: int, text: str, *, faint: bool = False, small: bool = False) -> None:
-        """Text with its upper left corner at x, y."""
+        """Write text with its upper left corner at x, y."""
         colour = self._theme.faint if faint else self._theme.ink
         self._texts.append((x, y, text, colour, SMALL_PX if small else TEXT_PX, False))
 
     def tag(self, x: int, y: int, text: str) -> None:
-        """Small text on a patch of the ground's colour, to be read on any picture."""
+        """Write small text on a patch of the ground's colour, readable on any picture."""
         self._texts.append((x, y, text, self._theme.mark, SMALL_PX, True))
 
     def label(self, x: int, y: int, lines: tuple[str, ...]) -> None:
-        """The name of a row, and what is to be said of it in smaller letters below."""
+        """Write the name of a row, and further lines in smaller letters below."""
         for number, line in enumerate(lines):
             self.write(x, y + 23 * number, line, faint=number > 0, small=number > 0)
 
     def tick(self, x: int, text: str, height: int) -> None:
-        """A tick of the time axis, with its number to the right."""
+        """Draw a tick of the time axis, with its number to the right."""
         self._lines.append(((x, height - (8 if text else 4), x, height - 1), self._theme.faint))
         if text:
             self.write(x + 4, 2, text, faint=True, small=True)
 
     def words(self, placed: list[tuple[int, str]], top: int, height: int) -> None:
-        """Words at their columns; one that would touch the last goes to the lower line, or as far right as needed."""
+        """Write words at their columns; one that would touch the last goes to the lower line, or as far right as needed."""
         free = [0, 0]
         for x, text in placed:
             width = round(_font(TEXT_PX).getlength(text)) + 8
@@ -72,7 +72,7 @@ class Canvas:
             self._lines.append(((x, top + 2, x, top + 5), self._theme.faint))
 
     def scale(self, low: float, high: float, top: int, height: int) -> None:
-        """A colour bar beside a row, with the value at either end."""
+        """Draw a colour bar beside a row, with the value at either end."""
         bar = colours(np.repeat(np.linspace(1, 0, height)[:, None], _SCALE_PX, axis=1))
         self.paste(100, top, bar)
         for y, value in ((top + height - 40, high), (top + height - 20, low)):
@@ -80,7 +80,7 @@ class Canvas:
             self.write(0, y, f"{mark} {value:.3g}×", faint=True, small=True)
 
     def picture(self) -> np.ndarray:
-        """(H, W, 3) uint8."""
+        """Return the picture, (H, W, 3) uint8."""
         image = Image.fromarray(self._pixels)
         draw = ImageDraw.Draw(image)
         for box, colour in self._lines:

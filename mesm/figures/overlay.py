@@ -1,6 +1,6 @@
-"""What lies over a picture: faded sites, a heat map, outlines, points. Pure numpy, on stacks of pictures at once.
+"""Draw over pictures: faded sites, a heat map, outlines, points. Pure numpy, on stacks of pictures at once.
 
-Shape legend: S pictures, H W pixels; a map or mask given here already has the pictures' size.
+Shape legend: S pictures, H W pixels; maps and masks already have the pictures' size.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ def _table(name: str) -> np.ndarray:
 
 
 def colours(values: np.ndarray, name: str = "cividis") -> np.ndarray:
-    """Values in [0, 1] (clipped) -> (..., 3) uint8 of one of matplotlib's perceptually even colour maps."""
+    """Return the colours of values in [0, 1] (clipped), (..., 3) uint8, by one of matplotlib's colour maps."""
     return _table(name)[np.clip(np.nan_to_num(values) * 255 + 0.5, 0, 255).astype(np.uint8)]
 
 
 def grey(pictures: np.ndarray) -> np.ndarray:
-    """(..., 3) uint8 without its colour."""
+    """Return (..., 3) uint8 in grey."""
     luma = np.rint(pictures @ np.array([0.299, 0.587, 0.114], np.float32)).astype(np.uint8)
     return np.repeat(luma[..., None], 3, axis=-1)
 
 
 def blend(pictures: np.ndarray, colour: tuple[int, int, int], weight: float) -> np.ndarray:
-    """`pictures` (..., 3) uint8 with a colour laid on at `weight` in [0, 1]."""
+    """Blend `pictures` (..., 3) uint8 with a colour of `weight` in [0, 1]."""
     share = round(weight * 256)
     mixed = pictures.astype(np.uint16) * np.uint16(256 - share)
     mixed += (np.asarray(colour, np.uint32) * share).astype(np.uint16)
@@ -37,19 +37,19 @@ def blend(pictures: np.ndarray, colour: tuple[int, int, int], weight: float) -> 
 
 
 def packed(pictures: np.ndarray) -> np.ndarray:
-    """(..., 3) uint8 -> (...) uint32: a pixel as one machine word is chosen and copied several times as fast."""
+    """Pack (..., 3) uint8 into (...) uint32: a pixel as one machine word is selected and copied several times as fast."""
     words = np.zeros((*pictures.shape[:-1], 4), np.uint8)
     words[..., :3] = pictures
     return words.view(np.uint32)[..., 0]
 
 
 def unpacked(words: np.ndarray) -> np.ndarray:
-    """The (..., 3) uint8 view of `packed` pictures."""
+    """Return the (..., 3) uint8 view of `packed` pictures."""
     return np.ascontiguousarray(words)[..., None].view(np.uint8)[..., :3]
 
 
 def border(kept_SHW: np.ndarray) -> np.ndarray:
-    """The pixels of a line, two wide, along the border between kept and dropped sites, inside the kept ones."""
+    """Return a mask of a line, two pixels wide, along the border between kept and dropped sites, inside the kept ones."""
     padded = np.pad(kept_SHW, ((0, 0), (1, 1), (1, 1)), mode="edge")
     whole = np.ones_like(kept_SHW)
     height, width = kept_SHW.shape[1:]
@@ -61,7 +61,7 @@ def border(kept_SHW: np.ndarray) -> np.ndarray:
 
 
 def dots(kept_SHW: np.ndarray, offsets: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
-    """The pixels of one dot per kept site, as in the paper's Figures 3 and 4.
+    """Return a mask of one dot per kept site, as in the paper's Figures 3 and 4.
 
     Args:
         offsets: (H,) and (W,) whole pixels from the middle of the site that a row or column belongs to.
@@ -72,12 +72,12 @@ def dots(kept_SHW: np.ndarray, offsets: tuple[np.ndarray, np.ndarray]) -> np.nda
 
 
 def relative_attention(attention_SHW: np.ndarray, active_SHW: np.ndarray) -> np.ndarray:
-    """Attention as a multiple of an even one over the active sites of each segment: 1 everywhere if it has no view."""
+    """Return attention relative to uniform over the active sites of each segment: 1 everywhere if it is uniform."""
     return attention_SHW * active_SHW.sum(axis=(1, 2), keepdims=True)
 
 
 def value_range(values: np.ndarray, shown: np.ndarray) -> tuple[float, float]:
-    """Lowest and highest shown value; never an empty range."""
+    """Return the lowest and highest shown value; never an empty range."""
     if not shown.any():
         return 0.0, 1.0
     low, high = float(values[shown].min()), float(values[shown].max())

@@ -1,4 +1,9 @@
-"""Pictures as PNG, fast: a click waits for them."""
+"""Encode pictures as PNG.
+
+On the mosaics of three clips (1316 x 536 and 1316 x 688 pixels) this takes 8.9 to 18.4 ms, Pillow with `compress_level=1`
+24.3 to 41.8 ms: 2.4 times as long in sum, for files of the same size (see benchmarks/README.md). Each click on a case
+encodes two of them.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +18,7 @@ _FILTER_UP = 2
 
 
 def encode_png(picture: np.ndarray) -> bytes:
-    """(H, W, 3) uint8 -> PNG, about three times as fast as Pillow's.
+    """Return (H, W, 3) uint8 as PNG.
 
     Every row is stored as its difference from the one above (PNG's filter "up"): in enlarged pictures most rows repeat,
     so most of what is compressed is zero, and no time goes into trying the other filters.

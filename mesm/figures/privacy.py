@@ -1,6 +1,6 @@
-"""Faces of people whose corpus does not let them be published: blurred beyond recognition, or sketched.
+"""Blur or sketch the faces of people whose corpus does not allow publishing them.
 
-Nothing but the picture changes: masks and maps, which show no one, are drawn over it as before.
+Only the faces change; masks and maps are drawn over them as before.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from mesm.batch import FACE_SIZE_PX, Sample
 from mesm.errors import ConfigError
 from mesm.figures.export import PRIVACY
 
-#: A face of 48 px is reduced to squares of this many pixels: four by four values are nobody's face.
+#: A face of 48 px is reduced to squares of this many pixels: four by four values identify no one.
 _BLOCK_PX = 12
 _PAPER, _LINE = (236, 236, 232), (60, 64, 70)
 #: dlib's 68 points as lines: jaw, brows, nose, eyes and lips; True closes the line.
@@ -32,18 +32,18 @@ _LINES: tuple[tuple[range, bool], ...] = (
 
 
 def default_privacy(licence: str) -> str:
-    """ "none" where the licence gives the pictures away (CC0), "blur" for every other and for an unknown one."""
+    """Return "none" for CC0, "blur" for every other and for an unknown licence."""
     return "none" if licence.upper().startswith("CC0") else "blur"
 
 
 def private_faces(sample: Sample, privacy: str) -> Sample:
-    """The sample with its faces blurred or sketched, large crops dropped.
+    """Return the sample with its faces blurred or sketched and its large crops removed.
 
     Args:
         privacy: one of `PRIVACY`.
 
     Raises:
-        ConfigError: there is no such privacy.
+        ConfigError: an unknown privacy.
     """
     if privacy not in PRIVACY:
         raise ConfigError(f"--privacy {privacy!r} must be one of {', '.join(PRIVACY)}")
@@ -56,7 +56,7 @@ def private_faces(sample: Sample, privacy: str) -> Sample:
 
 
 def _blurred(face: np.ndarray) -> np.ndarray:
-    """Means of large squares, smoothed so that their borders do not distract."""
+    """Return the means of large squares, smoothed."""
     cells = FACE_SIZE_PX // _BLOCK_PX
     means = face.reshape(cells, _BLOCK_PX, cells, _BLOCK_PX, 3).mean(axis=(1, 3))
     picture = Image.fromarray(np.rint(means).astype(np.uint8)).resize((FACE_SIZE_PX,) * 2, Image.Resampling.BICUBIC)
@@ -64,7 +64,7 @@ def _blurred(face: np.ndarray) -> np.ndarray:
 
 
 def _sketched(sample: Sample, number: int) -> np.ndarray:
-    """Landmarks as lines, or the five points where there are no more; an empty ground without either."""
+    """Draw landmarks as lines, else the five points, else an empty ground."""
     scale = 4
     image = Image.new("RGB", (FACE_SIZE_PX * scale,) * 2, _PAPER)
     draw = ImageDraw.Draw(image)

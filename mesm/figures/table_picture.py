@@ -1,4 +1,4 @@
-"""A table as a picture, with booktabs' three rules."""
+"""Draw a table as a picture, with booktabs' three rules."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _FONT_PT = 7.0
 
 
 def plot_table(table: Table, width: float) -> Figure:
-    """Lines of text at the width of a column: the first column left, numbers right; best bold, second underlined."""
+    """Draw lines of text at the width of a column: the first column left, numbers right; best bold, second underlined."""
     groups = [row.group for row in table.rows]
     heads = sum(bool(g) and (i == 0 or g != groups[i - 1]) for i, g in enumerate(groups))
     top = 1 if table.spans else 0
@@ -53,7 +53,7 @@ def plot_table(table: Table, width: float) -> Figure:
 
 
 def _text_width(text: str, size: float, bold: bool = False) -> float:
-    """Inches."""
+    """Return the width of a text in inches."""
     from matplotlib.font_manager import FontProperties
     from matplotlib.textpath import TextPath
 
@@ -64,7 +64,7 @@ def _text_width(text: str, size: float, bold: bool = False) -> float:
 
 
 def _columns(table: Table, width: float) -> tuple[list[float], float]:
-    """Left end of the first column, right ends of the others, and letters small enough for all of them."""
+    """Return the left end of the first column, the right ends of the others, and a font size at which all fit."""
     texts = [[table.columns[i], *(table.text(r.cells[i]) for r in table.rows)] for i in range(len(table.columns))]
     widest = [max(_text_width(t, _FONT_PT, bold=True) for t in column) for column in texts]
     gap = 0.09

@@ -1,4 +1,4 @@
-"""A table as a value, and its forms for paper: CSV for machines, booktabs LaTeX for print."""
+"""Hold a table as a value with its forms: plain text, CSV, booktabs LaTeX."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ _LATEX = str.maketrans(
 
 @dataclass(frozen=True)
 class Row:
-    """One line of a table.
+    """Hold one line of a table.
 
     Attributes:
-        cells: a name or number per column; None is "not known" and shows as a dash.
+        cells: a name or number per column; None is an unknown value and is printed as a dash.
         group: lines of one group stand together under its name, such as "reported in the paper".
         spread: standard deviation per column where several seeds were run; () for none.
-        ranked: whether the line competes for bold and underline; a trivial answer or a quoted number does not.
+        ranked: whether the line competes for bold and underline; trivial answers and reported numbers do not.
     """
 
     cells: tuple[Cell, ...]
@@ -53,7 +53,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Table:
-    """Columns and lines.
+    """Hold columns and lines.
 
     Attributes:
         columns: their names; the first is the name of a line.
@@ -82,16 +82,16 @@ class Table:
     @property
     def spans(self) -> tuple[tuple[str, int, int], ...]:
         """(head, first column, last column) of the heads that stand over something."""
-        found: list[tuple[str, int, int]] = []
+        spans: list[tuple[str, int, int]] = []
         for i, head in enumerate(self.heads):
-            if head and found and found[-1][0] == head and found[-1][2] == i - 1:
-                found[-1] = (head, found[-1][1], i)
+            if head and spans and spans[-1][0] == head and spans[-1][2] == i - 1:
+                spans[-1] = (head, spans[-1][1], i)
             elif head:
-                found.append((head, i, i))
-        return tuple(found)
+                spans.append((head, i, i))
+        return tuple(spans)
 
     def part(self, columns: Sequence[int], names: Sequence[str] = ()) -> Table:
-        """Some of the columns, under other names if they are given; the groups stay."""
+        """Return some of the columns, under other names if there are any; the groups stay."""
         return Table(
             tuple(names) or tuple(self.names[i] for i in columns),
             tuple(
@@ -105,7 +105,7 @@ class Table:
         )
 
     def text(self, cell: Cell) -> str:
-        """A cell as it is printed."""
+        """Return a cell as it is printed."""
         if cell is None or (isinstance(cell, float) and np.isnan(cell)):
             return "–"
         return f"{cell:.{self.digits}f}" if isinstance(cell, float) else str(cell)
@@ -127,8 +127,43 @@ class Table:
             lines.append(line(cells))
         return "\n".join(lines)
 
+    def to_csv(self) -> str:
+        """Return CSV in full precision, with columns for groups and spreads if there are any; unknown cells are empty."""
+        groups = any(row.group for row in self.rows)
+        spreads = [i for i in range(len(self.columns)) if any(_spread(row, i) is not None for row in self.rows)]
+        out = io.StringIO()
+        writer = csv.writer(out, lineterminator="\n")
+        head = ["group"] if groups else []
+        writer.writerow([*head, *self.names, *(f"{self.names[i]} spread" for i in spreads)])
+        for row in self.rows:
+            cells = [*((row.group,) if groups else ()), *row.cells, *(_spread(row, i) for i in spreads)]
+            writer.writerow(["" if cell is None else cell for cell in cells])
+        return out.getvalue()
+
+    def to_latex(self, caption: str = "", label: str = "") -> str:
+        """Return a booktabs `table`: best bold, second underlined, mean and spread; needs `\\usepackage{booktabs}`."""
+        lines = [
+            r"\begin{table}",
+            r"\centering",
+            rf"\begin{{tabular}}{{l{'r' * (len(self.columns) - 1)}}}",
+            r"\toprule",
+        ]
+        lines += _latex_heads(self)
+        lines += [" & ".join(escape(name) for name in self.columns) + r" \\", r"\midrule"]
+        group = self.rows[0].group if self.rows else ""
+        for number, row in enumerate(self.rows):
+            if row.group and (number == 0 or row.group != group):
+                lines += [r"\midrule"] if number else []
+                lines.append(rf"\multicolumn{{{len(self.columns)}}}{{l}}{{\emph{{{escape(row.group)}}}}} \\")
+            group = row.group
+            lines.append(" & ".join(_latex_cell(self, number, i) for i in range(len(self.columns))) + r" \\")
+        lines += [r"\bottomrule", r"\end{tabular}"]
+        lines += [rf"\caption{{{escape(caption)}}}"] if caption else []
+        lines += [rf"\label{{tab:{label}}}"] if label else []
+        return "\n".join([*lines, r"\end{table}", ""])
+
     def place(self, row: int, column: int) -> int:
-        """0 for the best of its column, 1 for the second, 2 for any other; equal numbers share their place."""
+        """Return 0 for the best of its column, 1 for the second, 2 for any other; equal numbers share their place."""
         cell = self.rows[row].cells[column]
         if column not in self.best or not self.rows[row].ranked or not isinstance(cell, int | float):
             return 2
@@ -137,40 +172,8 @@ class Table:
         return min(order.index(float(self.text(cell))), 2) if len(order) > 1 and self.text(cell) != "–" else 2
 
 
-def to_csv(table: Table) -> str:
-    """Full precision, a column for the group and for each spread if there is any; an unknown cell is empty."""
-    groups = any(row.group for row in table.rows)
-    spreads = [i for i in range(len(table.columns)) if any(_spread(row, i) is not None for row in table.rows)]
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    head = ["group"] if groups else []
-    writer.writerow([*head, *table.names, *(f"{table.names[i]} spread" for i in spreads)])
-    for row in table.rows:
-        cells = [*((row.group,) if groups else ()), *row.cells, *(_spread(row, i) for i in spreads)]
-        writer.writerow(["" if cell is None else cell for cell in cells])
-    return out.getvalue()
-
-
-def to_latex(table: Table, caption: str = "", label: str = "") -> str:
-    """A booktabs `table`: best bold, second underlined, mean and spread; needs `\\usepackage{booktabs}`."""
-    lines = [r"\begin{table}", r"\centering", rf"\begin{{tabular}}{{l{'r' * (len(table.columns) - 1)}}}", r"\toprule"]
-    lines += _latex_heads(table)
-    lines += [" & ".join(escape(name) for name in table.columns) + r" \\", r"\midrule"]
-    group = table.rows[0].group if table.rows else ""
-    for number, row in enumerate(table.rows):
-        if row.group and (number == 0 or row.group != group):
-            lines += [r"\midrule"] if number else []
-            lines.append(rf"\multicolumn{{{len(table.columns)}}}{{l}}{{\emph{{{escape(row.group)}}}}} \\")
-        group = row.group
-        lines.append(" & ".join(_latex_cell(table, number, i) for i in range(len(table.columns))) + r" \\")
-    lines += [r"\bottomrule", r"\end{tabular}"]
-    lines += [rf"\caption{{{escape(caption)}}}"] if caption else []
-    lines += [rf"\label{{tab:{label}}}"] if label else []
-    return "\n".join([*lines, r"\end{table}", ""])
-
-
 def _latex_heads(table: Table) -> list[str]:
-    """A line of names over the columns they span, and the rules under them."""
+    """Return a line of names over the columns they span, and the rules under them."""
     if not table.spans:
         return []
     cells, rules, next_column = [], [], 0
@@ -184,19 +187,8 @@ def _latex_heads(table: Table) -> list[str]:
 
 
 def escape(text: str) -> str:
-    """Plain words as LaTeX that prints exactly these words."""
+    """Return plain text as LaTeX that prints exactly this text."""
     return text.translate(_LATEX)
-
-
-def from_dicts(rows: Sequence[dict[str, Cell]], best: Sequence[str] = (), digits: int = 1) -> Table:
-    """A table of dicts that share their keys."""
-    columns = tuple(rows[0]) if rows else ()
-    return Table(
-        columns,
-        tuple(Row(tuple(row[name] for name in columns)) for row in rows),
-        tuple(i for i, name in enumerate(columns) if name in best),
-        digits,
-    )
 
 
 def _spread(row: Row, column: int) -> float | None:

@@ -79,6 +79,7 @@ class CheckpointMetrics:
 
     Attributes:
         trained_on: name of the corpus.
+        trained_on_capabilities: capabilities of that corpus beyond labels; None in checkpoints of earlier versions.
         thresholds: (E,) decision thresholds, chosen on the validation split; empty before that, which counts as 0.5.
         thresholds_top_p: nucleus mass at which they were chosen.
         valid: scores of the validation split.
@@ -94,6 +95,7 @@ class CheckpointMetrics:
     """
 
     trained_on: str = "unknown"
+    trained_on_capabilities: tuple[str, ...] | None = None
     thresholds: tuple[float, ...] = ()
     thresholds_top_p: float | None = None
     valid: SplitMetrics | None = None

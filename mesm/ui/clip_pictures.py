@@ -10,27 +10,29 @@ from mesm.batch import Sample
 from mesm.figures.png import encode_png
 from mesm.records.prediction import LayerTrace, Prediction, Trace
 from mesm.studies.case.difference import difference_mosaics
-from mesm.studies.case.mosaic import Look, Scene, Strip, draw, face_scene, mel_scene
+from mesm.studies.case.mosaic import MosaicStyle, Scene, TimeWindow, draw, face_scene, mel_scene
 from mesm.ui.corpora import Case
 
 
-def draw_clip(case: Case, prediction: Prediction | None, source: str, strip: Strip, look: Look) -> tuple[bytes, bytes]:
+def draw_clip(
+    case: Case, prediction: Prediction | None, source: str, window: TimeWindow, style: MosaicStyle
+) -> tuple[bytes, bytes]:
     """Draw the faces and the spectrogram of a clip with what each layer kept.
 
     Args:
         source: digest of the weights that made the prediction; "" without one.
     """
     trace = prediction.trace if prediction else None
-    return _draw_clip(source, case.key, trace.top_p if trace else 1.0, strip, look, case.sample, trace)
+    return _draw_clip(source, case.key, trace.top_p if trace else 1.0, window, style, case.sample, trace)
 
 
 @st.cache_data(max_entries=24, show_spinner=False)
 def _draw_clip(
-    source: str, clip: str, top_p: float, strip: Strip, look: Look, _sample: Sample, _trace: Trace | None
+    source: str, clip: str, top_p: float, window: TimeWindow, style: MosaicStyle, _sample: Sample, _trace: Trace | None
 ) -> tuple[bytes, bytes]:
     layers = _trace.layers if _trace else {}
     faces, sounds = layers.get("visual", ()), layers.get("acoustic", ())
-    scenes = _scenes(clip, strip, look, len(faces), len(sounds), _sample)
+    scenes = _scenes(clip, window, style, len(faces), len(sounds), _sample)
     with ThreadPoolExecutor(1) as second:  # numpy and zlib let both run at once
         face_png = second.submit(lambda: encode_png(draw(scenes[0], faces)))
         mel_png = encode_png(draw(scenes[1], sounds))
@@ -38,17 +40,19 @@ def _draw_clip(
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)
-def _scenes(clip: str, strip: Strip, look: Look, faces: int, sounds: int, _sample: Sample) -> tuple[Scene, Scene]:
-    return face_scene(_sample, strip, look, faces), mel_scene(_sample, strip, look, sounds)
+def _scenes(
+    clip: str, window: TimeWindow, style: MosaicStyle, faces: int, sounds: int, _sample: Sample
+) -> tuple[Scene, Scene]:
+    return face_scene(_sample, window, style, faces), mel_scene(_sample, window, style, sounds)
 
 
 def draw_difference(
     case: Case,
     first: dict[str, tuple[LayerTrace, ...]],
     second: dict[str, tuple[LayerTrace, ...]],
-    strip: Strip,
-    look: Look,
+    window: TimeWindow,
+    style: MosaicStyle,
 ) -> tuple[bytes, bytes]:
     """Draw two traces of a clip over each other: faces, spectrogram."""
-    faces, sounds = difference_mosaics(case.sample, first, second, strip, look)
+    faces, sounds = difference_mosaics(case.sample, first, second, window, style)
     return encode_png(faces), encode_png(sounds)

@@ -1,17 +1,17 @@
-"""What a visitor can set: checkpoint and corpus at the side, the filter of a gallery, top-p, the look of a picture."""
+"""Show the choices that pages share: checkpoint, corpus, emotion, top-p, style of a mosaic."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import streamlit as st
 
 from mesm import runtime
 from mesm.analysis.checkpoints import find_checkpoints
-from mesm.studies.case.mosaic import OVERLAYS, Look
+from mesm.data.corpora import find_corpora
+from mesm.studies.case.mosaic import OVERLAYS, MosaicStyle
 from mesm.ui import layout, models, state
-from mesm.ui.corpora import OpenCorpus, list_corpora, open_corpus_cached
+from mesm.ui.corpora import OpenCorpus, open_corpus_cached
 from mesm.ui.models import Model
 from mesm.vocabulary import EMOTIONS
 
@@ -22,31 +22,30 @@ TOP_P_STEP = 0.01
 
 
 def pick_model() -> Model | None:
-    """The checkpoint chosen at the side, loaded; None, with a sentence on the page, if there is none to use."""
-    found = find_checkpoints()
-    chosen = _pick("Checkpoint", "checkpoint", found, FIRST_CHECKPOINT)
-    if chosen is None:
+    """Return the checkpoint chosen at the side; None, with a sentence on the page, without a usable one."""
+    checkpoints = find_checkpoints()
+    name = _pick("Checkpoint", "checkpoint", list(checkpoints), FIRST_CHECKPOINT)
+    if name is None:
         layout.empty("There is no checkpoint.", f"Put one under {runtime.workspace() / 'checkpoints'}, or train one.")
         return None
     with layout.one_sentence_errors():
-        shared = models.open_model(chosen)
-        sentence = layout.sentence_for(shared.facts.trained_on)
-        if sentence:
-            st.sidebar.caption(sentence)
-        return shared
+        model = models.open_model(checkpoints[name])
+        if note := models.training_note(model):
+            st.sidebar.caption(note)
+        return model
     return None
 
 
 def pick_corpus(needed: bool = True) -> OpenCorpus | None:
-    """The corpus chosen at the side, open; None, with a sentence on the page, if there is none to use.
+    """Return the corpus chosen at the side, open; None, with a sentence on the page, without a usable one.
 
     Args:
-        needed: False on a page that shows the choice because every page does, and opens nothing.
+        needed: False on a page that only shows the choice.
     """
-    chosen = _pick("Corpus", "corpus", list_corpora(), FIRST_CORPUS)
+    key = _pick("Corpus", "corpus", list(find_corpora()), FIRST_CORPUS)
     if not needed:
         return None
-    if chosen is None:
+    if key is None:
         layout.empty(
             "There is no corpus.",
             "This renders one of 240 clips: "
@@ -54,20 +53,27 @@ def pick_corpus(needed: bool = True) -> OpenCorpus | None:
         )
         return None
     with layout.one_sentence_errors():
-        return open_corpus_cached(chosen)
+        return open_corpus_cached(key)
     return None
 
 
-def _pick(label: str, key: str, found: dict[str, Path], first: str) -> Path | None:
-    if not found:
+def _pick(label: str, key: str, names: list[str], first: str) -> str | None:
+    if not names:
         st.sidebar.selectbox(label, ["none"], disabled=True)
         return None
-    names = sorted(found, key=lambda name: (name != first, name))
-    return found[st.sidebar.selectbox(label, names, key=key, bind="query-params", filter_mode=None)]
+    linked = st.query_params.get(key)
+    if linked is not None and linked not in names:
+        word = label.lower()
+        st.warning(
+            f"The link's {word} {layout.plain(linked)} is not among the known ones; another is shown.",
+            icon=":material/link_off:",
+        )
+    names = sorted(names, key=lambda name: (name != first, name))
+    return st.sidebar.selectbox(label, names, key=key, bind="query-params", filter_mode=None)
 
 
 def pick_emotion(labels: Sequence[str]) -> str:
-    """One of the corpus's emotions, in the order and colours that every page uses; "" for all."""
+    """Return one of the corpus's emotions; "" for all."""
     options = [emotion for emotion in EMOTIONS if emotion in labels]
     before = state.recall("emotion")
     dark = state.dark()
@@ -77,17 +83,25 @@ def pick_emotion(labels: Sequence[str]) -> str:
         default=before if before in options else None,
         format_func=lambda name: f"{layout.swatch(name, dark)} {name}",
         key="emotion-choice",
-        help="Clips that show this emotion; choose it again for all.",
+        help="Show only clips with this label; click again for all clips.",
     )
     state.remember("emotion", chosen or "")
     return chosen or ""
 
 
 def top_p_slider(model: Model) -> float:
-    """Top-p; it stands still for a model without attention, which computes every site."""
+    """Return top-p; disabled at 1 for a model without attention, which computes every site."""
     reference = model.facts.config.top_p
     if not model.facts.has_attention:
-        st.slider("top-p", TOP_P_STEP, 1.0, 1.0, TOP_P_STEP, disabled=True, help="FE2E computes every site.")
+        st.slider(
+            "top-p",
+            TOP_P_STEP,
+            1.0,
+            1.0,
+            TOP_P_STEP,
+            disabled=True,
+            help="This model has no attention: it computes every site.",
+        )
         return 1.0
     return st.slider(
         "top-p",
@@ -97,15 +111,15 @@ def top_p_slider(model: Model) -> float:
         TOP_P_STEP,
         key="p",
         bind="query-params",
-        help="How much of its attention mass each layer keeps. 1 keeps every site.",
+        help="Attention mass that the kept sites of each layer hold. At 1 every site is kept.",
     )
 
 
-def pick_look(attentive: bool = True) -> Look:
-    """Which layers, and how they are drawn.
+def pick_style(has_mask: bool = True) -> MosaicStyle:
+    """Return the layers to show and how they are drawn.
 
     Args:
-        attentive: False where there is no mask to draw: what would do nothing stands still.
+        has_mask: False disables the choices that only change a mask.
     """
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         chosen = st.segmented_control(
@@ -115,24 +129,24 @@ def pick_look(attentive: bool = True) -> Look:
             required=True,
             key="layers",
             bind="query-params",
-            disabled=not attentive,
+            disabled=not has_mask,
         )
         overlay = st.segmented_control(
-            "What is kept, as",
+            "Draw kept sites as",
             OVERLAYS,
             default=OVERLAYS[0],
             required=True,
             key="look",
             bind="query-params",
-            disabled=not attentive,
+            disabled=not has_mask,
         )
         strength = st.slider(
-            "Opacity", 0.1, 1.0, 0.8, 0.1, key="opacity", bind="query-params", width=110, disabled=not attentive
+            "Opacity", 0.1, 1.0, 0.8, 0.1, key="opacity", bind="query-params", width=110, disabled=not has_mask
         )
         loudest = st.toggle(
             "Loudest 10 %",
             key="loud",
             bind="query-params",
-            help="Draw only the highest tenth of the mel values, as the paper's Figure 4 does.",
+            help="Draw only the highest 10 % of the mel values, as in the paper's Figure 4.",
         )
-    return Look(overlay or OVERLAYS[0], strength, LAYERS[chosen or "all"], loudest, state.dark())
+    return MosaicStyle(overlay or OVERLAYS[0], strength, LAYERS[chosen or "all"], loudest, state.dark())

@@ -11,9 +11,10 @@ import streamlit as st
 from mesm.batch import Sample
 from mesm.data.corpora import find_corpora
 from mesm.data.ingest.closeups import with_closeups
-from mesm.data.manifest import MANIFEST_NAME
+from mesm.data.manifest import MANIFEST_NAME, Manifest
 from mesm.data.store import Corpus
 from mesm.errors import DataError
+from mesm.records.base import CorpusId
 
 
 @dataclass(frozen=True)
@@ -24,53 +25,76 @@ class Case:
         key: stands for the clip's arrays and its transcript.
         name: shown on the page.
         preview: a file or its bytes, playable in a browser; None if there is none.
-        corpus: name of the corpus that it is from; "" for a visitor's own.
+        corpus: the corpus that it is from; None for an uploaded clip.
         licence: of that corpus; "" if not known.
+        corpus_key: opens the corpus in a link and on the command line; "" for an uploaded clip.
     """
 
     key: str
     name: str
     sample: Sample
     preview: Path | bytes | None = None
-    corpus: str = ""
+    corpus: CorpusId | None = None
     licence: str = ""
+    corpus_key: str = ""
 
 
 @dataclass(frozen=True)
 class OpenCorpus:
-    """An open corpus and the digest that stands for its content."""
+    """An open corpus.
+
+    Attributes:
+        digest: of its manifest's file, which changes with its content.
+        key: opens it in a link and on the command line.
+    """
 
     corpus: Corpus
     digest: str
+    key: str
+
+    @property
+    def identity(self) -> CorpusId:
+        """Name and digest, as records and figures have them."""
+        return CorpusId(self.corpus.name, self.corpus.digest)
 
     def case(self, clip_id: str) -> Case:
         """Return one of its clips, with close-ups of the faces where its preview allows them."""
         preview = self.corpus.media_path(clip_id)
         sample = with_closeups(self.corpus[clip_id], preview)
         licence = str(self.corpus.manifest.meta.get("licence", ""))
-        return Case(f"{self.digest}/{clip_id}", f"clip {clip_id}", sample, preview, self.corpus.name, licence)
+        return Case(f"{self.digest}/{clip_id}", f"clip {clip_id}", sample, preview, self.identity, licence, self.key)
 
 
-def list_corpora() -> dict[str, Path]:
-    """Return the folders of all corpora by their keys: the bundled ones, then the workspace's."""
-    return find_corpora()
+def has_rendered_faces(name: str) -> bool:
+    """Return whether a known corpus of this name has rendered faces."""
+    for folder in find_corpora().values():
+        try:
+            manifest = Manifest.read(folder)
+        except DataError:
+            continue
+        if manifest.name == name and "regions" in manifest.capabilities:
+            return True
+    return False
 
 
-def open_corpus_cached(folder: Path) -> OpenCorpus:
-    """Open the corpus of a folder; again when its manifest changes.
+def open_corpus_cached(key: str) -> OpenCorpus:
+    """Open the corpus of a key of `find_corpora`; again when its manifest changes.
 
     Raises:
-        DataError: it cannot be read.
+        DataError: there is no such corpus, or it cannot be read.
     """
+    folder = find_corpora().get(key)
+    if folder is None:
+        raise DataError(f"the corpus {key} is neither bundled nor in this workspace")
     try:
         digest = hashlib.sha256((folder / MANIFEST_NAME).read_bytes()).hexdigest()[:16]
     except OSError as error:
         raise DataError(f"corpus {folder.name} is gone ({error.strerror}); choose another") from error
-    return _open(str(folder), digest)
+    return _open(str(folder), digest, key)
 
 
 @st.cache_resource(max_entries=4, show_spinner="Opening the corpus …")
-def _open(folder: str, digest: str) -> OpenCorpus:
+def _open(folder: str, digest: str, key: str) -> OpenCorpus:
     corpus = Corpus(folder)
     len(corpus.index)  # read now, under the spinner
-    return OpenCorpus(corpus, digest)
+    return OpenCorpus(corpus, digest, key)

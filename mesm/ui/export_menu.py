@@ -1,4 +1,4 @@
-"""The small menu under every figure and table: take it along as a file, or put it into the basket."""
+"""Show the menu under every figure and table: download it as a file, or add it to the basket."""
 
 from __future__ import annotations
 
@@ -6,80 +6,80 @@ from functools import partial
 
 import streamlit as st
 
-from mesm.figures.export import FORMATS, PICTURES, Exhibit, full_command, render
+from mesm.figures.export import FORMATS, PICTURES, FigureExport, full_command, render
 from mesm.figures.page import WIDTH_WORDS
 from mesm.figures.tables import Table
-from mesm.ui import records
+from mesm.ui import tables
 from mesm.ui.export import basket
 
-PRIVACY_WORDS = {"none": "as they are", "blur": "blurred", "sketch": "sketched"}
+PRIVACY_WORDS = {"none": "unchanged", "blur": "blurred", "sketch": "sketched"}
 _FORM_WORDS = {"tex": "LaTeX"}
 
 
-def offer(exhibit: Exhibit, key: str) -> None:
-    """A menu for one exhibit. What is in it runs only while it is open, so a page pays one button for it.
+def offer(export: FigureExport, key: str) -> None:
+    """Show a menu for one figure or table. Its content is made only while it is open.
 
     Args:
-        exhibit: `exhibit.draw` is called when a file is asked for, not before.
+        export: `export.draw` is called when a file is downloaded.
         key: of the menu, one per place on the page.
     """
     menu = st.popover("Export", icon=":material/download:", type="tertiary", key=f"export-{key}", on_change="rerun")
     if menu.open:
         with menu:
-            _contents(exhibit, key)
+            _contents(export, key)
 
 
-def tabled(exhibit: Exhibit, key: str, groups: str = "source", shown: Table | None = None) -> None:
-    """A table on the screen, its caption, its menu.
+def tabled(export: FigureExport, key: str, groups: str = "source", shown: Table | None = None) -> None:
+    """Show a table with its caption and its menu.
 
     Args:
-        groups: name of the column that says which group a line belongs to.
-        shown: the part of the exhibit's table that is on the screen; the files hold the whole.
+        groups: name of the column with the group of each line.
+        shown: the part of the table that is on the screen; the files hold all of it.
     """
-    assert exhibit.table is not None
-    records.show_table(shown or exhibit.table, f"{exhibit.title}. {exhibit.caption}", groups)
-    st.caption(exhibit.caption)
-    offer(exhibit, key)
+    assert export.table is not None
+    tables.show_table(shown or export.table, f"{export.title}. {export.caption}", groups)
+    st.caption(export.caption)
+    offer(export, key)
 
 
-def _contents(exhibit: Exhibit, key: str) -> None:
-    st.markdown(f"**{exhibit.title}**")
+def _contents(export: FigureExport, key: str) -> None:
+    st.markdown(f"**{export.title}**")
     width = st.selectbox(
         "Width", list(WIDTH_WORDS), format_func=WIDTH_WORDS.__getitem__, key=f"width-{key}", persist_state="session"
     )
-    if exhibit.private is not None:
+    if export.private is not None:
         chosen = st.segmented_control(
             "Faces",
             list(PRIVACY_WORDS),
-            default=exhibit.privacy,
+            default=export.privacy,
             required=True,
             format_func=PRIVACY_WORDS.__getitem__,
-            key=f"privacy-{key}-{exhibit.privacy}",
-            help="Blurred unless the corpus's licence lets its faces be published.",
+            key=f"privacy-{key}-{export.privacy}",
+            help="Blurred unless the corpus's licence allows publishing its faces.",
         )
-        exhibit = exhibit.private(chosen or exhibit.privacy)
+        export = export.private(chosen or export.privacy)
     with st.container(horizontal=True, gap="small"):
-        for form in exhibit.formats:
+        for form in export.formats:
             st.download_button(
                 form_word(form),
-                partial(render, exhibit, form, width),
-                f"{exhibit.name}.{form}",
+                partial(render, export, form, width),
+                f"{export.name}.{form}",
                 FORMATS[form],
                 key=f"{form}-{key}",
                 on_click="ignore",
             )
-    forms = tuple(f for f in exhibit.formats if f != "json") if exhibit.draw is None else PICTURES[:1]
+    forms = tuple(f for f in export.formats if f != "json") if export.draw is None else PICTURES[:1]
     st.button(
-        "In the basket" if basket.key_of(exhibit) in basket.items() else "Add to basket",
+        "In the basket" if basket.key_of(export) in basket.items() else "Add to basket",
         key=f"basket-{key}",
         icon=":material/add_shopping_cart:",
         on_click=basket.add,
-        args=(exhibit, forms, width),
-        help="The Export page makes one zip of the basket.",
+        args=(export, forms, width),
+        help="The Export page writes the basket as one zip.",
     )
-    st.code(full_command(exhibit, exhibit.formats[0], width), language="bash", wrap_lines=True)
+    st.code(full_command(export, export.formats[0], width), language="bash", wrap_lines=True)
 
 
 def form_word(form: str) -> str:
-    """A format as a page names it."""
+    """Return the name of a format on the screen."""
     return _FORM_WORDS.get(form, form.upper())

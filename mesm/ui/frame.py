@@ -1,4 +1,4 @@
-"""The frame round every page: its pages, their names, the logo."""
+"""Build the frame of every page: the list of pages, their names, the logo."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _FRAMED = "framed"
 
 
 def navigation() -> Page:
-    """The page that is asked for, and the side bar that leads to the others."""
+    """Return the page of the URL, and build the side bar that leads to the others."""
     if (assets() / "logo.svg").is_file():
         st.logo(str(assets() / "logo.svg"), size="large")
     page = st.navigation(
@@ -38,7 +38,7 @@ def navigation() -> Page:
 
 
 def enter() -> None:
-    """Put the page that runs into the frame if it runs alone.
+    """Begin the run of a page, and put it into the frame if it runs alone.
 
     Until app.py has run once in a server, Streamlit answers a link to a page by running the file in pages/ by itself.
     Declaring the navigation is what ends that; the page is then run again, in its frame.
@@ -54,7 +54,7 @@ def enter() -> None:
 
 
 def link(file: str, text: str) -> None:
-    """A link to another page; its text alone where there is no frame."""
+    """Show a link to another page; its text alone where there is no frame."""
     if st.session_state.get(_FRAMED):
         st.page_link(file, label=text, icon=PAGES[file][1])
     else:

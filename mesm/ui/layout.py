@@ -1,4 +1,4 @@
-"""Headings, empty states, errors in one sentence, pictures with a caption and an alternative text."""
+"""Show headings, empty states, errors in one sentence, pictures with a caption and an alternative text."""
 
 from __future__ import annotations
 
@@ -16,26 +16,24 @@ from mesm.figures.style import emotion_colour, rgb
 from mesm.records.base import Estimate, Record
 from mesm.records.evaluation import Evaluation
 
-RENDERED_FACES = "Trained on rendered faces: scores on real people mean little."
-
 #: Width of a diagram on a wide screen.
 DRAWING_PX = 1060
 
 
 def heading(title: str, question: str) -> None:
-    """A page's name and the one question that it answers."""
+    """Show a page's name and the question that it answers."""
     st.title(title)
     st.markdown(question)
 
 
 def empty(what: str, remedy: str) -> None:
-    """What stands where something would be: what is missing, and how to get it."""
+    """Show what is missing, and how to get it."""
     st.info(f"{what} {remedy}", icon=":material/inbox:")
 
 
 @contextmanager
 def one_sentence_errors() -> Iterator[None]:
-    """Anything that a user can cause becomes its own sentence on the page."""
+    """Show any error that a user can cause as one sentence on the page."""
     try:
         yield
     except MesmError as error:
@@ -43,25 +41,25 @@ def one_sentence_errors() -> Iterator[None]:
 
 
 def say_error(error: MesmError) -> None:
-    """One sentence, with a capital and a full stop."""
-    said = str(error)
-    st.error(f"{said[:1].upper()}{said[1:]}{'' if said.endswith('.') else '.'}", icon=":material/error:")
+    """Show an error as one sentence, with a capital and a full stop."""
+    sentence = str(error)
+    st.error(f"{sentence[:1].upper()}{sentence[1:]}{'' if sentence.endswith('.') else '.'}", icon=":material/error:")
 
 
 def picture(png: bytes, alt: str, caption: str) -> None:
-    """A picture at its own size, or smaller where the page is narrower, with what to see in it below."""
+    """Show a picture at its own size, or smaller where the page is narrower, with its caption."""
     st.image(png, alt=alt, output_format="PNG")  # else Streamlit makes a JPEG of it: slower, and no longer exact
     st.caption(caption)
 
 
 def drawing(svg: str, alt: str, caption: str) -> None:
-    """A diagram as wide as the page, but no wider than its letters need; with what to see in it below."""
+    """Show a diagram as wide as the page, but no wider than its letters need, with its caption."""
     st.image(svg, alt=alt, width=DRAWING_PX)
     st.caption(caption)
 
 
 def folded(title: str, key: str) -> Any | None:
-    """A section that is closed at first; None while it is, so that nothing in it is computed before it is seen."""
+    """Show a section that is closed at first; return None while it is, so that its content is computed only when seen."""
     section = st.expander(title, key=key, on_change="rerun", bind="query-params")
     return section if section.open else None
 
@@ -105,7 +103,7 @@ def headline(
 
 
 def swatch(emotion: str, dark: bool) -> str:
-    """A dot of an emotion's colour as Markdown, for a label."""
+    """Return a dot of an emotion's colour as Markdown, for a label."""
     size = 24
     y, x = np.mgrid[:size, :size] - (size - 1) / 2
     ground = (15, 18, 22) if dark else (255, 255, 255)
@@ -113,11 +111,6 @@ def swatch(emotion: str, dark: bool) -> str:
     return f"![](data:image/png;base64,{base64.b64encode(encode_png(dot)).decode()})"
 
 
-def sentence_for(checkpoint_trained_on: str) -> str:
-    """What must stand beside the scores of a checkpoint, or ""."""
-    return RENDERED_FACES if checkpoint_trained_on.startswith("marionette") else ""
-
-
 def plain(text: str) -> str:
-    """Words of a stranger as Markdown that shows exactly these words."""
+    """Return text as Markdown that shows exactly this text."""
     return "".join(f"\\{letter}" if letter in r"\`*_{}[]()<>#+-.!|~$:^=" else letter for letter in text)

@@ -1,4 +1,4 @@
-"""What a view is made of lives in the URL, so that a link shows the same view again.
+"""Keep the choices of a view in the URL, so that a link shows the same view again.
 
 Widgets with plain values bind themselves (`bind="query-params"`); `recall` and `remember` do it for the rest: a clip
 chosen by a button, an emotion whose label carries a picture.
@@ -23,7 +23,7 @@ def use_home_from_command_line() -> None:
 
 
 def recall(name: str) -> str:
-    """A part of the view: from the URL, else as it was when this page was last seen; "" if never set."""
+    """Return a part of the view: from the URL, else as it was when this page was last open; "" if never set."""
     return str(st.query_params.get(name) or st.session_state.get(f"view.{name}") or "")
 
 
@@ -38,5 +38,5 @@ def remember(name: str, value: str) -> None:
 
 
 def dark() -> bool:
-    """Whether the visitor's screen is dark."""
+    """Return whether the visitor's theme is dark."""
     return st.context.theme.type == "dark"

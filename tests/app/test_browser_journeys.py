@@ -115,7 +115,7 @@ def test_try_a_clip_of_ones_own(chromium: Any, address: str) -> None:
     faces = picture(page, FACES)
     assert faces.ndim == 3 and np.ptp(faces) > 100
     assert "The clip is read." in page.get_by_test_id("stExpander").first.inner_text()
-    page.get_by_role("button", name="Forget this clip").last.click()
+    page.get_by_role("button", name="Delete this clip").last.click()
     page.get_by_text("your clip").last.wait_for(state="detached")
     settle(page)
     assert page.get_by_role("img", name=FACES).count() == 0

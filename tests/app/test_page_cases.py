@@ -18,7 +18,7 @@ from mesm.presets import PRESETS
 from mesm.records.training_log import LOG_NAME
 from mesm.ui.case_studies import filters, notebook, notebook_export
 from mesm.ui.case_studies.notebook import Entry
-from mesm.ui.case_studies.notebook_export import Leaf
+from mesm.ui.case_studies.notebook_export import NotebookPage
 from mesm.ui.corpora import Case
 from mesm.ui.models import Model, Verdict
 from mesm.ui.runs import training_runs
@@ -62,7 +62,7 @@ def test_orders() -> None:
     verdicts = {str(n): Verdict(True, n / 4) for n in range(3)}
 
     def order(sort: str) -> str:
-        return "".join(row.clip_id for row in filters.in_order(rows(), sort, verdicts))
+        return "".join(row.clip_id for row in filters.sort_rows(rows(), sort, verdicts))
 
     assert order(filters.STORED) == order(filters.SHORTEST) == "0123"
     assert order(filters.LONGEST) == "3210"
@@ -78,21 +78,21 @@ def test_another_p_beside_it(home: Path) -> None:
     same = metrics(page)
     assert same["Largest change of a score"] == "0.00"
     assert float(small["Work with p = 1"].split()[0]) > float(same["Work with p = 0.3"].split()[0])
-    assert "Shared, of what either keeps: L1 100 %" in texts(page).replace("\\", "")
+    assert "(intersection over union): L1 100 %" in texts(page).replace("\\", "")
 
 
 def test_random_attention_beside_it(home: Path) -> None:
     page = open_page("pages/case_studies.py", p="0.3", versus="random attention", **CASE)
     assert trouble(page) == []
     said = texts(page).replace("\\", "")
-    assert "only random attention 1 does" in said and "L1 100 %" not in said
+    assert "only by random attention 1" in said and "L1 100 %" not in said
 
 
 def test_another_checkpoint_beside_it(home: Path) -> None:
     page = open_page("pages/case_studies.py", versus="another checkpoint", **CASE)
     assert trouble(page) == []
     assert "tiny-fe2e has no attention" in texts(page).replace("\\", "")
-    assert "Strongest score, tiny-fe2e" in metrics(page)
+    assert "Top score, tiny-fe2e" in metrics(page)
 
 
 def test_fe2e_has_no_p_to_compare(home: Path) -> None:
@@ -124,7 +124,7 @@ def test_a_case_is_starred_written_about_and_opened_again(own_notebook: Path) ->
 
 
 def test_the_notebook_as_files_holds_all_it_shows(own_notebook: Path) -> None:
-    leaf = Leaf(
+    leaf = NotebookPage(
         Entry("noise", "clip04", "tiny-mesm", 0.3, "a <b>note</b>\nof two lines"),
         "",
         "“hello & <goodbye>”",
@@ -132,7 +132,7 @@ def test_the_notebook_as_files_holds_all_it_shows(own_notebook: Path) -> None:
         (("anger", "0.10", "0.50", "2"),),
         (("a face", b"\x89PNG"),),
     )
-    gone = Leaf(Entry("lost", "x", "tiny-mesm", 1.0), "The corpus lost is not in this workspace any more.")
+    gone = NotebookPage(Entry("lost", "x", "tiny-mesm", 1.0), "The corpus lost is not in this workspace any more.")
     page = notebook_export.as_html([leaf, gone], "http://localhost/case_studies").decode()
     assert "<b>" not in page and "&lt;b&gt;note" in page and "<script" not in page
     assert 'src="data:image/png;base64,' in page and "http" not in page.replace("http://localhost/case_studies?", "")
@@ -141,14 +141,14 @@ def test_the_notebook_as_files_holds_all_it_shows(own_notebook: Path) -> None:
     assert "> of two lines" in text and "| anger | 0.10 | 0.50 | 2 |" in text and "<goodbye>" not in text
 
 
-def test_a_leaf_of_a_real_case(own_notebook: Path) -> None:
+def test_a_make_page_a_real_case(own_notebook: Path) -> None:
     notebook.put(Entry("noise", "clip04", "tiny-mesm", 0.3, "n"))
     notebook.put(Entry("gone", "clip04", "tiny-mesm", 0.3))
     app = AppTest.from_string(
         """
 import streamlit as st
 from mesm.ui.case_studies import notebook, notebook_view
-leaves = [notebook_view.leaf_of(e) for e in notebook.read().values()]
+leaves = [notebook_view.make_page(e) for e in notebook.read().values()]
 st.session_state["leaves"] = leaves
 """,
         default_timeout=60,

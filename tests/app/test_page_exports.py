@@ -18,7 +18,7 @@ from streamlit.testing.v1 import AppTest
 
 from mesm.cli import main
 from mesm.data.store import CorpusWriter
-from mesm.figures.export import Exhibit, Item, bundle, render
+from mesm.figures.export import ExportItem, FigureExport, make_zip, render
 from mesm.files import file_sha256
 from mesm.presets import PRESETS
 from mesm.records import base as records
@@ -36,11 +36,11 @@ from tests.studies.sweep.made_sweeps import made_sweep
 CASE = {"checkpoint": "tiny-mesm", "corpus": "noise", "clip": "clip04", "p": "0.4", "units-shown": "true"}
 
 
-def offered(page: AppTest, monkeypatch: pytest.MonkeyPatch) -> list[Exhibit]:
+def offered(page: AppTest, monkeypatch: pytest.MonkeyPatch) -> list[FigureExport]:
     """What the page offers for export, in order."""
-    found: list[Exhibit] = []
+    found: list[FigureExport] = []
     with monkeypatch.context() as patch:
-        patch.setattr(export_menu, "offer", lambda exhibit, key: found.append(exhibit))
+        patch.setattr(export_menu, "offer", lambda export, key: found.append(export))
         page.run()
     assert [e.message for e in page.exception] + [e.value for e in page.error] == []
     return found
@@ -92,7 +92,7 @@ def test_everything_drawn_can_be_taken_along(
     assert len({e.command for e in exhibits}) == len(exhibits)
 
 
-def same_as_the_command(exhibit: Exhibit, form: str, folder: Path) -> None:
+def same_as_the_command(exhibit: FigureExport, form: str, folder: Path) -> None:
     words = [*exhibit.command.split()[1:], "--format", form, "--width", "acl-column", "--out", str(folder)]
     assert main(words) == 0, exhibit.command
     assert (folder / f"{exhibit.name}.{form}").read_bytes() == render(exhibit, form), exhibit.command
@@ -129,7 +129,7 @@ def test_a_comparison_that_cannot_be_is_one_sentence(home: Path, capsys: pytest.
         ("pair tiny-fe2e@noise --clip clip04 --other-p 0.5", "has no attention"),
         ("pair tiny-mesm@noise --clip clip04 --other-p 7", "top_p"),
         ("difference tiny-mesm@noise --clip clip04 --other tiny-fe2e", "no mask to compare"),
-        ("regions tiny-mesm@noise --clip clip04", "no region can be laid on it"),
+        ("regions tiny-mesm@noise --clip clip04", "no region can be placed"),
         ("faithfulness tiny-mesm@noise --what leak", "mesm faithfulness tiny-mesm --corpus noise"),
         ("runs nowhere", "no readable config.json"),
     ):
@@ -187,7 +187,7 @@ def test_no_file_of_a_case_shows_a_face_that_the_licence_keeps(home: Path, monke
         for form in ("png", "pdf"):
             blurred, bare = (first_faces(render(e, form), form) for e in (exhibit, exhibit.private("none")))
             assert blurred < bare / 4, (exhibit.name, form)
-        archive = zipfile.ZipFile(io.BytesIO(bundle([Item(exhibit, ("png",))])))
+        archive = zipfile.ZipFile(io.BytesIO(make_zip([ExportItem(exhibit, ("png",))])))
         inside = archive.read(next(name for name in archive.namelist() if name.endswith(".png")))
         assert inside == render(exhibit, "png")
 

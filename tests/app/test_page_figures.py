@@ -11,7 +11,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from mesm.cli import main
-from mesm.figures.export import Exhibit, bundle, render
+from mesm.figures.export import FigureExport, make_zip, render
 from mesm.files import file_sha256
 from mesm.records import base as records
 from mesm.records.base import CorpusId
@@ -56,9 +56,9 @@ def trouble(page: AppTest) -> list[str]:
     return [e.message for e in page.exception] + [e.value for e in page.error]
 
 
-def offered(page: AppTest, monkeypatch: pytest.MonkeyPatch) -> list[Exhibit]:
+def offered(page: AppTest, monkeypatch: pytest.MonkeyPatch) -> list[FigureExport]:
     """What the page offers for export, in order."""
-    found: list[Exhibit] = []
+    found: list[FigureExport] = []
     with monkeypatch.context() as patch:
         patch.setattr(export_menu, "offer", lambda exhibit, key: found.append(exhibit))
         page.run()
@@ -192,7 +192,7 @@ def test_the_export_page_shows_the_basket_and_its_zip(recorded: Path, monkeypatc
     page = open_page("pages/efficiency.py", checkpoint="tiny-mesm")
     exhibits = offered(page, monkeypatch)
     assert [e.name.split("-")[0] for e in exhibits] == ["sweep", "work", "spread"]
-    page.session_state["basket"] = {basket.key_of(e): basket.Item(e, ("pdf", "csv")) for e in exhibits[1:]}
+    page.session_state["basket"] = {basket.key_of(e): basket.ExportItem(e, ("pdf", "csv")) for e in exhibits[1:]}
     page.switch_page("pages/export.py").run()
     assert trouble(page) == []
     assert [block.value for block in page.code] == [
@@ -202,12 +202,12 @@ def test_the_export_page_shows_the_basket_and_its_zip(recorded: Path, monkeypatc
     page.selectbox(key=f"basket-width-{key}").set_value("ieee-text").run()
     item = page.session_state["basket"][key]
     assert item.width == "ieee-text" and item.forms == ("pdf", "csv")
-    assert bundle([item]) == bundle([item])
+    assert make_zip([item]) == make_zip([item])
     page.button(key=f"remove-{key}").click().run()
     assert list(page.session_state["basket"]) == [basket.key_of(exhibits[2])]
 
 
-def same_as_the_command(exhibit: Exhibit, form: str, folder: Path) -> None:
+def same_as_the_command(exhibit: FigureExport, form: str, folder: Path) -> None:
     words = [*exhibit.command.split()[1:], "--format", form, "--width", "acl-column", "--out", str(folder)]
     assert main(words) == 0
     assert (folder / f"{exhibit.name}.{form}").read_bytes() == render(exhibit, form), exhibit.command

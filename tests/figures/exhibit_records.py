@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 
 from mesm.batch import Sample, Word
-from mesm.figures.export import Exhibit
+from mesm.figures.export import FigureExport
 from mesm.records.prediction import LayerTrace, Prediction, Trace
-from mesm.studies.case.exports import case
-from mesm.studies.case.mosaic import Look, fit_strip
+from mesm.studies.case.exports import export_case
+from mesm.studies.case.mosaic import MosaicStyle, fit_window
 
 LABELS = ("anger", "disgust", "fear", "happiness", "sadness", "surprise")
 CLIPS = 30
@@ -112,6 +112,8 @@ def made_prediction(sample: Sample, top_p: float = 0.5) -> Prediction:
 ORIGIN = {"checkpoint": "made", "checkpoint_sha256": "0" * 64, "config": {}, "seed": 0, "corpus": "toy", "licence": ""}
 
 
-def figure_case(privacy: str, look: Look | None = None) -> Exhibit:
+def figure_case(privacy: str, style: MosaicStyle | None = None) -> FigureExport:
     sample = made_sample()
-    return case(sample, made_prediction(sample), fit_strip(sample.duration_s), look or Look(), ORIGIN, privacy)
+    return export_case(
+        sample, made_prediction(sample), fit_window(sample.duration_s), style or MosaicStyle(), ORIGIN, privacy
+    )

@@ -14,7 +14,7 @@ from PIL import Image
 from pypdf import PdfReader
 
 from mesm.errors import ConfigError
-from mesm.figures.export import Exhibit, Item, bundle, full_command, provenance_of, render
+from mesm.figures.export import ExportItem, FigureExport, full_command, make_zip, provenance_of, render
 from mesm.figures.page import WIDTHS_IN, new_figure
 from mesm.figures.tables import Row, Table
 from mesm.studies.evaluation import breakdown
@@ -25,7 +25,7 @@ from tests.figures.exhibit_records import evaluation_record, figure_case
 from tests.studies.sweep.made_sweeps import made_sweep
 
 
-def everything() -> list[Exhibit]:
+def everything() -> list[FigureExport]:
     record, scored = made_sweep(), evaluation_record()
     found = breakdown.scored(scored["data"])
     return [
@@ -42,7 +42,7 @@ def everything() -> list[Exhibit]:
 NAMES = ("sweep", "layers", "clip cost", "table", "matrix", "reliability", "case")
 
 
-def pdf(exhibit: Exhibit, width: str = "acl-column") -> PdfReader:
+def pdf(exhibit: FigureExport, width: str = "acl-column") -> PdfReader:
     return PdfReader(io.BytesIO(render(exhibit, "pdf", width)))
 
 
@@ -73,7 +73,7 @@ def fonts(reader: PdfReader) -> list[dict]:
 
 
 def test_every_named_width_is_exact() -> None:
-    exhibit = Exhibit("x", "X", "x", "mesm figure x", draw=lambda width: new_figure(width, 1.0))
+    exhibit = FigureExport("x", "X", "x", "mesm figure x", draw=lambda width: new_figure(width, 1.0))
     for name, inches in WIDTHS_IN.items():
         assert float(pdf(exhibit, name).pages[0].mediabox.width) == pytest.approx(72 * inches, abs=0.01)
         picture = Image.open(io.BytesIO(render(exhibit, "png", name)))
@@ -104,7 +104,7 @@ def test_png_and_svg_carry_the_provenance() -> None:
 def test_the_date_is_the_records() -> None:
     exhibit = clip_cost_export(made_sweep())
     assert pdf(exhibit).metadata.creation_date.isoformat() == made_sweep().provenance.created  # type: ignore[union-attr]
-    undated = Exhibit("x", "X", "x", "mesm figure x", draw=lambda width: new_figure(width, 1.0))
+    undated = FigureExport("x", "X", "x", "mesm figure x", draw=lambda width: new_figure(width, 1.0))
     assert "/CreationDate" not in pdf(undated).metadata  # type: ignore[operator]
 
 
@@ -120,9 +120,13 @@ def test_the_provenance_names_what_was_used() -> None:
 
 def test_a_zip_holds_files_citations_and_commands() -> None:
     exhibit = clip_cost_export(made_sweep())
-    items = [Item(exhibit, ("pdf", "csv"), "acl-text"), Item(figure_case("sketch"), ("png",)), Item(exhibit, ("svg",))]
-    data = bundle(items)
-    assert data == bundle(items)
+    items = [
+        ExportItem(exhibit, ("pdf", "csv"), "acl-text"),
+        ExportItem(figure_case("sketch"), ("png",)),
+        ExportItem(exhibit, ("svg",)),
+    ]
+    data = make_zip(items)
+    assert data == make_zip(items)
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         names = archive.namelist()
         assert len(names) == len(set(names)) == 2 * 4 + 2
@@ -141,7 +145,7 @@ def test_a_figure_is_not_cut_to_its_ink() -> None:
         figure.text(0.5, 0.5, "small")
         return figure
 
-    box = pdf(Exhibit("x", "X", "x", "mesm figure x", draw=draw)).pages[0].mediabox
+    box = pdf(FigureExport("x", "X", "x", "mesm figure x", draw=draw)).pages[0].mediabox
     assert float(box.height) == pytest.approx(144)
 
 
@@ -156,9 +160,9 @@ def test_grey_print_tells_lines_apart() -> None:
 
 
 def test_paper_is_white_whatever_the_screen() -> None:
-    from mesm.studies.case.mosaic import Look
+    from mesm.studies.case.mosaic import MosaicStyle
 
-    assert render(figure_case("none", Look(dark=True)), "png") == render(figure_case("none"), "png")
+    assert render(figure_case("none", MosaicStyle(dark=True)), "png") == render(figure_case("none"), "png")
 
 
 def test_a_format_that_there_is_not() -> None:
@@ -170,7 +174,7 @@ def test_a_format_that_there_is_not() -> None:
 
 def test_a_table_alone_is_a_picture_too() -> None:
     table = Table(("model", "F1"), (Row(("a_b", 1.25)), Row(("c", None))))
-    exhibit = Exhibit("t", "T", "5 % & more", "mesm figure t", table=table)
+    exhibit = FigureExport("t", "T", "5 % & more", "mesm figure t", table=table)
     assert set(exhibit.formats) == {"pdf", "svg", "png", "csv", "tex", "json"}
     assert "a_b" in pdf(exhibit).pages[0].extract_text()
     assert rb"a\_b" in render(exhibit, "tex") and rb"5 \% \& more" in render(exhibit, "tex")

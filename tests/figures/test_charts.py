@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mesm.figures.charts import chart_scores, chart_work
 from mesm.figures.style import DARK, EMOTION_COLOURS, LIGHT, MODALITY_SIGNS, MODALITY_WORDS, emotion_colour
 from mesm.records.prediction import LayerTrace, Prediction
 from mesm.studies.case.captions import kept_sentence, mosaic_caption, quality_words, scores_alt, truth_words
-from mesm.studies.case.mosaic import OVERLAYS, Look
-from mesm.studies.case.screen import chart_two_answers
+from mesm.studies.case.chart_data import pair_chart, scores_chart
+from mesm.studies.case.mosaic import OVERLAYS, MosaicStyle
+from mesm.studies.case.screen import chart_pair, chart_scores, chart_work
 from mesm.studies.learning.chart_data import learning_chart
 from mesm.studies.learning.screen import draw_learning_curves
 from mesm.vocabulary import CORPUS_LABELS, EMOTIONS, MODALITIES
@@ -32,7 +32,7 @@ PREDICTION = Prediction(
 
 
 def test_scores_are_drawn_as_they_are() -> None:
-    figure = chart_scores(PREDICTION, {"fear": 2.0, "anger": 0.0})
+    figure = chart_scores(scores_chart(PREDICTION, {"fear": 2.0, "anger": 0.0}))
     bars, thresholds, *branches = figure.data
     assert list(bars.x) == PREDICTION.scores.tolist()
     assert list(bars.marker.color) == [EMOTION_COLOURS[name] for name in LABELS]
@@ -53,13 +53,17 @@ def test_work_adds_up_to_the_conv_stack() -> None:
 
 
 def test_a_legend_is_tied_to_the_picture() -> None:
-    for figure in (chart_scores(PREDICTION), chart_work(PREDICTION.macs), draw_learning_curves(learning_chart([]))):
+    for figure in (
+        chart_scores(scores_chart(PREDICTION)),
+        chart_work(PREDICTION.macs),
+        draw_learning_curves(learning_chart([])),
+    ):
         legend = figure.layout.legend  # tied to the plot, it lies on the points after the window has grown
         assert (legend.yref, legend.y, legend.yanchor) == ("container", 1, "top")
 
 
-def test_of_two_answers_the_first_stands_above() -> None:
-    below, above = chart_two_answers(PREDICTION, PREDICTION, ("one", "two")).data
+def test_of_two_predictions_the_first_stands_above() -> None:
+    below, above = chart_pair(pair_chart((PREDICTION, PREDICTION), ("one", "two"))).data
     assert (above.name, below.name) == ("one", "two")
 
 
@@ -82,8 +86,8 @@ def test_captions_count() -> None:
     kept[0, :3] = True
     layer = LayerTrace(np.zeros(kept.shape, np.float32), kept, np.ones_like(kept))
     assert kept_sentence((layer,), (0, 2)) == "L1 keeps 18 of 72 sites (25 %)."
-    assert "every site" in mosaic_caption((), Look())
-    assert len({mosaic_caption((layer,), Look(overlay=o)) for o in OVERLAYS}) == len(OVERLAYS)
+    assert "every site" in mosaic_caption((), MosaicStyle())
+    assert len({mosaic_caption((layer,), MosaicStyle(overlay=o)) for o in OVERLAYS}) == len(OVERLAYS)
 
 
 def test_words_for_labels_and_flags() -> None:

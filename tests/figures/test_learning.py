@@ -6,7 +6,6 @@ import pytest
 
 from mesm.figures.export import render
 from mesm.figures.page import paper_style
-from mesm.figures.tables import to_csv, to_latex
 from mesm.records.training_log import EpochReport
 from mesm.studies.ablation.exports import COLUMNS, ablation_table
 from mesm.studies.learning.chart_data import Series, TrainingRun, learning_chart
@@ -75,7 +74,7 @@ def test_an_ablation_as_a_table() -> None:
     assert table.rows[1].cells[:3] == ("MESM on TAV", 70.0, "66.0 to 73.0") and table.rows[1].cells[-1] == 6.0
     assert table.rows[1].cells[7:9] == (-1.0, "-2.0 to +0.5") and table.rows[0].cells[5] is None
     assert table.rows[1].spread[1] == 1.5 and table.rows[0].spread == ()
-    assert "MESM on TAV" in to_latex(table) and "fe2e-TAV" in str(to_csv(table))
+    assert "MESM on TAV" in table.to_latex() and "fe2e-TAV" in table.to_csv()
 
 
 def test_learning_curves_can_be_exported() -> None:

@@ -20,10 +20,10 @@ from mesm.studies.case.mosaic import (
     OVERLAYS,
     WORDS_PX,
     Axis,
-    Look,
-    Strip,
+    MosaicStyle,
+    TimeWindow,
     face_mosaic,
-    fit_strip,
+    fit_window,
     mel_loudness,
     mel_mosaic,
 )
@@ -68,11 +68,11 @@ def faded(pixel: np.ndarray, opacity: float, ground: tuple[int, int, int]) -> np
 
 @pytest.mark.parametrize("number", [0, 1, 2])
 def test_a_dropped_site_of_a_face_fades_and_a_kept_one_stays(number: int) -> None:
-    sample, layers, strip = clip(), face_layers(), Strip(0, 6)
-    picture = face_mosaic(sample, layers, strip, Look(opacity=0.75))
+    sample, layers, window = clip(), face_layers(), TimeWindow(0, 6)
+    picture = face_mosaic(sample, layers, window, MosaicStyle(opacity=0.75))
     grid = 24 >> number
-    px = strip.face_px // 48
-    top = TOP + (strip.face_px + GAP_PX) * (1 + number)
+    px = window.face_px // 48
+    top = TOP + (window.face_px + GAP_PX) * (1 + number)
     for s, y, x in RNG.integers(0, (5, 48, 48), (200, 3)):
         pixel = picture[top + px * y, GUTTER_PX + 100 * s + px * x].astype(int)
         want = sample.faces[s, y, x].astype(float)
@@ -82,8 +82,8 @@ def test_a_dropped_site_of_a_face_fades_and_a_kept_one_stays(number: int) -> Non
 
 
 def test_a_site_of_the_spectrogram_is_where_its_time_and_its_band_are() -> None:
-    sample, layers, strip = clip(), mel_layers(), Strip(0, 4)
-    picture = mel_mosaic(sample, layers, strip, Look(opacity=1.0))
+    sample, layers, window = clip(), mel_layers(), TimeWindow(0, 4)
+    picture = mel_mosaic(sample, layers, window, MosaicStyle(opacity=1.0))
     loudness = mel_loudness(sample.mel)
     for number in range(3):
         height, width = layers[number].kept.shape[1:]
@@ -98,28 +98,28 @@ def test_a_site_of_the_spectrogram_is_where_its_time_and_its_band_are() -> None:
 
 
 def test_the_picture_ends_with_the_sound() -> None:
-    picture = mel_mosaic(clip(chunks=6), mel_layers(), Strip(0, 4), Look())
+    picture = mel_mosaic(clip(chunks=6), mel_layers(), TimeWindow(0, 4), MosaicStyle())
     end = GUTTER_PX + round(2.4 / 4 * BODY_PX)
     assert (picture[:, end:] == rgb(LIGHT.ground)).all()
     assert (picture[:, end - 1] != rgb(LIGHT.ground)).any()
 
 
-@pytest.mark.parametrize("look", OVERLAYS)
+@pytest.mark.parametrize("style", OVERLAYS)
 @pytest.mark.parametrize("dark", [False, True])
-def test_size_does_not_depend_on_what_was_kept(look: str, dark: bool) -> None:
-    sample, strip = clip(), fit_strip(2.5)
+def test_size_does_not_depend_on_what_was_kept(style: str, dark: bool) -> None:
+    sample, window = clip(), fit_window(2.5)
     sizes = set()
     for share in (0.05, 0.5, 1.0):
         faces = tuple(layer(5, 24 >> i, 24 >> i, share) for i in range(3))
         mels = tuple(layer(6, 64 >> i, 16 >> i, share) for i in range(3))
-        style = Look(overlay=look, dark=dark)
-        sizes.add((face_mosaic(sample, faces, strip, style).shape, mel_mosaic(sample, mels, strip, style).shape))
+        style = MosaicStyle(overlay=style, dark=dark)
+        sizes.add((face_mosaic(sample, faces, window, style).shape, mel_mosaic(sample, mels, window, style).shape))
     assert len(sizes) == 1
 
 
 def test_the_two_pictures_share_one_time_axis() -> None:
     sample = clip()
-    faces, mels = (f(sample, (), Strip(0, 6), Look()) for f in (face_mosaic, mel_mosaic))
+    faces, mels = (f(sample, (), TimeWindow(0, 6), MosaicStyle()) for f in (face_mosaic, mel_mosaic))
     assert faces.shape[1] == mels.shape[1] == GUTTER_PX + BODY_PX <= 1460  # more, and Streamlit would scale it down
 
 
@@ -147,10 +147,10 @@ def test_points_mark_kept_sites_and_no_others(cell: int, share: float, seed: int
 
 
 def test_heat_goes_from_the_clips_lowest_to_its_highest() -> None:
-    sample, layers, strip = clip(), face_layers(), Strip(0, 6)
-    picture = face_mosaic(sample, layers, strip, Look("heat map", 1.0))
+    sample, layers, window = clip(), face_layers(), TimeWindow(0, 6)
+    picture = face_mosaic(sample, layers, window, MosaicStyle("heat map", 1.0))
     relative = layers[2].attention * layers[2].active.sum(axis=(1, 2), keepdims=True)
-    top = TOP + (strip.face_px + GAP_PX) * 3
+    top = TOP + (window.face_px + GAP_PX) * 3
     for value, colour in ((relative[layers[2].active].min(), (0, 34, 78)), (relative.max(), (254, 232, 56))):
         s, y, x = np.argwhere((relative == value) & layers[2].active)[0]
         found = picture[top + 16 * y + 8, GUTTER_PX + 100 * s + 16 * x + 8]
@@ -181,27 +181,30 @@ def test_silence_is_drawn() -> None:
 @given(st.floats(0.1, 600), st.floats(0, 600))
 @settings(max_examples=60, deadline=None)
 def test_a_strip_holds_the_clip_or_six_seconds_of_it(duration_s: float, start_s: float) -> None:
-    strip = fit_strip(duration_s, start_s)
-    assert 0 <= strip.start_s <= duration_s
-    assert strip.span_s >= min(duration_s, 6)
-    assert strip.x(strip.start_s) == GUTTER_PX and strip.x(strip.start_s + strip.span_s) == GUTTER_PX + BODY_PX
+    window = fit_window(duration_s, start_s)
+    assert 0 <= window.start_s <= duration_s
+    assert window.span_s >= min(duration_s, 6)
+    assert window.x(window.start_s) == GUTTER_PX and window.x(window.start_s + window.span_s) == GUTTER_PX + BODY_PX
 
 
 def test_without_a_face_or_a_sound_there_is_a_sentence() -> None:
     nothing = Sample("n", "", np.zeros((0, 48, 48, 3), np.uint8), np.zeros((0, 128, 32), np.float16), 1.0)
-    for picture in (face_mosaic(nothing, (), Strip(0, 4), Look()), mel_mosaic(nothing, (), Strip(0, 4), Look())):
+    for picture in (
+        face_mosaic(nothing, (), TimeWindow(0, 4), MosaicStyle()),
+        mel_mosaic(nothing, (), TimeWindow(0, 4), MosaicStyle()),
+    ):
         assert (picture[:, GUTTER_PX:] != rgb(LIGHT.ground)).any()
 
 
 def test_a_frame_without_a_face_is_tagged() -> None:
     sample = clip()
     found = np.array([True, False, True, True, True])
-    tagged = face_mosaic(Sample(**{**vars(sample), "face_found": found}), (), Strip(0, 6), Look())
-    plain = face_mosaic(sample, (), Strip(0, 6), Look())
+    tagged = face_mosaic(Sample(**{**vars(sample), "face_found": found}), (), TimeWindow(0, 6), MosaicStyle())
+    plain = face_mosaic(sample, (), TimeWindow(0, 6), MosaicStyle())
     columns = np.nonzero((tagged != plain).any(axis=(0, 2)))[0]
     assert columns.min() >= GUTTER_PX + 100 and columns.max() < GUTTER_PX + 260
 
 
 def test_dark_ground_is_the_dark_themes() -> None:
-    assert (face_mosaic(clip(), (), Strip(0, 6), Look(dark=True))[-1, -1] == rgb(DARK.ground)).all()
+    assert (face_mosaic(clip(), (), TimeWindow(0, 6), MosaicStyle(dark=True))[-1, -1] == rgb(DARK.ground)).all()
     assert theme(True) is DARK

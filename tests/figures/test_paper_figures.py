@@ -10,9 +10,10 @@ import pytest
 from mesm.errors import ConfigError
 from mesm.figures.page import paper_style
 from mesm.figures.privacy import default_privacy, private_faces
-from mesm.studies.case.mosaic import BODY_PX, GUTTER_PX, Look, face_mosaic, face_scene, fit_strip
-from mesm.studies.case.paper import plot_case
-from mesm.studies.case.scores_paper import plot_scores
+from mesm.studies.case.chart_data import scores_chart
+from mesm.studies.case.mosaic import BODY_PX, GUTTER_PX, MosaicStyle, face_mosaic, face_scene, fit_window
+from mesm.studies.case.mosaic_paper import plot_mosaic
+from mesm.studies.case.paper import plot_scores
 from mesm.studies.evaluation import breakdown
 from mesm.studies.evaluation import exports as results
 from mesm.studies.evaluation.paper import plot_matrix, plot_reliability, row_shares
@@ -24,16 +25,16 @@ from tests.figures.exhibit_records import LABELS, evaluation_record, made_predic
 def test_the_printed_case_has_the_pixels_of_the_screen(overlay: str) -> None:
     sample = made_sample()
     prediction = made_prediction(sample)
-    strip, look = fit_strip(sample.duration_s), Look(overlay=overlay)
+    window, style = fit_window(sample.duration_s), MosaicStyle(overlay=overlay)
     assert prediction.trace is not None
     layers = prediction.trace.layers
-    screen = face_mosaic(sample, layers["visual"], strip, look)
-    scene = face_scene(sample, strip, look)
+    screen = face_mosaic(sample, layers["visual"], window, style)
+    scene = face_scene(sample, window, style)
     with paper_style():
-        figure = plot_case(sample, layers, strip, look, 3.03)
+        figure = plot_mosaic(sample, layers, window, style, 3.03)
     rows = [axes for axes in figure.axes if axes.images]
     assert len(rows) == 8  # faces and three layers, spectrogram and three layers
-    side = strip.face_px
+    side = window.face_px
     for row, top in zip(rows[:4], scene.tops, strict=True):
         assert len(row.images) == len(sample.faces)
         for image, x in zip(row.images, scene.columns, strict=True):
@@ -42,7 +43,7 @@ def test_the_printed_case_has_the_pixels_of_the_screen(overlay: str) -> None:
             cut = screen[top : top + side, x : x + side]
             assert np.array_equal(pixels[::times, ::times][:, : cut.shape[1]], cut)
             left, right, _, _ = image.get_extent()
-            assert left == pytest.approx((x - GUTTER_PX) * strip.span_s / BODY_PX)
+            assert left == pytest.approx((x - GUTTER_PX) * window.span_s / BODY_PX)
             inches = (right - left) / np.diff(row.get_xlim())[0] * row.get_position().width * 3.03
             assert pixels.shape[1] / inches >= 299  # resolution of print
     assert any("$5" in text.get_text() for axes in figure.axes for text in axes.texts)
@@ -53,8 +54,8 @@ def test_a_case_without_faces_or_without_sound() -> None:
         prediction = made_prediction(sample)
         assert prediction.trace is not None
         with paper_style():
-            figure = plot_case(sample, prediction.trace.layers, fit_strip(sample.duration_s), Look(), 3.03)
-            plain = plot_case(sample, {}, fit_strip(sample.duration_s), Look(), 3.03)
+            figure = plot_mosaic(sample, prediction.trace.layers, fit_window(sample.duration_s), MosaicStyle(), 3.03)
+            plain = plot_mosaic(sample, {}, fit_window(sample.duration_s), MosaicStyle(), 3.03)
         assert figure.get_figwidth() == 3.03
         rows = (len(sample.faces) > 0) + (len(sample.mel) > 0)
         assert len([a for a in figure.axes if a.images]) == 4 * rows
@@ -89,7 +90,7 @@ def test_privacy_is_on_unless_the_licence_gives_faces_away() -> None:
 def test_scores_in_print() -> None:
     prediction = made_prediction(made_sample())
     with paper_style():
-        axes = plot_scores(prediction, {"anger": 2.0}, 3.03).axes[0]
+        axes = plot_scores(scores_chart(prediction, {"anger": 2.0}), 3.03).axes[0]
     assert [patch.get_width() for patch in axes.patches] == pytest.approx(prediction.scores.tolist())
     weights = {label.get_text(): label.get_fontweight() for label in axes.get_yticklabels()}
     assert weights["anger"] == "bold" and weights["fear"] == "normal"

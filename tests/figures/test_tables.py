@@ -8,7 +8,7 @@ import io
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mesm.figures.tables import Row, Table, escape, from_dicts, to_csv, to_latex
+from mesm.figures.tables import Row, Table, escape
 
 TABLE = Table(
     ("model", "Acc", "F1"),
@@ -23,7 +23,7 @@ TABLE = Table(
 
 
 def test_best_is_bold_second_underlined_quoted_numbers_neither() -> None:
-    latex = to_latex(TABLE, "All in %", "x")
+    latex = TABLE.to_latex("All in %", "x")
     assert r"FE2E & \textbf{84.5 $\pm$ 0.3} & 58.8 \\" in latex  # 58.80 and 58.84 are printed alike: no winner
     assert r"MESM & \underline{84.4} & 58.8 \\" in latex
     assert r"LF\_LSTM \& co & 71.8 & – \\" in latex.replace("--", "–")
@@ -48,17 +48,17 @@ def test_heads_span_their_columns() -> None:
     table = Table(("model", "Acc", "F1", "Acc", "F1"), (Row(("a", 1.0, 2.0, 3.0, 4.0)),),
                   heads=("", "anger", "anger", "fear", "fear"))  # fmt: skip
     assert table.spans == (("anger", 1, 2), ("fear", 3, 4))
-    latex = to_latex(table)
+    latex = table.to_latex()
     assert r" & \multicolumn{2}{c}{anger} & \multicolumn{2}{c}{fear} \\" in latex
     assert r"\cmidrule(lr){2-3}\cmidrule(lr){4-5}" in latex
-    assert to_csv(table).splitlines()[0] == "model,anger Acc,anger F1,fear Acc,fear F1"
+    assert table.to_csv().splitlines()[0] == "model,anger Acc,anger F1,fear Acc,fear F1"
 
 
 def test_csv_keeps_every_digit_and_leaves_the_unknown_empty() -> None:
-    rows = list(csv.DictReader(io.StringIO(to_csv(TABLE))))
+    rows = list(csv.DictReader(io.StringIO(TABLE.to_csv())))
     assert rows[1]["Acc"] == "84.41" and rows[2]["F1"] == "" and rows[0]["Acc spread"] == "0.3"
     assert [row["group"] for row in rows] == ["ours", "ours", "reported", "trivial"]
-    assert to_csv(from_dicts([{"a": 1, "b": 0.123456789}])) == "a,b\n1,0.123456789\n"
+    assert Table(("a", "b"), (Row((1, 0.123456789)),)).to_csv() == "a,b\n1,0.123456789\n"
 
 
 @given(st.text(st.characters(exclude_categories=("C",)), max_size=40))

@@ -16,7 +16,8 @@ from mesm.data.ingest.video import FrameSampler
 from mesm.data.store import IndexRow
 from mesm.errors import DataError
 from mesm.ui.case_studies.gallery import best_face, card_label
-from mesm.ui.layout import plain, sentence_for
+from mesm.ui.corpora import has_rendered_faces
+from mesm.ui.layout import plain
 from mesm.ui.try_a_clip import upload
 from mesm.ui.try_a_clip.upload import digest_of
 
@@ -91,8 +92,7 @@ def test_a_strangers_words_stay_words() -> None:
 
 
 def test_rendered_faces_are_named() -> None:
-    assert sentence_for("marionette") and sentence_for("marionette-large")
-    assert sentence_for("mosei") == ""
+    assert has_rendered_faces("marionette") and not has_rendered_faces("mosei")
 
 
 def test_digests_tell_parts_apart() -> None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from mesm.figures.bibliography import PAPER, corpus_cites
-from mesm.figures.export import Exhibit, origin_of
+from mesm.figures.export import FigureExport, origin_of
 from mesm.figures.tables import Cell, Row, Table
 from mesm.files import slug
 from mesm.studies.evaluation.exports import interval, work
@@ -16,10 +16,10 @@ COLUMNS = (
 )  # fmt: skip
 
 
-def ablation(record: Mapping[str, Any]) -> Exhibit:
+def ablation(record: Mapping[str, Any]) -> FigureExport:
     """Every row of an ablation, with what it is compared with."""
     data, corpus = record["data"], record["provenance"]["corpus"]
-    return Exhibit(
+    return FigureExport(
         name=f"ablation-{slug(corpus)}",
         title=f"What each part is worth on {corpus}",
         caption=(

@@ -7,12 +7,12 @@ from typing import Any
 
 from mesm.config import ModelConfig
 from mesm.errors import ConfigError
-from mesm.figures.export import Exhibit
+from mesm.figures.export import FigureExport
 from mesm.studies.architecture.chart_data import architecture_caption, has_cnn
 from mesm.studies.architecture.paper import plot_architecture
 
 
-def architecture(config: ModelConfig, origin: Mapping[str, Any]) -> Exhibit:
+def architecture(config: ModelConfig, origin: Mapping[str, Any]) -> FigureExport:
     """Build the drawing of inputs, kept sites of each block, and fusion.
 
     Args:
@@ -26,7 +26,7 @@ def architecture(config: ModelConfig, origin: Mapping[str, Any]) -> Exhibit:
         raise ConfigError(
             f"the drawing shows FE2E and MESM with cnn=stem5x5; {name} is {config.name} with another network"
         )
-    return Exhibit(
+    return FigureExport(
         name=f"architecture-{name}",
         title=f"The architecture of {name}",
         caption=architecture_caption(config),

@@ -1,4 +1,4 @@
-"""Captions and alternative texts: what a picture shows, in words, for everybody and for those who cannot see it."""
+"""Write the captions and alternative texts of a clip's pictures."""
 
 from __future__ import annotations
 
@@ -6,32 +6,32 @@ from collections.abc import Mapping, Sequence
 
 from mesm.figures.style import MODALITY_WORDS
 from mesm.records.prediction import LayerTrace, Prediction
-from mesm.studies.case.mosaic import Look, Strip
+from mesm.studies.case.mosaic import MosaicStyle, TimeWindow
 
 _OVERLAY_SENTENCES = {
-    "mask": "What a layer left out is faded; later layers see only what is clear.",
-    "heat map": "Yellow is more attention, blue is less, as a multiple of an even share; faded sites were already gone.",
-    "contours": "The lines run round what a layer kept.",
-    "points": "Every point is a site that the layer kept, as in the paper's Figures 3 and 4.",
+    "mask": "Faded: dropped here. Later layers see only what is in full colour.",
+    "heat map": "Colour: attention relative to uniform (1×). Faded: dropped by an earlier layer.",
+    "contours": "Lines: borders of the sites that the layer keeps.",
+    "points": "Points: sites that the layer keeps, as in the paper's Figures 3 and 4.",
 }
 _QUALITY_SENTENCES = {
-    "no_face": "no face was found; the middle of the picture stands in",
-    "some_faces_missing": "in some frames no face was found; the middle of the picture stands in",
+    "no_face": "no face was detected; the centre of the picture is used",
+    "some_faces_missing": "no face was detected in some frames; the centre of the picture is used there",
     "several_faces": "there are several faces; the largest is used",
     "no_video": "there is no picture",
     "no_audio": "there is no sound",
     "silence": "the sound is silent",
     "clipping": "the sound is clipped",
-    "cut_off": "the file ends early",
+    "cut_off": "the file is truncated",
     "tiny_face": "the face is small and was enlarged",
-    "turned_face": "the face is turned aside",
+    "turned_face": "the face is turned away from the camera",
     "no_text": "there are no words",
-    "text_cut": "the transcript is longer than what a model reads",
+    "text_cut": "the transcript is longer than the text encoder's limit",
 }
 
 
 def kept_sentence(layers: Sequence[LayerTrace], shown: Sequence[int]) -> str:
-    """How many sites each shown layer kept, of how many there are on its grids."""
+    """Return the number and share of sites that each shown layer keeps."""
     parts = []
     for number in shown:
         if number < len(layers):
@@ -40,37 +40,54 @@ def kept_sentence(layers: Sequence[LayerTrace], shown: Sequence[int]) -> str:
     return "; ".join(parts) + "." if parts else ""
 
 
-def mosaic_caption(layers: Sequence[LayerTrace], look: Look) -> str:
-    """The caption under a mosaic."""
+def mosaic_caption(layers: Sequence[LayerTrace], style: MosaicStyle) -> str:
+    """Return the caption under a mosaic: the share of sites that each layer keeps, and how they are drawn."""
     if not layers:
-        return "This model has no attention: it computes every site."
-    loud = " Only the highest tenth of the mel values is drawn." if look.loudest_only else ""
-    return f"{kept_sentence(layers, look.layers)} {_OVERLAY_SENTENCES[look.overlay]}{loud}"
+        return "No mask: every site is computed."
+    return f"{kept_sentence(layers, style.layers)} {_OVERLAY_SENTENCES[style.overlay]}"
 
 
-def face_alt(text: str, faces: int, layers: Sequence[LayerTrace], strip: Strip, look: Look) -> str:
-    """The face mosaic in words."""
+def modality_caption(modality: str, layers: Sequence[LayerTrace], style: MosaicStyle) -> str:
+    """Return the caption of a modality's mosaic, beginning with its name."""
+    loud = (
+        " Only the highest 10 % of the mel values are drawn." if modality == "acoustic" and style.loudest_only else ""
+    )
+    return f"{MODALITY_WORDS[modality].capitalize()}: {mosaic_caption(layers, style)}{loud}"
+
+
+def face_alt(text: str, faces: int, layers: Sequence[LayerTrace], window: TimeWindow, style: MosaicStyle) -> str:
+    """Return the alternative text of the face mosaic."""
     return (
-        f"{faces} faces, one every half second from {strip.start_s:g} s on, under the words: {text or 'none'}. "
-        f"{mosaic_caption(layers, look)}"
+        f"{faces} faces, one every half second from {window.start_s:g} s on, under the words: {text or 'none'}. "
+        f"{mosaic_caption(layers, style)}"
     )
 
 
-def mel_alt(chunks: int, layers: Sequence[LayerTrace], look: Look) -> str:
-    """The spectrogram mosaic in words."""
-    return f"Mel spectrogram of {chunks} chunks of 400 ms, low notes at the bottom. {mosaic_caption(layers, look)}"
+def mel_alt(chunks: int, layers: Sequence[LayerTrace], style: MosaicStyle) -> str:
+    """Return the alternative text of the spectrogram mosaic."""
+    return (
+        f"Mel spectrogram of {chunks} chunks of 400 ms, low frequencies at the bottom. {mosaic_caption(layers, style)}"
+    )
 
 
 def scores_alt(prediction: Prediction) -> str:
-    """The chart of the scores in words."""
+    """Return the alternative text of the chart of the scores."""
     ranked = sorted(zip(prediction.labels, prediction.scores, strict=True), key=lambda pair: -pair[1])
     scores = ", ".join(f"{name} {score:.2f}" for name, score in ranked)
     parts = ", ".join(MODALITY_WORDS[m] for m in prediction.modality_scores)
-    return f"Bar chart of the scores: {scores}. Signs mark the scores of {parts} alone, ticks the thresholds."
+    return f"Bar chart of the scores: {scores}. Markers: scores of {parts} alone. Ticks: thresholds."
+
+
+def carrier_words(informative: Mapping[str, bool]) -> str:
+    """Return the modalities in which a rendered clip expresses its labels."""
+    carriers = [word for modality, word in MODALITY_WORDS.items() if informative.get(modality)]
+    if not carriers:
+        return "label expressed in no modality (deliberate label noise)"
+    return f"label expressed in {', '.join(carriers)}"
 
 
 def truth_words(labels: Mapping[str, float] | None) -> str:
-    """The labels of a clip with their intensities, strongest first."""
+    """Return the labels of a clip with their intensities, strongest first."""
     if labels is None:
         return "no labels"
     present = sorted(((n, v) for n, v in labels.items() if v > 0), key=lambda pair: -pair[1])
@@ -78,6 +95,6 @@ def truth_words(labels: Mapping[str, float] | None) -> str:
 
 
 def quality_words(flags: Sequence[str]) -> str:
-    """Quality flags as one sentence, or "" when there are none."""
-    said = "; ".join(_QUALITY_SENTENCES.get(flag, flag.replace("_", " ")) for flag in flags)
-    return said[:1].upper() + said[1:] + "." if said else ""
+    """Return the quality flags as one sentence, or "" without any."""
+    sentence = "; ".join(_QUALITY_SENTENCES.get(flag, flag.replace("_", " ")) for flag in flags)
+    return sentence[:1].upper() + sentence[1:] + "." if sentence else ""

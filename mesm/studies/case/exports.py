@@ -1,134 +1,308 @@
-"""One clip as an exhibit: the screen's mosaic for paper, and its scores."""
+"""Build the figures and tables of one clip that `mesm figure` and the app's menus write to disk."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING
+
+import numpy as np
 
 from mesm.batch import Sample
 from mesm.figures.bibliography import PAPER, corpus_cites
-from mesm.figures.export import Exhibit
+from mesm.figures.export import FigureExport
 from mesm.figures.privacy import private_faces
-from mesm.figures.style import MODALITY_WORDS, STAGE_WORDS
-from mesm.figures.tables import Row, Table
-from mesm.records.prediction import Prediction
-from mesm.studies.case import captions
-from mesm.studies.case.mosaic import Look, Strip
-from mesm.studies.case.paper import plot_case
-from mesm.studies.case.scores_paper import plot_scores
+from mesm.figures.style import MODALITY_WORDS
+from mesm.files import slug
+from mesm.records.json_form import Json
+from mesm.records.prediction import LayerTrace, Prediction
+from mesm.studies.case import captions, tables
+from mesm.studies.case.chart_data import pair_chart, scores_chart, scores_over_p_chart
+from mesm.studies.case.difference import difference_caption, overlaps
+from mesm.studies.case.label_flip import FlipReport
+from mesm.studies.case.mosaic import MosaicStyle, TimeWindow
+from mesm.studies.case.mosaic_paper import plot_mosaic, plot_regions
+from mesm.studies.case.paper import plot_pair, plot_scores, plot_scores_over_p
+
+if TYPE_CHECKING:
+    from mesm.studies.case.regions import Region
+
+#: Faces in a row of `export_regions`.
+MOST_FACES = 6
+#: Of `mesm.analysis.provenance.clip_origin`. Its `corpus_key` opens the corpus on the command line; it is not written.
+Origin = Mapping[str, Json]
+Pair = tuple[Prediction, Prediction]
+Layers = dict[str, tuple[LayerTrace, ...]]
 
 
-def case(
-    sample: Sample, prediction: Prediction, strip: Strip, look: Look, origin: Mapping[str, Any], privacy: str
-) -> Exhibit:
-    """Faces, spectrogram and words on one axis, with what each layer kept.
+def export_case(
+    sample: Sample, prediction: Prediction, window: TimeWindow, style: MosaicStyle, origin: Origin, privacy: str
+) -> FigureExport:
+    """Return faces, spectrogram and words on one time axis, with the sites that each layer kept.
 
     Args:
-        origin: checkpoint, checkpoint_sha256, config, seed, trained_on; corpus, licence.
-        privacy: one of `bundle.PRIVACY`.
+        privacy: of the faces, one of `figures.export.PRIVACY`.
     """
-    look = replace(look, dark=False)  # paper is white
-    layers = prediction.trace.layers if prediction.trace else {}
+    style = replace(style, dark=False)  # paper is white
+    layers = layers_of(prediction)
     parts = [
-        f"{MODALITY_WORDS[m]}: {captions.mosaic_caption(layers[m], look)}"
-        for m in ("visual", "acoustic")
-        if layers.get(m)
+        captions.modality_caption(modality, layers[modality], style)
+        for modality in ("visual", "acoustic")
+        if layers.get(modality)
     ]
     top_p = f" at p = {prediction.trace.top_p:g}" if prediction.trace else ""
-    return Exhibit(
+    shown: dict[str, Json] = {"layers": [number + 1 for number in style.layers], "look": style.overlay}
+    return FigureExport(
         name=f"case-{sample.clip_id}-{origin['checkpoint']}{f'-p{prediction.trace.top_p:g}' if prediction.trace else ''}",
-        title=f"Clip {sample.clip_id}: what {origin['checkpoint']} looks at",
+        title=f"Clip {sample.clip_id}: sites kept by {origin['checkpoint']}",
         caption=(
-            f"“{sample.text}” ({captions.truth_words(sample.labels)}). What {origin['checkpoint']} keeps{top_p}. "
+            f"“{sample.text}” ({captions.truth_words(sample.labels)}), {origin['checkpoint']}{top_p}. "
             + " ".join(parts)
         ),
-        command=_command("case", sample, prediction, origin) + _look_options(strip, look) + f" --privacy {privacy}",
-        origin=_origin(sample, prediction, origin, look),
-        draw=lambda width: plot_case(private_faces(sample, privacy), layers, strip, look, width),
-        cites=(PAPER, *corpus_cites(str(origin["corpus"]))),
+        command=_command("case", sample, prediction, origin) + _style_options(window, style) + f" --privacy {privacy}",
+        origin=_provenance(sample, origin, _top_p(prediction)) | shown | _cost(prediction),
+        draw=lambda width: plot_mosaic(private_faces(sample, privacy), layers, window, style, width),
+        cites=_cites(origin),
         privacy=privacy,
-        private=lambda other: case(sample, prediction, strip, look, origin, other),
+        private=lambda other: export_case(sample, prediction, window, style, origin, other),
     )
 
 
-def scores(sample: Sample, prediction: Prediction, origin: Mapping[str, Any]) -> Exhibit:
-    """Scores per emotion: fused, of each modality alone, thresholds, truth."""
-    truth = sample.labels or {}
-    columns = ("emotion", "fused", *(MODALITY_WORDS[m] for m in prediction.modality_scores), "threshold", "truth")
-    rows = tuple(
-        Row(
-            (
-                name,
-                float(prediction.scores[i]),
-                *(float(s[i]) for s in prediction.modality_scores.values()),
-                float(prediction.thresholds[i]),
-                float(truth.get(name, 0.0)),
-            )
-        )
-        for i, name in enumerate(prediction.labels)
-    )
-    return Exhibit(
+def export_scores(sample: Sample, prediction: Prediction, origin: Origin) -> FigureExport:
+    """Return the scores per emotion: fused, of each modality alone, thresholds, truth."""
+    chart = scores_chart(prediction, sample.labels)
+    return FigureExport(
         name=f"scores-{sample.clip_id}-{origin['checkpoint']}",
         title=f"Clip {sample.clip_id}: scores",
         caption=(
-            f"Scores of {origin['checkpoint']} for “{sample.text}”. Bars: all together; hollow signs: one modality "
-            "alone; ticks: thresholds; bold: true of the clip."
+            f"Scores of {origin['checkpoint']} for “{sample.text}”. Bars: fused scores; hollow markers: single-modality "
+            "scores; ticks: decision thresholds; bold: true labels."
         ),
         command=_command("scores", sample, prediction, origin),
-        origin=_origin(sample, prediction, origin, None),
-        draw=lambda width: plot_scores(prediction, truth, width),
-        table=Table(columns, rows, digits=2),
-        cites=(PAPER, *corpus_cites(str(origin["corpus"]))),
+        origin=_provenance(sample, origin, _top_p(prediction)) | _cost(prediction),
+        draw=lambda width: plot_scores(chart, width),
+        table=tables.scores_table(chart),
+        cites=_cites(origin),
     )
 
 
-def work(sample: Sample, prediction: Prediction, origin: Mapping[str, Any]) -> Exhibit:
-    """What one clip costs, stage by stage, beside FE2E's convolutions."""
-    macs = prediction.macs
-    dense = macs.get("fe2e_conv_stack", 0)
-    rows = [Row((STAGE_WORDS[stage], macs[stage] / 1e9)) for stage in STAGE_WORDS if stage in macs]
-    rows += [Row(("all", macs.get("total", 0) / 1e9)), Row(("FE2E's convolutions", dense / 1e9), ranked=False)]
-    ratio = f"{macs['conv_stack'] / dense:.2f} of FE2E's" if dense else "none"
-    return Exhibit(
+def export_work(sample: Sample, prediction: Prediction, origin: Origin) -> FigureExport:
+    """Return the multiply-adds of one clip, stage by stage, beside those of FE2E's convolutions."""
+    dense = prediction.macs.get("fe2e_conv_stack", 0)
+    share = f"{prediction.macs['conv_stack'] / dense:.2f} of FE2E's" if dense else "none"
+    return FigureExport(
         name=f"cost-{sample.clip_id}-{origin['checkpoint']}",
-        title=f"Clip {sample.clip_id}: what it costs",
-        caption=f"Work of {origin['checkpoint']} on this clip; convolutions and attention take {ratio}.",
+        title=f"Clip {sample.clip_id}: multiply-adds",
+        caption=f"Multiply-adds of {origin['checkpoint']} for this clip; convolutions and attention take {share}.",
         command=_command("cost", sample, prediction, origin),
-        origin=_origin(sample, prediction, origin, None),
-        table=Table(("stage", "GMAC"), tuple(rows), digits=4),
-        cites=(PAPER, *corpus_cites(str(origin["corpus"]))),
+        origin=_provenance(sample, origin, _top_p(prediction)) | _cost(prediction),
+        table=tables.work_table(prediction),
+        cites=_cites(origin),
     )
 
 
-def _command(kind: str, sample: Sample, prediction: Prediction, origin: Mapping[str, Any]) -> str:
-    if not origin["corpus"]:
-        return "# a visitor's own clip is not kept: no command makes this again"
-    top_p = f" --top-p {prediction.trace.top_p:g}" if prediction.trace else ""
-    return f"mesm figure {kind} {origin['checkpoint']}@{origin['corpus']} --clip {sample.clip_id}{top_p}"
+def export_scores_over_p(sample: Sample, report: FlipReport, origin: Origin) -> FigureExport:
+    """Return a clip's scores over top-p, with its label flip and its smallest sufficient p."""
+    chart = scores_over_p_chart(report)
+    flip = "does not change" if report.flip_p is None else f"changes at p = {report.flip_p:.2f}"
+    return FigureExport(
+        name=f"over-p-{sample.clip_id}-{origin['checkpoint']}",
+        title=f"Clip {sample.clip_id}: scores over top-p",
+        caption=(
+            f"Scores of {origin['checkpoint']} for “{sample.text}” over top-p. The top label at p = 1 is {report.answer}; "
+            f"it {flip} when p is lowered from 1. The smallest p with this top label is {report.sufficient_p:.2f}."
+        ),
+        command=_command("over-p", sample, None, origin),
+        origin=_provenance(sample, origin, [float(p) for p in report.top_ps]),
+        draw=lambda width: plot_scores_over_p(chart, width),
+        table=tables.scores_over_p_table(report),
+        cites=_cites(origin),
+    )
 
 
-def _look_options(strip: Strip, look: Look) -> str:
-    """What differs from the command's defaults."""
-    plain = Look()
-    layers = ",".join(str(number + 1) for number in look.layers)
+def pair_names(
+    name: str, top_p: float, *, other_p: float | None = None, draw: int | None = None, checkpoint: str | None = None
+) -> tuple[tuple[str, str], str]:
+    """Return the names of two predictions, and the option of `mesm figure pair` that makes the second.
+
+    Args:
+        name: of the first prediction's checkpoint.
+        top_p: of the first prediction.
+        other_p: top-p of the second; or
+        draw: the seed with which its attention's weights were drawn again; or
+        checkpoint: its checkpoint.
+    """
+    if checkpoint is not None:
+        return (name, checkpoint), f"--other {checkpoint}"
+    if draw is not None:
+        return ("trained attention", f"random attention {draw}"), f"--random {draw}"
+    return (f"p = {top_p:g}", f"p = {other_p:g}"), f"--other-p {other_p:g}"
+
+
+def export_pair(sample: Sample, pair: Pair, names: tuple[str, str], origin: Origin, option: str) -> FigureExport:
+    """Return the scores and the cost of two predictions side by side, with their differences.
+
+    Args:
+        option: of the command, makes the second prediction, such as "--other-p 1".
+    """
+    chart = pair_chart(pair, names, sample.labels)
+    return FigureExport(
+        name=f"pair-{sample.clip_id}-{slug(names[0])}-{slug(names[1])}",
+        title=f"Clip {sample.clip_id}: {names[0]} and {names[1]}",
+        caption=(
+            f"Scores for “{sample.text}”. Filled: {names[0]}, {chart.gmacs[0]:.3f} GMAC; hollow: {names[1]}, "
+            f"{chart.gmacs[1]:.3f} GMAC.{_control_note(option)}"
+        ),
+        command=f"{_command('pair', sample, pair[0], origin)} {option}",
+        origin=_provenance(sample, origin, _top_p(pair[0])) | {"compared": list(names)},
+        draw=lambda width: plot_pair(chart, width),
+        table=tables.pair_table(chart),
+        cites=_cites(origin),
+    )
+
+
+def export_difference(
+    sample: Sample,
+    pair: Pair,
+    names: tuple[str, str],
+    view: tuple[TimeWindow, MosaicStyle],
+    origin: Origin,
+    option: str,
+    privacy: str,
+) -> FigureExport:
+    """Return the sites that only one of two masks of a clip keeps, layer by layer.
+
+    Args:
+        option: see `export_pair`.
+        privacy: of the faces, one of `figures.export.PRIVACY`.
+    """
+    window, style = view[0], MosaicStyle(layers=view[1].layers)
+    first, second = (layers_of(one) for one in pair)
+    parts = [
+        f"{MODALITY_WORDS[m].capitalize()}: "
+        f"{difference_caption(overlaps(first[m], second.get(m, ()), style.layers), names)}"
+        for m in ("visual", "acoustic")
+        if first.get(m)
+    ]
+    options = _style_options(window, style)
+    return FigureExport(
+        name=f"difference-{sample.clip_id}-{slug(names[0])}-{slug(names[1])}",
+        title=f"Clip {sample.clip_id}: masks of {names[0]} and {names[1]}",
+        caption=f"“{sample.text}”. {' '.join(parts)}{_control_note(option)}",
+        command=f"{_command('difference', sample, pair[0], origin)} {option}{options} --privacy {privacy}",
+        origin=_provenance(sample, origin, _top_p(pair[0])) | {"compared": list(names)},
+        draw=lambda width: plot_mosaic(private_faces(sample, privacy), first, window, style, width, second),
+        cites=_cites(origin),
+        privacy=privacy,
+        private=lambda other: export_difference(sample, pair, names, view, origin, option, other),
+    )
+
+
+def export_regions(
+    sample: Sample,
+    prediction: Prediction,
+    regions: tuple[Sequence[Region], np.ndarray],
+    outlined: Sequence[str],
+    layer: int,
+    origin: Origin,
+    privacy: str,
+) -> FigureExport:
+    """Return regions of action units outlined on a clip's faces over one layer's mask, and their table.
+
+    Args:
+        regions: `regions.clip_regions` of the clip and its layers.
+        outlined: names of the regions to outline.
+        layer: from 0.
+        privacy: of the faces, one of `figures.export.PRIVACY`.
+    """
+    every, usable = regions
+    some = usable[:MOST_FACES]
+    trace = layers_of(prediction)["visual"]
+    outlines = {region.name: region.coverage[: len(some)] for region in every if region.name in outlined}
+    units = ",".join(name.removeprefix("AU ") for name in outlines) or "none"
+    return FigureExport(
+        name=f"regions-{sample.clip_id}-L{layer + 1}-{origin['checkpoint']}",
+        title=f"Clip {sample.clip_id}: action units and the mask",
+        caption=(
+            f"Faded: sites that layer {layer + 1} of {origin['checkpoint']} dropped. Outlined: "
+            f"{', '.join(outlines) or 'nothing'}. “{sample.text}”."
+        ),
+        command=(
+            f"{_command('regions', sample, prediction, origin)} --layer {layer + 1} --regions {units} --privacy {privacy}"
+        ),
+        origin=_provenance(sample, origin, _top_p(prediction)) | {"layers": [layer + 1]},
+        draw=lambda width: plot_regions(
+            private_faces(sample, privacy).faces[some], trace[layer].kept[some], outlines, width
+        ),
+        table=tables.regions_table(every, len(trace)),
+        cites=_cites(origin),
+        privacy=privacy,
+        private=lambda other: export_regions(sample, prediction, regions, outlined, layer, origin, other),
+    )
+
+
+def export_units(sample: Sample, origin: Origin) -> FigureExport:
+    """Return the highest intensity of every action unit that a rendered face moved."""
+    assert sample.truth is not None, "only a rendered clip has true action units"
+    return FigureExport(
+        name=f"units-{sample.clip_id}",
+        title=f"Clip {sample.clip_id}: action units of this rendered face",
+        caption="Highest intensity over the clip's faces, from the renderer's settings; no model estimated it.",
+        command=_command("units", sample, None, origin),
+        origin=_provenance(sample, origin, None),
+        table=tables.units_table(sample.truth),
+        cites=_cites(origin)[1:],
+    )
+
+
+def layers_of(prediction: Prediction) -> Layers:
+    """Return modality -> traced layers; empty for a model without attention."""
+    return dict(prediction.trace.layers) if prediction.trace is not None else {}
+
+
+def _top_p(prediction: Prediction) -> float | None:
+    return prediction.trace.top_p if prediction.trace is not None else None
+
+
+def _control_note(option: str) -> str:
+    if not option.startswith("--random"):
+        return ""
     return (
-        (f" --look {look.overlay.replace(' ', '-')}" if look.overlay != plain.overlay else "")
-        + (f" --opacity {look.opacity:g}" if look.opacity != plain.opacity else "")
-        + (f" --layers {layers}" if look.layers != plain.layers else "")
-        + (" --loudest" if look.loudest_only else "")
-        + (f" --from {strip.start_s:g}" if strip.start_s else "")
+        " Random attention: its weights are drawn again with the mean and the standard deviation of the trained ones."
     )
 
 
-def _origin(sample: Sample, prediction: Prediction, origin: Mapping[str, Any], look: Look | None) -> dict[str, Any]:
-    return {
-        **origin,
-        "split": sample.split,
-        "n": 1,
-        "clip_ids": [sample.clip_id],
-        "top_p": prediction.trace.top_p if prediction.trace else None,
-        **({"layers": [number + 1 for number in look.layers], "look": look.overlay} if look else {}),
-        "macs": prediction.macs,
-        "cost_unit": "MAC",
-    }
+def _cites(origin: Origin) -> tuple[str, ...]:
+    return (PAPER, *corpus_cites(str(origin["corpus"])))
+
+
+def _command(kind: str, sample: Sample, prediction: Prediction | None, origin: Origin) -> str:
+    if not origin["corpus"]:
+        return "# an uploaded clip is deleted, so no command makes this again"
+    corpus = origin.get("corpus_key") or origin["corpus"]
+    top_p = f" --top-p {prediction.trace.top_p:g}" if prediction is not None and prediction.trace else ""
+    return f"mesm figure {kind} {origin['checkpoint']}@{corpus} --clip {sample.clip_id}{top_p}"
+
+
+def _style_options(window: TimeWindow, style: MosaicStyle) -> str:
+    """Return the options that differ from the command's defaults."""
+    default = MosaicStyle()
+    layers = ",".join(str(number + 1) for number in style.layers)
+    return (
+        (f" --look {style.overlay.replace(' ', '-')}" if style.overlay != default.overlay else "")
+        + (f" --opacity {style.opacity:g}" if style.opacity != default.opacity else "")
+        + (f" --layers {layers}" if style.layers != default.layers else "")
+        + (" --loudest" if style.loudest_only else "")
+        + (f" --from {window.start_s:g}" if window.start_s else "")
+    )
+
+
+def _provenance(sample: Sample, origin: Origin, top_p: float | list[float] | None) -> dict[str, Json]:
+    source = {name: value for name, value in origin.items() if name != "corpus_key"}
+    clips: list[Json] = [sample.clip_id]
+    points: Json = list(top_p) if isinstance(top_p, list) else top_p
+    return {**source, "split": sample.split, "n": 1, "clip_ids": clips, "top_p": points}
+
+
+def _cost(prediction: Prediction) -> dict[str, Json]:
+    return {"macs": dict(prediction.macs), "cost_unit": "MAC"}

@@ -1,11 +1,11 @@
-"""The live pictures of one clip: faces, spectrogram and words on one time axis, with what each layer kept.
+"""Draw the pictures of one clip: faces, spectrogram and words on one time axis, with the sites that each layer kept.
 
 One picture per modality, of a size that depends on the clip alone: moving top-p never moves anything on the page.
-Nearest neighbour everywhere: a cell of a mask is a block of pixels with sharp borders. What does not depend on top-p
-is a `Scene`, made once; `draw` lays a trace over it.
+Nearest neighbour everywhere: a cell of a mask is a block of pixels with sharp borders. The parts that do not depend
+on top-p are a `Scene`, made once; `draw` lays a trace over it.
 
-The spectrogram is drawn in viridis, or in grey under a heat map, whose cividis it must not be taken for, and under the
-colours of a difference.
+The spectrogram is drawn in viridis, or in grey under a heat map, whose cividis it must not be confused with, and under
+the colours of a difference.
 
 Shape legend: S segments, H W pixels or cells, F hops of the spectrogram (12.5 ms each).
 """
@@ -35,13 +35,13 @@ SPANS_S: dict[float, int] = {4.0: 3, 6.0: 2}
 HOPS_PER_S = 1000 * CHUNK_HOPS / CHUNK_MS
 #: Mel bands no frequency bin falls into at 16 kHz and 400 points (see `Sample.mel`).
 EMPTY_BANDS = (0, 3, 6, 13)
-#: Under a heat map, how far sites sink that were not there to choose from.
+#: Under a heat map, how far sites fade that an earlier layer dropped.
 GONE_OPACITY = 0.85
 
 
 @dataclass(frozen=True)
-class Strip:
-    """The part of a clip that is shown, and its scale.
+class TimeWindow:
+    """Hold the part of a clip that is shown, and its scale.
 
     Attributes:
         start_s: second at the left end.
@@ -53,17 +53,17 @@ class Strip:
 
     @property
     def face_px(self) -> int:
-        """Side of a face."""
+        """Side of a face, in pixels."""
         return SPANS_S[self.span_s] * FACE_SIZE_PX
 
     def x(self, time_s: float) -> int:
-        """Column of a time, from the left end of the picture."""
+        """Return the column of a time, from the left end of the picture."""
         return GUTTER_PX + round((time_s - self.start_s) * BODY_PX / self.span_s)
 
 
 @dataclass(frozen=True)
-class Look:
-    """How a mosaic is drawn.
+class MosaicStyle:
+    """Hold how a mosaic is drawn.
 
     Attributes:
         overlay: one of `OVERLAYS`.
@@ -82,7 +82,7 @@ class Look:
 
 @dataclass(frozen=True)
 class Axis:
-    """Where the pixels along one side of a picture lie in what the model sees.
+    """Hold the positions of the pixels along one side of a picture in the model's input.
 
     Attributes:
         position: of each pixel's middle, in pixels of a 48-px face, in mel bands or in hops of its chunk.
@@ -95,19 +95,19 @@ class Axis:
     scale: float
 
     def cells(self, count: int) -> np.ndarray:
-        """The cell that each pixel belongs to if the side is divided into `count`."""
-        # A pixel's middle may lie on the border of two cells; rounding must not put it into the lower one.
+        """Return the site that each pixel belongs to if the side has `count` sites."""
+        # A pixel's middle may lie on the border of two sites; rounding must not put it into the lower one.
         return np.floor(self.position * count / self.size + 1e-6).astype(int)
 
     def offsets(self, count: int) -> np.ndarray:
-        """Whole pixels from the middle of that cell."""
+        """Return whole pixels from the middle of that site."""
         cell = self.size / count
         return np.floor((self.position % cell - cell / 2) * self.scale + 1e-6).astype(int)
 
 
 @dataclass(frozen=True)
 class Scene:
-    """Everything of a mosaic that does not depend on a trace.
+    """Hold everything of a mosaic that does not depend on a trace.
 
     Attributes:
         background: (H, W, 3) uint8 with axis, words and the first row.
@@ -121,7 +121,7 @@ class Scene:
         across: horizontal axis.
     """
 
-    look: Look
+    style: MosaicStyle
     background: np.ndarray
     pictures: np.ndarray
     touched: np.ndarray
@@ -133,34 +133,34 @@ class Scene:
     across: Axis
 
     def pixels(self, maps: np.ndarray) -> np.ndarray:
-        """(S, H, W) maps of a layer at the pictures' size: (n, h, w)."""
+        """Return (S, H, W) maps of a layer at the pictures' size: (n, h, w)."""
         y, x = self.rows.cells(maps.shape[1]), self.across.cells(maps.shape[2])
         # Columns first: whole rows are then copied, which is several times as fast as picking pixel by pixel.
         columns = np.moveaxis(maps[self.segments[:, 0], :, x[None, :]], 2, 1)
         return np.ascontiguousarray(columns)[:, y]
 
 
-def fit_strip(duration_s: float, start_s: float = 0.0) -> Strip:
-    """The shortest axis that holds the clip; six seconds from `start_s` of a longer one."""
+def fit_window(duration_s: float, start_s: float = 0.0) -> TimeWindow:
+    """Return the shortest time window that holds the clip; six seconds from `start_s` of a longer one."""
     longest = max(SPANS_S)
     if duration_s > longest:
-        return Strip(min(max(start_s, 0.0), duration_s), longest)
-    return Strip(0.0, min(span for span in SPANS_S if span >= duration_s))
+        return TimeWindow(min(max(start_s, 0.0), duration_s), longest)
+    return TimeWindow(0.0, min(span for span in SPANS_S if span >= duration_s))
 
 
-def face_scene(sample: Sample, strip: Strip, look: Look, layers: int = 3) -> Scene:
-    """Time axis, words, faces, and room for a row of faces per shown layer.
+def face_scene(sample: Sample, window: TimeWindow, style: MosaicStyle, layers: int = 3) -> Scene:
+    """Build time axis, words, faces, and room for a row of faces per shown layer.
 
     Args:
         layers: how many the model has; 0 for one without attention.
     """
-    side, first = strip.face_px, AXIS_PX + WORDS_PX
-    tops = _tops(first, side, look, layers)
-    canvas = Canvas(tops[-1] + side + GAP_PX, GUTTER_PX + BODY_PX, theme(look.dark))
-    _draw_axis(canvas, sample, strip)
+    side, first = window.face_px, AXIS_PX + WORDS_PX
+    tops = _tops(first, side, style, layers)
+    canvas = Canvas(tops[-1] + side + GAP_PX, GUTTER_PX + BODY_PX, theme(style.dark))
+    _draw_axis(canvas, sample, window)
     times = sample.face_times_s if len(sample.face_times_s) == len(sample.faces) else 0.5 * np.arange(len(sample.faces))
-    shown = np.flatnonzero((times >= strip.start_s) & (times < strip.start_s + strip.span_s))
-    columns = tuple(strip.x(float(times[s])) for s in shown)
+    shown = np.flatnonzero((times >= window.start_s) & (times < window.start_s + window.span_s))
+    columns = tuple(window.x(float(times[s])) for s in shown)
     for picture, x in zip(_eye_faces(sample, shown, side), columns, strict=True):
         canvas.paste(x, first, picture)
     if not len(sample.faces):
@@ -171,42 +171,44 @@ def face_scene(sample: Sample, strip: Strip, look: Look, layers: int = 3) -> Sce
     factor = side // FACE_SIZE_PX
     axis = Axis((np.arange(side) + 0.5) / factor, FACE_SIZE_PX, factor)
     faces = np.repeat(np.repeat(sample.faces[shown], factor, axis=1), factor, axis=2)
-    return _scene(look, canvas, faces, columns, tops, ("face",), shown[:, None, None], axis, axis)
+    return _scene(style, canvas, faces, columns, tops, ("face",), shown[:, None, None], axis, axis)
 
 
-def mel_scene(sample: Sample, strip: Strip, look: Look, layers: int = 3, grey: bool = False) -> Scene:
-    """The spectrogram on the axis of `face_scene`, low notes at the bottom, and room for a row of it per layer.
+def mel_scene(sample: Sample, window: TimeWindow, style: MosaicStyle, layers: int = 3, grey: bool = False) -> Scene:
+    """Build the spectrogram on the time axis of `face_scene`, low frequencies at the bottom, and room for a row per layer.
 
     Args:
         layers: how many the model has.
         grey: for colours of another meaning to be laid over it.
     """
-    tops = _tops(0, MEL_BANDS, look, layers)
-    canvas = Canvas(tops[-1] + MEL_BANDS + GAP_PX, GUTTER_PX + BODY_PX, theme(look.dark))
-    hops = (strip.start_s + (np.arange(BODY_PX) + 0.5) * strip.span_s / BODY_PX) * HOPS_PER_S
+    tops = _tops(0, MEL_BANDS, style, layers)
+    canvas = Canvas(tops[-1] + MEL_BANDS + GAP_PX, GUTTER_PX + BODY_PX, theme(style.dark))
+    hops = (window.start_s + (np.arange(BODY_PX) + 0.5) * window.span_s / BODY_PX) * HOPS_PER_S
     hops = hops[hops < len(sample.mel) * CHUNK_HOPS]
     heard = np.floor(hops + 1e-6).astype(int)  # see Axis.cells
     if len(sample.mel):
-        loudness = mel_loudness(sample.mel, look.loudest_only)[::-1]
-        picture = overlay.colours(loudness, "gray" if grey or look.overlay == "heat map" else "viridis")[None, :, heard]
+        loudness = mel_loudness(sample.mel, style.loudest_only)[::-1]
+        picture = overlay.colours(loudness, "gray" if grey or style.overlay == "heat map" else "viridis")[
+            None, :, heard
+        ]
     else:
         picture = np.zeros((1, MEL_BANDS, 0, 3), np.uint8)
         canvas.write(GUTTER_PX + 8, 8, "no sound in this clip", faint=True)
     canvas.paste(GUTTER_PX, 0, picture[0])
     chunks = heard // CHUNK_HOPS
     bands = Axis(MEL_BANDS - 0.5 - np.arange(MEL_BANDS), MEL_BANDS, 1)
-    across = Axis(hops - chunks * CHUNK_HOPS, CHUNK_HOPS, BODY_PX / strip.span_s / HOPS_PER_S)
+    across = Axis(hops - chunks * CHUNK_HOPS, CHUNK_HOPS, BODY_PX / window.span_s / HOPS_PER_S)
     names = ("voice", "mel bands")
-    return _scene(look, canvas, picture, (GUTTER_PX,), tops, names, chunks[None, None, :], bands, across)
+    return _scene(style, canvas, picture, (GUTTER_PX,), tops, names, chunks[None, None, :], bands, across)
 
 
-def _tops(first: int, height: int, look: Look, layers: int) -> tuple[int, ...]:
-    rows = 1 + sum(number < layers for number in look.layers)
+def _tops(first: int, height: int, style: MosaicStyle, layers: int) -> tuple[int, ...]:
+    rows = 1 + sum(number < layers for number in style.layers)
     return tuple(first + (height + GAP_PX) * row for row in range(rows))
 
 
 def _scene(
-    look: Look,
+    style: MosaicStyle,
     canvas: Canvas,
     pictures: np.ndarray,
     columns: tuple[int, ...],
@@ -216,20 +218,20 @@ def _scene(
     rows: Axis,
     across: Axis,
 ) -> Scene:
-    colours = theme(look.dark)
-    if look.overlay == "heat map":
-        pictures = overlay.blend(overlay.grey(pictures), (0, 0, 0), look.opacity)
+    colours = theme(style.dark)
+    if style.overlay == "heat map":
+        pictures = overlay.blend(overlay.grey(pictures), (0, 0, 0), style.opacity)
         touched = overlay.blend(pictures, (0, 0, 0), GONE_OPACITY)
     else:
-        colour = colours.ground if look.overlay == "mask" else colours.mark
-        touched = overlay.blend(pictures, rgb(colour), look.opacity)
+        colour = colours.ground if style.overlay == "mask" else colours.mark
+        touched = overlay.blend(pictures, rgb(colour), style.opacity)
     words = overlay.packed(pictures), overlay.packed(touched)
-    return Scene(look, canvas.picture(), *words, columns, tops, names, segments, rows, across)
+    return Scene(style, canvas.picture(), *words, columns, tops, names, segments, rows, across)
 
 
 @dataclass(frozen=True)
 class Row:
-    """What stands in one layer's row.
+    """Hold one layer's row.
 
     Attributes:
         label: left of it.
@@ -243,19 +245,19 @@ class Row:
 
 
 def draw(scene: Scene, layers: Sequence[LayerTrace] = ()) -> np.ndarray:
-    """A scene with a row for each shown layer of a trace.
+    """Draw a scene with a row for each shown layer of a trace.
 
     Returns:
         (H, W, 3) uint8.
     """
-    shown = [number for number in scene.look.layers if number < len(layers)] if scene.pictures.size else []
+    shown = [number for number in scene.style.layers if number < len(layers)] if scene.pictures.size else []
     return compose(scene, [layer_row(scene, number, layers[number]) for number in shown])
 
 
 def compose(scene: Scene, rows: Sequence[Row]) -> np.ndarray:
-    """A scene with these rows from above: (H, W, 3) uint8."""
+    """Draw a scene with these rows, from the top: (H, W, 3) uint8."""
     picture = scene.background.copy()
-    gutter = Canvas(len(picture), GUTTER_PX, theme(scene.look.dark))
+    gutter = Canvas(len(picture), GUTTER_PX, theme(scene.style.dark))
     gutter.label(0, scene.tops[0], scene.names)
     height = scene.pictures.shape[1]
     for row, top in zip(rows, scene.tops[1:], strict=False):
@@ -271,32 +273,32 @@ def compose(scene: Scene, rows: Sequence[Row]) -> np.ndarray:
 
 
 def layer_row(scene: Scene, number: int, layer: LayerTrace) -> Row:
-    """What one layer kept, over the pictures of a scene."""
-    if scene.look.overlay == "heat map":
+    """Return the sites that one layer kept, over the pictures of a scene."""
+    if scene.style.overlay == "heat map":
         drawn, low, high = _heated(scene, layer)
         return Row(row_name(number, layer), drawn, (low, high))
     return Row(row_name(number, layer), np.where(_selected(scene, layer), scene.touched, scene.pictures))
 
 
 def _selected(scene: Scene, layer: LayerTrace) -> np.ndarray:
-    """Which pixels the overlay's colour goes on."""
+    """Return a mask of the pixels that get the overlay's colour."""
     kept = scene.pixels(layer.kept)
-    if scene.look.overlay == "contours":
+    if scene.style.overlay == "contours":
         return overlay.border(kept)
-    if scene.look.overlay == "points":
+    if scene.style.overlay == "points":
         height, width = layer.kept.shape[1:]
         return overlay.dots(kept, (scene.rows.offsets(height), scene.across.offsets(width)))
     return ~kept
 
 
 def _heated(scene: Scene, layer: LayerTrace) -> tuple[np.ndarray, float, float]:
-    """The packed pictures under a layer's attention, and its lowest and highest value as multiples of an even one.
+    """Return the packed pictures under a layer's attention, and its lowest and highest value relative to uniform.
 
     The range is the whole clip's, so that the colours of its parts compare.
     """
     relative = overlay.relative_attention(layer.attention, layer.active)
     low, high = overlay.value_range(relative, layer.active)
-    ground, opacity = rgb(theme(scene.look.dark).ground), scene.look.opacity
+    ground, opacity = rgb(theme(scene.style.dark).ground), scene.style.opacity
     colours = overlay.blend(overlay.colours((relative - low) / (high - low)), (0, 0, 0), 1 - opacity)
     sunk = overlay.blend(colours, ground, GONE_OPACITY)
     colours = np.where(layer.active[..., None], colours, sunk)
@@ -305,25 +307,25 @@ def _heated(scene: Scene, layer: LayerTrace) -> tuple[np.ndarray, float, float]:
     return under + scene.pixels(overlay.packed(colours)), low, high
 
 
-def face_mosaic(sample: Sample, layers: Sequence[LayerTrace], strip: Strip, look: Look) -> np.ndarray:
-    """`face_scene` and `draw` in one."""
-    return draw(face_scene(sample, strip, look, len(layers)), layers)
+def face_mosaic(sample: Sample, layers: Sequence[LayerTrace], window: TimeWindow, style: MosaicStyle) -> np.ndarray:
+    """Draw the scene of the faces with a trace."""
+    return draw(face_scene(sample, window, style, len(layers)), layers)
 
 
-def mel_mosaic(sample: Sample, layers: Sequence[LayerTrace], strip: Strip, look: Look) -> np.ndarray:
-    """`mel_scene` and `draw` in one."""
-    return draw(mel_scene(sample, strip, look, len(layers)), layers)
+def mel_mosaic(sample: Sample, layers: Sequence[LayerTrace], window: TimeWindow, style: MosaicStyle) -> np.ndarray:
+    """Draw the scene of the spectrogram with a trace."""
+    return draw(mel_scene(sample, window, style, len(layers)), layers)
 
 
 def row_name(number: int, layer: LayerTrace) -> tuple[str, ...]:
-    """What stands left of a layer's row: its name, its grid, the share it kept."""
+    """Return the label of a layer's row: its name, its grid, the share that it kept."""
     height, width = layer.kept.shape[1:]
     share = layer.kept.mean() if layer.kept.size else 0.0
     return f"L{number + 1}", f"{height} × {width}", f"kept {100 * share:.0f} %"
 
 
 def mel_loudness(mel: np.ndarray, loudest_only: bool = False) -> np.ndarray:
-    """(chunks, 128, 32) log10 power -> (128, F) in [0, 1]: 0 is the 5th, 1 the 99.5th percentile of the clip's values.
+    """Scale (chunks, 128, 32) log10 power to (128, F) in [0, 1]: 0 is the 5th, 1 the 99.5th percentile of the clip's values.
 
     Bands that are always empty do not count.
 
@@ -337,20 +339,20 @@ def mel_loudness(mel: np.ndarray, loudest_only: bool = False) -> np.ndarray:
 
 
 def _eye_faces(sample: Sample, shown: np.ndarray, side: int) -> list[np.ndarray]:
-    """The larger crops where there are any: the first row is for the eye, the others show what the model sees."""
+    """Return the larger crops where there are any, for the first row; the other rows show the model's input."""
     large = len(sample.faces_large) == len(sample.faces)
     faces = (sample.faces_large if large else sample.faces)[shown]
     method = Image.Resampling.BILINEAR if large else Image.Resampling.NEAREST
     return [np.asarray(Image.fromarray(face).resize((side, side), method)) for face in faces]
 
 
-def _draw_axis(canvas: Canvas, sample: Sample, strip: Strip) -> None:
-    """Seconds, a tick every half; words where they are said."""
+def _draw_axis(canvas: Canvas, sample: Sample, window: TimeWindow) -> None:
+    """Draw seconds, with a tick every half, and each word at its start."""
     canvas.label(0, 2, ("seconds",))
-    for half in range(int(strip.span_s * 2)):
-        time_s = strip.start_s + half / 2
-        canvas.tick(strip.x(time_s), f"{time_s:.1f}" if half % 2 == 0 else "", AXIS_PX)
+    for half in range(int(window.span_s * 2)):
+        time_s = window.start_s + half / 2
+        canvas.tick(window.x(time_s), f"{time_s:.1f}" if half % 2 == 0 else "", AXIS_PX)
     approximate = any(word.approximate for word in sample.words)
     canvas.label(0, AXIS_PX + 3, ("words", "(about)") if approximate else ("words",))
-    inside = [w for w in sample.words if w.end_s > strip.start_s and w.start_s < strip.start_s + strip.span_s]
-    canvas.words([(max(strip.x(w.start_s), GUTTER_PX), w.text) for w in inside], AXIS_PX, WORDS_PX)
+    inside = [w for w in sample.words if w.end_s > window.start_s and w.start_s < window.start_s + window.span_s]
+    canvas.words([(max(window.x(w.start_s), GUTTER_PX), w.text) for w in inside], AXIS_PX, WORDS_PX)

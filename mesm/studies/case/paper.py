@@ -1,171 +1,77 @@
-"""One clip for paper: words, faces and spectrogram on one time axis, with what each attention layer kept.
-
-The pictures are those of the screen's mosaic (`mesm.studies.case.mosaic`), pixel by pixel; letters and axes are vectors.
-"""
+"""Draw the charts of one clip for paper, with matplotlib: scores, scores over top-p, two predictions."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mesm.batch import Sample
-from mesm.figures import overlay
-from mesm.figures.page import DPI, FAINT, new_figure
-from mesm.records.prediction import LayerTrace
-from mesm.studies.case.difference import difference_rows
-from mesm.studies.case.mosaic import BODY_PX, GUTTER_PX, Look, Scene, Strip, face_scene, layer_row, mel_scene
+from mesm.figures.page import DASHES, INK, guide, new_figure
+from mesm.figures.style import MODALITY_WORDS, emotion_colour
+from mesm.studies.case.chart_data import SCORE_RANGE, PairChart, ScoresChart, ScoresOverPChart
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_GUTTER_IN, _EDGE_IN, _GAP_IN = 0.46, 0.02, 0.035
-#: Height of a spectrogram, as a share of the width of the axis.
-_MEL_SHARE = 0.11
-_AXIS_IN, _WORD_IN = 0.22, 0.115
+_SIGNS = {"text": "o", "visual": "s", "acoustic": "D"}
 
 
-Traces = Mapping[str, Sequence[LayerTrace]]
-
-
-def plot_case(
-    sample: Sample, layers: Traces, strip: Strip, look: Look, width: float, against: Traces | None = None
-) -> Figure:
-    """A row of faces and one per shown layer, the spectrogram and one per shown layer, words and seconds above.
-
-    Args:
-        layers: modality -> what its attention did; empty for a model without attention.
-        against: of another answer for the same clip: each layer then shows where the two differ.
-    """
-    body = width - _GUTTER_IN - _EDGE_IN
-    faces = face_scene(sample, strip, look, len(layers.get("visual", ())))
-    mel = mel_scene(sample, strip, look, len(layers.get("acoustic", ())), grey=against is not None)
-    span = _shown_span(sample, strip)
-    face_in = body * (strip.face_px / BODY_PX) * (strip.span_s / span)
-    rows: Rows = []
-    for name, modality, scene, row_in in (
-        ("face", "visual", faces, face_in),
-        ("voice", "acoustic", mel, _MEL_SHARE * body),
-    ):
-        others = None if against is None else against.get(modality, ())
-        rows += _rows(name, scene, layers.get(modality, ()), look, row_in, others)
-    words = _word_lines(sample, strip, span, body)
-    top_in = _AXIS_IN + _WORD_IN * len(words)
-    height = top_in + sum(row[2] + _GAP_IN for row in rows) + _EDGE_IN
-    figure = new_figure(width, height)
-    figure.set_layout_engine("none")
-    bounds = (_GUTTER_IN / width, body / width)
-    _draw_axis(figure, bounds, height, strip, span, words)
-    y = height - top_in
-    for names, parts, row_in, scene in rows:
-        y -= row_in
-        axes = figure.add_axes((bounds[0], y / height, bounds[1], row_in / height))
-        axes.axis("off")
-        axes.set(xlim=(strip.start_s, strip.start_s + span), ylim=(0, 1))
-        _draw_parts(axes, scene, parts, strip, row_in)
-        _name(figure, names, (y + row_in / 2) / height, width)
-        y -= _GAP_IN
+def plot_scores(chart: ScoresChart, width: float) -> Figure:
+    """Draw a bar per emotion, the first on top; a hollow sign per modality alone, a tick at the threshold, truth in bold."""
+    figure = new_figure(width, 0.62 + 0.2 * len(chart.labels))
+    axes = figure.add_subplot()
+    guide(axes, "x")
+    rows = np.arange(len(chart.labels))
+    axes.barh(rows, chart.scores, height=0.6, color=[emotion_colour(name) for name in chart.labels])
+    axes.scatter(chart.thresholds, rows, marker="|", s=90, color=INK, linewidths=1.2, label="threshold", zorder=3)
+    for modality, scores in chart.alone.items():
+        axes.scatter(scores, rows, marker=_SIGNS[modality], s=11, facecolors="white", edgecolors=INK, linewidths=0.7,
+                     label=f"{MODALITY_WORDS[modality]} alone", zorder=4)  # fmt: skip
+    _name_rows(axes, chart.labels, chart.truth)
+    axes.set(xlim=SCORE_RANGE, ylim=(len(rows) - 0.5, -0.5), xlabel=chart.axis_title)
+    figure.legend(loc="outside upper left", ncols=4, handletextpad=0, handlelength=1.3, columnspacing=0.4)
     return figure
 
 
-def _shown_span(sample: Sample, strip: Strip) -> float:
-    """Seconds that the clip fills of the axis, in whole faces: a short clip is drawn larger."""
-    end = max(sample.duration_s - strip.start_s, 1.0)
-    return float(min(strip.span_s, np.ceil(end * 2 - 1e-6) / 2))
+def plot_scores_over_p(chart: ScoresOverPChart, width: float) -> Figure:
+    """Draw a line per emotion over top-p, and an upright line at each mark."""
+    figure = new_figure(width, 2.3)
+    axes = figure.add_subplot()
+    guide(axes, "both")
+    for e, name in enumerate(chart.labels):
+        dashes = DASHES[e % len(DASHES)]
+        axes.plot(chart.top_ps, chart.scores[:, e], color=emotion_colour(name), linestyle=dashes, label=name)
+    for number, (words, p) in enumerate(chart.marks.items()):
+        axes.axvline(p, color=INK, linewidth=0.7, linestyle=(0, (1, 1.5)))
+        late = p > 0.7
+        axes.annotate(
+            words, (p, 0.03 + 0.09 * number), (-2 if late else 2, 0), textcoords="offset points",
+            ha="right" if late else "left", fontsize=6.5,
+        )  # fmt: skip
+    axes.set(xlim=(0, 1.01), ylim=SCORE_RANGE, xlabel=chart.axis_titles[0], ylabel=chart.axis_titles[1])
+    columns = min(6, len(chart.labels) if width > 4 else 3)
+    figure.legend(loc="outside upper left", ncols=columns, columnspacing=0.8)
+    return figure
 
 
-Rows = list[tuple[tuple[str, ...], np.ndarray, float, Scene]]
+def plot_pair(chart: PairChart, width: float) -> Figure:
+    """Draw two bars per emotion, the first filled, the second hollow; truth in bold."""
+    figure = new_figure(width, 0.62 + 0.28 * len(chart.labels))
+    axes = figure.add_subplot()
+    guide(axes, "x")
+    rows = np.arange(len(chart.labels))
+    colours = [emotion_colour(name) for name in chart.labels]
+    for offset, scores, fill, name in zip((-0.19, 0.19), chart.scores, (colours, "white"), chart.names, strict=True):
+        axes.barh(rows + offset, scores, height=0.36, color=fill, edgecolor=colours, linewidth=0.8, label=name)
+    _name_rows(axes, chart.labels, chart.truth)
+    axes.set(xlim=SCORE_RANGE, ylim=(len(rows) - 0.5, -0.5), xlabel=chart.axis_title)
+    return figure
 
 
-def _rows(
-    name: str,
-    scene: Scene,
-    layers: Sequence[LayerTrace],
-    look: Look,
-    row_in: float,
-    against: Sequence[LayerTrace] | None,
-) -> Rows:
-    """(names, pictures, inches, scene) of the first row and of each shown layer; none where nothing is seen or heard."""
-    if not scene.pictures.size:
-        return []
-    first = _first_row(scene)
-    rows: Rows = [((name,), first, row_in, scene)]
-    if against is not None:
-        return rows + [
-            (row.label, overlay.unpacked(row.drawn), row_in, scene) for row in difference_rows(scene, layers, against)
-        ]
-    for number in look.layers:
-        if number < len(layers):
-            row = layer_row(scene, number, layers[number])
-            kept = f"{100 * layers[number].kept.mean():.0f} %"
-            ends = () if row.scale is None else (f"{row.scale[0]:.1f}–{row.scale[1]:.1f}×",)
-            rows.append(((f"L{number + 1}, {kept}", *ends), overlay.unpacked(row.drawn), row_in, scene))
-    return rows
-
-
-def _first_row(scene: Scene) -> np.ndarray:
-    """What stands in the screen's first row: the close-ups, or the whole spectrogram."""
-    top, height, width = scene.tops[0], scene.pictures.shape[1], scene.pictures.shape[2]
-    cut = [scene.background[top : top + height, x : x + width] for x in scene.columns]
-    parts = [np.pad(c, ((0, 0), (0, width - c.shape[1]), (0, 0)), constant_values=255) for c in cut]
-    return np.stack(parts)
-
-
-def _draw_parts(axes: Axes, scene: Scene, parts: np.ndarray, strip: Strip, row_in: float) -> None:
-    """Each picture at its time, enlarged without smoothing until it has the resolution of print."""
-    seconds_per_px = strip.span_s / BODY_PX
-    times = max(1, int(np.ceil(DPI * row_in / parts.shape[1])))
-    for part, x in zip(parts, scene.columns, strict=True):
-        left = strip.start_s + (x - GUTTER_PX) * seconds_per_px
-        right = left + part.shape[1] * seconds_per_px
-        large = np.repeat(np.repeat(part, times, axis=0), times, axis=1)
-        axes.imshow(large, extent=(left, right, 0, 1), aspect="auto", interpolation="none")
-    axes.set(xlim=axes.get_xlim(), ylim=(0, 1))
-
-
-def _name(figure: Figure, names: tuple[str, ...], y: float, width: float) -> None:
-    figure.text(
-        (_GUTTER_IN - 0.05) / width, y, "\n".join(names), ha="right", va="center", fontsize=6.5, linespacing=1.3
-    )
-
-
-WordLines = list[list[tuple[float, str]]]
-
-
-def _word_lines(sample: Sample, strip: Strip, span: float, body: float) -> WordLines:
-    """Words at the second at which they start, on as many lines as keep them from touching."""
-    lines: list[list[tuple[float, str]]] = []
-    free: list[float] = []
-    letter_s = 0.053 * span / body
-    for word in sample.words:
-        if not strip.start_s <= word.start_s < strip.start_s + span:
-            continue
-        line = next((n for n, x in enumerate(free) if x <= word.start_s), len(free))
-        if line == len(free):
-            free.append(0.0)
-            lines.append([])
-        # A word at the end of the axis is moved left to stay on the page.
-        start = min(word.start_s, strip.start_s + span - letter_s * len(word.text))
-        lines[line].append((max(start, strip.start_s), word.text))
-        free[line] = word.start_s + letter_s * (len(word.text) + 1)
-    return lines
-
-
-def _draw_axis(
-    figure: Figure, bounds: tuple[float, float], height: float, strip: Strip, span: float, words: WordLines
-) -> None:
-    """Seconds on top, words below them."""
-    band = _AXIS_IN + _WORD_IN * len(words)
-    axes = figure.add_axes((bounds[0], 1 - band / height, bounds[1], band / height))
-    axes.axis("off")
-    axes.set(xlim=(strip.start_s, strip.start_s + span), ylim=(band, 0))
-    for half in range(int(span * 2) + 1):
-        time_s = strip.start_s + half / 2
-        axes.plot([time_s, time_s], [_AXIS_IN - 0.06, _AXIS_IN - 0.02], color=FAINT, linewidth=0.6, clip_on=False)
-        if half % 2 == 0 and time_s < strip.start_s + span - 0.05:
-            axes.text(time_s, _AXIS_IN - 0.08, f"{time_s:g} s", color=FAINT, fontsize=6, ha="left", va="bottom")
-    for number, line in enumerate(words):
-        for start, text in line:
-            axes.text(start, _AXIS_IN + _WORD_IN * (number + 0.45), text, fontsize=6.5, va="center", ha="left")
+def _name_rows(axes: Axes, labels: Sequence[str], truth: Sequence[float]) -> None:
+    axes.set_yticks(np.arange(len(labels)), labels)
+    for label, intensity in zip(axes.get_yticklabels(), truth, strict=True):
+        label.set_fontweight("bold" if intensity > 0 else "normal")
+    axes.tick_params(axis="y", length=0)

@@ -1,4 +1,4 @@
-"""Action units' regions outlined over a layer's mask, face by face. Pure numpy."""
+"""Draw action units' regions over a layer's mask, face by face. Pure numpy."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ OUTLINES: tuple[str, ...] = ("#E69F00", "#56B4E9", "#009E73", "#F0E442", "#CC79A
 def draw_regions(
     faces: np.ndarray, kept: np.ndarray, regions: Mapping[str, np.ndarray], dark: bool = False
 ) -> np.ndarray:
-    """Faces in a row, what the layer left out faded, each region outlined in its colour, with a legend below.
+    """Draw faces in a row, dropped sites faded, each region outlined in its colour, with a legend below.
 
     Args:
         faces: (F, 48, 48, 3) uint8.
@@ -46,7 +46,7 @@ def draw_regions(
 def row_of_regions(
     faces: np.ndarray, kept: np.ndarray, regions: Mapping[str, np.ndarray], dark: bool = False
 ) -> np.ndarray:
-    """`draw_regions` without its legend."""
+    """Draw the row of `draw_regions` without its legend."""
     ground = np.array(rgb(theme(dark).ground), np.uint8)
     size = faces.shape[1] * SCALE
     pictures = _enlarged(faces, size)
@@ -61,5 +61,5 @@ def row_of_regions(
 
 
 def _enlarged(maps: np.ndarray, size: int) -> np.ndarray:
-    """Nearest-neighbour enlargement of (F, h, w, ...) to (F, size, size, ...)."""
+    """Enlarge (F, h, w, ...) to (F, size, size, ...) by nearest neighbour."""
     return maps.repeat(size // maps.shape[1], axis=1).repeat(size // maps.shape[2], axis=2)

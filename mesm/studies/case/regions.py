@@ -1,4 +1,4 @@
-"""One clip's masks against the regions of action units: active, covered, and what chance would cover."""
+"""Compare one clip's masks with the regions of action units: active units, kept share, and chance."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ LEAST_AREA = 0.005
 
 @dataclass(frozen=True)
 class Region:
-    """Units that share a region, in the usable faces of one clip.
+    """Hold action units that share a region, in the usable faces of one clip.
 
     Attributes:
         name: such as "AU 12/15".
         units: their numbers.
-        active: their highest intensity over the faces, of the emotion's part; None where nobody knows.
+        active: their highest intensity over the faces, of the emotion's part; None without ground truth.
         covered: per layer, the share of the region that the layer keeps.
         chance: per layer, the share that as many sites anywhere in the crop would cover.
         coverage: (F, 48, 48) in [0, 1], where it lies.
@@ -37,10 +37,10 @@ class Region:
 
 
 def clip_regions(sample: Sample, layers: Sequence[LayerTrace]) -> tuple[list[Region], np.ndarray]:
-    """Every group of action units on the faces that were found.
+    """Compute every region of action units on the detected faces.
 
-    The regions are the renderer's where it knows them, else the atlas laid by MTCNN's five points; overlap is counted
-    on each layer's own grid, by area.
+    The regions are the renderer's where the clip has them, else the atlas placed by MTCNN's five points; overlap is
+    counted on each layer's own grid, by area.
 
     Returns:
         The regions, and the (F,) indices of the faces that they were laid on; both empty without a usable face.
@@ -50,11 +50,11 @@ def clip_regions(sample: Sample, layers: Sequence[LayerTrace]) -> tuple[list[Reg
     usable = np.flatnonzero(np.asarray(sample.face_found, bool) & np.isfinite(sample.face_points).all((1, 2)))
     if not len(usable) or not layers:
         return [], usable[:0]
-    found, _ = atlas.regions_of(sample, "truth" if sample.truth is not None else "points")
+    coverages, _ = atlas.regions_of(sample, "truth" if sample.truth is not None else "points")
     regions = []
     for group in atlas.GROUPS:
         chosen = np.isin(atlas.UNITS, group)
-        coverage = atlas.union(found[usable], chosen)
+        coverage = atlas.union(coverages[usable], chosen)
         if coverage.mean() < LEAST_AREA:
             continue
         grids = [atlas.on_grid(coverage, *layer.kept.shape[1:]) for layer in layers]

@@ -1,4 +1,4 @@
-"""Charts of one clip beyond its scores: the answer over top-p, and two answers side by side."""
+"""Draw the charts of one clip for the screen, with plotly: scores, cost, scores over top-p, two predictions."""
 
 from __future__ import annotations
 
@@ -8,94 +8,162 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
-from mesm.figures.charts import axes_layout, emotion_label
-from mesm.figures.style import emotion_colour, theme
-from mesm.records.prediction import Prediction
+from mesm.figures.charts import axes_layout, bars_layout
+from mesm.figures.style import MODALITY_SIGNS, MODALITY_WORDS, STAGE_WORDS, emotion_colour, theme
+from mesm.studies.case.chart_data import SCORE_RANGE, PairChart, ScoresChart, ScoresOverPChart
 
+SCORES_PX = 350
+WORK_PX = 220
 OVER_P_PX = 330
 PAIR_PX = 330
 _DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
+#: Shades from dark to light for the stages of the work; the order separates them in grey print too.
+_STAGE_COLOURS = ("#1B3A57", "#0072B2", "#56B4E9")
 
 
-def chart_scores_over_p(
-    labels: Sequence[str],
-    top_ps: np.ndarray,
-    scores: np.ndarray,
-    marks: Mapping[str, float],
-    truth: Mapping[str, float] | None = None,
-    dark: bool = False,
-) -> go.Figure:
-    """A line per emotion over top-p, and an upright line at each mark.
+def chart_scores(chart: ScoresChart, dark: bool = False) -> go.Figure:
+    """Draw a bar per emotion for the fused score, a sign per modality alone, a tick at the threshold."""
+    colours = theme(dark)
+    names = _row_names(chart.labels, chart.truth)
+    bar = {
+        "type": "bar",
+        "orientation": "h",
+        "y": names,
+        "x": [float(s) for s in chart.scores],
+        "width": 0.62,
+        "marker": {"color": [emotion_colour(name, dark) for name in chart.labels], "line": {"width": 0}},
+        "hovertemplate": "%{y}: %{x:.2f} fused<extra></extra>",
+        "showlegend": False,
+    }
+    ticks = _signs(
+        names,
+        chart.thresholds,
+        "threshold",
+        "%{y}: threshold %{x:.2f}",
+        {"symbol": "line-ns", "size": 24, "line": {"width": 2.5, "color": colours.ink}},
+    )
+    alone = [
+        _signs(
+            names,
+            scores,
+            f"{MODALITY_WORDS[modality]} alone",
+            f"%{{y}}: %{{x:.2f}} from the {MODALITY_WORDS[modality]} alone",
+            {
+                "symbol": MODALITY_SIGNS[modality],
+                "size": 10,
+                "color": colours.ground,
+                "line": {"width": 2, "color": colours.ink},
+            },
+        )
+        for modality, scores in chart.alone.items()
+    ]
+    layout = bars_layout(SCORES_PX, dark, {"range": [*SCORE_RANGE], "dtick": 0.25}, chart.axis_title, names)
+    # One dict, checked once: setting a figure's parts one by one takes plotly ten times as long.
+    return go.Figure([bar, ticks, *alone], layout)
+
+
+def _signs(names: list[str], values: Sequence[float] | np.ndarray, name: str, hover: str, marker: dict) -> dict:
+    return {
+        "type": "scatter",
+        "mode": "markers",
+        "y": names,
+        "x": [float(v) for v in values],
+        "name": name,
+        "hovertemplate": f"{hover}<extra></extra>",
+        "marker": marker,
+    }
+
+
+def _row_names(labels: Sequence[str], truth: Sequence[float]) -> list[str]:
+    """Return the emotions' names, in bold with the intensity where an emotion is true of the clip."""
+    return [
+        f"<b>{name} ✓ {intensity:g}</b>" if intensity > 0 else name
+        for name, intensity in zip(labels, truth, strict=True)
+    ]
+
+
+def chart_work(macs: Mapping[str, int], dark: bool = False) -> go.Figure:
+    """Draw the multiply-adds of a clip's convolutions and attention beside FE2E's on the same segments.
 
     Args:
-        scores: (P, E) at the P values of `top_ps`.
-        marks: words -> p.
+        macs: `Prediction.macs`, with the stages stem, attention and conv, and `fe2e_conv_stack`.
     """
+    rows = ["this clip", "FE2E"]
+    edge = theme(dark).faint if dark else theme(dark).ground  # else the darkest bar is lost on a dark ground
+    stages = [
+        (STAGE_WORDS[stage], colour, [macs.get(stage, 0) / 1e9, 0.0])
+        for stage, colour in zip(("stem", "attention", "conv"), _STAGE_COLOURS, strict=True)
+    ]
+    stages.append(("all sites", theme(dark).faint, [0.0, macs.get("fe2e_conv_stack", 0) / 1e9]))
+    bars = [
+        {
+            "type": "bar",
+            "orientation": "h",
+            "y": rows,
+            "x": giga,
+            "width": 0.6,
+            "marker": {"color": colour, "line": {"width": 0.5, "color": edge}},
+            "name": name,
+            "hovertemplate": f"{name}: %{{x:.3f}} GMAC<extra></extra>",
+        }
+        for name, colour, giga in stages
+    ]
+    layout = bars_layout(WORK_PX, dark, {"rangemode": "tozero"}, "GMAC, 10⁹ multiply-adds", rows)
+    return go.Figure(bars, layout | {"barmode": "stack"})
+
+
+def chart_scores_over_p(chart: ScoresOverPChart, dark: bool = False) -> go.Figure:
+    """Draw a line per emotion over top-p, and an upright line at each mark."""
     colours = theme(dark)
     lines: list[dict[str, Any]] = [
         {
             "type": "scatter",
             "mode": "lines",
-            "x": top_ps.tolist(),
-            "y": scores[:, e].tolist(),
-            "name": emotion_label(name, truth),
+            "x": chart.top_ps.tolist(),
+            "y": chart.scores[:, e].tolist(),
+            "name": row,
             "line": {"color": emotion_colour(name, dark), "width": 2.5, "dash": _DASHES[e % len(_DASHES)]},
             "hovertemplate": f"{name}: %{{y:.2f}} at p = %{{x:.2f}}<extra></extra>",
         }
-        for e, name in enumerate(labels)
+        for e, (name, row) in enumerate(zip(chart.labels, _row_names(chart.labels, chart.truth), strict=True))
     ]
-    layout = axes_layout(OVER_P_PX, dark, "top-p", "score")
+    layout = axes_layout(OVER_P_PX, dark, *chart.axis_titles)
     layout["xaxis"] |= {"range": [0, 1.01], "dtick": 0.1}
-    layout["yaxis"] |= {"range": [0, 1.02]}
+    layout["yaxis"] |= {"range": [*SCORE_RANGE]}
+    stroke = {"color": colours.ink, "width": 1.5, "dash": "dot"}
     layout["shapes"] = [
-        {
-            "type": "line",
-            "x0": p,
-            "x1": p,
-            "y0": 0,
-            "y1": 1,
-            "line": {"color": colours.ink, "width": 1.5, "dash": "dot"},
-        }
-        for p in marks.values()
+        {"type": "line", "x0": p, "x1": p, "y0": 0, "y1": 1, "line": stroke} for p in chart.marks.values()
     ]
     layout["annotations"] = [
         {"x": p, "y": 0.02 + 0.09 * n, "text": words, "showarrow": False, "xanchor": "left" if p < 0.7 else "right",
          "yanchor": "bottom", "bgcolor": colours.ground, "font": {"size": 13, "color": colours.ink}}
-        for n, (words, p) in enumerate(marks.items())
+        for n, (words, p) in enumerate(chart.marks.items())
     ]  # fmt: skip
     return go.Figure(lines, layout)
 
 
-def chart_two_answers(
-    first: Prediction,
-    second: Prediction,
-    names: tuple[str, str],
-    truth: Mapping[str, float] | None = None,
-    dark: bool = False,
-) -> go.Figure:
-    """Two bars per emotion that both score: filled the first answer, hollow the second."""
-    shared = [label for label in first.labels if label in second.labels]
-    rows = [emotion_label(label, truth) for label in shared]
-    ink = theme(dark).ink
+def chart_pair(chart: PairChart, dark: bool = False) -> go.Figure:
+    """Draw two bars per emotion that both predictions score: filled the first, hollow the second."""
+    rows = _row_names(chart.labels, chart.truth)
+    colours = [emotion_colour(label, dark) for label in chart.labels]
     bars = []
-    for answer, name, hollow in ((first, names[0], False), (second, names[1], True)):
-        colours = [emotion_colour(label, dark) for label in shared]
-        fill = [theme(dark).ground] * len(shared) if hollow else colours
+    for scores, name, hollow in zip(chart.scores, chart.names, (False, True), strict=True):
+        fill = [theme(dark).ground] * len(rows) if hollow else colours
         bars.append(
             {
                 "type": "bar",
                 "orientation": "h",
                 "y": rows,
-                "x": [float(answer.scores[answer.labels.index(label)]) for label in shared],
+                "x": scores.tolist(),
                 "name": name,
                 "marker": {"color": fill, "line": {"width": 2, "color": colours if hollow else fill}},
                 "hovertemplate": f"%{{y}}: %{{x:.2f}} {name}<extra></extra>",
                 "showlegend": False,
             }
         )
-    layout = axes_layout(PAIR_PX, dark, f"score; filled: {names[0]}, hollow: {names[1]}", "")
-    layout["xaxis"] |= {"range": [0, 1.02], "dtick": 0.25}
-    layout["yaxis"] |= {"showline": False, "ticks": "", "ticksuffix": "  ", "showgrid": False, "color": ink}
-    layout["yaxis"] |= {"categoryorder": "array", "categoryarray": rows[::-1]}
+    layout = axes_layout(PAIR_PX, dark, chart.axis_title, "")
+    layout["xaxis"] |= {"range": [*SCORE_RANGE], "dtick": 0.25}
+    layout["yaxis"] |= {"showline": False, "ticks": "", "ticksuffix": "  ", "showgrid": False}
+    layout["yaxis"] |= {"color": theme(dark).ink, "categoryorder": "array", "categoryarray": rows[::-1]}
     # Rows run down, but plotly stacks a group upwards: the second drawn stands above the first.
     return go.Figure(bars[::-1], layout | {"barmode": "group", "bargap": 0.3})

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from mesm.figures.bibliography import PAPER, corpus_cites
-from mesm.figures.export import Exhibit, origin_of
+from mesm.figures.export import FigureExport, origin_of
 from mesm.figures.tables import Cell, Row, Table
 from mesm.files import slug
 from mesm.studies.evaluation.paper import plot_matrix, plot_reliability
@@ -23,7 +23,7 @@ ACCURACY_WORDS = {"accuracy": "Acc", "wacc": "WAcc"}
 
 def scores_table(
     records: Sequence[Record], number: int, accuracy: str, reported: Sequence[Any] = (), where: str = ""
-) -> Exhibit:
+) -> FigureExport:
     """Table 3 or 4: every evaluated model, the reported numbers, the trivial answers.
 
     Args:
@@ -66,7 +66,7 @@ def scores_table(
     )
     if reported:
         caption += f" Reported rows: Dai et al. (2021), Table {number}, on {where}: another corpus, not to be ranked."
-    return Exhibit(
+    return FigureExport(
         name=f"table-{number}-{slug(corpus)}",
         title=f"Table {number}: {short} and F1 on {corpus}",
         caption=caption,
@@ -102,7 +102,9 @@ def _reported(row: Any, labels: Sequence[str], where: str) -> Row:
     return Row((row.model, work, *cells, accuracy, None, f1, None), f"{REPORTED} {where}", ranked=False)
 
 
-def splits_table(corpus: str, counts: Sequence[Any], number: int, reported: Mapping[str, Mapping[str, int]]) -> Exhibit:
+def splits_table(
+    corpus: str, counts: Sequence[Any], number: int, reported: Mapping[str, Mapping[str, int]]
+) -> FigureExport:
     """Table 1 or 2: clips of each emotion in each split.
 
     Args:
@@ -119,7 +121,7 @@ def splits_table(corpus: str, counts: Sequence[Any], number: int, reported: Mapp
     for split, found in reported.items():
         cells = [found.get(label) for label in labels]
         rows.append(Row((split, found.get("clips"), None, *cells, None, None), where, ranked=False))
-    return Exhibit(
+    return FigureExport(
         name=f"table-{number}-{slug(corpus)}",
         title=f"Table {number}: the splits of {corpus}",
         caption=f"Clips of {corpus} that show each emotion, per split; mean words and seconds per clip. "
@@ -131,7 +133,7 @@ def splits_table(corpus: str, counts: Sequence[Any], number: int, reported: Mapp
     )
 
 
-def ablation_table(record: Record, reported: Mapping[tuple[str, str], tuple[float, float]]) -> Exhibit:
+def ablation_table(record: Record, reported: Mapping[tuple[str, str], tuple[float, float]]) -> FigureExport:
     """Table 5: what each modality is worth, one trained model per line."""
     data, corpus = record["data"], record["provenance"]["corpus"]
     columns = ("row", "what differs", "Acc", "Acc 95 %", "F1", "F1 95 %", "WAcc", "WAcc 95 %", "work")
@@ -148,7 +150,7 @@ def ablation_table(record: Record, reported: Mapping[tuple[str, str], tuple[floa
     setting = data["setting"]
     loaded = [line["row"] for line in data["rows"] if any(line.get("loaded", ()))]
     origin = f"; {', '.join(loaded)} loaded, the others trained" if loaded else "; every row trained"
-    return Exhibit(
+    return FigureExport(
         name=f"table-5-{slug(corpus)}",
         title=f"Table 5: ablation on {corpus}",
         caption=(
@@ -162,10 +164,10 @@ def ablation_table(record: Record, reported: Mapping[tuple[str, str], tuple[floa
     )
 
 
-def reported_ablation(reported: Mapping[tuple[str, str], tuple[float, float]]) -> Exhibit:
+def reported_ablation(reported: Mapping[tuple[str, str], tuple[float, float]]) -> FigureExport:
     """Table 5 as the paper has it, where nothing was trained here."""
     rows = tuple(Row((m, s, a, f), f"{REPORTED} IEMOCAP", ranked=False) for (m, s), (a, f) in reported.items())
-    return Exhibit(
+    return FigureExport(
         name="table-5-reported",
         title="Table 5 as reported",
         caption="Average accuracy and F1 in percent on IEMOCAP, as reported by Dai et al. (2021), Table 5.",
@@ -175,7 +177,7 @@ def reported_ablation(reported: Mapping[tuple[str, str], tuple[float, float]]) -
     )
 
 
-def classes_table(record: Record) -> Exhibit:
+def classes_table(record: Record) -> FigureExport:
     """Every metric of every emotion."""
     data = record["data"]
     kinds = {"wacc": "WAcc", "f1": "F1", "accuracy": "Acc", "weighted_f1": "weighted F1", "auc": "AUC"}
@@ -198,7 +200,7 @@ def classes_table(record: Record) -> Exhibit:
     )  # fmt: skip
 
 
-def slices_table(record: Record, slices: Sequence[Any]) -> Exhibit:
+def slices_table(record: Record, slices: Sequence[Any]) -> FigureExport:
     """Scores of parts of the split.
 
     Args:
@@ -220,7 +222,7 @@ def slices_table(record: Record, slices: Sequence[Any]) -> Exhibit:
 
 def matrix(
     record: Record, kind: str, names: Sequence[str], counts: np.ndarray, other: np.ndarray | None = None
-) -> Exhibit:
+) -> FigureExport:
     """Confusion of the strongest score, or co-occurrence of emotions.
 
     Args:
@@ -251,7 +253,7 @@ def matrix(
     )  # fmt: skip
 
 
-def calibration(record: Record, emotion: str, found: Any) -> Exhibit:
+def calibration(record: Record, emotion: str, found: Any) -> FigureExport:
     """Reliability of the scores.
 
     Args:
@@ -275,11 +277,11 @@ def calibration(record: Record, emotion: str, found: Any) -> Exhibit:
 
 def _of(
     record: Record, kind: str, title: str, caption: str, table: Table, draw: Any = None, option: str = ""
-) -> Exhibit:
+) -> FigureExport:
     origin, data = record["provenance"], record["data"]
     said = f"{caption} {model_name(record)} on the {data['split']} split of {origin['corpus']}, {data['clips']} clips."
     suffix = option.replace(" --emotion ", "-")
-    return Exhibit(
+    return FigureExport(
         name=f"{kind}{suffix}-{slug(origin['checkpoint'])}-{slug(origin['corpus'])}",
         title=title,
         caption=said,

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from mesm.figures.bibliography import PAPER, corpus_cites
-from mesm.figures.export import Exhibit, origin_of
+from mesm.figures.export import FigureExport, origin_of
 from mesm.files import slug
 from mesm.records.base import Record
 from mesm.records.canonical import CanonicalFaces
@@ -21,7 +21,7 @@ CITES = (PAPER, "ekman-friesen-1978", "barrett-etal-2019")
 
 def heat_map_export(
     record: Record[FacsStudy], codebook: Codebook, layer: int, map_name: str = "checkpoint", kind: str = "kept"
-) -> Exhibit:
+) -> FigureExport:
     """Return the heat map emotion x region of lift over chance.
 
     Args:
@@ -31,7 +31,7 @@ def heat_map_export(
     """
     study = record.data
     heat = heat_map(study, layer, codebook, map_name=map_name, kind=kind)
-    return Exhibit(
+    return FigureExport(
         name=f"facs-{slug(codebook.name)}-L{layer + 1}-{map_name}-{kind}-{_names(record)}",
         title=f"Agreement with {codebook.title}, layer {layer + 1}",
         caption=(
@@ -49,12 +49,12 @@ def heat_map_export(
     )
 
 
-def faces_export(record: Record[CanonicalFaces], view: str = "kept") -> Exhibit:
+def faces_export(record: Record[CanonicalFaces], view: str = "kept") -> FigureExport:
     """Return the average faces: a row per layer, a column per emotion; no participant is shown."""
     faces = record.data
     grid = face_grid(faces, view)
     reading = "Faded where the difference is not significant; blue is less, orange more." if grid.signed else ""
-    return Exhibit(
+    return FigureExport(
         name=f"faces-{slug(view)}-{_names(record)}",
         title=f"On the average face: {grid.words}",
         caption=(
@@ -68,10 +68,10 @@ def faces_export(record: Record[CanonicalFaces], view: str = "kept") -> Exhibit:
     )
 
 
-def controls_export(record: Record[FacsStudy], control: Control) -> Exhibit:
+def controls_export(record: Record[FacsStudy], control: Control) -> FigureExport:
     """Return the checkpoint beside untrained attention, layer after layer."""
     series = layer_series(record.data, control)
-    return Exhibit(
+    return FigureExport(
         name=f"facs-{control}-{_names(record)}",
         title=f"{series.title}, against untrained attention",
         caption=(
@@ -87,9 +87,9 @@ def controls_export(record: Record[FacsStudy], control: Control) -> Exhibit:
     )
 
 
-def targets_export(record: Record[FacsStudy]) -> Exhibit:
+def targets_export(record: Record[FacsStudy]) -> FigureExport:
     """Return the targets of the attention with what was measured."""
-    return Exhibit(
+    return FigureExport(
         name=f"targets-{_names(record)}",
         title="Targets of this attention",
         caption="Targets that were set before training, and the measured values with 95 % intervals, layer after layer.",
@@ -100,7 +100,7 @@ def targets_export(record: Record[FacsStudy]) -> Exhibit:
     )
 
 
-def statements_export(records: Sequence[Record[Any]], statements: Sequence[Statement], layers: int) -> Exhibit:
+def statements_export(records: Sequence[Record[Any]], statements: Sequence[Statement], layers: int) -> FigureExport:
     """Return the paper's statements with their verdicts.
 
     Args:
@@ -108,7 +108,7 @@ def statements_export(records: Sequence[Record[Any]], statements: Sequence[State
         layers: number of attention layers.
     """
     table = tables.statement_table(statements, layers)
-    return Exhibit(
+    return FigureExport(
         name=f"statements-{_names(records[0])}",
         title="The paper's statements about its attention",
         caption=(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from mesm.figures.bibliography import PAPER, corpus_cites
-from mesm.figures.export import Exhibit, origin_of
+from mesm.figures.export import FigureExport, origin_of
 from mesm.figures.tables import Table
 from mesm.files import slug
 from mesm.records.base import Record
@@ -13,7 +13,7 @@ from mesm.records.faithfulness import CONTROL_WORDS, Faithfulness
 from mesm.studies.faithfulness import tables
 
 
-def shuffled_texts_export(record: Record[Faithfulness]) -> Exhibit:
+def shuffled_texts_export(record: Record[Faithfulness]) -> FigureExport:
     """Build the table of what each branch loses with shuffled texts."""
     test = record.data.shuffled_text
     return _export(
@@ -27,7 +27,7 @@ def shuffled_texts_export(record: Record[Faithfulness]) -> Exhibit:
     )
 
 
-def neutral_texts_export(record: Record[Faithfulness]) -> Exhibit:
+def neutral_texts_export(record: Record[Faithfulness]) -> FigureExport:
     """Build the table of emotive texts on neutral faces."""
     return _export(
         record,
@@ -41,7 +41,7 @@ def neutral_texts_export(record: Record[Faithfulness]) -> Exhibit:
     )
 
 
-def keep_only_export(record: Record[Faithfulness]) -> Exhibit:
+def keep_only_export(record: Record[Faithfulness]) -> FigureExport:
     """Build the table of scores when only some sites are kept."""
     test = record.data.keep_only
     gains = tables.branch_estimates(test.branches, lambda branch: branch.nucleus_gain)
@@ -56,7 +56,7 @@ def keep_only_export(record: Record[Faithfulness]) -> Exhibit:
     )
 
 
-def site_order_export(record: Record[Faithfulness]) -> Exhibit:
+def site_order_export(record: Record[Faithfulness]) -> FigureExport:
     """Build the table of deletion and insertion."""
     test = record.data.order
     return _export(
@@ -70,7 +70,7 @@ def site_order_export(record: Record[Faithfulness]) -> Exhibit:
     )
 
 
-def control_export(record: Record[Faithfulness]) -> Exhibit:
+def control_export(record: Record[Faithfulness]) -> FigureExport:
     """Build the table of the trained attention against a control."""
     test = record.data.control
     changes = tables.branch_estimates(test.branches, lambda branch: branch.score_change)
@@ -86,7 +86,7 @@ def control_export(record: Record[Faithfulness]) -> Exhibit:
 
 
 #: `--what` of `mesm figure faithfulness` -> builder from a faithfulness record.
-EXPORTS: dict[str, Callable[[Record[Faithfulness]], Exhibit]] = {
+EXPORTS: dict[str, Callable[[Record[Faithfulness]], FigureExport]] = {
     "leak": shuffled_texts_export,
     "neutral": neutral_texts_export,
     "keep-only": keep_only_export,
@@ -95,9 +95,9 @@ EXPORTS: dict[str, Callable[[Record[Faithfulness]], Exhibit]] = {
 }
 
 
-def _export(record: Record[Faithfulness], what: str, title: str, caption: str, table: Table) -> Exhibit:
+def _export(record: Record[Faithfulness], what: str, title: str, caption: str, table: Table) -> FigureExport:
     origin = record.provenance
-    return Exhibit(
+    return FigureExport(
         name=f"{what}-{slug(origin.checkpoint)}-{slug(origin.corpus.name)}",
         title=title,
         caption=caption,

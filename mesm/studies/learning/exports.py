@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mesm.config import RunConfig
-from mesm.figures.export import Exhibit
+from mesm.figures.export import FigureExport
 from mesm.figures.tables import Row, Table
 from mesm.records.training_log import EpochReport
 from mesm.studies.learning.chart_data import LOSS, LOSS_TITLE, SCORES, TrainingRun, learning_chart
 from mesm.studies.learning.paper import plot_learning_curves
 
 
-def learning_export(runs: Sequence[TrainingRun]) -> Exhibit:
+def learning_export(runs: Sequence[TrainingRun]) -> FigureExport:
     """Build the learning curves of some runs."""
     chart, names = learning_chart(runs), [run.name for run in runs]
     keys = (LOSS, *SCORES)
@@ -21,7 +21,7 @@ def learning_export(runs: Sequence[TrainingRun]) -> Exhibit:
         for run in runs
         for row in run.epochs
     )
-    return Exhibit(
+    return FigureExport(
         name=f"learning-{'-'.join(names)}",
         title="Learning curves",
         caption="Training loss, and F1, WAcc and AUC of the validation split in percent, by epoch. Ring: best F1.",
@@ -32,7 +32,7 @@ def learning_export(runs: Sequence[TrainingRun]) -> Exhibit:
     )
 
 
-def runs_export(runs: Sequence[tuple[TrainingRun, RunConfig]]) -> Exhibit:
+def runs_export(runs: Sequence[tuple[TrainingRun, RunConfig]]) -> FigureExport:
     """Build the table of runs: a line each, with the loss and the validation scores of the last epoch."""
     rows = []
     for run, config in runs:
@@ -43,7 +43,7 @@ def runs_export(runs: Sequence[tuple[TrainingRun, RunConfig]]) -> Exhibit:
         rows.append(Row((run.name, config.model.name, config.train.seed, done, *scores, minutes), ranked=False))
     columns = ("run", "model", "seed", "epochs", "loss", "valid F1", "valid WAcc", "minutes")
     names = [run.name for run, _ in runs]
-    return Exhibit(
+    return FigureExport(
         name=f"runs-{'-'.join(names)}",
         title="Training runs",
         caption="Training runs with the loss and the validation scores, in percent, of their last epoch.",

@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mesm.figures.bibliography import PAPER, corpus_cites
-from mesm.figures.export import Exhibit, origin_of
+from mesm.figures.export import FigureExport, origin_of
 from mesm.figures.tables import Row, Table
 from mesm.files import slug
 from mesm.studies.evaluation.exports import interval, model_name
 
 
-def models_table(records: Sequence[Mapping[str, Any]]) -> Exhibit:
+def models_table(records: Sequence[Mapping[str, Any]]) -> FigureExport:
     """Parameters, multiply-adds and milliseconds per utterance of each model, beside what it scores.
 
     Args:
@@ -40,7 +40,7 @@ def models_table(records: Sequence[Mapping[str, Any]]) -> Exhibit:
         scores = [f"{data['wacc']:.1f}", interval(data, "wacc"), f"{data['f1']:.1f}", interval(data, "f1")]
         name = model_name(record)
         rows.append(Row((name, *(None if c is None else float(c) for c in sizes), *scores)))
-    return Exhibit(
+    return FigureExport(
         name=f"models-{slug(corpus)}",
         title=f"Size, work and time of the models on {corpus}",
         caption=(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mesm.figures.bibliography import PAPER, corpus_cites
-from mesm.figures.export import Exhibit, origin_of
+from mesm.figures.export import FigureExport, origin_of
 from mesm.files import slug
 from mesm.records.base import Record
 from mesm.records.evaluation import Evaluation
@@ -36,7 +36,7 @@ def sweep_export(
     view: SweepView,
     evaluations: Sequence[Record[Evaluation]] = (),
     reported: Sequence[tuple[float, float, float]] = (),
-) -> Exhibit:
+) -> FigureExport:
     """Build the figure of scores over cost, a point per top-p."""
     chart = sweep_chart(records, view, evaluations, reported)
     metric = METRICS[view.metric].capitalize()
@@ -49,7 +49,7 @@ def sweep_export(
     options = f"--metric {view.metric} --axis {view.axis}{' --relative' * view.relative}{' --log' * view.log}"
     corpora = dict.fromkeys(record.provenance.corpus.name for record in records)
     references = [evaluation for record in records if (evaluation := reference_evaluation(record, evaluations))]
-    return Exhibit(
+    return FigureExport(
         name=f"sweep-{view.metric}-{view.axis}-{_names(records)}",
         title=f"{metric} over cost, a point per top-p",
         caption=caption,
@@ -61,11 +61,11 @@ def sweep_export(
     )
 
 
-def layers_export(record: Record[Sweep], unit: str = "gmac") -> Exhibit:
+def layers_export(record: Record[Sweep], unit: str = "gmac") -> FigureExport:
     """Build the figure of the cost by layer and modality."""
     chart = layers_chart(record, unit)
     words = "GMAC" if unit == "gmac" else "GFLOP, two per multiply-add"
-    return Exhibit(
+    return FigureExport(
         name=f"work-{unit}-{_names([record])}",
         title="Cost by layer",
         caption=(
@@ -79,10 +79,10 @@ def layers_export(record: Record[Sweep], unit: str = "gmac") -> Exhibit:
     )
 
 
-def clip_cost_export(record: Record[Sweep]) -> Exhibit:
+def clip_cost_export(record: Record[Sweep]) -> FigureExport:
     """Build the figure of the cost of every clip."""
     chart = clip_cost_chart(record)
-    return Exhibit(
+    return FigureExport(
         name=f"spread-{_names([record])}",
         title="Cost of each clip",
         caption=(

@@ -1,4 +1,4 @@
-"""One clip, two answers: another p, another checkpoint, or an attention that was never trained."""
+"""Compare two predictions for one clip: another p, another checkpoint, or a random attention."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ import streamlit as st
 
 from mesm.analysis.checkpoints import find_checkpoints
 from mesm.figures.charts import PLOTLY_CONFIG
+from mesm.figures.style import MODALITY_WORDS
 from mesm.records.prediction import Prediction
-from mesm.studies.case.clip_exports import layers_of, versus
-from mesm.studies.case.difference import difference_caption
-from mesm.studies.case.mosaic import Look, Strip
-from mesm.studies.case.screen import chart_two_answers
+from mesm.studies.case.chart_data import PairChart, pair_chart
+from mesm.studies.case.difference import difference_caption, overlaps
+from mesm.studies.case.exports import Pair, layers_of, pair_names
+from mesm.studies.case.mosaic import MosaicStyle, TimeWindow
+from mesm.studies.case.screen import chart_pair
 from mesm.ui import clip_pictures, layout, models, state
 from mesm.ui.case_studies import case_export
 from mesm.ui.corpora import Case
@@ -20,57 +22,59 @@ NOTHING, OTHER_P, OTHER_MODEL, RANDOM = "nothing", "another p", "another checkpo
 _SEEDS = 5
 
 
-def show(case: Case, model: Model, prediction: Prediction, strip: Strip, look: Look) -> None:
-    """The choice, and the difference that it makes: masks, scores, work."""
-    attentive = model.facts.has_attention
+def show_comparison(case: Case, model: Model, prediction: Prediction, window: TimeWindow, style: MosaicStyle) -> None:
+    """Show the choice of the second prediction, and the differences: masks, scores, cost."""
+    has_mask = model.facts.has_attention
     others = [name for name in find_checkpoints() if name != model.facts.name]
-    options = [NOTHING, *([OTHER_P, RANDOM] if attentive else []), *([OTHER_MODEL] if others else [])]
+    options = [NOTHING, *([OTHER_P, RANDOM] if has_mask else []), *([OTHER_MODEL] if others else [])]
     kind = st.segmented_control(
-        "Compare with", options, default=NOTHING, required=True, key="versus", bind="query-params"
+        "Compare with",
+        options,
+        default=NOTHING,
+        required=True,
+        key="versus",
+        bind="query-params",
+        help="Random attention: its weights are drawn again with the mean and standard deviation of the trained ones.",
     )
     if kind == NOTHING or kind is None:
         return
     with layout.one_sentence_errors():
-        names, option, other = _other(kind, case, model, prediction, others)
-        _facts(names, prediction, other)
-        if _masks(case, names, prediction, other, strip, look):
-            case_export.offer_difference(case, model, (prediction, other), names, option, (strip, look))
+        names, option, second = _predict_second(kind, case, model, prediction, others)
+        pair = (prediction, second)
+        chart = pair_chart(pair, names, case.sample.labels)
+        _show_facts(chart, second)
+        if _show_masks(case, names, pair, window, style):
+            case_export.offer_difference(case, model, pair, names, option, (window, style))
         st.plotly_chart(
-            chart_two_answers(prediction, other, names, case.sample.labels, state.dark()),
+            chart_pair(chart, state.dark()),
             theme=None,
             config=PLOTLY_CONFIG,
             key="two-answers",
             alt=f"Bar chart: the scores of {names[0]} beside those of {names[1]}.",
         )
-        case_export.offer_pair(case, model, (prediction, other), names, option)
+        case_export.offer_pair(case, model, pair, names, option)
 
 
-def _other(
+def _predict_second(
     kind: str, case: Case, model: Model, prediction: Prediction, others: list[str]
 ) -> tuple[tuple[str, str], str, Prediction]:
-    """What the two are called, the option of the command that makes the second, and the second answer."""
+    """Return the names of both predictions, the command's option that makes the second, and the second."""
     name = model.facts.name
     top_p = prediction.trace.top_p if prediction.trace is not None else 1.0
     if kind == OTHER_P:
         second = st.slider("The other p", 0.05, 1.0, 1.0, 0.01, key="versus-p", bind="query-params")
-        return *versus(name, top_p, other_p=second), models.predict(model, case, second)
+        return *pair_names(name, top_p, other_p=second), models.predict(model, case, second)
     if kind == RANDOM:
-        seed = st.select_slider(
-            "Draw", list(range(1, _SEEDS + 1)), key="versus-seed", bind="query-params", help="Each draw has a new seed."
-        )
-        return *versus(name, top_p, draw=seed), models.predict(model, case, top_p, seed)
+        seeds = list(range(1, _SEEDS + 1))
+        seed = st.select_slider("Seed of the random attention", seeds, key="versus-seed", bind="query-params")
+        return *pair_names(name, top_p, draw=seed), models.predict(model, case, top_p, seed)
     chosen = st.selectbox("The other checkpoint", others, key="versus-checkpoint", bind="query-params")
-    shared = models.open_model(find_checkpoints()[chosen])
-    return *versus(name, top_p, checkpoint=chosen), models.predict(shared, case, top_p)
+    other = models.open_model(find_checkpoints()[chosen])
+    return *pair_names(name, top_p, checkpoint=chosen), models.predict(other, case, top_p)
 
 
-def _facts(names: tuple[str, str], first: Prediction, second: Prediction) -> None:
-    strongest = [f"{p.labels[int(p.scores.argmax())]} {p.scores.max():.2f}" for p in (first, second)]
-    gmacs = [p.macs.get("conv_stack", 0) / 1e9 for p in (first, second)]
-    shared = [label for label in first.labels if label in second.labels]
-    moved = max(
-        (abs(first.scores[first.labels.index(n)] - second.scores[second.labels.index(n)]) for n in shared), default=0.0
-    )
+def _show_facts(chart: PairChart, second: Prediction) -> None:
+    names, gmacs, top = chart.names, chart.gmacs, int(second.scores.argmax())
     columns = st.columns(3, gap="medium")
     columns[0].metric(
         f"Work with {names[1]}",
@@ -79,19 +83,22 @@ def _facts(names: tuple[str, str], first: Prediction, second: Prediction) -> Non
         delta_color="inverse",
         help="Multiply-adds of convolutions and attention.",
     )
-    columns[1].metric(f"Strongest score, {names[1]}", strongest[1])
-    columns[2].metric("Largest change of a score", f"{moved:.2f}")
+    columns[1].metric(f"Top score, {names[1]}", f"{second.labels[top]} {second.scores[top]:.2f}")
+    columns[2].metric("Largest change of a score", f"{chart.largest_change:.2f}")
 
 
-def _masks(case: Case, names: tuple[str, str], first: Prediction, second: Prediction, strip: Strip, look: Look) -> bool:
-    """The pictures of the difference; whether there are any."""
-    ours, theirs = layers_of(first), layers_of(second)
-    if not ours or not theirs:
-        dense = names[0] if not ours else names[1]
+def _show_masks(case: Case, names: tuple[str, str], pair: Pair, window: TimeWindow, style: MosaicStyle) -> bool:
+    """Show the differences of the masks; return whether there are any."""
+    first, second = layers_of(pair[0]), layers_of(pair[1])
+    if not first or not second:
+        dense = names[0] if not first else names[1]
         st.caption(f"{layout.plain(dense)} has no attention: it computes every site, so there is no mask to compare.")
         return False
-    pictures = clip_pictures.draw_difference(case, ours, theirs, strip, look)
-    for png, modality, what in zip(pictures, ("visual", "acoustic"), ("Face", "Voice"), strict=True):
-        said = difference_caption(ours.get(modality, ()), theirs.get(modality, ()), look.layers, names)
-        layout.picture(png, f"Difference of the masks, {what.lower()}. {said}", f"{what}: {layout.plain(said)}")
+    pictures = clip_pictures.draw_difference(case, first, second, window, style)
+    for png, modality in zip(pictures, ("visual", "acoustic"), strict=True):
+        shares = overlaps(first.get(modality, ()), second.get(modality, ()), style.layers)
+        legend, word = difference_caption(shares, names), MODALITY_WORDS[modality]
+        layout.picture(
+            png, f"Difference of the masks, {word}. {legend}", f"{word.capitalize()}: {layout.plain(legend)}"
+        )
     return True

@@ -1,8 +1,9 @@
-"""Which clips of a corpus the gallery shows, and in what order. Everything chosen here is in the URL."""
+"""Filter and sort the clips of a corpus for the gallery: the widgets, and apart from them the logic."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 import streamlit as st
 
@@ -11,88 +12,139 @@ from mesm.ui.models import Verdict
 
 EVERY, RIGHT, WRONG, CLEAN = "all", "right", "wrong", "no flag"
 STORED, SUREST, LEAST_SURE, LONGEST, SHORTEST, SPEAKER, TEXT = (
-    "as stored", "strongest score first", "weakest score first", "longest first", "shortest first", "speaker", "words",
+    "as stored", "highest score first", "lowest score first", "longest first", "shortest first", "speaker", "words",
 )  # fmt: skip
+ORDERS = (STORED, SUREST, LEAST_SURE, LONGEST, SHORTEST, SPEAKER, TEXT)
 Verdicts = Mapping[str, Verdict]
 
 
-def choose_rows(rows: Sequence[IndexRow], emotion: str, verdicts: Callable[[], Verdicts | None]) -> list[IndexRow]:
-    """The clips that pass every filter, sorted.
+@dataclass(frozen=True)
+class Filters:
+    """Choices of the gallery; each default lets every clip pass.
+
+    Attributes:
+        emotion: clips on which it is true; "" for all.
+        result: `RIGHT` or `WRONG` keeps the clips on which the model is so.
+        words: part of the transcript, in any case.
+        intensity: of the chosen emotion, else of the strongest one, as text such as "2".
+        quality: a flag, or `CLEAN` for clips without any.
+        sort: one of `ORDERS`.
+    """
+
+    emotion: str = ""
+    result: str = EVERY
+    speaker: str = EVERY
+    words: str = ""
+    split: str = EVERY
+    intensity: str = EVERY
+    quality: str = EVERY
+    sort: str = STORED
+
+    @property
+    def needs_verdicts(self) -> bool:
+        """Whether the clips must be scored first."""
+        return self.result != EVERY or self.sort in (SUREST, LEAST_SURE)
+
+
+def filter_rows(rows: Sequence[IndexRow], filters: Filters, verdicts: Verdicts | None = None) -> list[IndexRow]:
+    """Return the rows that pass every filter, sorted.
 
     Args:
-        verdicts: clip id -> what the model makes of it, asked for only when a filter or the order needs it; None where
-            there is no model.
+        verdicts: clip id -> verdict; None without a model, then the result is not filtered.
     """
+    passing = [row for row in rows if _passes(row, filters)]
+    if verdicts is not None and filters.result != EVERY:
+        is_right = filters.result == RIGHT
+        passing = [row for row in passing if row.clip_id in verdicts and verdicts[row.clip_id].right == is_right]
+    return sort_rows(passing, filters.sort, verdicts)
+
+
+def _passes(row: IndexRow, filters: Filters) -> bool:
+    if filters.emotion and filters.emotion not in row.present:
+        return False
+    if filters.intensity not in (EVERY, intensity_of(row, filters.emotion)):
+        return False
+    if filters.quality == CLEAN and row.quality:
+        return False
+    if filters.quality not in (EVERY, CLEAN, *row.quality):
+        return False
+    in_parts = filters.speaker in (EVERY, row.speaker) and filters.split in (EVERY, row.split)
+    return in_parts and filters.words.casefold() in row.text.casefold()
+
+
+def sort_rows(rows: Sequence[IndexRow], sort: str, verdicts: Verdicts | None) -> list[IndexRow]:
+    """Return the rows sorted; equal ones stay as stored, clips without a score come last."""
+    if sort in (SUREST, LEAST_SURE):
+        known = verdicts or {}
+        sign = -1 if sort == SUREST else 1
+        return sorted(rows, key=lambda r: sign * known[r.clip_id].score if r.clip_id in known else 2.0)
+    if sort in (LONGEST, SHORTEST):
+        return sorted(rows, key=lambda row: row.duration_s, reverse=sort == LONGEST)
+    if sort in (SPEAKER, TEXT):
+        return sorted(rows, key=lambda row: row.speaker if sort == SPEAKER else row.text.casefold())
+    return list(rows)
+
+
+def intensity_of(row: IndexRow, emotion: str) -> str:
+    """Return the intensity of an emotion as text; of the strongest one for ""."""
+    labels = row.labels or {}
+    return f"{labels.get(emotion, 0) if emotion else max(labels.values(), default=0):g}"
+
+
+def choose_rows(rows: Sequence[IndexRow], emotion: str, verdicts: Callable[[], Verdicts | None]) -> list[IndexRow]:
+    """Show the filters and return the clips that pass, sorted.
+
+    Args:
+        verdicts: returns clip id -> verdict, or None without a model; called only when a choice needs it.
+    """
+    filters = pick_filters(rows, emotion)
+    return filter_rows(rows, filters, verdicts() if filters.needs_verdicts else None)
+
+
+def pick_filters(rows: Sequence[IndexRow], emotion: str) -> Filters:
+    """Show the filters; every choice is in the URL."""
     result, speaker, words = st.columns([1.2, 1, 1.6], vertical_alignment="bottom")
     with result:
-        choice = st.segmented_control(
-            "Strongest score",
+        chosen_result = st.segmented_control(
+            "Model's result",
             [EVERY, RIGHT, WRONG],
             default=EVERY,
             required=True,
             key="result",
             bind="query-params",
-            help="Right: the highest score is one of the clip's emotions, or nothing is true and nothing is decided.",
+            help="Right: the top label is one of the clip's labels, or the clip has no label and none is decided.",
         )
     with speaker:
-        who = _select("Speaker", "speaker", sorted({row.speaker for row in rows if row.speaker}))
+        chosen_speaker = _select("Speaker", "speaker", sorted({row.speaker for row in rows if row.speaker}))
     with words:
         query = st.text_input("Words in the transcript", key="words", bind="query-params", placeholder="any")
     split, intensity, quality, order = st.columns(4)
     with split:
-        part = _select("Split", "split", list(dict.fromkeys(row.split for row in rows if row.split)))
+        chosen_split = _select("Split", "split", list(dict.fromkeys(row.split for row in rows if row.split)))
     with intensity:
-        level = _select("Intensity", "intensity", _levels(rows, emotion), "Of the chosen emotion, or of the strongest.")
+        levels = sorted({intensity_of(row, emotion) for row in rows} - {"0"}, key=float)
+        help_ = "Intensity of the chosen emotion, or of the strongest one."
+        chosen_intensity = _select("Intensity", "intensity", levels, help_)
     with quality:
         flags = {flag.replace("_", " "): flag for flag in sorted({flag for row in rows for flag in row.quality})}
-        flag = _select("Quality", "quality", [CLEAN, *flags] if flags else [], "What ingestion noted about a clip.")
+        chosen_flag = _select("Quality", "quality", [CLEAN, *flags] if flags else [], "Quality flags set at ingestion.")
     with order:
-        orders = [STORED, SUREST, LEAST_SURE, LONGEST, SHORTEST, SPEAKER, TEXT]
-        sort = st.selectbox("Sort", orders, key="sort", bind="query-params", filter_mode=None)
-    kept = [
-        row
-        for row in rows
-        if (not emotion or emotion in row.present)
-        and (who == EVERY or row.speaker == who)
-        and (part == EVERY or row.split == part)
-        and (level == EVERY or level == _level(row, emotion))
-        and (flag == EVERY or (not row.quality if flag == CLEAN else flags[flag] in row.quality))
-        and query.casefold() in row.text.casefold()
-    ]
-    known = verdicts() if choice != EVERY or sort in (SUREST, LEAST_SURE) else None
-    if known is not None and choice != EVERY:
-        kept = [row for row in kept if row.clip_id in known and known[row.clip_id].right == (choice == RIGHT)]
-    return in_order(kept, sort, known)
-
-
-def in_order(rows: Sequence[IndexRow], sort: str, verdicts: Verdicts | None) -> list[IndexRow]:
-    """The rows sorted; equal ones stay as stored. Clips that no model scored come last."""
-    if sort in (SUREST, LEAST_SURE):
-        known = verdicts or {}
-        sign = -1 if sort == SUREST else 1
-        return sorted(rows, key=lambda r: sign * known[r.clip_id].score if r.clip_id in known else 2.0)
-    keys: dict[str, Callable[[IndexRow], object]] = {
-        LONGEST: lambda row: -row.duration_s,
-        SHORTEST: lambda row: row.duration_s,
-        SPEAKER: lambda row: row.speaker,
-        TEXT: lambda row: row.text.casefold(),
-    }
-    return sorted(rows, key=keys[sort]) if sort in keys else list(rows)  # type: ignore[arg-type]
+        sort = st.selectbox("Sort", ORDERS, key="sort", bind="query-params", filter_mode=None)
+    return Filters(
+        emotion,
+        chosen_result or EVERY,
+        chosen_speaker,
+        query,
+        chosen_split,
+        chosen_intensity,
+        flags.get(chosen_flag, chosen_flag),
+        sort,
+    )
 
 
 def _select(label: str, key: str, values: Sequence[str], help_: str | None = None) -> str:
-    """One of the values or all of them; it stands still where there is nothing to choose."""
+    """Return one of the values or `EVERY`; disabled where there is nothing to choose."""
     options = [EVERY, *values]
     return st.selectbox(
         label, options, key=key, bind="query-params", disabled=len(options) < 3, help=help_, filter_mode=None
     )
-
-
-def _levels(rows: Sequence[IndexRow], emotion: str) -> list[str]:
-    found = {_level(row, emotion) for row in rows}
-    return sorted(found - {"0"}, key=float)
-
-
-def _level(row: IndexRow, emotion: str) -> str:
-    labels = row.labels or {}
-    return f"{labels.get(emotion, 0) if emotion else max(labels.values(), default=0):g}"

@@ -1,4 +1,4 @@
-"""A page of clips to choose from: a face and what it shows."""
+"""Show a page of clips to choose from: a face and its label."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from mesm.batch import Sample
 from mesm.data.store import IndexRow
 from mesm.figures.png import encode_png
 from mesm.studies.case.captions import truth_words
-from mesm.ui import state
+from mesm.ui import layout, state
 from mesm.ui.corpora import OpenCorpus
 from mesm.ui.layout import plain
 from mesm.ui.models import Verdict
 
 COLUMNS, ROWS = 7, 2
 _MARKS = {None: "", True: "✓ ", False: "✗ "}
-_VERDICT_WORDS = {None: "", True: "; strongest score right", False: "; strongest score wrong"}
+_VERDICT_WORDS = {None: "", True: "; top label right", False: "; top label wrong"}
 
 
 def choose_clip(
     opened: OpenCorpus, rows: Sequence[IndexRow], emotion: str, verdicts: Mapping[str, Verdict] | None
 ) -> str:
-    """Show a page of the clips; the one that is open, chosen here or by the link."""
+    """Show a page of the clips; return the one that is open, chosen here or by the link."""
     per_page = COLUMNS * ROWS
     pages = max(1, -(-len(rows) // per_page))
     count, pager = st.columns([1, 2], vertical_alignment="center")
@@ -34,10 +34,16 @@ def choose_clip(
     shown = rows[first : first + per_page]
     with count:
         st.markdown(f"{first + 1}–{first + len(shown)} of {len(rows)} clips")
-    wanted = state.recall("clip")
-    current = wanted if wanted in opened.corpus else shown[0].clip_id
+    linked = state.recall("clip")
+    current = linked if linked in opened.corpus else shown[0].clip_id
+    if linked and linked != current:
+        st.warning(
+            f"{opened.key} has no clip {layout.plain(linked)}; the first clip is shown.", icon=":material/link_off:"
+        )
     if verdicts is not None:
-        st.caption(f"Under each face: {emotion or 'its strongest true emotion'}. ✓ the model agrees, ✗ it does not.")
+        st.caption(
+            f"Under each face: {emotion or 'the strongest true label'}. ✓: the top label of the model is true, ✗: it is not."
+        )
     for start in range(0, len(shown), COLUMNS):
         for column, row in zip(st.columns(COLUMNS), shown[start : start + COLUMNS], strict=False):
             with column:
@@ -65,7 +71,7 @@ def _card(
 
 
 def card_label(row: IndexRow, emotion: str, right: bool | None) -> str:
-    """The emotion that was asked for, or else the strongest true one, after a mark if the verdict is known."""
+    """Return the chosen emotion, or else the strongest true one, after a mark if the verdict is known."""
     strongest = max(row.present, key=lambda name: (row.labels or {})[name], default="")
     label = emotion if emotion in row.present else strongest or ("none" if row.labels is not None else row.clip_id)
     return f":small[{_MARKS[right]}{plain(label)}]"
@@ -73,19 +79,19 @@ def card_label(row: IndexRow, emotion: str, right: bool | None) -> str:
 
 @st.cache_data(max_entries=400, show_spinner=False)
 def thumbnail(digest: str, clip_id: str, _shelf: OpenCorpus) -> bytes:
-    """The most expressive face of a clip as PNG: where the emotion is strongest if that is known, else the middle."""
+    """Return the face of a clip as PNG: at the apex if it is known, else in the middle."""
     return encode_png(best_face(_shelf.case(clip_id).sample))
 
 
 def best_face(sample: Sample) -> np.ndarray:
-    """(L, L, 3) uint8; grey for a clip without a picture."""
+    """Return a (L, L, 3) uint8 face: a detected one, at the apex if it is known; grey for a clip without a picture."""
     faces = sample.faces_large if len(sample.faces_large) == len(sample.faces) else sample.faces
     if not len(faces):
         return np.full((96, 96, 3), 128, np.uint8)
-    found = np.flatnonzero(sample.face_found) if len(sample.face_found) == len(faces) else np.arange(len(faces))
-    if not len(found):
-        found = np.arange(len(faces))
+    detected = np.flatnonzero(sample.face_found) if len(sample.face_found) == len(faces) else np.arange(len(faces))
+    if not len(detected):
+        detected = np.arange(len(faces))
     if sample.truth is not None and len(sample.truth.au_emotion_intensity) == len(faces):
-        strength = sample.truth.au_emotion_intensity[found].sum(axis=1)
-        return faces[found[int(strength.argmax())]]
-    return faces[found[len(found) // 2]]
+        strength = sample.truth.au_emotion_intensity[detected].sum(axis=1)
+        return faces[detected[int(strength.argmax())]]
+    return faces[detected[len(detected) // 2]]

@@ -1,4 +1,4 @@
-"""The notebook of cases: what was starred, and what somebody wrote beside it. One file per workspace."""
+"""Store the notebook of cases: starred clips with notes, one file per workspace."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Entry:
     """One starred case.
 
     Attributes:
-        corpus: name.
+        corpus: key, as `data.corpora.find_corpora` has it.
         clip_id: in that corpus.
         checkpoint: name.
         top_p: of the view that was starred.
@@ -38,23 +38,23 @@ class Entry:
 
     @property
     def key(self) -> tuple[str, str, str]:
-        """A case is starred once per checkpoint."""
+        """Identity of the entry: a clip is starred once per checkpoint."""
         return self.corpus, self.clip_id, self.checkpoint
 
     @property
     def link(self) -> str:
-        """The query that opens the case again."""
+        """Query of the URL that opens the case again."""
         view = {"checkpoint": self.checkpoint, "corpus": self.corpus, "clip": self.clip_id, "p": f"{self.top_p:g}"}
         return urlencode(view)
 
 
 def path() -> Path:
-    """The notebook's file in the workspace."""
+    """Return the notebook's file in the workspace."""
     return runtime.workspace() / FILE
 
 
 def read() -> dict[tuple[str, str, str], Entry]:
-    """Every entry by its key, in the order of starring.
+    """Read every entry by its key, in the order of starring.
 
     Raises:
         DataError: the file is not a notebook.
@@ -71,7 +71,7 @@ def read() -> dict[tuple[str, str, str], Entry]:
 
 
 def put(entry: Entry) -> None:
-    """Add an entry, or replace the one with its key; what others wrote meanwhile stays."""
+    """Add an entry, or replace the one with its key; entries that others added meanwhile stay."""
     with _lock:
         _write(read() | {entry.key: entry})
 

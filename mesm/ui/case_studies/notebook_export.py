@@ -1,4 +1,4 @@
-"""The notebook as one HTML or Markdown file that needs nothing else: pictures are inside it."""
+"""Write the notebook as one HTML or Markdown file with its pictures inside."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from mesm.records.prediction import Prediction
 from mesm.studies.case import captions
-from mesm.studies.case.mosaic import Look, fit_strip
+from mesm.studies.case.mosaic import MosaicStyle, fit_window
 from mesm.ui.case_studies.notebook import Entry
 from mesm.ui.corpora import Case
 from mesm.ui.layout import plain
@@ -26,12 +26,12 @@ _PRIVACY_WORDS = {"blur": "Faces are blurred.", "sketch": "Faces are sketched."}
 
 
 @dataclass(frozen=True)
-class Leaf:
-    """One entry with all that is shown of it.
+class NotebookPage:
+    """Hold one entry with its facts, scores and pictures.
 
     Attributes:
-        entry: what was starred.
-        missing: why the case cannot be shown; "" if it can.
+        entry: the starred case.
+        missing: the reason why the case cannot be shown; "" if it can.
         facts: one line each.
         scores: emotion, score, threshold, true intensity as text.
         pictures: alternative text and PNG.
@@ -45,13 +45,13 @@ class Leaf:
     pictures: tuple[tuple[str, bytes], ...] = ()
 
 
-def leaf(
+def page_of(
     entry: Entry, case: Case, prediction: Prediction, pictures: tuple[bytes, bytes], privacy: str = "none"
-) -> Leaf:
-    """What the files say of one case.
+) -> NotebookPage:
+    """Return the page of one case.
 
     Args:
-        privacy: what was done to the faces of `pictures`, one of `bundle.PRIVACY`.
+        privacy: of the faces of `pictures`, one of `figures.export.PRIVACY`.
     """
     sample, labels = case.sample, case.sample.labels or {}
     layers = prediction.trace.layers if prediction.trace is not None else {}
@@ -63,16 +63,16 @@ def leaf(
         f"Checkpoint {entry.checkpoint}"
         + (f" at p = {entry.top_p:g}" if layers else "")
         + (f", work {prediction.macs['conv_stack'] / dense:.2f} of FE2E" if dense else ""),
-        f"At or above their thresholds: {', '.join(prediction.decided) or 'none'}",
+        f"At or above the decision threshold: {', '.join(prediction.decided) or 'none'}",
         *([_PRIVACY_WORDS[privacy]] if privacy in _PRIVACY_WORDS else []),
     ]
-    strip, look = fit_strip(sample.duration_s), Look()
+    window, style = fit_window(sample.duration_s), MosaicStyle()
     alts = (
-        captions.face_alt(sample.text, len(sample.faces), layers.get("visual", ()), strip, look),
-        captions.mel_alt(len(sample.mel), layers.get("acoustic", ()), look),
+        captions.face_alt(sample.text, len(sample.faces), layers.get("visual", ()), window, style),
+        captions.mel_alt(len(sample.mel), layers.get("acoustic", ()), style),
     )
     rows = zip(prediction.labels, prediction.scores, prediction.thresholds, strict=True)
-    return Leaf(
+    return NotebookPage(
         entry,
         "",
         f"“{sample.text}”" if sample.text else "no transcript",
@@ -82,8 +82,8 @@ def leaf(
     )
 
 
-def as_html(leaves: Sequence[Leaf], address: str) -> bytes:
-    """One page; nothing in it is loaded from elsewhere, and a stranger's words stay words.
+def as_html(pages: Sequence[NotebookPage], address: str) -> bytes:
+    """Return one HTML file; nothing in it is loaded from elsewhere, and transcripts and notes are escaped.
 
     Args:
         address: of the page that a link opens, without its query.
@@ -92,7 +92,7 @@ def as_html(leaves: Sequence[Leaf], address: str) -> bytes:
         f"<!doctype html><html lang=en><meta charset=utf-8><title>{TITLE}</title><style>{_STYLE}</style>",
         f"<h1>{TITLE}</h1>",
     ]
-    for one in leaves:
+    for one in pages:
         entry = one.entry
         parts.append(f"<section><h2>{html.escape(one.title or entry.clip_id)}</h2>")
         if entry.note:
@@ -108,10 +108,10 @@ def as_html(leaves: Sequence[Leaf], address: str) -> bytes:
     return "\n".join([*parts, "</html>\n"]).encode()
 
 
-def as_markdown(leaves: Sequence[Leaf], address: str) -> bytes:
-    """The same as Markdown, its pictures as data."""
+def as_markdown(pages: Sequence[NotebookPage], address: str) -> bytes:
+    """Return the same as Markdown, its pictures as data URLs."""
     parts = [f"# {TITLE}"]
-    for one in leaves:
+    for one in pages:
         entry = one.entry
         parts.append(f"## {plain(one.title or entry.clip_id)}")
         if entry.note:

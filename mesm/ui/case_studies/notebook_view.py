@@ -1,4 +1,4 @@
-"""Starring a case, writing beside it, and the notebook under the gallery."""
+"""Show the star and the note of a case, and the notebook under the gallery."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ import streamlit as st
 from mesm.analysis.checkpoints import find_checkpoints
 from mesm.errors import MesmError
 from mesm.figures.privacy import default_privacy, private_faces
-from mesm.studies.case.mosaic import Look, fit_strip
+from mesm.studies.case.mosaic import MosaicStyle, fit_window
 from mesm.ui import clip_pictures, layout, models, state
 from mesm.ui.case_studies import notebook, notebook_export
 from mesm.ui.case_studies.notebook import Entry
-from mesm.ui.case_studies.notebook_export import Leaf
-from mesm.ui.corpora import Case, list_corpora, open_corpus_cached
+from mesm.ui.case_studies.notebook_export import NotebookPage
+from mesm.ui.corpora import Case, open_corpus_cached
 from mesm.ui.models import Model
 
-#: What may be done to the faces in the files; the first leaves it to each corpus's licence.
+#: Privacy of the faces in the files; the first follows each corpus's licence.
 BY_LICENCE = "by licence"
 FACES = {BY_LICENCE: BY_LICENCE, "blurred": "blur", "sketched": "sketch", "as they are": "none"}
 
 
-def star(case: Case, model: Model, top_p: float) -> None:
-    """A star and a note for a case of a corpus; a visitor's own clip is not kept, so it has none."""
-    if not case.corpus:
+def show_star(case: Case, model: Model, top_p: float) -> None:
+    """Show a star and a note for a case of a corpus; an uploaded clip is not kept, so it has none."""
+    if case.corpus is None:
         return
-    entry = Entry(case.corpus, case.sample.clip_id, model.facts.name, top_p)
+    entry = Entry(case.corpus_key, case.sample.clip_id, model.facts.name, top_p)
     with layout.one_sentence_errors():
         known = notebook.read().get(entry.key)
         left, right = st.columns([1, 3.4], vertical_alignment="top")
@@ -70,8 +70,8 @@ def _write_note(entry: Entry) -> None:
     notebook.put(Entry(known.corpus, known.clip_id, known.checkpoint, known.top_p, note))
 
 
-def show() -> None:
-    """The starred cases, each a button that opens it, and the whole as a file."""
+def show_notebook() -> None:
+    """Show the starred cases, each a button that opens it, and the notebook as files."""
     with layout.one_sentence_errors():
         entries = list(notebook.read().values())
         if not entries:
@@ -92,7 +92,7 @@ def show() -> None:
                 default=BY_LICENCE,
                 required=True,
                 key="notebook-faces",
-                help="By licence: blurred unless the corpus's licence lets its faces be published.",
+                help="By licence: blurred unless the corpus's licence allows publishing its faces.",
             )
             privacy = FACES[faces or BY_LICENCE]
             with st.container(horizontal=True):
@@ -101,7 +101,7 @@ def show() -> None:
                     ("Markdown", "notebook.md", "text/markdown", notebook_export.as_markdown),
                 ):
                     _download(label, name, mime, partial(file_of, entries, write, privacy))
-            st.caption("Each file holds everything it shows: pictures, transcripts, your notes.")
+            st.caption("Each file contains its pictures, transcripts and notes, and loads nothing from elsewhere.")
 
 
 def _download(label: str, name: str, mime: str, make: Callable[[], bytes]) -> None:
@@ -109,37 +109,38 @@ def _download(label: str, name: str, mime: str, make: Callable[[], bytes]) -> No
 
 
 def _open(entry: Entry) -> None:
-    """Every choice of the view as it was; the gallery's filters are left alone."""
+    """Restore the view of an entry; the gallery's filters stay as they are."""
     st.session_state["checkpoint"], st.session_state["corpus"] = entry.checkpoint, entry.corpus
     st.session_state["p"] = entry.top_p
     state.remember("clip", entry.clip_id)
 
 
 def file_of(
-    entries: Sequence[Entry], write: Callable[[Sequence[Leaf], str], bytes], privacy: str = BY_LICENCE
+    entries: Sequence[Entry], write: Callable[[Sequence[NotebookPage], str], bytes], privacy: str = BY_LICENCE
 ) -> bytes:
-    """The notebook as one file; see `leaf_of`."""
-    return write([leaf_of(entry, privacy) for entry in entries], (st.context.url or "").split("?")[0])
+    """Return the notebook as one file; see `make_page`."""
+    return write([make_page(entry, privacy) for entry in entries], (st.context.url or "").split("?")[0])
 
 
-def leaf_of(entry: Entry, privacy: str = BY_LICENCE) -> Leaf:
-    """One entry with its scores and pictures made again.
+def make_page(entry: Entry, privacy: str = BY_LICENCE) -> NotebookPage:
+    """Return one entry with its scores and pictures made again.
 
     Args:
-        privacy: of its faces, one of `bundle.PRIVACY`; `BY_LICENCE` blurs them unless the corpus gives them away.
+        privacy: of its faces, one of `figures.export.PRIVACY`; `BY_LICENCE` blurs them unless the corpus's licence is CC0.
     """
-    corpora, checkpoints = list_corpora(), find_checkpoints()
-    for what, name, there in (("corpus", entry.corpus, corpora), ("checkpoint", entry.checkpoint, checkpoints)):
-        if name not in there:
-            return Leaf(entry, f"The {what} {name} is not in this workspace any more.")
+    checkpoints = find_checkpoints()
+    if entry.checkpoint not in checkpoints:
+        return NotebookPage(entry, f"The checkpoint {entry.checkpoint} is not in this workspace any more.")
     try:
-        case = open_corpus_cached(corpora[entry.corpus]).case(entry.clip_id)
+        case = open_corpus_cached(entry.corpus).case(entry.clip_id)
         model = models.open_model(checkpoints[entry.checkpoint])
         prediction = models.predict(model, case, entry.top_p)
     except MesmError as error:
-        return Leaf(entry, str(error))
+        return NotebookPage(entry, str(error))
     privacy = default_privacy(case.licence) if privacy == BY_LICENCE else privacy
-    # Another key: what was drawn of the true faces must not come out of the cache.
+    # Another key, so that pictures of the unblurred faces do not come out of the cache.
     shown = replace(case, key=f"{case.key}/{privacy}", sample=private_faces(case.sample, privacy))
-    pictures = clip_pictures.draw_clip(shown, prediction, model.facts.sha256, fit_strip(case.sample.duration_s), Look())
-    return notebook_export.leaf(entry, case, prediction, pictures, privacy)
+    pictures = clip_pictures.draw_clip(
+        shown, prediction, model.facts.sha256, fit_window(case.sample.duration_s), MosaicStyle()
+    )
+    return notebook_export.page_of(entry, case, prediction, pictures, privacy)

@@ -1,4 +1,4 @@
-"""One cursor over faces, spectrogram and words while the clip plays; a click on a picture moves the clip there.
+"""Show one cursor over faces, spectrogram and words while the clip plays; a click on a picture seeks the clip.
 
 The pictures stay Streamlit's own images, so that nothing is sent twice: the component finds the page's video and the
 images by their alternative texts, and draws lines of its own over them. Without a video it does nothing.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from mesm.studies.case.mosaic import BODY_PX, GUTTER_PX, Strip
+from mesm.studies.case.mosaic import BODY_PX, GUTTER_PX, TimeWindow
 
 #: Words in the alternative texts of the pictures that share the time axis.
 MARKS = ("faces, one every", "Mel spectrogram of")
@@ -68,15 +68,15 @@ export default function ({ data, parentElement }) {
 _cursor = st.components.v2.component("mesm_cursor", css=_CSS, js=_JS)
 
 
-def cursor(strip: Strip) -> None:
-    """The cursor for pictures drawn on this axis."""
+def show_cursor(window: TimeWindow) -> None:
+    """Show the cursor for pictures drawn on this time axis."""
     _cursor(
         data={
             "marks": list(MARKS),
             "gutter": GUTTER_PX,
             "body": BODY_PX,
-            "start": strip.start_s,
-            "span": strip.span_s,
+            "start": window.start_s,
+            "span": window.span_s,
         },
         key="cursor",
     )

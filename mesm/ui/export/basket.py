@@ -1,38 +1,38 @@
-"""What a visitor has put aside to take along; it lives as long as the visit."""
+"""Hold the figures and tables that a visitor collects for export, for the length of the visit."""
 
 from __future__ import annotations
 
 import streamlit as st
 
-from mesm.figures.export import Exhibit, Item
+from mesm.figures.export import ExportItem, FigureExport
 
 _KEY = "basket"
 #: More than a paper has figures; keeps the memory of a visit bounded.
 MOST = 60
 
 
-def items() -> dict[str, Item]:
-    """Key -> item, in the order in which they were added."""
+def items() -> dict[str, ExportItem]:
+    """Return key -> item, in the order in which they were added."""
     return st.session_state.setdefault(_KEY, {})
 
 
-def key_of(exhibit: Exhibit) -> str:
-    """The same exhibit with the same settings has the same key: adding it twice changes its formats."""
-    return f"{exhibit.command} {exhibit.privacy}"
+def key_of(export: FigureExport) -> str:
+    """Return the key of an export; the same settings have the same key, so adding it twice changes its formats."""
+    return f"{export.command} {export.privacy}"
 
 
-def add(exhibit: Exhibit, forms: tuple[str, ...], width: str) -> None:
-    """Put an exhibit into the basket, or set what is wanted of it."""
+def add(export: FigureExport, forms: tuple[str, ...], width: str) -> None:
+    """Add an export to the basket, or change its formats and width."""
     held = items()
-    if key_of(exhibit) in held or len(held) < MOST:
-        held[key_of(exhibit)] = Item(exhibit, forms, width)
+    if key_of(export) in held or len(held) < MOST:
+        held[key_of(export)] = ExportItem(export, forms, width)
 
 
 def remove(key: str) -> None:
-    """Take one out."""
+    """Remove one."""
     items().pop(key, None)
 
 
 def empty() -> None:
-    """Take all out."""
+    """Remove all."""
     items().clear()

@@ -15,4 +15,4 @@ def show_architecture(model: Model) -> None:
     config = model.facts.config
     if has_cnn(config):
         layout.drawing(screen_svg(config, state.dark()), architecture_alt(config), architecture_caption(config))
-        export_menu.offer(architecture(config, clip_origin(model.facts, "", "")), "architecture")
+        export_menu.offer(architecture(config, clip_origin(model.facts)), "architecture")

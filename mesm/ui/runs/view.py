@@ -8,6 +8,7 @@ import streamlit as st
 
 from mesm import runtime
 from mesm.analysis.checkpoints import find_checkpoints
+from mesm.data.corpora import find_corpora
 from mesm.data.manifest import Manifest
 from mesm.errors import DataError
 from mesm.figures.charts import PLOTLY_CONFIG
@@ -17,7 +18,6 @@ from mesm.studies.learning.chart_data import learning_chart
 from mesm.studies.learning.exports import learning_export, runs_export
 from mesm.studies.learning.screen import draw_learning_curves
 from mesm.ui import export_menu, layout, state
-from mesm.ui.corpora import list_corpora
 from mesm.ui.runs import training_runs
 from mesm.ui.runs.training_runs import FAILED, FINISHED, RUNNING, STOPPED, Run
 
@@ -31,7 +31,7 @@ _ICONS = {RUNNING: "▶ running", FINISHED: "✓ finished", STOPPED: "‖ stoppe
 def list_training_corpora() -> dict[str, Path]:
     """Return the folders of the corpora with a training and a validation split."""
     folders = {}
-    for name, folder in list_corpora().items():
+    for name, folder in find_corpora().items():
         try:
             splits = Manifest.read(folder).splits
         except DataError:

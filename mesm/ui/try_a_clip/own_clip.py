@@ -1,4 +1,4 @@
-"""The parts of "Try a clip": what is given, which part and which face of it, and what is said in it."""
+"""Show the choices of the Try a clip page: the files, the part, the transcript, the face."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from mesm.ui import layout
 from mesm.ui.try_a_clip import transcription, upload
 
 VIDEO, FILES, RECORD = "a video", "a picture and a sound", "camera and microphone"
-#: Longer clips are cut to a part that somebody chooses; this is the longest part.
+#: Clips longer than the first are cut to a chosen part, of at most the second.
 WHOLE_S, LONGEST_S = 12.0, 50.0
 _TEXT = "transcript"
 
 
-def given() -> tuple[bytes | None, bytes | None, str]:
-    """Picture or video, and the sound beside it, as bytes; and a name for just this upload."""
+def pick_files() -> tuple[bytes | None, bytes | None, str]:
+    """Return picture or video, the sound beside it, and a name for this upload."""
     source = st.segmented_control("From", [VIDEO, FILES, RECORD], default=VIDEO, required=True, key="from_where")
     if source == VIDEO:
-        media: Any = st.file_uploader("Video", upload.VIDEO_TYPES, help="One person, a few seconds; at most 200 MB.")
+        media: Any = st.file_uploader("Video", upload.VIDEO_TYPES, help="One person, a few seconds, at most 200 MB.")
         sound: Any = None
     else:
         left, right = st.columns(2)
@@ -31,7 +31,7 @@ def given() -> tuple[bytes | None, bytes | None, str]:
                 else st.camera_input("Picture of a face")
             )
         with right:
-            sound = st.file_uploader("Sound", upload.SOUND_TYPES) if source == FILES else st.audio_input("What is said")
+            sound = st.file_uploader("Sound", upload.SOUND_TYPES) if source == FILES else st.audio_input("Speech")
     name = "/".join(one.file_id for one in (media, sound) if one is not None)
     return (
         media.getvalue() if media is not None else None,
@@ -40,8 +40,8 @@ def given() -> tuple[bytes | None, bytes | None, str]:
     )
 
 
-def part_of(media: bytes | None, sound: bytes | None, name: str) -> tuple[float, float] | None:
-    """First second and length of the part to use: the whole of a short clip, a chosen range of a long one.
+def pick_part(media: bytes | None, sound: bytes | None, name: str) -> tuple[float, float] | None:
+    """Return first second and length of the part to use: all of a short clip, a chosen range of a long one.
 
     None, with a sentence on the page, for a file that cannot be read.
     """
@@ -61,20 +61,18 @@ def part_of(media: bytes | None, sound: bytes | None, name: str) -> tuple[float,
         (0.0, WHOLE_S),
         0.1,
         key=f"part-{name}",
-        help=f"An utterance is a few seconds; at most {LONGEST_S:g} s are used.",
+        help=f"An utterance lasts a few seconds; at most {LONGEST_S:g} s are used.",
     )
     if end - start > LONGEST_S:
         st.caption(f":material/info: Only the first {LONGEST_S:g} s of this part are used.")
     return start, min(max(end - start, 0.5), LONGEST_S)
 
 
-def transcript(media: bytes | None, sound: bytes | None, part: tuple[float, float] | None) -> str:
-    """What is said: typed, or written down by a speech model and then corrected."""
+def pick_transcript(media: bytes | None, sound: bytes | None, part: tuple[float, float] | None) -> str:
+    """Return the transcript: typed, or made by a speech model and then corrected."""
     if heard := st.session_state.pop("heard", None):
         st.session_state[_TEXT] = heard
-    text = st.text_area(
-        "Transcript: what is said", max_chars=1000, height=80, key=_TEXT, help="MESM looks with these words."
-    )
+    text = st.text_area("Transcript", max_chars=1000, height=80, key=_TEXT, help="MESM uses it as the attention query.")
     source = sound if sound is not None else media
     if (
         st.button(
@@ -82,7 +80,7 @@ def transcript(media: bytes | None, sound: bytes | None, part: tuple[float, floa
             icon=":material/hearing:",
             type="tertiary",
             disabled=source is None or part is None,
-            help="With a speech model from the hub, fetched once, where the hub can be reached. Nothing leaves this machine.",
+            help="Whisper-tiny, downloaded once from Hugging Face (151 MB). The clip does not leave this machine.",
         )
         and source is not None
         and part is not None
@@ -94,11 +92,11 @@ def transcript(media: bytes | None, sound: bytes | None, part: tuple[float, floa
 
 
 def pick_face() -> tuple[float, float, float] | None:
-    """The faces of the clip that is shown, if there are several; the one that was asked for in this run."""
+    """Show the faces of the uploaded clip, if there are several; return the one that was clicked in this run."""
     faces = upload.kept_faces()
     if len(faces) < 2:
         return None
-    st.markdown("There are several faces. The largest is used; choose another to score it instead.")
+    st.markdown("Several faces were detected. The largest is used; choose another to score it instead.")
     chosen = None
     for number, (column, face) in enumerate(zip(st.columns(6), faces, strict=False)):
         column.image(encode_png(face.picture), alt=f"Face {number + 1} of {len(faces)} in the clip", width="stretch")

@@ -1,4 +1,4 @@
-"""Writing down what is said in an upload, with a speech model from the hub where the hub can be reached."""
+"""Transcribe an upload with a speech model from Hugging Face."""
 
 from __future__ import annotations
 
@@ -22,29 +22,30 @@ _lock = threading.Lock()
 
 
 def transcribe(waveform: np.ndarray) -> str:
-    """The words of (samples,) float32 at 16 kHz.
+    """Return the words of (samples,) float32 at 16 kHz.
 
     Raises:
-        BackendUnavailable: neither the hub nor a copy of the model can be reached.
-        DataError: there is nothing to hear.
+        BackendUnavailable: the model is neither cached nor can it be downloaded.
+        DataError: no speech was recognised.
     """
     if len(waveform) < SAMPLE_RATE_HZ // 10:
-        raise DataError("there is no sound to transcribe; type what is said")
+        raise DataError("the clip has no sound to transcribe: type the transcript")
+    name = os.environ.get(VARIABLE, DEFAULT_MODEL)
     try:
-        model = _model(os.environ.get(VARIABLE, DEFAULT_MODEL))
+        model = _open(name)
     except OSError as error:
         raise BackendUnavailable(
-            "the speech model cannot be had from here; type what is said, or connect this machine to the hub once"
+            f"{name} is not cached and Hugging Face is unreachable: type the transcript"
         ) from error
     with _lock:
         words = model.words(waveform)
     if not words:
-        raise DataError("no words were heard; type what is said")
+        raise DataError("no words were recognised: type the transcript")
     return words
 
 
-@st.cache_resource(max_entries=1, show_spinner="Fetching the speech model …")
-def _model(name: str) -> SpeechModel:
-    from mesm.layers.speech import SpeechModel  # here: it loads torch
+@st.cache_resource(max_entries=1, show_spinner="Downloading the speech model …")
+def _open(name: str) -> SpeechModel:
+    from mesm.layers.speech import SpeechModel  # it loads torch
 
     return SpeechModel(name)

@@ -1,4 +1,4 @@
-"""A visitor's clip: kept under a random name while it is decoded in a process of its own, then deleted."""
+"""Decode an uploaded clip in a process of its own; its files have random names and are deleted afterwards."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _KEY, _FACES, _FACTS = "own-clip", "own-faces", "own-facts"
 
 @dataclass(frozen=True)
 class Upload:
-    """What a visitor gave, as it came.
+    """Hold an upload as it came.
 
     Attributes:
         media: a video or a picture.
@@ -46,13 +46,13 @@ class Upload:
 
     @property
     def key(self) -> str:
-        """Stands for its content."""
+        """Key of its content."""
         return digest_of(self.media, self.sound, self.text, *self.part, repr(self.face_at))
 
 
 @contextmanager
 def _on_disk(*contents: bytes | None) -> Iterator[tuple[Path, ...]]:
-    """Contents as files of a private folder that is gone afterwards, whatever happens.
+    """Write contents as files of a private folder that is deleted afterwards in any case.
 
     An error names neither a path nor the visitor's file name.
     """
@@ -73,7 +73,7 @@ def _on_disk(*contents: bytes | None) -> Iterator[tuple[Path, ...]]:
 
 
 def probe(media: bytes) -> MediaFacts:
-    """What an upload says of itself.
+    """Read the duration and streams of an upload.
 
     Raises:
         DataError: it cannot be read.
@@ -83,7 +83,7 @@ def probe(media: bytes) -> MediaFacts:
 
 
 def waveform(media: bytes, part: tuple[float, float]) -> np.ndarray:
-    """The sound of a part of an upload: (samples,) float32 at 16 kHz.
+    """Return the sound of a part of an upload: (samples,) float32 at 16 kHz.
 
     Raises:
         DataError: it cannot be read.
@@ -93,11 +93,11 @@ def waveform(media: bytes, part: tuple[float, float]) -> np.ndarray:
 
 
 def ingest(
-    given: Upload,
+    upload: Upload,
     progress: Callable[[str, float], None],
     on_faces: Callable[[list[FaceChoice]], None] | None = None,
 ) -> Case:
-    """Decode an upload; nothing of it is left on disk afterwards, whatever happens.
+    """Decode an upload; nothing of it is left on disk afterwards.
 
     Args:
         on_faces: called with the faces to choose from if there are several.
@@ -105,62 +105,62 @@ def ingest(
     Raises:
         DataError: one sentence that names neither a path nor the visitor's file name.
     """
-    start_s, length_s = given.part
-    with _on_disk(given.media, given.sound) as (source, beside):
+    start_s, length_s = upload.part
+    with _on_disk(upload.media, upload.sound) as (source, beside):
         preview = source.with_name("preview.mp4")
         sample = ingest_untrusted(
             source,
-            given.text,
+            upload.text,
             clip_id="own",
-            audio_path=beside if given.sound is not None else None,
+            audio_path=beside if upload.sound is not None else None,
             start_s=start_s,
             end_s=start_s + length_s,
             preview_path=preview,
-            face_at=given.face_at,
+            face_at=upload.face_at,
             on_faces=on_faces,
             timeout_s=TIMEOUT_S,
             progress=progress,
         )
         shown = preview.read_bytes() if preview.is_file() else None
-        return Case(given.key, "your clip", replace(sample, media=""), shown)
+        return Case(upload.key, "your clip", replace(sample, media=""), shown)
 
 
-def read_with_steps(given: Upload) -> Case | None:
-    """`ingest` with its steps on the page; None, with one sentence, for a clip that cannot be read."""
-    with st.status("Reading the clip …", expanded=True) as status:
+def ingest_with_steps(upload: Upload) -> Case | None:
+    """Run `ingest` with its steps on the page; return None, with one sentence, for a clip that cannot be read."""
+    with st.status("Decoding the clip …", expanded=True) as status:
         bar = st.progress(0.0)
 
-        def tell(what: str, share: float) -> None:
-            bar.progress(min(share, 1.0), f"{what[:1].upper()}{what[1:]} …")
+        def show_step(step: str, share: float) -> None:
+            bar.progress(min(share, 1.0), f"{step[:1].upper()}{step[1:]} …")
 
         faces: list[FaceChoice] = []
         try:
-            case = ingest(given, tell, faces.extend)
+            case = ingest(upload, show_step, faces.extend)
         except MesmError as error:
             failure = error
         else:
-            bar.progress(1.0, "Done; the file is deleted.")
+            bar.progress(1.0, "Done. The uploaded file is deleted.")
             sample = case.sample
-            st.write(f"Frames: {len(sample.faces)}, with a face in {int(sample.face_found.sum())}.")
+            st.write(f"Frames: {len(sample.faces)}; a face was detected in {int(sample.face_found.sum())}.")
             if len(sample.faces_large):
                 st.image(list(sample.faces_large[:8]), width=72)
-            st.write(f"Sound: {len(sample.mel)} chunks of 400 ms.")
+            st.write(f"Sound: {len(sample.mel)} mel chunks of 400 ms.")
             st.write(f"Words: {len(sample.words)}.")
-            status.update(label="The clip is read.", state="complete", expanded=False)
-            if given.face_at is None:
+            status.update(label="The clip is decoded.", state="complete", expanded=False)
+            if upload.face_at is None:
                 st.session_state[_FACES] = faces
             return case
-        status.update(label="This clip cannot be read.", state="error", expanded=False)
+        status.update(label="This clip cannot be decoded.", state="error", expanded=False)
     layout.say_error(failure)
     return None
 
 
 def facts_of(media: bytes, file_id: str) -> MediaFacts | None:
-    """`probe`, once per upload; None, with one sentence on the page, for one that cannot be read."""
+    """Run `probe` once per upload; return None, with one sentence on the page, for one that cannot be read."""
     known = st.session_state.get(_FACTS)
     if known is None or known[0] != file_id:
         try:
-            with st.spinner("Looking at the file …"):
+            with st.spinner("Reading the file …"):
                 known = (file_id, probe(media))
         except MesmError as error:
             known = (file_id, error)
@@ -172,22 +172,22 @@ def facts_of(media: bytes, file_id: str) -> MediaFacts | None:
 
 
 def keep(case: Case) -> None:
-    """Remember the clip for as long as the visitor's session lasts; it is in this process's memory only."""
+    """Keep the clip in memory until the visitor's session ends."""
     st.session_state[_KEY] = case
 
 
-def kept() -> Case | None:
-    """The clip of this session."""
+def kept_clip() -> Case | None:
+    """Return the clip of this session."""
     return st.session_state.get(_KEY)
 
 
 def kept_faces() -> list[FaceChoice]:
-    """The faces that were seen in it, if several."""
+    """Return the faces that were detected in it, if several."""
     return st.session_state.get(_FACES) or []
 
 
 def forget() -> None:
-    """Drop the clip and everything that was kept of it."""
+    """Remove the clip and everything derived from it."""
     for key in (_KEY, _FACES, _FACTS):
         st.session_state.pop(key, None)
 

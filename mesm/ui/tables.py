@@ -1,0 +1,109 @@
+"""Show a `Table` on the screen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import streamlit as st
+from pandas import DataFrame
+
+from mesm.figures.style import theme
+from mesm.figures.tables import Cell, Table
+from mesm.ui import state
+
+#: A longer table scrolls.
+MOST_LINES = 30
+#: A table of more columns does not fit a screen: the first stays in view, in a fainter colour that Streamlit sets.
+WIDE_FROM = 9
+#: Letters of a cell that do not fit the width that Streamlit gives a column by itself.
+CUT_FROM = 30
+
+
+@dataclass(frozen=True)
+class Column:
+    """Form of one column on the screen.
+
+    Attributes:
+        kind: "number", "count" or "text".
+        right: whether text is set to the right, as intervals are.
+        width: pixels; None for Streamlit's own.
+        pinned: whether it stays in view.
+    """
+
+    kind: str
+    right: bool = False
+    width: int | None = None
+    pinned: bool = False
+
+
+def column_forms(table: Table) -> dict[str, Column]:
+    """Return the form of each column: numbers, counts, or text with the width that its longest cell needs."""
+    wide = len(table.names) > WIDE_FROM
+    forms = {}
+    for i, name in enumerate(table.names):
+        cells = [row.cells[i] for row in table.rows]
+        longest = max((len(str(cell)) for cell in cells), default=0)
+        if wide and i == 0:
+            forms[name] = Column("text", width=min(280, 24 + 7 * longest), pinned=True)
+        elif any(isinstance(cell, float) for cell in cells):
+            forms[name] = Column("number")
+        elif any(isinstance(cell, int) for cell in cells):
+            forms[name] = Column("count")  # else one unknown count makes fractions of the others
+        elif i and all(_is_numeric(cell) for cell in cells):
+            forms[name] = Column("text", right=True)
+        else:
+            forms[name] = Column("text", width=_width(longest))
+    return forms
+
+
+def _width(longest: int) -> int | None:
+    return min(330, 16 + round(5.7 * longest)) if longest > CUT_FROM else None  # Streamlit cuts text at 200 pixels
+
+
+def _is_numeric(cell: Cell) -> bool:
+    return cell is None or str(cell)[:1] in "-0123456789"
+
+
+def column_order(table: Table, groups: str) -> list[str]:
+    """Return the columns as shown: the name of a line, its group, averages, all others."""
+    later = sorted(
+        range(1, len(table.names)), key=lambda i: (bool(table.heads) and table.heads[i] not in ("", "average"), i)
+    )
+    grouped = any(row.group for row in table.rows)
+    return [*table.names[:1], *((groups,) if grouped else ()), *(table.names[i] for i in later)]
+
+
+def show_table(table: Table, alt: str, groups: str = "source") -> None:
+    """Show a table: the name of a line stays in view, averages come first, lines that do not compete are grey.
+
+    Args:
+        groups: name of the column with the group of each line.
+    """
+    grouped = any(row.group for row in table.rows)
+    rows: list[dict[str, Cell]] = []
+    for row in table.rows:
+        cells = dict(zip(table.names, row.cells, strict=True))
+        rows.append({groups: row.group, **cells} if grouped else cells)
+    forms = column_forms(table)
+    # Only a frame with a style of its own can be grey in parts; pandas comes with streamlit.
+    grey = [f"color: {theme(state.dark()).faint}" if not row.ranked else "" for row in table.rows]
+    frame = DataFrame(rows)
+    # A pinned column is faint by itself; grey on top of that could not be read.
+    in_grey = [name for name in frame.columns if name not in forms or not forms[name].pinned]
+    st.dataframe(
+        frame.style.apply(lambda column: grey, axis=0, subset=in_grey),
+        hide_index=True,
+        column_order=column_order(table, groups),
+        column_config={name: _config(form, table.digits) for name, form in forms.items() if form != Column("text")},
+        height="content" if len(rows) <= MOST_LINES else 600,
+        alt=alt,
+        placeholder="–",
+    )
+
+
+def _config(form: Column, digits: int) -> Any:
+    if form.kind == "text":
+        alignment: Any = "right" if form.right else None
+        return st.column_config.TextColumn(alignment=alignment, width=form.width, pinned=form.pinned or None)
+    return st.column_config.NumberColumn(format=f"%.{digits}f" if form.kind == "number" else "%d")
