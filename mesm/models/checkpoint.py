@@ -18,9 +18,13 @@ from torch import Tensor
 
 from mesm.config import ModelConfig, upgrade_training
 from mesm.errors import CheckpointError, ConfigError, MesmError
+from mesm.files import write_atomic
 from mesm.models.base import EmotionModel
+from mesm.models.card import model_card
 from mesm.models.registry import build_model
 from mesm.records.checkpoint import CARD, CONFIG, METRICS, WEIGHTS
+from mesm.records.evaluation import Evaluation
+from mesm.records.json_form import to_json
 
 
 @dataclass(frozen=True)
@@ -91,6 +95,36 @@ def save_state(
     except (OSError, SafetensorError) as error:
         raise CheckpointError(f"cannot write checkpoint {folder}: {error}; the last good one is untouched") from error
     return folder
+
+
+def update_checkpoint(
+    folder: Path, evaluation: Evaluation, ceiling_wacc: float | None = None, ceiling_share: float | None = None
+) -> None:
+    """Write an evaluation's summary into a checkpoint's metrics.json, and its model card again; other keys are kept.
+
+    Args:
+        ceiling_wacc: WAcc of the ideal observer of the checkpoint's modalities; None without a known design.
+        ceiling_share: share of the way from chance to it.
+    """
+    config = ModelConfig.from_dict(json.loads((folder / CONFIG).read_text()))
+    metrics = json.loads((folder / METRICS).read_text())
+    metrics[evaluation.split] = {
+        **vars(evaluation.average),
+        "n": evaluation.clips,
+        "clips": evaluation.clips,
+        "speakers": evaluation.speakers,
+        "top_p": evaluation.top_p,
+        "per_class": to_json(evaluation.per_class),
+        "interval": {metric: [ends.low, ends.high] for metric, ends in evaluation.interval.items()},
+        "branches": evaluation.branches,
+        "macs_ratio": evaluation.macs_ratio,
+        "macs_ratio_range": evaluation.macs_ratio_range,
+    }
+    if evaluation.split == "test":
+        metrics |= {"wacc": evaluation.average.wacc, "f1": evaluation.average.f1, "top_p": evaluation.top_p}
+        metrics |= {"macs_ratio": evaluation.macs_ratio, "ceiling_wacc": ceiling_wacc, "ceiling_share": ceiling_share}
+    write_atomic(folder / METRICS, (json.dumps(metrics, indent=1) + "\n").encode())
+    write_atomic(folder / CARD, model_card(folder.name, config, metrics).encode())
 
 
 def _fetch(name: str) -> Path:

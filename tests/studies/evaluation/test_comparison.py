@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from mesm.studies.evaluation.comparison import check_only_seeds_differ, compare, over_seeds, scored_runs
 
 from mesm.errors import ConfigError, DataError
-from mesm.studies.evaluation.comparison import check_only_seeds_differ, compare, over_seeds, scored_runs
 from mesm.training import metrics
 
 TRUTH = np.tile([[1, 0], [0, 1], [0, 0], [1, 1]], (10, 1))
