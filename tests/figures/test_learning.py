@@ -1,4 +1,4 @@
-"""Learning curves and the ablation table hold the numbers they were given."""
+"""Learning curves hold the numbers of their runs."""
 
 from __future__ import annotations
 
@@ -6,11 +6,7 @@ import pytest
 
 from mesm.figures.export import render
 from mesm.figures.page import paper_style
-from mesm.figures.tables import to_csv, to_latex
-from mesm.records.training_log import EpochReport
-from mesm.studies.ablation.exports import COLUMNS, ablation_table
-from mesm.studies.learning.chart_data import Series, TrainingRun, learning_chart
-from mesm.studies.learning.exports import learning_export
+from mesm.studies.learning.exports import learning
 from mesm.studies.learning.paper import plot_learning_curves
 from mesm.studies.learning.screen import draw_learning_curves
 
@@ -61,25 +57,8 @@ def test_a_colour_is_of_the_run_not_of_its_place_on_the_chart() -> None:
     assert both.style == alone.style != learning_chart(RUNS).runs[0].style
 
 
-def test_an_ablation_as_a_table() -> None:
-    row = {
-        "row": "mesm-TAV", "group": "MESM, modalities", "what": "MESM on TAV", "wacc": 70.0, "f1": 50.0, "auc": 75.0,
-        "macs_ratio": 0.4, "interval": {"wacc": (66.0, 73.0)}, "spread": {"wacc": 1.5}, "runs": [{}, {}],
-        "against": "fe2e-TAV", "difference": {"wacc": {"difference": -1.0, "low": -2.0, "high": 0.5}},
-        "shuffled_text": {"visual": {"auc": {"cost": 6.0}}},
-    }  # fmt: skip
-    plain = {k: v for k, v in row.items() if k not in ("against", "difference", "shuffled_text")}
-    dense = plain | {"what": "FE2E on TAV", "group": "FE2E, modalities", "runs": [{}], "macs_ratio": None}
-    table = ablation_table({"data": {"rows": [dense, row]}})
-    assert [len(r.cells) for r in table.rows] == [len(COLUMNS)] * 2
-    assert table.rows[1].cells[:3] == ("MESM on TAV", 70.0, "66.0 to 73.0") and table.rows[1].cells[-1] == 6.0
-    assert table.rows[1].cells[7:9] == (-1.0, "-2.0 to +0.5") and table.rows[0].cells[5] is None
-    assert table.rows[1].spread[1] == 1.5 and table.rows[0].spread == ()
-    assert "MESM on TAV" in to_latex(table) and "fe2e-TAV" in str(to_csv(table))
-
-
-def test_learning_curves_can_be_exported() -> None:
-    export = learning_export(RUNS)
-    assert export.table is not None and export.table.rows[1].cells == ("fe2e", 2, 0.7, 45.0, 51.0, None)
-    assert render(export, "pdf", "acl-column").startswith(b"%PDF")
-    assert export.command == "mesm figure learning fe2e mesm"
+def test_learning_curves_can_be_taken_along() -> None:
+    exhibit = learning(RUNS)
+    assert exhibit.table is not None and exhibit.table.rows[1].cells == ("fe2e", 2, 0.7, 45.0, 51, None)
+    assert render(exhibit, "pdf", "acl-column").startswith(b"%PDF")
+    assert exhibit.command == "mesm figure learning fe2e mesm"

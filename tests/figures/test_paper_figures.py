@@ -13,11 +13,136 @@ from mesm.figures.privacy import default_privacy, private_faces
 from mesm.studies.case.mosaic import BODY_PX, GUTTER_PX, Look, face_mosaic, face_scene, fit_strip
 from mesm.studies.case.paper import plot_case
 from mesm.studies.case.scores_paper import plot_scores
-from mesm.studies.evaluation import breakdown
-from mesm.studies.evaluation import exports as results
-from mesm.studies.evaluation.paper import plot_matrix, plot_reliability, row_shares
-from mesm.studies.reproduction.reported import TABLE_4, TABLE_5
-from tests.figures.exhibit_records import LABELS, evaluation_record, made_prediction, made_sample
+from mesm.studies.reproduction.reported import figure_5_shares
+from mesm.studies.sweep.chart_data import (
+    DENSE,
+    REPORTED,
+    SWEEP,
+    View,
+    bands_of,
+    dense_by_corpus,
+    frontier_table,
+    layers_of,
+    layers_table,
+    read_curves,
+    spread_table,
+)
+from mesm.studies.sweep.paper import plot_frontier, plot_layers, plot_spread
+from mesm.studies.sweep.screen import chart_frontier, chart_layers, chart_spread
+from tests.figures.exhibit_records import evaluation_record, made_prediction, made_sample, sweep_record
+
+
+def test_curves_are_the_records_rows() -> None:
+    record = sweep_record()
+    ours, dense = read_curves([record], View("f1", "ms"))
+    assert [p.x for p in ours.points] == [row["ms_per_clip"] for row in record["data"]["rows"]]
+    assert [(p.y, p.low, p.high) for p in ours.points] == [(50, 48, 52), (56, 54, 58), (58, 56, 60)]
+    assert [p.elbow for p in ours.points] == [False, True, False]
+    assert dense.kind == DENSE and dense.points[0].top_p is None
+
+
+def test_relative_scores_put_fe2e_at_one_and_the_paper_beside() -> None:
+    ours, dense, paper = read_curves([sweep_record()], View(relative=True), None, figure_5_shares())
+    assert (ours.kind, dense.kind, paper.kind) == (SWEEP, DENSE, REPORTED)
+    assert dense.points[0].y == 1 and dense.points[0].x == 1
+    assert paper.points[-1].x == paper.points[-1].y == 1
+    assert paper.points[0].x == pytest.approx(2.93 / 8.65) and paper.points[0].y == pytest.approx(62.4 / 84.5)
+    assert all(c.kind != REPORTED for c in read_curves([sweep_record()], View(), None, figure_5_shares()))
+
+
+def test_units_differ_by_two() -> None:
+    macs, flops = (read_curves([sweep_record()], View(axis=axis))[0].points for axis in ("gmac", "gflop"))
+    assert [2 * p.x for p in macs] == pytest.approx([p.x for p in flops])
+    (_, layers_mac), (_, layers_flop) = (layers_of(sweep_record(), unit) for unit in ("gmac", "gflop"))
+    assert [2 * a for a in layers_mac[0].amounts] == pytest.approx(layers_flop[0].amounts)
+
+
+def test_fe2e_comes_from_an_evaluation_on_the_same_clips_only() -> None:
+    alone = sweep_record(against=False)
+    fe2e = evaluation_record("dense", top_p=None)
+    known = dense_by_corpus([evaluation_record(), fe2e])
+    assert known == {"toy": fe2e}
+    assert [c.kind for c in read_curves([alone], View(), known)] == [SWEEP, DENSE]
+    assert [c.kind for c in read_curves([alone], View(axis="ms"), known)] == [SWEEP]  # nobody timed it
+    fewer = {"toy": replace(fe2e, data=replace(fe2e.data, clips=7))}
+    assert [c.kind for c in read_curves([alone], View(), fewer)] == [SWEEP]
+    with pytest.raises(DataError, match="--against"):
+        read_curves([alone], View(relative=True), fewer)
+
+
+def test_a_record_from_before_says_how_to_make_it_again() -> None:
+    old = sweep_record()
+    for row in old["data"]["rows"]:
+        del row["macs"], row["macs_by_layer"]
+    assert read_curves([old], View())
+    with pytest.raises(DataError, match="make it again"):
+        read_curves([old], View(axis="gmac"))
+    with pytest.raises(DataError, match="make it again"):
+        layers_of(old, "gmac")
+    with pytest.raises(ConfigError):
+        View("recall")
+
+
+@pytest.mark.parametrize("width", [WIDTHS_IN["acl-column"], WIDTHS_IN["acl-text"]])
+def test_the_printed_frontier_draws_the_points(width: float) -> None:
+    curves = read_curves([sweep_record()], View(relative=True), None, figure_5_shares())
+    with paper_style():
+        axes = plot_frontier(curves, View(relative=True), width).axes[0]
+    drawn = {line.get_label(): line.get_xydata() for line in axes.get_lines()}
+    assert np.allclose(drawn[curves[0].name], [(p.x, p.y) for p in curves[0].points])
+    assert np.allclose(drawn[curves[2].name], [(p.x, p.y) for p in curves[2].points])
+    assert any("elbow, p = 0.5" in text.get_text() for text in axes.texts)
+    lines = [line for line in axes.get_lines() if line.get_label() in (curves[0].name, curves[2].name)]
+    assert len({(line.get_linestyle(), line.get_marker()) for line in lines}) == 2
+
+
+def test_the_screen_draws_the_same_points() -> None:
+    curves = read_curves([sweep_record()], View())
+    figure = chart_frontier(curves, View())
+    line = next(t for t in figure.data if t.name == curves[0].name)
+    assert list(line.x) == [p.x for p in curves[0].points] and list(line.y) == [p.y for p in curves[0].points]
+    assert chart_frontier(curves, View(log=True)).layout.xaxis.type == "log"
+    top_ps, layers = layers_of(sweep_record(), "gmac")
+    assert len(chart_layers(top_ps, bands_of(layers), "gmac").data) == len(bands_of(layers))
+    shares = tuple(range(101))
+    box = chart_spread([(0.5, shares), (1.0, shares)]).data[0]
+    assert [v[1] for v in (box.lowerfence, box.q1, box.median, box.q3, box.upperfence)] == [2.5, 25, 50, 75, 97.5]
+
+
+def test_measured_times_out_of_order_get_bars_not_a_band() -> None:
+    record = sweep_record()
+    record["data"]["rows"][1]["ms_per_clip"] = 500.0
+    curves = read_curves([record], View(axis="ms"))
+    assert not curves[0].in_order and curves[0].reach == ([2, 2, 2], [2, 2, 2])
+    assert not any(trace.fill for trace in chart_frontier(curves, View(axis="ms")).data)
+    with paper_style():
+        axes = plot_frontier(curves, View(axis="ms"), 3.03).axes[0]
+    assert len(axes.collections) == 2 and len(axes.containers) == 2  # bars of the sweep and of FE2E, no band
+
+
+def test_bands_add_up_to_the_layers() -> None:
+    record = sweep_record()
+    top_ps, layers = layers_of(record, "gmac")
+    bands = bands_of(layers)
+    for i, row in enumerate(record["data"]["rows"]):
+        whole = sum(entry["macs"] for entry in row["macs_by_layer"]) / 1e9
+        assert sum(band.amounts[i] for band in bands) == pytest.approx(whole)
+    assert [b.name for b in bands][:3] == ["words: last layers", "face: first layers", "face: attention"]
+    assert [b.name for b in bands][3:] == ["face: block 1", "voice: block 2"], "numbers of the attention's layers"
+    with paper_style():
+        axes = plot_layers(top_ps, bands, "gmac", 3.03).axes[0]
+        spread = plot_spread([(0.2, [0.1, 0.2, 0.3]), (0.5, [0.4, 0.5])], 3.03).axes[0]
+    tops = max(patch.get_y() + patch.get_height() for patch in axes.patches)
+    assert tops == pytest.approx(max(sum(b.amounts[i] for b in bands) for i in range(3)))
+    assert [t.get_text() for t in spread.get_xticklabels()] == ["0.2", "0.5"]
+
+
+def test_tables_of_a_sweep() -> None:
+    record = sweep_record()
+    table = frontier_table(read_curves([record], View(), None, figure_5_shares()), View())
+    assert len(table.rows) == 4 and table.rows[1].cells[-1] == "elbow"
+    assert len(layers_table(record, "gmac").rows) == 6
+    assert [row.cells[0] for row in spread_table(record).rows][:2] == ["clip00", "clip01"]
 
 
 @pytest.mark.parametrize("overlay", ["mask", "heat map", "points", "contours"])
@@ -93,62 +218,3 @@ def test_scores_in_print() -> None:
     assert [patch.get_width() for patch in axes.patches] == pytest.approx(prediction.scores.tolist())
     weights = {label.get_text(): label.get_fontweight() for label in axes.get_yticklabels()}
     assert weights["anger"] == "bold" and weights["fear"] == "normal"
-
-
-def test_matrices_and_bins_in_print() -> None:
-    found = breakdown.scored(evaluation_record()["data"])
-    names, counts = breakdown.confusion(found)
-    assert np.allclose(row_shares(counts).sum(axis=1)[counts.sum(axis=1) > 0], 1)
-    pairs = breakdown.cooccurrence(found.truth_NE)
-    assert np.allclose(np.diag(row_shares(pairs))[np.diag(pairs) > 0], 1)
-    with paper_style():
-        axes = plot_matrix([("", counts)], names, 3.03).axes[0]
-        both = plot_matrix([("true", pairs), ("decided", pairs)], LABELS, 3.03)
-        calibration = plot_reliability(breakdown.reliability(found).bins, 3.03).axes[0]
-    assert [t.get_text() for t in axes.texts] == [str(v) for v in counts.ravel()]
-    assert axes.images[0].get_cmap().name == "cividis"
-    assert len([a for a in both.axes if a.images]) == 2
-    assert calibration.get_ylim() == (0, 1)
-
-
-def test_the_papers_tables_beside_ours() -> None:
-    ours = [evaluation_record("dense", None), evaluation_record()]
-    exhibit = results.scores_table(ours, 4, "wacc", TABLE_4.rows, TABLE_4.corpus)
-    assert exhibit.table is not None
-    rows = exhibit.table.rows
-    assert [r.cells[0] for r in rows] == [
-        "dense",
-        "made, p = 0.5",
-        *(r.model for r in TABLE_4.rows),
-        "never",
-        "always",
-        "chance",
-    ]
-    assert all(r.ranked for r in rows[:2]) and not any(r.ranked for r in rows[2:])
-    assert rows[7].cells[-4:] == (66.8, None, 46.8, None)  # MESM as reported
-    assert exhibit.table.names[2:4] == ("anger WAcc", "anger F1") and exhibit.table.spans[-1] == ("average", 14, 17)
-    low, high = ours[1]["data"]["interval"]["wacc"]
-    assert rows[1].cells[15] == f"{low:.1f} to {high:.1f}" and len(set(exhibit.table.names)) == 18
-    several = ours[1] | {"data": ours[1]["data"] | {"runs": [{}, {}, {}], "spread": {"wacc": 0.5}}}
-    means = results.scores_table([*ours, several], 4, "wacc").table
-    assert means is not None and means.rows[2].cells[0] == "made, p = 0.5, 3 seeds" and means.rows[2].spread[14] == 0.5
-    foreign = results.scores_table(ours, 4, "wacc", (replace(TABLE_4.rows[0], scores={}),), "elsewhere")
-    assert foreign.table is not None and foreign.table.rows[2].cells[2] is None
-
-
-def test_table_5_with_and_without_ours() -> None:
-    assert len(results.reported_ablation(TABLE_5).table.rows) == 10  # type: ignore[union-attr]
-    line = {"row": "fe2e-TA", "group": "FE2E, modalities", "what": "FE2E on TA", "accuracy": 80.0, "wacc": 70.0,
-            "f1": 50.0, "macs_ratio": 1.0, "spread": {"wacc": 1.5}, "interval": {"f1": (47.04, 52.0)}}  # fmt: skip
-    record = {
-        "kind": "ablation",
-        "provenance": {"checkpoint": "", "corpus": "toy", "created": "2026-11-23T13:03:33+00:00"},
-        "data": {"rows": [line, line | {"group": "gate"}], "seeds": [0, 1],
-                 "setting": {"split": "test", "width": 0.125, "epochs": 6}},
-    }  # fmt: skip
-    table = results.ablation_table(record, TABLE_5).table
-    assert table is not None and len(table.rows) == 11
-    assert table.rows[0].cells[2:8] == (80.0, None, 50.0, "47.0 to 52.0", 70.0, None) and table.rows[0].spread[6] == 1.5
-    assert table.rows[1].cells[0] == "FE2E" and "every row trained" in results.ablation_table(record, TABLE_5).caption
-    line["loaded"] = ["marionette-fe2e", None]
-    assert "fe2e-TA loaded, the others trained" in results.ablation_table(record, TABLE_5).caption
