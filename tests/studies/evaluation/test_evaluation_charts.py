@@ -23,6 +23,7 @@ def test_shares_are_of_the_row_or_of_its_emotion() -> None:
     assert np.allclose(confusion.shares.sum(axis=1)[confusion.counts.sum(axis=1) > 0], 1)
     for panel in cooccurrence_chart(made_evaluation()).panels:
         assert np.allclose(np.diag(panel.shares)[np.diag(panel.counts) > 0], 1)
+        assert panel.shares[0, 1] == pytest.approx(panel.counts[0, 1] / panel.counts[0, 0])
 
 
 def test_a_symmetric_confusion_is_still_of_the_row() -> None:
