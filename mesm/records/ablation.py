@@ -96,6 +96,19 @@ class Ablation:
     rows: tuple[AblationLine, ...]
 
 
+#: Words of rows in records of schema 1 -> today's.
+_WORDS = {
+    "attention as initialised, never trained": "attention frozen at its initial weights",
+    "the attention is asked with nothing": "no text query",
+    "the clip's own text in training": "the clip's own text as query in training",
+    "FE2E without known causes": "FE2E without auxiliary targets",
+    "nobody shows where the face moves": "no attention supervision",
+    "also shown what the text names, and what tells the emotions apart": "attention also supervised by the emotion of the text",
+    "the attention learns from labels and causes alone": "no attention supervision and no neutral faces",
+    "teacher": "supervision",
+}
+
+
 def from_schema_1(data: dict[str, Any]) -> dict[str, Json]:
     """Return an ablation of schema 1 in today's form."""
     return {
@@ -107,9 +120,10 @@ def from_schema_1(data: dict[str, Any]) -> dict[str, Json]:
 
 
 def _line_from_schema_1(row: dict[str, Any]) -> dict[str, Json]:
-    kept = ("row", "group", "what", "macs_ratio", "seconds", "spread", "top_p", "modalities", "loaded")
+    kept = ("row", "macs_ratio", "seconds", "spread", "top_p", "modalities", "loaded")
     return {
         **{name: row[name] for name in kept},
+        **{name: _WORDS.get(row[name], row[name]) for name in ("group", "what")},
         "average": average_from_schema_1(row),
         "interval": interval_from_schema_1(row["interval"]),
         "runs": [

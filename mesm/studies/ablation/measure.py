@@ -2,7 +2,7 @@
 
 The first rows are those of the paper's Table 5: FE2E on the seven subsets of modalities, MESM on the three with text.
 The others change one thing of MESM: its gate, its attention, its query, its start, its stem, its positions, its top-p.
-MESM starts from the FE2E of the same modalities, so asking for a MESM row trains that one too.
+MESM starts from the FE2E of the same modalities, which is therefore trained with any row of MESM.
 
     <folder>/<row>-s<seed>/    one run; row.json, written last, says that it is finished and what it scored
 """
@@ -106,10 +106,10 @@ ROWS: tuple[AblationRow, ...] = (
         for g in ("hard", "straight_through", "soft", "soft_straight_through")
     ),
     _sparse(
-        "attention-random", "attention", "attention as initialised, never trained", {}, _ATTENTION_FIXED
+        "attention-random", "attention", "attention frozen at its initial weights", {}, _ATTENTION_FIXED
     ),
-    _sparse("query-none", "query", "the attention is asked with nothing", {"query": "none"}, {"queries": "own"} | _NO_NEUTRAL),
-    _sparse("query-text", "query", "the clip's own text in training", {}, {"queries": "own"}),
+    _sparse("query-none", "query", "no text query", {"query": "none"}, {"queries": "own"} | _NO_NEUTRAL),
+    _sparse("query-text", "query", "the clip's own text as query in training", {}, {"queries": "own"}),
     AblationRow("start-random", "start", "from random weights, with the epochs of both trainings"),
     *(_sparse(f"stem-{n}", "stem", f"{n} dense blocks before the first attention", {"stem_blocks": n}) for n in (0, 1, 2)),
     AblationRow("fe2e-no-positions", "positions", "FE2E without positions", {"positions": False}, against="fe2e-TAV"),
@@ -117,11 +117,11 @@ ROWS: tuple[AblationRow, ...] = (
         "mesm-no-positions", "positions", "MESM without positions", {"positions": False}, start="fe2e-no-positions"
     ),
     _sparse("fixed-p", "top-p", "one top-p in training", {}, {"top_p_range": ()}),
-    AblationRow("fe2e-labels-only", "teacher", "FE2E without known causes", train=_NO_AUXILIARY, against="fe2e-TAV"),
-    _sparse("no-look", "teacher", "nobody shows where the face moves", {}, _UNSUPERVISED),
-    _sparse("look-named", "teacher", "also shown what the text names, and what tells the emotions apart", {}, _TEXT_GUIDED),
-    _sparse("no-neutral", "teacher", "no neutral faces under emotive texts", {}, _NO_NEUTRAL),
-    _sparse("labels-only", "teacher", "the attention learns from labels and causes alone", {}, _NO_NEUTRAL | _UNSUPERVISED),
+    AblationRow("fe2e-labels-only", "supervision", "FE2E without auxiliary targets", train=_NO_AUXILIARY, against="fe2e-TAV"),
+    _sparse("no-look", "supervision", "no attention supervision", {}, _UNSUPERVISED),
+    _sparse("look-named", "supervision", "attention also supervised by the emotion of the text", {}, _TEXT_GUIDED),
+    _sparse("no-neutral", "supervision", "no neutral faces under emotive texts", {}, _NO_NEUTRAL),
+    _sparse("labels-only", "supervision", "no attention supervision and no neutral faces", {}, _NO_NEUTRAL | _UNSUPERVISED),
 )  # fmt: skip
 
 
