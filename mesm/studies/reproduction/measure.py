@@ -78,7 +78,11 @@ def table_row(
 
 
 def table_rows(
-    job: TableJob, models: Sequence[str], records: Path, report: TrainingProgress | None = None, progress: Progress | None = None
+    job: TableJob,
+    models: Sequence[str],
+    records: Path,
+    report: TrainingProgress | None = None,
+    progress: Progress | None = None,
 ) -> Iterator[tuple[str, ReproducedLine | MesmError]]:
     """Yield every row in turn, or the error that prevents it (no features, no text encoder within reach)."""
     for model in models:

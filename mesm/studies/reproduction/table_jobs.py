@@ -201,7 +201,9 @@ class ResolvedCheckpoint:
     differs: tuple[str, ...] = ()
 
 
-def resolve_checkpoint(job: TableJob, model: str, seed: int, report: TrainingProgress | None = None) -> ResolvedCheckpoint:
+def resolve_checkpoint(
+    job: TableJob, model: str, seed: int, report: TrainingProgress | None = None
+) -> ResolvedCheckpoint:
     """Load a row's checkpoint, or train it now as far as it is not trained yet.
 
     Raises:
