@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -15,6 +14,7 @@ from mesm.records.ablation import AblationSetup
 from mesm.studies.ablation import measure as ablation
 from mesm.studies.ablation.measure import ROWS, ablate, choose_rows, row_config, rows_of
 from mesm.studies.ablation.tables import ablation_table, setup_line
+from mesm.training.progress import StepReport
 from mesm.vocabulary import CORPUS_LABELS
 from tests.training.corpora import tinted_corpus
 
@@ -90,11 +90,13 @@ def test_rows_are_trained_once_and_counted(small: None, tmp_path: Path, monkeypa
     corpus = tinted_corpus(tmp_path / "tinted", train=16, valid=8, test=12)
     setup = AblationSetup(str(corpus), preset="tinted", clips=8, epochs=1)
     told: list[str] = []
-    steps: list[dict[str, Any]] = []
-    data = ablate(setup, tmp_path / "runs", ["query-none"], report=steps.append, done=lambda name, _: told.append(name))
+    reports: list[object] = []
+    data = ablate(
+        setup, tmp_path / "runs", ["query-none"], report=reports.append, done=lambda name, _: told.append(name)
+    )
     assert told == ["fe2e-TAV-s0", "mesm-TAV-s0", "query-none-s0"]
     assert [row.row for row in data.rows] == ["fe2e-TAV", "mesm-TAV", "query-none"]
-    assert {s["batches"] for s in steps if s["kind"] == "step"} == {1}, "8 of the 16 clips"
+    assert {r.batches for r in reports if isinstance(r, StepReport)} == {1}, "8 of the 16 clips"
     dense, sparse, unasked = data.rows
     assert dense.macs_ratio == 1 and sparse.macs_ratio is not None and 0 < sparse.macs_ratio < 1
     assert dense.against == "" and dense.difference == {}
