@@ -22,16 +22,16 @@ from mesm.data.store import CorpusWriter
 from mesm.figures.export import Exhibit, Item, bundle, render
 from mesm.files import file_sha256
 from mesm.presets import PRESETS
-from mesm.records import base
+from mesm.records import base as records
 from mesm.records.base import CorpusId
-from mesm.records.legacy import write_record
 from mesm.ui import export_menu
 from mesm.ui.case_studies import notebook, notebook_export, notebook_view
 from mesm.ui.case_studies.notebook import Entry
 from tests.app.app_page import open_page
 from tests.app.conftest import LABELS, make_sample
-from tests.figures.exhibit_records import evaluation_record, made_provenance, sweep_record
-from tests.figures.facs_records_made import canonical_record, facs_record, write_faithfulness
+from tests.figures.exhibit_records import evaluation_record, made_provenance
+from tests.figures.facs_records_made import write_records
+from tests.studies.sweep.made_sweeps import made_sweep
 
 CASE = {"checkpoint": "tiny-mesm", "corpus": "noise", "clip": "clip04", "p": "0.4", "units-shown": "true"}
 
@@ -50,15 +50,10 @@ def offered(page: AppTest, monkeypatch: pytest.MonkeyPatch) -> list[Exhibit]:
 def recorded(home: Path) -> Iterator[Path]:
     """Every kind of record of the tiny checkpoint, and a run of two epochs."""
     digest = file_sha256(home / "checkpoints" / "tiny-mesm" / "model.safetensors")
-    for kind, data in (
-        ("sweep", sweep_record()["data"]),
-        ("facs", facs_record()),
-        ("canonical", canonical_record()),
-    ):
-        write_record(home / "records", kind, "tiny-mesm", "noise", data, checkpoint_sha256=digest)
-    write_faithfulness(home / "records", "tiny-mesm", "noise", digest)
     origin = made_provenance("tiny-mesm", digest, CorpusId("noise"))
-    base.write_record(home / "records", replace(evaluation_record(), provenance=origin))
+    records.write_record(home / "records", replace(evaluation_record(), provenance=origin))
+    write_records(home / "records", "tiny-mesm", "noise", digest)
+    records.write_record(home / "records", made_sweep("tiny-mesm", CorpusId("noise"), digest))
     place = home / "runs" / "short"
     place.mkdir(parents=True, exist_ok=True)
     (place / "config.json").write_text(json.dumps(PRESETS["marionette-mesm"].to_dict()))

@@ -14,9 +14,8 @@ from streamlit.testing.v1 import AppTest
 from mesm.cli import main
 from mesm.figures.export import Exhibit, bundle, render
 from mesm.files import file_sha256
-from mesm.records import base
-from mesm.records.base import CorpusId, Record
-from mesm.records.legacy import write_record
+from mesm.records import base as records
+from mesm.records.base import CorpusId
 from mesm.ui import export_menu
 from mesm.ui.export import basket
 from tests.app.app_page import open_page, texts
@@ -25,15 +24,9 @@ from tests.figures.facs_records_made import write_records
 from tests.studies.sweep.made_sweeps import made_sweep
 
 
-def put(home: Path, record: dict | Record, checkpoint: str, corpus: str = "noise") -> None:
-    if isinstance(record, Record):
-        provenance = replace(record.provenance, checkpoint=checkpoint, corpus=CorpusId(corpus))
-        base.write_record(home / "records", replace(record, provenance=provenance))
-        return
-    record["provenance"] |= {"checkpoint": checkpoint, "corpus": corpus}
-    path = home / "records" / f"{record['kind']}_{checkpoint}_{corpus}.json"
-    path.parent.mkdir(exist_ok=True)
-    path.write_text(json.dumps(record))
+def put(home: Path, record: records.Record[Any], checkpoint: str, **changes: Any) -> None:
+    origin = replace(record.provenance, checkpoint=checkpoint, corpus=CorpusId("noise"), **changes)
+    records.write_record(home / "records", replace(record, provenance=origin))
 
 
 def put_sweep(home: Path, corpus: CorpusId = CorpusId("noise"), **options: Any) -> None:  # noqa: B008
@@ -118,13 +111,8 @@ def test_a_record_of_other_weights_is_named(recorded: Path) -> None:
 
 def test_the_overview_reads_a_score_beside_fe2e_and_the_masks_beside_chance(recorded: Path) -> None:
     digest = file_sha256(recorded / "checkpoints" / "tiny-mesm" / "model.safetensors")
-    evaluated = evaluation_record()
-    put(
-        recorded, replace(evaluated, provenance=replace(evaluated.provenance, checkpoint_sha256=(digest,))), "tiny-mesm"
-    )
-    write_record(
-        recorded / "records", "facs", "tiny-mesm", "noise", facs_record(), one_corpus=True, checkpoint_sha256=digest
-    )
+    put(recorded, evaluation_record(), "tiny-mesm", checkpoint_sha256=(digest,))
+    write_records(recorded / "records", "tiny-mesm", "noise", digest)
     page = open_page("pages/overview.py", checkpoint="tiny-mesm")
     assert trouble(page) == []
     assert [m.value for m in page.metric] == ["70.0 %", "0.40", "2.0 × chance"]

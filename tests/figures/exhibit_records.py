@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import fields, replace
-from typing import Any
 
 import numpy as np
 
@@ -23,61 +22,6 @@ LABELS = ("anger", "disgust", "fear", "happiness", "sadness", "surprise")
 CLIPS = 30
 TOY = CorpusId("toy")
 GRIDS = {"visual": ((24, 24), (12, 12), (6, 6)), "acoustic": ((64, 16), (32, 8), (16, 4))}
-
-
-def provenance(checkpoint: str = "made") -> dict[str, Any]:
-    return {
-        "created": "2026-11-23T13:03:33+00:00",
-        "mesm_commit": "abc1234",
-        "python": "3.11",
-        "checkpoint": checkpoint,
-        "checkpoint_sha256": "0" * 64,
-        "corpus": "toy",
-        "config": {"name": "mesm", "width": 0.25},
-        "seed": 0,
-        "command": f"mesm evaluate {checkpoint} --corpus toy",
-    }
-
-
-def sweep_row(top_p: float | None, ratio: float, wacc: float) -> dict[str, Any]:
-    conv = round(1e8 * ratio)
-    layers = [("visual", "stem", "conv5x5"), ("visual", "attention", "attention1"), ("visual", "conv", "block2.conv1"),
-              ("visual", "conv", "block2.conv2"), ("acoustic", "conv", "block3.conv1"), ("text", "head", "classifier")]  # fmt: skip
-    return {
-        "top_p": top_p,
-        "accuracy": wacc + 5,
-        "wacc": wacc,
-        "f1": wacc - 10,
-        "auc": wacc + 3,
-        "interval": {k: [v - 2, v + 2] for k, v in (("wacc", wacc), ("f1", wacc - 10), ("accuracy", wacc + 5))},
-        "macs_ratio": ratio,
-        "macs_ratio_range": [ratio - 0.01, ratio, ratio + 0.01],
-        "macs": {"conv_stack": 6 * conv, "fe2e_conv_stack": round(6e8), "total": 6 * conv},
-        "macs_by_layer": [
-            {"modality": m, "stage": s, "layer": layer, "macs": conv * (i + 1)}
-            for i, (m, s, layer) in enumerate(layers)
-        ],
-        "ms_per_clip": 100 * ratio + 10,
-        "per_clip_ratio": [round(ratio + 0.001 * (i % 7 - 3), 4) for i in range(CLIPS)],
-        "thresholds": [0.5] * 6,
-    }
-
-
-def sweep_record(against: bool = True) -> dict[str, Any]:
-    rows = [sweep_row(0.2, 0.25, 60.0), sweep_row(0.5, 0.4, 66.0), sweep_row(1.0, 0.9, 68.0)]
-    data: dict[str, Any] = {
-        "split": "test",
-        "labels": list(LABELS),
-        "clips": CLIPS,
-        "speakers": 5,
-        "rows": rows,
-        "elbow": {"top_p": 0.5, "by": "distance"},
-        "trivial": {},
-        "clip_ids": [f"clip{i:02d}" for i in range(CLIPS)],
-    }
-    if against:
-        data["against"] = {"checkpoint": "dense", "sha256": "1" * 64, **sweep_row(None, 1.0, 67.0)}
-    return {"kind": "sweep", "schema": 1, "provenance": provenance(), "data": data}
 
 
 def made_provenance(checkpoint: str = "made", sha256: str = "0" * 64, corpus: CorpusId = TOY) -> Provenance:

@@ -20,17 +20,18 @@ from mesm.figures.tables import Row, Table
 from mesm.studies.evaluation.chart_data import confusion_chart, reliability_chart
 from mesm.studies.evaluation.exports import matrix_export, reliability_export
 from mesm.studies.reproduction.exports import scores_export
-from mesm.studies.sweep import exports as sweep
-from mesm.studies.sweep.chart_data import View
-from tests.figures.exhibit_records import evaluation_record, figure_case, sweep_record
+from mesm.studies.sweep.chart_data import SweepView
+from mesm.studies.sweep.exports import clip_cost_export, layers_export, sweep_export
+from tests.figures.exhibit_records import evaluation_record, figure_case
+from tests.studies.sweep.made_sweeps import made_sweep
 
 
 def everything() -> list[Exhibit]:
-    record, scored = sweep_record(), evaluation_record()
+    record, scored = made_sweep(), evaluation_record()
     return [
-        sweep.frontier([record], View()),
-        sweep.layers(record),
-        sweep.spread(record),
+        sweep_export([record], SweepView()),
+        layers_export(record),
+        clip_cost_export(record),
         scores_export([scored], 4),
         matrix_export(scored, confusion_chart(scored.data)),
         reliability_export(scored, reliability_chart(scored.data)),

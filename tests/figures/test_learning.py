@@ -1,4 +1,4 @@
-"""Learning curves hold the numbers of their runs."""
+"""Learning curves and the ablation table hold the numbers they were given."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import pytest
 
 from mesm.figures.export import render
 from mesm.figures.page import paper_style
-from mesm.studies.learning.exports import learning
+from mesm.records.training_log import EpochReport
+from mesm.studies.learning.chart_data import Series, TrainingRun, learning_chart
+from mesm.studies.learning.exports import learning_export
 from mesm.studies.learning.paper import plot_learning_curves
 from mesm.studies.learning.screen import draw_learning_curves
 
@@ -57,8 +59,8 @@ def test_a_colour_is_of_the_run_not_of_its_place_on_the_chart() -> None:
     assert both.style == alone.style != learning_chart(RUNS).runs[0].style
 
 
-def test_learning_curves_can_be_taken_along() -> None:
-    exhibit = learning(RUNS)
-    assert exhibit.table is not None and exhibit.table.rows[1].cells == ("fe2e", 2, 0.7, 45.0, 51, None)
-    assert render(exhibit, "pdf", "acl-column").startswith(b"%PDF")
-    assert exhibit.command == "mesm figure learning fe2e mesm"
+def test_learning_curves_can_be_exported() -> None:
+    export = learning_export(RUNS)
+    assert export.table is not None and export.table.rows[1].cells == ("fe2e", 2, 0.7, 45.0, 51.0, None)
+    assert render(export, "pdf", "acl-column").startswith(b"%PDF")
+    assert export.command == "mesm figure learning fe2e mesm"

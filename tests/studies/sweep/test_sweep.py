@@ -44,14 +44,18 @@ def predictor(folder: Path, **changes: object) -> Predictor:
 
 def test_each_point_is_an_evaluation(tmp_path: Path) -> None:
     corpus = Corpus(tinted_corpus(tmp_path / "tinted", train=1, valid=6, test=6))
-    predictor = Predictor(load_checkpoint(save_checkpoint(tmp_path / "c", build_model(CONFIG), {}, "")), device="cpu")
-    data = sweep(predictor, corpus, (0.3, 0.8), draws=20)
-    for row in data["rows"]:
-        predictor.thresholds = np.array(row["thresholds"])
-        alone = evaluate(predictor, corpus, top_p=row["top_p"], draws=20)
-        assert row["macs_ratio"] == pytest.approx(alone.macs_ratio, abs=2e-3)
-        assert row["auc"] == pytest.approx(alone.average.auc, abs=0.5)
-        assert row["interval"].keys() == alone.interval.keys()
+    mesm = predictor(tmp_path / "c")
+    sweep = measure_sweep(mesm, corpus, (0.3, 0.8), draws=20)
+    assert sweep.clip_ids == tuple(corpus.ids("test")) and sweep.clips == 6
+    for point in sweep.points:
+        mesm.thresholds = np.array(point.thresholds)
+        alone = evaluate(mesm, corpus, top_p=point.top_p, draws=20)
+        assert point.macs_ratio == pytest.approx(alone.macs_ratio, abs=2e-3)
+        assert point.average.auc == pytest.approx(alone.average.auc, abs=0.5)
+        assert point.average.wacc == pytest.approx(alone.average.wacc, abs=0.5)
+        assert point.interval.keys() == alone.interval.keys()
+        assert all(interval.low <= interval.high for interval in point.interval.values())
+        assert point.macs == pytest.approx(alone.macs, rel=2e-3)
     with pytest.raises(ConfigError, match="no attention"):
         measure_sweep(predictor(tmp_path / "d", name="fe2e"), corpus, (0.5,))
 
