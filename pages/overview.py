@@ -42,7 +42,7 @@ with layout.one_sentence_errors():
     data = models.find_evaluation(model, shelf) if model is not None and shelf is not None else None
     if data is not None and model is not None:
         st.markdown("##### Scores and cost")
-        context = facs_records.headline_context(data["split"], data["clips"], model, shelf)
+        context = facs_records.headline_context(data.split, data.clips, model, shelf)
         layout.headline(model.facts.name, data, *context)
 example = st.container()
 

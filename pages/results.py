@@ -1,8 +1,9 @@
-"""Results: how good is each model, for whom, and what do its averages hide?"""
+"""Results: scores of every model, their breakdown, and the trivial answers beside them."""
 
 import streamlit as st
 
-from mesm.ui import controls, frame, layout, records
+from mesm.records.store import one_per_checkpoint
+from mesm.ui import controls, frame, layout, record_cache, records
 from mesm.ui.results import view as results_view
 
 NAMES = {
@@ -13,37 +14,39 @@ NAMES = {
 }
 
 frame.enter()
-layout.heading("Results", "How good is each model, where does it fail, and what would doing nothing score?")
+layout.heading(
+    "Results", "How well does each model score, on which clips does it fail, and what do trivial answers score?"
+)
 model = controls.pick_model()
 shelf = controls.pick_corpus()
 
 if shelf is not None:
-    show = st.segmented_control(
+    part = st.segmented_control(
         "Show", list(NAMES), default="models", required=True, format_func=NAMES.__getitem__, key="show",
         bind="query-params",
     )  # fmt: skip
     with layout.one_sentence_errors():
-        found = [record for record in records.of_kind("evaluate") if records.here(record, shelf.corpus.name)]
-        if show == "splits":
-            results_view.splits(shelf)
-        elif show == "ablation":
-            results_view.ablation(shelf)
-        elif not found:
+        evaluations = one_per_checkpoint(record_cache.records().find("evaluate", corpus=shelf.corpus.id))
+        if part == "splits":
+            results_view.show_splits(shelf)
+        elif part == "ablation":
+            results_view.show_ablation(shelf)
+        elif not evaluations:
             name = model.facts.name if model is not None else "CHECKPOINT"
             layout.empty(
-                f"Nothing was evaluated on {shelf.corpus.name} yet.",
-                f"Run: mesm evaluate {name} --corpus {shelf.corpus.name}.",
+                f"No model was evaluated on {shelf.corpus.name} yet.",
+                f"Run: mesm evaluate {name} --corpus {shelf.corpus.id.key}.",
             )
-        elif show in results_view.OF_ONE_MODEL:
-            known = {record["provenance"]["checkpoint"]: record for record in found}
-            names = sorted(known, key=lambda n: (model is None or n != model.facts.name, n))
+        elif part in results_view.OF_ONE_MODEL:
+            by_name = {record.provenance.checkpoint: record for record in evaluations}
+            names = sorted(by_name, key=lambda n: (model is None or n != model.facts.name, n))
             chosen = st.selectbox("Model", names, key="evaluated", bind="query-params", filter_mode=None)
-            records.say_other_weights(known[chosen], model)
-            results_view.OF_ONE_MODEL[show][1](known[chosen], shelf)
+            records.note_other_weights(by_name[chosen], model)
+            results_view.OF_ONE_MODEL[part][1](by_name[chosen], shelf)
         else:
-            for record in found:
-                records.say_other_weights(record, model)
-            results_view.models(found, shelf)
+            for record in evaluations:
+                records.note_other_weights(record, model)
+            results_view.show_models(evaluations, shelf)
 
 if model is not None:
     with st.expander(f"Model card of {model.facts.name}", icon=":material/badge:"):

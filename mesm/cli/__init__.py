@@ -26,6 +26,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "figure": ("mesm.cli.figure", "make a figure or table of the app again, for paper"),
     "convert": ("mesm.cli.convert", "weights of the authors' implementation as a checkpoint"),
     "reproduce": ("mesm.cli.reproduce", "a table or figure of the paper: train, evaluate, print beside theirs"),
+    "records": ("mesm.cli.records", "rewrite records of earlier versions in today's form"),
     "predict": ("mesm.cli.predict", "score clips in a folder or a CSV"),
 }
 

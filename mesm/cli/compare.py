@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any
+
+from mesm.cli import measuring
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -20,40 +21,30 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Compare, print, write the record."""
-    from mesm.records.legacy import read_record, write_record
-    from mesm.runtime import workspace
-    from mesm.studies.evaluation.comparison import compare
+    """Compare, print the table, write the record."""
+    from mesm.errors import DataError
+    from mesm.records.base import Record, new_provenance, read_record, write_record
+    from mesm.records.evaluation import Evaluation
+    from mesm.records.seeds import SeedsSummary
+    from mesm.studies.seeds.comparison import compare
+    from mesm.studies.seeds.tables import comparison_table
 
-    first, second = read_record(arguments.first), read_record(arguments.second)
-    origins = [record["provenance"] for record in (first, second)]
-    names = (str(origins[0].get("checkpoint")), str(origins[1].get("checkpoint")))
-    data = compare(first["data"], second["data"], names, arguments.draws)
-    path = write_record(
-        Path(arguments.out) if arguments.out else workspace() / "records",
-        "compare",
+    paths = [Path(arguments.first), Path(arguments.second)]
+    records = [read_record(path) for path in paths]
+    for path, record in zip(paths, records, strict=True):
+        if not isinstance(record.data, Evaluation | SeedsSummary):
+            raise DataError(f"{path} has no scores by clip; give a record of mesm evaluate or mesm seeds")
+    origins = [record.provenance for record in records]
+    names = (origins[0].checkpoint, origins[1].checkpoint)
+    data = compare(records[0].data, records[1].data, names, arguments.draws)
+    provenance = new_provenance(
+        origins[0].corpus,
         f"{names[0]}-to-{names[1]}",
-        str(origins[0].get("corpus")),
-        data,
+        command=f"mesm compare {paths[0].name} {paths[1].name}",
         compared=origins,
-        command=f"mesm compare {Path(arguments.first).name} {Path(arguments.second).name}",
     )
-    print(table(data))
+    path = write_record(measuring.records_folder(arguments.out), Record("compare", provenance, data))
+    print(comparison_table(data).to_text())
+    print(f"{data.clips} clips, {data.speakers} speakers, {data.draws} draws; differences in points")
     print(path)
     return 0
-
-
-def table(data: dict[str, Any]) -> str:
-    """Both sides and the differences."""
-    lines = [f"{'':24}{'WAcc':>8}{'F1':>8}{'work':>8}{'top-p':>7}{'runs':>6}"]
-    for side in (data["first"], data["second"]):
-        work = "-" if side["macs_ratio"] is None else f"{side['macs_ratio']:.3f}"
-        top_p = "-" if side["top_p"] is None else f"{side['top_p']:g}"
-        lines.append(f"{side['name']:24}{side['wacc']:8.2f}{side['f1']:8.2f}{work:>8}{top_p:>7}{side['runs']:6d}")
-    for metric, shown in (("wacc", "WAcc"), ("f1", "F1")):
-        d = data["difference"][metric]
-        lines.append(
-            f"difference in {shown}: {d['difference']:+.2f} points, 95 % interval {d['low']:+.2f} to {d['high']:+.2f} over "
-            f"{data['speakers']} speakers; better in {100 * d['share_better']:.0f} % of {data['draws']} draws"
-        )
-    return "\n".join(lines)

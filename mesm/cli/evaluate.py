@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
 from mesm.cli import measuring
 
@@ -27,61 +26,21 @@ def run(arguments: argparse.Namespace) -> int:
 
     from mesm.analysis.predictor import load
     from mesm.data.corpora import open_corpus
-    from mesm.studies.evaluation.bayes_ceiling import ceiling_wacc
+    from mesm.models.checkpoint import update_checkpoint
+    from mesm.studies.evaluation.bayes_ceiling import ceiling_wacc, share_of_bayes_wacc
     from mesm.studies.evaluation.measure import evaluate
+    from mesm.studies.evaluation.tables import classes_table, summary_lines
 
     predictor, corpus = load(arguments.checkpoint), open_corpus(arguments.corpus)
-    with measuring.bar() as show:
-        data = evaluate(predictor, corpus, arguments.split, arguments.top_p, progress=partial(show, arguments.split))
-    path = measuring.write(
-        arguments,
-        "evaluate",
-        predictor,
-        corpus,
-        data,
-        {"split": arguments.split, "top-p": arguments.top_p},
-        config=predictor.config.to_dict(),
-        seed=predictor.metrics.seed,
-    )
+    with measuring.bar() as report:
+        data = evaluate(predictor, corpus, arguments.split, arguments.top_p, progress=partial(report, arguments.split))
+    options = {"split": arguments.split, "top-p": arguments.top_p}
+    path = measuring.write(arguments, "evaluate", predictor, corpus, data, options)
     if arguments.update:
-        update_checkpoint(predictor.folder, data, ceiling_wacc(corpus, predictor.config.modalities, data["labels"]))
-    print(_table(data))
+        ceiling, wacc = ceiling_wacc(corpus, predictor.config.modalities, data.labels), data.average.wacc
+        share = None if ceiling is None or wacc is None else share_of_bayes_wacc(wacc, ceiling)
+        update_checkpoint(predictor.folder, data, ceiling, share)
+    print(classes_table(data).to_text())
+    print("\n".join(summary_lines(data)))
     print(path)
     return 0
-
-
-def update_checkpoint(folder: Path, data: dict, ceiling: float | None = None) -> None:
-    """Write an evaluation's summary into metrics.json and the model card again.
-
-    Args:
-        ceiling: WAcc of the ideal observer of the checkpoint's modalities, where the corpus has a known design.
-    """
-    from mesm.models import checkpoint
-    from mesm.records.evaluation import Evaluation, from_schema_1
-    from mesm.records.json_form import from_json
-    from mesm.studies.evaluation.bayes_ceiling import ceiling_share
-
-    share = None if ceiling is None else ceiling_share(data["wacc"], ceiling)
-    checkpoint.update_checkpoint(folder, from_json(Evaluation, from_schema_1(data)), ceiling, share)
-
-
-def _table(data: dict) -> str:
-    names = ("wacc", "f1", "accuracy", "auc")
-    lines = ["".join([f"{'':12}", *(f"{n:>10}" for n in names), f"{'positives':>11}"])]
-    for label in data["labels"]:
-        row = data["per_class"][label]
-        lines.append(f"{label:12}" + "".join(_cell(row[n]) for n in names) + f"{row['positives']:11d}")
-    lines.append(f"{'average':12}" + "".join(_cell(data[n]) for n in names))
-    for name, row in data["trivial"].items():
-        lines.append(f"{name:12}" + "".join(_cell(row.get(n)) for n in names))
-    low, high = data["interval"]["wacc"]
-    lines.append(f"WAcc 95 % interval over {data['speakers']} speakers: {low} to {high}; {data['clips']} clips")
-    if data["macs_ratio"] is not None:
-        lines.append(f"conv stack: {data['macs_ratio']:.3f} of FE2E's multiply-adds at top_p {data['top_p']}")
-    if data["left_out"]:
-        lines.append(f"not in this corpus and left out: {', '.join(data['left_out'])}")
-    return "\n".join(lines)
-
-
-def _cell(value: float | None) -> str:
-    return f"{'-':>10}" if value is None else f"{value:10.2f}"

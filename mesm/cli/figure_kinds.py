@@ -6,10 +6,12 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mesm.cli import measuring
 from mesm.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
     from mesm.figures.export import FigureExport
+    from mesm.records.ablation import Ablation
     from mesm.records.base import Record as TypedRecord
     from mesm.studies.learning.chart_data import TrainingRun
 
@@ -53,53 +55,54 @@ def architecture_exhibit(arguments: argparse.Namespace) -> FigureExport:
 
 
 def table_exhibit(arguments: argparse.Namespace) -> FigureExport:
-    """Table 1 to 5 of the paper."""
+    """Export Table 1 to 5 of the paper."""
     from mesm.data.corpora import open_corpus
-    from mesm.studies.evaluation import exports as results
+    from mesm.records.store import one_per_checkpoint
     from mesm.studies.evaluation.breakdown import split_counts
-    from mesm.studies.reproduction import reported
+    from mesm.studies.reproduction import exports
 
     number = arguments.number
-    if number == 5:
-        found = _all("ablation", corpus=arguments.corpus) if arguments.corpus else []
-        if arguments.corpus and not found:
-            raise DataError(f"there is no ablation of {arguments.corpus}; make one with: mesm ablate --corpus ...")
-        return (
-            results.ablation_table(found[0], reported.TABLE_5) if found else results.reported_ablation(reported.TABLE_5)
-        )
+    if number == 5 and not arguments.corpus:
+        return exports.reported_modalities_export()
     if not arguments.corpus:
         raise ConfigError(f"table {number} needs --corpus NAME")
+    if number == 5:
+        return exports.modalities_export(_ablation_record(arguments.corpus))
     if number in (1, 2):
         corpus = open_corpus(arguments.corpus)
-        counts = split_counts(corpus.index, corpus.labels)
-        return results.splits_table(corpus.name, counts, number, reported.split_counts(number))
-    records = _all("evaluate", corpus=Path(arguments.corpus).name)
+        return exports.splits_export(corpus.id, split_counts(corpus.index, corpus.labels), number)
+    records = one_per_checkpoint(measuring.find_records("evaluate", arguments.corpus))
     if not records:
         raise DataError(
             f"no checkpoint was evaluated on {arguments.corpus}; run: mesm evaluate CHECKPOINT --corpus {arguments.corpus}"
         )
-    seeds = _all("seeds", corpus=Path(arguments.corpus).name)
-    return results.scores_table([*records, *seeds], number, *reported.rows_for(number))
+    seeds = one_per_checkpoint(measuring.find_records("seeds", arguments.corpus))
+    return exports.scores_export([*records, *seeds], number)
 
 
 def models_exhibit(arguments: argparse.Namespace) -> FigureExport:
-    """Size, work and time of the models of a reproduced table."""
-    from mesm.studies.reproduction.exports import models_table
+    """Export size, cost and time of the models of a reproduced table."""
+    from mesm.records.store import one_per_checkpoint
+    from mesm.studies.reproduction.exports import models_export
 
-    found = _all("reproduce", corpus=arguments.corpus)
-    if not found:
-        raise DataError(f"nothing was reproduced on {arguments.corpus}; run: mesm reproduce table4 --corpus ...")
-    return models_table(found)
+    records = one_per_checkpoint(measuring.find_records("reproduce", arguments.corpus))
+    if not records:
+        raise DataError(f"no table was reproduced on {arguments.corpus}; run: mesm reproduce table4 --corpus ...")
+    return models_export(records)
 
 
 def ablation_exhibit(arguments: argparse.Namespace) -> FigureExport:
-    """Every row of an ablation."""
-    from mesm.studies.ablation.exports import ablation
+    """Export every row of an ablation."""
+    from mesm.studies.ablation.exports import ablation_export
 
-    found = _all("ablation", corpus=arguments.corpus)
-    if not found:
-        raise DataError(f"there is no ablation of {arguments.corpus}; make one with: mesm ablate --corpus ...")
-    return ablation(found[0])
+    return ablation_export(_ablation_record(arguments.corpus))
+
+
+def _ablation_record(corpus: str) -> TypedRecord[Ablation]:
+    records = measuring.find_records("ablation", corpus)
+    if not records:
+        raise DataError(f"there is no ablation of {corpus}; make one with: mesm ablate --corpus {corpus} --out FOLDER")
+    return records[0]
 
 
 def learning_exhibit(arguments: argparse.Namespace) -> FigureExport:
@@ -145,52 +148,48 @@ def _run_folders(arguments: argparse.Namespace) -> list[Path]:
 
 
 def classes_exhibit(arguments: argparse.Namespace) -> FigureExport:
-    """Scores per emotion."""
-    from mesm.studies.evaluation.exports import classes_table
+    """Export scores per emotion."""
+    from mesm.studies.evaluation.exports import classes_export
 
-    return classes_table(_record("evaluate", arguments.target))
+    return classes_export(find_record("evaluate", arguments.target))
 
 
 def slices_exhibit(arguments: argparse.Namespace) -> FigureExport:
-    """Scores of parts of the split."""
+    """Export scores of slices of the split."""
     from mesm.data.corpora import open_corpus
-    from mesm.studies.evaluation.breakdown import scored, slices
-    from mesm.studies.evaluation.exports import slices_table
+    from mesm.studies.evaluation.breakdown import scored_clips, slices
+    from mesm.studies.evaluation.exports import slices_export
 
-    record = _record("evaluate", arguments.target)
+    record = find_record("evaluate", arguments.target)
     corpus = open_corpus(target_parts(arguments.target)[1])
-    return slices_table(record, slices(scored(record["data"]), {row.clip_id: row for row in corpus.index}))
+    return slices_export(record, slices(scored_clips(record.data), {row.clip_id: row for row in corpus.index}))
 
 
 def confusion_exhibit(arguments: argparse.Namespace) -> FigureExport:
-    """Which score is strongest."""
-    from mesm.studies.evaluation.breakdown import confusion, scored
-    from mesm.studies.evaluation.exports import matrix
+    """Export the confusion of the highest score."""
+    from mesm.studies.evaluation.chart_data import confusion_chart
+    from mesm.studies.evaluation.exports import matrix_export
 
-    record = _record("evaluate", arguments.target)
-    return matrix(record, "confusion", *confusion(scored(record["data"])))
+    record = find_record("evaluate", arguments.target)
+    return matrix_export(record, confusion_chart(record.data))
 
 
 def cooccurrence_exhibit(arguments: argparse.Namespace) -> FigureExport:
-    """Which emotions come together."""
-    from mesm.studies.evaluation.breakdown import cooccurrence, scored
-    from mesm.studies.evaluation.exports import matrix
+    """Export the co-occurrence of emotions."""
+    from mesm.studies.evaluation.chart_data import cooccurrence_chart
+    from mesm.studies.evaluation.exports import matrix_export
 
-    record = _record("evaluate", arguments.target)
-    found = scored(record["data"])
-    pairs = cooccurrence(found.truth_NE), cooccurrence(found.decided_NE)
-    return matrix(record, "cooccurrence", found.labels, *pairs)
+    record = find_record("evaluate", arguments.target)
+    return matrix_export(record, cooccurrence_chart(record.data))
 
 
 def reliability_exhibit(arguments: argparse.Namespace) -> FigureExport:
-    """Calibration of the scores."""
-    from mesm.studies.evaluation.breakdown import reliability, scored
-    from mesm.studies.evaluation.exports import calibration
+    """Export the reliability of the scores."""
+    from mesm.studies.evaluation.chart_data import reliability_chart
+    from mesm.studies.evaluation.exports import reliability_export
 
-    record = _record("evaluate", arguments.target)
-    if arguments.emotion and arguments.emotion not in record["data"]["labels"]:
-        raise ConfigError(f"--emotion {arguments.emotion!r} must be one of {', '.join(record['data']['labels'])}")
-    return calibration(record, arguments.emotion, reliability(scored(record["data"]), arguments.emotion))
+    record = find_record("evaluate", arguments.target)
+    return reliability_export(record, reliability_chart(record.data, arguments.emotion))
 
 
 def facs_exhibit(arguments: argparse.Namespace) -> FigureExport:

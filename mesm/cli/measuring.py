@@ -1,36 +1,37 @@
-"""What the verbs that measure a checkpoint share: a bar while they run, and the record at the end."""
+"""Share what the verbs that measure a checkpoint need: a progress bar, the corpus in a command, the record at the end."""
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mesm.errors import ConfigError
+from mesm.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
     from mesm.analysis.predictor import Predictor
     from mesm.data.store import Corpus
+    from mesm.records.base import Record
 
-#: What is being done, clips done, clips in total.
-Show = Callable[[str, int, int], None]
+#: Step, clips done, clips in total.
+Progress = Callable[[str, int, int], None]
 
 
 @contextmanager
-def bar() -> Iterator[Show]:
-    """A bar that goes at the end, also after an error; its total may change with every step."""
+def bar() -> Iterator[Progress]:
+    """Show a progress bar until the block ends; its total may change with every step."""
     from tqdm import tqdm
 
     with tqdm(unit="clip", leave=False) as shown:
 
-        def show(what: str, done: int, total: int) -> None:
-            shown.set_description(what, refresh=False)
+        def report(step: str, done: int, total: int) -> None:
+            shown.set_description(step, refresh=False)
             shown.total, shown.n = total, done
             shown.refresh()
 
-        yield show
+        yield report
 
 
 def positive(arguments: argparse.Namespace, *names: str) -> None:
@@ -45,40 +46,80 @@ def positive(arguments: argparse.Namespace, *names: str) -> None:
             raise ConfigError(f"--{name} is {value}; it must be at least 1")
 
 
+def records_folder(option: str | None) -> Path:
+    """Return the folder that records are written into: the option's, else the workspace's records/."""
+    from mesm.runtime import workspace
+
+    return Path(option) if option else workspace() / "records"
+
+
+def corpus_argument(corpus: Corpus, text: str) -> str:
+    """Return what --corpus has to be so that this very corpus is opened again.
+
+    Args:
+        text: as it was given; returned where neither the name nor `NAME@DIGEST8` opens this corpus.
+    """
+    from mesm.data.corpora import open_corpus
+
+    for name in (corpus.name, corpus.id.key):
+        try:
+            if open_corpus(name).folder == corpus.folder:
+                return name
+        except DataError:
+            continue
+    return text
+
+
+def find_records(kind: str, corpus: str, checkpoint: str | None = None) -> list[Record[Any]]:
+    """Return the records of a kind on a corpus, best first: the workspace's, then the bundled ones.
+
+    Args:
+        corpus: name, `NAME@DIGEST8` or folder; a corpus that cannot be opened is matched by its name.
+    """
+    from mesm.data.corpora import open_corpus
+    from mesm.records.base import CorpusId
+    from mesm.records.store import RecordStore
+
+    try:
+        identity = open_corpus(corpus).id
+    except DataError:
+        identity = CorpusId(Path(corpus).name.partition("@")[0])
+    digits = corpus.partition("@")[2]
+    records = RecordStore().find(kind, checkpoint=checkpoint, corpus=identity)
+    return [r for r in records if not r.provenance.corpus.digest or r.provenance.corpus.digest.startswith(digits)]
+
+
 def write(
     arguments: argparse.Namespace,
     kind: str,
     predictor: Predictor,
     corpus: Corpus,
-    data: Any,
-    options: dict[str, Any],
+    data: object,
+    options: Mapping[str, object],
     **more: Any,
 ) -> Path:
-    """The record of one checkpoint on one corpus, in --out or the workspace.
+    """Write the record of one checkpoint on one corpus into --out or the workspace, and return its path.
 
     Args:
         kind: also the verb that makes it again.
+        data: of the kind's dataclass (`mesm.records.base.KINDS`).
         options: of the command that makes it again, without dashes; those that are None or "" are left out.
     """
-    from mesm.records.legacy import write_record
-    from mesm.runtime import workspace
+    from mesm.records import legacy
+    from mesm.records.base import Record, new_provenance, write_record
 
-    if not isinstance(data, dict):
-        from mesm.records.base import Record, new_provenance
-        from mesm.records.base import write_record as write_typed
-
-        chosen = "".join(f" --{name} {value}" for name, value in options.items() if value not in (None, ""))
-        command = f"mesm {kind} {predictor.name} --corpus {corpus.id.key}{chosen}"
-        provenance = new_provenance(corpus.id, predictor.name, (predictor.sha256,), command)
-        return write_typed(arguments.out or workspace() / "records", Record(kind, provenance, data))
-    given = "".join(f" --{name} {value}" for name, value in options.items() if value not in (None, ""))
-    return write_record(
-        Path(arguments.out) if arguments.out else workspace() / "records",
-        kind,
+    words = "".join(f" --{name} {value}" for name, value in options.items() if value not in (None, ""))
+    command = f"mesm {kind} {predictor.name} --corpus {corpus_argument(corpus, arguments.corpus)}{words}"
+    folder = records_folder(arguments.out)
+    if isinstance(data, dict):
+        more |= {"checkpoint_sha256": predictor.sha256, "command": command}
+        return legacy.write_record(folder, kind, predictor.name, corpus.name, data, **more)
+    provenance = new_provenance(
+        corpus.id,
         predictor.name,
-        corpus.name,
-        data,
-        checkpoint_sha256=predictor.sha256,
-        command=f"mesm {kind} {predictor.name} --corpus {corpus.name}{given}",
-        **more,
+        (predictor.sha256,),
+        command,
+        seed=predictor.metrics.seed,
+        config=predictor.config.to_dict(),
     )
+    return write_record(folder, Record(kind, provenance, data))

@@ -1,12 +1,21 @@
-"""`mesm search`: search settings on the training and validation splits; print the command that trains the best."""
+"""`mesm search`: try settings on the training and validation splits, and print the command that trains with the best."""
 
 from __future__ import annotations
 
 import argparse
 import shlex
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
+
+from mesm.cli import measuring
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from mesm.figures.tables import Table
+    from mesm.records.search import SearchResult, Trial
+    from mesm.training.search import Search
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -44,9 +53,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Search; the record is written again after each trial."""
     from mesm.cli.train import Bar, run_config
-    from mesm.records.legacy import write_record
-    from mesm.runtime import workspace
-    from mesm.training.search import Search, Trial, read_space
+    from mesm.data.store import Corpus
+    from mesm.records.base import Record, new_provenance, write_record
+    from mesm.training.search import Search, read_space
 
     base, space = run_config(arguments), read_space(arguments.space)
     search = Search(
@@ -57,51 +66,47 @@ def run(arguments: argparse.Namespace) -> int:
         prune=not arguments.no_prune,
         exhaustive=arguments.exhaustive,
     )
-    folder, corpus = Path(arguments.records) if arguments.records else workspace() / "records", _name(base)
-    bar = Bar()
+    identity, bar = Corpus(base.train.corpus).id, Bar()
 
     def write() -> Path:
-        data = search_data(search, arguments, corpus)
-        return write_record(folder, "search", arguments.preset, corpus, data, command=shlex.join(_own(arguments)))
+        command = shlex.join(_search_command(arguments))
+        provenance = new_provenance(identity, arguments.preset, command=command)
+        data = search_result(search, arguments, identity.name)
+        return write_record(measuring.records_folder(arguments.records), Record("search", provenance, data))
 
     def done(trial: Trial) -> None:
-        bar.tqdm.write(_line(trial))
+        bar.tqdm.write(trials_table([trial]).to_text().splitlines()[-1])
         write()
 
     search.run_trials(arguments.trials, bar, done)
-    print(_table(search.trials()))
+    print(trials_table(search.trials()).to_text())
     best = search.best()
     print(f"best valid F1 {best.f1:.2f}, trial {best.number}; train it with\n{best_command(best, arguments)}")
     print(write())
     return 0
 
 
-def _name(base: Any) -> str:
-    from mesm.data.manifest import Manifest
+def search_result(search: Search, arguments: argparse.Namespace, corpus: str) -> SearchResult:
+    """Return the record's data: the start, the space, every trial, the best one and its command."""
+    from mesm.records.search import SearchResult
 
-    return Manifest.read(base.train.corpus).name
-
-
-def search_data(search: Any, arguments: argparse.Namespace, corpus: str) -> dict[str, Any]:
-    """The record: where it started, the space, every trial, the best one and its command."""
-    complete = [t for t in search.trials() if t.state == "complete"]
-    best = search.best() if complete else None
+    best = search.best() if any(t.state == "complete" for t in search.trials()) else None
     started_from = Path(arguments.init).parent.name if arguments.init else ""
     base = replace(search.run, train=replace(search.run.train, corpus=corpus, init_from=started_from))
-    return {
-        "preset": arguments.preset,
-        "split": "valid",
-        "metric": "average binary F1 in percent",
-        "base": base.to_dict(),
-        "space": search.space,
-        "trials": [asdict(t) for t in search.trials()],
-        "best": None if best is None else best.number,
-        "best_command": None if best is None else best_command(best, arguments),
-    }
+    return SearchResult(
+        preset=arguments.preset,
+        split="valid",
+        metric="average binary F1 in percent",
+        base=base.to_dict(),
+        space=search.space,
+        trials=tuple(search.trials()),
+        best=None if best is None else best.number,
+        best_command=None if best is None else best_command(best, arguments),
+    )
 
 
-def best_command(best: Any, arguments: argparse.Namespace) -> str:
-    """The `mesm train` that trains with a trial's settings."""
+def best_command(best: Trial, arguments: argparse.Namespace) -> str:
+    """Return the `mesm train` that trains with a trial's settings."""
     words = ["mesm", "train", "--preset", arguments.preset, "--corpus", arguments.corpus, "--out", "runs/best"]
     words += ["--init", arguments.init] if arguments.init else []
     words += ["--seed", str(arguments.seed)] if arguments.seed is not None else []
@@ -110,18 +115,20 @@ def best_command(best: Any, arguments: argparse.Namespace) -> str:
     return shlex.join(words)
 
 
-def _own(arguments: argparse.Namespace) -> list[str]:
-    words = ["mesm", "search", "--preset", arguments.preset, "--space", Path(arguments.space).name]
+def _search_command(arguments: argparse.Namespace) -> list[str]:
+    words = ["mesm", "search", "--preset", arguments.preset, "--corpus", arguments.corpus]
+    words += ["--space", Path(arguments.space).name]
     for item in arguments.set:
         words += ["--set", item]
     return [*words, "--trials", str(arguments.trials)]
 
 
-def _line(trial: Any) -> str:
-    f1 = f"{trial.f1:.2f}" if trial.f1 is not None else "-"
-    values = "  ".join(f"{name}={value}" for name, value in trial.values.items())
-    return f"trial {trial.number:3d}  {trial.state:9}{f1:>7}  {trial.seconds:7.0f} s  {values}  {trial.error}".rstrip()
+def trials_table(trials: Sequence[Trial]) -> Table:
+    """Tabulate trials, the best first."""
+    from mesm.figures.tables import Row, Table
 
-
-def _table(trials: list[Any]) -> str:
-    return "\n".join(_line(t) for t in sorted(trials, key=lambda t: -(t.f1 or 0.0)))
+    rows = [
+        Row((str(t.number), t.state, t.f1, t.seconds, " ".join(f"{k}={v}" for k, v in t.values.items()), t.error))
+        for t in sorted(trials, key=lambda t: -(t.f1 or 0.0))
+    ]
+    return Table(("trial", "state", "valid F1", "seconds", "settings", "error"), tuple(rows), digits=2)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
-from typing import Any
+
+from mesm.cli import measuring
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -20,50 +20,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Evaluate every run, print the table, write the record."""
-    from tqdm import tqdm
-
     from mesm.analysis.predictor import load
-    from mesm.config import TrainConfig
     from mesm.data.corpora import open_corpus
-    from mesm.records.legacy import write_record
-    from mesm.runtime import workspace
-    from mesm.studies.evaluation.comparison import check_only_seeds_differ, over_seeds
-    from mesm.studies.evaluation.measure import evaluate
+    from mesm.records.base import Record, new_provenance, write_record
+    from mesm.studies.seeds.measure import evaluate_seeds
+    from mesm.studies.seeds.tables import seeds_table
 
     corpus = open_corpus(arguments.corpus)
-    predictors = [load(name) for name in arguments.runs]
-    configs: dict[str, dict[str, Any]] = {}
-    for given, p in zip(arguments.runs, predictors, strict=True):
-        configs[given] = p.config.to_dict() | TrainConfig.from_dict(p.metrics.train).flat()
-    check_only_seeds_differ(configs)
-    found = [evaluate(p, corpus, arguments.split, arguments.top_p) for p in tqdm(predictors, unit="run", leave=False)]
-    seeds = [int(p.metrics.seed or 0) for p in predictors]
-    data = over_seeds(found, [p.name for p in predictors], seeds)
-    name = arguments.name or predictors[0].name
-    path = write_record(
-        Path(arguments.out) if arguments.out else workspace() / "records",
-        "seeds",
-        name,
-        corpus.name,
-        data,
-        checkpoint_sha256=[p.sha256 for p in predictors],
-        command=f"mesm seeds {' '.join(p.name for p in predictors)} --corpus {corpus.name} --split {arguments.split}"
-        + (f" --top-p {arguments.top_p}" if arguments.top_p else ""),
+    predictors = {name: load(name) for name in arguments.runs}
+    with measuring.bar() as report:
+        data = evaluate_seeds(predictors, corpus, arguments.split, arguments.top_p, report)
+    runs = list(predictors.values())
+    command = (
+        f"mesm seeds {' '.join(run.name for run in runs)} --corpus {measuring.corpus_argument(corpus, arguments.corpus)} "
+        f"--split {arguments.split}" + (f" --top-p {arguments.top_p}" if arguments.top_p else "")
     )
-    print(table(data))
+    name = arguments.name or runs[0].name
+    provenance = new_provenance(corpus.id, name, [run.sha256 for run in runs], command)
+    path = write_record(measuring.records_folder(arguments.out), Record("seeds", provenance, data))
+    print(seeds_table(data).to_text())
+    if "wacc" in data.interval:
+        ends = data.interval["wacc"]
+        print(f"mean WAcc, 95 % interval {ends.low} to {ends.high} over {data.speakers} speakers")
     print(path)
     return 0
-
-
-def table(data: dict[str, Any]) -> str:
-    """A line per run, then the mean and the spread."""
-    names = [n for n in ("wacc", "f1", "accuracy", "auc") if n in data["spread"]]
-    width = max(len(r["checkpoint"]) for r in data["runs"]) + 2
-    lines = [f"{'':{width}}{'seed':>5}" + "".join(f"{n:>10}" for n in names)]
-    for r in data["runs"]:
-        lines.append(f"{r['checkpoint']:{width}}{r['seed']:>5}" + "".join(f"{r[n]:10.2f}" for n in names))
-    lines.append(f"{'mean':{width}}{'':5}" + "".join(f"{data[n]:10.2f}" for n in names))
-    lines.append(f"{'spread':{width}}{'':5}" + "".join(f"{data['spread'][n]:10.2f}" for n in names))
-    low, high = data["interval"]["wacc"]
-    lines.append(f"the mean's WAcc, 95 % interval over {data['speakers']} speakers: {low} to {high}")
-    return "\n".join(lines)

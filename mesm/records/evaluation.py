@@ -1,13 +1,21 @@
-"""Hold the evaluation of one checkpoint on one split: scores, intervals over speakers, trivial rows, cost per clip."""
+"""Hold the evaluation of one checkpoint on one split: scores, intervals over speakers, trivial rows, cost per clip.
+
+`ScoredModel` is what a line of Table 3 or 4 needs; an `Evaluation` is one of one checkpoint, a `seeds.SeedsMean` the
+mean over several.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from mesm.records.json_form import Json
+
+#: Metrics of `Scores`, in the order of its fields.
+METRICS = ("accuracy", "wacc", "f1", "weighted_f1", "auc")
 
 
 @dataclass(frozen=True)
@@ -56,45 +64,77 @@ class ClipScores:
 
 
 @dataclass(frozen=True)
-class Evaluation:
-    """One checkpoint on one split at one top-p.
+class ScoredModel:
+    """Scores of one model on one split at one top-p, as a line of Table 3 or 4 prints them.
 
     Attributes:
         top_p: nucleus mass; None for a model without attention.
         labels: E emotions that checkpoint and corpus share, in the checkpoint's order.
-        left_out: labels of the checkpoint that the corpus lacks.
-        thresholds: (E,) decision thresholds, chosen on the checkpoint's validation split.
         average: mean over the emotions.
         per_class: emotion -> metrics.
         interval: metric -> interval of its average; a metric without one is missing.
-        branches: modality -> emotion -> AUC in percent of that branch's own scores.
         trivial: "never", "always" and "chance" -> metrics of answering so.
-        macs_ratio: mean of `ClipScores.conv_stack_ratio`; None for a model without a convolution stack.
-        macs_ratio_range: its 5th, 50th and 95th percentile.
-        macs: stage -> mean multiply-adds per clip.
+        macs_ratio: multiply-adds of the convolution stack over FE2E's, mean over the clips; None for a model without one.
     """
 
     split: str
     top_p: float | None
     labels: tuple[str, ...]
-    left_out: tuple[str, ...]
     clips: int
     speakers: int
-    thresholds: tuple[float, ...]
     average: Scores
     per_class: dict[str, ClassScores]
     interval: dict[str, Interval]
-    branches: dict[str, dict[str, float | None]]
     trivial: dict[str, Scores]
     macs_ratio: float | None
+
+    @property
+    def seeds(self) -> int:
+        """Number of trained models whose mean this is."""
+        return 1
+
+
+@dataclass(frozen=True)
+class Evaluation(ScoredModel):
+    """Scores of one checkpoint, with its clips.
+
+    Attributes:
+        left_out: labels of the checkpoint that the corpus lacks.
+        thresholds: (E,) decision thresholds, chosen on the checkpoint's validation split.
+        branches: modality -> emotion -> AUC in percent of that branch's own scores.
+        macs_ratio_range: 5th, 50th and 95th percentile of `ClipScores.conv_stack_ratio`.
+        macs: stage -> mean multiply-adds per clip.
+    """
+
+    left_out: tuple[str, ...]
+    thresholds: tuple[float, ...]
+    branches: dict[str, dict[str, float | None]]
     macs_ratio_range: tuple[float, float, float] | None
     macs: dict[str, int]
     per_clip: ClipScores
 
 
+def scores_from(summary: Mapping[str, Any]) -> Scores:
+    """Return the averages in a dict of metrics (`mesm.training.metrics.summarise`)."""
+    return Scores(**{name: summary.get(name) for name in METRICS})
+
+
+def class_scores_from(per_class: Mapping[str, Mapping[str, Any]]) -> dict[str, ClassScores]:
+    """Return the metrics per emotion in a dict of dicts; a mean number of positives becomes a whole one."""
+    return {
+        label: ClassScores(**{name: row.get(name) for name in METRICS}, positives=round(row["positives"]))
+        for label, row in per_class.items()
+    }
+
+
+def intervals_from(ends: Mapping[str, tuple[float | None, float | None]]) -> dict[str, Interval]:
+    """Return metric -> interval, without those that are undefined."""
+    return {name: Interval(low, high) for name, (low, high) in ends.items() if low is not None and high is not None}
+
+
 def average_from_schema_1(data: dict[str, Any]) -> dict[str, Json]:
     """Return the averages that schema 1 kept beside everything else."""
-    return {name: data[name] for name in ("accuracy", "wacc", "f1", "weighted_f1", "auc") if name in data}
+    return {name: data[name] for name in METRICS if name in data}
 
 
 def interval_from_schema_1(data: dict[str, Any]) -> dict[str, Json]:

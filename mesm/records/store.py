@@ -3,13 +3,27 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from mesm.errors import DataError
 from mesm.records.base import CorpusId, Record, read_record
 from mesm.runtime import record_folders
+
+D = TypeVar("D")
+
+
+def one_per_checkpoint(records: Iterable[Record[D]]) -> list[Record[D]]:
+    """Return the first record of each checkpoint, by the checkpoints' names.
+
+    Args:
+        records: best first, as `RecordStore.find` returns them.
+    """
+    first: dict[str, Record[D]] = {}
+    for record in records:
+        first.setdefault(record.provenance.checkpoint, record)
+    return [first[name] for name in sorted(first)]
 
 
 class RecordStore:

@@ -22,7 +22,6 @@ import os
 import shutil
 import tomllib
 from collections.abc import Callable
-from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -32,6 +31,7 @@ import numpy as np
 from mesm.config import MODEL_SETTINGS, RunConfig, TrainConfig
 from mesm.errors import BackendUnavailable, ConfigError, DataError, MesmError
 from mesm.files import write_atomic
+from mesm.records.search import Trial
 from mesm.records.training_log import read_log
 from mesm.training.progress import EpochReport, StepReport, TrainingProgress
 from mesm.training.trainer import Trainer
@@ -92,27 +92,6 @@ def _checked(name: str, form: Any) -> Any:
     if not numbers or not low < high or (form.get("log") and (low <= 0 or "step" in form)):
         raise ConfigError(f"{name} is {form!r}; low must be below high, and a log scale starts above 0 and has no step")
     return form
-
-
-@dataclass(frozen=True)
-class Trial:
-    """Hold one run of a search.
-
-    Attributes:
-        state: complete, pruned (stopped because others were better at the same epoch) or failed.
-        values: setting -> JSON.
-        f1: on the validation split, in percent, of the epoch that the run keeps; of the last one if pruned.
-        epochs: valid F1 of every epoch.
-        error: why it failed.
-    """
-
-    number: int
-    state: str
-    values: dict[str, str]
-    f1: float | None
-    epochs: tuple[float, ...]
-    seconds: float
-    error: str = ""
 
 
 class Search:

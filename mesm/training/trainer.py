@@ -182,7 +182,7 @@ class Trainer:
         if self.run.train.keep == "last" or validation.f1 > self.best_f1:
             self.best_f1, self.best_epoch = validation.f1, self.epoch
             if self.folder.writes:
-                content = checkpoint_metrics(self.run, self.corpus.name, validation, self.epoch)
+                content = checkpoint_metrics(self.run, self.corpus, validation, self.epoch)
                 save_checkpoint(self.folder.best, self.model, content, "")
         summary, lr = validation.summary, self.optimizer.param_groups[0]["lr"]
         scores = (summary["f1"], summary["wacc"], summary["auc"])

@@ -11,6 +11,7 @@ import torch
 
 from mesm.config import RunConfig
 from mesm.data.loading import SplitLoader
+from mesm.data.store import Corpus
 from mesm.models import AnyScorer
 from mesm.records.checkpoint import CheckpointMetrics, SplitMetrics
 from mesm.training import metrics
@@ -50,15 +51,21 @@ class Validation:
         return replace(metrics, thresholds=thresholds, valid=SplitMetrics.from_json(self.summary))
 
 
-def checkpoint_metrics(run: RunConfig, corpus: str, validation: Validation, epoch: int) -> CheckpointMetrics:
+def checkpoint_metrics(run: RunConfig, corpus: Corpus, validation: Validation, epoch: int) -> CheckpointMetrics:
     """Return a checkpoint's metrics: scores, thresholds, and the training without a machine's paths.
 
     Args:
-        corpus: name of the corpus.
+        corpus: corpus that the model was trained on.
     """
-    train = run.train.to_dict() | {"corpus": corpus, "init_from": _run_name(run.train.init_from)}
+    train = run.train.to_dict() | {"corpus": corpus.name, "init_from": _run_name(run.train.init_from)}
     return validation.update(
-        CheckpointMetrics(trained_on=corpus, thresholds_top_p=run.model.top_p, epoch=epoch, train=train)
+        CheckpointMetrics(
+            trained_on=corpus.name,
+            trained_on_capabilities=corpus.capabilities,
+            thresholds_top_p=run.model.top_p,
+            epoch=epoch,
+            train=train,
+        )
     )
 
 

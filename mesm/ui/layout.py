@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -66,7 +66,7 @@ def folded(title: str, key: str) -> Any | None:
 
 def headline(
     checkpoint: str,
-    data: Mapping[str, Any],
+    data: Evaluation,
     dense: Record[Evaluation] | None = None,
     lift: Estimate | None = None,
     supervised: bool = False,
@@ -78,20 +78,21 @@ def headline(
         lift: of kept sites on active action units; None if it was not measured.
         supervised: whether the attention was supervised with the units' regions in training.
     """
-    low, high = data["interval"]["wacc"]
+    interval = data.interval.get("wacc")
+    span = f"95 % interval {interval.low:.1f} to {interval.high:.1f}; " if interval else ""
+    wacc = "–" if data.average.wacc is None else f"{data.average.wacc:.1f} %"
     rows = st.columns(3, gap="medium")
     with rows[0]:
-        st.metric("Weighted accuracy, chance 50 %", f"{data['wacc']:.1f} %", help="Mean over the emotions.")
+        st.metric("Weighted accuracy, chance 50 %", wacc, help="Mean over the emotions.")
         name = dense.provenance.checkpoint if dense is not None else checkpoint
         other = f"{plain(name)}: {dense.data.average.wacc:.1f} %. " if dense is not None and name != checkpoint else ""
         st.caption(
-            f"{other}95 % interval {low:.1f} to {high:.1f}; {data['clips']} clips of {data['speakers']} speakers "
-            f"it was not trained on, {data['split']} split"
+            f"{other}{span}{data.clips} clips of {data.speakers} speakers it was not trained on, {data.split} split"
         )
     with rows[1]:
-        ratio = data["macs_ratio"]
+        ratio = data.macs_ratio
         st.metric("Work, share of FE2E's", "none" if ratio is None else f"{ratio:.2f}")
-        at = f"{plain(checkpoint)} at p = {data['top_p']:g}" if data["top_p"] is not None else "every site"
+        at = f"{plain(checkpoint)} at p = {data.top_p:g}" if data.top_p is not None else "every site"
         st.caption(f"Multiply-adds of convolutions and attention; {at}")
     if lift is not None and lift.value is not None:
         with rows[2]:

@@ -11,16 +11,16 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from mesm import runtime
 from mesm.analysis.checkpoints import CheckpointFacts, read_facts
 from mesm.errors import CheckpointError
-from mesm.records.legacy import read_record, record_path
+from mesm.records.evaluation import Evaluation
 from mesm.records.prediction import Prediction
 from mesm.ui.corpora import Case, OpenCorpus, has_rendered_faces
+from mesm.ui.record_cache import records
 
 if TYPE_CHECKING:
     from mesm.analysis.predictor import Predictor, PreparedClip
@@ -181,20 +181,10 @@ def _find_label_flip(checkpoint: str, clip: str, _model: Model, _case: Case) -> 
     return flip_report(lambda top_p: _model.run(_case, top_p))
 
 
-def find_evaluation(model: Model, opened: OpenCorpus) -> dict[str, Any] | None:
+def find_evaluation(model: Model, opened: OpenCorpus) -> Evaluation | None:
     """Return the evaluation of these very weights on this corpus, from the workspace or bundled; None without one."""
-    for folder in runtime.record_folders():
-        path = record_path(folder, "evaluate", model.facts.name, opened.corpus.name)
-        if path.is_file():
-            record = _read(str(path), path.stat().st_mtime_ns)
-            if record["provenance"].get("checkpoint_sha256") == model.facts.sha256:
-                return record["data"]
-    return None
-
-
-@st.cache_data(max_entries=16, show_spinner=False)
-def _read(path: str, stamp: int) -> dict[str, Any]:
-    return read_record(path)
+    record = records().first("evaluate", checkpoint_sha256=model.facts.sha256, corpus=opened.corpus.id)
+    return None if record is None else record.data
 
 
 def find_verdicts(
@@ -212,11 +202,10 @@ def find_verdicts(
     return model.judge(opened, progress)
 
 
-def _verdicts_of(evaluation: dict[str, Any]) -> dict[str, Verdict]:
-    rows = evaluation["per_clip"]
-    verdicts = {}
-    for clip, scores, truth in zip(rows["id"], rows["scores"], rows["truth"], strict=True):
-        decided = any(score >= threshold for score, threshold in zip(scores, evaluation["thresholds"], strict=True))
-        highest = max(scores)
-        verdicts[clip] = Verdict(bool(truth[scores.index(highest)]) if any(truth) else not decided, highest)
+def _verdicts_of(evaluation: Evaluation) -> dict[str, Verdict]:
+    clips, verdicts = evaluation.per_clip, {}
+    for clip, scores, truth in zip(clips.ids, clips.scores, clips.truth, strict=True):
+        decided = bool((scores >= evaluation.thresholds).any())
+        highest = int(scores.argmax())
+        verdicts[clip] = Verdict(bool(truth[highest]) if truth.any() else not decided, float(scores[highest]))
     return verdicts

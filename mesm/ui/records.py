@@ -8,6 +8,7 @@ from typing import Any
 import streamlit as st
 
 from mesm.errors import MesmError
+from mesm.records.base import Record as Stored
 from mesm.records.legacy import find_records, read_record
 from mesm.runtime import record_folders
 from mesm.ui import layout
@@ -25,6 +26,18 @@ def of_kind(kind: str) -> list[Record]:
         except MesmError as error:
             layout.say_error(error)
     return found
+
+
+def note_other_weights(record: Stored[Any], model: Model | None) -> None:
+    """Write a line where a record was made with other weights than those that now have this name."""
+    origin = record.provenance
+    if model is None or origin.checkpoint != model.facts.name or not origin.checkpoint_sha256:
+        return
+    if model.facts.sha256 not in origin.checkpoint_sha256:
+        st.caption(
+            f":material/info: This record is of other weights of {model.facts.name}; make it again with: "
+            f"{origin.command or 'its command'}"
+        )
 
 
 def name_of(record: Record) -> str:

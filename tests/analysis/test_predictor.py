@@ -15,8 +15,8 @@ from mesm.cli import main
 from mesm.data.store import Corpus
 from mesm.errors import CheckpointError, ConfigError, DataError
 from mesm.models import build_model, load_checkpoint, save_checkpoint
+from mesm.records.base import read_record
 from mesm.records.checkpoint import CheckpointMetrics
-from mesm.records.legacy import read_record, record_path
 from mesm.studies.evaluation.measure import evaluate
 from tests.analysis.small_model import CONFIG
 from tests.training.corpora import tinted_corpus
@@ -90,10 +90,9 @@ def test_flags_say_what_is_missing(predictor: Predictor, corpus: Corpus) -> None
 
 def test_evaluate_agrees_with_single_clips(predictor: Predictor, corpus: Corpus) -> None:
     data = evaluate(predictor, corpus, draws=50)
-    assert data["clips"] == 6 and len(data["per_clip"]["id"]) == 6
-    for clip_id, scores, ratio in zip(
-        *(data["per_clip"][k] for k in ("id", "scores", "conv_stack_ratio")), strict=True
-    ):
+    clips = data.per_clip
+    assert data.clips == 6 and len(clips.ids) == 6
+    for clip_id, scores, ratio in zip(clips.ids, clips.scores, clips.conv_stack_ratio, strict=True):
         one = predictor.predict(corpus[clip_id], trace=True)
         # An untrained attention is nearly flat: rounding may move one site of a small map across the nucleus's edge.
         np.testing.assert_allclose(scores, one.scores, atol=5e-3)
@@ -106,15 +105,17 @@ def test_other_labels_are_scored_on_the_intersection(home: Path, corpus: Corpus)
     labels = ("anger", "excited", "happiness")
     folder = save_checkpoint(home / "elsewhere", build_model(replace(CONFIG, labels=labels)), CheckpointMetrics(), "")
     data = evaluate(Predictor(load_checkpoint(folder), device="cpu"), corpus, draws=10)
-    assert data["labels"] == ["anger", "happiness"] and data["left_out"] == ["excited"]
-    truth = [[corpus[c].labels[n] > 0 for n in data["labels"]] for c in data["per_clip"]["id"]]  # type: ignore[index]
-    assert np.array_equal(np.array(truth), np.array(data["per_clip"]["truth"], bool))
+    assert data.labels == ("anger", "happiness") and data.left_out == ("excited",)
+    truth = [[corpus[c].labels[n] > 0 for n in data.labels] for c in data.per_clip.ids]  # type: ignore[index]
+    assert np.array_equal(np.array(truth), data.per_clip.truth.astype(bool))
 
 
 def test_the_commands_write_records_and_tables(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["evaluate", "small-mesm", "--corpus", "tinted", "--top-p", "0.4"]) == 0
-    record = read_record(record_path(home / "records", "evaluate", "small-mesm", "tinted"))
-    assert record["data"]["top_p"] == 0.4 and record["provenance"]["checkpoint"] == "small-mesm"
+    (path,) = (home / "records").glob("evaluate_small-mesm_tinted*.json")
+    record = read_record(path)
+    assert record.data.top_p == 0.4 and record.provenance.checkpoint == "small-mesm"
+    assert record.provenance.command.endswith("small-mesm --corpus tinted --split test --top-p 0.4")
     assert "of FE2E's multiply-adds" in capsys.readouterr().out
     assert main(["evaluate", "small-mesm", "--corpus", "tinted", "--update"]) == 0
     found = load_checkpoint(home / "checkpoints" / "small-mesm")

@@ -8,6 +8,7 @@ import json
 import re
 import zipfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -23,13 +24,12 @@ from mesm.files import file_sha256
 from mesm.presets import PRESETS
 from mesm.records import base as records
 from mesm.records.base import CorpusId
-from mesm.records.legacy import write_record
 from mesm.ui import export_menu
 from mesm.ui.case_studies import notebook, notebook_export, notebook_view
 from mesm.ui.case_studies.notebook import Entry
 from tests.app.app_page import open_page
 from tests.app.conftest import LABELS, make_sample
-from tests.figures.exhibit_records import evaluation_record
+from tests.figures.exhibit_records import evaluation_record, made_provenance
 from tests.figures.facs_records_made import write_records
 from tests.studies.sweep.made_sweeps import made_sweep
 
@@ -50,8 +50,8 @@ def offered(page: AppTest, monkeypatch: pytest.MonkeyPatch) -> list[FigureExport
 def recorded(home: Path) -> Iterator[Path]:
     """Every kind of record of the tiny checkpoint, and a run of two epochs."""
     digest = file_sha256(home / "checkpoints" / "tiny-mesm" / "model.safetensors")
-    data = evaluation_record()["data"]
-    write_record(home / "records", "evaluate", "tiny-mesm", "noise", data, checkpoint_sha256=digest)
+    origin = made_provenance("tiny-mesm", digest, CorpusId("noise"))
+    records.write_record(home / "records", replace(evaluation_record(), provenance=origin))
     write_records(home / "records", "tiny-mesm", "noise", digest)
     records.write_record(home / "records", made_sweep("tiny-mesm", CorpusId("noise"), digest))
     place = home / "runs" / "short"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,11 +24,9 @@ from tests.figures.facs_records_made import write_records
 from tests.studies.sweep.made_sweeps import made_sweep
 
 
-def put(home: Path, record: dict, checkpoint: str, corpus: str = "noise") -> None:
-    record["provenance"] |= {"checkpoint": checkpoint, "corpus": corpus}
-    path = home / "records" / f"{record['kind']}_{checkpoint}_{corpus}.json"
-    path.parent.mkdir(exist_ok=True)
-    path.write_text(json.dumps(record))
+def put(home: Path, record: records.Record[Any], checkpoint: str, **changes: Any) -> None:
+    origin = replace(record.provenance, checkpoint=checkpoint, corpus=CorpusId("noise"), **changes)
+    records.write_record(home / "records", replace(record, provenance=origin))
 
 
 def put_sweep(home: Path, corpus: CorpusId = CorpusId("noise"), **options: Any) -> None:  # noqa: B008
@@ -112,9 +111,7 @@ def test_a_record_of_other_weights_is_named(recorded: Path) -> None:
 
 def test_the_overview_reads_a_score_beside_fe2e_and_the_masks_beside_chance(recorded: Path) -> None:
     digest = file_sha256(recorded / "checkpoints" / "tiny-mesm" / "model.safetensors")
-    evaluated = evaluation_record()
-    evaluated["provenance"]["checkpoint_sha256"] = digest
-    put(recorded, evaluated, "tiny-mesm")
+    put(recorded, evaluation_record(), "tiny-mesm", checkpoint_sha256=(digest,))
     write_records(recorded / "records", "tiny-mesm", "noise", digest)
     page = open_page("pages/overview.py", checkpoint="tiny-mesm")
     assert trouble(page) == []
@@ -144,7 +141,7 @@ def test_results_show_every_view(recorded: Path) -> None:
     for view, words in (
         ("emotions", "threshold: chosen on the validation split"),
         ("slices", "intervals over speakers"),
-        ("mistakes", "by the emotion whose score is highest"),
+        ("mistakes", "by the emotion with the highest score"),
         ("calibration", "Expected calibration error"),
         ("ablation", "as reported by Dai et al."),
         ("splits", "Clips of noise that show each emotion"),

@@ -17,8 +17,9 @@ from mesm.errors import ConfigError
 from mesm.figures.export import ExportItem, FigureExport, full_command, make_zip, provenance_of, render
 from mesm.figures.page import WIDTHS_IN, new_figure
 from mesm.figures.tables import Row, Table
-from mesm.studies.evaluation import breakdown
-from mesm.studies.evaluation import exports as results
+from mesm.studies.evaluation.chart_data import confusion_chart, reliability_chart
+from mesm.studies.evaluation.exports import matrix_export, reliability_export
+from mesm.studies.reproduction.exports import scores_export
 from mesm.studies.sweep.chart_data import SweepView
 from mesm.studies.sweep.exports import clip_cost_export, layers_export, sweep_export
 from tests.figures.exhibit_records import evaluation_record, figure_case
@@ -27,14 +28,13 @@ from tests.studies.sweep.made_sweeps import made_sweep
 
 def everything() -> list[FigureExport]:
     record, scored = made_sweep(), evaluation_record()
-    found = breakdown.scored(scored["data"])
     return [
         sweep_export([record], SweepView()),
         layers_export(record),
         clip_cost_export(record),
-        results.scores_table([scored], 4, "wacc"),
-        results.matrix(scored, "confusion", *breakdown.confusion(found)),
-        results.calibration(scored, "", breakdown.reliability(found)),
+        scores_export([scored], 4),
+        matrix_export(scored, confusion_chart(scored.data)),
+        reliability_export(scored, reliability_chart(scored.data)),
         figure_case("none"),
     ]
 

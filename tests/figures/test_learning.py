@@ -7,7 +7,6 @@ import pytest
 from mesm.figures.export import render
 from mesm.figures.page import paper_style
 from mesm.records.training_log import EpochReport
-from mesm.studies.ablation.exports import COLUMNS, ablation_table
 from mesm.studies.learning.chart_data import Series, TrainingRun, learning_chart
 from mesm.studies.learning.exports import learning_export
 from mesm.studies.learning.paper import plot_learning_curves
@@ -58,23 +57,6 @@ def test_paper_and_screen_draw_the_same_curves(runs: list[TrainingRun]) -> None:
 def test_a_colour_is_of_the_run_not_of_its_place_on_the_chart() -> None:
     both, alone = learning_chart(RUNS).runs[1], learning_chart(RUNS[1:]).runs[0]
     assert both.style == alone.style != learning_chart(RUNS).runs[0].style
-
-
-def test_an_ablation_as_a_table() -> None:
-    row = {
-        "row": "mesm-TAV", "group": "MESM, modalities", "what": "MESM on TAV", "wacc": 70.0, "f1": 50.0, "auc": 75.0,
-        "macs_ratio": 0.4, "interval": {"wacc": (66.0, 73.0)}, "spread": {"wacc": 1.5}, "runs": [{}, {}],
-        "against": "fe2e-TAV", "difference": {"wacc": {"difference": -1.0, "low": -2.0, "high": 0.5}},
-        "shuffled_text": {"visual": {"auc": {"cost": 6.0}}},
-    }  # fmt: skip
-    plain = {k: v for k, v in row.items() if k not in ("against", "difference", "shuffled_text")}
-    dense = plain | {"what": "FE2E on TAV", "group": "FE2E, modalities", "runs": [{}], "macs_ratio": None}
-    table = ablation_table({"data": {"rows": [dense, row]}})
-    assert [len(r.cells) for r in table.rows] == [len(COLUMNS)] * 2
-    assert table.rows[1].cells[:3] == ("MESM on TAV", 70.0, "66.0 to 73.0") and table.rows[1].cells[-1] == 6.0
-    assert table.rows[1].cells[7:9] == (-1.0, "-2.0 to +0.5") and table.rows[0].cells[5] is None
-    assert table.rows[1].spread[1] == 1.5 and table.rows[0].spread == ()
-    assert "MESM on TAV" in table.to_latex() and "fe2e-TAV" in table.to_csv()
 
 
 def test_learning_curves_can_be_exported() -> None:

@@ -1,1 +1,5 @@
-"""ablation"""
+"""Ablation: one trained model per row, each with one thing left out or changed (paper, Table 5).
+
+Start with `measure.py` (`ROWS` and `row_config` describe the rows, `ablate` trains and scores them and returns
+`mesm.records.ablation.Ablation`), then `tables.py` and `exports.py`.
+"""

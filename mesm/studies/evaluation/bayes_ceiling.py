@@ -1,4 +1,4 @@
-"""How far a model came on a corpus of known design: its share of the way from chance to the ideal observer."""
+"""Compare a model with the ideal observer of a corpus of known design (its Bayes ceiling)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ CHANCE_WACC = 50.0
 
 
 def ceiling_wacc(corpus: Corpus, modalities: Sequence[str], labels: Sequence[str], clips: int = 6000) -> float | None:
-    """Average WAcc in percent of the ideal observer of these modalities, or None where no design is known.
+    """Return the average WAcc in percent of the ideal observer of these modalities; None where no design is known.
 
     The ceilings are those of this version's design; a Marionette of another version of the generator has none.
 
@@ -24,6 +24,6 @@ def ceiling_wacc(corpus: Corpus, modalities: Sequence[str], labels: Sequence[str
     return None if scores is None else round(scores[tuple(modalities)], 3)
 
 
-def ceiling_share(wacc: float, ceiling: float) -> float:
-    """Share of the way from chance to the ideal observer: 0 at WAcc 50, 1 at the observer's."""
+def share_of_bayes_wacc(wacc: float, ceiling: float) -> float:
+    """Return the share of the way from chance to the ideal observer: 0 at WAcc 50, 1 at the observer's."""
     return round((wacc - CHANCE_WACC) / (ceiling - CHANCE_WACC), 4)

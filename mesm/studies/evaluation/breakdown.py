@@ -1,4 +1,4 @@
-"""What an evaluation's averages hide: slices, confusion, co-occurrence, calibration. From its record, without a model.
+"""Break an evaluation down, from its record alone: slices, confusion, co-occurrence, calibration; count splits.
 
 Shape legend: N clips, E emotions.
 """
@@ -8,11 +8,12 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from mesm.data.store import IndexRow
+from mesm.errors import ConfigError
+from mesm.records.evaluation import Evaluation
 from mesm.statistics import wilson_interval
 from mesm.training import metrics
 from mesm.vocabulary import order_splits
@@ -25,8 +26,8 @@ NONE = "none"
 
 
 @dataclass(frozen=True)
-class Scored:
-    """What a record keeps of each clip: (N, E) scores, truth and decisions."""
+class ScoredClips:
+    """Hold the clips of an evaluation: (N, E) scores in [0, 1], (N, E) truth, (E,) thresholds."""
 
     ids: tuple[str, ...]
     labels: tuple[str, ...]
@@ -40,22 +41,20 @@ class Scored:
         return self.scores_NE >= self.thresholds_E
 
 
-def scored(data: Mapping[str, Any]) -> Scored:
-    """The clips of an evaluation's data."""
-    clips = data["per_clip"]
-    labels = tuple(data["labels"])
-    shape = (-1, len(labels))
-    return Scored(
-        tuple(clips["id"]),
-        labels,
-        np.array(clips["scores"], float).reshape(shape),
-        np.array(clips["truth"], bool).reshape(shape),
-        np.array(data["thresholds"], float),
+def scored_clips(evaluation: Evaluation) -> ScoredClips:
+    """Return the clips of an evaluation."""
+    clips, shape = evaluation.per_clip, (-1, len(evaluation.labels))
+    return ScoredClips(
+        clips.ids,
+        evaluation.labels,
+        np.asarray(clips.scores, float).reshape(shape),
+        np.asarray(clips.truth, bool).reshape(shape),
+        np.array(evaluation.thresholds, float),
     )
 
 
-def confusion(found: Scored) -> tuple[tuple[str, ...], np.ndarray]:
-    """Which emotion scores highest in the clips that show each emotion.
+def confusion(clips: ScoredClips) -> tuple[tuple[str, ...], np.ndarray]:
+    """Count which emotion scores highest in the clips that show each emotion.
 
     A clip that shows several counts in the row of each. The last row is the clips that show none; the last column the
     clips in which no score reaches its threshold.
@@ -63,21 +62,21 @@ def confusion(found: Scored) -> tuple[tuple[str, ...], np.ndarray]:
     Returns:
         names of the columns, and (E + 1, E + 1) counts.
     """
-    strongest = np.where(found.decided_NE.any(axis=1), found.scores_NE.argmax(axis=1), len(found.labels))
-    truth = np.concatenate([found.truth_NE, ~found.truth_NE.any(axis=1, keepdims=True)], axis=1)
-    columns = np.eye(len(found.labels) + 1)[strongest]
-    return (*found.labels, NONE), (truth.T.astype(float) @ columns).astype(int)
+    strongest = np.where(clips.decided_NE.any(axis=1), clips.scores_NE.argmax(axis=1), len(clips.labels))
+    truth = np.concatenate([clips.truth_NE, ~clips.truth_NE.any(axis=1, keepdims=True)], axis=1)
+    columns = np.eye(len(clips.labels) + 1)[strongest]
+    return (*clips.labels, NONE), (truth.T.astype(float) @ columns).astype(int)
 
 
 def cooccurrence(matrix_NE: np.ndarray) -> np.ndarray:
-    """(E, E) number of clips that have both emotions, true or decided; the diagonal is the number that have one."""
+    """Count the clips that have both of two emotions: (E, E); the diagonal counts those that have one."""
     has = matrix_NE.astype(int)
     return has.T @ has
 
 
 @dataclass(frozen=True)
 class Bin:
-    """Scores between two edges: how many, their mean, and how many of them are true, with Wilson's 95 % interval."""
+    """Hold the scores between two edges: number, mean, and share that is true with Wilson's 95 % interval."""
 
     low: float
     high: float
@@ -89,7 +88,7 @@ class Bin:
 
 @dataclass(frozen=True)
 class Reliability:
-    """How far scores can be read as probabilities.
+    """Hold how well scores match the share that is true.
 
     Attributes:
         ece: expected calibration error, the mean distance of score and share weighted by the bins' sizes (Guo et al.
@@ -102,32 +101,34 @@ class Reliability:
     brier: float
 
 
-def reliability(found: Scored, emotion: str = "", bins: int = 10) -> Reliability:
-    """Calibration over equal bins of [0, 1]; empty bins are left out.
+def reliability(clips: ScoredClips, emotion: str = "", bins: int = 10) -> Reliability:
+    """Compare scores with the truth over equal bins of [0, 1]; empty bins are left out.
 
     Args:
         emotion: one of the labels; "" pools the scores of all.
+
+    Raises:
+        ConfigError: there is no such emotion.
     """
-    column = [found.labels.index(emotion)] if emotion else list(range(len(found.labels)))
-    scores, truth = found.scores_NE[:, column].ravel(), found.truth_NE[:, column].ravel()
-    place = np.minimum((scores * bins).astype(int), bins - 1)
+    if emotion and emotion not in clips.labels:
+        raise ConfigError(f"--emotion {emotion!r} must be one of {', '.join(clips.labels)}")
+    column = [clips.labels.index(emotion)] if emotion else list(range(len(clips.labels)))
+    scores, truth = clips.scores_NE[:, column].ravel(), clips.truth_NE[:, column].ravel()
+    bin_of = np.minimum((scores * bins).astype(int), bins - 1)
     made = []
     for b in range(bins):
-        here = place == b
-        if here.any():
-            true = int(truth[here].sum())
-            count = int(here.sum())
-            share = true / count
-            made.append(
-                Bin(b / bins, (b + 1) / bins, count, float(scores[here].mean()), share, wilson_interval(true, count))
-            )
+        inside = bin_of == b
+        if inside.any():
+            true, count = int(truth[inside].sum()), int(inside.sum())
+            mean, interval = float(scores[inside].mean()), wilson_interval(true, count)
+            made.append(Bin(b / bins, (b + 1) / bins, count, mean, true / count, interval))
     ece = sum(b.count * abs(b.mean_score - b.share_true) for b in made) / max(len(scores), 1)
     return Reliability(tuple(made), float(ece), float(((scores - truth) ** 2).mean()) if len(scores) else float("nan"))
 
 
 @dataclass(frozen=True)
 class Slice:
-    """Clips that have something in common, and how they are scored (percent; None where it cannot be said)."""
+    """Hold the scores of clips that share something (percent; None where undefined or with too few clips)."""
 
     group: str
     name: str
@@ -139,24 +140,24 @@ class Slice:
     accuracy: float | None = None
 
 
-def slices(found: Scored, rows: Mapping[str, IndexRow]) -> tuple[Slice, ...]:
-    """An evaluation by what is known of its clips: number and strength of emotions, length, quality, speaker.
+def slices(clips: ScoredClips, rows: Mapping[str, IndexRow]) -> tuple[Slice, ...]:
+    """Score parts of an evaluation: by number and intensity of emotions, length, quality flag and speaker.
 
     Args:
-        rows: clip id -> what the corpus knows of it; clips that it does not have are left out.
+        rows: clip id -> its index row; clips without one are left out.
     """
-    known = [i for i, clip in enumerate(found.ids) if clip in rows]
-    here = [rows[found.ids[i]] for i in known]
+    known = [i for i, clip in enumerate(clips.ids) if clip in rows]
+    known_rows = [rows[clips.ids[i]] for i in known]
     index = np.array(known, int)
-    made = [_slice(found, index, here, "all", "all", np.ones(len(here), bool))]
-    for group, names in _groups(here):
+    made = [_slice(clips, index, known_rows, "all", "all", np.ones(len(known), bool))]
+    for group, names in _groups(known_rows):
         for name in dict.fromkeys(sorted(names)):
-            made.append(_slice(found, index, here, group, name[1], np.array([n == name for n in names])))
+            made.append(_slice(clips, index, known_rows, group, name[1], np.array([n == name for n in names])))
     return tuple(made)
 
 
 def _groups(rows: Sequence[IndexRow]) -> Iterator[tuple[str, list[tuple[float, str]]]]:
-    """Group -> per clip a sort key and the name of its slice; a group with a single slice says nothing."""
+    """Yield each group with a sort key and slice name per clip; a group with a single slice is left out."""
     if not rows:
         return
     middle = float(np.median([row.duration_s for row in rows]))
@@ -177,20 +178,20 @@ def _groups(rows: Sequence[IndexRow]) -> Iterator[tuple[str, list[tuple[float, s
 
 
 def _slice(
-    found: Scored, index: np.ndarray, rows: Sequence[IndexRow], group: str, name: str, chosen: np.ndarray
+    clips: ScoredClips, index: np.ndarray, rows: Sequence[IndexRow], group: str, name: str, chosen: np.ndarray
 ) -> Slice:
     which = index[chosen]
     speakers = np.array([row.group for row, yes in zip(rows, chosen, strict=True) if yes])
     if len(which) < FEWEST_CLIPS:
         return Slice(group, name, len(which), len(set(speakers)))
-    scores, truth = found.scores_NE[which], found.truth_NE[which]
-    summary = metrics.summarise(scores, truth, found.thresholds_E, found.labels)
+    scores, truth = clips.scores_NE[which], clips.truth_NE[which]
+    summary = metrics.summarise(scores, truth, clips.thresholds_E, clips.labels)
     interval = None
     if len(set(speakers)) > 1 and summary["wacc"] is not None:
         with warnings.catch_warnings():
             # A draw without both answers of any emotion has no WAcc and is left out of the percentiles.
             warnings.simplefilter("ignore", RuntimeWarning)
-            interval = metrics.bootstrap_interval(scores, truth, found.thresholds_E, speakers, draws=DRAWS)["wacc"]
+            interval = metrics.bootstrap_interval(scores, truth, clips.thresholds_E, speakers, draws=DRAWS)["wacc"]
     return Slice(
         group, name, len(which), len(set(speakers)), summary["wacc"], interval, summary["f1"], summary["accuracy"]
     )
@@ -198,7 +199,7 @@ def _slice(
 
 @dataclass(frozen=True)
 class SplitCount:
-    """One split of a corpus (Tables 1 and 2 of the paper)."""
+    """Hold the counts of one split of a corpus (Tables 1 and 2 of the paper)."""
 
     split: str
     clips: int
@@ -209,20 +210,20 @@ class SplitCount:
 
 
 def split_counts(rows: Sequence[IndexRow], labels: Sequence[str]) -> tuple[SplitCount, ...]:
-    """Clips, speakers, clips per emotion, mean words and seconds of every split."""
+    """Count clips, speakers, clips per emotion, and average words and seconds, per split."""
     order = order_splits(row.split for row in rows)
     made = []
     for split in order:
-        here = [row for row in rows if row.split == split]
-        if here:
+        members = [row for row in rows if row.split == split]
+        if members:
             made.append(
                 SplitCount(
                     split,
-                    len(here),
-                    len({row.speaker for row in here if row.speaker}),
-                    {label: sum(label in row.present for row in here) for label in labels},
-                    float(np.mean([len(row.text.split()) for row in here])),
-                    float(np.mean([row.duration_s for row in here])),
+                    len(members),
+                    len({row.speaker for row in members if row.speaker}),
+                    {label: sum(label in row.present for row in members) for label in labels},
+                    float(np.mean([len(row.text.split()) for row in members])),
+                    float(np.mean([row.duration_s for row in members])),
                 )
             )
     return tuple(made)

@@ -1,8 +1,6 @@
-"""Score a checkpoint on a corpus by the paper's protocol and write the record."""
+"""Score a checkpoint on a corpus by the paper's protocol (Dai et al. 2021, section 5.2)."""
 
 from __future__ import annotations
-
-from typing import Any
 
 import numpy as np
 
@@ -16,13 +14,14 @@ from mesm.data.loading import SplitLoader
 from mesm.data.store import Corpus
 from mesm.errors import DataError
 from mesm.models import ModelOutput
+from mesm.records.evaluation import ClipScores, Evaluation, Scores, class_scores_from, intervals_from, scores_from
 from mesm.runtime import Progress
 from mesm.training import metrics
 from mesm.training.scoring import SplitScores, loader_arguments, score_batches
 
 
 def shared_labels(predictor: Predictor, corpus: Corpus) -> tuple[str, ...]:
-    """Labels that both the checkpoint and the corpus have, in the checkpoint's order.
+    """Return the labels that checkpoint and corpus share, in the checkpoint's order.
 
     Raises:
         DataError: there is none.
@@ -45,11 +44,20 @@ def evaluate(
     batch_size: int = 16,
     draws: int = 1000,
     progress: Progress | None = None,
-) -> dict[str, Any]:
-    """Metrics, intervals over speakers, trivial rows and the cost of every utterance, JSON-ready.
+) -> Evaluation:
+    """Score every clip of a split and count its multiply-adds.
 
-    The thresholds are the checkpoint's own, chosen on its validation split. On a corpus with other labels the shared
-    ones are scored, and the record says so.
+    Decisions use the checkpoint's own thresholds, which were chosen on its validation split. On a corpus with other
+    labels the shared ones are scored.
+
+    Args:
+        top_p: nucleus mass in (0, 1]; the checkpoint's by default.
+        draws: of speakers, for the intervals.
+        progress: called with the clips scored and their number.
+
+    Raises:
+        ConfigError: top-p is outside (0, 1].
+        DataError: the corpus has no such split, or shares no label with the checkpoint.
     """
     labels = shared_labels(predictor, corpus)
     columns = [predictor.labels.index(label) for label in labels]
@@ -65,37 +73,45 @@ def evaluate(
             progress(len(costs), len(rows))
 
     loader = labelled_batches(predictor, corpus, split, labels, batch_size)
-    found = score_batches(
+    result = score_batches(
         predictor.model, loader.epoch(0), top_p, device=predictor.device, trace=True, on_output=on_output
     )
-    scores, thresholds = found.scores[:, columns], predictor.thresholds[columns]
-    speaker = {row.clip_id: row.group for row in rows}
-    groups = np.array([speaker[c] for c in found.clip_ids])
+    scores, thresholds = result.scores[:, columns], predictor.thresholds[columns]
+    group_of = {row.clip_id: row.group for row in rows}
+    groups = np.array([group_of[clip_id] for clip_id in result.clip_ids])
     ratio = np.array([c["conv_stack"] / c["fe2e_conv_stack"] for c in costs if c["fe2e_conv_stack"]])
-    summary = metrics.summarise(scores, found.truth, thresholds, labels)
-    return {
-        "split": split,
-        "top_p": top_p if predictor.has_attention else None,
-        "labels": list(labels),
-        "left_out": [label for label in predictor.labels if label not in labels],
-        "clips": len(found.clip_ids),
-        "speakers": len(set(groups)),
-        "thresholds": [float(t) for t in thresholds],
-        **summary,
-        "interval": metrics.bootstrap_interval(scores, found.truth, thresholds, groups, draws=draws),
-        "branches": _branches(found, columns, predictor, labels),
-        "trivial": metrics.trivial_rows(found.truth, labels),
-        "macs_ratio": round(float(ratio.mean()), 4) if len(ratio) else None,
-        "macs_ratio_range": [round(float(v), 4) for v in np.percentile(ratio, [5, 50, 95])] if len(ratio) else None,
-        "macs": {stage: round(float(np.mean([c[stage] for c in costs]))) for stage in costs[0]},
-        "per_clip": {
-            "id": list(found.clip_ids),
-            "speaker": groups.tolist(),
-            "scores": np.round(scores, 4).tolist(),
-            "truth": found.truth.astype(int).tolist(),
-            "conv_stack_ratio": np.round(ratio, 4).tolist(),
-        },
-    }
+    summary = metrics.summarise(scores, result.truth, thresholds, labels)
+    intervals = metrics.bootstrap_interval(scores, result.truth, thresholds, groups, draws=draws)
+    low, middle, high = np.percentile(ratio, [5, 50, 95]).round(4).tolist() if len(ratio) else (0.0, 0.0, 0.0)
+    return Evaluation(
+        split=split,
+        top_p=top_p if predictor.has_attention else None,
+        labels=labels,
+        left_out=tuple(label for label in predictor.labels if label not in labels),
+        clips=len(result.clip_ids),
+        speakers=len(set(groups)),
+        thresholds=tuple(float(t) for t in thresholds),
+        average=scores_from(summary),
+        per_class=class_scores_from(summary["per_class"]),
+        interval=intervals_from(intervals),
+        branches=_branch_auc(result, columns, predictor, labels),
+        trivial=trivial_scores(result.truth, labels),
+        macs_ratio=round(float(ratio.mean()), 4) if len(ratio) else None,
+        macs_ratio_range=(low, middle, high) if len(ratio) else None,
+        macs={stage: round(float(np.mean([c[stage] for c in costs]))) for stage in costs[0]},
+        per_clip=ClipScores(
+            tuple(result.clip_ids),
+            tuple(groups.tolist()),
+            np.round(scores, 4),
+            result.truth.astype(int),
+            np.round(ratio, 4),
+        ),
+    )
+
+
+def trivial_scores(truth_NE: np.ndarray, labels: tuple[str, ...]) -> dict[str, Scores]:
+    """Score answering "never", "always", and by chance with each label's frequency."""
+    return {name: scores_from(row) for name, row in metrics.trivial_rows(truth_NE, labels).items()}
 
 
 def labelled_batches(
@@ -107,12 +123,12 @@ def labelled_batches(
 
 
 def batch_costs(predictor: Predictor, batch: Batch, output: ModelOutput, top_p: float) -> list[dict[str, int]]:
-    """Multiply-adds of each utterance of a traced batch: every stage and the totals."""
+    """Count the multiply-adds of each clip of a traced batch: stage or total -> MACs."""
     return [report.by_stage | report.totals for report in batch_reports(predictor, batch, output, top_p)]
 
 
 def batch_reports(predictor: Predictor, batch: Batch, output: ModelOutput, top_p: float) -> list[CostReport]:
-    """The cost of each utterance of a traced batch, layer by layer."""
+    """Count the multiply-adds of each clip of a traced batch, layer by layer."""
     counts = {"visual": batch.face_counts, "acoustic": batch.chunk_counts}
     counts = counts if batch.features is None else batch.features.counts
     counts = {m: counts[m] for m in predictor.config.modalities if m in counts}
@@ -120,18 +136,17 @@ def batch_reports(predictor: Predictor, batch: Batch, output: ModelOutput, top_p
     return utterance_costs(predictor.config, counts, clip_traces(output, counts, top_p))
 
 
-def _branches(
-    found: SplitScores, columns: list[int], predictor: Predictor, labels: tuple[str, ...]
+def _branch_auc(
+    result: SplitScores, columns: list[int], predictor: Predictor, labels: tuple[str, ...]
 ) -> dict[str, dict[str, float | None]]:
-    """AUC of each modality's own scores: what a branch knows, whatever the thresholds; empty without branches."""
+    """Return modality -> label -> AUC of that branch's own scores; empty for a model without branches."""
     modalities = predictor.config.modalities if predictor.model.has_branches else ()
     return {
-        modality: dict(
-            zip(
-                labels,
-                map(metrics.to_json, metrics.auc(found.branch_scores[:, i][:, columns], found.truth)),
-                strict=True,
+        modality: {
+            label: metrics.to_json(value)
+            for label, value in zip(
+                labels, metrics.auc(result.branch_scores[:, i][:, columns], result.truth), strict=True
             )
-        )
+        }
         for i, modality in enumerate(modalities)
     }

@@ -1,34 +1,25 @@
-"""Results on the screen, as plotly figures: the same matrices and bins as `static/results.py` prints."""
+"""Draw matrices of emotions and reliability diagrams on the screen (plotly), from `chart_data`."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
-
-import numpy as np
 import plotly.graph_objects as go
 
 from mesm.figures.charts import axes_layout
 from mesm.figures.page import COLOURS
 from mesm.figures.style import theme
-from mesm.studies.evaluation.paper import row_shares
+from mesm.studies.evaluation.chart_data import SHARE_TITLE, MatrixChart, MatrixPanel, ReliabilityChart
 
 MATRIX_PX, RELIABILITY_PX = 400, 400
 
 
-def chart_matrix(names: Sequence[str], counts: np.ndarray, titles: tuple[str, str], dark: bool = False) -> go.Figure:
-    """A square map in cividis, shares of the row as shade, counts as text, the first name on top.
-
-    Args:
-        titles: of the columns and of the rows.
-    """
-    shares = row_shares(counts)
-    shown = {
+def chart_matrix(chart: MatrixChart, panel: MatrixPanel, dark: bool = False) -> go.Figure:
+    """Draw one panel as a square map in cividis: shades are shares of the row, texts are counts."""
+    heatmap = {
         "type": "heatmap",
-        "x": list(names),
-        "y": list(names),
-        "z": shares.tolist(),
-        "text": [[str(int(v)) for v in row] for row in counts],
+        "x": list(chart.names),
+        "y": list(chart.names),
+        "z": panel.shares.tolist(),
+        "text": [[str(int(v)) for v in row] for row in panel.counts],
         "texttemplate": "%{text}",
         "textfont": {"size": 13},
         "colorscale": "Cividis",
@@ -37,51 +28,51 @@ def chart_matrix(names: Sequence[str], counts: np.ndarray, titles: tuple[str, st
         "xgap": 1,
         "ygap": 1,
         "colorbar": {
-            "title": {"text": "share of the row", "side": "right", "font": {"size": 13}},
+            "title": {"text": SHARE_TITLE, "side": "right", "font": {"size": 13}},
             "thickness": 12,
             "outlinewidth": 0,
             "tickfont": {"size": 12},
         },
         "hovertemplate": "%{y} → %{x}: %{text} clips, %{z:.0%} of the row<extra></extra>",
     }
-    layout = axes_layout(MATRIX_PX, dark, *titles)
+    layout = axes_layout(MATRIX_PX, dark, chart.column_title, chart.row_title)
     layout["xaxis"] |= {"showgrid": False, "showline": False, "ticks": "", "tickangle": -40}
     layout["yaxis"] |= {"showgrid": False, "showline": False, "ticks": "", "autorange": "reversed", "ticksuffix": "  "}
-    return go.Figure([shown], layout)
+    return go.Figure([heatmap], layout)
 
 
-def chart_reliability(bins: Sequence[Any], dark: bool = False) -> go.Figure:
-    """Share of true answers over the score with its interval; bars for the number of scores."""
+def chart_reliability(chart: ReliabilityChart, dark: bool = False) -> go.Figure:
+    """Draw the share of true answers over the score with its interval; bars show the number of scores."""
     colours = theme(dark)
-    largest = max((b.count for b in bins), default=1)
+    largest = int(chart.counts.max(initial=1))
     bars = {
         "type": "bar",
-        "x": [(b.low + b.high) / 2 for b in bins],
-        "y": [0.2 * b.count / largest for b in bins],
+        "x": chart.centres.tolist(),
+        "y": (0.2 * chart.counts / largest).tolist(),
         "width": 0.09,
         "marker": {"color": colours.faint, "opacity": 0.35, "line": {"width": 0}},
-        "customdata": [b.count for b in bins],
+        "customdata": chart.counts.tolist(),
         "name": f"number of scores, at most {largest}",
         "hovertemplate": "%{customdata} scores<extra></extra>",
     }
-    ideal = {
+    diagonal = {
         "type": "scatter",
         "x": [0, 1],
         "y": [0, 1],
         "mode": "lines",
         "line": {"color": colours.faint, "dash": "dash", "width": 1.5},
         "hoverinfo": "skip",
-        "name": "a score is a probability",
+        "name": "perfect calibration",
     }
-    found = {
+    curve = {
         "type": "scatter",
-        "x": [b.mean_score for b in bins],
-        "y": [b.share_true for b in bins],
+        "x": chart.x.tolist(),
+        "y": chart.y.tolist(),
         "error_y": {
             "type": "data",
             "symmetric": False,
-            "array": [max(b.interval[1] - b.share_true, 0) for b in bins],
-            "arrayminus": [max(b.share_true - b.interval[0], 0) for b in bins],
+            "array": chart.above.tolist(),
+            "arrayminus": chart.below.tolist(),
             "thickness": 1.5,
         },
         "mode": "lines+markers",
@@ -90,7 +81,7 @@ def chart_reliability(bins: Sequence[Any], dark: bool = False) -> go.Figure:
         "name": "this model",
         "hovertemplate": "score %{x:.2f}: %{y:.0%} true<extra></extra>",
     }
-    layout = axes_layout(RELIABILITY_PX, dark, "score", "share that is true")
+    layout = axes_layout(RELIABILITY_PX, dark, chart.x_title, chart.y_title)
     layout["xaxis"] |= {"range": [0, 1]}
     layout["yaxis"] |= {"range": [0, 1]}
-    return go.Figure([bars, ideal, found], layout)
+    return go.Figure([bars, diagonal, curve], layout)

@@ -1,82 +1,148 @@
-"""What stands with a reproduced table: size, work and time of its models, and where each of them comes from."""
+"""Exports of the paper's tables: each table with its caption, command, provenance and citations."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from mesm.figures.bibliography import PAPER, corpus_cites
 from mesm.figures.export import FigureExport, origin_of
-from mesm.figures.tables import Row, Table
 from mesm.files import slug
-from mesm.studies.evaluation.exports import interval, model_name
+from mesm.records.ablation import Ablation
+from mesm.records.base import CorpusId, Record
+from mesm.records.evaluation import ScoredModel
+from mesm.records.reproduction import ReproducedLine
+from mesm.studies.evaluation.breakdown import SplitCount
+from mesm.studies.reproduction import reported, tables
+
+_ORIGIN_WORDS = {
+    "shipped": "Loaded, as shipped with this corpus",
+    "given": "Loaded, as given",
+    "trained": "Trained for this table",
+}
 
 
-def models_table(records: Sequence[Mapping[str, Any]]) -> FigureExport:
-    """Parameters, multiply-adds and milliseconds per utterance of each model, beside what it scores.
+def scores_export(records: Sequence[Record[ScoredModel]], number: int) -> FigureExport:
+    """Export Table 3 or 4: every scored model, the reported rows, the trivial answers.
 
     Args:
-        records: of `mesm reproduce table3` or `table4`, in any order.
+        records: evaluations on one corpus, or means over seeds; at least one.
+        number: 3 or 4.
     """
-    records = sorted(records, key=lambda record: float(record["data"]["macs"]))
-    corpus, timed = records[0]["provenance"]["corpus"], records[0]["data"]["timed_on"]
-    threads = f"{timed['threads']} thread" + ("s" if timed["threads"] > 1 else "")
-    clock = f"processor time of {threads}" if timed["device"] == "cpu" else timed["device"]
-    columns = (
-        "model",
-        "parameters, million",
-        "MACs, million",
-        "share of FE2E",
-        f"ms on {timed['device']}",
-        "WAcc",
-        "WAcc 95 %",
-        "F1",
-        "F1 95 %",
+    paper = reported.scores(number)
+    corpus, data = records[0].provenance.corpus, records[0].data
+    short = tables.ACCURACY_WORDS[paper.accuracy]
+    caption = (
+        f"{short} and F1 in percent on the {data.split} split of {corpus.name} ({data.clips} clips, {data.speakers} "
+        "speakers); thresholds chosen on the validation split. 95 %: interval over speakers. Work: convolutions and "
+        f"attention, share of FE2E's multiply-adds. Reported rows: Dai et al. (2021), Table {number}, on {paper.corpus}: "
+        "another corpus, not to be ranked."
     )
-    rows = []
-    for record in records:
-        data = record["data"]
-        sizes = (data["parameters"] / 1e6, data["macs"] / 1e6, data["macs_ratio"], data["ms_per_clip"])
-        scores = [f"{data['wacc']:.1f}", interval(data, "wacc"), f"{data['f1']:.1f}", interval(data, "f1")]
-        name = model_name(record)
-        rows.append(Row((name, *(None if c is None else float(c) for c in sizes), *scores)))
     return FigureExport(
-        name=f"models-{slug(corpus)}",
-        title=f"Size, work and time of the models on {corpus}",
-        caption=(
-            f"Mean multiply-adds and median milliseconds per utterance on the {records[0]['data']['split']} split of "
-            f"{corpus}, one utterance at a time ({clock}). Left out: the text encoder where it is frozen, ingestion, and "
-            "the making of hand-crafted features. The share is that of the convolutions and attention. 95 %: interval over "
-            "speakers."
-        ),
-        command=f"mesm figure models --corpus {corpus}",
-        origin=origin_of(*records, cost_unit="MAC"),
-        table=Table(columns, tuple(rows), digits=2),
-        cites=(PAPER, *corpus_cites(corpus)),
+        name=f"table-{number}-{slug(corpus.name)}",
+        title=f"Table {number}: {short} and F1 on {corpus.name}",
+        caption=caption,
+        command=f"mesm figure table {number} --corpus {corpus.key}",
+        origin=origin_of(*records, cost_unit="MAC, as a share of FE2E's"),
+        table=tables.scores_table(records, paper),
+        cites=(PAPER, *corpus_cites(f"{corpus.name} {paper.corpus}")),
     )
 
 
-def note(records: Sequence[Mapping[str, Any]], missing: Mapping[str, str]) -> str:
-    """What was loaded, what was trained, with how many seeds, and what was not run.
+def splits_export(corpus: CorpusId, counts: Sequence[SplitCount], number: int) -> FigureExport:
+    """Export Table 1 or 2: clips of each emotion in each split.
 
     Args:
-        records: of `mesm reproduce table3` or `table4`.
+        counts: `mesm.studies.evaluation.breakdown.split_counts` of the corpus.
+        number: 1 or 2.
+    """
+    paper = reported.split_counts(number)
+    origin = {"corpus": corpus.name, "n": sum(c.clips for c in counts), "split": [c.split for c in counts]}
+    if corpus.digest:
+        origin["corpus_digest"] = corpus.digest
+    return FigureExport(
+        name=f"table-{number}-{slug(corpus.name)}",
+        title=f"Table {number}: the splits of {corpus.name}",
+        caption=f"Clips of {corpus.name} that show each emotion, per split; mean words and seconds per clip. "
+        "A clip may show several emotions or none.",
+        command=f"mesm figure table {number} --corpus {corpus.key}",
+        origin=origin,
+        table=tables.splits_table(corpus.name, counts, paper, "IEMOCAP" if number == 1 else "CMU-MOSEI"),
+        cites=(PAPER, *corpus_cites(corpus.name)),
+    )
+
+
+def modalities_export(record: Record[Ablation]) -> FigureExport:
+    """Export Table 5: FE2E and MESM on subsets of the modalities, one trained model per row."""
+    data, corpus = record.data, record.provenance.corpus
+    loaded = [line.row for line in data.rows if any(line.loaded)]
+    origin = f"{', '.join(loaded)} loaded, the others trained" if loaded else "every row trained"
+    return FigureExport(
+        name=f"table-5-{slug(corpus.name)}",
+        title=f"Table 5: ablation on {corpus.name}",
+        caption=(
+            f"Averages in percent on the {data.setup.split} split of {corpus.name}; {origin}, {len(data.seeds)} seed(s), "
+            f"width {data.setup.width:g}, {data.setup.epochs} epochs; intervals over speakers. T words, A voice, V face."
+        ),
+        command=f"mesm figure table 5 --corpus {corpus.key}",
+        origin=origin_of(record, setup=vars(data.setup), seeds=list(data.seeds)),
+        table=tables.modalities_table(data, reported.TABLE_5),
+        cites=(PAPER, *corpus_cites(corpus.name)),
+    )
+
+
+def reported_modalities_export() -> FigureExport:
+    """Export Table 5 as the paper reports it, where nothing was trained here."""
+    return FigureExport(
+        name="table-5-reported",
+        title="Table 5 as reported",
+        caption="Average accuracy and F1 in percent on IEMOCAP, as reported by Dai et al. (2021), Table 5.",
+        command="mesm figure table 5",
+        table=tables.reported_modalities_table(reported.TABLE_5),
+        cites=(PAPER, *corpus_cites("iemocap")),
+    )
+
+
+def models_export(records: Sequence[Record[ReproducedLine]]) -> FigureExport:
+    """Export size, cost and time of the models of a reproduced table.
+
+    Args:
+        records: of `mesm reproduce table3` or `table4`, in any order; at least one.
+    """
+    data, corpus = records[0].data, records[0].provenance.corpus
+    timed = data.timed_on
+    threads = f"{timed.threads} thread" + ("s" if timed.threads > 1 else "")
+    clock = f"processor time of {threads}" if timed.device == "cpu" else timed.device
+    return FigureExport(
+        name=f"models-{slug(corpus.name)}",
+        title=f"Size, cost and time of the models on {corpus.name}",
+        caption=(
+            f"Mean multiply-adds and median milliseconds per clip on the {data.split} split of {corpus.name}, one clip at a "
+            f"time ({clock}). Not counted: a frozen text encoder, ingestion, and extracting hand-crafted features. The share "
+            "is that of convolutions and attention. 95 %: interval over speakers."
+        ),
+        command=f"mesm figure models --corpus {corpus.key}",
+        origin=origin_of(*sorted(records, key=lambda record: record.data.macs), cost_unit="MAC"),
+        table=tables.models_table(records),
+        cites=(PAPER, *corpus_cites(corpus.name)),
+    )
+
+
+def origin_note(records: Sequence[Record[ReproducedLine]], missing: Mapping[str, str]) -> str:
+    """Return sentences on what was loaded, what was trained, with how many seeds, and what was not run.
+
+    Args:
+        records: of `mesm reproduce table3` or `table4`; at least one.
         missing: model -> why it has no line.
     """
     origins: dict[str, list[str]] = {}
-    differ = []
+    differences = []
     for record in records:
-        model, checkpoints = record["provenance"]["checkpoint"], record["data"]["checkpoints"]
-        for origin in {c["origin"]: None for c in checkpoints}:
+        model, checkpoints = record.provenance.checkpoint, record.data.checkpoints
+        for origin in dict.fromkeys(checkpoint.origin for checkpoint in checkpoints):
             origins.setdefault(origin, []).append(model)
-        settings = {words: None for c in checkpoints for words in c["differs"]}
-        differ += [f"{model} differs from the preset: {'; '.join(settings)}."] if settings else []
-    words = {
-        "shipped": "Loaded, as shipped with this corpus",
-        "given": "Loaded, as given",
-        "trained": "Trained for this table",
-    }
-    said = [f"{words[origin]}: {', '.join(models)}." for origin, models in origins.items()]
-    seeds = len(records[0]["data"]["runs"])
-    said += [*differ, f"{seeds} seed{'s' if seeds > 1 else ''}."]
-    return " ".join([*said, f"Not run: {', '.join(missing)}."] if missing else said)
+        settings = dict.fromkeys(words for checkpoint in checkpoints for words in checkpoint.differs)
+        differences += [f"{model} differs from the preset: {'; '.join(settings)}."] if settings else []
+    sentences = [f"{_ORIGIN_WORDS[origin]}: {', '.join(models)}." for origin, models in origins.items()]
+    seeds = records[0].data.seeds
+    sentences += [*differences, f"{seeds} seed{'s' if seeds > 1 else ''}."]
+    return " ".join([*sentences, f"Not run: {', '.join(missing)}."] if missing else sentences)

@@ -1,4 +1,4 @@
-"""The numbers that the paper reports (Dai et al. 2021, arXiv 2103.09666), to stand beside ours and never among them.
+"""Numbers that the paper reports (Dai et al. 2021, arXiv 2103.09666), printed beside ours and never ranked with them.
 
 Percent, as printed; an average need not follow from its row (EmoEmbs' F1 and MESM's in Table 3, MulT's WAcc in Table 4
 do not), and FE2E's F1 is 58.8 in Table 3 and 58.5 in Table 5. GFLOPs name no input size, so only their ratios compare.
@@ -8,12 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-SOURCE = "reported in the paper"
-
 
 @dataclass(frozen=True)
 class ReportedRow:
-    """One model of Table 3 or 4.
+    """Hold one model of Table 3 or 4.
 
     Attributes:
         gflops: as printed; None where the paper prints a dash.
@@ -29,7 +27,7 @@ class ReportedRow:
 
 @dataclass(frozen=True)
 class ReportedTable:
-    """Table 3 or 4: which corpus, which accuracy, and its lines."""
+    """Hold Table 3 or 4; `accuracy` is the metric of its first column per emotion, "accuracy" or "wacc"."""
 
     number: int
     corpus: str
@@ -38,7 +36,7 @@ class ReportedTable:
     rows: tuple[ReportedRow, ...]
 
 
-def _table(number: int, corpus: str, accuracy: str, labels: tuple[str, ...], text: str) -> ReportedTable:
+def _parse_table(number: int, corpus: str, accuracy: str, labels: tuple[str, ...], text: str) -> ReportedTable:
     rows = []
     for line in text.strip().splitlines():
         model, gflops, *cells = (cell.strip() for cell in line.strip().strip("|").split("|"))
@@ -51,7 +49,7 @@ def _table(number: int, corpus: str, accuracy: str, labels: tuple[str, ...], tex
 _IEMOCAP = ("anger", "excited", "frustrated", "happiness", "neutral", "sadness")
 _MOSEI = ("anger", "disgust", "fear", "happiness", "sadness", "surprise")
 
-TABLE_3 = _table(
+TABLE_3 = _parse_table(
     3,
     "IEMOCAP",
     "accuracy",
@@ -65,7 +63,7 @@ TABLE_3 = _table(
     | MESM (p = 0.7) | 5.18 | 88.2/62.8 | 88.3/61.2 | 74.9/58.4 | 89.5/47.3 | 77.0/52.0 | 88.6/62.2 | 84.4/57.4 |
     """,
 )
-TABLE_4 = _table(
+TABLE_4 = _parse_table(
     4,
     "CMU-MOSEI",
     "wacc",
@@ -112,24 +110,23 @@ TABLE_1: dict[str, dict[str, int]] = {
     "valid": dict(zip(_IEMOCAP, (112, 92, 180, 62, 173, 118), strict=True)),
     "test": dict(zip(_IEMOCAP, (234, 213, 371, 135, 321, 207), strict=True)),
 }
-#: Table 2, CMU-MOSEI as restructured: split -> clips; its classes' counts are not known to us.
+#: Table 2, CMU-MOSEI as restructured: split -> clips; the counts of its emotions are not known.
 TABLE_2: dict[str, int] = {"train": 14524, "valid": 1765, "test": 4188}
 
 
 def figure_5_shares() -> tuple[tuple[float, float, float], ...]:
-    """Figure 5 as (top-p, share of FE2E's GFLOPs, share of FE2E's accuracy)."""
+    """Return Figure 5 as (top-p, share of FE2E's GFLOPs, share of FE2E's accuracy)."""
     _, dense_accuracy, dense_gflops = FIGURE_5[-1]
     return tuple((p, gflops / dense_gflops, acc / dense_accuracy) for p, acc, gflops in FIGURE_5)
 
 
-def rows_for(number: int) -> tuple[str, tuple[ReportedRow, ...], str]:
-    """Table 3 or 4: its kind of accuracy, its lines, its corpus."""
-    table = {3: TABLE_3, 4: TABLE_4}[number]
-    return table.accuracy, table.rows, table.corpus
+def scores(number: int) -> ReportedTable:
+    """Return Table 3 or 4."""
+    return {3: TABLE_3, 4: TABLE_4}[number]
 
 
 def split_counts(number: int) -> dict[str, dict[str, int]]:
-    """Table 1 or 2: split -> emotion or "clips" -> number; an utterance of IEMOCAP has one emotion."""
+    """Return Table 1 or 2: split -> emotion or "clips" -> number; an utterance of IEMOCAP has one emotion."""
     if number == 1:
-        return {split: {"clips": sum(found.values()), **found} for split, found in TABLE_1.items()}
+        return {split: {"clips": sum(counts.values()), **counts} for split, counts in TABLE_1.items()}
     return {split: {"clips": count} for split, count in TABLE_2.items()}

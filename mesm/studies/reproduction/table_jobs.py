@@ -1,8 +1,8 @@
-"""Where the checkpoint of one line of a reproduced table comes from: given, shipped, or trained here, stage by stage.
+"""Resolve the checkpoint of one row of a reproduced table: given, shipped, or trained here, stage by stage.
 
     <folder>/<preset's end>-s<seed>/    one run of mesm.training; an interrupted one goes on, a finished one is read
 
-The small MESM has three stages, as the one that ships: FE2E, MESM from it, and MESM under the text's lead (mesm/presets.py).
+The small MESM has three stages, as the shipped one: FE2E, MESM from it, and text-guided MESM (mesm/presets.py).
 """
 
 from __future__ import annotations
@@ -10,8 +10,9 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Literal
 
 from mesm.analysis.checkpoints import checkpoint_folder
 from mesm.analysis.predictor import Predictor, load
@@ -36,26 +37,58 @@ MODELS: dict[str, str] = {
     "FE2E": "fe2e",
     "MESM": "mesm",
 }
+#: Presets for every corpus but the paper's two.
+SMALL = "marionette"
+#: Truth that the small presets' objectives are computed from.
+TRAINING_CAPABILITIES = ("action_units", "regions", "prosody", "neutral_faces")
 _SMALL_MESM = ("fe2e", "mesm", "mesm-text-guided")
 #: A stopped training loses at most this much.
 _SAVE_MINUTES = 2.0
-#: What differs between machines and runs without making another model.
+#: Settings that differ between machines and runs without making another model.
 _NO_SETTING = {"corpus", "init_from", "text_sha256", "feature_dims", "feature_sources"}
 
 
-def family(corpus: Corpus) -> str:
-    """Whose presets a corpus is trained with: the paper's for IEMOCAP and CMU-MOSEI, the small ones for any other."""
-    known = {name.split("-")[0] for name in PRESETS}
-    return next((name for name in sorted(known) if corpus.name.lower().startswith(name)), "marionette")
+@dataclass(frozen=True)
+class PresetChoice:
+    """Hold which presets a corpus is trained with.
+
+    Attributes:
+        family: `<family>-fe2e`, `<family>-mesm` ... are the presets.
+        reason: one sentence for the user.
+        missing: capabilities that the small presets' objectives need and the corpus lacks; those objectives are off.
+    """
+
+    family: str
+    reason: str
+    missing: tuple[str, ...] = ()
+
+
+def choose_presets(corpus: Corpus) -> PresetChoice:
+    """Choose the paper's presets for IEMOCAP and CMU-MOSEI; for any other corpus the small ones, by its capabilities."""
+    known = {name.split("-")[0] for name in PRESETS} - {SMALL}
+    paper = next((name for name in sorted(known) if corpus.name.lower().startswith(name)), None)
+    if paper is not None:
+        return PresetChoice(paper, f"presets {paper}-*: the paper's settings for {corpus.name}")
+    missing = tuple(name for name in TRAINING_CAPABILITIES if name not in corpus.capabilities)
+    if not missing:
+        return PresetChoice(
+            SMALL, f"presets {SMALL}-*: {corpus.name} knows {', '.join(TRAINING_CAPABILITIES).replace('_', ' ')}"
+        )
+    return PresetChoice(
+        SMALL,
+        f"presets {SMALL}-*, the small ones for any corpus but IEMOCAP and CMU-MOSEI; {corpus.name} does not know "
+        f"{', '.join(missing).replace('_', ' ')}: the objectives that need them are off",
+        missing,
+    )
 
 
 def needs_features(model: str) -> bool:
-    """Whether a line of the table reads hand-crafted features."""
+    """Return whether a row's model reads hand-crafted features."""
     return MODELS[model] in BASELINES
 
 
 def choose_models(names: Sequence[str]) -> tuple[str, ...]:
-    """Lines of the table by their names in any case, or by their presets'; all by default.
+    """Return rows of the table by their names in any case, or by the ends of their presets' names; all by default.
 
     Raises:
         ConfigError: there is none of that name.
@@ -69,17 +102,17 @@ def choose_models(names: Sequence[str]) -> tuple[str, ...]:
 
 
 @dataclass(frozen=True)
-class Plan:
-    """What all lines of a table share.
+class TableJob:
+    """Hold what all rows of a table share.
 
     Attributes:
         corpus: with train, valid and test; the reported split is enough where nothing has to be trained.
         folder: of the runs.
-        seeds: each line is the mean over them.
+        seeds: each row is the mean over them.
         epochs: of every training; 0 = the presets' own.
         clips: of the training split; 0 = all.
-        split: what is reported.
-        given: model -> checkpoints by name or folder, one per seed; they are neither trained nor replaced by shipped ones.
+        split: that is reported.
+        checkpoints: model -> names or folders, one per seed; used instead of shipped or trained ones.
         shipped: whether a shipped checkpoint serves where it is what would be trained.
     """
 
@@ -89,33 +122,34 @@ class Plan:
     epochs: int = 0
     clips: int = 0
     split: str = "test"
-    given: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    checkpoints: Mapping[str, Sequence[str]] = field(default_factory=dict)
     shipped: bool = True
 
     def __post_init__(self) -> None:
-        for model, checkpoints in self.given.items():
-            if len(checkpoints) != len(self.seeds):
+        for model, names in self.checkpoints.items():
+            if len(names) != len(self.seeds):
                 raise ConfigError(
-                    f"{model} has {len(checkpoints)} checkpoint(s) for {len(self.seeds)} seed(s); give one for each"
+                    f"{model} has {len(names)} checkpoint(s) for {len(self.seeds)} seed(s); give one for each"
                 )
 
-    @property
-    def rendered(self) -> bool:
-        """Whether the corpus is Marionette, whose causes and neutral faces are known."""
-        return self.corpus.name.startswith("marionette")
+    @cached_property
+    def presets(self) -> PresetChoice:
+        """Presets that this corpus is trained with."""
+        return choose_presets(self.corpus)
 
     def stages(self, model: str) -> tuple[str, ...]:
-        """Trainings that lead to a line's checkpoint, by the ends of their presets' names."""
-        return _SMALL_MESM if model == "MESM" and family(self.corpus) == "marionette" else (MODELS[model],)
+        """Return the trainings that lead to a row's checkpoint, by the ends of their presets' names."""
+        return _SMALL_MESM if model == "MESM" and self.presets.family == SMALL else (MODELS[model],)
 
-    def run(self, stage: str, seed: int) -> RunConfig:
-        """Model and training of one stage."""
-        base = preset(f"{family(self.corpus)}-{stage}")
+    def run_config(self, stage: str, seed: int) -> RunConfig:
+        """Return model and training of one stage."""
+        family = self.presets.family
+        base = preset(f"{family}-{stage}")
         start = ""
-        if family(self.corpus) == "marionette" and stage in _SMALL_MESM[1:]:
+        if family == SMALL and stage in _SMALL_MESM[1:]:
             before = _SMALL_MESM[_SMALL_MESM.index(stage) - 1]
-            there = self.there("FE2E", seed) if before == "fe2e" else None
-            start = str(there or self.place(before, seed) / "checkpoint")
+            existing = self.existing_checkpoint("FE2E", seed) if before == "fe2e" else None
+            start = str(existing or self.run_folder(before, seed) / "checkpoint")
         train = replace(
             base.train,
             corpus=str(self.corpus.folder.resolve()),
@@ -124,8 +158,7 @@ class Plan:
             max_clips=self.clips,
             init_from=start,
         )
-        if not self.rendered:
-            # Neutral faces, moved regions and known causes exist for the rendered corpus alone.
+        if self.presets.missing:
             train = replace(
                 train,
                 neutral=NeutralFacesConfig(),
@@ -134,89 +167,80 @@ class Plan:
             )
         return RunConfig(replace(base.model, labels=tuple(self.corpus.labels)), train)
 
-    def place(self, stage: str, seed: int) -> Path:
-        """The run's folder."""
+    def run_folder(self, stage: str, seed: int) -> Path:
+        """Return the folder of a stage's run."""
         return self.folder.resolve() / f"{stage}-s{seed}"
 
-    def there(self, model: str, seed: int) -> Path | None:
-        """A checkpoint that need not be trained: a given one, else a shipped one that is what would be trained."""
-        if model in self.given:
-            name = self.given[model][self.seeds.index(seed)]
-            return checkpoint_folder(name)
-        folder = assets() / "checkpoints" / f"{family(self.corpus)}-{MODELS[model]}"
+    def existing_checkpoint(self, model: str, seed: int) -> Path | None:
+        """Return a given checkpoint, else a shipped one that is what would be trained; None where one is trained."""
+        if model in self.checkpoints:
+            return checkpoint_folder(self.checkpoints[model][self.seeds.index(seed)])
+        folder = assets() / "checkpoints" / f"{self.presets.family}-{MODELS[model]}"
         as_preset = self.shipped and not (seed or self.epochs or self.clips)
         return folder if as_preset and (folder / WEIGHTS).is_file() and self._ships_with(folder) else None
 
     def _ships_with(self, folder: Path) -> bool:
-        """Whether a shipped checkpoint was trained on this very corpus."""
+        """Return whether a shipped checkpoint was trained on this very corpus, of which a part may ship too."""
         if read_metrics(folder).trained_on != self.corpus.name:
             return False
         try:
-            return is_part(Corpus(assets() / self.corpus.name), self.corpus)
+            return Corpus(assets() / self.corpus.name).id == self.corpus.id
         except DataError:
             return False
 
 
-def is_part(part: Corpus, whole: Corpus) -> bool:
-    """Whether `part` is an export of `whole`: made by the same rules, each of its clips there with the same content."""
-
-    def made(corpus: Corpus) -> tuple[Any, ...]:
-        meta = {k: v for k, v in corpus.manifest.meta.items() if k != "command"}
-        return corpus.name, corpus.labels, meta, corpus.manifest.signal
-
-    def clips(corpus: Corpus) -> dict[str, tuple[Any, ...]]:
-        return {r.clip_id: (r.split, r.speaker, r.text, r.labels, r.n_frames, r.n_chunks) for r in corpus.index}
-
-    return made(part) == made(whole) and clips(part).items() <= clips(whole).items()
-
-
 @dataclass(frozen=True)
-class Found:
-    """A line's model of one seed, and where it comes from.
+class ResolvedCheckpoint:
+    """Hold a row's model of one seed, and its origin.
 
     Attributes:
-        origin: "given", "shipped" or "trained".
         differs: settings in which it differs from the preset, such as "epochs 5, not 3".
     """
 
     predictor: Predictor
-    origin: str
+    origin: Literal["given", "shipped", "trained"]
     differs: tuple[str, ...] = ()
 
 
-def obtain(plan: Plan, model: str, seed: int, report: TrainingProgress | None = None) -> Found:
-    """The line's checkpoint, trained now as far as it is not there.
+def resolve_checkpoint(
+    job: TableJob, model: str, seed: int, report: TrainingProgress | None = None
+) -> ResolvedCheckpoint:
+    """Load a row's checkpoint, or train it now as far as it is not trained yet.
 
     Raises:
         ConfigError: a run's folder holds one with other settings, or a given checkpoint is of another model.
-        MesmError: whatever keeps it from being trained or read.
+        MesmError: it cannot be trained or read.
     """
-    wanted, there = plan.run(plan.stages(model)[-1], seed), plan.there(model, seed)
-    if there is None:
-        stages = plan.stages(model)
-        for stage in stages[1:] if len(stages) > 1 and plan.there("FE2E", seed) else stages:
-            _train(plan, stage, seed, report)
-        name = f"{slug(plan.corpus.name)}-{MODELS[model]}" + (f"-s{seed}" if seed else "")
-        return Found(Predictor(load_checkpoint(plan.place(stages[-1], seed) / "checkpoint"), name), "trained")
-    origin = "given" if model in plan.given else "shipped"
-    predictor = load(plan.given[model][plan.seeds.index(seed)] if model in plan.given else there)
-    if predictor.config.name != wanted.model.name:
+    stages = job.stages(model)
+    expected, existing = job.run_config(stages[-1], seed), job.existing_checkpoint(model, seed)
+    if existing is None:
+        for stage in stages[1:] if len(stages) > 1 and job.existing_checkpoint("FE2E", seed) else stages:
+            _train(job, stage, seed, report)
+        name = f"{slug(job.corpus.name)}-{MODELS[model]}" + (f"-s{seed}" if seed else "")
+        trained = load_checkpoint(job.run_folder(stages[-1], seed) / "checkpoint")
+        return ResolvedCheckpoint(Predictor(trained, name), "trained")
+    given = model in job.checkpoints
+    predictor = load(job.checkpoints[model][job.seeds.index(seed)] if given else existing)
+    if predictor.config.name != expected.model.name:
         raise ConfigError(f"checkpoint {predictor.name!r} is of model {predictor.config.name!r}, not {model}")
-    return Found(predictor, origin, _differences(predictor, wanted))
+    return ResolvedCheckpoint(predictor, "given" if given else "shipped", _differences(predictor, expected))
 
 
-def _train(plan: Plan, stage: str, seed: int, report: TrainingProgress | None) -> None:
-    place, run = plan.place(stage, seed), plan.run(stage, seed)
-    config = place / "config.json"
+def _train(job: TableJob, stage: str, seed: int, report: TrainingProgress | None) -> None:
+    folder, run = job.run_folder(stage, seed), job.run_config(stage, seed)
+    config = folder / "config.json"
     same = config.is_file() and RunConfig.from_dict(json.loads(config.read_text())) == run
-    if not (same and (place / "checkpoint" / WEIGHTS).is_file()):
-        Trainer(run, place, report).fit(_SAVE_MINUTES)
+    if not (same and (folder / "checkpoint" / WEIGHTS).is_file()):
+        Trainer(run, folder, report).fit(_SAVE_MINUTES)
 
 
-def _differences(predictor: Predictor, wanted: RunConfig) -> tuple[str, ...]:
-    """What a checkpoint says of itself, where it is not as the preset would make it."""
+def _differences(predictor: Predictor, expected: RunConfig) -> tuple[str, ...]:
+    """Return the settings in which a checkpoint's own record differs from the preset."""
     stored = predictor.metrics.train
     own = predictor.config.to_dict() | (TrainConfig.from_dict(stored).flat() if stored else {})
-    asked = wanted.model.to_dict() | wanted.train.flat()
-    keys = [k for k in asked if k in own and k not in _NO_SETTING and json.dumps(own[k]) != json.dumps(asked[k])]
-    return tuple(f"{k} {own[k]}, not {asked[k]}" for k in keys)
+    preset_settings = expected.model.to_dict() | expected.train.flat()
+    return tuple(
+        f"{key} {own[key]}, not {value}"
+        for key, value in preset_settings.items()
+        if key in own and key not in _NO_SETTING and json.dumps(own[key]) != json.dumps(value)
+    )

@@ -4,24 +4,25 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from mesm import presets
-from mesm.cli.ablate import table
 from mesm.config import AttentionSupervisionConfig, AuxiliaryTargetsConfig, NeutralFacesConfig, RunConfig
 from mesm.errors import ConfigError
+from mesm.records.ablation import AblationSetup
 from mesm.studies.ablation import measure as ablation
-from mesm.studies.ablation.measure import ROWS, Setting, ablate, choose_rows, rows_of
+from mesm.studies.ablation.measure import ROWS, ablate, choose_rows, row_config, rows_of
+from mesm.studies.ablation.tables import ablation_table, setup_line
+from mesm.training.progress import StepReport
 from mesm.vocabulary import CORPUS_LABELS
 from tests.training.corpora import tinted_corpus
 
-SETTING = Setting("nowhere")
+SETUP = AblationSetup("nowhere")
 
 
-def run(name: str, setting: Setting = SETTING) -> RunConfig:
-    return setting.run(next(row for row in ROWS if row.name == name), 3, Path("runs"))
+def run(name: str, setup: AblationSetup = SETUP) -> RunConfig:
+    return row_config(setup, next(row for row in ROWS if row.name == name), 3, Path("runs"))
 
 
 def test_table_5_of_the_paper_is_there() -> None:
@@ -43,10 +44,10 @@ def test_every_row_differs_from_its_reference_in_what_it_says() -> None:
     assert not cold.init_from and warm.init_from and cold.epochs == 2 * warm.epochs
     assert {run(f"stem-{n}").model.stem_blocks for n in (0, 1, 2)} == {0, 1, 2}
     assert not run("mesm-no-positions").model.positions and not run("fe2e-no-positions").model.positions
-    names = [row.name for row in rows_of(SETTING)]
+    names = [row.name for row in rows_of(SETUP)]
     assert len(names) == len(set(names))
     assert "stem-2" not in names and "gate-soft-straight-through" not in names  # they are mesm-TAV
-    for row in rows_of(SETTING):
+    for row in rows_of(SETUP):
         found = run(row.name)
         assert (found.train.max_clips, found.model.width, found.train.seed) == (600, 0.125, 3)
         named = bool(found.train.attention.weight and found.train.attention.target_shares[1])
@@ -60,10 +61,10 @@ def test_every_row_differs_from_its_reference_in_what_it_says() -> None:
 
 
 def test_a_row_brings_what_it_needs() -> None:
-    assert [r.name for r in choose_rows(SETTING, ["mesm-TA"])] == ["fe2e-TAV", "fe2e-TA", "mesm-TAV", "mesm-TA"]
-    assert {"gate-hard", "gate-soft"} <= {r.name for r in choose_rows(SETTING, ["gate"])}
+    assert [r.name for r in choose_rows(SETUP, ["mesm-TA"])] == ["fe2e-TAV", "fe2e-TA", "mesm-TAV", "mesm-TA"]
+    assert {"gate-hard", "gate-soft"} <= {r.name for r in choose_rows(SETUP, ["gate"])}
     with pytest.raises(ConfigError, match="no row or group 'gates'"):
-        choose_rows(SETTING, ["gates"])
+        choose_rows(SETUP, ["gates"])
 
 
 @pytest.fixture
@@ -87,35 +88,36 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_rows_are_trained_once_and_counted(small: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     corpus = tinted_corpus(tmp_path / "tinted", train=16, valid=8, test=12)
-    setting = Setting(str(corpus), preset="tinted", clips=8, epochs=1)
+    setup = AblationSetup(str(corpus), preset="tinted", clips=8, epochs=1)
     told: list[str] = []
-    steps: list[dict[str, Any]] = []
+    reports: list[object] = []
     data = ablate(
-        setting, tmp_path / "runs", ["query-none"], report=steps.append, done=lambda name, _: told.append(name)
+        setup, tmp_path / "runs", ["query-none"], report=reports.append, done=lambda name, _: told.append(name)
     )
     assert told == ["fe2e-TAV-s0", "mesm-TAV-s0", "query-none-s0"]
-    assert [row["row"] for row in data["rows"]] == ["fe2e-TAV", "mesm-TAV", "query-none"]
-    assert {s["batches"] for s in steps if s["kind"] == "step"} == {1}, "8 of the 16 clips"
-    dense, sparse, deaf = data["rows"]
-    assert dense["macs_ratio"] == 1 and 0 < sparse["macs_ratio"] < 1
-    assert "against" not in dense
-    assert sparse["against"] == "fe2e-TAV" and deaf["against"] == "mesm-TAV"
-    found = sparse["difference"]["wacc"]
-    assert found["low"] <= found["difference"] <= found["high"]
-    assert found["difference"] == pytest.approx(sparse["wacc"] - dense["wacc"], abs=2e-3)
-    assert sparse["shuffled_text"].keys() == {"visual", "acoustic"} and "shuffled_text" not in dense
-    assert deaf["shuffled_text"]["visual"]["auc"]["cost"] == 0, "asked with nothing, it cannot hear another text"
-    assert dense["ceiling_share"] is None, "no design, no ceiling"
-    shown = table(data)
-    assert "query-none" in shown and "8 training clips, 1 epochs" in shown
+    assert [row.row for row in data.rows] == ["fe2e-TAV", "mesm-TAV", "query-none"]
+    assert {r.batches for r in reports if isinstance(r, StepReport)} == {1}, "8 of the 16 clips"
+    dense, sparse, unasked = data.rows
+    assert dense.macs_ratio == 1 and sparse.macs_ratio is not None and 0 < sparse.macs_ratio < 1
+    assert dense.against == "" and dense.difference == {}
+    assert sparse.against == "fe2e-TAV" and unasked.against == "mesm-TAV"
+    difference = sparse.difference["wacc"]
+    assert difference.low <= difference.value <= difference.high
+    assert sparse.average.wacc is not None and dense.average.wacc is not None
+    assert difference.value == pytest.approx(sparse.average.wacc - dense.average.wacc, abs=2e-3)
+    assert sparse.shuffled_text.keys() == {"visual", "acoustic"} and dense.shuffled_text == {}
+    assert unasked.shuffled_text["visual"]["auc"].cost == 0, "without a query, another text changes nothing"
+    assert dense.share_of_bayes_wacc is None, "no design, no ceiling"
+    assert unasked.what in ablation_table(data).to_text()
+    assert "8 training clips, 1 epochs" in setup_line(data)
 
     def never(*_: object) -> None:
         raise AssertionError("trained twice")
 
     monkeypatch.setattr(ablation, "Trainer", never)
-    assert ablate(setting, tmp_path / "runs", ["query-none"]) == data
-    assert [r["row"] for r in ablate(setting, tmp_path / "runs", ["mesm-TAV"])["rows"]] == [
+    assert ablate(setup, tmp_path / "runs", ["query-none"]) == data
+    assert [row.row for row in ablate(setup, tmp_path / "runs", ["mesm-TAV"]).rows] == [
         "fe2e-TAV", "mesm-TAV", "query-none"
     ]  # fmt: skip
     with pytest.raises(AssertionError, match="trained twice"):
-        ablate(setting, tmp_path / "runs", ["query-none"], seeds=(1,))
+        ablate(setup, tmp_path / "runs", ["query-none"], seeds=(1,))

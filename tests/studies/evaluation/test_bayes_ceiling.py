@@ -9,15 +9,15 @@ import pytest
 
 from mesm.data.marionette.build import GENERATOR
 from mesm.data.store import Corpus, CorpusWriter
-from mesm.studies.evaluation.bayes_ceiling import ceiling_share, ceiling_wacc
+from mesm.studies.evaluation.bayes_ceiling import ceiling_wacc, share_of_bayes_wacc
 from tests.training.corpora import LABELS, tinted_corpus, tinted_sample
 
 
 def test_the_share_is_a_straight_line() -> None:
-    assert ceiling_share(50, 80) == 0
-    assert ceiling_share(80, 80) == 1
-    assert ceiling_share(74, 80) == pytest.approx(0.8)
-    assert ceiling_share(44, 80) < 0, "below chance"
+    assert share_of_bayes_wacc(50, 80) == 0
+    assert share_of_bayes_wacc(80, 80) == 1
+    assert share_of_bayes_wacc(74, 80) == pytest.approx(0.8)
+    assert share_of_bayes_wacc(44, 80) < 0, "below chance"
 
 
 def made(folder: Path, generator: str) -> Corpus:

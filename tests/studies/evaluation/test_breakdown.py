@@ -2,29 +2,34 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from mesm.data.store import IndexRow
+from mesm.records.evaluation import ClipScores
 from mesm.studies.evaluation.breakdown import (
     NONE,
-    Scored,
+    ScoredClips,
     confusion,
     cooccurrence,
     reliability,
-    scored,
+    scored_clips,
     slices,
     split_counts,
 )
-from mesm.studies.reproduction.reported import FIGURE_5, TABLE_3, TABLE_4, figure_5_shares, rows_for
+from mesm.studies.reproduction.reported import FIGURE_5, TABLE_3, TABLE_4, figure_5_shares
+from mesm.studies.reproduction.reported import scores as reported_scores
 from mesm.studies.reproduction.reported import split_counts as reported_counts
+from tests.figures.exhibit_records import made_evaluation
 
 LABELS = ("anger", "fear")
 
 
-def make(scores: list[list[float]], truth: list[list[int]]) -> Scored:
+def make(scores: list[list[float]], truth: list[list[int]]) -> ScoredClips:
     ids = tuple(f"c{i}" for i in range(len(scores)))
-    return Scored(ids, LABELS, np.array(scores), np.array(truth, bool), np.array([0.5, 0.5]))
+    return ScoredClips(ids, LABELS, np.array(scores), np.array(truth, bool), np.array([0.5, 0.5]))
 
 
 def row(number: int, present: dict[str, float], duration_s: float = 2.0, speaker: str = "") -> IndexRow:
@@ -84,9 +89,10 @@ def test_splits_are_counted() -> None:
     assert found.per_emotion == {"anger": 1, "fear": 1}
 
 
-def test_a_record_reads_back() -> None:
-    data = {"labels": list(LABELS), "thresholds": [0.5, 0.6], "per_clip": {"id": [], "scores": [], "truth": []}}
-    assert scored(data).scores_NE.shape == (0, 2) and np.isnan(reliability(scored(data)).brier)
+def test_an_evaluation_without_clips() -> None:
+    clips = ClipScores((), (), np.array([]), np.array([]), np.array([]))
+    empty = scored_clips(replace(made_evaluation(), labels=LABELS, thresholds=(0.5, 0.6), per_clip=clips))
+    assert empty.scores_NE.shape == (0, 2) and np.isnan(reliability(empty).brier)
 
 
 def test_reported_numbers_are_those_of_the_paper() -> None:
@@ -100,4 +106,4 @@ def test_reported_numbers_are_those_of_the_paper() -> None:
     assert [p for p, *_ in FIGURE_5] == pytest.approx(np.arange(1, 11) / 10)
     assert sum(reported_counts(1)[s]["clips"] for s in ("train", "valid", "test")) == 7380
     assert sum(reported_counts(2)[s]["clips"] for s in ("train", "valid", "test")) == 20477
-    assert rows_for(3)[0] == "accuracy" and rows_for(4)[2] == "CMU-MOSEI"
+    assert reported_scores(3).accuracy == "accuracy" and reported_scores(4).corpus == "CMU-MOSEI"

@@ -11,9 +11,18 @@ import pytest
 from mesm.cli import main
 from mesm.data.store import Corpus
 from mesm.errors import ConfigError
-from mesm.records.legacy import read_record
+from mesm.records import legacy
+from mesm.records.base import Record, read_record
+from mesm.records.reproduction import ReproducedLine
 from mesm.runtime import assets
-from mesm.studies.reproduction.table_jobs import MODELS, Plan, choose_models, family, is_part, needs_features, obtain
+from mesm.studies.reproduction.table_jobs import (
+    MODELS,
+    TableJob,
+    choose_models,
+    choose_presets,
+    needs_features,
+    resolve_checkpoint,
+)
 from tests.training.corpora import tinted_corpus
 
 
@@ -27,6 +36,13 @@ def places(folder: Path) -> list[str]:
     return ["--out", str(folder), "--runs", str(folder / "runs"), "--records", str(folder / "records")]
 
 
+def line(records: Path, model: str, corpus: str) -> ReproducedLine:
+    (path,) = records.glob(f"reproduce_{model}_{corpus}*.json")
+    record: Record[ReproducedLine] = read_record(path)
+    assert record.provenance.checkpoint_sha256 == tuple(c.sha256 for c in record.data.checkpoints)
+    return record.data
+
+
 def test_the_lines_are_the_papers(folder: Path) -> None:
     from mesm.studies.reproduction.reported import TABLE_3, TABLE_4
 
@@ -37,15 +53,15 @@ def test_the_lines_are_the_papers(folder: Path) -> None:
     with pytest.raises(ConfigError, match="no model 'x'"):
         choose_models(["x"])
     corpus = Corpus(folder)
-    assert family(corpus) == "marionette"
-    plan = Plan(corpus, folder / "runs", (0, 1), epochs=2)
-    run = plan.run("mesm", 1)
+    choice = choose_presets(corpus)
+    assert choice.family == "marionette" and "does not know prosody, neutral faces" in choice.reason
+    assert choice.missing == ("prosody", "neutral_faces") and TableJob(corpus, folder).presets == choice
+    job = TableJob(corpus, folder / "runs", (0, 1), epochs=2)
+    run = job.run_config("mesm", 1)
     assert run.train.init_from.endswith("fe2e-s1/checkpoint") and run.train.seed == 1 and run.train.epochs == 2
-    assert plan.run("mesm-text-guided", 1).train.init_from.endswith("runs/mesm-s1/checkpoint")
-    assert run.train.neutral.per_batch == run.train.attention.weight == 0, (
-        "a corpus that is not rendered has no neutral faces"
-    )
-    assert plan.stages("MESM") == ("fe2e", "mesm", "mesm-text-guided") and plan.stages("FE2E") == ("fe2e",)
+    assert job.run_config("mesm-text-guided", 1).train.init_from.endswith("runs/mesm-s1/checkpoint")
+    assert run.train.neutral.per_batch == run.train.attention.weight == 0, "it has no neutral faces"
+    assert job.stages("MESM") == ("fe2e", "mesm", "mesm-text-guided") and job.stages("FE2E") == ("fe2e",)
 
 
 def test_table_4_with_seeds_is_trained_once(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -53,13 +69,17 @@ def test_table_4_with_seeds_is_trained_once(folder: Path, tmp_path: Path, capsys
     command += ["--epochs", "1", "--seeds", "2", *places(tmp_path)]
     assert main(command) == 0
     said = capsys.readouterr().out
-    assert "not run: LF-LSTM: not asked for" in said and str(tmp_path / "table-4-tinted.tex") in said
-    record = read_record(tmp_path / "records" / "reproduce_MulT_tinted.json")["data"]
+    assert "not run: LF-LSTM: not among --models" in said and str(tmp_path / "table-4-tinted.tex") in said
+    record = line(tmp_path / "records", "MulT", "tinted")
     assert (
-        len(record["runs"]) == 2 and record["parameters"] > 1e5 and record["macs"] > 1e5 and record["ms_per_clip"] > 0
+        record.seeds == 2
+        and record.parameters > 1e5
+        and record.macs > 1e5
+        and record.ms_per_clip
+        and record.ms_per_clip > 0
     )
-    assert set(record["per_class"]) == set(record["labels"]) and record["macs_ratio"] is None
-    assert read_record(tmp_path / "records" / "reproduce_FE2E_tinted.json")["data"]["macs_ratio"] == 1
+    assert set(record.per_class) == set(record.labels) and record.macs_ratio is None
+    assert line(tmp_path / "records", "FE2E", "tinted").macs_ratio == 1
     latex = (tmp_path / "table-4-tinted.tex").read_text()
     for word in (
         "toprule",
@@ -82,8 +102,8 @@ def test_table_4_with_seeds_is_trained_once(folder: Path, tmp_path: Path, capsys
     assert len(state) == 12, "two folders for each of two seeds and three models"
     evaluations = sorted((tmp_path / "records").glob("evaluate_*"))
     state |= {p: p.stat().st_mtime_ns for p in evaluations}
-    assert [p.stem for p in evaluations] == sorted(
-        f"evaluate_tinted-{end}{seed}_tinted" for end in ("emo-embs", "mult", "fe2e") for seed in ("", "-s1")
+    assert sorted(read_record(p).provenance.checkpoint for p in evaluations) == sorted(
+        f"tinted-{end}{seed}" for end in ("emo-embs", "mult", "fe2e") for seed in ("", "-s1")
     )
     assert main(command) == 0
     assert state == {p: p.stat().st_mtime_ns for p in state}, "neither trained nor evaluated again"
@@ -96,8 +116,8 @@ def test_a_line_that_cannot_be_made_says_why(tmp_path: Path, capsys: pytest.Capt
     command = ["reproduce", "table3", "--corpus", str(plain), "--models", "lf-lstm", *places(tmp_path)]
     assert main(command) == 2
     out, err = capsys.readouterr()
-    assert "no visual features: nobody knows the action units" in out and "not run: LF-LSTM" in out
-    assert "no line of table3 could be made" in err
+    assert "no visual features" in out and "not run: LF-LSTM" in out
+    assert "no row of table3 could be made" in err
 
 
 def test_what_ships_with_a_corpus_is_loaded(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -106,11 +126,12 @@ def test_what_ships_with_a_corpus_is_loaded(tmp_path: Path, capsys: pytest.Captu
     assert not (tmp_path / "runs").exists(), "nothing was trained"
     latex = (tmp_path / "table-4-marionette.tex").read_text()
     assert "Loaded, as shipped with this corpus: FE2E, MESM." in latex
-    record = read_record(tmp_path / "records" / "reproduce_MESM_marionette.json")["data"]
-    (made,) = record["checkpoints"]
-    assert made["origin"] == "shipped" and made["name"] == "marionette-mesm" and 0 < record["macs_ratio"] < 1
+    record = line(tmp_path / "records", "MESM", "marionette")
+    (made,) = record.checkpoints
+    assert made.origin == "shipped" and made.name == "marionette-mesm"
+    assert record.macs_ratio is not None and 0 < record.macs_ratio < 1
     weights = assets() / "checkpoints" / "marionette-mesm" / "model.safetensors"
-    assert made["sha256"] == hashlib.sha256(weights.read_bytes()).hexdigest()
+    assert made.sha256 == hashlib.sha256(weights.read_bytes()).hexdigest()
     # The same model as a folder that is given, and one that is another model.
     given = [f"mesm={weights.parent}", "fe2e=marionette-mesm"]
     options = [word for option in given for word in ("--checkpoint", option)]
@@ -124,19 +145,19 @@ def test_what_ships_with_a_corpus_is_loaded(tmp_path: Path, capsys: pytest.Captu
 
 def test_what_ships_is_taken_only_where_it_is_what_would_be_trained(folder: Path, tmp_path: Path) -> None:
     corpus = Corpus(assets() / "marionette")
-    assert Plan(corpus, tmp_path).there("MESM", 0) == assets() / "checkpoints" / "marionette-mesm"
-    assert Plan(corpus, tmp_path).there("LF-LSTM", 0) is None, "none ships"
+    assert TableJob(corpus, tmp_path).existing_checkpoint("MESM", 0) == assets() / "checkpoints" / "marionette-mesm"
+    assert TableJob(corpus, tmp_path).existing_checkpoint("LF-LSTM", 0) is None, "none ships"
     for other in (
-        Plan(corpus, tmp_path, epochs=1),
-        Plan(corpus, tmp_path, clips=8),
-        Plan(corpus, tmp_path, shipped=False),
+        TableJob(corpus, tmp_path, epochs=1),
+        TableJob(corpus, tmp_path, clips=8),
+        TableJob(corpus, tmp_path, shipped=False),
     ):
-        assert other.there("MESM", 0) is None
-    assert Plan(corpus, tmp_path, (0, 1)).there("MESM", 1) is None, "one seed ships"
+        assert other.existing_checkpoint("MESM", 0) is None
+    assert TableJob(corpus, tmp_path, (0, 1)).existing_checkpoint("MESM", 1) is None, "one seed ships"
     tinted = Corpus(folder)
-    assert Plan(tinted, tmp_path).there("MESM", 0) is None
-    assert is_part(corpus, corpus) and not is_part(corpus, tinted)
-    found = obtain(Plan(corpus, tmp_path), "FE2E", 0)
+    assert TableJob(tinted, tmp_path).existing_checkpoint("MESM", 0) is None
+    assert choose_presets(corpus).missing == () and "knows action units" in choose_presets(corpus).reason
+    found = resolve_checkpoint(TableJob(corpus, tmp_path), "FE2E", 0)
     assert found.origin == "shipped" and not any(words.startswith("name") for words in found.differs)
 
 
@@ -164,7 +185,7 @@ def test_figure_5_and_table_5(folder: Path, tmp_path: Path) -> None:
     assert {p.name for p in (tmp_path / "runs").iterdir()} == {"fe2e-s0", "mesm-s0", "mesm-text-guided-s0"}
     assert len(list(tmp_path.glob("figure5-*.pdf"))) == 3
     (curve,) = (tmp_path / "records").glob("sweep_*.json")
-    assert len(read_record(curve)["data"]["rows"]) == 10
+    assert len(legacy.read_record(curve)["data"]["rows"]) == 10
     made = curve.stat().st_mtime_ns
     assert main(["reproduce", "figure5", *shared]) == 0 and curve.stat().st_mtime_ns == made
     assert main(["reproduce", "table5", *shared]) == 0

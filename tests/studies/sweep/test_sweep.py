@@ -51,12 +51,12 @@ def test_each_point_is_an_evaluation(tmp_path: Path) -> None:
     for point in sweep.points:
         mesm.thresholds = np.array(point.thresholds)
         alone = evaluate(mesm, corpus, top_p=point.top_p, draws=20)
-        assert point.macs_ratio == pytest.approx(alone["macs_ratio"], abs=2e-3)
-        assert point.average.auc == pytest.approx(alone["auc"], abs=0.5)
-        assert point.average.wacc == pytest.approx(alone["wacc"], abs=0.5)
-        assert point.interval.keys() == alone["interval"].keys()
+        assert point.macs_ratio == pytest.approx(alone.macs_ratio, abs=2e-3)
+        assert point.average.auc == pytest.approx(alone.average.auc, abs=0.5)
+        assert point.average.wacc == pytest.approx(alone.average.wacc, abs=0.5)
+        assert point.interval.keys() == alone.interval.keys()
         assert all(interval.low <= interval.high for interval in point.interval.values())
-        assert point.macs == pytest.approx(alone["macs"], rel=2e-3)
+        assert point.macs == pytest.approx(alone.macs, rel=2e-3)
     with pytest.raises(ConfigError, match="no attention"):
         measure_sweep(predictor(tmp_path / "d", name="fe2e"), corpus, (0.5,))
 

@@ -1,0 +1,105 @@
+"""Hold the mean of one model over its training seeds: scores, spread, interval over speakers, and each run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from mesm.records.evaluation import (
+    METRICS,
+    Interval,
+    ScoredModel,
+    Scores,
+    average_from_schema_1,
+    interval_from_schema_1,
+)
+from mesm.records.json_form import Json
+
+
+@dataclass(frozen=True)
+class SeedRun:
+    """One trained model of several that differ in their seed.
+
+    Attributes:
+        thresholds: (E,) of this run, chosen on its validation split.
+    """
+
+    checkpoint: str
+    seed: int
+    average: Scores
+    macs_ratio: float | None
+    thresholds: tuple[float, ...]
+    interval: dict[str, Interval]
+
+
+@dataclass(frozen=True)
+class SeedsMean(ScoredModel):
+    """Mean over runs; `interval` is that of the mean, over speakers.
+
+    Attributes:
+        spread: metric -> sample standard deviation over the runs (n - 1); empty for one run.
+    """
+
+    spread: dict[str, float]
+    runs: tuple[SeedRun, ...]
+
+    @property
+    def seeds(self) -> int:
+        """Number of runs."""
+        return len(self.runs)
+
+
+@dataclass(frozen=True)
+class SeedClipScores:
+    """Results clip by clip, in stored order.
+
+    Attributes:
+        ids: N clip ids.
+        speakers: N groups that the intervals resample.
+        scores: (R, N, E) of each run, in [0, 1].
+        truth: (N, E) 0 or 1.
+    """
+
+    ids: tuple[str, ...]
+    speakers: tuple[str, ...]
+    scores: np.ndarray
+    truth: np.ndarray
+
+
+@dataclass(frozen=True)
+class SeedsSummary(SeedsMean):
+    """Mean over runs, with every run's scores of every clip."""
+
+    per_clip: SeedClipScores
+
+
+def mean_from_schema_1(data: dict[str, Any]) -> dict[str, Json]:
+    """Return the fields of `SeedsMean` in a record of schema 1."""
+    kept = ("split", "top_p", "labels", "clips", "speakers", "trivial", "spread")
+    return {
+        **{name: data[name] for name in kept},
+        "average": average_from_schema_1(data),
+        "macs_ratio": data.get("macs_ratio"),
+        "per_class": {
+            label: {name: row[name] for name in METRICS} | {"positives": round(row["positives"])}
+            for label, row in data["per_class"].items()
+        },
+        "interval": interval_from_schema_1(data["interval"]),
+        "runs": [
+            {
+                **{name: run[name] for name in ("checkpoint", "seed", "macs_ratio", "thresholds")},
+                "average": average_from_schema_1(run),
+                "interval": interval_from_schema_1(run["interval"]),
+            }
+            for run in data["runs"]
+        ],
+    }
+
+
+def from_schema_1(data: dict[str, Any]) -> dict[str, Json]:
+    """Return a summary of schema 1 in today's form."""
+    rows = data["per_clip"]
+    per_clip = {"ids": rows["id"], "speakers": rows["speaker"], "scores": rows["scores"], "truth": rows["truth"]}
+    return mean_from_schema_1(data) | {"per_clip": per_clip}

@@ -1,0 +1,49 @@
+"""Table of an ablation: one row per trained model, with its difference to the row it is compared with."""
+
+from __future__ import annotations
+
+from mesm.figures.tables import Cell, Row, Table
+from mesm.records.ablation import Ablation, AblationLine
+from mesm.studies.evaluation.tables import interval_cell, share_cell
+
+COLUMNS = (
+    "model", "WAcc", "WAcc 95 %", "F1", "AUC", "work", "against", "difference", "difference 95 %", "AUC lost",
+)  # fmt: skip
+
+
+def ablation_table(ablation: Ablation) -> Table:
+    """Tabulate every row in its group.
+
+    "work" is the share of FE2E's multiply-adds in convolutions and attention; the difference is in WAcc, in points;
+    "AUC lost" is the face branch's loss with another clip's transcript as query.
+    """
+    return Table(COLUMNS, tuple(_table_row(line) for line in ablation.rows), best=(1, 3, 4))
+
+
+def _table_row(line: AblationLine) -> Row:
+    difference, visual = line.difference.get("wacc"), line.shuffled_text.get("visual")
+    cells: tuple[Cell, ...] = (
+        line.what,
+        line.average.wacc,
+        interval_cell(line.interval, "wacc"),
+        line.average.f1,
+        line.average.auc,
+        share_cell(line.macs_ratio),
+        line.against,
+        difference.value if difference else None,
+        f"{difference.low:+.1f} to {difference.high:+.1f}" if difference else None,
+        visual["auc"].cost if visual else None,
+    )
+    spread = line.spread if len(line.runs) > 1 else {}
+    metric_of = {1: "wacc", 3: "f1", 4: "auc"}
+    spreads = tuple(spread.get(metric_of.get(i, "")) for i in range(len(cells))) if spread else ()
+    return Row(cells, line.group, spreads)
+
+
+def setup_line(ablation: Ablation) -> str:
+    """Return the sentence under the table: the reduced setup of all rows."""
+    s = ablation.setup
+    return (
+        f"reduced: width {s.width:g}, {s.clips or 'all'} training clips, {s.epochs} epochs, "
+        f"seeds {', '.join(map(str, ablation.seeds))}; {s.split} split of {s.corpus}"
+    )

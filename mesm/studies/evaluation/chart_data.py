@@ -1,0 +1,125 @@
+"""Data of the charts of an evaluation, computed once for paper and screen: matrices of emotions and reliability.
+
+Shape legend: n rows and columns of a square matrix, B bins.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from mesm.records.evaluation import Evaluation
+from mesm.studies.evaluation.breakdown import Bin, Reliability, confusion, cooccurrence, reliability, scored_clips
+
+#: Label and end of the colour bar of a matrix.
+SHARE_TITLE = "share of the row"
+
+
+@dataclass(frozen=True)
+class MatrixPanel:
+    """One square matrix of emotions.
+
+    Attributes:
+        title: above it; "" for none.
+        counts: (n, n) clips, written in the cells.
+        shares: (n, n) in [0, 1], the shade of the cells.
+    """
+
+    title: str
+    counts: np.ndarray
+    shares: np.ndarray
+
+
+@dataclass(frozen=True)
+class MatrixChart:
+    """One or two matrices of emotions.
+
+    Attributes:
+        kind: "confusion" or "cooccurrence".
+        names: of the n rows and columns, the first on top and on the left.
+        column_title: title of the x axis.
+        row_title: title of the y axis.
+    """
+
+    kind: str
+    names: tuple[str, ...]
+    column_title: str
+    row_title: str
+    panels: tuple[MatrixPanel, ...]
+
+
+def confusion_chart(evaluation: Evaluation) -> MatrixChart:
+    """Count which emotion scores highest in the clips of each emotion; shades are shares of the row."""
+    names, counts = confusion(scored_clips(evaluation))
+    shares = counts / np.maximum(counts.sum(axis=1), 1)[:, None]
+    return MatrixChart("confusion", names, "highest score", "true", (MatrixPanel("", counts, shares),))
+
+
+def cooccurrence_chart(evaluation: Evaluation) -> MatrixChart:
+    """Count the clips that have two emotions, true and decided; shades are shares of the row's emotion."""
+    clips = scored_clips(evaluation)
+    panels = []
+    for title, matrix_NE in (("true", clips.truth_NE), ("decided", clips.decided_NE)):
+        counts = cooccurrence(matrix_NE)
+        panels.append(MatrixPanel(title, counts, counts / np.maximum(np.diag(counts), 1)[:, None]))
+    return MatrixChart("cooccurrence", evaluation.labels, "this one too", "this emotion", tuple(panels))
+
+
+@dataclass(frozen=True)
+class ReliabilityChart:
+    """Share of true answers over the score.
+
+    Attributes:
+        emotion: whose scores; "" for all pooled.
+        bins: B bins that hold scores.
+        ece: expected calibration error.
+        brier: mean squared distance of score and truth.
+        x: (B,) mean score of each bin.
+        y: (B,) share that is true.
+        below: (B,) length of the error bar downwards, to the low end of Wilson's interval.
+        above: (B,) upwards.
+        centres: (B,) of the bars of counts.
+        counts: (B,) scores in the bin.
+    """
+
+    emotion: str
+    bins: tuple[Bin, ...]
+    ece: float
+    brier: float
+    x: np.ndarray
+    y: np.ndarray
+    below: np.ndarray
+    above: np.ndarray
+    centres: np.ndarray
+    counts: np.ndarray
+    x_title: str = "score"
+    y_title: str = "share that is true"
+
+    @property
+    def subject(self) -> str:
+        """Whose scores, in words."""
+        return self.emotion or "all emotions"
+
+
+def reliability_chart(evaluation: Evaluation, emotion: str = "") -> ReliabilityChart:
+    """Bin the scores of one emotion, or of all with "", and compare them with the truth.
+
+    Raises:
+        ConfigError: the evaluation has no such emotion.
+    """
+    result: Reliability = reliability(scored_clips(evaluation), emotion)
+    bins = result.bins
+    y = np.array([b.share_true for b in bins])
+    return ReliabilityChart(
+        emotion,
+        bins,
+        result.ece,
+        result.brier,
+        x=np.array([b.mean_score for b in bins]),
+        y=y,
+        below=np.maximum(y - [b.interval[0] for b in bins], 0),
+        above=np.maximum([b.interval[1] for b in bins] - y, 0),
+        centres=np.array([(b.low + b.high) / 2 for b in bins]),
+        counts=np.array([b.count for b in bins], int),
+    )

@@ -1,0 +1,91 @@
+"""Tables of an evaluation: scores per emotion and per slice, confusion, calibration; and how scores are written."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from mesm.figures.tables import Cell, Row, Table
+from mesm.records.base import Record
+from mesm.records.evaluation import ClassScores, Evaluation, Interval, ScoredModel
+from mesm.studies.evaluation.breakdown import Slice
+from mesm.studies.evaluation.chart_data import MatrixChart, ReliabilityChart
+
+METRIC_WORDS = {"wacc": "WAcc", "f1": "F1", "accuracy": "Acc", "weighted_f1": "weighted F1", "auc": "AUC"}
+
+
+def model_name(record: Record[ScoredModel]) -> str:
+    """Return a checkpoint with its top-p, and its number of seeds if there are several."""
+    top_p, seeds = record.data.top_p, record.data.seeds
+    name = record.provenance.checkpoint + (f", p = {top_p:g}" if top_p is not None else "")
+    return f"{name}, {seeds} seeds" if seeds > 1 else name
+
+
+def interval_cell(intervals: Mapping[str, Interval], metric: str) -> str | None:
+    """Return a metric's 95 % interval over speakers as "low to high"; None without one."""
+    ends = intervals.get(metric)
+    return f"{ends.low:.1f} to {ends.high:.1f}" if ends else None
+
+
+def share_cell(macs_ratio: float | None) -> str | None:
+    """Return a share of FE2E's multiply-adds as printed; None for a model without convolutions."""
+    return None if macs_ratio is None else f"{macs_ratio:.2f}"
+
+
+def classes_table(evaluation: Evaluation) -> Table:
+    """Tabulate every metric of every emotion, the average in the last row."""
+    rows = []
+    for label, threshold in zip(evaluation.labels, evaluation.thresholds, strict=True):
+        scores: ClassScores = evaluation.per_class[label]
+        rows.append(Row((label, scores.positives, *(getattr(scores, m) for m in METRIC_WORDS), f"{threshold:.2f}")))
+    rows.append(Row(("average", None, *(getattr(evaluation.average, m) for m in METRIC_WORDS), None), ranked=False))
+    return Table(("emotion", "clips", *METRIC_WORDS.values(), "threshold"), tuple(rows))
+
+
+def summary_lines(evaluation: Evaluation) -> tuple[str, ...]:
+    """Return the sentences under the table of the emotions: interval, trivial answers, cost, labels left out."""
+    trivial = "; ".join(
+        f"{name}: Acc {row.accuracy:.1f}, WAcc {row.wacc:.1f}, F1 {row.f1:.1f}"
+        for name, row in evaluation.trivial.items()
+        if row.accuracy is not None and row.wacc is not None and row.f1 is not None
+    )
+    ends = evaluation.interval.get("wacc")
+    span = f"95 % interval {ends.low} to {ends.high}" if ends else "no interval"
+    lines = [
+        f"WAcc {span} over {evaluation.speakers} speakers; {evaluation.clips} clips of the {evaluation.split} split",
+        *((f"trivial answers: {trivial}",) if trivial else ()),
+    ]
+    if evaluation.macs_ratio is not None:
+        top_p = "" if evaluation.top_p is None else f" at top-p {evaluation.top_p:g}"
+        lines.append(f"convolutions and attention: {evaluation.macs_ratio:.3f} of FE2E's multiply-adds{top_p}")
+    if evaluation.left_out:
+        lines.append(f"labels that this corpus lacks, left out: {', '.join(evaluation.left_out)}")
+    return tuple(lines)
+
+
+def slices_table(slices: Sequence[Slice]) -> Table:
+    """Tabulate the scores of slices, grouped by what their clips share."""
+    columns = ("slice", "clips", "speakers", "WAcc", "95 % from", "to", "F1", "Acc")
+    rows = [
+        Row((s.name, s.clips, s.speakers, s.wacc, *(s.interval or (None, None)), s.f1, s.accuracy), s.group)
+        for s in slices
+    ]
+    return Table(columns, tuple(rows))
+
+
+def matrix_table(chart: MatrixChart) -> Table:
+    """Tabulate the counts of a matrix, or of two below each other."""
+    rows = tuple(
+        Row((panel.title or chart.kind, name, *(int(value) for value in line)))
+        for panel in chart.panels
+        for name, line in zip(chart.names, panel.counts, strict=True)
+    )
+    return Table(("kind", "row", *chart.names), rows)
+
+
+def reliability_table(chart: ReliabilityChart) -> Table:
+    """Tabulate the bins of a reliability diagram."""
+    rows = []
+    for b in chart.bins:
+        cells: tuple[Cell, ...] = (f"{b.low:.1f} to {b.high:.1f}", b.count, b.mean_score, b.share_true, *b.interval)
+        rows.append(Row(cells))
+    return Table(("score", "number", "mean score", "share true", "95 % from", "to"), tuple(rows), digits=3)

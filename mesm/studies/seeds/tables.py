@@ -1,0 +1,35 @@
+"""Tables of one model's seeds and of two models' difference."""
+
+from __future__ import annotations
+
+from mesm.figures.tables import Row, Table
+from mesm.records.comparison import Comparison
+from mesm.records.seeds import SeedsSummary
+from mesm.studies.evaluation.tables import METRIC_WORDS, share_cell
+
+_METRICS = ("wacc", "f1", "accuracy", "auc")
+
+
+def seeds_table(summary: SeedsSummary) -> Table:
+    """Tabulate the runs, their mean and their spread (sample standard deviation)."""
+    rows = [Row((run.checkpoint, run.seed, *(getattr(run.average, m) for m in _METRICS))) for run in summary.runs]
+    means = tuple(getattr(summary.average, m) for m in _METRICS)
+    spread = tuple(summary.spread.get(m) for m in _METRICS)
+    rows += [Row(("mean", None, *means), ranked=False), Row(("spread", None, *spread), ranked=False)]
+    return Table(("run", "seed", *(METRIC_WORDS[m] for m in _METRICS)), tuple(rows), digits=2)
+
+
+def comparison_table(comparison: Comparison) -> Table:
+    """Tabulate both models, and their difference with its interval over speakers."""
+    rows = []
+    for model in (comparison.first, comparison.second):
+        top_p = None if model.top_p is None else f"{model.top_p:g}"
+        rows.append(Row((model.name, model.wacc, model.f1, share_cell(model.macs_ratio), top_p, model.runs)))
+    by_metric = [comparison.difference[metric] for metric in ("wacc", "f1")]
+    blank = (None, None, None)
+    rows += [
+        Row(("difference", *(f"{d.value:+.2f}" for d in by_metric), *blank), ranked=False),
+        Row(("95 % interval", *(f"{d.low:+.2f} to {d.high:+.2f}" for d in by_metric), *blank), ranked=False),
+        Row(("first is better, % of draws", *(f"{100 * d.share_better:.0f}" for d in by_metric), *blank), ranked=False),
+    ]
+    return Table(("model", "WAcc", "F1", "work", "top-p", "seeds"), tuple(rows), digits=2)
