@@ -82,7 +82,7 @@ class JsonConfig:
             elif dot or head not in values or isinstance(values[head], JsonConfig):
                 raise ConfigError(f"no setting {key!r}; there are {', '.join(sorted(self.flat()))}")
             else:
-                changes[key] = _parsed(key, text, values[key])
+                changes[key] = parse_setting(key, text, values[key])
         changes |= {head: values[head].with_settings(inner) for head, inner in nested.items()}
         return dataclasses.replace(self, **changes)  # type: ignore[type-var]
 
@@ -90,7 +90,7 @@ class JsonConfig:
         return {f.name: getattr(self, f.name) for f in fields(self)}  # type: ignore[arg-type]
 
 
-def _parsed(key: str, text: str, current: Any) -> Any:
+def parse_setting(key: str, text: str, current: Any) -> Any:
     """Parse one `key=value` string to the type of the current value."""
     try:
         value = json.loads(text)

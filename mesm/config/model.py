@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Self, cast
 
-from mesm.config.base import JsonConfig, check_choice, check_top_p
+from mesm.config.base import JsonConfig, check_choice, check_top_p, parse_setting
 from mesm.errors import ConfigError
 from mesm.vocabulary import CORPUS_LABELS, EMOTIONS, MODALITIES
 
@@ -126,7 +126,7 @@ class ModelConfig(JsonConfig):
 
     def with_settings(self, settings: Mapping[str, str]) -> Self:
         """Return a copy with `key=value` strings applied; `name` makes it the config of another model first."""
-        name = settings.get("name", self.name)
+        name = parse_setting("name", settings["name"], self.name) if "name" in settings else self.name
         config = self if name == self.name else cast(Self, self.as_model(name))
         return super(ModelConfig, config).with_settings({k: v for k, v in settings.items() if k != "name"})
 

@@ -68,8 +68,10 @@ def test_a_bad_space_says_what_is_wrong(tmp_path: Path, text: str, message: str)
 
 
 def test_values_reach_the_run(base: RunConfig) -> None:
-    run = base.with_settings({"train.lr": "0.5", "train.top_p_range": "[0.3, 1.0]", "model.gate": '"soft"'})
-    assert (run.train.lr, run.train.top_p_range, run.model.gate) == (0.5, (0.3, 1.0), "soft")
+    run = base.with_settings({"train.lr": "0.5", "train.top_p_range": "[0.3, 1.0]", "model.mel_scaling": '"power"'})
+    assert (run.train.lr, run.train.top_p_range, run.model.mel_scaling) == (0.5, (0.3, 1.0), "power")
+    mesm = base.with_settings({"model.name": '"mesm"', "model.gate": '"soft"'})
+    assert mesm.model == base.model.as_model("mesm", gate="soft")
 
 
 def test_a_search_without_a_test_split_ends_with_its_best(base: RunConfig, tmp_path: Path) -> None:

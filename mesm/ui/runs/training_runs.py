@@ -148,21 +148,13 @@ def parse_settings(text: str) -> dict[str, str]:
 
 
 def nearest_preset(config: RunConfig) -> tuple[str, dict[str, str]]:
-    """Return the preset with the fewest other settings than a run, and these settings: enough to train it again."""
-    own = _flatten(config.to_dict())
+    """Return the preset of a run's model with the fewest other settings, and these settings: enough to train it again."""
+    own = config.flat()
 
     def differences(name: str) -> dict[str, str]:
-        preset = _flatten(PRESETS[name].to_dict())
+        preset = PRESETS[name].flat()
         return {k: json.dumps(v) for k, v in own.items() if k not in _OWN_OPTIONS and v != preset[k]}
 
-    name = min(PRESETS, key=lambda preset: len(differences(preset)))
-    return name, differences(name)
-
-
-def _flatten(settings: Mapping[str, object]) -> dict[str, object]:
-    """Return nested settings under dotted names, as `--set` takes them."""
-    flat: dict[str, object] = {}
-    for key, value in settings.items():
-        nested = _flatten(value) if isinstance(value, Mapping) else None
-        flat |= {key: value} if nested is None else {f"{key}.{name}": item for name, item in nested.items()}
-    return flat
+    presets = [name for name, preset in PRESETS.items() if preset.model.name == config.model.name]
+    nearest = min(presets, key=lambda name: len(differences(name)))
+    return nearest, differences(nearest)
