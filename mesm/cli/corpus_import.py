@@ -110,7 +110,7 @@ def _token_counter() -> Any:
     from mesm.layers.text import TextEncoder
 
     tokenizer = TextEncoder(ModelConfig()).tokenizer
-    return lambda text: len(tokenizer(text, verbose=False)["input_ids"])
+    return lambda text: len(tokenizer(text)["input_ids"])
 
 
 def _report_text(report: Any, out: str) -> str:

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from mesm.figures.page import paper_style
-from mesm.figures.tables import to_csv
 from mesm.records.base import Record
 from mesm.records.canonical import pack, unpack, unpack_mask
 from mesm.records.facs import Codebook
@@ -144,7 +143,7 @@ def test_every_export_names_the_control_and_its_record() -> None:
     assert heat.name == "facs-paper-L3-random-attention-tiny-mesm-noise"
     assert "re-initialised attention" in heat.caption and "90 faces of 3 speakers" in heat.caption
     assert heat.command.endswith("--codebook paper --layer 3 --map random --of attention")
-    assert "happiness,AU 12/15,1.0" in to_csv(heat.table)  # type: ignore[arg-type]
+    assert "happiness,AU 12/15,1.0" in heat.table.to_csv()  # type: ignore[arg-type]
     assert "re-initialised attention" in exports.controls_export(facs, "own").caption
     assert "kept sites: minus re-initialised" in exports.faces_export(canonical, "random").title
     rows = statements(facs.data, None)

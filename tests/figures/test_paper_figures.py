@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from mesm.studies.case.scores_paper import plot_scores
 
 from mesm.errors import ConfigError
 from mesm.figures.page import paper_style
@@ -14,6 +13,7 @@ from mesm.figures.privacy import default_privacy, private_faces
 from mesm.studies.case.chart_data import scores_chart
 from mesm.studies.case.mosaic import BODY_PX, GUTTER_PX, MosaicStyle, face_mosaic, face_scene, fit_window
 from mesm.studies.case.mosaic_paper import plot_mosaic
+from mesm.studies.case.paper import plot_scores
 from tests.figures.exhibit_records import made_prediction, made_sample
 
 

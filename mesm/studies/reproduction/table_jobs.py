@@ -69,7 +69,9 @@ def choose_presets(corpus: Corpus) -> PresetChoice:
     paper = next((name for name in sorted(known) if corpus.name.lower().startswith(name)), None)
     if paper is not None:
         return PresetChoice(paper, f"presets {paper}-*: the paper's settings for {corpus.name}")
-    missing = tuple(name for name in TRAINING_CAPABILITIES if name not in corpus.capabilities)
+    # A corpus of known design has everything; the bundled part of one lies without the training people's neutral faces.
+    designed = "design" in corpus.capabilities
+    missing = tuple(name for name in TRAINING_CAPABILITIES if name not in corpus.capabilities and not designed)
     if not missing:
         return PresetChoice(
             SMALL, f"presets {SMALL}-*: {corpus.name} knows {', '.join(TRAINING_CAPABILITIES).replace('_', ' ')}"

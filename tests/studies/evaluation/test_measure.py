@@ -15,6 +15,7 @@ from mesm.data.store import Corpus
 from mesm.models import build_model, load_checkpoint, save_checkpoint
 from mesm.models.checkpoint import update_checkpoint
 from mesm.records.base import Record, new_provenance, write_record
+from mesm.records.checkpoint import CheckpointMetrics, SplitMetrics
 from mesm.records.evaluation import Evaluation, Scores, intervals_from
 from mesm.studies.evaluation.measure import evaluate, trivial_scores
 from mesm.studies.reproduction import measure as reproduction
@@ -25,7 +26,7 @@ from tests.analysis.small_model import CONFIG
 from tests.figures.exhibit_records import made_evaluation
 from tests.training.corpora import tinted_corpus
 
-THRESHOLDS = [0.05, 0.2, 0.4, 0.6, 0.8, 0.95]
+THRESHOLDS = (0.05, 0.2, 0.4, 0.6, 0.8, 0.95)
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +34,9 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = tmp_path_factory.mktemp("home")
     torch.manual_seed(0)
     tinted_corpus(home / "tinted", train=1, valid=1, test=6)
-    save_checkpoint(home / "small", build_model(CONFIG), {"thresholds": THRESHOLDS, "trained_on": "tinted"}, "")
+    save_checkpoint(
+        home / "small", build_model(CONFIG), CheckpointMetrics(thresholds=THRESHOLDS, trained_on="tinted"), ""
+    )
     return home
 
 
@@ -67,12 +70,15 @@ def test_an_undefined_interval_is_left_out() -> None:
 
 
 def test_an_update_keeps_the_other_metrics(home: Path) -> None:
-    known = {"thresholds": THRESHOLDS, "valid": {"f1": 1.0, "wacc": None, "auc": None, "n": 3}}
+    known = CheckpointMetrics(
+        thresholds=THRESHOLDS, valid=SplitMetrics(None, None, 1.0, n=3), other={"of_a_later_version": 1}
+    )
     folder = save_checkpoint(home / "updated", build_model(CONFIG), known, "")
     data = replace(made_evaluation(), average=Scores(60.0, 65.0, 40.0, 50.0, 70.0))
     update_checkpoint(folder, data, 70.0, 0.75)
     content = json.loads((folder / "metrics.json").read_text())
-    assert content["thresholds"] == THRESHOLDS and content["valid"]["f1"] == 1.0
+    assert content["thresholds"] == list(THRESHOLDS) and content["valid"]["f1"] == 1.0
+    assert content["of_a_later_version"] == 1
     assert (content["wacc"], content["test"]["f1"], content["ceiling_share"]) == (65.0, 40.0, 0.75)
     update_checkpoint(folder, replace(data, split="valid", average=Scores(1.0, 2.0, 3.0, 4.0, 5.0)))
     content = json.loads((folder / "metrics.json").read_text())
@@ -103,7 +109,7 @@ def test_a_recorded_evaluation_of_another_top_p_is_not_taken(
 
 
 def test_each_seed_has_its_own_checkpoint(home: Path) -> None:
-    save_checkpoint(home / "seed-1", build_model(CONFIG), {"thresholds": THRESHOLDS}, "")
+    save_checkpoint(home / "seed-1", build_model(CONFIG), CheckpointMetrics(thresholds=THRESHOLDS), "")
     folders = [str(home / "small"), str(home / "seed-1")]
     job = TableJob(Corpus(home / "tinted"), home / "runs", (0, 1), checkpoints={"MESM": folders})
     assert [str(job.existing_checkpoint("MESM", seed)) for seed in (0, 1)] == folders

@@ -15,13 +15,13 @@ from mesm.cli import main
 from mesm.data.store import Corpus, CorpusWriter
 from mesm.errors import ConfigError
 from mesm.models import build_model, load_checkpoint, save_checkpoint
+from mesm.records.base import read_record
+from mesm.records.canonical import unpack
 from mesm.records.checkpoint import CheckpointMetrics
 from mesm.records.faithfulness import Faithfulness
 from mesm.records.json_form import from_json, to_json
-from mesm.records.legacy import read_record
 from mesm.studies.facs import atlas
-from mesm.studies.facs.canonical import SIZE, canonical, difference, template_points, warp
-from mesm.studies.facs.chart_data import unpack
+from mesm.studies.facs.canonical import SIZE, canonical_faces, difference, template_points, warp
 from mesm.studies.faithfulness.measure import SampleSizes, measure_faithfulness
 from mesm.vocabulary import CORPUS_LABELS
 from tests.analysis.small_model import CONFIG
@@ -102,20 +102,20 @@ def test_the_faithfulness_record_has_every_section(home: Path, predictor: Predic
 
 
 def test_the_canonical_record_has_every_map(home: Path, predictor: Predictor) -> None:
-    data = canonical(predictor, Corpus(home / "corpora" / "small"), against=predictor)
-    json.dumps(data, allow_nan=False)
-    assert data["without_face"] == 1 and data["frames"] == 2 * CLIPS - 1
-    assert set(data["maps"]) == {"checkpoint", "random", predictor.name}
-    kept = unpack(data["maps"]["checkpoint"]["kept"]["all"][0])
+    data = canonical_faces(predictor, Corpus(home / "corpora" / "small"), against=predictor)
+    json.dumps(to_json(data), allow_nan=False)
+    assert data.without_face == 1 and data.frames == 2 * CLIPS - 1
+    assert set(data.maps) == {"checkpoint", "random", predictor.name}
+    kept = unpack(data.maps["checkpoint"].kept["all"][0])
     assert (
         kept.shape == (SIZE, SIZE) and np.nanmin(kept) >= 0 and np.nanmax(kept) <= 1 and np.isfinite(kept).mean() > 0.5
     )
-    attention = unpack(data["maps"]["checkpoint"]["attention"]["all"][0])
+    attention = unpack(data.maps["checkpoint"].attention["all"][0])
     assert np.nanmean(attention) == pytest.approx(1, abs=0.3)
-    same = [d for d in data["differences"][predictor.name]["anger"] if d is not None]
-    assert all(np.nansum(np.abs(unpack(d["map"]))) == 0 and "1" not in "".join(d["significant"]) for d in same)
+    same = [d for d in data.differences[predictor.name]["anger"] if d is not None]
+    assert all(np.nansum(np.abs(unpack(d.map))) == 0 and "1" not in "".join(d.significant) for d in same)
     with pytest.raises(ConfigError, match="no attention"):
-        canonical(
+        canonical_faces(
             Predictor(load_checkpoint(home / "checkpoints" / "fe2e"), device="cpu"), Corpus(home / "corpora" / "small")
         )
 
@@ -135,8 +135,8 @@ def test_a_difference_is_found_where_it_is_and_nowhere_else() -> None:
     first, second = rng.normal(0, 0.1, (2, 20, 6, 6))
     first[:, 2, 3] += 1
     found = difference(first, second)
-    assert found is not None and found["speakers"] == 20
-    assert found["significant"][2][3] == "1" and sum(row.count("1") for row in found["significant"]) <= 3
+    assert found is not None and found.speakers == 20
+    assert found.significant[2][3] == "1" and sum(row.count("1") for row in found.significant) <= 3
     first[5:] = np.nan
     assert difference(first[:2], second[:2]) is None
 
@@ -147,7 +147,7 @@ def test_the_commands_write_their_records(
     monkeypatch.setenv("MESM_HOME", str(home))
     assert main(["canonical", "mesm", "--corpus", "small", "--clips", "6"]) == 0
     record = read_record(capsys.readouterr().out.strip().splitlines()[-1])
-    assert record["kind"] == "canonical" and record["data"]["clips"] == 6
+    assert record.kind == "canonical" and record.data.clips == 6
     assert main(["faithfulness", "fe2e", "--corpus", "small"]) == 2
     assert "no attention" in capsys.readouterr().err
     assert main(["faithfulness", "mesm", "--corpus", "small", "--clips", "0"]) == 2
