@@ -72,7 +72,8 @@ def fill(home: Path) -> Path:
     for name in ("mesm", "fe2e"):
         torch.manual_seed(0)
         config = TINY.as_model(name)
-        metrics = CheckpointMetrics(thresholds=(0.5,) * 6, trained_on="marionette" if name == "mesm" else "mosei")
+        trained_on, capabilities = ("marionette", ("regions",)) if name == "mesm" else ("mosei", ())
+        metrics = CheckpointMetrics(thresholds=(0.5,) * 6, trained_on=trained_on, trained_on_capabilities=capabilities)
         save_checkpoint(
             home / "checkpoints" / f"tiny-{name}", build_model(config), metrics, "random weights, for tests"
         )

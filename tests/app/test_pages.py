@@ -119,7 +119,7 @@ def test_filters(home: Path) -> None:
     page.text_input(key="words").set_value("LINE 1").run()
     assert "of 5 clips" in texts(page)  # 1, 10, 13, 16, 19
     page.text_input(key="words").set_value("no such words").run()
-    assert any("No clip fits" in info.value for info in page.info)
+    assert any("No clip passes" in info.value for info in page.info)
 
 
 def test_right_and_wrong_make_up_the_whole(home: Path) -> None:
@@ -134,7 +134,7 @@ def test_right_and_wrong_make_up_the_whole(home: Path) -> None:
 
 def test_fe2e_has_no_mask_to_show(home: Path) -> None:
     page = open_page("pages/case_studies.py", checkpoint="tiny-fe2e")
-    assert "computes every site" in texts(page)
+    assert "every site is computed" in texts(page)
     assert page.metric[0].value == "1.00 of FE2E"
     assert "rendered faces" not in texts(page)
 
@@ -160,7 +160,7 @@ def score(page: AppTest) -> AppTest:
 
 def test_try_needs_a_clip_and_words(home: Path) -> None:
     page = open_page("pages/try_a_clip.py", checkpoint="tiny-mesm")
-    assert any("scores on real people mean little" in w.value for w in page.warning)
+    assert any("scores on real people are not reliable" in w.value for w in page.warning)
     assert any("There is no clip yet" in i.value for i in score(page).info)
     page.file_uploader[0].upload("x.mp4", b"x")
     assert any("transcript is empty" in i.value for i in score(page).info)

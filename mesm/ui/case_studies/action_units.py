@@ -36,7 +36,7 @@ def show_action_units(case: Case, model: Model, prediction: Prediction) -> None:
 
         regions, usable = clip_regions(case.sample, layers)
         if not regions:
-            st.caption("No face was detected in this clip, so no region can be placed.")
+            st.caption("No region can be placed: no face of this clip has facial landmarks.")
             return
         names = {region.name: region for region in regions}
         with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
