@@ -12,7 +12,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of `mesm compare`."""
     parser.epilog = (
         "example:\n"
-        "  mesm compare mesm_home/records/evaluate_mesm_marionette.json mesm_home/records/evaluate_fe2e_marionette.json"
+        "  mesm compare assets/records/evaluate_marionette-mesm_*.json assets/records/evaluate_marionette-fe2e_*.json"
     )
     parser.add_argument("first", metavar="A.json", help="record of mesm evaluate or mesm seeds")
     parser.add_argument("second", metavar="B.json", help="another one on the same clips")

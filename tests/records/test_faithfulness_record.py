@@ -1,8 +1,7 @@
-"""The record of the faithfulness tests: its round trip, and the shipped one of schema 1."""
+"""The record of the faithfulness tests: its round trip and the shipped one's numbers."""
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from mesm.records.base import CorpusId, Estimate, Record, new_provenance, read_record, write_record
@@ -16,7 +15,7 @@ def test_a_record_reads_as_it_was_written(tmp_path: Path) -> None:
 
 
 def test_the_shipped_record_keeps_its_numbers() -> None:
-    path = assets() / "records" / "faithfulness_marionette-mesm_marionette.json"
+    (path,) = (assets() / "records").glob("faithfulness_marionette-mesm_*.json")
     data = read_record(path).data
     visual = data.shuffled_text.branches["visual"].accuracy
     assert (visual.own, visual.shuffled, visual.cost) == (70.0, 70.444, Estimate(-0.444, -3.04, 2.12))
@@ -27,6 +26,3 @@ def test_the_shipped_record_keeps_its_numbers() -> None:
     assert data.sufficient_p.quartiles == (0.1, 0.35, 0.85)
     assert data.loudness is not None and data.loudness.layers[2].kept_share == Estimate(0.233, 0.2284, 0.2376)
     assert [len(source.text_lift or ()) for source in data.neutral_text.sources] == [3, 3, 3]
-    stored = json.loads(path.read_text())
-    if stored["schema"] == 1:
-        assert data.neutral_text.sources[0].auc.value == stored["data"]["neutral_text"]["sources"][0]["auc"]["value"]

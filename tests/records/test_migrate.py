@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-import shutil
+import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,20 +13,37 @@ import pytest
 from mesm.cli import main
 from mesm.cli import records as command
 from mesm.errors import DataError
-from mesm.records.base import CorpusId, read_record
+from mesm.records.base import RECORD_SCHEMA, CorpusId, read_record
+from mesm.records.json_form import to_json
 from mesm.runtime import assets
 
-KINDS = ("ablation", "compare", "evaluate", "reproduce", "seeds")
-SHIPPED = sorted(path for kind in KINDS for path in (assets() / "records").glob(f"{kind}_*.json"))
+SHIPPED = sorted((assets() / "records").glob("*.json"))
+#: The shipped records as schema 1 had them.
+FORMER = Path(__file__).with_name("schema_1.zip")
+with zipfile.ZipFile(FORMER) as _archive:
+    FORMER_NAMES = sorted(_archive.namelist())
+#: One of each kind.
+ONE_OF_EACH = list({name.split("_")[0]: name for name in FORMER_NAMES}.values())
 
 
-@pytest.fixture(params=KINDS)
+def extract(name: str, folder: Path) -> Path:
+    with zipfile.ZipFile(FORMER) as archive:
+        return Path(archive.extract(name, folder))
+
+
+@pytest.fixture(params=ONE_OF_EACH)
 def old(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
-    """A record of schema 1 of each kind, whatever the shipped ones are by now."""
-    path = Path(shutil.copy(next(p for p in SHIPPED if p.name.startswith(request.param)), tmp_path))
-    if json.loads(path.read_text())["schema"] != 1:
-        pytest.skip("the shipped record is of today's schema")
-    return path
+    """A record of schema 1 of each kind."""
+    return extract(request.param, tmp_path)
+
+
+@pytest.mark.parametrize("name", FORMER_NAMES)
+def test_the_shipped_records_are_the_migrated_ones(name: str, tmp_path: Path) -> None:
+    shipped = [path for path in SHIPPED if path.name.startswith(name.removesuffix(".json"))]
+    assert len(shipped) == 1
+    former, now = read_record(extract(name, tmp_path)), read_record(shipped[0])
+    assert to_json(former.data) == to_json(now.data)
+    assert json.loads(shipped[0].read_text())["schema"] == RECORD_SCHEMA
 
 
 def test_shipped_records_are_read() -> None:
@@ -38,7 +56,7 @@ def test_shipped_records_are_read() -> None:
 def test_the_numbers_survive(old: Path) -> None:
     before = json.loads(old.read_text())
     path = command.migrate(old, {"marionette": CorpusId("marionette", "0123456789abcdef")})
-    assert path.stem == f"{old.stem}-01234567" and not old.exists() and path.exists()
+    assert path.stem.endswith("-01234567") and path.stem.startswith(old.stem) and not old.exists() and path.exists()
     record = read_record(path)
     assert record.provenance.created == before["provenance"]["created"]
     assert record.provenance.corpus.digest == "0123456789abcdef"
@@ -51,7 +69,7 @@ def test_the_numbers_survive(old: Path) -> None:
         assert all(origin.corpus.digest for origin in record.provenance.compared)
     elif record.kind == "ablation":
         assert [line.average.f1 for line in data.rows] == [row["f1"] for row in before["data"]["rows"]]
-    else:
+    elif record.kind in ("reproduce", "seeds"):
         assert data.average.f1 == before["data"]["f1"] and data.seeds == len(before["data"]["runs"])
 
 
@@ -63,9 +81,14 @@ def test_what_cannot_be_migrated_stays(tmp_path: Path, capsys: pytest.CaptureFix
     assert "is no folder" in capsys.readouterr().err
 
 
+def replace_corpus(path: Path, corpus: CorpusId) -> str:
+    record = read_record(path)
+    return replace(record, provenance=replace(record.provenance, corpus=corpus)).file_name
+
+
 def test_a_taken_name_is_not_overwritten(old: Path) -> None:
     corpus = CorpusId("marionette", "0123456789abcdef")
-    taken = old.with_name(f"{old.stem}-01234567.json")
+    taken = old.with_name(replace_corpus(old, corpus))
     taken.write_text("kept")
     with pytest.raises(DataError, match="exists already"):
         command.migrate(old, {"marionette": corpus})
