@@ -5,26 +5,19 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-from mesm.cli import figure_clips as clips
-from mesm.cli import figure_kinds as kinds
-
-if TYPE_CHECKING:
-    from mesm.figures.export import FigureExport
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `mesm figure`."""
     parser.epilog = (
         "examples:\n"
-        "  mesm figure case marionette-mesm@marionette --clip m0-00029 --top-p 0.5 --width acl-text\n"
+        "  mesm figure case marionette-mesm@marionette --clip m0-00356 --top-p 0.5 --width acl-text\n"
         "  mesm figure sweep marionette-mesm@marionette --metric f1 --axis ms --format svg\n"
         "  mesm figure table 4 --corpus marionette --format tex\n"
         "A target is CHECKPOINT@CORPUS, with the names of the app's pickers. The provenance is written beside each file."
     )
     parts = parser.add_subparsers(dest="figure", metavar="KIND", required=True)
-    for kind, (_, line, options) in KINDS.items():
+    for kind, (line, options) in KINDS.items():
         part = parts.add_parser(kind, help=line, description=line)
         for option in options:
             _OPTIONS[option](part)
@@ -41,18 +34,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Make the figure, write it and its provenance, print their paths."""
-    from mesm.figures.export import render
+    from mesm.cli.figure_kinds import MAKERS
+    from mesm.figures.export import provenance_json, render
     from mesm.files import write_atomic
 
-    export = KINDS[arguments.figure][0](arguments)
+    make = MAKERS.get(arguments.figure)
+    if make is None:  # a figure of one clip runs a model; the others are made without torch
+        from mesm.cli.figure_clips import MAKERS as CLIP_MAKERS
+
+        make = CLIP_MAKERS[arguments.figure]
+    export = make(arguments)
     name = f"{export.name}.{arguments.format}"
     path = Path(arguments.out) if arguments.out else Path(name)
     if path.is_dir():
         path = path / name
     print(write_atomic(path, render(export, arguments.format, arguments.width)))
     if arguments.format != "json":
-        from mesm.figures.export import provenance_json
-
         beside = provenance_json(export, arguments.format, arguments.width)
         print(write_atomic(path.with_name(f"{path.name}.json"), beside))
     return 0
@@ -186,45 +183,42 @@ _OPTIONS: dict[str, Callable[[argparse.ArgumentParser], None]] = {
 }
 
 
-#: Kind -> its function, one line of help, its options.
-KINDS: dict[str, tuple[Callable[[argparse.Namespace], FigureExport], str, tuple[str, ...]]] = {
-    "architecture": (kinds.architecture_exhibit, "the model in one picture, with its sizes", ("checkpoint",)),
+#: Kind -> one line of help and its options; `MAKERS` of `figure_kinds` and `figure_clips` make them.
+KINDS: dict[str, tuple[str, tuple[str, ...]]] = {
+    "architecture": ("the model in one picture, with its sizes", ("checkpoint",)),
     "case": (
-        clips.make_case,
         "one clip: faces and spectrogram with the sites that each layer keeps",
         ("target", "clip", "look", "rows", "privacy"),
     ),
-    "scores": (clips.make_scores, "one clip's scores", ("target", "clip")),
-    "cost": (clips.make_cost, "multiply-adds of one clip, stage by stage", ("target", "clip")),
-    "over-p": (clips.make_scores_over_p, "one clip's scores over top-p", ("target", "clip")),
-    "pair": (clips.make_pair, "two predictions for one clip: their scores", ("target", "clip", "versus")),
+    "scores": ("one clip's scores", ("target", "clip")),
+    "cost": ("multiply-adds of one clip, stage by stage", ("target", "clip")),
+    "over-p": ("one clip's scores over top-p", ("target", "clip")),
+    "pair": ("two predictions for one clip: their scores", ("target", "clip", "versus")),
     "difference": (
-        clips.make_difference,
         "two predictions for one clip: the difference of their masks",
         ("target", "clip", "versus", "rows", "privacy"),
     ),
     "regions": (
-        clips.make_regions,
         "one clip's masks against the regions of action units",
         ("target", "clip", "regions", "privacy"),
     ),
-    "units": (clips.make_units, "true action units of a rendered face", ("target", "clip")),
-    "sweep": (kinds.sweep_exhibit, "scores against multiply-adds over top-p", ("targets", "view")),
-    "work": (kinds.work_exhibit, "multiply-adds layer by layer over top-p", ("target", "unit")),
-    "spread": (kinds.spread_exhibit, "multiply-adds of every clip", ("target",)),
-    "facs": (kinds.facs_exhibit, "agreement of the attention with a codebook", ("target", "codebook")),
-    "faces": (kinds.faces_exhibit, "masks on the average face", ("target", "faces")),
-    "controls": (kinds.controls_exhibit, "the attention beside its controls", ("target", "controls")),
-    "statements": (kinds.statements_exhibit, "the paper's statements with their verdicts", ("target",)),
-    "faithfulness": (kinds.faithfulness_exhibit, "leak tests and faithfulness, a table each", ("target", "test")),
-    "table": (kinds.table_exhibit, "table 1 to 5 of the paper for a corpus", ("number",)),
-    "models": (kinds.models_exhibit, "size, work and time of the models of a reproduced table", ("corpus",)),
-    "ablation": (kinds.ablation_exhibit, "scores with each part of the model changed", ("corpus",)),
-    "learning": (kinds.learning_exhibit, "loss and validation scores over the epochs of runs", ("runs",)),
-    "runs": (kinds.runs_exhibit, "state of runs: epochs, loss, validation scores", ("runs",)),
-    "classes": (kinds.classes_exhibit, "scores per emotion", ("target",)),
-    "slices": (kinds.slices_exhibit, "scores of parts of the split", ("target",)),
-    "confusion": (kinds.confusion_exhibit, "top label against true label", ("target",)),
-    "cooccurrence": (kinds.cooccurrence_exhibit, "co-occurrence of emotions", ("target",)),
-    "reliability": (kinds.reliability_exhibit, "calibration of the scores", ("target", "emotion")),
+    "units": ("true action units of a rendered face", ("target", "clip")),
+    "sweep": ("scores against multiply-adds over top-p", ("targets", "view")),
+    "work": ("multiply-adds layer by layer over top-p", ("target", "unit")),
+    "spread": ("multiply-adds of every clip", ("target",)),
+    "facs": ("agreement of the attention with a codebook", ("target", "codebook")),
+    "faces": ("masks on the average face", ("target", "faces")),
+    "controls": ("the attention beside its controls", ("target", "controls")),
+    "statements": ("the paper's statements with their verdicts", ("target",)),
+    "faithfulness": ("leak tests and faithfulness, a table each", ("target", "test")),
+    "table": ("table 1 to 5 of the paper for a corpus", ("number",)),
+    "models": ("size, work and time of the models of a reproduced table", ("corpus",)),
+    "ablation": ("scores with each part of the model changed", ("corpus",)),
+    "learning": ("loss and validation scores over the epochs of runs", ("runs",)),
+    "runs": ("state of runs: epochs, loss, validation scores", ("runs",)),
+    "classes": ("scores per emotion", ("target",)),
+    "slices": ("scores of parts of the split", ("target",)),
+    "confusion": ("top label against true label", ("target",)),
+    "cooccurrence": ("co-occurrence of emotions", ("target",)),
+    "reliability": ("calibration of the scores", ("target", "emotion")),
 }

@@ -1,20 +1,28 @@
-"""Make the figures of one clip for `mesm figure`: each function runs a model and returns a `FigureExport`."""
+"""Make the figures of one clip: each maker runs a model. Imported when a figure is made only."""
 
 from __future__ import annotations
 
 import argparse
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from mesm.cli.figure_kinds import target_parts
+from mesm.analysis.attention_controls import control_attention
+from mesm.analysis.predictor import Predictor, load
+from mesm.analysis.provenance import clip_origin
+from mesm.batch import Sample
+from mesm.cli.figure_kinds import Maker
+from mesm.cli.measuring import target_parts
+from mesm.data.corpora import open_corpus
+from mesm.data.ingest.closeups import with_closeups
 from mesm.errors import ConfigError, DataError
-
-if TYPE_CHECKING:
-    from mesm.analysis.predictor import Predictor
-    from mesm.batch import Sample
-    from mesm.figures.export import FigureExport
-    from mesm.records.json_form import Json
-    from mesm.records.prediction import Prediction
+from mesm.figures.export import FigureExport
+from mesm.figures.privacy import default_privacy
+from mesm.records.base import CorpusId
+from mesm.records.json_form import Json
+from mesm.records.prediction import Prediction
+from mesm.studies.case import exports
+from mesm.studies.case.label_flip import flip_report
+from mesm.studies.case.mosaic import OVERLAYS, MosaicStyle, fit_window
+from mesm.studies.case.regions import clip_regions
 
 
 @dataclass(frozen=True)
@@ -33,13 +41,6 @@ class _OpenClip:
 
 
 def _open(arguments: argparse.Namespace) -> _OpenClip:
-    from mesm.analysis.predictor import load
-    from mesm.analysis.provenance import clip_origin
-    from mesm.data.corpora import open_corpus
-    from mesm.data.ingest.closeups import with_closeups
-    from mesm.figures.privacy import default_privacy
-    from mesm.records.base import CorpusId
-
     checkpoint, key = target_parts(arguments.target)
     predictor, corpus = load(checkpoint), open_corpus(key)
     sample = with_closeups(corpus[arguments.clip], corpus.media_path(arguments.clip))
@@ -61,11 +62,8 @@ def _layers(words: str) -> tuple[int, ...]:
     return layers
 
 
-def make_case(arguments: argparse.Namespace) -> FigureExport:
+def _case(arguments: argparse.Namespace) -> FigureExport:
     """Return faces and spectrogram with the sites that each layer kept."""
-    from mesm.studies.case.exports import export_case
-    from mesm.studies.case.mosaic import OVERLAYS, MosaicStyle, fit_window
-
     overlay = arguments.look.replace("-", " ")
     layers = _layers(arguments.layers)
     if overlay not in OVERLAYS or not 0 <= arguments.opacity <= 1:
@@ -76,67 +74,51 @@ def make_case(arguments: argparse.Namespace) -> FigureExport:
     clip = _open(arguments)
     style = MosaicStyle(overlay, arguments.opacity, layers, arguments.loudest)
     window = fit_window(clip.sample.duration_s, arguments.start)
-    return export_case(clip.sample, clip.predict(), window, style, clip.origin, clip.privacy)
+    return exports.export_case(clip.sample, clip.predict(), window, style, clip.origin, clip.privacy)
 
 
-def make_scores(arguments: argparse.Namespace) -> FigureExport:
+def _scores(arguments: argparse.Namespace) -> FigureExport:
     """Return one clip's scores."""
-    from mesm.studies.case.exports import export_scores
-
     clip = _open(arguments)
-    return export_scores(clip.sample, clip.predict(), clip.origin)
+    return exports.export_scores(clip.sample, clip.predict(), clip.origin)
 
 
-def make_cost(arguments: argparse.Namespace) -> FigureExport:
+def _cost(arguments: argparse.Namespace) -> FigureExport:
     """Return one clip's multiply-adds."""
-    from mesm.studies.case.exports import export_work
-
     clip = _open(arguments)
-    return export_work(clip.sample, clip.predict(), clip.origin)
+    return exports.export_work(clip.sample, clip.predict(), clip.origin)
 
 
-def make_scores_over_p(arguments: argparse.Namespace) -> FigureExport:
+def _scores_over_p(arguments: argparse.Namespace) -> FigureExport:
     """Return one clip's scores over top-p."""
-    from mesm.studies.case.exports import export_scores_over_p
-    from mesm.studies.case.label_flip import flip_report
-
     clip = _open(arguments)
     prepared = clip.predictor.prepare(clip.sample)
     report = flip_report(lambda top_p: clip.predictor.run(prepared, top_p))
-    return export_scores_over_p(clip.sample, report, clip.origin)
+    return exports.export_scores_over_p(clip.sample, report, clip.origin)
 
 
-def make_pair(arguments: argparse.Namespace) -> FigureExport:
+def _pair(arguments: argparse.Namespace) -> FigureExport:
     """Return two predictions for one clip: their scores."""
-    from mesm.studies.case.exports import export_pair
-
     clip = _open(arguments)
     pair, names, option = _predict_pair(clip, arguments)
-    return export_pair(clip.sample, pair, names, clip.origin, option)
+    return exports.export_pair(clip.sample, pair, names, clip.origin, option)
 
 
-def make_difference(arguments: argparse.Namespace) -> FigureExport:
+def _difference(arguments: argparse.Namespace) -> FigureExport:
     """Return two predictions for one clip: the difference of their masks."""
-    from mesm.studies.case.exports import export_difference, layers_of
-    from mesm.studies.case.mosaic import MosaicStyle, fit_window
-
     style = MosaicStyle(layers=_layers(arguments.layers))
     clip = _open(arguments)
     pair, names, option = _predict_pair(clip, arguments)
-    if not all(map(layers_of, pair)):
+    if not all(map(exports.layers_of, pair)):
         raise ConfigError("one of the two has no attention, so there is no mask to compare; choose two of MESM")
     view = fit_window(clip.sample.duration_s, arguments.start), style
-    return export_difference(clip.sample, pair, names, view, clip.origin, option, clip.privacy)
+    return exports.export_difference(clip.sample, pair, names, view, clip.origin, option, clip.privacy)
 
 
 def _predict_pair(
     clip: _OpenClip, arguments: argparse.Namespace
 ) -> tuple[tuple[Prediction, Prediction], tuple[str, str], str]:
     """Return two predictions, their names, and the option that makes the second."""
-    from mesm.analysis.attention_controls import control_attention
-    from mesm.analysis.predictor import load
-    from mesm.studies.case.exports import pair_names
-
     predictor = clip.predictor
     if arguments.other is None and not predictor.has_attention:
         raise ConfigError(f"{predictor.name} has no attention, so no other p and no random one; use --other CHECKPOINT")
@@ -151,20 +133,17 @@ def _predict_pair(
             second = predictor.run(prepared, top_p)
     else:
         second = predictor.run(prepared, arguments.other_p)
-    names, option = pair_names(
+    names, option = exports.pair_names(
         predictor.name, top_p, other_p=arguments.other_p, draw=arguments.random, checkpoint=arguments.other
     )
     return (first, second), names, option
 
 
-def make_regions(arguments: argparse.Namespace) -> FigureExport:
+def _regions(arguments: argparse.Namespace) -> FigureExport:
     """Return the regions of action units over one layer's mask."""
-    from mesm.studies.case.exports import export_regions, layers_of
-    from mesm.studies.case.regions import clip_regions
-
     clip = _open(arguments)
     prediction = clip.predict()
-    regions = clip_regions(clip.sample, layers_of(prediction).get("visual", ()))
+    regions = clip_regions(clip.sample, exports.layers_of(prediction).get("visual", ()))
     if not regions[0]:
         raise DataError(
             f"clip {arguments.clip} has no mask on a detected face, so no region can be placed; choose another clip"
@@ -174,14 +153,27 @@ def make_regions(arguments: argparse.Namespace) -> FigureExport:
     unknown = [name for name in outlined if name not in known]
     if unknown:
         raise ConfigError(f"--regions {unknown[0].removeprefix('AU ')!r} must be of {', '.join(known)}")
-    return export_regions(clip.sample, prediction, regions, outlined, arguments.layer - 1, clip.origin, clip.privacy)
+    return exports.export_regions(
+        clip.sample, prediction, regions, outlined, arguments.layer - 1, clip.origin, clip.privacy
+    )
 
 
-def make_units(arguments: argparse.Namespace) -> FigureExport:
+def _units(arguments: argparse.Namespace) -> FigureExport:
     """Return the action units of a rendered face."""
-    from mesm.studies.case.exports import export_units
-
     clip = _open(arguments)
     if clip.sample.truth is None:
         raise DataError(f"clip {arguments.clip} is not rendered, so its action units are not known")
-    return export_units(clip.sample, clip.origin)
+    return exports.export_units(clip.sample, clip.origin)
+
+
+#: Kind (a key of `mesm.cli.figure.KINDS`) -> its maker.
+MAKERS: dict[str, Maker] = {
+    "case": _case,
+    "scores": _scores,
+    "cost": _cost,
+    "over-p": _scores_over_p,
+    "pair": _pair,
+    "difference": _difference,
+    "regions": _regions,
+    "units": _units,
+}

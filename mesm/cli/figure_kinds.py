@@ -1,51 +1,63 @@
-"""What `mesm figure KIND` makes: each function reads records or runs a model, and hands over an exhibit."""
+"""Make the figures and tables that are drawn from records, runs or a corpus. Imported when a figure is made only."""
 
 from __future__ import annotations
 
 import argparse
+import json
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, TypeAlias
 
-from mesm.cli import measuring
+from mesm.cli.measuring import find_record, find_records, target_parts
+from mesm.config import RunConfig
 from mesm.errors import ConfigError, DataError
+from mesm.figures.export import FigureExport
+from mesm.records.base import Record
+from mesm.records.store import RecordStore, one_per_checkpoint
+from mesm.records.training_log import read_log
+from mesm.runtime import workspace
+from mesm.studies.ablation.exports import ablation_export
+from mesm.studies.evaluation import chart_data as evaluation_charts
+from mesm.studies.evaluation import exports as evaluation
+from mesm.studies.evaluation.breakdown import scored_clips, slices, split_counts
+from mesm.studies.facs import exports as facs
+from mesm.studies.facs.chart_data import KIND_WORDS, view_words
+from mesm.studies.facs.codebooks import codebook
+from mesm.studies.facs.statements import statements
+from mesm.studies.faithfulness.exports import EXPORTS as FAITHFULNESS
+from mesm.studies.learning.chart_data import TrainingRun, creation_number
+from mesm.studies.learning.exports import learning_export, runs_export
+from mesm.studies.reproduction import exports as reproduction
+from mesm.studies.reproduction.reported import figure_5_shares
+from mesm.studies.sweep import exports as sweep
+from mesm.studies.sweep.chart_data import SweepView
 
-if TYPE_CHECKING:
-    from mesm.figures.export import FigureExport
-    from mesm.records.ablation import Ablation
-    from mesm.records.base import Record as TypedRecord
-    from mesm.studies.learning.chart_data import TrainingRun
-
-Record = dict[str, Any]
+Maker: TypeAlias = Callable[[argparse.Namespace], FigureExport]
 
 
-def sweep_exhibit(arguments: argparse.Namespace) -> FigureExport:
-    """Build scores over cost, a point per top-p."""
-    from mesm.records.store import RecordStore
-    from mesm.studies.reproduction.reported import figure_5_shares
-    from mesm.studies.sweep.chart_data import SweepView
-    from mesm.studies.sweep.exports import sweep_export
+def _target(kind: str, arguments: argparse.Namespace) -> Record[Any]:
+    return find_record(kind, arguments.target)
 
+
+def _of_corpus(kind: str, corpus: str, remedy: str) -> list[Record[Any]]:
+    """Return the best record of each checkpoint on a corpus; `DataError` with the remedy where there is none."""
+    records = one_per_checkpoint(find_records(kind, corpus))
+    if not records:
+        raise DataError(f"there is no {kind} record of {corpus}; make one with: {remedy}")
+    return records
+
+
+def _ablation(corpus: str) -> Record[Any]:
+    return _of_corpus("ablation", corpus, f"mesm ablate --corpus {corpus} --out FOLDER")[0]
+
+
+def _sweep(arguments: argparse.Namespace) -> FigureExport:
     view = SweepView(arguments.metric, arguments.axis, arguments.relative, arguments.log)
     records = [find_record("sweep", target) for target in arguments.targets]
-    return sweep_export(records, view, RecordStore().find("evaluate"), figure_5_shares())
+    return sweep.sweep_export(records, view, RecordStore().find("evaluate"), figure_5_shares())
 
 
-def work_exhibit(arguments: argparse.Namespace) -> FigureExport:
-    """Build the cost by layer and modality."""
-    from mesm.studies.sweep.exports import layers_export
-
-    return layers_export(find_record("sweep", arguments.target), arguments.axis)
-
-
-def spread_exhibit(arguments: argparse.Namespace) -> FigureExport:
-    """Build the cost of every clip."""
-    from mesm.studies.sweep.exports import clip_cost_export
-
-    return clip_cost_export(find_record("sweep", arguments.target))
-
-
-def architecture_exhibit(arguments: argparse.Namespace) -> FigureExport:
-    """The model in one picture."""
+def _architecture(arguments: argparse.Namespace) -> FigureExport:
     from mesm.analysis.checkpoints import checkpoint_folder, read_facts
     from mesm.analysis.provenance import clip_origin
     from mesm.studies.architecture.exports import architecture
@@ -54,61 +66,34 @@ def architecture_exhibit(arguments: argparse.Namespace) -> FigureExport:
     return architecture(facts.config, clip_origin(facts))
 
 
-def table_exhibit(arguments: argparse.Namespace) -> FigureExport:
+def _table(arguments: argparse.Namespace) -> FigureExport:
     """Export Table 1 to 5 of the paper."""
     from mesm.data.corpora import open_corpus
-    from mesm.records.store import one_per_checkpoint
-    from mesm.studies.evaluation.breakdown import split_counts
-    from mesm.studies.reproduction import exports
 
-    number = arguments.number
-    if number == 5 and not arguments.corpus:
-        return exports.reported_modalities_export()
-    if not arguments.corpus:
+    number, name = arguments.number, arguments.corpus
+    if number == 5 and not name:
+        return reproduction.reported_modalities_export()
+    if not name:
         raise ConfigError(f"table {number} needs --corpus NAME")
     if number == 5:
-        return exports.modalities_export(_ablation_record(arguments.corpus))
+        return reproduction.modalities_export(_ablation(name))
     if number in (1, 2):
-        corpus = open_corpus(arguments.corpus)
-        return exports.splits_export(corpus.id, split_counts(corpus.index, corpus.labels), number)
-    records = one_per_checkpoint(measuring.find_records("evaluate", arguments.corpus))
-    if not records:
-        raise DataError(
-            f"no checkpoint was evaluated on {arguments.corpus}; run: mesm evaluate CHECKPOINT --corpus {arguments.corpus}"
-        )
-    seeds = one_per_checkpoint(measuring.find_records("seeds", arguments.corpus))
-    return exports.scores_export([*records, *seeds], number)
+        corpus = open_corpus(name)
+        return reproduction.splits_export(corpus.id, split_counts(corpus.index, corpus.labels), number)
+    records = _of_corpus("evaluate", name, f"mesm evaluate CHECKPOINT --corpus {name}")
+    return reproduction.scores_export([*records, *one_per_checkpoint(find_records("seeds", name))], number)
 
 
-def models_exhibit(arguments: argparse.Namespace) -> FigureExport:
-    """Export size, cost and time of the models of a reproduced table."""
-    from mesm.records.store import one_per_checkpoint
-    from mesm.studies.reproduction.exports import models_export
-
-    records = one_per_checkpoint(measuring.find_records("reproduce", arguments.corpus))
-    if not records:
-        raise DataError(f"no table was reproduced on {arguments.corpus}; run: mesm reproduce table4 --corpus ...")
-    return models_export(records)
+def _run_folders(arguments: argparse.Namespace) -> list[Path]:
+    """Return the folders as given, or runs of the workspace by name."""
+    return [Path(run) if Path(run).is_dir() else workspace() / "runs" / run for run in arguments.runs]
 
 
-def ablation_exhibit(arguments: argparse.Namespace) -> FigureExport:
-    """Export every row of an ablation."""
-    from mesm.studies.ablation.exports import ablation_export
-
-    return ablation_export(_ablation_record(arguments.corpus))
+def _training_run(folder: Path) -> TrainingRun:
+    return TrainingRun(folder.name, creation_number(folder), tuple(read_log(folder)))
 
 
-def _ablation_record(corpus: str) -> TypedRecord[Ablation]:
-    records = measuring.find_records("ablation", corpus)
-    if not records:
-        raise DataError(f"there is no ablation of {corpus}; make one with: mesm ablate --corpus {corpus} --out FOLDER")
-    return records[0]
-
-
-def learning_exhibit(arguments: argparse.Namespace) -> FigureExport:
-    """Build learning curves."""
-    from mesm.studies.learning.exports import learning_export
-
+def _learning(arguments: argparse.Namespace) -> FigureExport:
     runs = [_training_run(folder) for folder in _run_folders(arguments)]
     for run in runs:
         if not run.epochs:
@@ -116,13 +101,7 @@ def learning_exhibit(arguments: argparse.Namespace) -> FigureExport:
     return learning_export(runs)
 
 
-def runs_exhibit(arguments: argparse.Namespace) -> FigureExport:
-    """Build the table of training runs."""
-    import json
-
-    from mesm.config import RunConfig
-    from mesm.studies.learning.exports import runs_export
-
+def _runs(arguments: argparse.Namespace) -> FigureExport:
     runs = []
     for folder in _run_folders(arguments):
         try:
@@ -133,72 +112,32 @@ def runs_exhibit(arguments: argparse.Namespace) -> FigureExport:
     return runs_export(runs)
 
 
-def _training_run(folder: Path) -> TrainingRun:
-    from mesm.records.training_log import read_log
-    from mesm.studies.learning.chart_data import TrainingRun, creation_number
-
-    return TrainingRun(folder.name, creation_number(folder), tuple(read_log(folder)))
-
-
-def _run_folders(arguments: argparse.Namespace) -> list[Path]:
-    """Return the folders as given, or runs of the workspace by name."""
-    from mesm.runtime import workspace
-
-    return [Path(run) if Path(run).is_dir() else workspace() / "runs" / run for run in arguments.runs]
-
-
-def classes_exhibit(arguments: argparse.Namespace) -> FigureExport:
-    """Export scores per emotion."""
-    from mesm.studies.evaluation.exports import classes_export
-
-    return classes_export(find_record("evaluate", arguments.target))
-
-
-def slices_exhibit(arguments: argparse.Namespace) -> FigureExport:
-    """Export scores of slices of the split."""
+def _slices(arguments: argparse.Namespace) -> FigureExport:
     from mesm.data.corpora import open_corpus
-    from mesm.studies.evaluation.breakdown import scored_clips, slices
-    from mesm.studies.evaluation.exports import slices_export
 
-    record = find_record("evaluate", arguments.target)
-    corpus = open_corpus(target_parts(arguments.target)[1])
-    return slices_export(record, slices(scored_clips(record.data), {row.clip_id: row for row in corpus.index}))
+    record, corpus = _target("evaluate", arguments), open_corpus(target_parts(arguments.target)[1])
+    rows = {row.clip_id: row for row in corpus.index}
+    return evaluation.slices_export(record, slices(scored_clips(record.data), rows))
 
 
-def confusion_exhibit(arguments: argparse.Namespace) -> FigureExport:
-    """Export the confusion of the highest score."""
-    from mesm.studies.evaluation.chart_data import confusion_chart
-    from mesm.studies.evaluation.exports import matrix_export
-
-    record = find_record("evaluate", arguments.target)
-    return matrix_export(record, confusion_chart(record.data))
+def _confusion(arguments: argparse.Namespace) -> FigureExport:
+    record = _target("evaluate", arguments)
+    return evaluation.matrix_export(record, evaluation_charts.confusion_chart(record.data))
 
 
-def cooccurrence_exhibit(arguments: argparse.Namespace) -> FigureExport:
-    """Export the co-occurrence of emotions."""
-    from mesm.studies.evaluation.chart_data import cooccurrence_chart
-    from mesm.studies.evaluation.exports import matrix_export
-
-    record = find_record("evaluate", arguments.target)
-    return matrix_export(record, cooccurrence_chart(record.data))
+def _cooccurrence(arguments: argparse.Namespace) -> FigureExport:
+    record = _target("evaluate", arguments)
+    return evaluation.matrix_export(record, evaluation_charts.cooccurrence_chart(record.data))
 
 
-def reliability_exhibit(arguments: argparse.Namespace) -> FigureExport:
-    """Export the reliability of the scores."""
-    from mesm.studies.evaluation.chart_data import reliability_chart
-    from mesm.studies.evaluation.exports import reliability_export
-
-    record = find_record("evaluate", arguments.target)
-    return reliability_export(record, reliability_chart(record.data, arguments.emotion))
+def _reliability(arguments: argparse.Namespace) -> FigureExport:
+    record = _target("evaluate", arguments)
+    chart = evaluation_charts.reliability_chart(record.data, arguments.emotion)
+    return evaluation.reliability_export(record, chart)
 
 
-def facs_exhibit(arguments: argparse.Namespace) -> FigureExport:
-    """Build the agreement with a codebook."""
-    from mesm.studies.facs.chart_data import KIND_WORDS
-    from mesm.studies.facs.codebooks import codebook
-    from mesm.studies.facs.exports import heat_map_export
-
-    record = find_record("facs", arguments.target)
+def _facs(arguments: argparse.Namespace) -> FigureExport:
+    record = _target("facs", arguments)
     book = codebook(arguments.codebook or record.data.codebook)
     if arguments.map not in record.data.maps or arguments.of not in KIND_WORDS:
         raise ConfigError(
@@ -206,110 +145,54 @@ def facs_exhibit(arguments: argparse.Namespace) -> FigureExport:
         )
     if arguments.layer > record.data.layers:
         raise ConfigError(f"--layer {arguments.layer} must be at most {record.data.layers}, the record's layers")
-    return heat_map_export(record, book, arguments.layer - 1, arguments.map, arguments.of)
+    return facs.heat_map_export(record, book, arguments.layer - 1, arguments.map, arguments.of)
 
 
-def faces_exhibit(arguments: argparse.Namespace) -> FigureExport:
-    """Build the masks on the average face."""
-    from mesm.studies.facs.chart_data import view_words
-    from mesm.studies.facs.exports import faces_export
-
-    record = find_record("canonical", arguments.target)
+def _faces(arguments: argparse.Namespace) -> FigureExport:
+    record = _target("canonical", arguments)
     views = view_words(record.data)
     if arguments.view not in views:
         raise ConfigError(f"--view {arguments.view!r} must be one of {', '.join(views)}")
-    return faces_export(record, arguments.view)
+    return facs.faces_export(record, arguments.view)
 
 
-def controls_exhibit(arguments: argparse.Namespace) -> FigureExport:
-    """Build the comparison with untrained attention."""
-    from mesm.studies.facs.exports import controls_export
-
-    return controls_export(find_record("facs", arguments.target), arguments.what)
-
-
-def faithfulness_exhibit(arguments: argparse.Namespace) -> FigureExport:
-    """Build one table of the faithfulness tests, or the attention's targets."""
-    from mesm.studies.facs.exports import targets_export
-    from mesm.studies.faithfulness.exports import EXPORTS
-
+def _faithfulness(arguments: argparse.Namespace) -> FigureExport:
     if arguments.what == "targets":
-        return targets_export(find_record("facs", arguments.target))
-    return EXPORTS[arguments.what](find_record("faithfulness", arguments.target))
+        return facs.targets_export(_target("facs", arguments))
+    return FAITHFULNESS[arguments.what](_target("faithfulness", arguments))
 
 
-def statements_exhibit(arguments: argparse.Namespace) -> FigureExport:
-    """Build the paper's statements."""
-    from mesm.studies.facs.exports import statements_export
-    from mesm.studies.facs.statements import statements
-
-    facs = find_record("facs", arguments.target)
+def _statements(arguments: argparse.Namespace) -> FigureExport:
+    study = _target("facs", arguments)
     try:
-        faithfulness = [find_record("faithfulness", arguments.target)]
+        tests = [_target("faithfulness", arguments)]
     except DataError:
-        faithfulness = []
-    rows = statements(facs.data, faithfulness[0].data if faithfulness else None)
-    return statements_export([facs, *faithfulness], rows, facs.data.layers)
+        tests = []
+    rows = statements(study.data, tests[0].data if tests else None)
+    return facs.statements_export([study, *tests], rows, study.data.layers)
 
 
-def target_parts(target: str) -> tuple[str, str]:
-    """Checkpoint and corpus of CHECKPOINT@CORPUS.
-
-    Raises:
-        ConfigError: it is not of this form.
-    """
-    checkpoint, at, corpus = target.partition("@")
-    if not at:
-        raise ConfigError(f"{target!r} must be CHECKPOINT@CORPUS, such as marionette-mesm@marionette")
-    return checkpoint, corpus
-
-
-def find_record(kind: str, target: str) -> TypedRecord[Any]:
-    """Return the best record of CHECKPOINT@CORPUS or CHECKPOINT@CORPUS@DIGEST.
-
-    Without a digest the corpus is the one that `open_corpus` opens by this name, as on the pages of the app.
-
-    Raises:
-        DataError: there is none.
-    """
-    from mesm.data.corpora import find_corpora
-    from mesm.data.manifest import Manifest
-    from mesm.records.base import CorpusId
-    from mesm.records.store import RecordStore
-
-    checkpoint, corpus = target_parts(target)
-    name, _, digest = corpus.partition("@")
-    store = RecordStore()
-    if digest:
-        matches = store.find(kind, checkpoint=checkpoint, corpus=CorpusId(name))
-        matches = [record for record in matches if record.provenance.corpus.digest.startswith(digest)]
-    else:
-        folder = find_corpora().get(name)
-        known = Manifest.read(folder).digest if folder is not None else ""
-        matches = store.find(kind, checkpoint=checkpoint, corpus=CorpusId(name, known))
-    if not matches:
-        raise DataError(f"there is no {kind} of {target}; make one with: mesm {kind} {checkpoint} --corpus {corpus}")
-    return matches[0]
-
-
-def _record(kind: str, target: str) -> Record:
-    """The record of a target; of the workspace before a bundled one.
-
-    Raises:
-        DataError: there is none.
-    """
-    checkpoint, corpus = target_parts(target)
-    found = _all(kind, checkpoint, corpus)
-    if not found:
-        raise DataError(f"there is no {kind} of {target}; make one with: mesm {kind} {checkpoint} --corpus {corpus}")
-    return found[0]
-
-
-def _all(kind: str, checkpoint: str = "*", corpus: str = "*") -> list[Record]:
-    from mesm.files import slug
-    from mesm.records.legacy import find_records, read_record
-    from mesm.runtime import record_folders
-
-    records = [read_record(path) for path in find_records(record_folders(), kind, checkpoint, corpus)]
-    # A kind that there is for one corpus only does not have it in its file's name.
-    return [record for record in records if corpus == "*" or slug(record["provenance"]["corpus"]) == slug(corpus)]
+#: Kind (a key of `mesm.cli.figure.KINDS`) -> its maker.
+MAKERS: dict[str, Maker] = {
+    "architecture": _architecture,
+    "sweep": _sweep,
+    "work": lambda arguments: sweep.layers_export(_target("sweep", arguments), arguments.axis),
+    "spread": lambda arguments: sweep.clip_cost_export(_target("sweep", arguments)),
+    "facs": _facs,
+    "faces": _faces,
+    "controls": lambda arguments: facs.controls_export(_target("facs", arguments), arguments.what),
+    "statements": _statements,
+    "faithfulness": _faithfulness,
+    "table": _table,
+    "models": lambda arguments: reproduction.models_export(
+        _of_corpus("reproduce", arguments.corpus, f"mesm reproduce table4 --corpus {arguments.corpus}")
+    ),
+    "ablation": lambda arguments: ablation_export(_ablation(arguments.corpus)),
+    "learning": _learning,
+    "runs": _runs,
+    "classes": lambda arguments: evaluation.classes_export(_target("evaluate", arguments)),
+    "slices": _slices,
+    "confusion": _confusion,
+    "cooccurrence": _cooccurrence,
+    "reliability": _reliability,
+}

@@ -89,6 +89,31 @@ def find_records(kind: str, corpus: str, checkpoint: str | None = None) -> list[
     return [r for r in records if not r.provenance.corpus.digest or r.provenance.corpus.digest.startswith(digits)]
 
 
+def target_parts(target: str) -> tuple[str, str]:
+    """Split CHECKPOINT@CORPUS.
+
+    Raises:
+        ConfigError: it is not of this form.
+    """
+    checkpoint, at, corpus = target.partition("@")
+    if not at:
+        raise ConfigError(f"{target!r} must be CHECKPOINT@CORPUS, such as marionette-mesm@marionette")
+    return checkpoint, corpus
+
+
+def find_record(kind: str, target: str) -> Record[Any]:
+    """Return the best record of CHECKPOINT@CORPUS or CHECKPOINT@CORPUS@DIGEST.
+
+    Raises:
+        DataError: there is none.
+    """
+    checkpoint, corpus = target_parts(target)
+    records = find_records(kind, corpus, checkpoint)
+    if not records:
+        raise DataError(f"there is no {kind} of {target}; make one with: mesm {kind} {checkpoint} --corpus {corpus}")
+    return records[0]
+
+
 def write(
     arguments: argparse.Namespace,
     kind: str,
@@ -96,7 +121,6 @@ def write(
     corpus: Corpus,
     data: object,
     options: Mapping[str, object],
-    **more: Any,
 ) -> Path:
     """Write the record of one checkpoint on one corpus into --out or the workspace, and return its path.
 
@@ -105,15 +129,10 @@ def write(
         data: of the kind's dataclass (`mesm.records.base.KINDS`).
         options: of the command that makes it again, without dashes; those that are None or "" are left out.
     """
-    from mesm.records import legacy
     from mesm.records.base import Record, new_provenance, write_record
 
     words = "".join(f" --{name} {value}" for name, value in options.items() if value not in (None, ""))
     command = f"mesm {kind} {predictor.name} --corpus {corpus_argument(corpus, arguments.corpus)}{words}"
-    folder = records_folder(arguments.out)
-    if isinstance(data, dict):
-        more |= {"checkpoint_sha256": predictor.sha256, "command": command}
-        return legacy.write_record(folder, kind, predictor.name, corpus.name, data, **more)
     provenance = new_provenance(
         corpus.id,
         predictor.name,
@@ -122,4 +141,4 @@ def write(
         seed=predictor.metrics.seed,
         config=predictor.config.to_dict(),
     )
-    return write_record(folder, Record(kind, provenance, data))
+    return write_record(records_folder(arguments.out), Record(kind, provenance, data))

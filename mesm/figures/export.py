@@ -11,7 +11,6 @@ import zipfile
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from mesm import __version__
@@ -20,8 +19,8 @@ from mesm.figures.bibliography import PAPER, bibtex
 from mesm.figures.page import DPI, paper_style, width_in
 from mesm.figures.tables import Table, escape
 from mesm.files import slug
-from mesm.records.base import Record
-from mesm.records.legacy import provenance
+from mesm.records.base import Record, source_commit
+from mesm.records.json_form import Json, to_json
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -65,7 +64,7 @@ class FigureExport:
     title: str
     caption: str
     command: str
-    origin: Mapping[str, Any] = field(default_factory=dict)
+    origin: Mapping[str, Json] = field(default_factory=dict)
     draw: Callable[[float], Figure] | None = None
     table: Table | None = None
     cites: tuple[str, ...] = (PAPER,)
@@ -90,32 +89,35 @@ def full_command(export: FigureExport, form: str, width: str) -> str:
     return f"{export.command}{sized}" + ("" if export.command.startswith("mesm reproduce") else f" --format {form}")
 
 
-def provenance_of(export: FigureExport, form: str, width: str) -> dict[str, Any]:
+def provenance_of(export: FigureExport, form: str, width: str) -> dict[str, Json]:
     """Return the sources of a file and the command that makes it again, JSON-ready."""
-    size = {"width": width, "width_in": width_in(width)} if form in PICTURES else {}
+    size: dict[str, Json] = {"width": width, "width_in": width_in(width)} if form in PICTURES else {}
     return {
         "title": export.title,
         "caption": export.caption,
         "command": full_command(export, form, width),
         **size,
-        "software": {"name": "mesm", "version": __version__, "commit": _commit()},
+        "software": {"name": "mesm", "version": __version__, "commit": source_commit()},
         **({"privacy": export.privacy} if export.privacy else {}),
         **export.origin,
         "cite": list(export.cites),
     }
 
 
-def origin_of(*records: Mapping[str, Any] | Record[Any], **more: Any) -> dict[str, Any]:
+def origin_of(*records: Record[Any], **more: object) -> dict[str, Json]:
     """Return the origin of an export drawn from records; `more` adds top_p, layers, codebook or cost unit."""
-    sources = [_source(record) for record in records]
-    created = [s["created"] for s in sources if s.get("created")]
-    return {"sources": sources, **({"created": max(created)} if created else {}), **more}
+    created = {"created": max(record.provenance.created for record in records)} if records else {}
+    return {
+        "sources": [_source(record) for record in records],
+        **created,
+        **{name: to_json(value) for name, value in more.items()},
+    }
 
 
-def _record_source(record: Record[Any]) -> dict[str, Any]:
+def _source(record: Record[Any]) -> dict[str, Json]:
     origin, data = record.provenance, record.data
     points = getattr(data, "points", None)
-    source = {
+    source: dict[str, Json] = {
         "record": record.kind,
         "checkpoint": origin.checkpoint,
         "checkpoint_sha256": list(origin.checkpoint_sha256),
@@ -132,29 +134,6 @@ def _record_source(record: Record[Any]) -> dict[str, Any]:
         "clip_ids": list(getattr(data, "clip_ids", ()) or getattr(getattr(data, "per_clip", None), "ids", ())),
     }
     return {key: value for key, value in source.items() if value not in (None, "", [], {})}
-
-
-def _source(record: Mapping[str, Any] | Record[Any]) -> dict[str, Any]:
-    if isinstance(record, Record):
-        return _record_source(record)
-    origin, data = record["provenance"], record["data"]
-    clips = data.get("clip_ids") or data.get("per_clip", {}).get("id")
-    found = {
-        "record": record["kind"],
-        **{k: origin.get(k) for k in ("checkpoint", "checkpoint_sha256", "config", "seed", "corpus", "created")},
-        "code": origin.get("mesm_commit"),
-        "record_command": origin.get("command"),
-        "split": data.get("split"),
-        "n": data.get("clips"),
-        "top_p": [row["top_p"] for row in data["rows"]] if record["kind"] == "sweep" else data.get("top_p"),
-        "clip_ids": clips,
-    }
-    return {k: v for k, v in found.items() if v is not None}
-
-
-@lru_cache(maxsize=1)
-def _commit() -> str:
-    return provenance()["mesm_commit"]
 
 
 def render(export: FigureExport, form: str, width: str = "acl-column") -> bytes:
@@ -176,7 +155,7 @@ def render(export: FigureExport, form: str, width: str = "acl-column") -> bytes:
         assert export.table is not None
         return export.table.to_csv().encode()
     if form == "tex":
-        return _latex(export, made_from["command"]).encode()
+        return _latex(export, full_command(export, form, width)).encode()
     return _picture(export, form, width, made_from)
 
 
@@ -185,7 +164,7 @@ def provenance_json(export: FigureExport, form: str, width: str) -> bytes:
     return _json(provenance_of(export, form, width))
 
 
-def _json(made_from: Mapping[str, Any]) -> bytes:
+def _json(made_from: Mapping[str, Json]) -> bytes:
     return (json.dumps(made_from, indent=1, ensure_ascii=False) + "\n").encode()
 
 
@@ -204,7 +183,7 @@ def _latex(export: FigureExport, command: str) -> str:
     return head + "\n".join([*lines, ""])
 
 
-def _picture(export: FigureExport, form: str, width: str, made_from: Mapping[str, Any]) -> bytes:
+def _picture(export: FigureExport, form: str, width: str, made_from: Mapping[str, Json]) -> bytes:
     from mesm.figures.table_picture import plot_table
 
     out = io.BytesIO()
@@ -219,11 +198,12 @@ def _picture(export: FigureExport, form: str, width: str, made_from: Mapping[str
     return out.getvalue()
 
 
-def _metadata(export: FigureExport, form: str, made_from: Mapping[str, Any]) -> dict[str, Any]:
+def _metadata(export: FigureExport, form: str, made_from: Mapping[str, Json]) -> dict[str, str | datetime | None]:
     """Return the provenance in the metadata fields of each format; the only date is the record's."""
-    created = export.origin.get("created")
+    origin = export.origin.get("created")
+    created = origin if isinstance(origin, str) else None
     record = json.dumps(made_from, ensure_ascii=False)
-    maker = f"mesm {__version__} ({_commit() or 'no commit'})"
+    maker = f"mesm {__version__} ({source_commit() or 'no commit'})"
     if form == "pdf":
         date = datetime.fromisoformat(created) if created else None
         return {"Title": export.title, "Subject": export.caption, "Keywords": record, "Creator": maker,

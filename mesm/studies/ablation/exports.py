@@ -24,7 +24,7 @@ def ablation_export(record: Record[Ablation]) -> FigureExport:
             "with another clip's transcript as query."
         ),
         command=f"mesm figure ablation --corpus {corpus.key}",
-        origin=origin_of(record, setup=vars(data.setup), seeds=list(data.seeds)),
+        origin=origin_of(record, setup=data.setup, seeds=data.seeds),
         table=ablation_table(data),
         cites=(PAPER, *corpus_cites(corpus.name)),
     )

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from mesm.config import ModelConfig
 from mesm.errors import ConfigError
 from mesm.figures.export import FigureExport
+from mesm.records.json_form import Json
 from mesm.studies.architecture.chart_data import architecture_caption, has_cnn
 from mesm.studies.architecture.paper import plot_architecture
 
 
-def architecture(config: ModelConfig, origin: Mapping[str, Any]) -> FigureExport:
+def architecture(config: ModelConfig, origin: Mapping[str, Json]) -> FigureExport:
     """Build the drawing of inputs, kept sites of each block, and fusion.
 
     Args:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mesm.config import RunConfig
-from mesm.figures.export import FigureExport
+from mesm.figures.export import FigureExport, origin_of
 from mesm.figures.tables import Row, Table
 from mesm.records.training_log import EpochReport
 from mesm.studies.learning.chart_data import LOSS, LOSS_TITLE, SCORES, TrainingRun, learning_chart
@@ -26,7 +26,7 @@ def learning_export(runs: Sequence[TrainingRun]) -> FigureExport:
         title="Learning curves",
         caption="Training loss, and F1, WAcc and AUC of the validation split in percent, by epoch. Ring: best F1.",
         command=f"mesm figure learning {' '.join(names)}",
-        origin={"runs": names},
+        origin=origin_of(runs=names),
         draw=lambda width: plot_learning_curves(chart, width),
         table=Table(("run", "epoch", LOSS_TITLE, *SCORES.values()), rows, digits=3),
     )
@@ -48,6 +48,6 @@ def runs_export(runs: Sequence[tuple[TrainingRun, RunConfig]]) -> FigureExport:
         title="Training runs",
         caption="Training runs with the loss and the validation scores, in percent, of their last epoch.",
         command=f"mesm figure runs {' '.join(names)}",
-        origin={"runs": names},
+        origin=origin_of(runs=names),
         table=Table(columns, tuple(rows), digits=3),
     )

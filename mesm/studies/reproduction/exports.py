@@ -10,6 +10,7 @@ from mesm.files import slug
 from mesm.records.ablation import Ablation
 from mesm.records.base import CorpusId, Record
 from mesm.records.evaluation import ScoredModel
+from mesm.records.json_form import Json
 from mesm.records.reproduction import ReproducedLine
 from mesm.studies.evaluation.breakdown import SplitCount
 from mesm.studies.reproduction import reported, tables
@@ -56,16 +57,15 @@ def splits_export(corpus: CorpusId, counts: Sequence[SplitCount], number: int) -
         number: 1 or 2.
     """
     paper = reported.split_counts(number)
-    origin = {"corpus": corpus.name, "n": sum(c.clips for c in counts), "split": [c.split for c in counts]}
-    if corpus.digest:
-        origin["corpus_digest"] = corpus.digest
+    digest: dict[str, Json] = {"corpus_digest": corpus.digest} if corpus.digest else {}
+    splits: list[Json] = [c.split for c in counts]
     return FigureExport(
         name=f"table-{number}-{slug(corpus.name)}",
         title=f"Table {number}: the splits of {corpus.name}",
         caption=f"Clips of {corpus.name} that show each emotion, per split; mean words and seconds per clip. "
         "A clip may show several emotions or none.",
         command=f"mesm figure table {number} --corpus {corpus.key}",
-        origin=origin,
+        origin={"corpus": corpus.name, "n": sum(c.clips for c in counts), "split": splits, **digest},
         table=tables.splits_table(corpus.name, counts, paper, "IEMOCAP" if number == 1 else "CMU-MOSEI"),
         cites=(PAPER, *corpus_cites(corpus.name)),
     )
@@ -84,7 +84,7 @@ def modalities_export(record: Record[Ablation]) -> FigureExport:
             f"width {data.setup.width:g}, {data.setup.epochs} epochs; intervals over speakers. T words, A voice, V face."
         ),
         command=f"mesm figure table 5 --corpus {corpus.key}",
-        origin=origin_of(record, setup=vars(data.setup), seeds=list(data.seeds)),
+        origin=origin_of(record, setup=data.setup, seeds=data.seeds),
         table=tables.modalities_table(data, reported.TABLE_5),
         cites=(PAPER, *corpus_cites(corpus.name)),
     )

@@ -51,7 +51,7 @@ def show_sweeps(model: Model | None, corpus: OpenCorpus | None) -> None:
     with layout.one_sentence_errors():
         _show_elbow(chosen[0], evaluations)
         for record in chosen:
-            _note_other_weights(record, model)
+            record_cache.note_other_weights(record, model)
         chart = sweep_chart(chosen, view, evaluations, figure_5_shares())
         st.plotly_chart(draw_sweep(chart, state.dark()), theme=None, config=PLOTLY_CONFIG, key="sweep", alt=chart.alt)
         exhibit = sweep_export(chosen, view, evaluations, figure_5_shares())
@@ -102,16 +102,6 @@ def _pick_view(has_reference: bool) -> SweepView:
         )  # fmt: skip
         log = st.toggle("Logarithmic", key="log", bind="query-params")
     return SweepView(metric or "wacc", axis or "share", bool(relative and has_reference), log)
-
-
-def _note_other_weights(record: Record[Sweep], model: Model | None) -> None:
-    """Note that a sweep was measured with other weights than those that now have this name."""
-    origin = record.provenance
-    if model is None or origin.checkpoint != model.facts.name or model.facts.sha256 in origin.checkpoint_sha256:
-        return
-    st.caption(
-        f":material/info: This record is of other weights of {model.facts.name}; make it again with: {origin.command}"
-    )
 
 
 def _note_untimed(chosen: Sequence[Record[Sweep]], evaluations: Sequence[Record[Evaluation]]) -> None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from mesm.cli.figure_kinds import target_parts
+from mesm.cli.measuring import target_parts
 from mesm.errors import ConfigError
 from mesm.figures.export import provenance_of
 from mesm.studies.case.exports import export_case, export_pair, export_scores, export_units, pair_names

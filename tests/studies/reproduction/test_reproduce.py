@@ -11,7 +11,6 @@ import pytest
 from mesm.cli import main
 from mesm.data.store import Corpus
 from mesm.errors import ConfigError
-from mesm.records import legacy
 from mesm.records.base import Record, read_record
 from mesm.records.reproduction import ReproducedLine
 from mesm.runtime import assets
@@ -185,7 +184,7 @@ def test_figure_5_and_table_5(folder: Path, tmp_path: Path) -> None:
     assert {p.name for p in (tmp_path / "runs").iterdir()} == {"fe2e-s0", "mesm-s0", "mesm-text-guided-s0"}
     assert len(list(tmp_path.glob("figure5-*.pdf"))) == 3
     (curve,) = (tmp_path / "records").glob("sweep_*.json")
-    assert len(legacy.read_record(curve)["data"]["rows"]) == 10
+    assert len(read_record(curve).data.points) == 10
     made = curve.stat().st_mtime_ns
     assert main(["reproduce", "figure5", *shared]) == 0 and curve.stat().st_mtime_ns == made
     assert main(["reproduce", "table5", *shared]) == 0
