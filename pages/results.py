@@ -3,7 +3,7 @@
 import streamlit as st
 
 from mesm.records.store import one_per_checkpoint
-from mesm.ui import controls, frame, layout, record_cache
+from mesm.ui import controls, frame, layout, models, record_cache
 from mesm.ui.results import view as results_view
 
 NAMES = {
@@ -41,11 +41,11 @@ if shelf is not None:
             by_name = {record.provenance.checkpoint: record for record in evaluations}
             names = sorted(by_name, key=lambda n: (model is None or n != model.facts.name, n))
             chosen = st.selectbox("Model", names, key="evaluated", bind="query-params", filter_mode=None)
-            record_cache.note_other_weights(by_name[chosen], model)
+            models.note_other_weights(by_name[chosen], model)
             results_view.OF_ONE_MODEL[part][1](by_name[chosen], shelf)
         else:
             for record in evaluations:
-                record_cache.note_other_weights(record, model)
+                models.note_other_weights(record, model)
             results_view.show_models(evaluations, shelf)
 
 if model is not None:

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mesm.records.base import decimal_text
+
 Cell = str | float | int | None
 _LATEX = str.maketrans(
     {
@@ -108,7 +110,7 @@ class Table:
         """Return a cell as it is printed."""
         if cell is None or (isinstance(cell, float) and np.isnan(cell)):
             return "–"
-        return f"{cell:.{self.digits}f}" if isinstance(cell, float) else str(cell)
+        return decimal_text(cell, self.digits) if isinstance(cell, float) else str(cell)
 
     def to_text(self) -> str:
         """Return the table in plain text for a terminal: aligned columns, groups under their names, spreads as ±."""
@@ -197,12 +199,12 @@ def _spread(row: Row, column: int) -> float | None:
 
 def _text_cell(table: Table, row: Row, column: int) -> str:
     spread = _spread(row, column)
-    return table.text(row.cells[column]) + (f" ±{spread:.{table.digits}f}" if spread is not None else "")
+    return table.text(row.cells[column]) + (f" ±{decimal_text(spread, table.digits)}" if spread is not None else "")
 
 
 def _latex_cell(table: Table, row: int, column: int) -> str:
     text = escape(table.text(table.rows[row].cells[column]))
     spread = _spread(table.rows[row], column)
     if spread is not None:
-        text += rf" $\pm$ {spread:.{table.digits}f}"
+        text += rf" $\pm$ {decimal_text(spread, table.digits)}"
     return (rf"\textbf{{{text}}}", rf"\underline{{{text}}}", text)[table.place(row, column)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from mesm.records.base import decimal_text
 from mesm.records.json_form import Json
 
 
@@ -13,13 +14,22 @@ class PairedDifference:
     """Difference first - second of one metric, in points, with its 95 % interval over speakers.
 
     Attributes:
+        value: None where a metric is undefined.
+        low: lower end of the interval; None with too few speakers for one.
+        high: upper end.
         share_better: share of the draws of speakers in which the first is better.
     """
 
-    value: float
-    low: float
-    high: float
+    value: float | None
+    low: float | None
+    high: float | None
     share_better: float
+
+    def interval_text(self, digits: int) -> str | None:
+        """Return "+0.10 to +0.40"; None without an interval."""
+        if self.low is None or self.high is None:
+            return None
+        return f"{decimal_text(self.low, digits, sign=True)} to {decimal_text(self.high, digits, sign=True)}"
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from mesm.records.base import Estimate
 from mesm.records.json_form import Json
 
 #: Metrics of `Scores`, in the order of its fields.
@@ -127,9 +128,9 @@ def class_scores_from(per_class: Mapping[str, Mapping[str, Any]]) -> dict[str, C
     }
 
 
-def intervals_from(ends: Mapping[str, tuple[float | None, float | None]]) -> dict[str, Interval]:
-    """Return metric -> interval, without those that are undefined."""
-    return {name: Interval(low, high) for name, (low, high) in ends.items() if low is not None and high is not None}
+def intervals_from(estimates: Mapping[str, Estimate]) -> dict[str, Interval]:
+    """Return metric -> interval, without those that are undefined or of too few speakers."""
+    return {n: Interval(e.low, e.high) for n, e in estimates.items() if e.low is not None and e.high is not None}
 
 
 def average_from_schema_1(data: dict[str, Any]) -> dict[str, Json]:

@@ -148,14 +148,6 @@ def _resampled_means(
     return value, speakers.resample(lambda times: _mean_over_runs(counts, times))
 
 
-def _resampled_differences(
-    first: Sequence[Answers], second: Sequence[Answers], truth_NE: np.ndarray, speakers: Speakers
-) -> tuple[np.ndarray, np.ndarray]:
-    """(3,) differences of the mean metrics and (R, 3) of the same resamples of both."""
-    (value, drawn), (other, other_drawn) = (_resampled_means(runs, truth_NE, speakers) for runs in (first, second))
-    return value - other, drawn - other_drawn
-
-
 def mean_estimates(
     runs: Sequence[Answers], truth_NE: np.ndarray, groups_N: np.ndarray, *, draws: int = 1000, seed: int = 0
 ) -> dict[str, Estimate]:
@@ -191,68 +183,13 @@ def paired_estimates(
         metric -> difference in percentage points, and the share of resamples in which the first is better.
     """
     speakers = Speakers(groups_N, draws, seed, by_index=True)
-    value, drawn = _resampled_differences(first, second, truth_NE, speakers)
+    (a, a_drawn), (b, b_drawn) = (_resampled_means(runs, truth_NE, speakers) for runs in (first, second))
+    value, drawn = a - b, a_drawn - b_drawn
     return {
         name: (
             percentile_estimate(value[i], drawn[:, i], speakers.count, _DIGITS),
             round(float((drawn[:, i] > 0).mean()), 4),
         )
-        for i, name in enumerate(("wacc", "f1"))
-    }
-
-
-# The four below return plain tuples and dictionaries, without the rule of the fewest speakers, until the records of
-# evaluations hold estimates.
-def bootstrap_interval(
-    scores_NE: np.ndarray,
-    truth_NE: np.ndarray,
-    thresholds_E: np.ndarray,
-    groups_N: np.ndarray,
-    *,
-    draws: int = 1000,
-    seed: int = 0,
-) -> dict[str, tuple[float, float]]:
-    """Return the 95 % interval of average WAcc, F1 and accuracy, resampling whole speakers, not clips."""
-    return mean_interval([(scores_NE, thresholds_E)], truth_NE, groups_N, draws=draws, seed=seed)
-
-
-def mean_interval(
-    runs: Sequence[Answers], truth_NE: np.ndarray, groups_N: np.ndarray, *, draws: int = 1000, seed: int = 0
-) -> dict[str, tuple[float, float]]:
-    """Return `bootstrap_interval` of the mean over runs that differ in their seed."""
-    _, drawn = _resampled_means(runs, truth_NE, Speakers(groups_N, draws, seed, by_index=True))
-    low, high = np.nanpercentile(drawn, [2.5, 97.5], axis=0)
-    names = ("wacc", "f1", "accuracy")
-    return {n: (round(float(a), 2), round(float(b), 2)) for n, a, b in zip(names, low, high, strict=True)}
-
-
-def paired_bootstrap(
-    first: Answers, second: Answers, truth_NE: np.ndarray, groups_N: np.ndarray, *, draws: int = 2000, seed: int = 0
-) -> dict[str, dict[str, float]]:
-    """Return `paired_difference` of two models with one run each."""
-    return paired_difference([first], [second], truth_NE, groups_N, draws=draws, seed=seed)
-
-
-def paired_difference(
-    first: Sequence[Answers],
-    second: Sequence[Answers],
-    truth_NE: np.ndarray,
-    groups_N: np.ndarray,
-    *,
-    draws: int = 2000,
-    seed: int = 0,
-) -> dict[str, dict[str, float]]:
-    """Return metric -> difference first - second, its interval and the share of draws in which the first is better."""
-    speakers = Speakers(groups_N, draws, seed, by_index=True)
-    value, drawn = _resampled_differences(first, second, truth_NE, speakers)
-    low, high = np.nanpercentile(drawn, [2.5, 97.5], axis=0)
-    return {
-        name: {
-            "difference": round(float(value[i]), 3),
-            "low": round(float(low[i]), 3),
-            "high": round(float(high[i]), 3),
-            "share_better": round(float((drawn[:, i] > 0).mean()), 4),
-        }
         for i, name in enumerate(("wacc", "f1"))
     }
 

@@ -13,7 +13,7 @@ import streamlit as st
 from mesm.errors import MesmError
 from mesm.figures.png import encode_png
 from mesm.figures.style import emotion_colour, rgb
-from mesm.records.base import Estimate, Record
+from mesm.records.base import Estimate, Record, decimal_text
 from mesm.records.evaluation import Evaluation
 
 #: Width of a diagram on a wide screen.
@@ -79,13 +79,15 @@ def headline(
         supervised: whether the attention was supervised with the units' regions in training.
     """
     interval = data.interval.get("wacc")
-    span = f"95 % interval {interval.low:.1f} to {interval.high:.1f}; " if interval else ""
-    wacc = "–" if data.average.wacc is None else f"{data.average.wacc:.1f} %"
+    span = f"95 % interval {decimal_text(interval.low, 1)} to {decimal_text(interval.high, 1)}; " if interval else ""
+    wacc = "–" if data.average.wacc is None else f"{decimal_text(data.average.wacc, 1)} %"
     rows = st.columns(3, gap="medium")
     with rows[0]:
         st.metric("Weighted accuracy, chance 50 %", wacc, help="Mean over the emotions.")
         name = dense.provenance.checkpoint if dense is not None else checkpoint
-        other = f"{plain(name)}: {dense.data.average.wacc:.1f} %. " if dense is not None and name != checkpoint else ""
+        other = ""
+        if dense is not None and name != checkpoint and dense.data.average.wacc is not None:
+            other = f"{plain(name)}: {decimal_text(dense.data.average.wacc, 1)} %. "
         st.caption(
             f"{other}{span}{data.clips} clips of {data.speakers} speakers it was not trained on, {data.split} split"
         )

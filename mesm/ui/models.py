@@ -11,12 +11,13 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
 from mesm.analysis.checkpoints import CheckpointFacts, read_facts
 from mesm.errors import CheckpointError
+from mesm.records.base import Record
 from mesm.records.evaluation import Evaluation
 from mesm.records.prediction import Prediction
 from mesm.ui.corpora import Case, OpenCorpus, has_rendered_faces
@@ -209,3 +210,15 @@ def _verdicts_of(evaluation: Evaluation) -> dict[str, Verdict]:
         highest = int(scores.argmax())
         verdicts[clip] = Verdict(bool(truth[highest]) if truth.any() else not decided, float(scores[highest]))
     return verdicts
+
+
+def note_other_weights(record: Record[Any], model: Model | None) -> None:
+    """Write a line where a record was made with other weights than those that now have this name."""
+    origin = record.provenance
+    if model is None or origin.checkpoint != model.facts.name or not origin.checkpoint_sha256:
+        return
+    if model.facts.sha256 not in origin.checkpoint_sha256:
+        st.caption(
+            f":material/info: This record is of other weights of {model.facts.name}; make it again with: "
+            f"{origin.command or 'its command'}"
+        )

@@ -91,19 +91,21 @@ def show_table(table: Table, alt: str, groups: str = "source") -> None:
     frame = DataFrame(rows)
     # A pinned column is faint by itself; grey on top of that could not be read.
     in_grey = [name for name in frame.columns if name not in forms or not forms[name].pinned]
+    numbers = [name for name, form in forms.items() if form.kind == "number"]
     st.dataframe(
-        frame.style.apply(lambda column: grey, axis=0, subset=in_grey),
+        frame.style.apply(lambda column: grey, axis=0, subset=in_grey).format(table.text, subset=numbers),
         hide_index=True,
         column_order=column_order(table, groups),
-        column_config={name: _config(form, table.digits) for name, form in forms.items() if form != Column("text")},
+        column_config={name: _config(form) for name, form in forms.items() if form != Column("text")},
         height="content" if len(rows) <= MOST_LINES else 600,
         alt=alt,
         placeholder="–",
     )
 
 
-def _config(form: Column, digits: int) -> Any:
+def _config(form: Column) -> Any:
     if form.kind == "text":
         alignment: Any = "right" if form.right else None
         return st.column_config.TextColumn(alignment=alignment, width=form.width, pinned=form.pinned or None)
-    return st.column_config.NumberColumn(format=f"%.{digits}f" if form.kind == "number" else "%d")
+    # A number is shown with the text of its style, which Table.text gives: a format would round it by other rules.
+    return st.column_config.NumberColumn(format=None if form.kind == "number" else "%d")

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from mesm.errors import DataError
-from mesm.records.base import CorpusId, Estimate, Record, new_provenance, read_record, write_record
+from mesm.records.base import CorpusId, Estimate, Record, decimal_text, new_provenance, read_record, write_record
 from mesm.records.evaluation import ClassScores, ClipScores, Evaluation, Interval, Scores
 from mesm.records.json_form import Json, from_json, to_json
 from mesm.records.store import RecordStore
@@ -127,3 +127,10 @@ def test_words_of_an_estimate() -> None:
     assert Estimate(1.234, 1.1, 1.4).words() == "1.23 (1.10 to 1.40)"
     assert Estimate(1.234).words(1, " %") == "1.2 %"
     assert Estimate(None).words() == "–"
+
+
+def test_halves_are_rounded_up() -> None:
+    shown = [decimal_text(value, 1) for value in (76.25, 76.35, -76.25, 0.05, -0.04, 1e-9, 100.0)]
+    assert shown == ["76.3", "76.4", "-76.3", "0.1", "0.0", "0.0", "100.0"]
+    assert decimal_text(0.125, 2, sign=True) == "+0.13" and decimal_text(2.5, 0) == "3"
+    assert Estimate(76.25, 70.05, 80.15).words(1) == "76.3 (70.1 to 80.2)"

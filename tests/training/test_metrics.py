@@ -8,6 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from mesm.records.evaluation import intervals_from
+from mesm.records.store import RecordStore
+from mesm.runtime import assets
+from mesm.studies.seeds.comparison import scored_runs
 from mesm.training import metrics
 
 
@@ -60,15 +64,16 @@ def test_no_threshold_beats_the_chosen_one(scores: np.ndarray, truth: np.ndarray
         assert (best >= metrics.binary_f1(metrics.count(scores >= t, truth)) - 1e-9).all()
 
 
-def test_bootstrap_holds_whole_speakers() -> None:
-    # Two speakers, one all right and one all wrong: a draw sees accuracy 0, 50 or 100 and nothing between.
-    truth = np.tile([[1], [0]], (10, 1))
-    scores = np.where(np.arange(20)[:, None] < 10, truth, 1 - truth).astype(float)
-    interval = metrics.bootstrap_interval(scores, truth, np.array([0.5]), np.repeat(["a", "b"], 10), draws=200)
-    assert interval["accuracy"] == (0, 100)
-    # Clip-wise resampling of the same table would be far narrower.
-    clipwise = metrics.bootstrap_interval(scores, truth, np.array([0.5]), np.arange(20), draws=200)
-    assert clipwise["accuracy"][0] > 20
+def test_intervals_resample_whole_speakers() -> None:
+    # Ten speakers, half all right and half all wrong: resampling clips instead would be far narrower.
+    truth = np.tile([[1], [0]], (50, 1))
+    scores = np.where(np.arange(100)[:, None] < 50, truth, 1 - truth).astype(float)
+    runs = [(scores, np.array([0.5]))]
+    by_speaker = metrics.mean_estimates(runs, truth, np.repeat(np.arange(10), 10), draws=400)["accuracy"]
+    by_clip = metrics.mean_estimates(runs, truth, np.arange(100), draws=400)["accuracy"]
+    assert by_speaker.value == by_clip.value == 50
+    assert by_speaker.low in (10, 20) and by_speaker.high in (80, 90)
+    assert by_clip.low is not None and by_clip.low > 35
 
 
 def test_estimates_are_the_metrics_with_their_intervals() -> None:
@@ -79,12 +84,31 @@ def test_estimates_are_the_metrics_with_their_intervals() -> None:
     each = [metrics.summarise(*run[:1], truth, run[1], ("anger", "fear")) for run in runs]
     for name, estimate in means.items():
         assert estimate.value == pytest.approx(np.mean([summary[name] for summary in each]), abs=0.01)
-        assert (estimate.low, estimate.high) == metrics.mean_interval(runs, truth, groups, draws=200)[name]
-    difference, share = metrics.paired_estimates(runs[:1], runs[1:], truth, groups, draws=200)["f1"]
-    old = metrics.paired_difference(runs[:1], runs[1:], truth, groups, draws=200)["f1"]
-    assert (difference.value, difference.low, difference.high, share) == tuple(old.values())
-    few = metrics.mean_estimates(runs, truth, groups % 7, draws=50)["wacc"]
-    assert few.value is not None and few.low is few.high is None  # seven speakers
+        assert estimate.low is not None and estimate.high is not None and estimate.low < estimate.high
+    difference, _ = metrics.paired_estimates(runs[:1], runs[1:], truth, groups, draws=200)["f1"]
+    assert difference.value == pytest.approx(each[0]["f1"] - each[1]["f1"], abs=0.002)
+
+
+def test_fewer_than_eight_speakers_have_no_interval() -> None:
+    truth, groups = np.tile([[1], [0]], (45, 1)), np.arange(90) % 7
+    run = (truth * 0.9, np.array([0.5]))
+    few = metrics.mean_estimates([run], truth, groups, draws=50)
+    assert few["wacc"].value == 100 and intervals_from(few) == {}
+    difference, _ = metrics.paired_estimates([run], [run], truth, groups, draws=50)["f1"]
+    assert difference.value == 0 and difference.low is difference.high is None
+
+
+@pytest.mark.parametrize("checkpoint", ["marionette-mesm", "marionette-fe2e"])
+def test_shipped_intervals_are_those_of_their_clips(checkpoint: str) -> None:
+    for kind in ("evaluate", "seeds"):
+        for record in RecordStore([assets() / "records"]).find(kind, checkpoint=checkpoint):
+            runs = scored_runs(record.data)
+            assert len(set(runs.speakers_N)) == 50
+            estimates = metrics.mean_estimates(runs.runs, runs.truth_NE, runs.speakers_N)
+            for metric, ends in record.data.interval.items():
+                # Records keep scores with four decimals: at most a clip at its threshold is decided otherwise.
+                assert estimates[metric].low == pytest.approx(ends.low, abs=0.02)
+                assert estimates[metric].high == pytest.approx(ends.high, abs=0.02)
 
 
 def test_a_paired_difference_is_sharper_than_two_intervals() -> None:
@@ -95,13 +119,15 @@ def test_a_paired_difference_is_sharper_than_two_intervals() -> None:
     wrong = rng.random(200) < 0.7 * hard
     worse = wrong | (rng.random(200) < 0.1)
     scores = [np.where(w[:, None], 1 - truth, truth).astype(float) for w in (wrong, worse)]
-    at = np.array([0.5])
-    found = metrics.paired_bootstrap((scores[0], at), (scores[1], at), truth, groups, draws=300)["wacc"]
-    alone = metrics.bootstrap_interval(scores[0], truth, at, groups, draws=300)["wacc"]
-    assert 0 < found["low"] < found["difference"] < found["high"]
-    assert found["high"] - found["low"] < 0.7 * (alone[1] - alone[0])
-    same = metrics.paired_bootstrap((scores[0], at), (scores[0], at), truth, groups, draws=50)["f1"]
-    assert same["low"] == same["high"] == same["difference"] == 0
+    first, second = [(scores[0], np.array([0.5]))], [(scores[1], np.array([0.5]))]
+    paired, share = metrics.paired_estimates(first, second, truth, groups, draws=300)["wacc"]
+    alone = metrics.mean_estimates(first, truth, groups, draws=300)["wacc"]
+    ends = (paired.low, paired.value, paired.high, alone.low, alone.high)
+    low, value, high, alone_low, alone_high = (end if end is not None else np.nan for end in ends)
+    assert 0 < low < value < high and share > 0.95
+    assert high - low < 0.7 * (alone_high - alone_low)
+    same, _ = metrics.paired_estimates(first, first, truth, groups, draws=50)["f1"]
+    assert same.low == same.high == same.value == 0
 
 
 def test_over_seeds() -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
+from streamlit.testing.v1 import AppTest
 
 from mesm.batch import Sample
 from mesm.data.ingest import encode_arrays
@@ -105,3 +108,17 @@ def test_nothing_of_an_upload_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         upload.ingest(upload.Upload(b"nothing that can be read", None, "words"), lambda what, share: None)
     assert "the upload" in str(error.value) and str(tmp_path) not in str(error.value)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_screen_shows_the_text_of_the_table() -> None:
+    def page() -> None:
+        from mesm.figures.tables import Row, Table
+        from mesm.ui.tables import show_table
+
+        rows = (Row(("a", 76.25, 3)), Row(("b", None, None)), Row(("c", 76.35, 4)))
+        show_table(Table(("model", "WAcc", "clips"), rows), "scores")
+
+    (shown,) = AppTest.from_function(page, default_timeout=60).run().dataframe
+    texts = pa.ipc.open_stream(shown.proto.arrow_data.styler.display_values).read_all().to_pydict()
+    assert list(texts["WAcc"]) == ["76.3", "–", "76.4"]
+    assert "format" not in json.loads(shown.proto.columns)["WAcc"]["type_config"]

@@ -311,7 +311,7 @@ def _lines(
             what=row.what,
             average=Scores(**{metric: mean.get(metric) for metric in METRICS}),
             macs_ratio=mean.get("macs_ratio"),
-            interval=intervals_from(metrics.mean_interval(answers, truth, speakers)),
+            interval=intervals_from(metrics.mean_estimates(answers, truth, speakers)),
             top_p=evaluations[0].top_p,
             modalities=modalities,
             runs=runs,

@@ -31,7 +31,7 @@ def _table_row(line: AblationLine) -> Row:
         share_cell(line.macs_ratio),
         line.against,
         difference.value if difference else None,
-        f"{difference.low:+.1f} to {difference.high:+.1f}" if difference else None,
+        difference.interval_text(1) if difference else None,
         visual["auc"].cost if visual else None,
     )
     spread = line.spread if len(line.runs) > 1 else {}

@@ -5,7 +5,6 @@ Shape legend: N clips, E emotions.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -13,7 +12,7 @@ import numpy as np
 
 from mesm.data.store import IndexRow
 from mesm.errors import ConfigError
-from mesm.records.evaluation import Evaluation
+from mesm.records.evaluation import Evaluation, Interval, intervals_from
 from mesm.statistics import wilson_interval
 from mesm.training import metrics
 from mesm.vocabulary import order_splits
@@ -135,7 +134,7 @@ class Slice:
     clips: int
     speakers: int
     wacc: float | None = None
-    interval: tuple[float, float] | None = None
+    interval: Interval | None = None
     f1: float | None = None
     accuracy: float | None = None
 
@@ -186,14 +185,16 @@ def _slice(
         return Slice(group, name, len(which), len(set(speakers)))
     scores, truth = clips.scores_NE[which], clips.truth_NE[which]
     summary = metrics.summarise(scores, truth, clips.thresholds_E, clips.labels)
-    interval = None
-    if len(set(speakers)) > 1 and summary["wacc"] is not None:
-        with warnings.catch_warnings():
-            # A draw without both answers of any emotion has no WAcc and is left out of the percentiles.
-            warnings.simplefilter("ignore", RuntimeWarning)
-            interval = metrics.bootstrap_interval(scores, truth, clips.thresholds_E, speakers, draws=DRAWS)["wacc"]
+    interval = intervals_from(metrics.mean_estimates([(scores, clips.thresholds_E)], truth, speakers, draws=DRAWS))
     return Slice(
-        group, name, len(which), len(set(speakers)), summary["wacc"], interval, summary["f1"], summary["accuracy"]
+        group,
+        name,
+        len(which),
+        len(set(speakers)),
+        summary["wacc"],
+        interval.get("wacc"),
+        summary["f1"],
+        summary["accuracy"],
     )
 
 

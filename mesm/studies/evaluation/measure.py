@@ -81,7 +81,7 @@ def evaluate(
     groups = np.array([group_of[clip_id] for clip_id in result.clip_ids])
     ratio = np.array([c["conv_stack"] / c["fe2e_conv_stack"] for c in costs if c["fe2e_conv_stack"]])
     summary = metrics.summarise(scores, result.truth, thresholds, labels)
-    intervals = metrics.bootstrap_interval(scores, result.truth, thresholds, groups, draws=draws)
+    estimates = metrics.mean_estimates([(scores, thresholds)], result.truth, groups, draws=draws)
     low, middle, high = np.percentile(ratio, [5, 50, 95]).round(4).tolist() if len(ratio) else (0.0, 0.0, 0.0)
     return Evaluation(
         split=split,
@@ -93,7 +93,7 @@ def evaluate(
         thresholds=tuple(float(t) for t in thresholds),
         average=scores_from(summary),
         per_class=class_scores_from(summary["per_class"]),
-        interval=intervals_from(intervals),
+        interval=intervals_from(estimates),
         branches=_branch_auc(result, columns, predictor, labels),
         trivial=trivial_scores(result.truth, labels),
         macs_ratio=round(float(ratio.mean()), 4) if len(ratio) else None,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from mesm.figures.tables import Cell, Row, Table
-from mesm.records.base import Record
+from mesm.records.base import Record, decimal_text
 from mesm.records.evaluation import ClassScores, Evaluation, Interval, ScoredModel
 from mesm.studies.evaluation.breakdown import Slice
 from mesm.studies.evaluation.chart_data import MatrixChart, ReliabilityChart
@@ -23,7 +23,7 @@ def model_name(record: Record[ScoredModel]) -> str:
 def interval_cell(intervals: Mapping[str, Interval], metric: str) -> str | None:
     """Return a metric's 95 % interval over speakers as "low to high"; None without one."""
     ends = intervals.get(metric)
-    return f"{ends.low:.1f} to {ends.high:.1f}" if ends else None
+    return f"{decimal_text(ends.low, 1)} to {decimal_text(ends.high, 1)}" if ends else None
 
 
 def share_cell(macs_ratio: float | None) -> str | None:
@@ -65,10 +65,10 @@ def summary_lines(evaluation: Evaluation) -> tuple[str, ...]:
 def slices_table(slices: Sequence[Slice]) -> Table:
     """Tabulate the scores of slices, grouped by what their clips share."""
     columns = ("slice", "clips", "speakers", "WAcc", "95 % from", "to", "F1", "Acc")
-    rows = [
-        Row((s.name, s.clips, s.speakers, s.wacc, *(s.interval or (None, None)), s.f1, s.accuracy), s.group)
-        for s in slices
-    ]
+    rows = []
+    for s in slices:
+        ends = (s.interval.low, s.interval.high) if s.interval is not None else (None, None)
+        rows.append(Row((s.name, s.clips, s.speakers, s.wacc, *ends, s.f1, s.accuracy), s.group))
     return Table(columns, tuple(rows))
 
 

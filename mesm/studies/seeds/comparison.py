@@ -81,7 +81,7 @@ def average_over_seeds(evaluations: Sequence[Evaluation], names: Sequence[str], 
         speakers=first.speakers,
         average=Scores(**{metric: mean.get(metric) for metric in METRICS}),
         per_class={label: _mean_class_scores([e.per_class[label] for e in evaluations]) for label in first.labels},
-        interval=intervals_from(metrics.mean_interval(answers, scored[0].truth_NE, scored[0].speakers_N)),
+        interval=intervals_from(metrics.mean_estimates(answers, scored[0].truth_NE, scored[0].speakers_N)),
         trivial=first.trivial,
         macs_ratio=mean.get("macs_ratio"),
         spread=spread if len(evaluations) > 1 else {},
@@ -170,10 +170,10 @@ def paired_differences(
     draws: int,
 ) -> dict[str, PairedDifference]:
     """Return metric -> difference of the means over runs, first - second, with its interval over speakers."""
-    rows = metrics.paired_difference(first, second, truth_NE, speakers_N, draws=draws)
+    rows = metrics.paired_estimates(first, second, truth_NE, speakers_N, draws=draws)
     return {
-        metric: PairedDifference(row["difference"], row["low"], row["high"], row["share_better"])
-        for metric, row in rows.items()
+        metric: PairedDifference(estimate.value, estimate.low, estimate.high, share)
+        for metric, (estimate, share) in rows.items()
     }
 
 

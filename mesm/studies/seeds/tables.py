@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from mesm.figures.tables import Row, Table
+from mesm.records.base import decimal_text
 from mesm.records.comparison import Comparison
 from mesm.records.seeds import SeedsSummary
 from mesm.studies.evaluation.tables import METRIC_WORDS, share_cell
@@ -28,8 +29,12 @@ def comparison_table(comparison: Comparison) -> Table:
     by_metric = [comparison.difference[metric] for metric in ("wacc", "f1")]
     blank = (None, None, None)
     rows += [
-        Row(("difference", *(f"{d.value:+.2f}" for d in by_metric), *blank), ranked=False),
-        Row(("95 % interval", *(f"{d.low:+.2f} to {d.high:+.2f}" for d in by_metric), *blank), ranked=False),
+        Row(("difference", *(_signed(d.value) for d in by_metric), *blank), ranked=False),
+        Row(("95 % interval", *(d.interval_text(2) for d in by_metric), *blank), ranked=False),
         Row(("first is better, % of draws", *(f"{100 * d.share_better:.0f}" for d in by_metric), *blank), ranked=False),
     ]
     return Table(("model", "WAcc", "F1", "work", "top-p", "seeds"), tuple(rows), digits=2)
+
+
+def _signed(value: float | None) -> str | None:
+    return None if value is None else decimal_text(value, 2, sign=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -64,13 +65,13 @@ class SweepView:
 
 @dataclass(frozen=True)
 class ChartPoint:
-    """One point; `low` and `high` are its 95 % interval over speakers, or `y` itself where there is none."""
+    """One point; `low` and `high` are its 95 % interval over speakers, None where there is none."""
 
     top_p: float | None
     x: float
     y: float
-    low: float
-    high: float
+    low: float | None = None
+    high: float | None = None
     elbow: bool = False
 
     @property
@@ -95,8 +96,9 @@ class ChartLine:
 
     @property
     def has_band(self) -> bool:
-        """Whether its cost grows from point to point; measured times need not, and their band would fold over itself."""
-        return all(a.x < b.x for a, b in zip(self.points, self.points[1:], strict=False))
+        """Whether every point has an interval and costs more than the one before; else the band would fold over itself."""
+        grows = all(a.x < b.x for a, b in zip(self.points, self.points[1:], strict=False))
+        return grows and all(p.low is not None for p in self.points)
 
     @property
     def x(self) -> list[float]:
@@ -110,13 +112,17 @@ class ChartLine:
 
     @property
     def band(self) -> tuple[list[float], list[float]]:
-        """Lower and upper ends of the intervals."""
-        return [p.low for p in self.points], [p.high for p in self.points]
+        """Lower and upper ends of the intervals; NaN where there is none."""
+        low = [math.nan if p.low is None else p.low for p in self.points]
+        return low, [math.nan if p.high is None else p.high for p in self.points]
 
     @property
     def error_bars(self) -> tuple[list[float], list[float]]:
-        """Lengths of the intervals below and above the points."""
-        return [p.y - p.low for p in self.points], [p.high - p.y for p in self.points]
+        """Lengths of the intervals below and above the points; NaN, which draws nothing, where there is none."""
+        low, high = self.band
+        return [y - end for y, end in zip(self.y, low, strict=True)], [
+            end - y for y, end in zip(self.y, high, strict=True)
+        ]
 
 
 @dataclass(frozen=True)
@@ -218,7 +224,7 @@ def sweep_chart(
     lines = [ChartLine(name, SWEEP, points, line_style(i)) for i, (name, points) in enumerate(sweeps)]
     lines += [ChartLine(name, DENSE, points, line_style(len(lines))) for name, points in dense.items()]
     if reported and view.relative and view.axis == "share":
-        paper = tuple(ChartPoint(p, cost, score, score, score) for p, cost, score in reported)
+        paper = tuple(ChartPoint(p, cost, score) for p, cost, score in reported)
         lines.append(ChartLine(REPORTED_NAME, REPORTED, paper, line_style(len(lines))))
     return SweepChart(view, tuple(lines))
 
@@ -230,9 +236,9 @@ def _chart_point(
     score = score_of(measured.average, view.metric)
     if score is None:
         return None
-    interval = measured.interval[view.metric]
-    cost = _cost(measured, view.axis, name)
-    return ChartPoint(measured.top_p, cost, score / scale, interval.low / scale, interval.high / scale, elbow)
+    interval = measured.interval.get(view.metric)
+    low, high = (None, None) if interval is None else (interval.low / scale, interval.high / scale)
+    return ChartPoint(measured.top_p, _cost(measured, view.axis, name), score / scale, low, high, elbow)
 
 
 def _cost(measured: SweepPoint | Evaluation, axis: str, name: str) -> float:

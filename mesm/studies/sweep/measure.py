@@ -13,7 +13,7 @@ from mesm.analysis.cost import CostReport
 from mesm.analysis.predictor import Predictor
 from mesm.data.store import Corpus
 from mesm.errors import ConfigError, DataError
-from mesm.records.evaluation import Interval, Scores
+from mesm.records.evaluation import Scores, intervals_from
 from mesm.records.sweep import DenseReference, LayerMacs, Sweep, SweepPoint
 from mesm.studies.evaluation.measure import Progress, batch_reports, labelled_batches, shared_labels
 from mesm.studies.sweep.top_ps import find_elbow
@@ -159,13 +159,13 @@ def _point(
     scores = np.concatenate(outputs.scores)[:, columns]
     summary = metrics.summarise(scores, tested.truth_NE, thresholds, labels)
     groups = np.array(_groups(protocol.corpus, tested.clip_ids))
-    intervals = metrics.bootstrap_interval(scores, tested.truth_NE, thresholds, groups, draws=protocol.draws)
+    estimates = metrics.mean_estimates([(scores, thresholds)], tested.truth_NE, groups, draws=protocol.draws)
     ratios = np.array([report.ratio for report in outputs.reports])  # NaN for a clip without face and sound
     low, middle, high = (round(float(v), 4) for v in np.nanpercentile(ratios, [5, 50, 95]))
     return SweepPoint(
         top_p=top_p if predictor.has_attention else None,
         average=Scores(**{name: summary[name] for name in ("accuracy", "wacc", "f1", "auc")}),
-        interval={name: Interval(*ends) for name, ends in intervals.items()},
+        interval=intervals_from(estimates),
         macs_ratio=round(float(np.nanmean(ratios)), 4),
         macs_ratio_range=(low, middle, high),
         ms_per_clip=round(1e3 * (outputs.seconds + tested.shared_s) / len(tested.clip_ids), 2),

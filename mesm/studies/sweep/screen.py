@@ -26,7 +26,7 @@ def _line_traces(line: ChartLine, dark: bool) -> list[dict[str, Any]]:
     colours = theme(dark)
     hover = [
         f"{line.name}<br>" + (f"p = {p.top_p:g}, " if p.top_p is not None else "") + f"cost {p.x:.3g}<br>{p.y:.3g}"
-        + (f", 95 % {p.low:.3g} to {p.high:.3g}" if p.low < p.high else "") + "<extra></extra>"
+        + (f", 95 % {p.low:.3g} to {p.high:.3g}" if p.low is not None else "") + "<extra></extra>"
         for p in line.points
     ]  # fmt: skip
     main: dict[str, Any] = {"type": "scatter", "x": line.x, "y": line.y, "name": line.name, "hovertemplate": hover}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from mesm.figures.tables import Row, Table
 from mesm.records.base import Record
 from mesm.records.sweep import Sweep
-from mesm.studies.sweep.chart_data import REPORTED, SWEEP, SweepChart, layer_costs
+from mesm.studies.sweep.chart_data import SWEEP, SweepChart, layer_costs
 
 
 def points_table(sweep: Sweep) -> Table:
@@ -29,8 +29,7 @@ def chart_table(chart: SweepChart) -> Table:
     rows = []
     for line in chart.lines:
         for p in line.points:
-            interval = (None, None) if line.kind == REPORTED else (p.low, p.high)
-            cells = (line.name, p.top_p, p.x, p.y, *interval, "elbow" if p.elbow else "")
+            cells = (line.name, p.top_p, p.x, p.y, p.low, p.high, "elbow" if p.elbow else "")
             rows.append(Row(cells, ranked=line.kind == SWEEP))
     return Table(columns, tuple(rows), digits=3 if chart.view.relative else 2)
 

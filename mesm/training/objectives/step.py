@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -41,7 +42,7 @@ class StepBatch:
         return self.batch.labels[: self.labelled]
 
 
-class Objective:
+class Objective(abc.ABC):
     """Compute one term of the loss; `weight` is its factor in the sum."""
 
     weight: float = 1.0
@@ -55,9 +56,9 @@ class Objective:
         """
         return step
 
+    @abc.abstractmethod
     def loss(self, step: StepBatch, output: ModelOutput) -> Tensor:
         """Return the unweighted loss of the model's output on the step's batch."""
-        raise NotImplementedError
 
 
 def outputs_of(output: ModelOutput) -> tuple[ModelOutput, ...]:

@@ -31,7 +31,7 @@ from mesm.ui import export_menu, layout, record_cache, state
 from mesm.ui.corpora import OpenCorpus
 from mesm.ui.efficiency import sweep_job
 from mesm.ui.efficiency.sweep_records import default_sweep, label_sweeps
-from mesm.ui.models import Model
+from mesm.ui.models import Model, note_other_weights
 
 AXIS_WORDS = {"share": "share of FE2E", "gmac": "GMAC", "gflop": "GFLOP", "ms": "measured ms"}
 METRIC_WORDS = {"wacc": "WAcc", "f1": "F1", "accuracy": "accuracy"}
@@ -51,7 +51,7 @@ def show_sweeps(model: Model | None, corpus: OpenCorpus | None) -> None:
     with layout.one_sentence_errors():
         _show_elbow(chosen[0], evaluations)
         for record in chosen:
-            record_cache.note_other_weights(record, model)
+            note_other_weights(record, model)
         chart = sweep_chart(chosen, view, evaluations, figure_5_shares())
         st.plotly_chart(draw_sweep(chart, state.dark()), theme=None, config=PLOTLY_CONFIG, key="sweep", alt=chart.alt)
         exhibit = sweep_export(chosen, view, evaluations, figure_5_shares())
@@ -121,7 +121,8 @@ def _show_elbow(record: Record[Sweep], evaluations: Sequence[Record[Evaluation]]
     """Show the elbow in four numbers: top-p, cost, score, and FE2E's score."""
     sweep = record.data
     point, reference = sweep.elbow_point, find_reference(record, evaluations)
-    interval = point.interval["wacc"]
+    interval = point.interval.get("wacc")
+    ends = f"{interval.low:.1f} to {interval.high:.1f}" if interval is not None else "none with so few speakers"
     cells = st.columns(4, gap="medium")
     cells[0].metric(
         "Elbow",
@@ -131,7 +132,7 @@ def _show_elbow(record: Record[Sweep], evaluations: Sequence[Record[Evaluation]]
     cells[1].metric("Share of FE2E's multiply-adds", f"{point.macs_ratio:.2f}")
     cells[2].metric(
         "WAcc (chance: 50)", f"{point.average.wacc:.1f} %",
-        help=f"95 % interval over speakers: {interval.low:.1f} to {interval.high:.1f}",
+        help=f"95 % interval over speakers: {ends}",
     )  # fmt: skip
     if reference is not None:
         cells[3].metric(

@@ -62,11 +62,11 @@ def test_slices_are_evaluations_of_their_clips() -> None:
     truth = np.array([[i % 2, (i // 2) % 2] for i in range(24)])
     found = make((0.5 * truth + 0.5 * rng.random((24, 2))).tolist(), truth.tolist())
     index = {
-        f"c{i}": row(i, {"anger": float(t[0] * (1 + i % 3)), "fear": float(t[1])}, 1.0 + (i % 4))
+        f"c{i}": row(i, {"anger": float(t[0] * (1 + i % 3)), "fear": float(t[1])}, 1.0 + (i % 4), f"s{i % 20}")
         for i, t in enumerate(truth.tolist())
     }
     made = slices(found, index)
-    assert (made[0].group, made[0].clips, made[0].speakers) == ("all", 24, 3)
+    assert (made[0].group, made[0].clips, made[0].speakers) == ("all", 24, 20)
     for group in ("emotions", "length", "speaker"):
         assert sum(s.clips for s in made if s.group == group) == 24
     short = next(s for s in made if s.group == "length")
@@ -74,7 +74,9 @@ def test_slices_are_evaluations_of_their_clips() -> None:
     own = slices(make(found.scores_NE[chosen].tolist(), truth[chosen].tolist()),
                  {f"c{n}": row(n, {"anger": 1.0}, speaker=index[f"c{i}"].speaker) for n, i in enumerate(chosen)})  # fmt: skip
     assert short.wacc == own[0].wacc and short.f1 == own[0].f1 and short.clips == len(chosen)
-    assert short.interval is not None and short.interval[0] <= (short.wacc or 0) <= short.interval[1]
+    assert short.interval is not None and short.interval.low <= (short.wacc or 0) <= short.interval.high
+    few = slices(found, {name: replace(one, speaker=f"s{int(name[1:]) % 7}") for name, one in index.items()})
+    assert few[0].speakers == 7 and few[0].wacc == made[0].wacc and few[0].interval is None
 
 
 def test_few_clips_are_counted_but_not_scored() -> None:

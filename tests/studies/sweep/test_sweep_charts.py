@@ -249,3 +249,12 @@ def test_a_small_corpus_of_the_same_name_hides_nothing(tmp_path: Path) -> None:
     commands = {clip_cost_export(record).command for record in store.find("sweep")}
     assert len(commands) == 3, "each record has a command of its own"
     assert TOY.same(CorpusId("toy", "d" * 16)) and not whole.same(small)
+
+
+def test_without_intervals_there_is_no_band_no_whisker_and_a_dash() -> None:
+    chart = sweep_chart([with_points(made_sweep(), interval={})], SweepView())
+    line = chart.lines[0]
+    assert not line.has_band and np.isnan(line.error_bars).all()
+    assert [row.cells[4:6] for row in chart_table(chart).rows][: len(line.points)] == [(None, None)] * len(line.points)
+    draw_sweep(chart)
+    plot_sweep(chart, 3.03)
