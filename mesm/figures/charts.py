@@ -5,12 +5,14 @@ Start with `base_layout` and `axes_layout`; every `mesm/studies/<study>/screen.p
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeAlias
 
 from mesm.figures.style import rgb, theme
 
 #: Anchored to the picture, not to the plot: anchored to the plot, it covers points after the window has grown.
-LEGEND_ON_TOP: dict[str, Any] = {
+#: A trace or a layout, or a part of one: plotly's own form, drawn where it is made.
+PlotlyLayout: TypeAlias = dict[str, Any]
+LEGEND_ON_TOP: PlotlyLayout = {
     "orientation": "h",
     "x": 0,
     "y": 1,
@@ -20,10 +22,10 @@ LEGEND_ON_TOP: dict[str, Any] = {
     "itemdoubleclick": False,
 }
 #: No zoom and no selection: a chart keeps its axes, so that it stays comparable with its export.
-PLOTLY_CONFIG: dict[str, Any] = {"displayModeBar": False, "scrollZoom": False, "doubleClick": False}
+PLOTLY_CONFIG: PlotlyLayout = {"displayModeBar": False, "scrollZoom": False, "doubleClick": False}
 
 
-def base_layout(height: int, dark: bool, font_px: int = 14) -> dict[str, Any]:
+def base_layout(height: int, dark: bool, font_px: int = 14) -> PlotlyLayout:
     """Return the layout that all charts share: fixed height, narrow margins, the theme's ground and ink."""
     colours = theme(dark)
     return {
@@ -36,7 +38,7 @@ def base_layout(height: int, dark: bool, font_px: int = 14) -> dict[str, Any]:
     }
 
 
-def axes_layout(height: int, dark: bool, x_title: str, y_title: str) -> dict[str, Any]:
+def axes_layout(height: int, dark: bool, x_title: str, y_title: str) -> PlotlyLayout:
     """Return the layout of a chart with two numeric axes: legend on top, faint grid lines both ways."""
     colours = theme(dark)
     axis = {
@@ -57,7 +59,7 @@ def axes_layout(height: int, dark: bool, x_title: str, y_title: str) -> dict[str
     }
 
 
-def bars_layout(height: int, dark: bool, x_axis: dict[str, Any], x_title: str, names: list[str]) -> dict[str, Any]:
+def bars_layout(height: int, dark: bool, x_axis: PlotlyLayout, x_title: str, names: list[str]) -> PlotlyLayout:
     """Return the layout of a chart of horizontal bars: legend on top, the first name on top."""
     return {
         **base_layout(height, dark),

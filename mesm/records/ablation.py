@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
 
 from mesm.records.comparison import PairedDifference, difference_from_schema_1
 from mesm.records.evaluation import Interval, Scores, average_from_schema_1, interval_from_schema_1
-from mesm.records.json_form import Json
+from mesm.records.json_form import Json, items, members
 
 
 @dataclass(frozen=True)
@@ -109,29 +108,29 @@ _WORDS = {
 }
 
 
-def from_schema_1(data: dict[str, Any]) -> dict[str, Json]:
+def from_schema_1(data: dict[str, Json]) -> dict[str, Json]:
     """Return an ablation of schema 1 in today's form."""
     return {
         "setup": data["setting"],
         "seeds": data["seeds"],
         "labels": data["labels"],
-        "rows": [_line_from_schema_1(row) for row in data["rows"]],
+        "rows": [_line_from_schema_1(members(row)) for row in items(data["rows"])],
     }
 
 
-def _line_from_schema_1(row: dict[str, Any]) -> dict[str, Json]:
+def _line_from_schema_1(row: dict[str, Json]) -> dict[str, Json]:
     kept = ("row", "macs_ratio", "seconds", "spread", "top_p", "modalities", "loaded")
     return {
         **{name: row[name] for name in kept},
-        **{name: _WORDS.get(row[name], row[name]) for name in ("group", "what")},
+        **{name: _WORDS.get(str(row[name]), row[name]) for name in ("group", "what")},
         "average": average_from_schema_1(row),
-        "interval": interval_from_schema_1(row["interval"]),
+        "interval": interval_from_schema_1(members(row["interval"])),
         "runs": [
             {**{name: run[name] for name in ("seed", "macs_ratio", "seconds")}, "average": average_from_schema_1(run)}
-            for run in row["runs"]
+            for run in map(members, items(row["runs"]))
         ],
         "against": row.get("against", ""),
-        "difference": difference_from_schema_1(row.get("difference", {})),
+        "difference": difference_from_schema_1(members(row.get("difference", {}))),
         "shuffled_text": row.get("shuffled_text") or {},
         "share_of_bayes_wacc": row.get("ceiling_share"),
     }

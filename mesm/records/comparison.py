@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from mesm.records.base import decimal_text
-from mesm.records.json_form import Json
+from mesm.records.json_form import Json, members
 
 
 @dataclass(frozen=True)
@@ -63,14 +62,15 @@ class Comparison:
     difference: dict[str, PairedDifference]
 
 
-def difference_from_schema_1(data: dict[str, Any]) -> dict[str, Json]:
+def difference_from_schema_1(data: dict[str, Json]) -> dict[str, Json]:
     """Return metric -> difference in today's form."""
+    rows = {metric: members(row) for metric, row in data.items()}
     return {
         metric: {"value": row["difference"], **{name: row[name] for name in ("low", "high", "share_better")}}
-        for metric, row in data.items()
+        for metric, row in rows.items()
     }
 
 
-def from_schema_1(data: dict[str, Any]) -> dict[str, Json]:
+def from_schema_1(data: dict[str, Json]) -> dict[str, Json]:
     """Return a comparison of schema 1 in today's form."""
-    return {**data, "difference": difference_from_schema_1(data["difference"])}
+    return {**data, "difference": difference_from_schema_1(members(data["difference"]))}

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from mesm.records.base import Estimate
-from mesm.records.json_form import Json
+from mesm.records.json_form import Json, items, members
 
 #: Metrics of `Scores`, in the order of its fields.
 METRICS = ("accuracy", "wacc", "f1", "weighted_f1", "auc")
@@ -133,19 +133,19 @@ def intervals_from(estimates: Mapping[str, Estimate]) -> dict[str, Interval]:
     return {n: Interval(e.low, e.high) for n, e in estimates.items() if e.low is not None and e.high is not None}
 
 
-def average_from_schema_1(data: dict[str, Any]) -> dict[str, Json]:
+def average_from_schema_1(data: dict[str, Json]) -> dict[str, Json]:
     """Return the averages that schema 1 kept beside everything else."""
     return {name: data[name] for name in METRICS if name in data}
 
 
-def interval_from_schema_1(data: dict[str, Any]) -> dict[str, Json]:
+def interval_from_schema_1(data: dict[str, Json]) -> dict[str, Json]:
     """Return schema 1's [low, high] pairs as `Interval`s."""
-    return {name: {"low": low, "high": high} for name, (low, high) in data.items()}
+    return {name: dict(zip(("low", "high"), items(ends), strict=True)) for name, ends in data.items()}
 
 
-def from_schema_1(data: dict[str, Any]) -> dict[str, Json]:
+def from_schema_1(data: dict[str, Json]) -> dict[str, Json]:
     """Return an evaluation of schema 1 in today's form."""
-    rows = data["per_clip"]
+    rows = members(data["per_clip"])
     kept = (
         "split",
         "top_p",
@@ -162,7 +162,7 @@ def from_schema_1(data: dict[str, Any]) -> dict[str, Json]:
         **{name: data[name] for name in kept},
         **{name: data[name] for name in ("macs_ratio", "macs_ratio_range", "macs")},
         "average": average_from_schema_1(data),
-        "interval": interval_from_schema_1(data["interval"]),
+        "interval": interval_from_schema_1(members(data["interval"])),
         "per_clip": {
             "ids": rows["id"],
             "speakers": rows["speaker"],

@@ -7,11 +7,11 @@ over speakers; an estimate of what was not measured has the value None.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from mesm.records.base import Estimate
 from mesm.records.faithfulness import NeutralTexts, ShuffledTexts, shuffled_from_schema_1
-from mesm.records.json_form import Json
+from mesm.records.json_form import Json, items, members
 
 #: Site kinds that are compared with a region: the nucleus, as 0 or 1, and the attention itself.
 SiteKind = Literal["kept", "attention"]
@@ -313,17 +313,17 @@ class FacsStudy:
         return best + 1, active[best].lift
 
 
-def from_schema_1(data: dict[str, Any]) -> dict[str, Json]:
+def from_schema_1(data: dict[str, Json]) -> dict[str, Json]:
     """Return a study of schema 1 in today's form."""
     same = ("split", "top_p", "regions", "units_from", "active_from", "emotions", "codebook", "groups", "counts")
-    sentences = data.get("taught", [])
+    sentences = items(data.get("taught", []))
     return {
         **{name: data[name] for name in (*same, "voice")},
         "supervision": {"regions": len(sentences) > 0, "text_regions": len(sentences) > 1},
-        "codebooks": {name: {"name": name, **book} for name, book in data["codebooks"].items()},
+        "codebooks": {name: {"name": name, **members(book)} for name, book in members(data["codebooks"]).items()},
         "maps": {
-            name: {kind: _sites_from_schema_1(sites) for kind, sites in by_kind.items()}
-            for name, by_kind in data["maps"].items()
+            name: {kind: _sites_from_schema_1(members(sites)) for kind, sites in members(by_kind).items()}
+            for name, by_kind in members(data["maps"]).items()
         },
         "control": data["random_control"],
         "neutral_text": {
@@ -331,28 +331,34 @@ def from_schema_1(data: dict[str, Any]) -> dict[str, Json]:
             "sources": data["text_lift"],
             "left_out": data["text_lift_missing"],
         },
-        "shuffled_text": shuffled_from_schema_1(data["shuffled_text"]),
+        "shuffled_text": shuffled_from_schema_1(members(data["shuffled_text"])),
     }
 
 
-def _sites_from_schema_1(sites: dict[str, Any]) -> dict[str, Json]:
-    own_other = sites["own_other"]
-    pairs = (("own_over_other_units", "layers", "by_emotion"), ("own_over_other_faces", "same_layers", "same_units"))
+def _sites_from_schema_1(sites: dict[str, Json]) -> dict[str, Json]:
     return {
         "active": sites["active"],
-        "specificity": own_other
-        and {name: {"pooled": own_other[pooled], "by_emotion": own_other[each]} for name, pooled, each in pairs},
+        "specificity": _specificity(members(sites["own_other"])) if sites["own_other"] else sites["own_other"],
         "groups": sites["groups"],
         "codebooks": {
-            book: {emotion: row and [_codebook_cell(cell) for cell in row] for emotion, row in table.items()}
-            for book, table in sites["codebooks"].items()
+            book: {emotion: _codebook_row(row) for emotion, row in members(table).items()}
+            for book, table in members(sites["codebooks"]).items()
         },
     }
 
 
-def _codebook_cell(cell: dict[str, Any]) -> dict[str, Json]:
+def _specificity(own_other: dict[str, Json]) -> dict[str, Json]:
+    pairs = (("own_over_other_units", "layers", "by_emotion"), ("own_over_other_faces", "same_layers", "same_units"))
+    return {name: {"pooled": own_other[pooled], "by_emotion": own_other[each]} for name, pooled, each in pairs}
+
+
+def _codebook_row(row: Json) -> Json:
+    return [_codebook_cell(members(cell)) for cell in items(row)] if row else row
+
+
+def _codebook_cell(cell: dict[str, Json]) -> dict[str, Json]:
     measures = {name: value for name, value in cell.items() if name not in ("lift", "null_labels", "null_centre")}
-    lift = dict(cell["lift"])
+    lift = members(cell["lift"])
     tests = {name: lift.pop(name) for name in ("p_labels", "q_labels")}
     return {
         **measures,

@@ -7,11 +7,12 @@ layers.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from mesm.records.base import Estimate
-from mesm.records.json_form import Json
+from mesm.records.json_form import Json, items, members
 
 #: How a control's attention weights are drawn: as at the start of training, or normal with each tensor's trained mean
 #: and spread.
@@ -336,50 +337,54 @@ class Faithfulness:
     loudness: LoudnessLift | None
 
 
-def from_schema_1(data: dict[str, Any]) -> dict[str, Json]:
+def from_schema_1(data: dict[str, Json]) -> dict[str, Json]:
     """Return a record of schema 1 in today's form."""
     same = ("split", "top_p", "labels", "seed", "without_text")
-    neutral, sufficient, clips = data["neutral_text"], data["sufficient_p"], data["sufficient_p"]["per_clip"]
+    neutral, sufficient = members(data["neutral_text"]), members(data["sufficient_p"])
+    clips = members(sufficient["per_clip"])
     return {
         **{name: data[name] for name in same},
-        "shuffled_text": shuffled_from_schema_1(data["shuffled_text"]),
+        "shuffled_text": shuffled_from_schema_1(members(data["shuffled_text"])),
         "neutral_text": {"texts": "", "left_out": "", **neutral},
-        "keep_only": _branches_inside(data["keep_only"]),
-        "order": _branches_inside(data["order"]),
+        "keep_only": _branches_inside(members(data["keep_only"])),
+        "order": _branches_inside(members(data["order"])),
         "sufficient_p": {
             **{name: sufficient[name] for name in ("clips", "speakers", "grid", "same_as_all")},
             "quartiles": sufficient["sufficient"],
             "changes": sufficient["flips"],
             "per_clip": {"ids": clips["id"], "sufficient_p": clips["sufficient_p"], "changes": clips["flips"]},
         },
-        "control": _control_from_schema_1(data["redrawn"]),
+        "control": _control_from_schema_1(members(data["redrawn"])),
         "loudness": data["sound"],
     }
 
 
-def shuffled_from_schema_1(section: dict[str, Any]) -> dict[str, Json]:
+def shuffled_from_schema_1(section: dict[str, Json]) -> dict[str, Json]:
     """Return schema 1's shuffled texts, which had the branches beside the counts and the interval beside the cost."""
-    section = _branches_inside(section)
-    for branch in section["branches"].values():
-        for metric, cost in branch.items():
-            low, high = cost.get("interval") or (None, None)
-            branch[metric] = {
-                "own": cost["own"],
-                "shuffled": cost["shuffled"],
-                "cost": {"value": cost["cost"], "low": low, "high": high},
-            }
-    return section
+
+    def cost_inside(row: dict[str, Json]) -> Json:
+        low, high = items(row.get("interval") or [None, None])
+        return {
+            "own": row["own"],
+            "shuffled": row["shuffled"],
+            "cost": {"value": row["cost"], "low": low, "high": high},
+        }
+
+    return _branches_inside(section, lambda b: {metric: cost_inside(members(row)) for metric, row in b.items()})
 
 
-def _control_from_schema_1(section: dict[str, Any]) -> dict[str, Json]:
-    section = _branches_inside(section)
-    for branch in section["branches"].values():
-        branch["accuracy"] = {"own": branch["accuracy"]["own"], "control": branch["accuracy"]["redrawn"]}
-    return {**section, "control": "moment_matched"}
+def _control_from_schema_1(section: dict[str, Json]) -> dict[str, Json]:
+    def renamed(branch: dict[str, Json]) -> dict[str, Json]:
+        accuracy = members(branch["accuracy"])
+        return {**branch, "accuracy": {"own": accuracy["own"], "control": accuracy["redrawn"]}}
+
+    return {**_branches_inside(section, renamed), "control": "moment_matched"}
 
 
-def _branches_inside(section: dict[str, Any]) -> dict[str, Any]:
+def _branches_inside(
+    section: dict[str, Json], upgrade: Callable[[dict[str, Json]], dict[str, Json]] = dict
+) -> dict[str, Json]:
     """Return a section whose branches lie in a field of their own; branches without a measurement are left out."""
-    branches = {name: dict(section[name]) for name in ("visual", "acoustic") if section.get(name)}
-    others = {name: value for name, value in section.items() if name not in ("visual", "acoustic")}
-    return {**others, "branches": branches}
+    names = ("visual", "acoustic")
+    branches: dict[str, Json] = {name: upgrade(members(section[name])) for name in names if section.get(name)}
+    return {**{name: value for name, value in section.items() if name not in names}, "branches": branches}

@@ -50,6 +50,24 @@ def to_json(value: object) -> Json:
     raise TypeError(f"{type(value).__name__} does not belong in a record")
 
 
+def members(value: Json) -> dict[str, Json]:
+    """Return a JSON object as a dict of its own.
+
+    Raises:
+        DataError: it is no object.
+    """
+    return dict(_expect(dict, value, "a part"))
+
+
+def items(value: Json) -> list[Json]:
+    """Return a JSON list.
+
+    Raises:
+        DataError: it is no list.
+    """
+    return list(_expect(list, value, "a part"))
+
+
 def from_json(kind: type[T], value: Json, where: str = "") -> T:
     """Return the dataclass `kind` that a JSON value describes.
 
@@ -89,8 +107,8 @@ def _read(kind: Any, value: Json, where: str) -> object:
     if origin is tuple:
         return _read_tuple(arguments, value, where)
     if origin is dict:
-        items = _expect(dict, value, where)
-        return {key: _read(arguments[1], item, f"{where}.{key}") for key, item in items.items()}
+        content = _expect(dict, value, where)
+        return {key: _read(arguments[1], item, f"{where}.{key}") for key, item in content.items()}
     if kind is np.ndarray or origin is np.ndarray:
         try:
             return np.asarray(_expect(list, value, where))
@@ -128,12 +146,12 @@ def _read_union(arguments: tuple[Any, ...], value: Json, where: str) -> object:
 
 
 def _read_tuple(arguments: tuple[Any, ...], value: Json, where: str) -> tuple[object, ...]:
-    items = _expect(list, value, where)
+    entries = _expect(list, value, where)
     if len(arguments) == 2 and arguments[1] is Ellipsis:
-        return tuple(_read(arguments[0], item, f"{where}[{i}]") for i, item in enumerate(items))
-    if len(items) != len(arguments):
-        raise DataError(f"{where} has {len(items)} entries; it must have {len(arguments)}")
-    return tuple(_read(a, item, f"{where}[{i}]") for i, (a, item) in enumerate(zip(arguments, items, strict=True)))
+        return tuple(_read(arguments[0], item, f"{where}[{i}]") for i, item in enumerate(entries))
+    if len(entries) != len(arguments):
+        raise DataError(f"{where} has {len(entries)} entries; it must have {len(arguments)}")
+    return tuple(_read(a, item, f"{where}[{i}]") for i, (a, item) in enumerate(zip(arguments, entries, strict=True)))
 
 
 def _read_plain(kind: Any, value: Json, where: str) -> object:

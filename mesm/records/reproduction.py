@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from mesm.records.json_form import Json
 from mesm.records.seeds import SeedsMean, mean_from_schema_1
@@ -53,7 +53,7 @@ class ReproducedLine(SeedsMean):
     checkpoints: tuple[LineCheckpoint, ...]
 
 
-def from_schema_1(data: dict[str, Any]) -> dict[str, Json]:
+def from_schema_1(data: dict[str, Json]) -> dict[str, Json]:
     """Return a line of schema 1 in today's form."""
     own = ("parameters", "macs", "ms_per_clip", "timed_on", "checkpoints")
     return mean_from_schema_1(data) | {name: data[name] for name in own}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -15,7 +14,7 @@ from mesm.records.evaluation import (
     average_from_schema_1,
     interval_from_schema_1,
 )
-from mesm.records.json_form import Json
+from mesm.records.json_form import Json, items, members
 
 
 @dataclass(frozen=True)
@@ -75,31 +74,35 @@ class SeedsSummary(SeedsMean):
     per_clip: SeedClipScores
 
 
-def mean_from_schema_1(data: dict[str, Any]) -> dict[str, Json]:
+def mean_from_schema_1(data: dict[str, Json]) -> dict[str, Json]:
     """Return the fields of `SeedsMean` in a record of schema 1."""
     kept = ("split", "top_p", "labels", "clips", "speakers", "trivial", "spread")
     return {
         **{name: data[name] for name in kept},
         "average": average_from_schema_1(data),
         "macs_ratio": data.get("macs_ratio"),
-        "per_class": {
-            label: {name: row[name] for name in METRICS} | {"positives": round(row["positives"])}
-            for label, row in data["per_class"].items()
-        },
-        "interval": interval_from_schema_1(data["interval"]),
-        "runs": [
-            {
-                **{name: run[name] for name in ("checkpoint", "seed", "macs_ratio", "thresholds")},
-                "average": average_from_schema_1(run),
-                "interval": interval_from_schema_1(run["interval"]),
-            }
-            for run in data["runs"]
-        ],
+        "per_class": {label: _class_from_schema_1(members(row)) for label, row in members(data["per_class"]).items()},
+        "interval": interval_from_schema_1(members(data["interval"])),
+        "runs": [_run_from_schema_1(members(run)) for run in items(data["runs"])],
     }
 
 
-def from_schema_1(data: dict[str, Any]) -> dict[str, Json]:
+def _class_from_schema_1(row: dict[str, Json]) -> dict[str, Json]:
+    positives = row["positives"]
+    whole = round(positives) if isinstance(positives, int | float) else positives
+    return {**{name: row[name] for name in METRICS}, "positives": whole}
+
+
+def _run_from_schema_1(run: dict[str, Json]) -> dict[str, Json]:
+    return {
+        **{name: run[name] for name in ("checkpoint", "seed", "macs_ratio", "thresholds")},
+        "average": average_from_schema_1(run),
+        "interval": interval_from_schema_1(members(run["interval"])),
+    }
+
+
+def from_schema_1(data: dict[str, Json]) -> dict[str, Json]:
     """Return a summary of schema 1 in today's form."""
-    rows = data["per_clip"]
-    per_clip = {"ids": rows["id"], "speakers": rows["speaker"], "scores": rows["scores"], "truth": rows["truth"]}
+    rows = members(data["per_clip"])
+    per_clip: Json = {"ids": rows["id"], "speakers": rows["speaker"], "scores": rows["scores"], "truth": rows["truth"]}
     return mean_from_schema_1(data) | {"per_clip": per_clip}

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
 
 from mesm.records.evaluation import Interval, Scores, average_from_schema_1, interval_from_schema_1
-from mesm.records.json_form import Json
+from mesm.records.json_form import Json, items, members
 
 
 @dataclass(frozen=True)
@@ -100,28 +99,27 @@ class Sweep:
         return next(point for point in self.points if point.top_p == self.elbow)
 
 
-def _point_from_schema_1(row: dict[str, Any]) -> dict[str, Json]:
+def _point_from_schema_1(row: dict[str, Json]) -> dict[str, Json]:
     names = ("top_p", "macs_ratio", "macs_ratio_range", "ms_per_clip", "per_clip_ratio", "thresholds")
     return {
         **{name: row[name] for name in names},
         **{name: row[name] for name in ("macs", "macs_by_layer") if name in row},
         "average": average_from_schema_1(row),
-        "interval": interval_from_schema_1(row["interval"]),
+        "interval": interval_from_schema_1(members(row["interval"])),
     }
 
 
-def from_schema_1(data: dict[str, Any]) -> dict[str, Json]:
+def from_schema_1(data: dict[str, Json]) -> dict[str, Json]:
     """Return a sweep of schema 1 in today's form."""
-    against = data.get("against")
-    reference = against and {
-        "checkpoint": against["checkpoint"],
-        "sha256": against["sha256"],
-        "point": _point_from_schema_1(against),
-    }
+    reference: Json = None
+    if data.get("against"):
+        against = members(data["against"])
+        names = ("checkpoint", "sha256")
+        reference = {**{name: against[name] for name in names}, "point": _point_from_schema_1(against)}
     return {
         **{name: data[name] for name in ("split", "labels", "clips", "speakers", "trivial", "clip_ids")},
-        "points": [_point_from_schema_1(row) for row in data["rows"]],
-        "elbow": data["elbow"]["top_p"],
+        "points": [_point_from_schema_1(members(row)) for row in items(data["rows"])],
+        "elbow": members(data["elbow"])["top_p"],
         "top_p_range": data.get("top_p_range", []),
         "reference": reference,
     }

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
 
-from mesm.figures.charts import axes_layout, bars_layout
+from mesm.figures.charts import PlotlyLayout, axes_layout, bars_layout
 from mesm.figures.style import MODALITY_SIGNS, MODALITY_WORDS, STAGE_WORDS, emotion_colour, theme
 from mesm.studies.case.chart_data import SCORE_RANGE, PairChart, ScoresChart, ScoresOverPChart
 
@@ -115,7 +114,7 @@ def chart_work(macs: Mapping[str, int], dark: bool = False) -> go.Figure:
 def chart_scores_over_p(chart: ScoresOverPChart, dark: bool = False) -> go.Figure:
     """Draw a line per emotion over top-p, and an upright line at each mark."""
     colours = theme(dark)
-    lines: list[dict[str, Any]] = [
+    lines: list[PlotlyLayout] = [
         {
             "type": "scatter",
             "mode": "lines",

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
-from mesm.figures.charts import LEGEND_ON_TOP, base_layout, with_alpha
+from mesm.figures.charts import LEGEND_ON_TOP, PlotlyLayout, base_layout, with_alpha
 from mesm.figures.style import theme
 from mesm.studies.facs.chart_data import ABOVE, BELOW, STRONGEST, FaceGrid, HeatMap, LayerSeries
 
@@ -19,7 +19,7 @@ _COLOURS = ("#0072B2", "#D55E00", "#8A9099", "#009E73")
 _COLUMNS = 3
 
 
-def _colour_bar(unit: str) -> dict[str, Any]:
+def _colour_bar(unit: str) -> PlotlyLayout:
     title = {"text": unit, "side": "right", "font": {"size": 13}}
     return {"title": title, "thickness": 10, "outlinewidth": 0, "tickfont": {"size": 12}}
 
@@ -29,7 +29,7 @@ def diverging(dark: bool) -> list[list[Any]]:
     return [[0.0, BELOW], [0.5, theme(dark).ground], [1.0, ABOVE]]
 
 
-def _base(height: int, dark: bool) -> dict[str, Any]:
+def _base(height: int, dark: bool) -> PlotlyLayout:
     return {**base_layout(height, dark, font_px=13), "showlegend": False}
 
 
@@ -105,7 +105,7 @@ def chart_faces(grid: FaceGrid, dark: bool = False) -> go.Figure:
     x0, x1, y0, y1 = grid.window
     faces = grid.rows[0]
     rows = -(-len(faces) // _COLUMNS)
-    traces: list[dict[str, Any]] = []
+    traces: list[PlotlyLayout] = []
     layout = _base(FACES_PX if rows > 1 else FACES_PX // 2, dark)
     layout["annotations"] = []
     layout["coloraxis"] = {

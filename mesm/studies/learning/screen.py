@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import plotly.graph_objects as go
 
-from mesm.figures.charts import axes_layout
+from mesm.figures.charts import PlotlyLayout, axes_layout
 from mesm.figures.style import theme
 from mesm.studies.learning.chart_data import LOSS_TITLE, SCORES_TITLE, X_TITLE, LearningChart
 
@@ -18,7 +16,7 @@ def draw_learning_curves(chart: LearningChart, dark: bool = False) -> go.Figure:
 
     The legend names the runs by their colour and the scores by their dashes, once each.
     """
-    traces: list[dict[str, Any]] = []
+    traces: list[PlotlyLayout] = []
     for run in chart.runs:
         colour, symbol = run.style.on_screen(dark), run.style.screen_symbol
         base = {"type": "scatter", "mode": "lines+markers", "marker": {"symbol": symbol, "size": 6}}

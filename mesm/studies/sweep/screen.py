@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import plotly.graph_objects as go
 
-from mesm.figures.charts import axes_layout, with_alpha
+from mesm.figures.charts import PlotlyLayout, axes_layout, with_alpha
 from mesm.figures.style import line_style, theme
 from mesm.studies.sweep.chart_data import DENSE, REPORTED, ChartLine, ClipCostChart, LayersChart, SweepChart
 
@@ -22,14 +20,14 @@ def draw_sweep(chart: SweepChart, dark: bool = False) -> go.Figure:
     return go.Figure([trace for line in chart.lines for trace in _line_traces(line, dark)], layout)
 
 
-def _line_traces(line: ChartLine, dark: bool) -> list[dict[str, Any]]:
+def _line_traces(line: ChartLine, dark: bool) -> list[PlotlyLayout]:
     colours = theme(dark)
     hover = [
         f"{line.name}<br>" + (f"p = {p.top_p:g}, " if p.top_p is not None else "") + f"cost {p.x:.3g}<br>{p.y:.3g}"
         + (f", 95 % {p.low:.3g} to {p.high:.3g}" if p.low is not None else "") + "<extra></extra>"
         for p in line.points
     ]  # fmt: skip
-    main: dict[str, Any] = {"type": "scatter", "x": line.x, "y": line.y, "name": line.name, "hovertemplate": hover}
+    main: PlotlyLayout = {"type": "scatter", "x": line.x, "y": line.y, "name": line.name, "hovertemplate": hover}
     if line.kind == REPORTED:
         stroke = {"color": colours.faint, "width": 1.5, "dash": "dot"}
         return [main | {"mode": "lines+markers", "line": stroke, "marker": {"symbol": "x-thin-open", "size": 7}}]
