@@ -106,7 +106,7 @@ def _runs(arguments: argparse.Namespace) -> FigureExport:
     for folder in _run_folders(arguments):
         try:
             config = RunConfig.from_dict(json.loads((folder / "config.json").read_text()))
-        except (OSError, ValueError, KeyError, TypeError, ConfigError) as error:
+        except (OSError, ValueError, KeyError, TypeError, ConfigError, DataError) as error:
             raise DataError(f"run {folder.name!r} has no readable config.json; give a folder of mesm train") from error
         runs.append((_training_run(folder), config))
     return runs_export(runs)

@@ -9,6 +9,7 @@ from dataclasses import fields
 from typing import Any, Self
 
 from mesm.errors import ConfigError
+from mesm.records.json_form import Json
 
 
 def check_choice(name: str, value: object, allowed: tuple[str, ...]) -> None:
@@ -29,20 +30,20 @@ class JsonConfig:
     A config may hold others as fields (their defaults are configs). Unknown keys are errors; tuples survive the trip.
     """
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Json]:
         """Return the settings as a dict, nested configs as dicts inside it."""
         return dataclasses.asdict(self)  # type: ignore[call-overload]
 
-    def flat(self) -> dict[str, Any]:
+    def flat(self) -> dict[str, Json]:
         """Return every setting under its dotted name, as `with_settings` takes it: `attention.weight`."""
-        values: dict[str, Any] = {}
+        values: dict[str, Json] = {}
         for name, value in self._values().items():
             nested = value.flat() if isinstance(value, JsonConfig) else None
             values |= {name: value} if nested is None else {f"{name}.{key}": v for key, v in nested.items()}
         return values
 
     @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+    def from_dict(cls, data: Mapping[str, Json]) -> Self:
         """Build a config from `to_dict`'s dict; a setting that it lacks gets its default.
 
         Raises:
@@ -52,7 +53,7 @@ class JsonConfig:
         unknown = sorted(set(data) - set(kinds))
         if unknown:
             raise ConfigError(f"{cls.__name__} has no setting {unknown[0]!r}; it has {', '.join(sorted(kinds))}")
-        values = {}
+        values: dict[str, object] = {}
         for key, value in data.items():
             kind = kinds[key]
             if not (isinstance(kind, type) and issubclass(kind, JsonConfig)):

@@ -13,6 +13,7 @@ from typing import Any, Self, cast
 
 from mesm.config.base import JsonConfig, check_choice, check_top_p, parse_setting
 from mesm.errors import ConfigError
+from mesm.records.json_form import Json
 from mesm.vocabulary import CORPUS_LABELS, EMOTIONS, MODALITIES
 
 GATES = ("hard", "straight_through", "soft", "soft_straight_through")
@@ -106,7 +107,7 @@ class ModelConfig(JsonConfig):
             raise ConfigError(f"width is {self.width}; it must lie in (0, 4], and 1.0 is the paper's")
 
     @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+    def from_dict(cls, data: Mapping[str, Json]) -> Self:
         """Read the stored config of any registered model.
 
         Settings of other models are dropped where a version with one class for all models stored them.
@@ -114,7 +115,7 @@ class ModelConfig(JsonConfig):
         Raises:
             ConfigError: no model has that name, or a setting is unknown.
         """
-        name = data.get("name", "")
+        name = str(data.get("name", ""))
         kind = config_class(name) if name and cls is ModelConfig else cls
         own = {field.name for field in fields(kind)}
         kept = {key: value for key, value in data.items() if key in own or key not in _FORMER_FIELDS}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Self
 
 from mesm.config.base import JsonConfig, check_choice, check_top_p
 from mesm.config.model import SHUFFLED_IN_TRAINING, ModelConfig
@@ -17,6 +17,7 @@ from mesm.config.objectives import (
     TwoTextsConfig,
 )
 from mesm.errors import ConfigError
+from mesm.records.json_form import Json, members
 
 FUSIONS = ("learned", "held_out")
 TRAINING_QUERIES = ("own", "shuffled")
@@ -38,22 +39,24 @@ RENAMED_SETTINGS: dict[str, str] = {
 REMOVED_SETTINGS = ("guide", "guide_margin")
 
 
-def upgrade_training(stored: Mapping[str, Any], model: Mapping[str, Any] | None = None) -> dict[str, Any]:
+def upgrade_training(stored: Mapping[str, Json], model: Mapping[str, Json] | None = None) -> dict[str, Json]:
     """Convert a stored training of any older version to the present names; one of the present version is unchanged.
 
     Args:
         stored: `TrainConfig.to_dict()` of some version, in a run's config.json or a checkpoint's metrics.json.
         model: the model config stored with it; there older versions kept whether the queries were shuffled in training.
     """
-    upgraded: dict[str, Any] = {}
+    upgraded: dict[str, Json] = {}
+    nested: dict[str, dict[str, Json]] = {}
     for name, value in stored.items():
         if name in REMOVED_SETTINGS:
             continue
         head, _, key = RENAMED_SETTINGS.get(name, name).partition(".")
         if key:
-            upgraded.setdefault(head, {})[key] = value
+            nested.setdefault(head, {})[key] = value
         else:
             upgraded[head] = value
+    upgraded |= {head: {**members(upgraded.get(head, {})), **values} for head, values in nested.items()}
     if model is not None and model.get("query") == SHUFFLED_IN_TRAINING:
         upgraded.setdefault("queries", "shuffled")
     return upgraded
@@ -150,7 +153,7 @@ class TrainConfig(JsonConfig):
                 raise ConfigError(f"{name} is {getattr(self, name)}; it must be at least 1")
 
     @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+    def from_dict(cls, data: Mapping[str, Json]) -> Self:
         """Build a config from a stored dict of this or an older version (`upgrade_training`).
 
         Raises:
@@ -176,13 +179,13 @@ class RunConfig(JsonConfig):
     """Training."""
 
     @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+    def from_dict(cls, data: Mapping[str, Json]) -> Self:
         """Build a run from a stored config.json of this or an older version.
 
         Raises:
             ConfigError: a setting that no version has had, or a value out of range.
         """
-        return super().from_dict({**data, "train": upgrade_training(data["train"], data["model"])})
+        return super().from_dict({**data, "train": upgrade_training(members(data["train"]), members(data["model"]))})
 
     def with_settings(self, settings: Mapping[str, str]) -> Self:
         """Return a copy with `model.width=0.5` or, where only one of the two has it, `width=0.5` applied.

@@ -9,9 +9,9 @@ from typing import Any, TypeAlias
 
 from mesm.figures.style import rgb, theme
 
-#: Anchored to the picture, not to the plot: anchored to the plot, it covers points after the window has grown.
 #: A trace or a layout, or a part of one: plotly's own form, drawn where it is made.
 PlotlyLayout: TypeAlias = dict[str, Any]
+#: Anchored to the picture, not to the plot: anchored to the plot, it covers points after the window has grown.
 LEGEND_ON_TOP: PlotlyLayout = {
     "orientation": "h",
     "x": 0,

@@ -60,12 +60,12 @@ def members(value: Json) -> dict[str, Json]:
 
 
 def items(value: Json) -> list[Json]:
-    """Return a JSON list.
+    """Return a JSON list, or the tuple of settings that were never written.
 
     Raises:
         DataError: it is no list.
     """
-    return list(_expect(list, value, "a part"))
+    return list(value) if isinstance(value, tuple) else list(_expect(list, value, "a part"))
 
 
 def from_json(kind: type[T], value: Json, where: str = "") -> T:

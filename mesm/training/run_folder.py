@@ -22,7 +22,7 @@ import torch
 from mesm.config import RunConfig
 from mesm.errors import ConfigError, DataError, MesmError
 from mesm.files import write_atomic
-from mesm.records.training_log import LOG_NAME, EpochReport
+from mesm.records.training_log import LOG_NAME, EpochReport, read_log
 
 
 class RunFolder:
@@ -64,7 +64,7 @@ class RunFolder:
             )
         return RunConfig.from_dict(json.loads(config.read_text()))
 
-    def save_state(self, state: Mapping[str, Any]) -> None:
+    def save_state(self, state: Mapping[str, object]) -> None:
         """Write state.pt whole or not at all.
 
         Raises:
@@ -94,11 +94,15 @@ class RunFolder:
         """Append an epoch to metrics.jsonl."""
         if self.writes:
             with (self.path / LOG_NAME).open("a") as log:
-                log.write(json.dumps(asdict(report)) + "\n")
+                log.write(_line(report))
 
     def cut_log(self, epoch: int) -> None:
         """Drop the lines from `epoch` on, which the loaded state does not know yet and which will be written again."""
         log = self.path / LOG_NAME
         if log.is_file():
-            kept = [line for line in log.read_text().splitlines() if json.loads(line)["epoch"] < epoch]
-            write_atomic(log, "".join(line + "\n" for line in kept).encode())
+            kept = [report for report in read_log(self.path) if report.epoch < epoch]
+            write_atomic(log, "".join(map(_line, kept)).encode())
+
+
+def _line(report: EpochReport) -> str:
+    return json.dumps(asdict(report)) + "\n"

@@ -146,7 +146,7 @@ class Search:
                 self.study.enqueue_trial(values)
         self._queue_interrupted()
 
-    def _open_folder(self, content: dict[str, Any]) -> None:
+    def _open_folder(self, content: dict[str, object]) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         path, text = self.folder / "search.json", json.dumps(content, indent=1) + "\n"
         if not path.is_file():
@@ -165,7 +165,7 @@ class Search:
             folder = trial.user_attrs.get("folder", f"{trial.number:03d}")
             self.study.enqueue_trial(trial.params, user_attrs={"folder": folder})
 
-    def _grid(self, seed: int) -> list[dict[str, Any]]:
+    def _grid(self, seed: int) -> list[dict[str, str | float]]:
         """Return every combination of the space, in random order."""
         axes = []
         for name, form in self.space.items():

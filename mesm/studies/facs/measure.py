@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any
 
 import numpy as np
 import torch
@@ -21,6 +20,7 @@ from mesm.records.facs import (
     RegionGroup,
     Supervision,
 )
+from mesm.records.json_form import Json, items, members
 from mesm.statistics import Speakers
 from mesm.studies.facs import atlas
 from mesm.studies.facs.action_unit_files import units_of_clips
@@ -104,12 +104,12 @@ def facs(
     )
 
 
-def supervision(train: Mapping[str, Any]) -> Supervision:
+def supervision(train: Mapping[str, Json]) -> Supervision:
     """Return the attention supervision that a checkpoint's training settings name."""
-    attention = train.get("attention", {})
+    attention = members(train.get("attention", {}))
     if not attention.get("weight"):
         return Supervision()
-    return Supervision(regions=True, text_regions=bool(attention["target_shares"][1]))
+    return Supervision(regions=True, text_regions=bool(items(attention["target_shares"])[1]))
 
 
 def _check(predictor: Predictor, book: str, regions: str | None, active_from: float) -> None:

@@ -14,7 +14,7 @@ from mesm.analysis.predictor import Predictor
 from mesm.data.store import Corpus
 from mesm.models import build_model, load_checkpoint, save_checkpoint
 from mesm.models.checkpoint import update_checkpoint
-from mesm.records.base import Record, new_provenance, write_record
+from mesm.records.base import Estimate, Record, new_provenance, write_record
 from mesm.records.checkpoint import CheckpointMetrics, SplitMetrics
 from mesm.records.evaluation import Evaluation, Scores, intervals_from
 from mesm.studies.evaluation.measure import evaluate, trivial_scores
@@ -65,7 +65,7 @@ def test_trivial_answers_are_told_apart() -> None:
 
 
 def test_an_undefined_interval_is_left_out() -> None:
-    intervals = intervals_from({"wacc": (1.0, 2.0), "f1": (None, None)})
+    intervals = intervals_from({"wacc": Estimate(1.5, 1.0, 2.0), "f1": Estimate(1.5)})
     assert list(intervals) == ["wacc"] and (intervals["wacc"].low, intervals["wacc"].high) == (1.0, 2.0)
 
 
