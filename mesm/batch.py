@@ -11,7 +11,7 @@ One coordinate order everywhere: a site is (segment, y, x). Segments of a batch 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -19,6 +19,8 @@ from mesm.errors import DataError
 
 if TYPE_CHECKING:
     import torch
+
+    from mesm.records.json_form import Json
 
 FACE_SIZE_PX = 48
 FRAME_INTERVAL_MS = 500
@@ -73,7 +75,7 @@ class Truth:
     informative: dict[str, bool]
     displays: dict[str, dict[str, float]] = field(default_factory=dict)
     prosody: dict[str, float] = field(default_factory=dict)
-    extra: dict[str, Any] = field(default_factory=dict)
+    extra: dict[str, Json] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

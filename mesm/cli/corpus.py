@@ -90,18 +90,20 @@ def _sheet(arguments: argparse.Namespace) -> int:
 def _card(arguments: argparse.Namespace) -> int:
     from mesm.data.marionette.corpus_report import report_corpus, report_text
     from mesm.data.store import Corpus
+    from mesm.records.json_form import to_json
 
     card = report_corpus(Corpus(arguments.folder), simulated=arguments.simulate)
-    print(json.dumps(card, indent=1) if arguments.json else report_text(card))
+    print(json.dumps(to_json(card), indent=1) if arguments.json else report_text(card))
     return 0
 
 
 def _audit(arguments: argparse.Namespace) -> int:
     from mesm.data.audit import audit_splits, audit_text
     from mesm.data.store import Corpus
+    from mesm.records.json_form import to_json
 
     report = audit_splits(Corpus(arguments.folder))
-    print(json.dumps(report, indent=1) if arguments.json else audit_text(report))
+    print(json.dumps(to_json(report), indent=1) if arguments.json else audit_text(report))
     return 0
 
 

@@ -63,6 +63,7 @@ def run_import(arguments: argparse.Namespace) -> int:
     from mesm.data.importers.engine import import_release
     from mesm.data.importers.report import dry_run, dry_run_text
     from mesm.errors import ConfigError
+    from mesm.records.json_form import to_json
 
     if arguments.part and arguments.name != "mesm-processed":
         raise ConfigError(f"--part is for mesm-processed; {arguments.name} has no parts")
@@ -71,7 +72,7 @@ def run_import(arguments: argparse.Namespace) -> int:
     settings = Settings(arguments.large_px, arguments.keep_incomplete, arguments.max_minutes)
     if arguments.dry_run:
         preview = dry_run(release, rule=arguments.splits, seed=arguments.seed, settings=settings)
-        print(json.dumps(preview.to_dict(), indent=1) if arguments.json else dry_run_text(preview))
+        print(json.dumps(to_json(preview), indent=1) if arguments.json else dry_run_text(preview))
         return 0
     report = import_release(
         release,

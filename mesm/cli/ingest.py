@@ -48,14 +48,13 @@ def run(arguments: argparse.Namespace) -> int:
         clip,
         arguments.text,
         clip_id=clip_id,
-        speaker=arguments.speaker,
         large_px=arguments.large_px,
         progress=_show_progress if sys.stderr.isatty() else None,
         **part,
     )
     media = f"media/{len(writer.stored):05d}-{slug(clip_id)}.mp4"  # two names can have one slug
     encode_preview(clip, folder / media, **part)
-    writer.add(replace(sample, media=media))
+    writer.add(replace(sample, media=media, speaker=arguments.speaker))
     writer.close()
     faces = int(sample.face_found.sum())
     print(f"{clip_id}: {sample.duration_s:.1f} s -> {folder}")

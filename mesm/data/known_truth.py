@@ -57,20 +57,22 @@ def render_neutral_faces(corpus: Corpus, speakers: int, faces_per_speaker: int) 
     Returns:
         None where the corpus has no `design`, `speakers` is 0, or the packages that render are not installed.
     """
-    meta = corpus.manifest.meta
-    if not speakers or "design" not in corpus.capabilities or not {"seed", "speakers"} <= set(meta):
+    design = corpus.manifest.design
+    if not speakers or "design" not in corpus.capabilities or design is None:
         return None
     from mesm.data.marionette.build import identity
     from mesm.data.marionette.head import shared_head
     from mesm.data.marionette.neutral import neutral_faces_of
     from mesm.data.marionette.problem import speaker_split
 
-    seed = int(meta["seed"])
-    outside = [s for s in range(int(meta["speakers"])) if speaker_split(s) != "train"]
+    outside = [s for s in range(design.speakers) if speaker_split(s) != "train"]
     chosen = sorted(outside, key=lambda s: (speaker_split(s) != "test", s))[:speakers]
     try:
         return NeutralFaceSet.concatenate(
-            [neutral_faces_of(shared_head(), identity(seed, s), seed, s, faces_per_speaker) for s in chosen]
+            [
+                neutral_faces_of(shared_head(), identity(design.seed, s), design.seed, s, faces_per_speaker)
+                for s in chosen
+            ]
         )
     except BackendUnavailable:
         return None
@@ -94,11 +96,12 @@ def observer_scores(corpus: Corpus, clips: int) -> Mapping[tuple[str, ...], floa
     Returns:
         None where the corpus has no `design`, or one of another version of the generator.
     """
-    if "design" not in corpus.capabilities:
+    design = corpus.manifest.design
+    if "design" not in corpus.capabilities or design is None:
         return None
     from mesm.data.marionette.build import GENERATOR
 
-    return _observer_scores(clips) if corpus.manifest.meta.get("generator") == GENERATOR else None
+    return _observer_scores(clips) if design.generator == GENERATOR else None
 
 
 @lru_cache(maxsize=2)

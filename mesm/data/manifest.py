@@ -5,15 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
 
 from mesm.data.remote import resolve_folder
 from mesm.data.signal_settings import signal_settings
 from mesm.errors import ConfigError, DataError
 from mesm.files import write_atomic
+from mesm.records.json_form import Json, from_json
 from mesm.vocabulary import CAPABILITIES
 
 MANIFEST_NAME = "manifest.json"
@@ -45,6 +45,21 @@ def package_versions() -> dict[str, str]:
 
 
 @dataclass(frozen=True)
+class Design:
+    """Identify the design of a generated corpus, as its manifest's `meta` keeps it beside the generator's own facts.
+
+    Attributes:
+        generator: version of the program.
+        command: the command line that builds the corpus again.
+    """
+
+    generator: int | str
+    seed: int = 0
+    speakers: int = 0
+    command: str = ""
+
+
+@dataclass(frozen=True)
 class Manifest:
     """Hold everything about a corpus except its clips.
 
@@ -60,14 +75,14 @@ class Manifest:
 
     name: str
     labels: tuple[str, ...] = ()
-    meta: dict[str, Any] = field(default_factory=dict)
+    meta: dict[str, Json] = field(default_factory=dict)
     capabilities: tuple[str, ...] = ()
-    signal: dict[str, Any] = field(default_factory=signal_settings)
+    signal: dict[str, Json] = field(default_factory=signal_settings)
     versions: dict[str, str] = field(default_factory=package_versions)
     shards: tuple[Shard, ...] = ()
     splits: dict[str, int] = field(default_factory=dict)
     speakers: dict[str, list[str]] = field(default_factory=dict)
-    sources: dict[str, Any] = field(default_factory=dict)
+    sources: dict[str, Json] = field(default_factory=dict)
     complete: bool = False
     schema: int = STORE_SCHEMA
 
@@ -77,13 +92,21 @@ class Manifest:
             raise ConfigError(f"{unknown[0]!r} is no capability of a corpus; use {', '.join(CAPABILITIES)}")
 
     @property
+    def design(self) -> Design | None:
+        """Read the design out of `meta`; None for a recorded corpus."""
+        if "generator" not in self.meta:
+            return None
+        known = {f.name: self.meta[f.name] for f in fields(Design) if f.name in self.meta}
+        return from_json(Design, known, f"meta of corpus {self.name!r}")
+
+    @property
     def digest(self) -> str:
         """Compute the identity of the corpus beside its name, 16 hex digits.
 
         A generated corpus (`meta` has a `generator`) is its design: name, labels and `meta` without the command, so that
         an exported part has the identity of the whole. A recorded corpus is its clips: name, labels and shard digests.
         """
-        content: dict[str, Any] = {"name": self.name, "labels": list(self.labels)}
+        content: dict[str, Json] = {"name": self.name, "labels": list(self.labels)}
         if "generator" in self.meta:
             content["design"] = {key: value for key, value in self.meta.items() if key != "command"}
         else:

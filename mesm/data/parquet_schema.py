@@ -7,8 +7,7 @@ number is a column (`n_frames`, `n_chunks`).
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -16,6 +15,8 @@ import pyarrow as pa
 from mesm.batch import CHUNK_HOPS, FACE_SIZE_PX, MEL_BANDS, Sample, Truth, Word
 from mesm.errors import DataError
 
+#: Column -> value, of the types of `row_schema`.
+Row: TypeAlias = dict[str, Any]
 #: field of Sample -> dtype and shape behind the number of frames or chunks. `faces_large` is (n, L, L, 3), L = large_px.
 ARRAYS: dict[str, tuple[str, tuple[int, ...]]] = {
     "faces": ("<u1", (FACE_SIZE_PX, FACE_SIZE_PX, 3)),
@@ -87,17 +88,15 @@ def _bytes(sample_id: str, name: str, array: np.ndarray, dtype: str, shape: tupl
     return stored.tobytes()
 
 
-def to_row(sample: Sample, labels: tuple[str, ...]) -> dict[str, Any]:
-    """Write A sample as one row of the store."""
+def to_row(sample: Sample, labels: tuple[str, ...]) -> Row:
+    """Return a sample as one row of the store."""
     name = sample.clip_id
     if sample.labels is not None and set(sample.labels) != set(labels):
         raise DataError(
             f"clip {name!r} has labels {sorted(sample.labels)}, the corpus {sorted(labels)}; they must agree"
         )
     frames, large = len(sample.faces), sample.faces_large.shape[1]
-    row: dict[str, Any] = {
-        key: getattr(sample, key) for key in ("clip_id", "split", "speaker", "text", "duration_s", "media")
-    }
+    row: Row = {key: getattr(sample, key) for key in ("clip_id", "split", "speaker", "text", "duration_s", "media")}
     row["labels"] = {k: float(sample.labels[k]) for k in labels} if labels and sample.labels is not None else None
     row["quality"] = list(sample.quality)
     row["words"] = [vars(word) for word in sample.words]
@@ -128,7 +127,7 @@ def _array(data: bytes, dtype: str, shape: tuple[int, ...], rows: int) -> np.nda
     return flat.reshape(rows if flat.size or 0 in shape else 0, *shape)
 
 
-def from_row(row: Mapping[str, Any]) -> Sample:
+def from_row(row: Row) -> Sample:
     """Read the sample of one row; columns that were not read become empty arrays or None."""
     frames, chunks, large = row["n_frames"], row["n_chunks"], row["large_px"]
     arrays: dict[str, Any] = {

@@ -5,9 +5,8 @@ A model trained on clips made by other rules would not fit, so a corpus says by 
 
 from __future__ import annotations
 
-from typing import Any
-
 from mesm.batch import CHUNK_HOPS, CHUNK_MS, FACE_SIZE_PX, FRAME_INTERVAL_MS, MEL_BANDS, MEL_FLOOR, SAMPLE_RATE_HZ
+from mesm.records.json_form import Json
 
 #: Window and transform of the spectrogram, in samples at 16 kHz: 25 ms.
 WINDOW = 400
@@ -19,7 +18,7 @@ MARGIN_PX = 2
 MIN_FACE_PX = 20
 
 
-def signal_settings() -> dict[str, Any]:
+def signal_settings() -> dict[str, Json]:
     """Return the settings as plain JSON."""
     return {
         "frame_interval_ms": FRAME_INTERVAL_MS,

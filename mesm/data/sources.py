@@ -5,17 +5,72 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TextIO
 
 from mesm.data.remote import resolve_folder
+from mesm.errors import DataError
+from mesm.records.json_form import from_json, to_json
 
 SOURCES_NAME = "sources.jsonl"
 
 
-def json_lines(rows: Iterable[dict[str, Any]]) -> bytes:
-    """Write one row a line. Bytes of a file's name that UTF-8 cannot hold become JSON's own escapes."""
-    return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows).encode(errors="backslashreplace")
+@dataclass(frozen=True)
+class SourceSpan:
+    """Name a source file as the release does, and the part of it that was used (seconds; None = to its end)."""
+
+    file: str
+    start_s: float = 0.0
+    end_s: float | None = None
+
+
+@dataclass(frozen=True)
+class SourceFacts:
+    """Hold the facts of one utterance's sources.
+
+    Attributes:
+        duration_s: of the utterance, as far as headers and times tell; 0 when they do not.
+        fps, width, height: of the picture.
+        sample_rate_hz, channels: of the sound before it was resampled.
+    """
+
+    duration_s: float = 0.0
+    fps: float = 0.0
+    width: int = 0
+    height: int = 0
+    sample_rate_hz: int = 0
+    channels: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class SourceRow(SourceFacts):
+    """Hold one line of `sources.jsonl`: files, times and facts of a clip's sources.
+
+    Attributes:
+        side: "left" or "right" where the speaker is one half of the picture, else "".
+        video, sound: None where the clip has none of its own.
+        pictures: still pictures that stand for a video.
+    """
+
+    id: str
+    speaker: str = ""
+    dialogue: str = ""
+    session: str = ""
+    side: str = ""
+    video: SourceSpan | None = None
+    pictures: int = 0
+    sound: SourceSpan | None = None
+
+
+def json_line(row: object) -> str:
+    """Write a dataclass as one line of JSON."""
+    return json.dumps(to_json(row), ensure_ascii=False) + "\n"
+
+
+def json_lines(rows: Iterable[object]) -> bytes:
+    """Write one dataclass a line. Bytes of a file's name that UTF-8 cannot hold become JSON's own escapes."""
+    return "".join(map(json_line, rows)).encode(errors="backslashreplace")
 
 
 def append_to(path: Path) -> TextIO:
@@ -27,16 +82,16 @@ def append_to(path: Path) -> TextIO:
     return file
 
 
-def read_sources(folder: str | os.PathLike[str]) -> dict[str, dict[str, Any]]:
-    """Map Clip id -> its line of `sources.jsonl`; {} for a corpus that was not imported."""
+def read_sources(folder: str | os.PathLike[str]) -> dict[str, SourceRow]:
+    """Map clip id -> its line of `sources.jsonl`; {} for a corpus that was not imported."""
     path = resolve_folder(folder) / SOURCES_NAME
     if not path.is_file():
         return {}
     rows = {}
     for line in path.read_text(encoding="utf-8").splitlines():
         try:
-            row = json.loads(line)
-            rows[row["id"]] = row
-        except (json.JSONDecodeError, KeyError, TypeError):
+            row = from_json(SourceRow, json.loads(line))
+        except (json.JSONDecodeError, DataError):
             continue  # the last line of a run that was killed
+        rows[row.id] = row
     return rows

@@ -10,25 +10,26 @@ import hashlib
 import os
 import threading
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from io import BufferedReader
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from mesm.batch import Sample
 from mesm.data.manifest import MANIFEST_NAME, Manifest, Shard
-from mesm.data.parquet_schema import ARRAYS, from_row, row_schema, to_row
+from mesm.data.parquet_schema import ARRAYS, Row, from_row, row_schema, to_row
 from mesm.data.remote import require_local, resolve_folder
 from mesm.errors import DataError
 from mesm.files import write_atomic
 from mesm.records.base import CorpusId
+from mesm.records.json_form import Json
 
 _INDEX = ("clip_id", "split", "speaker", "text", "duration_s", "labels", "quality", "media", "n_frames", "n_chunks")
 _PLAIN = (*_INDEX, "large_px", "words", *ARRAYS)
@@ -81,7 +82,7 @@ class CorpusWriter:
         folder: str | os.PathLike[str],
         name: str,
         labels: Iterable[str] = (),
-        meta: dict[str, Any] | None = None,
+        meta: Mapping[str, Json] | None = None,
         *,
         capabilities: Iterable[str] = (),
         shard_clips: int = SHARD_CLIPS,
@@ -98,7 +99,7 @@ class CorpusWriter:
         """
         self.folder = require_local(folder)
         self.shard_clips = shard_clips
-        manifest = Manifest(name=name, labels=tuple(labels), meta=meta or {}, capabilities=tuple(capabilities))
+        manifest = Manifest(name=name, labels=tuple(labels), meta=dict(meta or {}), capabilities=tuple(capabilities))
         self._stored: set[str] = set()
         if (self.folder / MANIFEST_NAME).exists():
             stored = Manifest.read(self.folder)
@@ -114,7 +115,7 @@ class CorpusWriter:
             manifest = replace(stored, capabilities=manifest.capabilities, complete=False)
         self.manifest = manifest
         self._schema = row_schema(manifest.labels)
-        self._waiting: list[dict[str, Any]] = []
+        self._waiting: list[Row] = []
 
     @property
     def stored(self) -> frozenset[str]:
@@ -160,7 +161,7 @@ class CorpusWriter:
         self.manifest.write(self.folder)
         self._waiting = []
 
-    def close(self, sources: dict[str, Any] | None = None) -> None:
+    def close(self, sources: dict[str, Json] | None = None) -> None:
         """Write what waits and mark the corpus complete; `sources` goes to the manifest."""
         self._flush()
         self.manifest = replace(self.manifest, complete=True, sources=sources or self.manifest.sources)

@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from mesm.batch import Sample
-from mesm.data.audit import audit_splits, audit_text
+from mesm.data.audit import Overlap, SplitAudit, audit_splits, audit_text
 from mesm.data.store import Corpus, CorpusWriter
 from mesm.errors import DataError
+from mesm.records.json_form import from_json, to_json
 from tests.data.made_samples import make_sample
 
 
@@ -40,27 +41,27 @@ def test_leaks_are_found(tmp_path: Path) -> None:
             ],
         )
     )
-    assert list(report["clips"]) == ["train", "valid", "test"]
-    assert report["speakers"]["train-test"] == {"shared": 1, "clips": 1, "examples": [["c1", "c0"]]}
-    assert report["speakers"]["train-valid"]["shared"] == 0
-    assert report["transcripts"]["train-test"]["examples"] == [["c2", "c0"]]
-    assert report["duplicates"]["train-valid"]["examples"] == [["c2", "c4"]]
-    assert report["duplicates_within"] == {"train": 1, "valid": 0, "test": 0}
-    assert report["unknown_speakers"] == 1 and report["clean"] is False
-    assert json.loads(json.dumps(report)) == report
+    assert list(report.clips) == ["train", "valid", "test"]
+    assert report.speakers["train-test"] == Overlap(shared=1, clips=1, examples=(("c1", "c0"),))
+    assert report.speakers["train-valid"].shared == 0
+    assert report.transcripts["train-test"].examples == (("c2", "c0"),)
+    assert report.duplicates is not None and report.duplicates["train-valid"].examples == (("c2", "c4"),)
+    assert report.duplicates_within == {"train": 1, "valid": 0, "test": 0}
+    assert report.unknown_speakers == 1 and report.clean is False
+    assert from_json(SplitAudit, json.loads(json.dumps(to_json(report)))) == report
 
 
 def test_clean(tmp_path: Path) -> None:
     corpus = corpus_of(tmp_path, [clip(0, "train", "A", "x"), clip(1, "test", "B", "x")])
     report = audit_splits(corpus)
-    assert report["clean"] and report["transcripts"]["train-test"]["shared"] == 1
-    assert "duplicates" not in audit_splits(corpus, contents=False)
+    assert report.clean and report.transcripts["train-test"].shared == 1
+    assert audit_splits(corpus, contents=False).duplicates is None
 
 
 def test_silent_clips_without_a_picture_are_no_duplicates(tmp_path: Path) -> None:
     empty = make_sample("a", frames=0, chunks=0, split="train")
     report = audit_splits(corpus_of(tmp_path, [empty, replace(empty, clip_id="b", split="test")]))
-    assert report["duplicates"]["train-test"]["shared"] == 0
+    assert report.duplicates is not None and report.duplicates["train-test"].shared == 0
 
 
 def test_nothing_to_audit(tmp_path: Path) -> None:

@@ -23,8 +23,6 @@ def test_astronaut(astronaut_clip: Path) -> None:
     sample = ingest_clip(
         astronaut_clip,
         " We  have\nlift-off. ",
-        labels={"happiness": 2},
-        speaker="collins",
         progress=lambda what, share: heard.append((what, share)),
     )
     assert sample.clip_id == "astronaut" and sample.text == "We have lift-off."

@@ -58,7 +58,7 @@ def test_it_reads_like_a_folder(folder: Path, bucket: str) -> None:
     for one, other in zip(*(loader.epoch(1) for loader in loaders), strict=True):
         assert one.clip_ids == other.clip_ids and torch.equal(one.faces, other.faces)
         assert torch.equal(one.mels, other.mels)
-    assert audit_splits(remote)["clips"] == {"train": 22, "test": 22}
+    assert audit_splits(remote).clips == {"train": 22, "test": 22}
     assert here.media_path("c0") and remote.media_path("c0") is None, "previews stay where they are"
 
 

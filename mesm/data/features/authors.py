@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from mesm.data.features.acoustic import DISVOICE_INDICES, disvoice_set
 from mesm.data.features.action_units import openface_set
@@ -125,7 +126,7 @@ def _write(corpus: Corpus, folder: str | os.PathLike[str], kind: FeatureSet, fea
     return write_features(folder, kind, rows(), {"clips_without_features": len(corpus) - len(features)})
 
 
-def _rows(value: Any, width: int) -> np.ndarray:
+def _rows(value: ArrayLike, width: int) -> np.ndarray:
     array = np.asarray(value, np.float32)
     if array.size and array.shape[-1] != width:
         raise DataError(
@@ -146,13 +147,13 @@ def _side(utterance: str) -> str:
     return "L" if first[-1] == last[0] else "R"
 
 
-def _units(utterance: str, frames: Mapping[str, Any]) -> np.ndarray:
+def _units(utterance: str, frames: Mapping[str, ArrayLike]) -> np.ndarray:
     prefix = f"image_{_side(utterance)}_"
     numbered = sorted((int(m[1]), name) for name in frames if (m := re.fullmatch(rf"{prefix}(\d+)", name)))
     return _rows([np.asarray(frames[name])[-35:] for _, name in numbered], 35)
 
 
-def _voice(utterance: str, sides: Mapping[str, Any]) -> np.ndarray:
+def _voice(utterance: str, sides: Mapping[str, ArrayLike]) -> np.ndarray:
     values = np.asarray(sides[_side(utterance)], np.float32)
     if values.ndim != 2 or values.shape[0] <= DISVOICE_INDICES[-1]:
         raise DataError(

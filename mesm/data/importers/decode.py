@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from mesm.batch import FRAME_INTERVAL_MS, SAMPLE_RATE_HZ, Sample
-from mesm.data.importers.headers import Facts, examine
+from mesm.data.importers.headers import examine
 from mesm.data.importers.plan import MediaSpan, Problem, Utterance
 from mesm.data.ingest.audio import read_waveform
 from mesm.data.ingest.clip import CUT_OFF_S, assemble
@@ -19,6 +18,7 @@ from mesm.data.ingest.many import track_clips
 from mesm.data.ingest.media import Limits, is_picture
 from mesm.data.ingest.video import FrameSampler, read_picture
 from mesm.data.quality import face_flags
+from mesm.data.sources import SourceFacts, SourceRow, SourceSpan
 from mesm.errors import DataError
 
 
@@ -44,7 +44,7 @@ class Outcome:
     """Hold the result of one utterance, a sample or a problem, and the facts of its sources."""
 
     id: str
-    facts: Facts
+    facts: SourceFacts
     sample: Sample | None = None
     problem: Problem | None = None
 
@@ -94,7 +94,7 @@ def make_outcomes(
     Frames of several utterances share the detector's batches; decoding runs ahead in a thread.
     """
     limits, outcomes = settings.limits(), {}
-    pictures: dict[int, tuple[Facts, _Picture]] = {}
+    pictures: dict[int, tuple[SourceFacts, _Picture]] = {}
     for number, utterance in enumerate(utterances):
         facts, problem = examine(utterance, limits, keep_incomplete=settings.keep_incomplete)
         if problem is None:
@@ -142,7 +142,6 @@ def _assemble_sample(utterance: Utterance, track: FaceTrack, picture: _Picture, 
             track,
             sound,
             duration_s=max(picture.end_s, sound_s),
-            words=(),
             labels=utterance.labels,
             speaker=utterance.speaker,
             split=utterance.split,
@@ -169,25 +168,23 @@ def _sound(utterance: Utterance, limits: Limits) -> np.ndarray | Problem:
     return sound
 
 
-def source_row(utterance: Utterance, facts: Facts, root: Path) -> dict[str, Any]:
-    """Return one line of the corpus's `sources.jsonl`: files, times and facts of a clip's sources. Plain JSON."""
+def source_row(utterance: Utterance, facts: SourceFacts, root: Path) -> SourceRow:
+    """Return the line of a clip in the corpus's `sources.jsonl`."""
 
-    def span_row(span: MediaSpan | None) -> dict[str, Any] | None:
-        if span is None:
-            return None
-        return {"file": relative(span.path, root), "start_s": span.start_s, "end_s": span.end_s}
+    def source_span(span: MediaSpan | None) -> SourceSpan | None:
+        return None if span is None else SourceSpan(relative(span.path, root), span.start_s, span.end_s)
 
-    return {
-        "id": utterance.id,
-        "speaker": utterance.speaker,
-        "dialogue": utterance.dialogue,
-        "session": utterance.session,
-        "side": utterance.side,
-        "video": span_row(utterance.video),
-        "pictures": len(utterance.pictures),
-        "sound": span_row(utterance.sound),
-        **asdict(facts),
-    }
+    return SourceRow(
+        **vars(facts),
+        id=utterance.id,
+        speaker=utterance.speaker,
+        dialogue=utterance.dialogue,
+        session=utterance.session,
+        side=utterance.side,
+        video=source_span(utterance.video),
+        pictures=len(utterance.pictures),
+        sound=source_span(utterance.sound),
+    )
 
 
 def relative(path: Path, root: Path) -> str:

@@ -12,9 +12,8 @@ import json
 import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from tqdm import tqdm
 
@@ -24,11 +23,12 @@ from mesm.data.importers.workers import run_here, run_local
 from mesm.data.ingest.search import SEARCH_RULE
 from mesm.data.quality import TOKEN_LIMIT
 from mesm.data.remote import require_local
-from mesm.data.sources import SOURCES_NAME, append_to, json_lines, read_sources
+from mesm.data.sources import SOURCES_NAME, append_to, json_line, json_lines, read_sources
 from mesm.data.splits import assign_splits
 from mesm.data.store import CorpusWriter
 from mesm.errors import ConfigError, DataError
 from mesm.files import write_atomic
+from mesm.records.json_form import Json, to_json
 
 QUARANTINE_NAME = "quarantine.jsonl"
 ENGINES = ("local", "ray")
@@ -63,6 +63,17 @@ class ImportReport:
     fps: dict[str, int]
 
 
+@dataclass(frozen=True)
+class QuarantineRow:
+    """Hold one line of `quarantine.jsonl`: an utterance that was not stored, and why."""
+
+    id: str
+    reason: str
+    detail: str
+    video: str
+    text: str
+
+
 def assign_release_splits(release: Release, rule: str = "", seed: int = 0) -> tuple[Utterance, ...]:
     """Return the utterances with their splits; a repeated name, or one in no list, becomes a problem."""
     rule, seen = rule or release.splits, set[str]()
@@ -88,20 +99,22 @@ def assign_release_splits(release: Release, rule: str = "", seed: int = 0) -> tu
     )
 
 
-def corpus_meta(release: Release, utterances: Sequence[Utterance], rule: str, seed: int, settings: Settings) -> dict:
+def corpus_meta(
+    release: Release, utterances: Sequence[Utterance], rule: str, seed: int, settings: Settings
+) -> dict[str, Json]:
     """Return the manifest's facts of the import; the same for every run of the same import."""
     rule = rule or release.splits
     assigned = json.dumps(sorted((u.id, u.split) for u in utterances if u.problem is None))
     return {
         **release.meta,
         "kind": "imported",
-        "rules": list(release.rules),
+        "rules": to_json(release.rules),
         "splits": {
             "rule": rule.partition(":")[0] if rule.startswith("lists:") else rule,
             "seed": seed,
             "sha256": hashlib.sha256(assigned.encode()).hexdigest(),
         },
-        "settings": asdict(settings),
+        "settings": to_json(settings),
         "face_search": SEARCH_RULE,
     }
 
@@ -154,22 +167,18 @@ def import_release(
                     assert outcome.problem is not None
                     problems[number] = outcome.problem
                     continue
-                row = source_row(utterances[number], outcome.facts, root)
-                sources.write(json.dumps(row, ensure_ascii=False) + "\n")
+                sources.write(json_line(source_row(utterances[number], outcome.facts, root)))
                 sources.flush()  # a clip in a shard always has its line
-                cut = count_tokens is not None and count_tokens(outcome.sample.text) > TOKEN_LIMIT
-                writer.add(_flagged(outcome, "text_cut") if cut else outcome.sample)
+                sample = outcome.sample
+                if count_tokens is not None and count_tokens(sample.text) > TOKEN_LIMIT:
+                    sample = replace(sample, quality=(*sample.quality, "text_cut"))
+                writer.add(sample)
     finally:
         _write_quarantine(folder, utterances, problems, root)
     report = _close(writer, utterances, problems, before)
     if not report.stored:
         raise DataError(f"nothing of {source} could be stored; see why in {folder / QUARANTINE_NAME}")
     return report
-
-
-def _flagged(outcome: Outcome, flag: str) -> Any:
-    assert outcome.sample is not None
-    return replace(outcome.sample, quality=(*outcome.sample.quality, flag))
 
 
 def _outcomes(todo: Sequence[Utterance], settings: Settings, workers: int, engine: str) -> Iterator[Outcome]:
@@ -193,13 +202,13 @@ def _bar(outcomes: Iterable[Outcome], total: int, done: int, progress: bool) -> 
 def _write_quarantine(folder: Path, utterances: Sequence[Utterance], problems: dict[int, Problem], root: Path) -> None:
     prefix = f"{root}{os.sep}"
     rows = [
-        {
-            "id": utterances[n].id,
-            "reason": problem.reason,
-            "detail": problem.detail.replace(prefix, ""),
-            "video": relative(utterances[n].video.path, root) if utterances[n].video else "",  # type: ignore[union-attr]
-            "text": utterances[n].text,
-        }
+        QuarantineRow(
+            id=utterances[n].id,
+            reason=problem.reason,
+            detail=problem.detail.replace(prefix, ""),
+            video="" if (video := utterances[n].video) is None else relative(video.path, root),
+            text=utterances[n].text,
+        )
         for n, problem in sorted(problems.items())
     ]
     write_atomic(folder / QUARANTINE_NAME, json_lines(rows))
@@ -227,13 +236,13 @@ def _close(
         clips=dict(corpus.manifest.splits),
         present={label: sum(label in row.present for row in index) for label in corpus.labels},
         flags=dict(Counter(flag for row in index for flag in row.quality).most_common()),
-        sample_rates_hz=dict(Counter(str(row["sample_rate_hz"]) for row in known).most_common()),
-        fps=dict(Counter(str(row["fps"]) for row in known).most_common()),
+        sample_rates_hz=dict(Counter(str(row.sample_rate_hz) for row in known).most_common()),
+        fps=dict(Counter(str(row.fps) for row in known).most_common()),
     )
     if report.stored + sum(report.quarantined.values()) != report.found:
         raise DataError(
             f"{writer.folder} holds {report.stored} clips and {sum(report.quarantined.values())} are quarantined, but the "
             f"release names {report.found} utterances; was it changed since the import began? Import into an empty folder"
         )
-    writer.close({key: value for key, value in asdict(report).items() if key not in ("name", "stored_before")})
+    writer.close({key: to_json(value) for key, value in vars(report).items() if key not in ("name", "stored_before")})
     return report

@@ -13,6 +13,7 @@ from PIL import Image
 from mesm.data.importers.plan import MediaSpan, Problem, Utterance
 from mesm.data.ingest.media import PICTURES, Limits, audio_stream, is_picture, open_media, video_stream
 from mesm.data.ingest.text import clean_text
+from mesm.data.sources import SourceFacts
 from mesm.errors import DataError
 
 #: Annotated times may lie this far beyond the end of the media, and a cut file's length this far from its times.
@@ -36,24 +37,6 @@ class Header:
     video: bool = False
     audio: bool = False
     still: bool = False
-
-
-@dataclass(frozen=True)
-class Facts:
-    """Hold the facts of one utterance's sources; kept beside the corpus, one line per clip.
-
-    Attributes:
-        duration_s: of the utterance, as far as headers and times tell; 0 when they do not.
-        fps, width, height: of the picture.
-        sample_rate_hz, channels: of the sound before it was resampled.
-    """
-
-    duration_s: float = 0.0
-    fps: float = 0.0
-    width: int = 0
-    height: int = 0
-    sample_rate_hz: int = 0
-    channels: int = 0
 
 
 @lru_cache(maxsize=8192)
@@ -88,14 +71,14 @@ def read_header(path: Path) -> Header:
 
 def examine(
     utterance: Utterance, limits: Limits | None = None, *, keep_incomplete: bool = False
-) -> tuple[Facts, Problem | None]:
+) -> tuple[SourceFacts, Problem | None]:
     """Return the facts of an utterance's files, and the problem that keeps it out, as far as headers show it.
 
     Args:
         limits: longest clip and largest frame.
         keep_incomplete: an utterance may lack its words, its picture or its sound, as long as it has media at all.
     """
-    facts, limits = Facts(), limits or Limits()
+    facts, limits = SourceFacts(), limits or Limits()
     if utterance.problem is not None:
         return facts, utterance.problem
     if not clean_text(utterance.text) and not keep_incomplete:
@@ -122,7 +105,7 @@ def _header(part: MediaSpan, kind: str) -> Header | Problem:
         return Problem(f"broken_{kind}", str(error))
 
 
-def _of_picture(utterance: Utterance, facts: Facts, limits: Limits) -> tuple[Facts, Problem | None]:
+def _of_picture(utterance: Utterance, facts: SourceFacts, limits: Limits) -> tuple[SourceFacts, Problem | None]:
     if utterance.video is None:
         return facts, None if utterance.pictures else Problem("no_frames", "it has no picture in its folder")
     header = _header(utterance.video, "video")
@@ -138,7 +121,7 @@ def _of_picture(utterance: Utterance, facts: Facts, limits: Limits) -> tuple[Fac
     return facts, problem
 
 
-def _of_sound(utterance: Utterance, facts: Facts) -> tuple[Facts, Problem | None]:
+def _of_sound(utterance: Utterance, facts: SourceFacts) -> tuple[SourceFacts, Problem | None]:
     part = utterance.sound or utterance.video
     if part is None:
         return facts, Problem("no_audio", "it has no sound")
@@ -176,7 +159,7 @@ def _unlike(seconds: float, expected: float, what: str, other: str) -> Problem |
     return Problem("misaligned", f"{what} lasts {seconds:.2f} s, {other} {expected:.2f} s")
 
 
-def _length_problem(utterance: Utterance, facts: Facts, limits: Limits) -> Problem | None:
+def _length_problem(utterance: Utterance, facts: SourceFacts, limits: Limits) -> Problem | None:
     seconds = facts.duration_s
     if seconds > limits.max_duration_s:
         return Problem("too_long", f"it lasts {seconds:.0f} s, above the limit of {limits.max_duration_s:.0f} s")

@@ -28,7 +28,7 @@ LABELS = CORPUS_LABELS["iemocap"]
 CODES = {
     "ang": "anger", "exc": "excited", "fru": "frustrated", "hap": "happiness", "neu": "neutral", "sad": "sadness",
 }  # fmt: skip
-META = {
+META: dict[str, str | bool] = {
     "licence": "IEMOCAP release form (USC SAIL); no redistribution",
     "publish_faces": False,
     "citation": "Busso et al. 2008, doi:10.1007/s10579-008-9076-6",

@@ -13,10 +13,10 @@ import math
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from mesm.data.importers.plan import MediaSpan, Problem, Release, Utterance, read_text, storable
 from mesm.errors import DataError
+from mesm.records.json_form import Json
 from mesm.vocabulary import EMOTIONS, SPLITS
 
 RULES = ("an emotion column holds an intensity in [0, 3]; an empty cell is 0, a row without any value has no label",)
@@ -47,7 +47,7 @@ def read_release(source: str | os.PathLike[str]) -> Release:
     return Release(path.stem, labels, utterances, rule, RULES)
 
 
-def _rows(path: Path) -> list[dict[str, Any]]:
+def _rows(path: Path) -> list[dict[str, Json]]:
     text = read_text(path)
     if text.lstrip().startswith("{"):
         return [_json_row(path, number, line) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
@@ -60,7 +60,7 @@ def _rows(path: Path) -> list[dict[str, Any]]:
     return [{key: value for key, value in row.items() if key} for row in rows]
 
 
-def _json_row(path: Path, number: int, line: str) -> dict[str, Any]:
+def _json_row(path: Path, number: int, line: str) -> dict[str, Json]:
     try:
         row = json.loads(line)
     except json.JSONDecodeError as error:
@@ -70,7 +70,7 @@ def _json_row(path: Path, number: int, line: str) -> dict[str, Any]:
     return row
 
 
-def _number(path: Path, number: int, row: Mapping[str, Any], key: str) -> float | None:
+def _number(path: Path, number: int, row: Mapping[str, Json], key: str) -> float | None:
     value = row.get(key)
     if value is None or str(value).strip() == "":
         return None
@@ -83,7 +83,7 @@ def _number(path: Path, number: int, row: Mapping[str, Any], key: str) -> float 
     return parsed
 
 
-def _utterance(path: Path, number: int, row: Mapping[str, Any], labels: tuple[str, ...]) -> Utterance:
+def _utterance(path: Path, number: int, row: Mapping[str, Json], labels: tuple[str, ...]) -> Utterance:
     def word(key: str) -> str:
         return str(row.get(key) or "").strip()
 

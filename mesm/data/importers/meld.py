@@ -21,7 +21,7 @@ from mesm.data.importers.plan import (
 )
 
 LABELS = ("anger", "disgust", "fear", "happiness", "sadness", "surprise", "neutral")
-META = {
+META: dict[str, str | bool] = {
     "licence": "GPL-3.0 (annotations); scenes of the series Friends",
     "publish_faces": False,
     "citation": "Poria et al. 2019, doi:10.18653/v1/P19-1050",

@@ -25,7 +25,7 @@ from mesm.data.importers.plan import (
 from mesm.vocabulary import CORPUS_LABELS
 
 LABELS = CORPUS_LABELS["mosei"]
-META = {
+META: dict[str, str | bool] = {
     "licence": "CMU-MOSEI end user licence agreement; videos from YouTube",
     "publish_faces": False,
     "citation": "Zadeh et al. 2018, doi:10.18653/v1/P18-1208",

@@ -9,9 +9,9 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from mesm.errors import DataError
+from mesm.records.json_form import Json
 
 #: Why an utterance is not stored: the code that stands in the quarantine list, and what it means.
 REASONS: dict[str, str] = {
@@ -103,7 +103,7 @@ class Release:
     utterances: tuple[Utterance, ...]
     splits: str
     rules: tuple[str, ...] = ()
-    meta: dict[str, Any] = field(default_factory=dict)
+    meta: Mapping[str, Json] = field(default_factory=dict)
 
 
 def existing_folder(path: str | os.PathLike[str]) -> Path:

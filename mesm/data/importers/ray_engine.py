@@ -9,15 +9,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
-from typing import Any
 
 import pyarrow as pa
 
 from mesm.data.importers.decode import Outcome, Settings
-from mesm.data.importers.headers import Facts
 from mesm.data.importers.plan import Problem
 from mesm.data.importers.workers import Chunk, make_chunk, one_thread
 from mesm.data.parquet_schema import from_row, row_schema, to_row
+from mesm.data.sources import SourceFacts
 from mesm.errors import BackendUnavailable
 
 
@@ -39,7 +38,7 @@ def run_ray(chunks: Sequence[Chunk], settings: Settings, workers: int) -> Iterat
     labels = next((tuple(u.labels) for chunk in chunks for u in chunk if u.labels is not None), ())
     held = ray.put([list(chunk) for chunk in chunks])
 
-    def work(row: dict[str, Any]) -> dict[str, Any]:
+    def work(row: dict[str, int]) -> dict[str, bytes]:
         one_thread()
         return {"outcomes": pack(make_chunk(ray.get(held)[row["item"]], settings), labels)}
 
@@ -70,5 +69,5 @@ def unpack(data: bytes) -> list[Outcome]:
     for rest in json.loads(table.schema.metadata[b"outcomes"]):
         problem = None if rest["problem"] is None else Problem(**rest["problem"])
         sample = next(samples) if problem is None else None
-        outcomes.append(Outcome(rest["id"], Facts(**rest["facts"]), sample, problem))
+        outcomes.append(Outcome(rest["id"], SourceFacts(**rest["facts"]), sample, problem))
     return outcomes

@@ -5,8 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
-from typing import Any
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
@@ -16,10 +15,11 @@ from tqdm import tqdm
 from mesm.batch import FRAME_INTERVAL_MS, Sample
 from mesm.data.importers.decode import Settings
 from mesm.data.importers.engine import assign_release_splits
-from mesm.data.importers.headers import Facts, examine
+from mesm.data.importers.headers import examine
 from mesm.data.importers.plan import Release, Utterance
 from mesm.data.importers.workers import make_chunk
 from mesm.data.parquet_schema import row_schema, to_row
+from mesm.data.sources import SourceFacts
 from mesm.vocabulary import SPLITS, order_splits
 
 #: Reasons that stand for files that are not there, and for files that are there and no use.
@@ -63,10 +63,6 @@ class DryRun:
     splits: str
     rules: tuple[str, ...]
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain JSON."""
-        return asdict(self)
-
 
 def dry_run(
     release: Release,
@@ -87,7 +83,7 @@ def dry_run(
         trial: clips to make for the estimate of time and disk; 0 for none.
     """
     settings = settings or Settings()
-    usable: list[tuple[Utterance, Facts]] = []
+    usable: list[tuple[Utterance, SourceFacts]] = []
     reasons: dict[str, list[str]] = defaultdict(list)
     for utterance in tqdm(
         assign_release_splits(release, rule, seed), desc="headers", unit="clip", disable=not progress
@@ -125,24 +121,28 @@ def dry_run(
     )
 
 
-def _seconds(utterance: Utterance, facts: Facts) -> float:
+def _seconds(utterance: Utterance, facts: SourceFacts) -> float:
     return facts.duration_s or len(utterance.pictures) * FRAME_INTERVAL_MS / 1000
 
 
-def _per_split(usable: Sequence[tuple[Utterance, Facts]], field: str) -> dict[str, int]:
+def _per_split(usable: Sequence[tuple[Utterance, SourceFacts]], field: str) -> dict[str, int]:
     values: dict[str, set[str]] = defaultdict(set)
     for utterance, _ in usable:
         values[utterance.split].add(getattr(utterance, field))
     return {split: len(values[split] - {""}) for split in order_splits(list(values))}
 
 
-def _showing(usable: Sequence[tuple[Utterance, Facts]], label: str) -> dict[str, int]:
+def _showing(usable: Sequence[tuple[Utterance, SourceFacts]], label: str) -> dict[str, int]:
     counts = Counter(u.split for u, _ in usable if (u.labels or {}).get(label, 0) > 0)
     return {split: counts.get(split, 0) for split in order_splits([u.split for u, _ in usable])}
 
 
 def _estimate(
-    release: Release, usable: Sequence[tuple[Utterance, Facts]], lengths: np.ndarray, settings: Settings, trial: int
+    release: Release,
+    usable: Sequence[tuple[Utterance, SourceFacts]],
+    lengths: np.ndarray,
+    settings: Settings,
+    trial: int,
 ) -> tuple[int, float, float]:
     """Estimate (clips made, minutes on one worker, MB), from a few clips of middling length."""
     if not usable or trial < 1:

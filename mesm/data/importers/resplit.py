@@ -6,11 +6,12 @@ import os
 from dataclasses import replace
 
 from mesm.data.remote import require_local
-from mesm.data.sources import SOURCES_NAME, json_lines, read_sources
+from mesm.data.sources import SOURCES_NAME, SourceRow, json_lines, read_sources
 from mesm.data.splits import assign_splits
 from mesm.data.store import Corpus, CorpusWriter
 from mesm.errors import DataError
 from mesm.files import write_atomic
+from mesm.records.json_form import to_json
 
 
 def resplit(source: str | os.PathLike[str], out: str | os.PathLike[str], rule: str, seed: int = 0) -> Corpus:
@@ -19,16 +20,17 @@ def resplit(source: str | os.PathLike[str], out: str | os.PathLike[str], rule: s
     Raises:
         DataError: a clip would be in no split, or the corpus does not know what the rule needs.
     """
-    corpus, sources = Corpus(source), read_sources(source)
+    corpus, sources, unknown = Corpus(source), read_sources(source), SourceRow(id="")
     clips = [
         {
             "id": row.clip_id,
             "split": row.split,
             "speaker": row.speaker,
-            "dialogue": sources.get(row.clip_id, {}).get("dialogue", ""),
-            "session": sources.get(row.clip_id, {}).get("session", ""),
+            "dialogue": source.dialogue,
+            "session": source.session,
         }
         for row in corpus.index
+        for source in (sources.get(row.clip_id, unknown),)
     ]
     splits = assign_splits(clips, rule, seed)
     missing = [clip_id for clip_id, split in splits.items() if not split]
@@ -37,7 +39,7 @@ def resplit(source: str | os.PathLike[str], out: str | os.PathLike[str], rule: s
             f"{len(missing)} clips are in no split by {rule!r}, the first is {missing[0]!r}; complete the lists"
         )
     kind = "lists" if rule.startswith("lists:") else rule
-    meta = {**corpus.manifest.meta, "splits": {"rule": kind, "seed": seed}}
+    meta = {**corpus.manifest.meta, "splits": to_json({"rule": kind, "seed": seed})}
     folder = require_local(out)
     folder.mkdir(parents=True, exist_ok=True)
     kept = [

@@ -10,9 +10,9 @@ from concurrent.futures.process import BrokenProcessPool
 from functools import lru_cache
 
 from mesm.data.importers.decode import Outcome, Settings, make_outcomes
-from mesm.data.importers.headers import Facts
 from mesm.data.importers.plan import Problem, Utterance
 from mesm.data.ingest.search import CoarseToFine
+from mesm.data.sources import SourceFacts
 
 Chunk = Sequence[Utterance]
 #: Chunks that are under way or wait to be written, per worker: this bounds the memory.
@@ -83,6 +83,6 @@ def _one_by_one(utterances: Sequence[Utterance], settings: Settings) -> Iterator
                 pool.shutdown(wait=True, cancel_futures=True)
                 pool = _pool(1)
                 problem = Problem("broke_decoder", "the process that decoded it ended; the file may be damaged")
-                yield Outcome(utterance.id, Facts(), problem=problem)
+                yield Outcome(utterance.id, SourceFacts(), problem=problem)
     finally:
         pool.shutdown(wait=True, cancel_futures=True)

@@ -48,11 +48,6 @@ def mel_filters() -> np.ndarray:
     return filters
 
 
-def empty_mel_bands() -> tuple[int, ...]:
-    """List the bands narrower than the spacing of the transform's bins, which hold no bin: always at the floor."""
-    return tuple(int(i) for i in np.flatnonzero(mel_filters().max(axis=1) == 0))
-
-
 def mel_power(waveform: np.ndarray) -> np.ndarray:
     """Compute the mel power spectrogram of a 16 kHz waveform.
 

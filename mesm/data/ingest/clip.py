@@ -66,7 +66,6 @@ def ingest_arrays(
         labels=labels,
         speaker=speaker,
         split=split,
-        flags=(),
     )
 
 
@@ -76,10 +75,6 @@ def ingest_clip(
     *,
     clip_id: str | None = None,
     audio_path: str | os.PathLike[str] | None = None,
-    words: Sequence[Word] = (),
-    labels: Mapping[str, float] | None = None,
-    speaker: str = "",
-    split: str = "",
     large_px: int = 96,
     detector: Detector | None = None,
     start_s: float | None = None,
@@ -124,10 +119,6 @@ def ingest_clip(
         track,
         sound,
         duration_s=max(sampler.end_s, sound_s),
-        words=words,
-        labels=labels,
-        speaker=speaker,
-        split=split,
         flags=("cut_off",) if cut_off else (),
     )
 
@@ -146,11 +137,11 @@ def assemble(
     sound: np.ndarray | None,
     *,
     duration_s: float,
-    words: Sequence[Word],
-    labels: Mapping[str, float] | None,
-    speaker: str,
-    split: str,
-    flags: tuple[str, ...],
+    words: Sequence[Word] = (),
+    labels: Mapping[str, float] | None = None,
+    speaker: str = "",
+    split: str = "",
+    flags: tuple[str, ...] = (),
 ) -> Sample:
     """Assemble a `Sample` from crops and a 16 kHz waveform; every ingestion ends here. `flags` are appended to its own."""
     heard = ("no_audio",) if sound is None or len(sound) == 0 else sound_flags(sound)

@@ -1,7 +1,7 @@
 """Decode an untrusted file in a process of its own, with a limit on time and memory.
 
-The child is this module run as a program. It gets a JSON request on stdin, reports progress and its end as JSON
-lines on stdout, and leaves the sample as a one-clip corpus: nothing that comes back is ever unpickled.
+The child is this module run as a program. It gets a `_Request` on stdin, writes `_Message`s, one JSON line each, to
+stdout, and leaves the sample as a one-clip corpus: nothing that comes back is ever unpickled.
 """
 
 from __future__ import annotations
@@ -14,9 +14,8 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import av
 import numpy as np
@@ -30,6 +29,7 @@ from mesm.data.ingest.preview import encode_preview
 from mesm.data.ingest.video import FrameSampler, read_picture
 from mesm.data.store import Corpus, CorpusWriter
 from mesm.errors import DataError, MesmError
+from mesm.records.json_form import from_json, to_json
 
 _CLIP_ID = "clip"
 _PACKAGE_ROOT = Path(__file__).resolve().parents[3]
@@ -50,6 +50,57 @@ class MediaFacts:
     duration_s: float
     has_picture: bool
     has_sound: bool
+
+
+@dataclass(frozen=True)
+class _Request:
+    """Ask the child for one result about the file `path`; the arguments are those of `ingest_untrusted`.
+
+    Attributes:
+        verb: a key of `_VERBS`.
+        folder: where the child leaves its result.
+        choices: whether to search for several faces.
+    """
+
+    verb: str
+    path: str
+    memory_mb: int
+    folder: str = ""
+    text: str = ""
+    clip_id: str = _CLIP_ID
+    audio_path: str | None = None
+    start_s: float | None = None
+    end_s: float | None = None
+    large_px: int = 96
+    preview_path: str | None = None
+    face_at: tuple[float, float, float] | None = None
+    choices: bool = False
+
+
+@dataclass(frozen=True)
+class _Face:
+    """Carry a `FaceChoice`; `rgb` is its picture's plain bytes in base64."""
+
+    at: tuple[float, float, float]
+    rgb: str
+
+
+@dataclass(frozen=True)
+class _Answer:
+    """Carry the result of a request; `error` is a sentence where there is none."""
+
+    error: str = ""
+    facts: MediaFacts | None = None
+    faces: tuple[_Face, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Message:
+    """Carry the stage of the work and the share done, or the answer, which is the last message."""
+
+    stage: str = ""
+    share: float = 0.0
+    answer: _Answer | None = None
 
 
 def ingest_untrusted(
@@ -81,25 +132,27 @@ def ingest_untrusted(
     Raises:
         DataError: one sentence, also when the file breaks the decoder, takes too long or needs too much memory.
     """
-    name = clip_id or Path(path).stem or _CLIP_ID
-    request = {
-        "audio_path": None if audio_path is None else str(existing_file(audio_path).absolute()),
-        "text": text,
-        "clip_id": name,
-        "start_s": start_s,
-        "end_s": end_s,
-        "large_px": large_px,
-        "preview_path": None if preview_path is None else str(Path(preview_path).absolute()),
-        "face_at": face_at,
-        "choices": on_faces is not None,
-    }
+    request = _Request(
+        "ingest",
+        str(path),
+        memory_mb,
+        text=text,
+        clip_id=clip_id or Path(path).stem or _CLIP_ID,
+        audio_path=None if audio_path is None else str(existing_file(audio_path).absolute()),
+        start_s=start_s,
+        end_s=end_s,
+        large_px=large_px,
+        preview_path=None if preview_path is None else str(Path(preview_path).absolute()),
+        face_at=face_at,
+        choices=on_faces is not None,
+    )
     if progress is not None:
         progress("starting the decoder", 0.0)
     with tempfile.TemporaryDirectory(prefix="mesm-") as folder:
-        answer = _request("ingest", path, {**request, "folder": folder}, timeout_s, memory_mb, progress)
-        if on_faces is not None and answer.get("faces"):
-            on_faces([FaceChoice(tuple(f["at"]), _picture(f["rgb"])) for f in answer["faces"]])
-        return Corpus(folder)[name]
+        answer = _send_request(replace(request, folder=folder), timeout_s, progress)
+        if on_faces is not None and answer.faces:
+            on_faces([FaceChoice(face.at, _picture(face.rgb)) for face in answer.faces])
+        return Corpus(folder)[request.clip_id]
 
 
 def probe_untrusted(path: str | os.PathLike[str], *, timeout_s: float = 30.0, memory_mb: int = 2048) -> MediaFacts:
@@ -108,8 +161,9 @@ def probe_untrusted(path: str | os.PathLike[str], *, timeout_s: float = 30.0, me
     Raises:
         DataError: as `ingest_untrusted`.
     """
-    answer = _request("probe", path, {}, timeout_s, memory_mb)
-    return MediaFacts(float(answer["duration_s"]), bool(answer["has_picture"]), bool(answer["has_sound"]))
+    facts = _send_request(_Request("probe", str(path), memory_mb), timeout_s).facts
+    assert facts is not None
+    return facts
 
 
 def waveform_untrusted(
@@ -121,7 +175,8 @@ def waveform_untrusted(
         DataError: as `ingest_untrusted`.
     """
     with tempfile.TemporaryDirectory(prefix="mesm-") as folder:
-        _request("sound", path, {"folder": folder, "start_s": start_s, "end_s": end_s}, timeout_s, memory_mb)
+        request = _Request("sound", str(path), memory_mb, folder, start_s=start_s, end_s=end_s)
+        _send_request(request, timeout_s)
         return np.frombuffer((Path(folder) / "sound").read_bytes(), np.float32)
 
 
@@ -130,29 +185,22 @@ def _picture(rgb: str) -> np.ndarray:
     return np.frombuffer(base64.b64decode(rgb), np.uint8).reshape(CHOICE_PX, CHOICE_PX, 3)
 
 
-def _request(
-    verb: str,
-    path: str | os.PathLike[str],
-    request: dict[str, Any],
-    timeout_s: float,
-    memory_mb: int,
-    progress: StageProgress | None = None,
-) -> dict[str, Any]:
-    """Send one request about one file to a child process and return its result, or raise `DataError`."""
-    source = str(existing_file(path).absolute())
-    answer = _run_child({**request, "verb": verb, "path": source, "memory_mb": memory_mb}, timeout_s, progress)
+def _send_request(request: _Request, timeout_s: float, progress: StageProgress | None = None) -> _Answer:
+    """Send one request about one file to a child process and return its answer, or raise `DataError`."""
+    source = existing_file(request.path).absolute()
+    answer = _run_child(replace(request, path=str(source)), timeout_s, progress)
     if answer is None:
         raise DataError(
-            f"{Path(path).name} could not be decoded within {timeout_s:.0f} s and {memory_mb} MB of memory, "
+            f"{source.name} could not be decoded within {timeout_s:.0f} s and {request.memory_mb} MB of memory, "
             "or it broke the decoder; cut it shorter or convert it to mp4"
         )
-    if answer.get("error"):
-        raise DataError(str(answer["error"]).replace(source, Path(path).name))
+    if answer.error:
+        raise DataError(answer.error.replace(str(source), source.name))
     return answer
 
 
-def _run_child(request: dict[str, Any], timeout_s: float, progress: StageProgress | None) -> dict[str, Any] | None:
-    """Run the child process and return its last message, or None if it ended without one."""
+def _run_child(request: _Request, timeout_s: float, progress: StageProgress | None) -> _Answer | None:
+    """Run the child process and return its answer, or None if it ended without one."""
     search = os.pathsep.join(filter(None, [str(_PACKAGE_ROOT), os.environ.get("PYTHONPATH")]))
     with subprocess.Popen(
         [sys.executable, "-m", "mesm.data.ingest.guard"],
@@ -168,16 +216,14 @@ def _run_child(request: dict[str, Any], timeout_s: float, progress: StageProgres
         timer.start()
         answer = None
         try:
-            child.stdin.write(json.dumps(request))
+            child.stdin.write(json.dumps(to_json(request)))
             child.stdin.close()
             for line in child.stdout:
-                message = json.loads(line)
-                if "what" in message:
-                    if progress is not None:
-                        progress(message["what"], message["share"])
-                else:
-                    answer = message
-        except (BrokenPipeError, json.JSONDecodeError):
+                message = from_json(_Message, json.loads(line))
+                answer = message.answer
+                if answer is None and progress is not None:
+                    progress(message.stage, message.share)
+        except (BrokenPipeError, json.JSONDecodeError, DataError):
             answer = None
         finally:
             timer.cancel()
@@ -201,48 +247,55 @@ def _serve() -> None:
     out = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # whatever a decoder prints must not be mistaken for a message
 
-    def send(**message: Any) -> None:
-        out.write(json.dumps(message) + "\n")
+    def send(message: _Message) -> None:
+        out.write(json.dumps(to_json(message)) + "\n")
         out.flush()
 
-    request = json.loads(sys.stdin.read())
-    _limit(request["memory_mb"])
+    request = from_json(_Request, json.loads(sys.stdin.read()))
+    _limit(request.memory_mb)
     try:
-        send(error="", **{"ingest": _ingest, "probe": _probe, "sound": _sound}[request["verb"]](request, send))
+        answer = _VERBS[request.verb](request, lambda stage, share: send(_Message(stage, share)))
     except MesmError as error:
-        send(error=str(error))
+        answer = _Answer(str(error))
+    send(_Message(answer=answer))
 
 
-def _ingest(request: dict[str, Any], send: Callable[..., None]) -> dict[str, Any]:
-    part = {key: request[key] for key in ("audio_path", "start_s", "end_s")}
-    chosen = request["face_at"]
+def _ingest(request: _Request, progress: StageProgress) -> _Answer:
     sample = ingest_clip(
-        request["path"],
-        request["text"],
-        clip_id=request["clip_id"],
-        large_px=request["large_px"],
-        detector=ChosenFace(tuple(chosen)) if chosen else None,
-        progress=lambda what, share: send(what=what, share=share),
-        **part,
+        request.path,
+        request.text,
+        clip_id=request.clip_id,
+        audio_path=request.audio_path,
+        start_s=request.start_s,
+        end_s=request.end_s,
+        large_px=request.large_px,
+        detector=ChosenFace(request.face_at) if request.face_at else None,
+        progress=progress,
     )
     faces: list[FaceChoice] = []
-    if request["choices"] and "several_faces" in sample.quality:
-        send(what="looking at the other faces", share=0.92)
+    if request.choices and "several_faces" in sample.quality:
+        progress("looking at the other faces", 0.92)
         faces = _choices(request)
-    if request["preview_path"]:
-        send(what="making the preview", share=0.95)
-        encode_preview(request["path"], request["preview_path"], **part)
-    with CorpusWriter(request["folder"], name="upload") as writer:
+    if request.preview_path:
+        progress("making the preview", 0.95)
+        encode_preview(
+            request.path,
+            request.preview_path,
+            audio_path=request.audio_path,
+            start_s=request.start_s,
+            end_s=request.end_s,
+        )
+    with CorpusWriter(request.folder, name="upload") as writer:
         writer.add(sample)
-    return {"faces": [{"at": f.at, "rgb": base64.b64encode(f.picture.tobytes()).decode()} for f in faces]}
+    return _Answer(faces=tuple(_Face(f.at, base64.b64encode(f.picture.tobytes()).decode()) for f in faces))
 
 
-def _choices(request: dict[str, Any]) -> list[FaceChoice]:
+def _choices(request: _Request) -> list[FaceChoice]:
     """Find the faces of the first of a few frames that has most of them."""
-    if is_picture(Path(request["path"])):
-        return find_choices(read_picture(request["path"]))
+    if is_picture(Path(request.path)):
+        return find_choices(read_picture(request.path))
     most: list[FaceChoice] = []
-    frames = FrameSampler(request["path"], start_s=request["start_s"], end_s=request["end_s"])
+    frames = FrameSampler(request.path, start_s=request.start_s, end_s=request.end_s)
     for number, (_, frame) in enumerate(frames):
         choices = find_choices(frame)
         if len(choices) > len(most):
@@ -252,20 +305,23 @@ def _choices(request: dict[str, Any]) -> list[FaceChoice]:
     return most
 
 
-def _probe(request: dict[str, Any], send: Callable[..., None]) -> dict[str, Any]:
-    if is_picture(Path(request["path"])):
-        return {"duration_s": 0.0, "has_picture": True, "has_sound": False}
-    with open_media(request["path"]) as container:
+def _probe(request: _Request, progress: StageProgress) -> _Answer:
+    if is_picture(Path(request.path)):
+        return _Answer(facts=MediaFacts(0.0, has_picture=True, has_sound=False))
+    with open_media(request.path) as container:
         picture, sound = video_stream(container), audio_stream(container)
         seconds = (container.duration or 0) / av.time_base
-        return {"duration_s": seconds, "has_picture": picture is not None, "has_sound": sound is not None}
+        return _Answer(facts=MediaFacts(seconds, picture is not None, sound is not None))
 
 
-def _sound(request: dict[str, Any], send: Callable[..., None]) -> dict[str, Any]:
-    sound = read_waveform(request["path"], start_s=request["start_s"], end_s=request["end_s"])
-    heard = np.zeros(0, np.float32) if sound is None else sound
-    (Path(request["folder"]) / "sound").write_bytes(np.ascontiguousarray(heard, np.float32).tobytes())
-    return {}
+def _sound(request: _Request, progress: StageProgress) -> _Answer:
+    sound = read_waveform(request.path, start_s=request.start_s, end_s=request.end_s)
+    samples = np.zeros(0, np.float32) if sound is None else sound
+    (Path(request.folder) / "sound").write_bytes(np.ascontiguousarray(samples, np.float32).tobytes())
+    return _Answer()
+
+
+_VERBS = {"ingest": _ingest, "probe": _probe, "sound": _sound}
 
 
 if __name__ == "__main__":

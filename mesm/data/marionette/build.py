@@ -8,7 +8,6 @@ import os
 from functools import lru_cache
 from multiprocessing.pool import Pool
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from tqdm import tqdm
@@ -24,6 +23,7 @@ from mesm.data.marionette.problem import AT_ODDS, INFORMATIVE, LABELS, plan_clip
 from mesm.data.store import Corpus, CorpusWriter
 from mesm.errors import ConfigError
 from mesm.files import write_atomic
+from mesm.records.json_form import Json, to_json
 from mesm.vocabulary import CAPABILITIES
 
 PRESETS: dict[str, int] = {"small": 240, "default": 3000, "large": 12000}
@@ -66,7 +66,7 @@ def _neutral(job: tuple[int, int]) -> NeutralFaceSet:
     return neutral_faces_of(shared_head(), identity(seed, speaker), seed, speaker, NEUTRAL_PER_SPEAKER)
 
 
-def corpus_meta(clips: int, seed: int) -> dict[str, Any]:
+def corpus_meta(clips: int, seed: int) -> dict[str, Json]:
     """Return the manifest's facts of the build."""
     return {
         "source": "rendered heads (MakeHuman, CC0), espeak-ng voices, written sentences; no recorded person",
@@ -75,8 +75,8 @@ def corpus_meta(clips: int, seed: int) -> dict[str, Any]:
         "clips": clips,
         "seed": seed,
         "speakers": speaker_count(clips),
-        "informative": INFORMATIVE,
-        "at_odds": AT_ODDS,
+        "informative": to_json(INFORMATIVE),
+        "at_odds": to_json(AT_ODDS),
         "command": f"mesm corpus build marionette --clips {clips} --seed {seed} --out DIR",
     }
 

@@ -3,21 +3,73 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
-from mesm.data.audit import audit_splits
+from mesm.data.audit import SplitAudit, audit_splits
 from mesm.data.marionette.build import GENERATOR
 from mesm.data.marionette.ceiling import Ceiling, ceilings
 from mesm.data.marionette.problem import LABELS
-from mesm.data.store import Corpus
+from mesm.data.store import Corpus, IndexRow
+from mesm.records.json_form import Json
 from mesm.vocabulary import MODALITIES, order_splits
 
 
-def report_corpus(corpus: Corpus, *, simulated: int = 6000) -> dict[str, Any]:
-    """Compute the report, as plain JSON.
+@dataclass(frozen=True)
+class SplitCounts:
+    """Count one split; `emotions` maps an emotion to the clips that show it."""
+
+    clips: int
+    speakers: int
+    minutes: float
+    transcripts: int
+    emotions: dict[str, int]
+    no_emotion: int
+    two_emotions: int
+
+
+@dataclass(frozen=True)
+class CorpusReport:
+    """Report a corpus.
+
+    Attributes:
+        meta: of the manifest.
+        duration_s: mean, least and most seconds of a clip.
+        splits: split -> counts; `intensities` intensity -> labels of it, `quality` flag -> clips.
+        informative_share: modality -> share of the clips in which it shows the emotion.
+        ceilings: of this version's design; empty for a corpus of another version.
+    """
+
+    corpus: str
+    meta: dict[str, Json]
+    clips: int
+    duration_s: dict[str, float]
+    splits: dict[str, SplitCounts]
+    intensities: dict[str, int]
+    informative_share: dict[str, float]
+    frames: int
+    frames_with_face: int
+    quality: dict[str, int]
+    audit: SplitAudit
+    ceilings: tuple[Ceiling, ...]
+
+
+def _count_split(rows: Sequence[IndexRow]) -> SplitCounts:
+    return SplitCounts(
+        clips=len(rows),
+        speakers=len({row.speaker for row in rows}),
+        minutes=round(sum(row.duration_s for row in rows) / 60, 1),
+        transcripts=len({row.text for row in rows}),
+        emotions={name: sum(name in row.present for row in rows) for name in LABELS},
+        no_emotion=sum(not row.present for row in rows),
+        two_emotions=sum(len(row.present) > 1 for row in rows),
+    )
+
+
+def report_corpus(corpus: Corpus, *, simulated: int = 6000) -> CorpusReport:
+    """Compute the report.
 
     Args:
         simulated: clips for the ceilings, see `ceiling.ceilings`; 0 leaves them out. They are those of this version's
@@ -25,19 +77,6 @@ def report_corpus(corpus: Corpus, *, simulated: int = 6000) -> dict[str, Any]:
     """
     rows = corpus.index
     durations = np.array([row.duration_s for row in rows])
-    splits = {}
-    for split in order_splits(row.split for row in rows):
-        part = [row for row in rows if row.split == split]
-        labels = [row.labels or {} for row in part]
-        splits[split] = {
-            "clips": len(part),
-            "speakers": len({row.speaker for row in part}),
-            "minutes": round(sum(row.duration_s for row in part) / 60, 1),
-            "transcripts": len({row.text for row in part}),
-            "emotions": {name: sum(label.get(name, 0) > 0 for label in labels) for name in LABELS},
-            "no emotion": sum(not any(label.values()) for label in labels),
-            "two emotions": sum(sum(value > 0 for value in label.values()) > 1 for label in labels),
-        }
     intensities = Counter(int(v) for row in rows for v in (row.labels or {}).values() if v)
     informative = Counter[str]()
     frames = faces = 0
@@ -46,23 +85,25 @@ def report_corpus(corpus: Corpus, *, simulated: int = 6000) -> dict[str, Any]:
         frames, faces = frames + len(sample.face_found), faces + int(sample.face_found.sum())
         if sample.truth is not None:
             informative.update(name for name, shown in sample.truth.informative.items() if shown)
-    audit = audit_splits(corpus)
-    return {
-        "corpus": corpus.name,
-        "meta": corpus.manifest.meta,
-        "clips": len(corpus),
-        "duration_s": {"mean": durations.mean(), "least": durations.min(), "most": durations.max()},
-        "splits": splits,
-        "intensities": {str(level): intensities[level] for level in sorted(intensities)},
-        "informative_share": {name: informative[name] / len(corpus) for name in MODALITIES},
-        "frames": frames,
-        "frames_with_face": faces,
-        "quality": dict(Counter(flag for row in rows for flag in row.quality)),
-        "audit": audit,
-        "ceilings": [vars(row) for row in ceilings(simulated)]
-        if simulated and corpus.manifest.meta.get("generator") == GENERATOR
-        else [],
-    }
+    design = corpus.manifest.design
+    same_design = design is not None and design.generator == GENERATOR
+    return CorpusReport(
+        corpus=corpus.name,
+        meta=corpus.manifest.meta,
+        clips=len(corpus),
+        duration_s={"mean": float(durations.mean()), "least": float(durations.min()), "most": float(durations.max())},
+        splits={
+            split: _count_split([row for row in rows if row.split == split])
+            for split in order_splits(row.split for row in rows)
+        },
+        intensities={str(level): intensities[level] for level in sorted(intensities)},
+        informative_share={name: informative[name] / len(corpus) for name in MODALITIES},
+        frames=frames,
+        frames_with_face=faces,
+        quality=dict(Counter(flag for row in rows for flag in row.quality)),
+        audit=audit_splits(corpus),
+        ceilings=tuple(ceilings(simulated)) if simulated and same_design else (),
+    )
 
 
 def _ceiling_lines(rows: Iterable[Ceiling]) -> list[str]:
@@ -75,32 +116,34 @@ def _ceiling_lines(rows: Iterable[Ceiling]) -> list[str]:
     return lines
 
 
-def report_text(card: dict[str, Any]) -> str:
+def report_text(report: CorpusReport) -> str:
     """Write the report for a terminal."""
-    duration = card["duration_s"]
+    duration, splits = report.duration_s, report.splits.values()
     lines = [
-        f"{card['corpus']}: {card['clips']} clips of {duration['least']:.1f} to {duration['most']:.1f} s "
-        f"(mean {duration['mean']:.1f} s), {card['frames']} frames, a face found in {card['frames_with_face']}",
-        f"made by: {card['meta'].get('command', 'unknown')}",
+        f"{report.corpus}: {report.clips} clips of {duration['least']:.1f} to {duration['most']:.1f} s "
+        f"(mean {duration['mean']:.1f} s), {report.frames} frames, a face found in {report.frames_with_face}",
+        f"made by: {report.meta.get('command', 'unknown')}",
         "",
-        f"{'':14s}" + "".join(f"{split:>9s}" for split in card["splits"]),
+        f"{'':14s}" + "".join(f"{split:>9s}" for split in report.splits),
     ]
-    for key in ("clips", "speakers", "minutes", "transcripts", "no emotion", "two emotions"):
-        lines.append(f"{key:14s}" + "".join(f"{part[key]:>9}" for part in card["splits"].values()))
+    for key in ("clips", "speakers", "minutes", "transcripts", "no_emotion", "two_emotions"):
+        lines.append(f"{key.replace('_', ' '):14s}" + "".join(f"{getattr(part, key):>9}" for part in splits))
     for name in LABELS:
-        lines.append(f"{name:14s}" + "".join(f"{part['emotions'][name]:>9d}" for part in card["splits"].values()))
-    designed = card["meta"].get("informative", {})
+        lines.append(f"{name:14s}" + "".join(f"{part.emotions[name]:>9d}" for part in splits))
+    designed = report.meta.get("informative")
     shares = ", ".join(
-        f"{name} {share:.2f} (designed {designed.get(name, '?')})" for name, share in card["informative_share"].items()
+        f"{name} {share:.2f} (designed {designed.get(name, '?') if isinstance(designed, dict) else '?'})"
+        for name, share in report.informative_share.items()
     )
-    odds = card["meta"].get("at_odds", "?")
-    lines += ["", f"intensities: {card['intensities']}", f"informative: {shares}; at odds when not: {odds}"]
+    odds = report.meta.get("at_odds", "?")
+    lines += ["", f"intensities: {report.intensities}", f"informative: {shares}; at odds when not: {odds}"]
     shared = {
-        key: sum(pair["shared"] for pair in card["audit"][key].values())
-        for key in ("speakers", "transcripts", "duplicates")
+        kind: sum(pair.shared for pair in pairs.values())
+        for kind, pairs in report.audit.overlaps.items()
+        if kind != "dialogues"
     }
-    lines += [f"quality flags: {card['quality'] or 'none'}", f"shared between splits: {shared}"]
-    if card["ceilings"]:
+    lines += [f"quality flags: {report.quality or 'none'}", f"shared between splits: {shared}"]
+    if report.ceilings:
         lines += ["", "ideal observer without labels (percent, thresholds chosen on valid by F1):"]
-        lines += _ceiling_lines(Ceiling(**row) for row in card["ceilings"])
+        lines += _ceiling_lines(report.ceilings)
     return "\n".join(lines)

@@ -84,24 +84,24 @@ def export(
         per_emotion: at least so many clips of each emotion.
     """
     corpus = Corpus(source)
-    meta = corpus.manifest.meta
-    if corpus.name != NAME or meta.get("generator") != GENERATOR:
+    design = corpus.manifest.design
+    if corpus.name != NAME or design is None or design.generator != GENERATOR:
         raise ConfigError(
             f"{source} was not built by this version's generator ({GENERATOR}); build it again with mesm corpus build"
         )
     chosen = choose_clips([row for row in corpus.index if row.split == split], clips, per_emotion)
     folder = Path(out)
     folder.mkdir(parents=True, exist_ok=True)
-    command = f"{meta['command']}; mesm corpus export DIR --split {split} --clips {clips} --out {folder.name}"
+    command = f"{design.command}; mesm corpus export DIR --split {split} --clips {clips} --out {folder.name}"
     # The neutral faces are of the training split's people, and stay with the whole.
     kept = [name for name in CAPABILITIES if name != "neutral_faces"]
-    meta = {**meta, "command": command}
+    meta = {**corpus.manifest.meta, "command": command}
     with CorpusWriter(folder, NAME, LABELS, meta, capabilities=kept, shard_clips=_SHARD_CLIPS) as writer:
         for clip_id in tqdm(sorted(chosen), unit="clip", disable=not progress, desc="previews"):
             if clip_id in writer.stored:
                 continue
             media = f"{_MEDIA}/{clip_id}.mp4"
-            write_preview(meta["seed"], int(clip_id.rsplit("-", 1)[1]), meta["speakers"], folder / media)
+            write_preview(design.seed, int(clip_id.rsplit("-", 1)[1]), design.speakers, folder / media)
             writer.add(_light(corpus, clip_id, media))
     return Corpus(folder)
 

@@ -13,7 +13,7 @@ from mesm.data.marionette.action_units import AU_COLUMN, REGION_SHARE, displacem
 from mesm.data.marionette.head import Head
 from mesm.data.marionette.identities import Identity
 from mesm.data.marionette.raster import rasterise, region_shares, vertex_normals
-from mesm.data.marionette.shader import COLOURS, NUMBERS, shade
+from mesm.data.marionette.shader import COLOURS, NUMBERS, Look, Raster, Surface, shade
 
 #: Distance of the camera, in eye-to-mouth distances; the head turns about a point so far behind the eyes.
 _CAMERA, _PIVOT = 12.0, -1.3
@@ -121,7 +121,7 @@ def _rotation(view: View) -> np.ndarray:
     return tilt @ nod @ turn
 
 
-def _shader_inputs(who: Identity, units: np.ndarray, view: View) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _look_of(who: Identity, units: np.ndarray, view: View) -> Look:
     look = {**who.colours, "tint": view.tint}
     look["background_top"], look["background_bottom"] = view.background_top, view.background_bottom
     colours = np.array([look[name] for name in COLOURS], np.float32)
@@ -144,7 +144,7 @@ def _shader_inputs(who: Identity, units: np.ndarray, view: View) -> tuple[np.nda
         "forehead": min(unit(1) * 0.6 + unit(2) * 0.6, 1.2),
     }
     light = np.array(view.light, np.float32)
-    return colours, np.array([values[name] for name in NUMBERS], np.float32), light / np.linalg.norm(light)
+    return Look(colours, np.array([values[name] for name in NUMBERS], np.float32), light / np.linalg.norm(light))
 
 
 def pooled(fine: np.ndarray) -> np.ndarray:
@@ -192,11 +192,8 @@ def render(
     weight = np.zeros((fine, fine, 2), np.float32)
     first_hair = len(head.triangles)
     rasterise(x, y, points[:, 2].copy(), triangles, first_hair, who.hair_attributes, depth, index, weight)
-    colours, numbers, light = _shader_inputs(who, units, view)
     out = np.empty((fine, fine, 3), np.float32)
-    shade(
-        index, weight, triangles, head.group, head.uv, head.canonical, who.hair_attributes, normals, head.texture,
-        head.eye_centre, colours, numbers, light, out,
-    )  # fmt: skip
+    surface = Surface(head.group, head.uv, head.canonical, who.hair_attributes, normals, head.texture, head.eye_centre)
+    shade(Raster(index, weight, triangles), surface, _look_of(who, units, view), out)
     seen = np.stack([x, y], axis=1)[: len(head.canonical)] / SUPERSAMPLING
     return Frame(_sensor(np.clip(pooled(out), 0, 1) ** np.float32(_CURVE), view), seen, index, weight, triangles)

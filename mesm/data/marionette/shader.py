@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from mesm.data.marionette.head import NEEDS_EXTRA
@@ -29,6 +31,45 @@ NUMBERS = (
     "forehead",
     "stubble_scalp",
 )
+
+
+class Raster(NamedTuple):
+    """Hold the nearest triangle of each pixel and the weights of its corners, of `raster.rasterise`."""
+
+    nearest: np.ndarray
+    weight: np.ndarray
+    triangles: np.ndarray
+
+
+class Surface(NamedTuple):
+    """Hold the surface of head and hair.
+
+    Attributes:
+        group: (head triangles,) part of the head; triangles beyond them are hair.
+        uv: (head triangles, 3, 2) places in `texture`.
+        canonical: (vertices, 3) places of the head at rest; `hair` (vertices, 3) attributes of the hair.
+        normals: (vertices, 3), of the posed head.
+        texture: (T, T, 3) masks of lips, mouth and lids.
+        eyes: (2, ...) centres of the eyes at rest.
+    """
+
+    group: np.ndarray
+    uv: np.ndarray
+    canonical: np.ndarray
+    hair: np.ndarray
+    normals: np.ndarray
+    texture: np.ndarray
+    eyes: np.ndarray
+
+
+class Look(NamedTuple):
+    """Hold (8, 3) `COLOURS`, the vector of `NUMBERS`, and the (3,) unit vector towards the key light."""
+
+    colours: np.ndarray
+    numbers: np.ndarray
+    light: np.ndarray
+
+
 _SKIN, _LIP, _HAIR, _IRIS, _TINT, _TOP, _BOTTOM, _CLOTHES = range(len(COLOURS))
 
 
@@ -175,15 +216,16 @@ def _paint_head(colour, group, x, y, z, u, v, texture, eyes, colours, numbers): 
 
 
 @numba.njit(cache=True, fastmath=True)
-def shade(index, weight, triangles, group, uv, canonical, hair, normals, texture, eyes, colours, numbers, light, out):  # type: ignore[no-untyped-def]
+def shade(raster, surface, look, out):  # type: ignore[no-untyped-def]
     """Light every pixel of a rasterised frame.
 
     Args:
-        index, weight: of `raster.rasterise`; triangles beyond `group` are hair.
-        colours: (8, 3) in the order of `COLOURS`; numbers in the order of `NUMBERS`.
-        light: (3,) unit vector towards the key light.
+        raster: a `Raster`; surface: a `Surface`; look: a `Look`.
         out: (H, W, 3) float32, light before the camera's curve; may exceed 1.
     """
+    index, weight, triangles = raster
+    group, uv, canonical, hair, normals, texture, eyes = surface
+    colours, numbers, light = look
     height, width = index.shape
     key, ambient = numbers[3], numbers[4]
     half = np.array([light[0], light[1], light[2] + 1])

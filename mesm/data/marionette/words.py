@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 from itertools import product
-from math import prod
 
 import numpy as np
 
@@ -43,13 +42,3 @@ def transcripts(kind: str, split: str) -> set[str]:
         for values in product(*(SLOTS[name] for name in names)):
             sentences.add(_filled(template, dict(zip(names, values, strict=True))))
     return sentences
-
-
-def transcript_count() -> int:
-    """Count the sentences of the grammar."""
-    return sum(
-        prod(len(SLOTS[name]) for name in set(_SLOT.findall(template)))
-        for kind, splits in SENTENCES.items()
-        for split in splits
-        for template in templates(kind, split)
-    )

@@ -21,7 +21,7 @@ from mesm.data.importers.decode import Outcome, Settings, make_outcomes
 from mesm.data.importers.plan import MediaSpan, Release, Utterance
 from mesm.data.importers.report import dry_run, dry_run_text
 from mesm.data.importers.resplit import resplit
-from mesm.data.sources import read_sources
+from mesm.data.sources import SourceSpan, read_sources
 from mesm.data.store import Corpus
 from mesm.errors import ConfigError, DataError
 from tests.data.importers import trees
@@ -224,7 +224,7 @@ def test_names_and_texts_that_are_no_unicode(grey_clip: Path, tmp_path: Path) ->
     corpus = Corpus(tmp_path / "out")
     assert corpus["a_1"].text == "half a character" and corpus["a_1"].speaker == "s?"
     sources = read_sources(corpus.folder)
-    assert sources["a_1"]["video"]["file"] == f"{odd}/a.mp4", "the name can still be found again"
+    assert sources["a_1"].video == SourceSpan(f"{odd}/a.mp4"), "the name can still be found again"
     again = resplit(tmp_path / "out", tmp_path / "again", "random")
     assert read_sources(again.folder) == sources
 
@@ -249,10 +249,10 @@ def test_too_long_and_too_large(grey_clip: Path, tmp_path: Path) -> None:
 def test_divided_anew_and_audited(grey_clip: Path, tmp_path: Path) -> None:
     run(release_of(40, grey_clip), tmp_path / "a", rule="random")
     leaks = audit_splits(Corpus(tmp_path / "a"), contents=False)
-    assert leaks["dialogues"]["train-test"]["shared"] > 0 and not leaks["clean"]
+    assert leaks.dialogues is not None and leaks.dialogues["train-test"].shared > 0 and not leaks.clean
     again = resplit(tmp_path / "a", tmp_path / "b", "dialogue", 3)
     report = audit_splits(again, contents=False)
-    assert all(pair["shared"] == 0 for pair in report["dialogues"].values())
+    assert report.dialogues and all(pair.shared == 0 for pair in report.dialogues.values())
     assert read_sources(tmp_path / "b").keys() == set(again.ids()) and len(again) == 40
     assert main(["corpus", "split", str(tmp_path / "a"), str(tmp_path / "c"), "--splits", "speaker:s3"]) == 0
     assert {row.speaker for row in Corpus(tmp_path / "c").index if row.split == "test"} == {"s3"}

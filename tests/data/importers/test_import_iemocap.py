@@ -15,7 +15,7 @@ from mesm.data.importers.engine import import_release
 from mesm.data.importers.iemocap import speaker_side
 from mesm.data.ingest.audio import mel_filters
 from mesm.data.ingest.faces import FACE_SIZE_PX
-from mesm.data.sources import read_sources
+from mesm.data.sources import SourceSpan, read_sources
 from mesm.data.store import Corpus
 from mesm.errors import DataError
 from mesm.vocabulary import CORPUS_LABELS
@@ -109,9 +109,9 @@ def test_manifest_and_sources(corpus: Corpus) -> None:
     assert manifest.sources["found"] == 11 and sum(manifest.sources["quarantined"].values()) == 7
     assert manifest.meta["publish_faces"] is False and manifest.meta["splits"]["rule"] == "random"
     row = read_sources(corpus.folder)[STORED[1]]
-    assert row["dialogue"] == "Ses01F_impro01" and row["session"] == "Ses01" and row["side"] == "right"
-    assert row["video"] == {"file": "Session1/dialog/avi/DivX/Ses01F_impro01.avi", "start_s": 2.0, "end_s": 3.1}
-    assert row["channels"] == 2 and (row["width"], row["height"]) == (400, 240)
+    assert row.dialogue == "Ses01F_impro01" and row.session == "Ses01" and row.side == "right"
+    assert row.video == SourceSpan("Session1/dialog/avi/DivX/Ses01F_impro01.avi", 2.0, 3.1)
+    assert row.channels == 2 and (row.width, row.height) == (400, 240)
 
 
 def test_another_folder_is_refused(tmp_path: Path) -> None:

@@ -46,8 +46,8 @@ def test_what_is_stored(corpus: Corpus) -> None:
     assert first.face_found.all() and len(first.faces) == 3 == len(first.mel)
     assert loudest_hz(first.mel) == pytest.approx(LEFT_HZ, rel=0.1)
     sources = read_sources(corpus.folder)
-    assert sources["-a_b_0"]["dialogue"] == "-a_b" and sources["-a_b_0"]["sample_rate_hz"] == 44_100
-    assert sources["v2_0"]["sound"] is None, "a segment without a wav has its own sound"
+    assert sources["-a_b_0"].dialogue == "-a_b" and sources["-a_b_0"].sample_rate_hz == 44_100
+    assert sources["v2_0"].sound is None, "a segment without a wav has its own sound"
     assert corpus.manifest.sources["sample_rates_hz"] == {"44100": 2}
     assert corpus.manifest.meta["splits"]["rule"] == "lists", "where the lists lie on this machine is not told"
 
@@ -107,7 +107,7 @@ def test_the_authors_processed_mosei(left_half: np.ndarray, tmp_path: Path) -> N
     np.testing.assert_allclose(sample.face_times_s, [0, 0.5, 1.0])
     levels = sample.faces.mean(axis=(1, 2, 3)) / sample.faces[0].mean()
     np.testing.assert_allclose(levels, [1, 0.98, 0.96], atol=0.01)
-    assert read_sources(corpus.folder)["-a_b_10"]["pictures"] == 3
+    assert read_sources(corpus.folder)["-a_b_10"].pictures == 3
 
 
 def test_the_authors_processed_iemocap(left_half: np.ndarray, tmp_path: Path) -> None:

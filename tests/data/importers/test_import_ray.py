@@ -11,9 +11,9 @@ import pytest
 
 from mesm.data.importers import engine, find_release
 from mesm.data.importers.decode import Outcome
-from mesm.data.importers.headers import Facts
 from mesm.data.importers.plan import MediaSpan, Problem
 from mesm.data.importers.ray_engine import pack, unpack
+from mesm.data.sources import SourceFacts
 from mesm.data.store import Corpus
 from tests.data.importers import trees
 from tests.data.importers.made_deadly import DeadlyPath
@@ -25,8 +25,8 @@ LABELS = ("anger", "fear")
 def test_outcomes_travel_unchanged() -> None:
     sample = make_sample("a", labels={"anger": 1.0, "fear": 0.0})
     sent = [
-        Outcome("a", Facts(1.5, 25.0, 640, 360, 44_100, 2), sample),
-        Outcome("b", Facts(), problem=Problem("no_frames", "ü")),
+        Outcome("a", SourceFacts(1.5, 25.0, 640, 360, 44_100, 2), sample),
+        Outcome("b", SourceFacts(), problem=Problem("no_frames", "ü")),
     ]
     first, second = unpack(pack(sent, LABELS))
     assert second == sent[1] and first.facts == sent[0].facts and first.sample is not None
