@@ -9,16 +9,16 @@ class MesmError(ValueError):
 
 
 class ConfigError(MesmError):
-    """A setting has a value that cannot work."""
+    """Report a setting whose value cannot work."""
 
 
 class DataError(MesmError):
-    """A file, clip or corpus cannot be read or lacks something that is needed."""
+    """Report a file, clip or corpus that cannot be read or lacks something that is needed."""
 
 
 class CheckpointError(MesmError):
-    """A checkpoint is missing, incomplete, or of the wrong kind for the call."""
+    """Report a checkpoint that is missing, incomplete, or of the wrong kind for the call."""
 
 
 class BackendUnavailable(MesmError):  # noqa: N818 - the name states the condition, as in the README
-    """An optional package or device that the call needs is missing."""
+    """Report an optional package or device that the call needs and that is missing."""

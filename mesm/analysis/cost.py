@@ -44,7 +44,7 @@ TEXT_ENCODERS: dict[str, tuple[int, int, int, int]] = {
 
 @dataclass(frozen=True)
 class CostEntry:
-    """One layer of one modality.
+    """Hold the cost of one layer of one modality.
 
     Attributes:
         layer: such as "conv5x5", "attention1" or "block2.conv1".

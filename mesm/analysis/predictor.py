@@ -89,12 +89,12 @@ class Predictor:
 
     @property
     def has_attention(self) -> bool:
-        """Whether the model has an attention to trace and a top-p to move."""
+        """Return True if the model has an attention to trace and a top-p to move."""
         return self.config.has_attention
 
     @property
     def attention_model(self) -> EmotionModel:
-        """The model, for what needs its attention.
+        """Return the model, typed as a model with attention.
 
         Raises:
             CheckpointError: it has none.

@@ -1,4 +1,4 @@
-"""The command `mesm`: one verb, one file. `--help` loads no torch."""
+"""Run the command `mesm`: one verb, one file. `--help` loads no torch."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ VERBS: dict[str, tuple[str, str]] = {
 
 
 def parser() -> argparse.ArgumentParser:
-    """The whole command line."""
+    """Build the parser of the whole command line."""
     top = argparse.ArgumentParser(
         prog="mesm",
         description="Multimodal end-to-end sparse models for emotion recognition.",

@@ -1,4 +1,4 @@
-"""What `mesm figure KIND` makes: each function reads records or runs a model, and hands over an exhibit."""
+"""Export the figures of `mesm figure KIND`: each function reads records or runs a model, and returns an export."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def spread_exhibit(arguments: argparse.Namespace) -> FigureExport:
 
 
 def architecture_exhibit(arguments: argparse.Namespace) -> FigureExport:
-    """The model in one picture."""
+    """Export the drawing of a model's architecture."""
     from mesm.analysis.checkpoints import checkpoint_folder, read_facts
     from mesm.analysis.provenance import clip_origin
     from mesm.studies.architecture.exports import architecture

@@ -53,7 +53,7 @@ SHUFFLED_IN_TRAINING = "shuffled_in_training"
 
 @dataclass(frozen=True)
 class ModelConfig(JsonConfig):
-    """What all models share. Defaults are the paper's unless a line says otherwise."""
+    """Hold the settings of all models. Defaults are the paper's unless a field names another source."""
 
     name: str = ""
     """Registry name of the model: fe2e, mesm, or a two-phase baseline: lf_lstm, lf_transformer, emo_embs, mult."""
@@ -146,7 +146,7 @@ class ModelConfig(JsonConfig):
 
     @property
     def has_attention(self) -> bool:
-        """Whether the model has an attention to trace and a top-p to move."""
+        """Return True if the model has an attention to trace and a top-p to move."""
         return self.attention_layers > 0
 
     @property
@@ -157,7 +157,7 @@ class ModelConfig(JsonConfig):
 
 @dataclass(frozen=True)
 class EndToEndConfig(ModelConfig):
-    """What FE2E and MESM share: the text branch, the normalisation of faces and mels, the dense stem."""
+    """Hold the settings of FE2E and MESM: the text branch, the normalisation of faces and mels, the dense stem."""
 
     text_hidden: int = 0
     """Hidden units between the text's vector and its scores; 0 is the paper's single linear layer."""

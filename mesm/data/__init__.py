@@ -1,4 +1,4 @@
-"""From a raw clip to a batch: ingestion, the store of samples, importers, features, and the demo corpus.
+"""Turn raw clips into batches: ingestion, the store of samples, importers, features, and the demo corpus.
 
 Start at `store`: `CorpusWriter` writes samples (`mesm.batch.Sample`) into Parquet shards, `Corpus` reads them;
 `corpora.open_corpus` finds a corpus by name, `manifest` describes it and gives its identity.

@@ -39,7 +39,7 @@ class BertShape:
 
 @dataclass(frozen=True)
 class BertOutput:
-    """As transformers calls it: (B, T, D)."""
+    """Hold the output in the form of transformers: (B, T, D)."""
 
     last_hidden_state: Tensor
 
@@ -104,7 +104,7 @@ class _Layer(nn.Module):
 
 
 class Bert(nn.Module):
-    """The encoder, without a pooler."""
+    """Encode token ids with BERT's encoder, without a pooler."""
 
     def __init__(self, shape: BertShape) -> None:
         super().__init__()

@@ -13,7 +13,7 @@ _MAX_TOKENS = 220
 
 
 class SpeechModel:
-    """A sequence-to-sequence speech model such as Whisper.
+    """Hold a sequence-to-sequence speech model such as Whisper.
 
     Args:
         source: hub id or folder; only safetensors weights are loaded.

@@ -1,4 +1,4 @@
-"""The VGG-like CNN per face and per mel chunk, dense (FE2E).
+"""Compute FE2E's dense VGG-like CNN on faces and mel chunks.
 
 Shape legend: S segments, C channels, H W map. conv5x5 -> BN -> ReLU -> max-pool; blocks 64-64, 64-64, then 64-128,
 128-256 and 256-512, each of these three followed by a max-pool. A 48x48 face ends as 512x3x3, a 128x32 mel chunk as
@@ -32,7 +32,7 @@ class ConvNorm:
 
     @property
     def foldable(self) -> bool:
-        """Whether running statistics are used and no gradient is recorded."""
+        """Return True if running statistics are used and no gradient is recorded."""
         return not self.norm.training and not torch.is_grad_enabled()
 
     def clear(self) -> None:
@@ -74,7 +74,7 @@ class VGGBlock(nn.Module):
         self.steps = (ConvNorm(self.conv1, self.bn1), ConvNorm(self.conv2, self.bn2))
 
     def forward(self, maps_SCHW: Tensor) -> Tensor:
-        """(S, c_in, H, W) -> (S, c_out, H, W)."""
+        """Map (S, c_in, H, W) to (S, c_out, H, W)."""
         for step in self.steps:
             maps_SCHW = step(maps_SCHW)
         return maps_SCHW
@@ -143,7 +143,7 @@ class DenseVGG(VGGTrunk):
     """FE2E's CNN: every position of every map."""
 
     def forward(self, maps_SCHW: Tensor) -> Tensor:
-        """(S, in_channels, H, W) -> (S, 512 * width, H // 16, W // 16)."""
+        """Map (S, in_channels, H, W) to (S, 512 * width, H // 16, W // 16)."""
         maps = self.stem(maps_SCHW, blocks=POOLED_BLOCKS[0])
         for index in POOLED_BLOCKS:
             maps = F.max_pool2d(self.blocks[index](maps), 2)

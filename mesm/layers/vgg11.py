@@ -20,7 +20,7 @@ CONVOLUTIONS: tuple[tuple[int, int, int], ...] = (
 
 
 class VGG11(nn.Module):
-    """The convolutional part of `torchvision.models.vgg11`.
+    """Represent the convolutional part of `torchvision.models.vgg11`.
 
     Args:
         in_channels: 3 for faces; 1 for mels, whose first convolution has one input channel.
@@ -35,7 +35,7 @@ class VGG11(nn.Module):
             self.features[0] = nn.Conv2d(in_channels, 64, 3, padding=1)
 
     def forward(self, maps_SCHW: Tensor) -> Tensor:
-        """(S, in_channels, H, W) -> (S, 512, H // 16, W // 16)."""
+        """Map (S, in_channels, H, W) to (S, 512, H // 16, W // 16)."""
         return self.features(maps_SCHW)
 
     @torch.no_grad()

@@ -1,4 +1,4 @@
-"""One branch per modality: segments in, class logits out."""
+"""Encode each modality by its branch: segments in, class logits out."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class TextBranch(nn.Module):
             self.out = nn.Linear(config.text_dim, classes)
 
     def forward(self, text_BD: Tensor) -> tuple[Tensor, Tensor]:
-        """(B, D) to (B, E) logits, and the (B, hidden) vectors before the last layer."""
+        """Compute (B, E) logits from (B, D), and the (B, hidden) vectors before the last layer."""
         if isinstance(self.out, nn.Sequential):
             hidden = self.out[:-1](text_BD)
             return self.out[-1](hidden), hidden

@@ -1,4 +1,4 @@
-"""What a model is fed with: `Scorer.inputs` is one of three values, and each builds the arguments of the loader.
+"""Define a model's inputs: `Scorer.inputs` is one of three values, and each builds the arguments of the loader.
 
 `mesm.data.loading.collate` and `SplitLoader` take token ids, vectors of a frozen text encoder, or hand-crafted features.
 A caller gives both providers, and only the one that the model needs is called:
@@ -38,7 +38,7 @@ class LoaderArguments(TypedDict, total=False):
 
 
 class Inputs(ABC):
-    """One kind of input."""
+    """Represent one kind of input."""
 
     @abstractmethod
     def loader_arguments(

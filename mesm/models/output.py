@@ -13,7 +13,7 @@ from mesm.layers.versioned_cache import VersionedCache
 
 @dataclass(frozen=True)
 class Prepared:
-    """An end-to-end model's values that do not depend on top_p; one `Prepared` serves every value of top_p.
+    """Hold an end-to-end model's values that do not depend on top_p; one `Prepared` serves every value of top_p.
 
     Attributes:
         text_BD: text vectors.
@@ -33,7 +33,7 @@ class Prepared:
 
 @dataclass(frozen=True)
 class PreparedFeatures:
-    """A two-phase baseline's inputs, normalised.
+    """Hold a two-phase baseline's inputs, normalised.
 
     Attributes:
         rows: modality -> (R, F) features, one utterance after the other.
@@ -81,5 +81,5 @@ class ModelOutput:
 
     @property
     def scores_BE(self) -> Tensor:
-        """(B, E) probabilities in [0, 1]."""
+        """Compute (B, E) probabilities in [0, 1]."""
         return torch.sigmoid(self.logits_BE.float())

@@ -1,4 +1,4 @@
-"""The interface of every model: scores of a batch, computed in two halves around top_p."""
+"""Define the interface of every model: scores of a batch, computed in two halves around top_p."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Scorer(nn.Module, ABC, Generic[P]):
     @property
     @abstractmethod
     def inputs(self) -> Inputs:
-        """What the model's batches are collated with."""
+        """Return the kind of input that the model's batches are collated with."""
 
     @abstractmethod
     def prepare(self, batch: Batch) -> P:

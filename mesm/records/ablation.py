@@ -12,7 +12,7 @@ from mesm.records.json_form import Json
 
 @dataclass(frozen=True)
 class AblationSetup:
-    """What all rows share. The defaults are a reduced setup: at most 10 minutes a row on two cores.
+    """Hold the setup of all rows. The defaults are a reduced setup: at most 10 minutes a row on two cores.
 
     Attributes:
         corpus: its folder while rows are trained, its name in a record.
@@ -34,7 +34,7 @@ class AblationSetup:
 
 @dataclass(frozen=True)
 class AblationRun:
-    """One trained model of a row; `seconds` is its training time."""
+    """Hold one trained model of a row; `seconds` is its training time."""
 
     seed: int
     average: Scores
@@ -44,7 +44,7 @@ class AblationRun:
 
 @dataclass(frozen=True)
 class ShuffledText:
-    """A branch's score in percent with the clip's own transcript as query, with another clip's, and the difference."""
+    """Hold a branch's score in percent with the clip's own and another clip's transcript as query, and the difference."""
 
     own: float | None
     shuffled: float | None
@@ -53,7 +53,7 @@ class ShuffledText:
 
 @dataclass(frozen=True)
 class AblationLine:
-    """One row of the table: the mean over its runs.
+    """Hold one row of the table: the mean over its runs.
 
     Attributes:
         row: its name, such as mesm-TA or gate-hard.
@@ -88,7 +88,7 @@ class AblationLine:
 
 @dataclass(frozen=True)
 class Ablation:
-    """Every finished row of an ablation on one corpus."""
+    """Hold the finished rows of an ablation on one corpus."""
 
     setup: AblationSetup
     seeds: tuple[int, ...]

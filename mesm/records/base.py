@@ -43,7 +43,7 @@ D = TypeVar("D", covariant=True)
 
 @dataclass(frozen=True)
 class Estimate:
-    """One measured value with its 95 % interval; None where it is undefined.
+    """Hold one measured value with its 95 % interval; None where it is undefined.
 
     Attributes:
         value: the estimate.
@@ -90,7 +90,7 @@ class CorpusId:
 
 @dataclass(frozen=True)
 class Provenance:
-    """Where a record comes from.
+    """Hold the origin of a record.
 
     Attributes:
         created: ISO time, UTC.
@@ -156,7 +156,7 @@ def new_provenance(
 
 @dataclass(frozen=True)
 class Record(Generic[D]):
-    """One result: its kind (a key of `KINDS`), provenance and data."""
+    """Hold one result: its kind (a key of `KINDS`), provenance and data."""
 
     kind: str
     provenance: Provenance

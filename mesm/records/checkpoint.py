@@ -75,7 +75,7 @@ class SplitMetrics(Scores):
 
 @dataclass(frozen=True)
 class CheckpointMetrics:
-    """How a checkpoint was trained and what it scores.
+    """Hold a checkpoint's training settings and its scores.
 
     Attributes:
         trained_on: name of the corpus.

@@ -24,7 +24,7 @@ class PairedDifference:
 
 @dataclass(frozen=True)
 class ComparedModel:
-    """One side of a comparison; `runs` is its number of seeds."""
+    """Hold one side of a comparison; `runs` is its number of seeds."""
 
     name: str
     runs: int
@@ -36,7 +36,7 @@ class ComparedModel:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Two models on the same clips.
+    """Hold the results of two models on the same clips.
 
     Attributes:
         draws: of speakers.

@@ -38,7 +38,7 @@ class ClassScores(Scores):
 
 @dataclass(frozen=True)
 class Interval:
-    """A 95 % interval over speakers."""
+    """Hold a 95 % interval over speakers."""
 
     low: float
     high: float

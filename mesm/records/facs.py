@@ -22,7 +22,7 @@ MAPS: tuple[str, ...] = ("checkpoint", "hard", "random")
 
 @dataclass(frozen=True)
 class ChanceEstimate(Estimate):
-    """An estimate tested against chance.
+    """Hold an estimate tested against chance.
 
     Attributes:
         p: two-sided, by flipping the signs of whole speakers.
@@ -81,7 +81,7 @@ class CodebookAgreement(Agreement):
 
 @dataclass(frozen=True)
 class Contrast:
-    """A ratio of lifts between emotions; 1 means that the attention does not depend on the emotion.
+    """Hold a ratio of lifts between emotions; 1 means that the attention does not depend on the emotion.
 
     Attributes:
         pooled: L estimates over all emotions, each with the same weight.
@@ -175,7 +175,7 @@ class VoiceAgreement:
 
 @dataclass(frozen=True)
 class VoiceLayers:
-    """L agreements of each site kind of one attention."""
+    """Hold L agreements of each site kind of one attention."""
 
     kept: tuple[VoiceAgreement, ...]
     attention: tuple[VoiceAgreement, ...]
@@ -183,7 +183,7 @@ class VoiceLayers:
 
 @dataclass(frozen=True)
 class VoiceStudy:
-    """The voice's maps against loudness: mel chunks, and one of `MAPS` -> agreements."""
+    """Hold the voice's maps against loudness: mel chunks, and one of `MAPS` -> agreements."""
 
     chunks: int
     maps: dict[str, VoiceLayers]
@@ -191,7 +191,7 @@ class VoiceStudy:
 
 @dataclass(frozen=True)
 class Codebook:
-    """One author's table of emotions and action units.
+    """Hold one author's table of emotions and action units.
 
     Attributes:
         name: on the command line and in records.
@@ -218,7 +218,7 @@ class RegionGroup:
 
 @dataclass(frozen=True)
 class EmotionCounts:
-    """How many frames, clips and speakers show an emotion."""
+    """Count the frames, clips and speakers that show an emotion."""
 
     frames: int
     clips: int
@@ -260,7 +260,7 @@ class Supervision:
 
 @dataclass(frozen=True)
 class FacsStudy:
-    """One checkpoint on one split.
+    """Hold the FACS measurements of one checkpoint on one split.
 
     Attributes:
         regions: source of the regions, "truth", "points" or "landmarks".

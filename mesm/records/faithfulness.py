@@ -37,7 +37,7 @@ class SampleSize:
 
 @dataclass(frozen=True)
 class ShuffleCost:
-    """One metric of a branch in percent.
+    """Hold one metric of a branch in percent.
 
     Attributes:
         own: with each clip's own text.
@@ -199,7 +199,7 @@ class SiteOrder(SampleSize):
 
 @dataclass(frozen=True)
 class ClipSufficientP:
-    """The smallest sufficient p clip by clip.
+    """Hold the smallest sufficient p of each clip.
 
     Attributes:
         ids: N clip ids.
@@ -232,7 +232,7 @@ class SufficientP(SampleSize):
 
 @dataclass(frozen=True)
 class ControlLayer:
-    """One layer's attention against a control attention.
+    """Hold one layer's attention against a control attention.
 
     Attributes:
         rank_correlation: of the two maps at p = 1; 0 where they share nothing.
@@ -249,7 +249,7 @@ class ControlLayer:
 
 @dataclass(frozen=True)
 class OwnAndControl:
-    """One quantity with the trained attention and with the control."""
+    """Hold one quantity with the trained attention and with the control."""
 
     own: Estimate
     control: Estimate
@@ -257,7 +257,7 @@ class OwnAndControl:
 
 @dataclass(frozen=True)
 class BranchControl:
-    """One branch with the trained attention and with control attentions.
+    """Hold one branch's results with the trained attention and with control attentions.
 
     Attributes:
         layers: L comparisons of maps and kept sites.
@@ -274,7 +274,7 @@ class BranchControl:
 
 @dataclass(frozen=True)
 class ControlTest(SampleSize):
-    """The trained attention against `draws` control attentions (Adebayo et al. 2018)."""
+    """Hold the trained attention against `draws` control attentions (Adebayo et al. 2018)."""
 
     draws: int
     top_p: float
@@ -314,7 +314,7 @@ class LoudnessLift(SampleSize):
 
 @dataclass(frozen=True)
 class Faithfulness:
-    """Every test of one checkpoint on one split.
+    """Hold the results of all tests of one checkpoint on one split.
 
     Attributes:
         labels: emotions that checkpoint and corpus share.

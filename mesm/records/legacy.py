@@ -20,7 +20,7 @@ RECORD_SCHEMA = 1
 
 
 def provenance(**more: Any) -> dict[str, Any]:
-    """When, with what code and versions a record was made; `more` adds checkpoint, corpus, seed, command."""
+    """Build a record's provenance: date, code and versions; `more` adds checkpoint, corpus, seed, command."""
     commit = subprocess.run(
         ["git", "-C", str(Path(__file__).parent), "rev-parse", "--short", "HEAD"], capture_output=True, text=True
     ).stdout.strip()
@@ -67,7 +67,7 @@ def write_record(
 
 
 def read_record(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """A record's whole content; `DataError` if it is not one."""
+    """Read a record's whole content; raise `DataError` if the file is not a record."""
     try:
         content = json.loads(Path(path).read_text())
     except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:

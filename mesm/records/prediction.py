@@ -9,7 +9,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class LayerTrace:
-    """One attention layer on S segments of one modality.
+    """Hold one attention layer's maps on S segments of one modality.
 
     Attributes:
         attention: (S, H, W) float32, each segment sums to 1 over its active sites; 0 elsewhere.
@@ -26,7 +26,7 @@ class LayerTrace:
 
 @dataclass(frozen=True)
 class Trace:
-    """What the attention did in one forward pass, per modality ("visual", "acoustic"), layer after layer."""
+    """Hold the attention of one forward pass, per modality ("visual", "acoustic"), layer after layer."""
 
     layers: dict[str, tuple[LayerTrace, ...]]
     top_p: float

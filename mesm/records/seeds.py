@@ -20,7 +20,7 @@ from mesm.records.json_form import Json
 
 @dataclass(frozen=True)
 class SeedRun:
-    """One trained model of several that differ in their seed.
+    """Hold one trained model of several that differ in their seed.
 
     Attributes:
         thresholds: (E,) of this run, chosen on its validation split.

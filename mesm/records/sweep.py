@@ -27,7 +27,7 @@ class LayerMacs:
 
 @dataclass(frozen=True)
 class SweepPoint:
-    """One model at one top-p.
+    """Hold the results of one model at one top-p.
 
     Attributes:
         top_p: nucleus mass; None for a model without attention.
@@ -70,7 +70,7 @@ class DenseReference:
 
 @dataclass(frozen=True)
 class Sweep:
-    """One checkpoint at P values of top-p.
+    """Hold the results of one checkpoint at P values of top-p.
 
     Attributes:
         split: the split that is scored; the thresholds come from the validation split.

@@ -27,7 +27,7 @@ STEPS: tuple[tuple[int, int], ...] = tuple(KERNEL_OFFSETS[k] for k in OFFSET_ORD
 
 @dataclass(frozen=True, eq=False)
 class Sites:
-    """The active sites of S maps.
+    """Hold the active sites of S maps.
 
     Attributes:
         mask_SHW: (S, H, W) bool.
@@ -77,7 +77,7 @@ class Sites:
 
     @property
     def shape(self) -> tuple[int, int, int]:
-        """(S, H, W)."""
+        """Return the maps' shape (S, H, W)."""
         s, h, w = self.mask_SHW.shape
         return s, h, w
 
@@ -88,7 +88,7 @@ class Sites:
 
     @property
     def full(self) -> bool:
-        """Whether every site is active."""
+        """Return True if every site is active."""
         return len(self) == self.mask_SHW.numel()
 
     @property
@@ -98,14 +98,14 @@ class Sites:
 
     @cached_property
     def segment_N(self) -> Tensor:
-        """(N,) segment of every site."""
+        """Return the segment of every site, (N,)."""
         counts = self.mask_SHW.flatten(1).sum(1)
         segments = torch.arange(len(counts), device=counts.device)
         return segments.repeat_interleave(counts, output_size=len(self))  # cheaper than rows_N // (H * W)
 
     @cached_property
     def sites_N3(self) -> Tensor:
-        """(N, 3) int64 (segment, y, x)."""
+        """Return the sites as (N, 3) int64 (segment, y, x)."""
         _, h, w = self.shape
         return torch.stack([self.segment_N, self.rows_N // max(1, w) % max(1, h), self.rows_N % max(1, w)], 1)
 
@@ -289,10 +289,10 @@ class Rulebook:
 
     @property
     def num_pairs(self) -> int:
-        """P: multiply this by C_in * C_out for the multiply-adds of one convolution."""
+        """Return P: multiply it by C_in * C_out for the multiply-adds of one convolution."""
         return sum(self.pairs_per_offset)
 
     @property
     def widened(self) -> bool:
-        """Whether there are sources beyond the destinations."""
+        """Return True if there are sources beyond the destinations."""
         return self.sources is not self.destinations

@@ -19,7 +19,7 @@ from mesm.records.base import CorpusId
 
 @dataclass(frozen=True)
 class Case:
-    """One clip as the pages handle it.
+    """Hold one clip in the form that the pages use.
 
     Attributes:
         key: stands for the clip's arrays and its transcript.
@@ -41,7 +41,7 @@ class Case:
 
 @dataclass(frozen=True)
 class OpenCorpus:
-    """An open corpus.
+    """Hold an open corpus.
 
     Attributes:
         digest: of its manifest's file, which changes with its content.

@@ -34,7 +34,7 @@ PREPARED_CLIPS = 8
 
 @dataclass(frozen=True)
 class Verdict:
-    """Whether a model is right about a clip at its own top-p.
+    """Hold the correctness of a model's decision on a clip, at its own top-p.
 
     Attributes:
         right: its highest score is one of the clip's emotions, or it decides for nothing where nothing is true.
@@ -47,7 +47,7 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Model:
-    """A checkpoint that all visitors share; its weights are loaded when something is scored, and torch with them.
+    """Hold a checkpoint that all visitors share; its weights are loaded when something is scored, and torch with them.
 
     Attributes:
         facts: what its small files say.
@@ -63,7 +63,7 @@ class Model:
 
     @property
     def is_loaded(self) -> bool:
-        """Whether its weights are in memory."""
+        """Return True if the weights are in memory."""
         return bool(self._loaded)
 
     @property

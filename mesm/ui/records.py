@@ -18,7 +18,7 @@ Record = dict[str, Any]
 
 
 def of_kind(kind: str) -> list[Record]:
-    """Every readable record of a kind, the workspace's before the bundled ones; a damaged one is said and left out."""
+    """List the readable records of a kind, the workspace's first; a damaged one is named and left out."""
     found = []
     for path in find_records(record_folders(), kind):
         try:
@@ -47,12 +47,12 @@ def name_of(record: Record) -> str:
 
 
 def here(record: Record, corpus: str) -> bool:
-    """Whether a record is of a corpus."""
+    """Return True if a record is of a corpus."""
     return bool(record["provenance"]["corpus"] == corpus)
 
 
 def say_other_weights(record: Record, model: Model | None) -> None:
-    """A line where a record was made with other weights than those that now go by this name."""
+    """Show a line where a record was made with other weights than those that now have this name."""
     origin = record["provenance"]
     if model is None or origin["checkpoint"] != model.facts.name:
         return

@@ -1,4 +1,4 @@
-"""The two-phase baselines of the paper's Tables 3 and 4: models on hand-crafted features."""
+"""Build the two-phase baselines of the paper's Tables 3 and 4: models on hand-crafted features."""
 
 from mesm.models.baselines.base import FeatureModel
 from mesm.models.baselines.emo_embs import EmoEmbs

@@ -39,7 +39,7 @@ class SimilarityBranch(nn.Module):
         self.map = None if modality == "text" else nn.Linear(words_dim, width)
 
     def forward(self, rows_RF: Tensor, counts_B: Tensor, words_EW: Tensor) -> Tensor:
-        """(R, F), (B,) and the emotion words (E, W) to (B, E)."""
+        """Compute (B, E) logits from (R, F) features, (B,) counts and the (E, W) emotion words."""
         _, states = run_lstm(self.lstm, rows_RF, counts_B)
         forward, backward = states.chunk(2, 1)
         emotions_EH = words_EW if self.map is None else self.map(words_EW)

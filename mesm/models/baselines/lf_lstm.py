@@ -36,7 +36,7 @@ class LSTMBranch(nn.Module):
         self.affine = affine(dim, config, out_of=2)
 
     def forward(self, rows_RF: Tensor, counts_B: Tensor) -> Tensor:
-        """(R, F) and (B,) to (B, E)."""
+        """Compute (B, E) logits from (R, F) features and (B,) counts."""
         outputs, states = run_lstm(self.lstm, rows_RF, counts_B)
         if self.at_last_word:
             states = outputs[torch.arange(len(counts_B), device=outputs.device), counts_B.clamp(min=1) - 1]

@@ -30,7 +30,7 @@ class TransformerBranch(nn.Module):
         self.affine = affine(dim, config)
 
     def forward(self, rows_RF: Tensor, counts_B: Tensor) -> Tensor:
-        """(R, F) and (B,) to (B, E)."""
+        """Compute (B, E) logits from (R, F) features and (B,) counts."""
         return self.affine(self.transformer(rows_RF, counts_B))
 
 

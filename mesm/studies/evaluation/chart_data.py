@@ -18,7 +18,7 @@ SHARE_TITLE = "share of the row"
 
 @dataclass(frozen=True)
 class MatrixPanel:
-    """One square matrix of emotions.
+    """Hold one square matrix of emotions.
 
     Attributes:
         title: above it; "" for none.
@@ -33,7 +33,7 @@ class MatrixPanel:
 
 @dataclass(frozen=True)
 class MatrixChart:
-    """One or two matrices of emotions.
+    """Hold one or two matrices of emotions.
 
     Attributes:
         kind: "confusion" or "cooccurrence".
@@ -98,7 +98,7 @@ class ReliabilityChart:
 
     @property
     def subject(self) -> str:
-        """Whose scores, in words."""
+        """Name the emotion that is scored, or all of them."""
         return self.emotion or "all emotions"
 
 

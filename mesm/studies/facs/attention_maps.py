@@ -31,7 +31,7 @@ _CONTROL_BATCH = 64
 
 @dataclass(frozen=True)
 class LayerMaps:
-    """One attention layer on F frames: (F, n) float32 attention, bool kept, bool active; `side` = (H, W)."""
+    """Hold one attention layer on F frames: (F, n) float32 attention, bool kept, bool active; `side` = (H, W)."""
 
     attention: np.ndarray
     kept: np.ndarray

@@ -142,7 +142,7 @@ def heat_map(
 
 @dataclass(frozen=True)
 class Face:
-    """One canonical map: (H, W) values, and the cells that are significant where it is a difference."""
+    """Hold one canonical map: (H, W) values, and the cells that are significant where it is a difference."""
 
     title: str
     values: np.ndarray

@@ -21,7 +21,7 @@ TEXT_LIFT = 1.05
 
 @dataclass(frozen=True)
 class Target:
-    """One target.
+    """Hold one target and its measurement.
 
     Attributes:
         criterion: in words; `measured` the values, layer after layer, with 95 % intervals.

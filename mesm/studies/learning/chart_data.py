@@ -17,7 +17,7 @@ X_TITLE, LOSS_TITLE, SCORES_TITLE = "epoch", "training loss", "validation scores
 
 @dataclass(frozen=True)
 class TrainingRun:
-    """One run as the chart needs it.
+    """Hold one run in the form that the chart needs.
 
     Attributes:
         number: place in the order of creation among the runs of its folder, from 0; fixes its colour.

@@ -64,7 +64,7 @@ class SweepView:
 
 @dataclass(frozen=True)
 class ChartPoint:
-    """One point; `low` and `high` are its 95 % interval over speakers, or `y` itself where there is none."""
+    """Hold one point; `low` and `high` are its 95 % interval over speakers, or `y` itself where there is none."""
 
     top_p: float | None
     x: float
@@ -95,7 +95,7 @@ class ChartLine:
 
     @property
     def has_band(self) -> bool:
-        """Whether its cost grows from point to point; measured times need not, and their band would fold over itself."""
+        """Return True if the cost grows from point to point, as a band needs; measured times may not grow."""
         return all(a.x < b.x for a, b in zip(self.points, self.points[1:], strict=False))
 
     @property

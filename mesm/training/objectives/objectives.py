@@ -1,4 +1,4 @@
-"""The objectives that a run switches on, built from its config, and their weighted sum."""
+"""Build the objectives that a run switches on from its config, and their weighted sum."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One training step's batch, and the interface of an objective."""
+"""Define the batch of a training step and the interface of an objective."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ class Filters:
 
     @property
     def needs_verdicts(self) -> bool:
-        """Whether the clips must be scored first."""
+        """Return True if the clips must be scored first."""
         return self.result != EVERY or self.sort in (SUREST, LEAST_SURE)
 
 

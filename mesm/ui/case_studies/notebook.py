@@ -20,7 +20,7 @@ _lock = threading.Lock()
 
 @dataclass(frozen=True)
 class Entry:
-    """One starred case.
+    """Hold one starred case.
 
     Attributes:
         corpus: key, as `data.corpora.find_corpora` has it.

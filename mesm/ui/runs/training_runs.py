@@ -28,7 +28,7 @@ _OWN_OPTIONS = ("train.corpus", "train.init_from", "train.seed")
 
 @dataclass(frozen=True)
 class Run:
-    """One run, read from its folder.
+    """Hold one run, read from its folder.
 
     Attributes:
         number: place in the order of creation, from 0.
