@@ -1,11 +1,11 @@
-"""Errors that a user can cause; each message is one sentence with the value and the remedy.
+"""Define the errors that a user can cause; each message is one sentence with the value and the remedy.
 
 An ``assert`` marks programming errors; these classes mark everything that a user, a file or a machine can cause.
 """
 
 
 class MesmError(ValueError):
-    """Base of every error that a user can cause; its text is one sentence fit for a terminal or a page."""
+    """Represent any error that a user can cause; its text is one sentence fit for a terminal or a page."""
 
 
 class ConfigError(MesmError):

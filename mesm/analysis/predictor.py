@@ -43,7 +43,7 @@ def load(name_or_path: str | os.PathLike[str] = "marionette-mesm", device: str =
 
 @dataclass(frozen=True)
 class PreparedClip:
-    """Values of one clip that do not depend on top_p.
+    """Hold the values of one clip that do not depend on top_p.
 
     Attributes:
         prepared: the model's.
@@ -84,7 +84,7 @@ class Predictor:
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """Emotion names in the order of the scores."""
+        """Return the emotion names in the order of the scores."""
         return self.config.labels
 
     @property

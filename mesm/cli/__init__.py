@@ -1,4 +1,8 @@
-"""Run the command `mesm`: one verb, one file. `--help` loads no torch."""
+"""Run the command `mesm`: one verb, one file. `--help` loads no torch.
+
+Start with `parser` below. Each `<verb>.py` has `add_arguments` and `run`; `measuring.py` has the options that several share, and
+`figure_kinds.py` and `figure_clips.py` the exports of `mesm figure`.
+"""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Options of `mesm ablate`."""
+    """Add the options of `mesm ablate`."""
     parser.epilog = (
         "Rows that are finished are not trained again, and one that was interrupted goes on.\n"
         "examples:\n"

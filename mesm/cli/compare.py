@@ -9,7 +9,7 @@ from mesm.cli import measuring
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Options of `mesm compare`."""
+    """Add the options of `mesm compare`."""
     parser.epilog = (
         "example:\n"
         "  mesm compare assets/records/evaluate_marionette-mesm_*.json assets/records/evaluate_marionette-fe2e_*.json"

@@ -6,7 +6,7 @@ import argparse
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Options of `mesm convert`."""
+    """Add the options of `mesm convert`."""
     parser.epilog = (
         "The file is read as plain tensors only. The decision thresholds are not in it: 0.5 until mesm evaluate.\n"
         "example:\n  mesm convert mme2e.pt checkpoints/mme2e --labels iemocap"

@@ -8,7 +8,7 @@ from mesm.cli import measuring
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Options of `mesm faithfulness`."""
+    """Add the options of `mesm faithfulness`."""
     parser.epilog = "example:\n  mesm faithfulness marionette-mesm --corpus marionette"
     parser.add_argument("checkpoint", help="name or folder of a MESM checkpoint")
     parser.add_argument("--corpus", required=True, help="name or folder of a corpus")

@@ -253,7 +253,7 @@ def statements_exhibit(arguments: argparse.Namespace) -> FigureExport:
 
 
 def target_parts(target: str) -> tuple[str, str]:
-    """Checkpoint and corpus of CHECKPOINT@CORPUS.
+    """Return the checkpoint and corpus of CHECKPOINT@CORPUS.
 
     Raises:
         ConfigError: it is not of this form.

@@ -13,7 +13,7 @@ MEDIA = {".mp4", ".mov", ".webm", ".avi", ".mkv", ".flv", ".mpg"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Options of `mesm predict`."""
+    """Add the options of `mesm predict`."""
     parser.epilog = (
         "A folder: every video with its transcript beside it (clip.mp4 + clip.txt).\n"
         "A CSV: columns path and text; paths relative to the CSV.\n"

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Options of `mesm reproduce`."""
+    """Add the options of `mesm reproduce`."""
     parser.epilog = (
         "Loads existing checkpoints (given, shipped with this very corpus, or trained by an earlier call), trains the rest (an\n"
         "interrupted run goes on), evaluates by the paper's protocol, and writes records, CSV, LaTeX and PDF after every\n"

@@ -8,7 +8,7 @@ from mesm.cli import measuring
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Options of `mesm seeds`."""
+    """Add the options of `mesm seeds`."""
     parser.epilog = "example:\n  mesm seeds runs/fe2e-0 runs/fe2e-1 runs/fe2e-2 --corpus corpora/marionette --name fe2e"
     parser.add_argument("runs", nargs="+", metavar="RUN", help="run folders or checkpoints that differ in their seed")
     parser.add_argument("--corpus", required=True, help="name or folder of a corpus")

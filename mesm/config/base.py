@@ -1,4 +1,4 @@
-"""Frozen settings: validated once, with dict, JSON and `key=value` forms."""
+"""Define frozen settings: validated once, with dict, JSON and `key=value` forms."""
 
 from __future__ import annotations
 

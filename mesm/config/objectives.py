@@ -1,4 +1,4 @@
-"""Settings of the objectives that a training minimises the sum of: one config each, nested in `TrainConfig`."""
+"""Define the settings of the objectives whose sum a training minimises: one config each, nested in `TrainConfig`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Settings of one training run, and the upgrade of those that older versions stored."""
+"""Define the settings of one training run, and the upgrade of those that older versions stored."""
 
 from __future__ import annotations
 

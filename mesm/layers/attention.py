@@ -1,4 +1,4 @@
-"""Cross-modal attention over the active sites of a map: section 4.3.1 of the paper.
+"""Compute the cross-modal attention over the active sites of a map: section 4.3.1 of the paper.
 
 Shape legend: S segments, H W map, N active sites, C channels, K attention width, D width of the query.
 """
@@ -40,7 +40,7 @@ class _Packed:
 
 
 class CrossModalAttention(nn.Module):
-    """`M_i = softmax(W_i tanh((W_m M + b_m) + W_q q))` over the active sites of each segment, in float32.
+    """Compute `M_i = softmax(W_i tanh((W_m M + b_m) + W_q q))` over the active sites of each segment, in float32.
 
     The paper's last bias b_i is left out: a softmax is invariant to it, so its gradient is 0. With
     score="additive_bilinear" the logit gains GroupNorm(M) . U q / sqrt(C), U starting at 0, by which the query selects a

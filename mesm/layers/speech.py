@@ -1,4 +1,4 @@
-"""Speech recognition by a transformers model: beside `text.py` the only file that imports transformers."""
+"""Recognise speech by a transformers model: beside `text.py` the only file that imports transformers."""
 
 from __future__ import annotations
 

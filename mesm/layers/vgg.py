@@ -25,7 +25,7 @@ POOLED_BLOCKS: tuple[int, ...] = (2, 3, 4)
 
 
 class ConvNorm:
-    """Convolution, batch norm and ReLU: as they are where gradients are recorded, folded into one in inference."""
+    """Compute convolution, batch norm and ReLU: separate where gradients are recorded, folded into one in inference."""
 
     def __init__(self, conv: nn.Conv2d, norm: MaskedBatchNorm) -> None:
         self.conv, self.norm, self._cache = conv, norm, FoldCache()
@@ -63,7 +63,7 @@ def _channels_last(maps_SCHW: Tensor) -> Tensor:
 
 
 class VGGBlock(nn.Module):
-    """(conv3x3, BN, ReLU) twice."""
+    """Compute (conv3x3, BN, ReLU) twice."""
 
     def __init__(self, c_in: int, c_out: int, eps: float) -> None:
         super().__init__()
@@ -81,7 +81,7 @@ class VGGBlock(nn.Module):
 
 
 class VGGTrunk(nn.Module):
-    """Parameters that FE2E and MESM share, under the same names: `conv`, `bn`, `blocks.0` ... `blocks.4`."""
+    """Hold the parameters that FE2E and MESM share, under the same names: `conv`, `bn`, `blocks.0` ... `blocks.4`."""
 
     def __init__(self, in_channels: int, config: EndToEndConfig) -> None:
         super().__init__()
@@ -115,7 +115,7 @@ class VGGTrunk(nn.Module):
 
     @property
     def out_channels(self) -> int:
-        """Channels of the last map: 512 at width 1."""
+        """Return the channels of the last map: 512 at width 1."""
         return self.config.channels(512)
 
     def trunk_parameters(self) -> list[nn.Parameter]:
@@ -140,7 +140,7 @@ class VGGTrunk(nn.Module):
 
 
 class DenseVGG(VGGTrunk):
-    """FE2E's CNN: every position of every map."""
+    """Compute FE2E's CNN at every position of every map."""
 
     def forward(self, maps_SCHW: Tensor) -> Tensor:
         """Map (S, in_channels, H, W) to (S, 512 * width, H // 16, W // 16)."""

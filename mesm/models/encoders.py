@@ -20,7 +20,7 @@ SEGMENT_SHAPES: dict[str, tuple[int, tuple[int, int]]] = {"visual": (3, (3, 3)),
 
 
 class TextBranch(nn.Module):
-    """Logits of the text's vector: one linear layer (the paper), or one hidden layer before it."""
+    """Compute the logits of the transcript's embedding: one linear layer (the paper), or one hidden layer before it."""
 
     def __init__(self, config: EndToEndConfig) -> None:
         super().__init__()
@@ -42,7 +42,7 @@ class TextBranch(nn.Module):
 
 @dataclass(frozen=True)
 class BranchOutput:
-    """Output of a segment branch.
+    """Hold the output of a segment branch.
 
     Attributes:
         logits_BE: (B, E).
@@ -58,7 +58,7 @@ class BranchOutput:
 
 
 class SegmentBranch(nn.Module):
-    """CNN per face or mel chunk -> linear -> Transformer over the sequence -> logits.
+    """Compute a CNN per face or mel chunk, a linear layer, a Transformer over the sequence, and logits.
 
     Args:
         modality: visual or acoustic.

@@ -24,7 +24,7 @@ ReadFeatures = Callable[[Sample], Mapping[str, np.ndarray]]
 
 
 class LoaderArguments(TypedDict, total=False):
-    """Keyword arguments of `collate` and `SplitLoader`; one of them is there.
+    """Hold the keyword arguments of `collate` and `SplitLoader`; one of them is there.
 
     Keys:
         tokenize: B texts -> (B, T) int64 token ids and (B, T) bool mask.
@@ -54,7 +54,7 @@ class Inputs(ABC):
 
 @dataclass(frozen=True)
 class TokenText(Inputs):
-    """Faces, mels and token ids: the text encoder is a trainable part of the model.
+    """Hold faces, mels and token ids: the text encoder is a trainable part of the model.
 
     Attributes:
         tokenize: of that encoder.
@@ -70,7 +70,7 @@ class TokenText(Inputs):
 
 @dataclass(frozen=True)
 class FrozenText(Inputs):
-    """Faces, mels and the vectors of a frozen text encoder outside of the model."""
+    """Hold faces, mels and the vectors of a frozen text encoder outside of the model."""
 
     def loader_arguments(
         self, vectors: Callable[[], Mapping[str, Tensor]], features: Callable[[Features], ReadFeatures]

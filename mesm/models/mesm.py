@@ -1,4 +1,4 @@
-"""MESM: cross-modal attention selects the positions that a sparse CNN computes (paper, section 4.3)."""
+"""Compute MESM: cross-modal attention selects the positions that a sparse CNN computes (paper, section 4.3)."""
 
 from torch import Tensor
 

@@ -1,4 +1,4 @@
-"""Values that models return: tensors only; `mesm.analysis` makes records of them."""
+"""Define the values that models return: tensors only; `mesm.analysis` makes records of them."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class PreparedFeatures:
 
 @dataclass(frozen=True)
 class ModelOutput:
-    """Scores of a batch.
+    """Hold the scores of a batch.
 
     Attributes:
         logits_BE: fused logits.

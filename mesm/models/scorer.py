@@ -18,7 +18,7 @@ P = TypeVar("P")
 
 
 class Scorer(nn.Module, ABC, Generic[P]):
-    """Emotion scores of a batch. `P` is the type of the values between the two halves.
+    """Score the emotions of a batch. `P` is the type of the values between the two halves.
 
     Attributes:
         config: shape and arithmetic.

@@ -67,7 +67,7 @@ class Estimate:
 
 @dataclass(frozen=True)
 class CorpusId:
-    """Identity of a corpus: its manifest's name and digest.
+    """Hold the identity of a corpus: its manifest's name and digest.
 
     Attributes:
         digest: 16 hex digits (`Manifest.digest`); "" where it is not known, as in records of schema 1.
@@ -115,7 +115,7 @@ class Provenance:
 
     @property
     def source(self) -> str:
-        """CHECKPOINT@CORPUS, as the command line takes it."""
+        """Return CHECKPOINT@CORPUS, the form of the command line."""
         return f"{self.checkpoint}@{self.corpus.key}"
 
 

@@ -18,7 +18,7 @@ ALL = "all"
 
 @dataclass(frozen=True)
 class CanonicalMaps:
-    """Mean maps of one attention: an emotion or `ALL` -> L packed maps.
+    """Hold the mean maps of one attention: an emotion or `ALL` -> L packed maps.
 
     Attributes:
         kept: share of the frames that keep a cell.

@@ -10,7 +10,7 @@ from mesm.records.json_form import Json
 
 @dataclass(frozen=True)
 class PairedDifference:
-    """Difference first - second of one metric, in points, with its 95 % interval over speakers.
+    """Hold the difference first - second of one metric, in points, with its 95 % interval over speakers.
 
     Attributes:
         share_better: share of the draws of speakers in which the first is better.

@@ -20,7 +20,7 @@ METRICS = ("accuracy", "wacc", "f1", "weighted_f1", "auc")
 
 @dataclass(frozen=True)
 class Scores:
-    """Metrics in percent (paper, section 5.2); None where a metric is undefined, e.g. without positives."""
+    """Hold the metrics in percent (paper, section 5.2); None where a metric is undefined, e.g. without positives."""
 
     accuracy: float | None
     wacc: float | None
@@ -31,7 +31,7 @@ class Scores:
 
 @dataclass(frozen=True)
 class ClassScores(Scores):
-    """Metrics of one emotion, and how many clips have it."""
+    """Hold the metrics of one emotion, and how many clips have it."""
 
     positives: int = 0
 
@@ -46,7 +46,7 @@ class Interval:
 
 @dataclass(frozen=True)
 class ClipScores:
-    """Results clip by clip, in stored order.
+    """Hold the results clip by clip, in stored order.
 
     Attributes:
         ids: N clip ids.
@@ -65,7 +65,7 @@ class ClipScores:
 
 @dataclass(frozen=True)
 class ScoredModel:
-    """Scores of one model on one split at one top-p, as a line of Table 3 or 4 prints them.
+    """Hold the scores of one model on one split at one top-p, as a line of Table 3 or 4 prints them.
 
     Attributes:
         top_p: nucleus mass; None for a model without attention.
@@ -90,13 +90,13 @@ class ScoredModel:
 
     @property
     def seeds(self) -> int:
-        """Number of trained models whose mean this is."""
+        """Return the number of trained models whose mean this is."""
         return 1
 
 
 @dataclass(frozen=True)
 class Evaluation(ScoredModel):
-    """Scores of one checkpoint, with its clips.
+    """Hold the scores of one checkpoint, with its clips.
 
     Attributes:
         left_out: labels of the checkpoint that the corpus lacks.

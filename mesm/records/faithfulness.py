@@ -29,7 +29,7 @@ PRUNED_LAYERS: tuple[str, ...] = ("all", "L1", "L2", "L3")
 
 @dataclass(frozen=True)
 class SampleSize:
-    """Number of clips that a test ran on, and of their speakers."""
+    """Hold the number of clips that a test ran on, and of their speakers."""
 
     clips: int
     speakers: int
@@ -52,7 +52,7 @@ class ShuffleCost:
 
 @dataclass(frozen=True)
 class BranchShuffleCost:
-    """Cost of shuffled texts for one branch.
+    """Hold the cost of shuffled texts for one branch.
 
     Attributes:
         accuracy: share of the clips with a label whose strongest score is a true label.
@@ -67,7 +67,7 @@ class BranchShuffleCost:
 
 @dataclass(frozen=True)
 class ShuffledTexts(SampleSize):
-    """Cost of giving the attention another clip's text.
+    """Hold the cost of giving the attention another clip's text.
 
     Attributes:
         shuffles: number of shuffles.
@@ -80,7 +80,7 @@ class ShuffledTexts(SampleSize):
 
 @dataclass(frozen=True)
 class TextOnNeutral:
-    """Effect of emotive texts on faces that show no emotion.
+    """Hold the effect of emotive texts on faces that show no emotion.
 
     Attributes:
         source: whose faces, in words.
@@ -105,7 +105,7 @@ class TextOnNeutral:
 
 @dataclass(frozen=True)
 class NeutralTexts:
-    """Emotive texts beside neutral faces, a test per source of faces.
+    """Hold the emotive texts beside neutral faces, a test per source of faces.
 
     Attributes:
         texts: how a text's emotion is known; "" without a test.
@@ -120,7 +120,7 @@ class NeutralTexts:
 
 @dataclass(frozen=True)
 class SiteSetScores:
-    """Scores when only one of `SITE_SETS` is kept.
+    """Hold the scores when only one of `SITE_SETS` is kept.
 
     Attributes:
         share: of all sites of the three layers that is kept, in [0, 1].
@@ -137,7 +137,7 @@ class SiteSetScores:
 
 @dataclass(frozen=True)
 class BranchKeepOnly:
-    """Scores of each set of sites of one branch; `nucleus_gain` is the nucleus's score minus that of random sites."""
+    """Hold the scores of each site set of one branch; `nucleus_gain` is the nucleus's score minus that of random sites."""
 
     nucleus: SiteSetScores
     random: SiteSetScores
@@ -148,7 +148,7 @@ class BranchKeepOnly:
 
 @dataclass(frozen=True)
 class KeepOnly(SampleSize):
-    """Keeping only some sites; `draws` draws of the random ones, which are averaged."""
+    """Hold the scores when only some sites are kept; `draws` draws of the random ones, which are averaged."""
 
     draws: int
     top_p: float
@@ -157,7 +157,7 @@ class KeepOnly(SampleSize):
 
 @dataclass(frozen=True)
 class SiteCurves:
-    """Mean score of the first label at each share of kept sites: most attended first, least attended first, random."""
+    """Hold the first label's mean score at each share of kept sites: most attended first, least attended first, random."""
 
     attention: tuple[float, ...]
     reverse: tuple[float, ...]
@@ -166,7 +166,7 @@ class SiteCurves:
 
 @dataclass(frozen=True)
 class DeletionInsertion:
-    """Areas under the curves over the share of kept sites (RISE, Petsiuk et al. 2018), scaled to the range of shares.
+    """Hold the areas under the curves over the share of kept sites (RISE, Petsiuk et al. 2018), scaled by its range.
 
     Attributes:
         insertion_auc: most attended sites kept first.
@@ -186,7 +186,7 @@ class DeletionInsertion:
 
 @dataclass(frozen=True)
 class SiteOrder(SampleSize):
-    """Deletion and insertion of sites in the order of the attention.
+    """Hold the deletion and insertion of sites in the order of the attention.
 
     Attributes:
         shares: of the active sites that are kept, rising to 1.
@@ -214,7 +214,7 @@ class ClipSufficientP:
 
 @dataclass(frozen=True)
 class SufficientP(SampleSize):
-    """Fused decisions over a grid of top-p.
+    """Hold the fused decisions over a grid of top-p.
 
     Attributes:
         grid: top-p, rising to 1.
@@ -284,7 +284,7 @@ class ControlTest(SampleSize):
 
 @dataclass(frozen=True)
 class LoudnessLayer:
-    """Kept sites of one layer of the voice against the loud mel values.
+    """Hold the kept sites of one layer of the voice against the loud mel values.
 
     Attributes:
         kept_lift: mean loud coverage of the kept sites over that of the active ones; chance 1.
@@ -305,7 +305,7 @@ class LoudnessLayer:
 
 @dataclass(frozen=True)
 class LoudnessLift(SampleSize):
-    """Loudness of the voice's kept sites; `loudest` is the share of the mel values that counts as loud."""
+    """Hold the loudness of the voice's kept sites; `loudest` is the share of the mel values that counts as loud."""
 
     top_p: float
     loudest: float

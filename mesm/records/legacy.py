@@ -33,7 +33,7 @@ def provenance(**more: Any) -> dict[str, Any]:
 
 
 def record_path(folder: str | os.PathLike[str], kind: str, checkpoint: str, corpus: str) -> Path:
-    """`<folder>/<kind>_<checkpoint>_<corpus>.json`; without the middle for a record that is of no one checkpoint ("")."""
+    """Return `<folder>/<kind>_<checkpoint>_<corpus>.json`; with checkpoint "" the middle is absent."""
     return Path(folder) / f"{'_'.join(slug(part) for part in (kind, checkpoint, corpus) if part)}.json"
 
 
@@ -78,7 +78,7 @@ def read_record(path: str | os.PathLike[str]) -> dict[str, Any]:
 
 
 def find_records(folders: Sequence[Path], kind: str, checkpoint: str = "*", corpus: str = "*") -> list[Path]:
-    """Records of a kind; of two with the same name, the one in the earlier folder.
+    """Return the records of a kind; of two with the same name, the one in the earlier folder.
 
     Args:
         folders: where to look, such as `runtime.record_folders()`.

@@ -34,7 +34,7 @@ class Trace:
 
 @dataclass(frozen=True)
 class Prediction:
-    """Scores of one clip.
+    """Hold the scores of one clip.
 
     Attributes:
         labels: emotion names, the order of every score list.
@@ -58,5 +58,5 @@ class Prediction:
 
     @property
     def decided(self) -> tuple[str, ...]:
-        """Labels whose score reaches their threshold."""
+        """Return the labels whose score reaches their threshold."""
         return tuple(n for n, s, t in zip(self.labels, self.scores, self.thresholds, strict=True) if s >= t)

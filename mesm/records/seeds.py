@@ -36,7 +36,7 @@ class SeedRun:
 
 @dataclass(frozen=True)
 class SeedsMean(ScoredModel):
-    """Mean over runs; `interval` is that of the mean, over speakers.
+    """Hold the mean over runs; `interval` is that of the mean, over speakers.
 
     Attributes:
         spread: metric -> sample standard deviation over the runs (n - 1); empty for one run.
@@ -47,13 +47,13 @@ class SeedsMean(ScoredModel):
 
     @property
     def seeds(self) -> int:
-        """Number of runs."""
+        """Return the number of runs."""
         return len(self.runs)
 
 
 @dataclass(frozen=True)
 class SeedClipScores:
-    """Results clip by clip, in stored order.
+    """Hold the results clip by clip, in stored order.
 
     Attributes:
         ids: N clip ids.
@@ -70,7 +70,7 @@ class SeedClipScores:
 
 @dataclass(frozen=True)
 class SeedsSummary(SeedsMean):
-    """Mean over runs, with every run's scores of every clip."""
+    """Hold the mean over runs, with every run's scores of every clip."""
 
     per_clip: SeedClipScores
 

@@ -11,7 +11,7 @@ from mesm.records.json_form import Json
 
 @dataclass(frozen=True)
 class LayerMacs:
-    """Mean multiply-adds per clip of one layer.
+    """Hold the mean multiply-adds per clip of one layer.
 
     Attributes:
         modality: "text", "visual" or "acoustic".
@@ -56,7 +56,7 @@ class SweepPoint:
 
 @dataclass(frozen=True)
 class DenseReference:
-    """FE2E, scored and timed by the same rules in the same process as the sweep.
+    """Hold FE2E's scores and times, measured by the same rules in the same process as the sweep.
 
     Attributes:
         checkpoint: its name.
@@ -96,7 +96,7 @@ class Sweep:
 
     @property
     def elbow_point(self) -> SweepPoint:
-        """Point at the elbow."""
+        """Return the point at the elbow."""
         return next(point for point in self.points if point.top_p == self.elbow)
 
 

@@ -1,4 +1,4 @@
-"""Numba loops: the multiply-adds of a convolution, its pairs, and the pool behind it.
+"""Compile the loops of the sparse layers with numba: multiply-adds of a convolution, its pairs, and the pool behind it.
 
 Importing this file imports numba, so `fused_backend` does it when first needed. The machine code is kept beside this file
 (or in the user's cache folder), so that only the first run ever compiles.

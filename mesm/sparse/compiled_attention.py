@@ -84,7 +84,7 @@ class Panels:
 
     @classmethod
     def of(cls, weight_KC: Tensor) -> Panels:
-        """Packed; for a weight that stays, once."""
+        """Pack a weight; a weight that does not change is packed once."""
         return cls(in_lanes(weight_KC.detach()[None]).numpy(), len(weight_KC))
 
     def multiply(self, rows_NC: np.ndarray, bias_K: np.ndarray | None = None) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Submanifold convolution in one compiled pass: no row is gathered, no product kept. Float32 on a CPU, with gradients.
+"""Compute submanifold convolution in one compiled pass: no gathered rows, no stored products; float32, CPU, gradients.
 
 The work is cut into blocks of destination rows that fit a core's cache, and each of torch's threads takes the next one.
 """

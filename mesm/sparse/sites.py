@@ -1,4 +1,4 @@
-"""Active sites: `Sites`, `SparseMap` with their features, and `Rulebook`, the pairs of a 3x3 kernel.
+"""Hold active sites: `Sites`, `SparseMap` with their features, and `Rulebook`, the pairs of a 3x3 kernel.
 
 Shape legend: S segments, H W map, N active sites, C channels, P pairs (source site, destination site) of a rulebook.
 A site is (segment, y, x), and sites are always listed in that order.
@@ -83,7 +83,7 @@ class Sites:
 
     @property
     def mask_array(self) -> np.ndarray:
-        """`mask_SHW` as the compiled loops read it; on a CPU."""
+        """Return `mask_SHW` in the layout of the compiled loops; on a CPU."""
         return self.mask_SHW.contiguous().numpy()
 
     @property
@@ -119,7 +119,7 @@ class Sites:
 
 @dataclass(frozen=True, eq=False)
 class SparseMap:
-    """Features at the active sites of S maps. Immutable: `with_features` and `max_pool2` return new values.
+    """Hold the features at the active sites of S maps. Immutable: `with_features` and `max_pool2` return new values.
 
     Attributes:
         features_NC: (N, C), one row per active site.
@@ -162,7 +162,7 @@ class SparseMap:
         return rows_to_maps(self.features_NC, self.sites)
 
     def max_pool2(self) -> SparseMap:
-        """Max-pool 2x2 with stride 2: a pooled site is active where any of its four sites is.
+        """Pool maxima 2x2 with stride 2: a pooled site is active where any of its four sites is.
 
         An odd last row or column is dropped, as in `torch.nn.MaxPool2d(2)`; a map of one row or column becomes empty.
         """
@@ -256,7 +256,7 @@ def maps_to_rows(maps_SCHW: Tensor, sites: Sites) -> Tensor:
 
 
 class Rulebook:
-    """Pairs of a submanifold 3x3 convolution, from the sites alone; built once per block, shared by its convolutions.
+    """Hold the pairs of a submanifold 3x3 convolution, from the sites alone; built once for the convolutions of a block.
 
     Lists are int32: half the memory to read of int64.
 

@@ -1,4 +1,4 @@
-"""Metrics of multi-label scores, with their formulas. Numpy only; every function takes (N, E) arrays.
+"""Compute metrics of multi-label scores, with their formulas. Numpy only; every function takes (N, E) arrays.
 
 With TP, FP, TN, FN counted per class at its threshold, P = TP + FN positives and Q = TN + FP negatives:
     accuracy  = (TP + TN) / (P + Q)
@@ -258,7 +258,7 @@ def paired_difference(
 
 
 def over_seeds(summaries: list[dict]) -> dict[str, dict[str, float]]:
-    """Mean and sample standard deviation of every scalar metric over runs that differ in their seed."""
+    """Compute mean and sample standard deviation of every scalar metric over runs that differ in their seed."""
     names = [k for k, v in summaries[0].items() if isinstance(v, float)]
     return {
         name: {

@@ -1,4 +1,4 @@
-"""Hyperparameter search: runs on the training split, judged on the validation split. The test split is never read.
+"""Search hyperparameters: runs on the training split, judged on the validation split. The test split is never read.
 
     <folder>/search.json     the base run, the space and the seed
     <folder>/study.journal   optuna's journal; a search that is killed is resumed from it

@@ -1,4 +1,4 @@
-"""Training of one model on one corpus; a run that is killed is resumed as if nothing had happened.
+"""Train one model on one corpus; a run that is killed is resumed as if nothing had happened.
 
 All random numbers of a step come from (seed, epoch, step, process), never from the steps before: a resumed run ends with
 the weights of an unbroken one. `run_folder.py` has the files, `objectives/` the loss, `model_setup.py` the model.

@@ -1,4 +1,4 @@
-"""Records as the pages read them: found by kind and read once."""
+"""Find the records that the pages show, by kind, and read each once."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def note_other_weights(record: Stored[Any], model: Model | None) -> None:
 
 
 def name_of(record: Record) -> str:
-    """CHECKPOINT@CORPUS, as the command line takes it."""
+    """Return CHECKPOINT@CORPUS, the form of the command line."""
     origin = record["provenance"]
     return f"{origin['checkpoint']}@{origin['corpus']}"
 

@@ -1,4 +1,4 @@
-"""Common part of the two-phase baselines: features normalised by the training split's statistics, late fusion.
+"""Compute the common part of the two-phase baselines: features normalised by training statistics, late fusion.
 
 Shape legend: R rows of a batch's features, F columns, L longest sequence, B utterances, M modalities, E emotions.
 """

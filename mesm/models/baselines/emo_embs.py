@@ -1,4 +1,4 @@
-"""EmoEmbs: the score of an emotion is the similarity of utterance and emotion word.
+"""Compute EmoEmbs: the score of an emotion is the similarity of utterance and emotion word.
 
 Dai, Liu, Yu and Fung 2020, "Modality-Transferable Emotion Embeddings for Low-Resource Multimodal Emotion Recognition"
 (AACL). Each modality's LSTM ends in a vector; the emotion words' embeddings are mapped to its space by a linear layer,
@@ -28,7 +28,7 @@ def similarity_width(modality: str, words_dim: int, config: FeatureModelConfig) 
 
 
 class SimilarityBranch(nn.Module):
-    """LSTM, whose last states in both directions are summed; inner product with the mapped emotion words."""
+    """Compute the similarity of an LSTM's last states, summed over directions, to the mapped emotion words."""
 
     def __init__(self, modality: str, dim: int, config: FeatureModelConfig) -> None:
         super().__init__()
@@ -47,7 +47,7 @@ class SimilarityBranch(nn.Module):
 
 
 class EmoEmbs(LateFusion):
-    """Emotion embeddings, taken from the word vectors of the text, which must be among the modalities."""
+    """Score emotions by embeddings taken from the word vectors of the text, which must be among the modalities."""
 
     network = SimilarityBranch
 

@@ -1,4 +1,4 @@
-"""LF-LSTM: a bidirectional LSTM per modality and late fusion (paper, section 5.1; the authors' LF_RNN)."""
+"""Compute LF-LSTM: a bidirectional LSTM per modality and late fusion (paper, section 5.1; the authors' LF_RNN)."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def run_lstm(lstm: nn.LSTM, rows_RF: Tensor, counts_B: Tensor) -> tuple[Tensor, 
 
 
 class LSTMBranch(nn.Module):
-    """LSTM as wide as the features, then two linear layers on the last states of both directions."""
+    """Compute an LSTM as wide as the features, then two linear layers on the last states of both directions."""
 
     def __init__(self, modality: str, dim: int, config: LFLSTMConfig) -> None:
         super().__init__()
@@ -44,6 +44,6 @@ class LSTMBranch(nn.Module):
 
 
 class LFLSTM(LateFusion):
-    """Late-fusion LSTM on hand-crafted features."""
+    """Compute the late-fusion LSTM on hand-crafted features."""
 
     network = LSTMBranch

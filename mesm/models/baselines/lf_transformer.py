@@ -1,4 +1,4 @@
-"""LF-TRANS: a Transformer with a CLS per modality and late fusion (paper, section 5.1; the authors' LF_Transformer)."""
+"""Compute LF-TRANS: a Transformer with a CLS per modality and late fusion (the authors' LF_Transformer)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def heads(modality: str, dim: int) -> int:
 
 
 class TransformerBranch(nn.Module):
-    """Transformer as wide as the features, then two linear layers on its CLS."""
+    """Compute a Transformer as wide as the features, then two linear layers on its CLS."""
 
     def __init__(self, modality: str, dim: int, config: FeatureModelConfig) -> None:
         super().__init__()
@@ -35,6 +35,6 @@ class TransformerBranch(nn.Module):
 
 
 class LFTransformer(LateFusion):
-    """Late-fusion Transformer on hand-crafted features."""
+    """Compute the late-fusion Transformer on hand-crafted features."""
 
     network = TransformerBranch

@@ -1,4 +1,4 @@
-"""Data of the charts of an evaluation, computed once for paper and screen: matrices of emotions and reliability.
+"""Compute the data of an evaluation's charts, once for paper and screen: matrices of emotions and reliability.
 
 Shape legend: n rows and columns of a square matrix, B bins.
 """

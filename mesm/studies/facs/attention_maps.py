@@ -45,7 +45,7 @@ class LayerMaps:
 
 @dataclass(frozen=True)
 class Faces:
-    """Frames with a detected face, independent of the model.
+    """Hold the frames with a detected face, independent of the model.
 
     Attributes:
         clip: (F,) number of the clip in the order of the study; `speaker` (F,) names.
@@ -67,7 +67,7 @@ class Faces:
 
 @dataclass(frozen=True)
 class AttentionMaps:
-    """Attention of one checkpoint, and of re-initialised attentions on the same stems, on one split.
+    """Hold the attention of one checkpoint, and of re-initialised attentions on the same stems, on one split.
 
     Attributes:
         maps: name of `MAPS` -> layers on the frames of `faces`.

@@ -59,12 +59,12 @@ class EvaluationClips:
 
     @property
     def branches(self) -> tuple[str, ...]:
-        """Modalities with an attention: "visual" and "acoustic", where the checkpoint has them."""
+        """Return the modalities with an attention: "visual" and "acoustic", where the checkpoint has them."""
         return tuple(m for m in self.predictor.config.modalities if m != "text")
 
     @property
     def size(self) -> SampleSize:
-        """Number of clips and of their speakers."""
+        """Return the number of clips and of their speakers."""
         return SampleSize(len(self), len(set(self.groups)))
 
     def subset(self, count: int | None, seed: int = 0) -> EvaluationClips:

@@ -136,7 +136,7 @@ class TableJob:
 
     @cached_property
     def presets(self) -> PresetChoice:
-        """Presets that this corpus is trained with."""
+        """Return the presets that this corpus is trained with."""
         return choose_presets(self.corpus)
 
     def stages(self, model: str) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""Tables 1 to 5 of the paper with our lines beside the reported ones, and size, cost and time of the models."""
+"""Tabulate the paper's Tables 1 to 5 with our lines beside the reported ones, and size, cost and time of the models."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Objectives: one class per loss that a training minimises the weighted sum of.
+"""Define the objectives: one class per term of the training loss.
 
     step.py                   StepBatch (what a step trains on) and the base class Objective
     label_loss.py             cross entropy of the fused scores; class weights

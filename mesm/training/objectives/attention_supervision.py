@@ -1,4 +1,4 @@
-"""Attention supervision: in each layer the attention shall be close to a target map (Liu et al. 2016, COLING).
+"""Supervise the attention: in each layer it shall be close to a target map (Liu et al. 2016, COLING).
 
 Trained on the labels alone, the kept sites vary with the text but not towards the regions of the emotion it names: the
 pattern of sites becomes a code that carries the sentence into the visual branch. The target of a face gives one share of

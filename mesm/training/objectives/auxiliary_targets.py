@@ -1,4 +1,4 @@
-"""Auxiliary targets: action units, prosody and text emotion, where a corpus knows them, predicted in training only.
+"""Predict auxiliary targets (action units, prosody, text emotion) in training only, where a corpus has them.
 
 An emotion label says little about one face: in a demo corpus the face shows the clip's emotion only part of the time.
 But the renderer knows the action units of each frame, the synthesiser how the voice departed from the speaker's plain

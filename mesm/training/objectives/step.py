@@ -36,7 +36,7 @@ class StepBatch:
 
     @property
     def labels_BE(self) -> Tensor:
-        """Labels of the labelled clips."""
+        """Return the labels of the labelled clips."""
         assert self.batch.labels is not None
         return self.batch.labels[: self.labelled]
 

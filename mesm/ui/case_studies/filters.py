@@ -20,7 +20,7 @@ Verdicts = Mapping[str, Verdict]
 
 @dataclass(frozen=True)
 class Filters:
-    """Choices of the gallery; each default lets every clip pass.
+    """Hold the choices of the gallery; each default lets every clip pass.
 
     Attributes:
         emotion: clips on which it is true; "" for all.

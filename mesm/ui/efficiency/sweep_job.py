@@ -39,7 +39,7 @@ class SweepJob:
 
     @property
     def failure(self) -> str:
-        """Error sentence of an ended sweep; "" if it wrote its record."""
+        """Return the error sentence of an ended sweep; "" if it wrote its record."""
         return "" if self.running else jobs.read_failure(self.folder, "sweep")
 
     def stop(self) -> None:

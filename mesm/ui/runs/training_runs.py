@@ -48,7 +48,7 @@ class Run:
 
     @property
     def planned_epochs(self) -> int:
-        """Number of epochs of the whole run; 0 if it is not known yet."""
+        """Return the number of epochs of the whole run; 0 if it is not known yet."""
         return self.config.train.epochs if self.config is not None else 0
 
     @property
