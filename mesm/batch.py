@@ -5,7 +5,7 @@ Shape legend (suffixes of local names):
     H W map        T tokens   K attention width   D transformer or text width   E emotions   P pairs of a rulebook
 
 One coordinate order everywhere: a site is (segment, y, x). Segments of a batch lie one utterance after the other;
-`face_counts` and `chunk_counts` say how many belong to each.
+`face_counts` and `chunk_counts` hold the number of each clip.
 """
 
 from __future__ import annotations
@@ -58,8 +58,8 @@ class Truth:
         pose: (S, 3) yaw, pitch, roll in radians.
         informative: which modality showed the emotion in this clip.
         displays: modality -> emotion -> level in [0, about 1] that it displays, whatever the clip's labels; empty
-            where the corpus does not know it.
-        prosody: parameter of the voice -> value; empty where the corpus does not know it.
+            where the corpus lacks it.
+        prosody: parameter of the voice -> value; empty where the corpus lacks it.
         extra: anything else, JSON-serialisable (voice, room, the transcript's template).
     """
 

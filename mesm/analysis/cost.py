@@ -276,7 +276,7 @@ def count_executed(module: Any, inputs: tuple[Any, ...]) -> tuple[dict[str, int]
         inputs: of its forward.
 
     Returns:
-        operator -> MACs, and operator -> number of calls that fvcore does not know how to count.
+        operator -> MACs, and operator -> number of calls that fvcore cannot count.
     """
     import torch
     from fvcore.nn import FlopCountAnalysis

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `mesm ablate`."""
     parser.epilog = (
-        "Rows that are finished are not trained again, and one that was interrupted goes on.\n"
+        "Rows that are finished are not trained again, and an interrupted one is resumed.\n"
         "examples:\n"
         "  mesm ablate --corpus corpora/marionette --out ablation\n"
         "  mesm ablate --corpus corpora/marionette --out ablation --rows gate query --seeds 0,1,2"

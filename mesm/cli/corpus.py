@@ -37,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     audit.add_argument("folder", metavar="DIR")
     audit.add_argument("--json", action="store_true", help="everything, as JSON")
     features.add_arguments(parts.add_parser("features", help="hand-crafted features for the two-phase baselines"))
-    separate = parts.add_parser("separability", help="can a plain classifier tell a Marionette corpus's faces apart")
+    separate = parts.add_parser("separability", help="score a plain classifier on the faces of a Marionette corpus")
     separate.add_argument("folder", metavar="DIR")
     export = parts.add_parser("export", help="part of a Marionette corpus, with previews that play")
     export.add_argument("folder", metavar="DIR")

@@ -24,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Extract, then say what was written."""
+    """Extract the features and print what was written."""
     from mesm.data.corpora import open_corpus
     from mesm.data.features.authors import import_features
     from mesm.data.features.store import FeatureStore, feature_folder

@@ -299,10 +299,10 @@ def _record(kind: str, target: str) -> Record:
         DataError: there is none.
     """
     checkpoint, corpus = target_parts(target)
-    found = _all(kind, checkpoint, corpus)
-    if not found:
+    records = _all(kind, checkpoint, corpus)
+    if not records:
         raise DataError(f"there is no {kind} of {target}; make one with: mesm {kind} {checkpoint} --corpus {corpus}")
-    return found[0]
+    return records[0]
 
 
 def _all(kind: str, checkpoint: str = "*", corpus: str = "*") -> list[Record]:

@@ -18,10 +18,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `mesm reproduce`."""
     parser.epilog = (
         "Loads existing checkpoints (given, shipped with this very corpus, or trained by an earlier call), trains the rest (an\n"
-        "interrupted run goes on), evaluates by the paper's protocol, and writes records, CSV, LaTeX and PDF after every\n"
+        "interrupted run is resumed), evaluates by the paper's protocol, and writes records, CSV, LaTeX and PDF after every\n"
         "row: measured numbers, reported numbers, trivial answers, which checkpoints were loaded, which rows are missing.\n"
         "IEMOCAP and CMU-MOSEI use the paper's settings (and need ALBERT within reach), any other corpus the small ones,\n"
-        "whose MESM starts from FE2E; objectives whose targets the corpus does not know are off. The choice is printed.\n"
+        "whose MESM starts from FE2E; objectives whose targets the corpus lacks are off. The choice is printed.\n"
         "examples:\n"
         "  mesm reproduce table4 --corpus corpora/marionette\n"
         "  mesm reproduce table3 --corpus corpora/iemocap --models mult fe2e mesm --seeds 3\n"

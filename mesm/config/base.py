@@ -12,6 +12,7 @@ from mesm.errors import ConfigError
 
 
 def check_choice(name: str, value: object, allowed: tuple[str, ...]) -> None:
+    """Raise `ConfigError` if the value is not among the allowed ones."""
     if value not in allowed:
         raise ConfigError(f"{name} is {value!r}; it must be one of {', '.join(allowed)}")
 

@@ -15,5 +15,5 @@ Start at `store`: `CorpusWriter` writes samples (`mesm.batch.Sample`) into Parqu
     features/                         hand-crafted features of the two-phase baselines
     marionette/                       the generator of the demo corpus
 
-Nothing here knows models or training.
+Nothing in this package imports models or training.
 """

@@ -139,7 +139,7 @@ def _source(record: Mapping[str, Any] | Record[Any]) -> dict[str, Any]:
         return _record_source(record)
     origin, data = record["provenance"], record["data"]
     clips = data.get("clip_ids") or data.get("per_clip", {}).get("id")
-    found = {
+    source = {
         "record": record["kind"],
         **{k: origin.get(k) for k in ("checkpoint", "checkpoint_sha256", "config", "seed", "corpus", "created")},
         "code": origin.get("mesm_commit"),
@@ -149,7 +149,7 @@ def _source(record: Mapping[str, Any] | Record[Any]) -> dict[str, Any]:
         "top_p": [row["top_p"] for row in data["rows"]] if record["kind"] == "sweep" else data.get("top_p"),
         "clip_ids": clips,
     }
-    return {k: v for k, v in found.items() if v is not None}
+    return {k: v for k, v in source.items() if v is not None}
 
 
 @lru_cache(maxsize=1)

@@ -1,7 +1,7 @@
 """Compute torchvision's 11-layer VGG per face and per mel chunk, without its last max-pool and its classifier.
 
 A 48x48 face ends as 512x3x3 and a 128x32 mel chunk as 512x8x2, as in the authors' own stack, so that everything behind
-it stays the same. Simonyan & Zisserman 2015, configuration A; the paper's text says that its VGG is pre-trained.
+it stays the same. Simonyan & Zisserman 2015, configuration A; the paper's text describes a pre-trained VGG.
 """
 
 from __future__ import annotations

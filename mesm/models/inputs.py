@@ -65,6 +65,7 @@ class TokenText(Inputs):
     def loader_arguments(
         self, vectors: Callable[[], Mapping[str, Tensor]], features: Callable[[Features], ReadFeatures]
     ) -> LoaderArguments:
+        """Return the tokenizer as the only argument."""
         return {"tokenize": self.tokenize}
 
 
@@ -75,6 +76,7 @@ class FrozenText(Inputs):
     def loader_arguments(
         self, vectors: Callable[[], Mapping[str, Tensor]], features: Callable[[Features], ReadFeatures]
     ) -> LoaderArguments:
+        """Return the text vectors as the only argument."""
         return {"text_vectors": vectors()}
 
 
@@ -95,4 +97,5 @@ class Features(Inputs):
     def loader_arguments(
         self, vectors: Callable[[], Mapping[str, Tensor]], features: Callable[[Features], ReadFeatures]
     ) -> LoaderArguments:
+        """Return the reader of these features as the only argument."""
         return {"features": features(self)}

@@ -64,7 +64,7 @@ class Scorer(nn.Module, ABC, Generic[P]):
         """Score a batch: `prepare`, then `finish`.
 
         Args:
-            batch: collated as `inputs` says.
+            batch: collated for `inputs`.
             top_p: see `finish`.
             trace: see `finish`.
             query_index_B: see `EmotionModel.forward`; without effect on other models, as is `second_query_index_B`.

@@ -20,7 +20,7 @@ class AblationSetup:
         width: of the paper's channels.
         clips: of the training split; 0 = all.
         epochs: of every training; the row from random weights gets twice as many.
-        causes: whether the corpus knows action units, prosody and neutral faces; without them those objectives are off.
+        causes: whether the corpus has action units, prosody and neutral faces; without them those objectives are off.
     """
 
     corpus: str

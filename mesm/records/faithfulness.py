@@ -172,8 +172,8 @@ class DeletionInsertion:
         insertion_auc: most attended sites kept first.
         deletion_auc: least attended sites kept first, which is the most attended deleted first.
         random_auc: sites kept in random order.
-        insertion_gain: insertion - random; above 0 speaks for the attention.
-        deletion_gain: random - deletion; above 0 speaks for the attention.
+        insertion_gain: insertion - random; above 0 the attended sites matter more than random ones.
+        deletion_gain: random - deletion; above 0 the attended sites matter more than random ones.
     """
 
     curves: SiteCurves

@@ -84,12 +84,12 @@ def find_records(folders: Sequence[Path], kind: str, checkpoint: str = "*", corp
         folders: where to look, such as `runtime.record_folders()`.
         checkpoint: its name; any by default, as with `corpus`.
     """
-    wanted = [part if part == "*" else slug(part) for part in (checkpoint, corpus)]
-    names = [f"{slug(kind)}_{wanted[0]}_{wanted[1]}.json"]
+    pattern = [part if part == "*" else slug(part) for part in (checkpoint, corpus)]
+    names = [f"{slug(kind)}_{pattern[0]}_{pattern[1]}.json"]
     # An ablation is of no one checkpoint; a kind that there is for one corpus only does not name it.
-    names.append(f"{slug(kind)}_{wanted[1] if checkpoint == '*' else wanted[0]}.json")
-    found: dict[str, Path] = {}
+    names.append(f"{slug(kind)}_{pattern[1] if checkpoint == '*' else pattern[0]}.json")
+    paths: dict[str, Path] = {}
     for folder in folders:
         for path in sorted({path for name in names for path in folder.glob(name)}):
-            found.setdefault(path.name, path)
-    return list(found.values())
+            paths.setdefault(path.name, path)
+    return list(paths.values())

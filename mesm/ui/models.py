@@ -50,7 +50,7 @@ class Model:
     """Hold a checkpoint that all visitors share; its weights are loaded when something is scored, and torch with them.
 
     Attributes:
-        facts: what its small files say.
+        facts: the content of its small files.
         lock: held while it runs.
     """
 

@@ -19,13 +19,13 @@ Record = dict[str, Any]
 
 def of_kind(kind: str) -> list[Record]:
     """List the readable records of a kind, the workspace's first; a damaged one is named and left out."""
-    found = []
+    records = []
     for path in find_records(record_folders(), kind):
         try:
-            found.append(_read(str(path), path.stat().st_mtime_ns))
+            records.append(_read(str(path), path.stat().st_mtime_ns))
         except MesmError as error:
             layout.say_error(error)
-    return found
+    return records
 
 
 def note_other_weights(record: Stored[Any], model: Model | None) -> None:
@@ -44,11 +44,6 @@ def name_of(record: Record) -> str:
     """Return CHECKPOINT@CORPUS, the form of the command line."""
     origin = record["provenance"]
     return f"{origin['checkpoint']}@{origin['corpus']}"
-
-
-def here(record: Record, corpus: str) -> bool:
-    """Return True if a record is of a corpus."""
-    return bool(record["provenance"]["corpus"] == corpus)
 
 
 def say_other_weights(record: Record, model: Model | None) -> None:

@@ -43,7 +43,7 @@ class Facts:
     """Hold the facts of one utterance's sources; kept beside the corpus, one line per clip.
 
     Attributes:
-        duration_s: of the utterance, as far as headers and times tell; 0 when they do not.
+        duration_s: of the utterance, by headers and times; 0 if unknown.
         fps, width, height: of the picture.
         sample_rate_hz, channels: of the sound before it was resampled.
     """
@@ -189,5 +189,5 @@ def _length_problem(utterance: Utterance, facts: Facts, limits: Limits) -> Probl
         part is not None and part.end_s is not None for part in (utterance.video, utterance.sound)
     )
     if timed and words > MOST_WORDS_PER_S * seconds + 1:
-        return Problem("misaligned", f"{words} words in {seconds:.2f} s are more than can be said")
+        return Problem("misaligned", f"{words} words in {seconds:.2f} s are more than fit into the sound")
     return None

@@ -30,7 +30,7 @@ _TRIAL = 3
 
 @dataclass(frozen=True)
 class DryRun:
-    """Report a dry run, as far as headers show it. `usable` + the sum of `quarantined` = `found`.
+    """Report a dry run, as far as headers show it. `usable` + the sum of `quarantined` = `utterances`.
 
     Attributes:
         missing, unreadable: of those quarantined, for want of a file, or for a file that is no use.
@@ -42,7 +42,7 @@ class DryRun:
     """
 
     name: str
-    found: int
+    utterances: int
     usable: int
     missing: int
     unreadable: int
@@ -102,7 +102,7 @@ def dry_run(
     tried, minutes, megabytes = _estimate(release, usable, lengths, settings, trial)
     return DryRun(
         name=release.name,
-        found=len(release.utterances),
+        utterances=len(release.utterances),
         usable=len(usable),
         missing=sum(quarantined.get(reason, 0) for reason in MISSING),
         unreadable=sum(quarantined.get(reason, 0) for reason in UNREADABLE),
@@ -170,8 +170,8 @@ def dry_run_text(report: DryRun) -> str:
     """Write the report for a terminal."""
     splits = list(report.clips)
     lines = [
-        f"{report.name}: {report.found} utterances found, {report.usable} can be stored",
-        f"  not stored   {report.found - report.usable}   (files missing {report.missing}, unreadable {report.unreadable})",
+        f"{report.name}: {report.utterances} utterances found, {report.usable} can be stored",
+        f"  not stored   {report.utterances - report.usable}   (files missing {report.missing}, unreadable {report.unreadable})",
     ]
     for reason, count in report.quarantined.items():
         lines.append(f"    {reason:<16}{count:>7}   e.g. {', '.join(report.examples[reason])}")

@@ -114,7 +114,7 @@ def _largest(boxes: Any, probabilities: Any, points: Any) -> DetectedFace | None
 
 @lru_cache(maxsize=1)
 def shared_detector() -> MtcnnDetector:
-    """Return the one detector per process, built when first asked for."""
+    """Return the one detector per process, built at its first use."""
     return MtcnnDetector()
 
 

@@ -42,7 +42,7 @@ class MediaFacts:
     """Hold the facts of a file's header, before anything of it is decoded.
 
     Attributes:
-        duration_s: 0 for a still picture, and where the file does not tell.
+        duration_s: 0 for a still picture, and where the file has no value.
         has_picture: a moving or a still one.
         has_sound: there is a decoder for its sound.
     """
@@ -227,7 +227,7 @@ def _ingest(request: dict[str, Any], send: Callable[..., None]) -> dict[str, Any
     )
     faces: list[FaceChoice] = []
     if request["choices"] and "several_faces" in sample.quality:
-        send(what="looking at the other faces", share=0.92)
+        send(what="detecting the other faces", share=0.92)
         faces = _choices(request)
     if request["preview_path"]:
         send(what="making the preview", share=0.95)

@@ -25,7 +25,7 @@ class FeatureModel(Scorer[PreparedFeatures]):
     """Score hand-crafted features, `Batch.features`; without attention, so top_p has no effect.
 
     Args:
-        config: `feature_dims` says how many columns each of its modalities has; the trainer fills it in.
+        config: `feature_dims` is the number of columns that each of its modalities has; the trainer fills it in.
         text_encoder: ignored; phase one has turned the words into vectors.
 
     Raises:

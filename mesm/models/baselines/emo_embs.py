@@ -59,6 +59,7 @@ class EmoEmbs(LateFusion):
         self.register_buffer("emotions", torch.randn(len(config.labels), self.dims["text"]))
 
     def scores(self, modality: str, rows_RF: Tensor, counts_B: Tensor) -> Tensor:
+        """Compute (B, E) logits of one modality: the similarity to the emotions' vectors."""
         return self.branches[modality](rows_RF, counts_B, self.get_buffer("emotions"))
 
     @torch.no_grad()

@@ -67,8 +67,8 @@ def missing_text_effect(study: FacsStudy) -> str | None:
         return None
     measured = " / ".join(f"{lift:.2f}" for lift in lifts)
     return (
-        "In this checkpoint the masks depend on the face and the voice and hardly on the words: on neutral faces the "
-        f"regions that a text names are kept {measured} times as often as under other texts."
+        "In this checkpoint the masks depend on face and voice and little on the words: on neutral faces, the regions "
+        f"of a text's emotion are kept {measured} times as often as under other texts."
     )
 
 

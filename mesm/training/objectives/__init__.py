@@ -7,7 +7,7 @@
     auxiliary_targets.py      action units, prosody and text emotion, predicted by linear heads
     neutral_faces.py          neutral faces under emotive texts
     two_texts.py              divergence between the scores under two texts
-    capabilities.py           check that a corpus knows what these read of it
+    capabilities.py           check that a corpus has the truth that these need
     objectives.py             builds those that a config switches on, and sums them: start here
 
 Each has its settings in `mesm.config.objectives`.

@@ -7,7 +7,7 @@ spreads the rest evenly over the active sites; a cell weighs less the more emoti
 expectation of the target given the features, so an uncertain map stays flat; the shares decide how many sites a nucleus
 keeps. The target of a voice gives its share to the loudest mel values.
 
-The regions are those of the training speakers; the model card of a checkpoint trained with them says so.
+The regions are those of the training speakers; the model card of a checkpoint trained with them lists it.
 """
 
 from __future__ import annotations

@@ -28,7 +28,7 @@ class Objectives:
 
     Args:
         run: model and training; the objectives with a weight above 0 are built.
-        corpus: must know what the objectives read.
+        corpus: must have what the objectives read.
         truth_NE: 0 or 1, labels of the clips that are trained on.
         vectors: clip id -> text vector of a frozen text encoder, or None.
         device: of the model.
