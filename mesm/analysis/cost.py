@@ -1,4 +1,4 @@
-"""Multiply-adds of one utterance, in closed form from the sites of a trace, independent of the backend.
+"""Count the multiply-adds of one utterance, in closed form from the sites of a trace, independent of the backend.
 
 Unit: MAC, one multiply-add. fvcore calls that one FLOP (as the paper most likely does), torch's own counter two.
 
@@ -61,7 +61,7 @@ class CostEntry:
 
 @dataclass(frozen=True)
 class CostReport:
-    """Multiply-adds of one utterance.
+    """Hold the multiply-adds of one utterance.
 
     Attributes:
         entries: layer by layer.

@@ -1,4 +1,4 @@
-"""`mesm compare`: two records of the same clips, their difference with an interval over speakers."""
+"""`mesm compare`: compare two records of the same clips: paired difference with an interval over speakers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`mesm convert`: a state dict of the authors' implementation as a checkpoint."""
+"""`mesm convert`: convert a state dict of the authors' implementation to a checkpoint."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`mesm corpus features`: the hand-crafted features of a corpus, for the two-phase baselines."""
+"""`mesm corpus features`: extract the hand-crafted features of a corpus, for the two-phase baselines."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`mesm ingest`: one raw clip -> face crops, mel chunks, words and a preview, in a corpus folder."""
+"""`mesm ingest`: turn one raw clip into face crops, mel chunks, words and a preview, in a corpus folder."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`mesm predict`: scores of clips in a folder or a CSV."""
+"""`mesm predict`: score the clips in a folder or a CSV."""
 
 from __future__ import annotations
 

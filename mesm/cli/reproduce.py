@@ -1,4 +1,4 @@
-"""`mesm reproduce`: a table or figure of the paper on a corpus, by one command."""
+"""`mesm reproduce`: reproduce a table or figure of the paper on a corpus."""
 
 from __future__ import annotations
 

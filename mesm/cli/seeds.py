@@ -1,4 +1,4 @@
-"""`mesm seeds`: one model trained with several seeds, as a mean, a spread and an interval over speakers."""
+"""`mesm seeds`: average one model over its training seeds: mean, spread and interval over speakers."""
 
 from __future__ import annotations
 

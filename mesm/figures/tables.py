@@ -42,7 +42,7 @@ class Row:
         cells: a name or number per column; None is an unknown value and is printed as a dash.
         group: lines of one group stand together under its name, such as "reported in the paper".
         spread: standard deviation per column where several seeds were run; () for none.
-        ranked: whether the line competes for bold and underline; trivial predictors and reported numbers do not.
+        ranked: whether the line competes for bold and underline; trivial answers and reported numbers do not.
     """
 
     cells: tuple[Cell, ...]

@@ -11,8 +11,8 @@ from mesm.records.checkpoint import CheckpointMetrics
 _LIMITS = {
     "marionette": (
         "It was trained on rendered faces, synthetic speech and written sentences, in which the emotion is put on "
-        "display by rule. It says little about recorded people and nothing about what anyone feels; it must not be used "
-        "to judge a person."
+        "display by rule. Its scores are weak evidence about recorded people and none about what anyone feels; it must not be "
+        "used to judge a person."
     ),
 }
 #: Registry name -> what the model is, and whose.

@@ -82,7 +82,7 @@ class FrozenText(Inputs):
 
 @dataclass(frozen=True)
 class Features(Inputs):
-    """Hand-crafted features of phase one instead of faces, mels and tokens.
+    """Hold hand-crafted features of phase one instead of faces, mels and tokens.
 
     Attributes:
         modalities: those of the model.

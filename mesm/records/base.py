@@ -78,7 +78,7 @@ class CorpusId:
 
     @property
     def key(self) -> str:
-        """NAME@DIGEST8, under which `mesm.data.corpora.open_corpus` finds this very corpus; NAME without a digest."""
+        """Return NAME@DIGEST8, under which `mesm.data.corpora.open_corpus` finds this very corpus; NAME without a digest."""
         return f"{self.name}@{self.digest[:8]}" if self.digest else self.name
 
     def same(self, other: CorpusId) -> bool:

@@ -189,7 +189,7 @@ class Trainer:
         return EpochReport(self.epoch, loss, *scores, round(self.seconds, 1), lr)
 
     def _write_checkpoint(self) -> Path:
-        """Write the result from the kept epoch, with fusion weights fitted on the validation split if the config has `held_out`."""
+        """Write the result from the kept epoch, with fusion weights fitted on the validation split with `held_out`."""
         best = load_checkpoint(self.folder.best)
         content = replace(best.metrics, train_seconds=round(self.seconds, 1))
         if self.folder.writes:

@@ -53,7 +53,7 @@ class Run:
 
     @property
     def curves(self) -> TrainingRun:
-        """Name, place and epochs, as the learning curves need them."""
+        """Return name, place and epochs in the form of the learning curves."""
         return TrainingRun(self.name, self.number, self.epochs)
 
 

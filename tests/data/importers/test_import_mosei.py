@@ -163,7 +163,7 @@ def test_a_pickle_that_runs_code_is_refused_by_name(tmp_path: Path, monkeypatch:
 def test_both_copies_need_a_choice(left_half: np.ndarray, tmp_path: Path) -> None:
     processed(tmp_path, left_half, meta_of_mosei(), "mosei")
     processed(tmp_path, left_half, {"Ses01F_impro01_F000": {"text": "x", "label": "ang"}}, "iemocap")
-    with pytest.raises(DataError, match="say which with --part"):
+    with pytest.raises(DataError, match="choose one with --part"):
         find_release("mesm-processed", tmp_path)
     assert find_release("mesm-processed", tmp_path, part="iemocap").name == "iemocap"
     with pytest.raises(DataError, match="holds nothing of"):
