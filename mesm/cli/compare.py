@@ -14,9 +14,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "example:\n"
         "  mesm compare assets/records/evaluate_marionette-mesm_*.json assets/records/evaluate_marionette-fe2e_*.json"
     )
-    parser.add_argument("first", metavar="A.json", help="record of mesm evaluate or mesm seeds")
-    parser.add_argument("second", metavar="B.json", help="another one on the same clips")
-    parser.add_argument("--draws", type=int, default=2000, help="of speakers (default: 2000)")
+    parser.add_argument("first", metavar="A.json", help="record of mesm evaluate or mesm seeds, of the first model")
+    parser.add_argument("second", metavar="B.json", help="record of the second model on the same clips")
+    parser.add_argument("--draws", type=int, default=2000, help="bootstrap draws over speakers (default: 2000)")
     parser.add_argument("--out", help="folder of the record; default: the workspace's records/")
 
 

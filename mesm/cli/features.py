@@ -19,7 +19,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--action-units", metavar="DIR", default="", help="<clip id>.csv of OpenFace or py-feat")
     parser.add_argument("--acoustic", choices=["mel", "egemaps"], default="mel", help="default: mel")
     parser.add_argument("--authors", metavar="DIR", help="take all from IEMOCAP_HCF_FEATURES or MOSEI_HCF_FEATURES")
-    parser.add_argument("--only", choices=["text", "visual", "acoustic"], help="one modality; the others stay")
+    parser.add_argument(
+        "--only", choices=["text", "visual", "acoustic"], help="compute one modality; keep the others as stored"
+    )
     parser.add_argument("--out", metavar="DIR", help="folder of the features; default: beside the corpus")
 
 

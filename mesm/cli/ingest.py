@@ -20,10 +20,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", required=True, metavar="DIR", help="corpus folder to write to or to add the clip to")
     parser.add_argument("--clip-id", metavar="ID", help="name of the clip (default: the file's name)")
     parser.add_argument("--speaker", default="", help="the speaker's name")
-    parser.add_argument("--start", type=float, metavar="S", help="use the file from this second")
-    parser.add_argument("--end", type=float, metavar="S", help="use the file up to this second")
+    parser.add_argument("--start", type=float, metavar="S", help="second of the file at which the clip starts")
+    parser.add_argument("--end", type=float, metavar="S", help="second of the file at which the clip ends")
     parser.add_argument(
-        "--large-px", type=int, default=96, metavar="N", help="side of the crops for the eye (default 96)"
+        "--large-px", type=int, default=96, metavar="N", help="side of the crops for display (default 96)"
     )
 
 

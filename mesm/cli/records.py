@@ -19,7 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     verbs = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
     migrate = verbs.add_parser("migrate", help="rewrite records of schema 1 in a folder")
-    migrate.add_argument("folder", help="of the records")
+    migrate.add_argument("folder", help="folder of the records")
     migrate.add_argument(
         "--corpus",
         nargs="+",

@@ -14,7 +14,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--corpus", required=True, help="name or folder of a corpus")
     parser.add_argument("--split", default="test", help="train, valid or test (default)")
     parser.add_argument("--top-p", type=float, help="nucleus mass in (0, 1]; default: the checkpoint's")
-    parser.add_argument("--name", help="of the model in the record; default: the first run's")
+    parser.add_argument("--name", help="name of the model in the record; default: the first run's")
     parser.add_argument("--out", help="folder of the record; default: the workspace's records/")
 
 

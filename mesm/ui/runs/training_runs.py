@@ -96,7 +96,7 @@ def start_run(name: str, preset: str, corpus: Path, settings: Mapping[str, str],
         ConfigError: the name is taken or unusable, or a setting does not exist.
     """
     if not name.strip() or slug(name) != name or name.startswith("."):
-        raise ConfigError(f"the name {name!r} will not do for a folder; use letters, digits, - and .")
+        raise ConfigError(f"the name {name!r} cannot be a folder's name; use letters, digits, - and .")
     folder = runs_folder() / name
     if folder.exists():
         raise ConfigError(f"there is a run named {name} already; choose another name, or resume it")
@@ -142,7 +142,7 @@ def parse_settings(text: str) -> dict[str, str]:
     for line in filter(None, map(str.strip, text.splitlines())):
         key, equals, value = line.partition("=")
         if not equals or key.partition(".")[0] not in ("model", "train"):
-            raise ConfigError(f"{line!r} is no setting; write model.width=0.5 or train.epochs=3, one a line")
+            raise ConfigError(f"{line!r} is not a setting; write model.width=0.5 or train.epochs=3, one a line")
         settings[key.strip()] = value.strip()
     return settings
 
