@@ -84,7 +84,7 @@ class Sample:
         clip_id: unique in its corpus.
         text: the transcript.
         faces: (S, 48, 48, 3) uint8 RGB, one crop every `FRAME_INTERVAL_MS`; zero rows when there is no picture.
-        faces_large: (S, L, L, 3) uint8, a larger crop of the same boxes, for the eye; may be empty.
+        faces_large: (S, L, L, 3) uint8, a larger crop of the same boxes, for display; may be empty.
         face_times_s: (S,) seconds.
         face_boxes: (S, 4) x0, y0, x1, y1 in pixels of the source frame: the rectangle that was cut out.
         face_points: (S, 5, 2) x, y in pixels of the 48-px crop: left and right eye, nose, left and right mouth

@@ -9,16 +9,16 @@ class MesmError(ValueError):
 
 
 class ConfigError(MesmError):
-    """Report a setting whose value cannot work."""
+    """Signal a setting whose value cannot work."""
 
 
 class DataError(MesmError):
-    """Report a file, clip or corpus that cannot be read or lacks something that is needed."""
+    """Signal a file, clip or corpus that cannot be read or lacks something that is needed."""
 
 
 class CheckpointError(MesmError):
-    """Report a checkpoint that is missing, incomplete, or of the wrong kind for the call."""
+    """Signal a checkpoint that is missing, incomplete, or of the wrong kind for the call."""
 
 
 class BackendUnavailable(MesmError):  # noqa: N818 - the name states the condition, as in the README
-    """Report an optional package or device that the call needs and that is missing."""
+    """Signal an optional package or device that the call needs and that is missing."""

@@ -15,7 +15,7 @@ FILES = [*sorted((ROOT / "mesm").rglob("*.py")), *sorted((ROOT / "pages").glob("
 
 #: A docstring states what the code does: it begins with a verb, so not with one of these.
 NO_VERBS = (
-    r"a|all|an|as|by|each|every|for|from|how|if|in|it|its|nobody|of|on|one|own|that|"
+    r"a|all|an|any|as|by|each|every|for|from|how|if|in|it|its|nobody|of|on|one|own|that|"
     r"the|their|these|they|this|those|three|to|two|what|when|where|whether|which|who|whose|"
     r"why|with"
 )

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class _OpenClip:
-    """A model, one clip with close-ups, and where both come from."""
+    """Hold a model, one clip with close-ups, and the origin of both."""
 
     predictor: Predictor
     sample: Sample

@@ -293,7 +293,7 @@ def find_record(kind: str, target: str) -> TypedRecord[Any]:
 
 
 def _record(kind: str, target: str) -> Record:
-    """The record of a target; of the workspace before a bundled one.
+    """Return the record of a target; the workspace's before a bundled one.
 
     Raises:
         DataError: there is none.

@@ -22,7 +22,7 @@ if TYPE_CHECKING:  # numba takes a second to load
 
 @dataclass(frozen=True, eq=False)
 class _Packed:
-    """A layer's weights in the form of the compiled loops, with the factors 2 of sigmoid for tanh.
+    """Hold a layer's weights in the layout of the compiled loops, with the factors 2 of sigmoid for tanh.
 
     Attributes:
         weight: W_m.

@@ -24,7 +24,7 @@ ReadFeatures = Callable[[Sample], Mapping[str, np.ndarray]]
 
 
 class LoaderArguments(TypedDict, total=False):
-    """Hold the keyword arguments of `collate` and `SplitLoader`; one of them is there.
+    """Hold the keyword arguments of `collate` and `SplitLoader`; exactly one is set.
 
     Keys:
         tokenize: B texts -> (B, T) int64 token ids and (B, T) bool mask.
@@ -38,7 +38,7 @@ class LoaderArguments(TypedDict, total=False):
 
 
 class Inputs(ABC):
-    """Represent one kind of input."""
+    """Build the loader's arguments for one kind of input."""
 
     @abstractmethod
     def loader_arguments(

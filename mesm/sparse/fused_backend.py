@@ -126,7 +126,7 @@ def convolve_panels(
 
 
 class _Fused(torch.autograd.Function):
-    """The convolution and its gradients; both directions are the same sum, the weights' gradient gathers rows."""
+    """Compute the convolution and its gradients; both directions are one sum, the weights' gradient gathers rows."""
 
     @staticmethod
     def forward(ctx: Any, features_NC: Tensor, weight_9KC: Tensor, book: Rulebook) -> Tensor:

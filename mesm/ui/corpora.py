@@ -22,7 +22,7 @@ class Case:
     """Hold one clip in the form that the pages use.
 
     Attributes:
-        key: stands for the clip's arrays and its transcript.
+        key: identifies the clip's arrays and its transcript.
         name: shown on the page.
         preview: a file or its bytes, playable in a browser; None if there is none.
         corpus: the corpus that it is from; None for an uploaded clip.

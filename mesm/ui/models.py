@@ -182,7 +182,7 @@ def _find_label_flip(checkpoint: str, clip: str, _model: Model, _case: Case) -> 
 
 
 def find_evaluation(model: Model, opened: OpenCorpus) -> Evaluation | None:
-    """Return the evaluation of these very weights on this corpus, from the workspace or bundled; None without one."""
+    """Return the evaluation of exactly these weights on this corpus, from the workspace or bundled; None without one."""
     record = records().first("evaluate", checkpoint_sha256=model.facts.sha256, corpus=opened.corpus.id)
     return None if record is None else record.data
 

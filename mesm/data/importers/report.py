@@ -22,7 +22,7 @@ from mesm.data.importers.workers import make_chunk
 from mesm.data.parquet_schema import row_schema, to_row
 from mesm.vocabulary import SPLITS, order_splits
 
-#: Reasons that stand for files that are not there, and for files that are there and no use.
+#: Reasons for missing files, and for files that cannot be decoded.
 MISSING = ("missing_video", "missing_sound")
 UNREADABLE = ("broken_video", "broken_sound", "no_frames", "no_audio")
 _TRIAL = 3
@@ -33,7 +33,7 @@ class DryRun:
     """Report a dry run, as far as headers show it. `usable` + the sum of `quarantined` = `utterances`.
 
     Attributes:
-        missing, unreadable: of those quarantined, for want of a file, or for a file that is no use.
+        missing, unreadable: of those quarantined, because a file is missing or cannot be decoded.
         clips, speakers, dialogues: split -> number.
         present: label -> split -> clips that show it.
         hours: of all usable clips; `median_s` and `longest_s` of one.

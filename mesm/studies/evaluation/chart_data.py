@@ -68,7 +68,7 @@ def cooccurrence_chart(evaluation: Evaluation) -> MatrixChart:
 
 @dataclass(frozen=True)
 class ReliabilityChart:
-    """Share of true answers over the score.
+    """Hold the share of true answers over the score.
 
     Attributes:
         emotion: whose scores; "" for all pooled.

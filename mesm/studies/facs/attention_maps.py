@@ -111,7 +111,7 @@ class _ClipVoice:
 
 @dataclass(frozen=True)
 class _ControlFrame:
-    """The frame of a clip on which re-initialised attentions run: index into `Faces`, (C, H, W) stem map, (D,) query."""
+    """Hold a clip's frame for re-initialised attentions: index into `Faces`, (C, H, W) stem map, (D,) query."""
 
     frame: int
     stem: Tensor
