@@ -79,7 +79,7 @@ class Shout:
 
 def test_a_call_is_refused_by_name_and_not_made(tmp_path: Path) -> None:
     path = written(tmp_path, [Shout(str(tmp_path / "made"))])
-    with pytest.raises(DataError, match=r"asks for posix\.mkdir"):
+    with pytest.raises(DataError, match=r"refers to posix\.mkdir"):
         load_plain_pickle(path)
     assert not (tmp_path / "made").exists()
     call, arguments = Shout(str(tmp_path / "made")).__reduce__()

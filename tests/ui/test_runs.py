@@ -84,7 +84,7 @@ def test_settings_are_checked_before_a_process_starts(home: Path) -> None:
         "model.width": "0.5",
     }
     for text in ("epochs=3", "train.epochs"):
-        with pytest.raises(ConfigError, match="no setting"):
+        with pytest.raises(ConfigError, match="not a setting"):
             training_runs.parse_settings(text)
     with pytest.raises(ConfigError, match="no setting 'epocs'"):
         training_runs.start_run("x", "marionette-fe2e", home, {"train.epocs": "3"}, 0, None)
