@@ -122,13 +122,9 @@ def test_no_name_is_empty() -> None:
     wrong = []
     for path in FILES:
         for node in ast.walk(parse(path)):
-            name = getattr(node, "arg", None) if isinstance(node, ast.arg) else getattr(node, "id", None)
-            if name in EMPTY_NAMES:
+            name = next((value for key in ("arg", "id", "name") if (value := getattr(node, key, None))), None)
+            if isinstance(name, str) and name in EMPTY_NAMES:
                 wrong.append(f"{place(path, node)} {name}")
-            elif isinstance(node, ast.AnnAssign | ast.FunctionDef | ast.ClassDef):
-                target = node.target if isinstance(node, ast.AnnAssign) else node
-                if getattr(target, "name", None) in EMPTY_NAMES:
-                    wrong.append(f"{place(path, node)} {target.name}")
     assert wrong == []
 
 
