@@ -1,4 +1,4 @@
-"""MESM: multimodal end-to-end sparse models for emotion recognition, and what is needed to study them.
+"""Run and study multimodal end-to-end sparse models for emotion recognition (MESM).
 
     import mesm
     model = mesm.load("marionette-mesm")

@@ -1,4 +1,4 @@
-"""`python -m mesm` is the command `mesm`."""
+"""Run the command `mesm` as `python -m mesm`."""
 
 from mesm.cli import main
 

@@ -5,7 +5,7 @@ Shape legend (suffixes of local names):
     H W map        T tokens   K attention width   D transformer or text width   E emotions   P pairs of a rulebook
 
 One coordinate order everywhere: a site is (segment, y, x). Segments of a batch lie one utterance after the other;
-`face_counts` and `chunk_counts` say how many belong to each.
+`face_counts` and `chunk_counts` hold the number of each clip.
 """
 
 from __future__ import annotations
@@ -60,8 +60,8 @@ class Truth:
         pose: (S, 3) yaw, pitch, roll in radians.
         informative: which modality showed the emotion in this clip.
         displays: modality -> emotion -> level in [0, about 1] that it displays, whatever the clip's labels; empty
-            where the corpus does not know it.
-        prosody: parameter of the voice -> value; empty where the corpus does not know it.
+            where the corpus lacks it.
+        prosody: parameter of the voice -> value; empty where the corpus lacks it.
         extra: anything else, JSON-serialisable (voice, room, the transcript's template).
     """
 
@@ -86,7 +86,7 @@ class Sample:
         clip_id: unique in its corpus.
         text: the transcript.
         faces: (S, 48, 48, 3) uint8 RGB, one crop every `FRAME_INTERVAL_MS`; zero rows when there is no picture.
-        faces_large: (S, L, L, 3) uint8, a larger crop of the same boxes, for the eye; may be empty.
+        faces_large: (S, L, L, 3) uint8, a larger crop of the same boxes, for display; may be empty.
         face_times_s: (S,) seconds.
         face_boxes: (S, 4) x0, y0, x1, y1 in pixels of the source frame: the rectangle that was cut out.
         face_points: (S, 5, 2) x, y in pixels of the 48-px crop: left and right eye, nose, left and right mouth

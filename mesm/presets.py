@@ -1,4 +1,4 @@
-"""Named runs: a model and a training each, with the paper's values where the paper gives them (section 5.3)."""
+"""List the named runs: a model and a training each, with the paper's values where it gives them (section 5.3)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Seed, device and folders: the only place that sets them."""
+"""Set seed, device and folders: the only module that does."""
 
 from __future__ import annotations
 

@@ -69,7 +69,7 @@ class Speakers:
 
     @cached_property
     def times(self) -> np.ndarray:
-        """(R, G) integers: how often each speaker occurs in each resample of G speakers with replacement."""
+        """Return how often each speaker occurs in each resample of G speakers with replacement: (R, G) integers."""
         rng = np.random.default_rng(self.seed)
         times_RG = np.zeros((self.draws, self.count), np.int32)
         for start in range(0, self.draws, _DRAWS_AT_ONCE):

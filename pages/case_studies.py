@@ -1,4 +1,4 @@
-"""Case studies: choose a clip and see its scores, its kept sites and its cost."""
+"""Show the case studies: choose a clip and see its scores, its kept sites and its cost."""
 
 import streamlit as st
 

@@ -1,4 +1,4 @@
-"""Efficiency: scores against cost over top-p, cost by layer, cost of each clip."""
+"""Show the efficiency: scores against cost over top-p, cost by layer, cost of each clip."""
 
 import streamlit as st
 

@@ -1,4 +1,4 @@
-"""Export: download the basket as files for a paper."""
+"""Download the basket as files for a paper."""
 
 from mesm.ui import controls, frame, layout
 from mesm.ui.export import basket_view

@@ -1,4 +1,4 @@
-"""FACS: compare the attention with the Facial Action Coding System."""
+"""Show the FACS page: compare the attention with the Facial Action Coding System."""
 
 import streamlit as st
 

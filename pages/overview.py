@@ -1,4 +1,4 @@
-"""Overview: the model in one picture, its scores and cost, and where to start."""
+"""Show the overview: the model in one picture, its scores and cost, and where to start."""
 
 import streamlit as st
 

@@ -1,4 +1,4 @@
-"""Results: scores of every model, their breakdown, and the trivial answers beside them."""
+"""Show the results: scores of every model, their breakdown, and the trivial answers beside them."""
 
 import streamlit as st
 

@@ -1,4 +1,4 @@
-"""Runs: start, watch and compare training runs."""
+"""Show the runs: start, watch and compare training runs."""
 
 from mesm.ui import controls, frame, layout
 from mesm.ui.runs.view import show_runs, show_start_form

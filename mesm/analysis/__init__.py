@@ -1,4 +1,4 @@
-"""One checkpoint on one clip: prediction, trace, multiply-adds. What compares many clips is in `mesm.studies`.
+"""Run one checkpoint on one clip: prediction, trace, multiply-adds. Measurements over many clips are in `mesm.studies`.
 
 Start with `predictor.py` (`load`, `Predictor.predict`). `checkpoints.py` finds checkpoints and reads their small files
 without torch; `tracing.py` turns attention tensors into records; `cost.py` counts multiply-adds of the end-to-end models

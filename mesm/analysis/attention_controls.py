@@ -28,7 +28,7 @@ def sparse_cnns(model: EmotionModel) -> dict[str, SparseVGG]:
 def control_attention(
     model: EmotionModel, seed: int, how: ControlAttention = "reinitialised", *, gate: str | None = None
 ) -> Iterator[None]:
-    """Draw the attention weights anew within the context; the trained ones return at its end, also after an error.
+    """Replace the attention weights by random ones within the context; the trained ones return at its end, also after an error.
 
     Args:
         how: "reinitialised" draws them as at the start of training, with U = 0, so that the map is close to even;

@@ -1,4 +1,4 @@
-"""Multiply-adds of a two-phase baseline on one utterance's features, in closed form.
+"""Count the multiply-adds of a two-phase baseline on one utterance's features, in closed form.
 
 The same unit and the same things left out as in `mesm.analysis.cost`. Phase one, the making of the features, is not
 counted: no baseline's paper does, and OpenFace's work alone is more than everything here.

@@ -41,7 +41,7 @@ class CheckpointFacts:
 
     @property
     def has_attention(self) -> bool:
-        """Whether the model has an attention to trace and a top-p to move."""
+        """Return True if the model has an attention to trace and a top-p to move."""
         return self.config.has_attention
 
 

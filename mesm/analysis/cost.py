@@ -1,4 +1,4 @@
-"""Multiply-adds of one utterance, in closed form from the sites of a trace, independent of the backend.
+"""Count the multiply-adds of one utterance, in closed form from the sites of a trace, independent of the backend.
 
 Unit: MAC, one multiply-add. fvcore calls that one FLOP (as the paper most likely does), torch's own counter two.
 
@@ -44,7 +44,7 @@ TEXT_ENCODERS: dict[str, tuple[int, int, int, int]] = {
 
 @dataclass(frozen=True)
 class CostEntry:
-    """One layer of one modality.
+    """Hold the cost of one layer of one modality.
 
     Attributes:
         layer: such as "conv5x5", "attention1" or "block2.conv1".
@@ -61,7 +61,7 @@ class CostEntry:
 
 @dataclass(frozen=True)
 class CostReport:
-    """Multiply-adds of one utterance.
+    """Hold the multiply-adds of one utterance.
 
     Attributes:
         entries: layer by layer.
@@ -78,12 +78,12 @@ class CostReport:
 
     @property
     def by_stage(self) -> dict[str, int]:
-        """Stage -> MACs, every stage of `STAGES`."""
+        """Return the MACs as stage -> count, every stage of `STAGES`."""
         return {stage: self._sum(stage=stage) for stage in STAGES}
 
     @property
     def by_modality(self) -> dict[str, dict[str, int]]:
-        """Modality -> stage -> MACs."""
+        """Return the MACs as modality -> stage -> count."""
         names = dict.fromkeys(e.modality for e in self.entries)
         return {m: {stage: self._sum(modality=m, stage=stage) for stage in STAGES} for m in names}
 
@@ -99,17 +99,17 @@ class CostReport:
 
     @property
     def totals(self) -> dict[str, int]:
-        """Sums that records keep beside the stages."""
+        """Return the sums that records keep beside the stages."""
         return {"total": self.total, "conv_stack": self.conv_stack, "fe2e_conv_stack": self.fe2e_conv_stack}
 
     @property
     def executed_conv_stack(self) -> int:
-        """`conv_stack` as the backends executed it."""
+        """Count `conv_stack` as the backends executed it."""
         return sum(e.executed for e in self.entries if e.stage in STAGES[:3])
 
     @property
     def ratio(self) -> float:
-        """`conv_stack` / `fe2e_conv_stack`; nan without a face or chunk."""
+        """Divide `conv_stack` by `fe2e_conv_stack`; nan without a face or chunk."""
         return self.conv_stack / self.fe2e_conv_stack if self.fe2e_conv_stack else float("nan")
 
 
@@ -276,7 +276,7 @@ def count_executed(module: Any, inputs: tuple[Any, ...]) -> tuple[dict[str, int]
         inputs: of its forward.
 
     Returns:
-        operator -> MACs, and operator -> number of calls that fvcore does not know how to count.
+        operator -> MACs, and operator -> number of calls that fvcore cannot count.
     """
     import torch
     from fvcore.nn import FlopCountAnalysis

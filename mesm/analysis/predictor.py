@@ -43,7 +43,7 @@ def load(name_or_path: str | os.PathLike[str] = "marionette-mesm", device: str =
 
 @dataclass(frozen=True)
 class PreparedClip:
-    """Values of one clip that do not depend on top_p.
+    """Hold the values of one clip that do not depend on top_p.
 
     Attributes:
         prepared: the model's.
@@ -84,17 +84,17 @@ class Predictor:
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """Emotion names in the order of the scores."""
+        """Return the emotion names in the order of the scores."""
         return self.config.labels
 
     @property
     def has_attention(self) -> bool:
-        """Whether the model has an attention to trace and a top-p to move."""
+        """Return True if the model has an attention to trace and a top-p to move."""
         return self.config.has_attention
 
     @property
     def attention_model(self) -> EmotionModel:
-        """The model, for what needs its attention.
+        """Return the model, typed as a model with attention.
 
         Raises:
             CheckpointError: it has none.

@@ -1,4 +1,4 @@
-"""Multiply-adds of each utterance of a scored batch, for a model of any kind."""
+"""Count the multiply-adds of each utterance of a scored batch, for a model of any kind."""
 
 from __future__ import annotations
 

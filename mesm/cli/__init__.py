@@ -1,4 +1,8 @@
-"""The command `mesm`: one verb, one file. `--help` loads no torch."""
+"""Run the command `mesm`: one verb, one file. `--help` loads no torch.
+
+Start with `VERBS`. Each `<verb>.py` has `add_arguments` and `run`; `measuring.py` has the options that several share,
+`figure_kinds.py` and `figure_clips.py` have the exports of `mesm figure`.
+"""
 
 from __future__ import annotations
 
@@ -12,27 +16,27 @@ from mesm.errors import MesmError
 #: and imports heavy packages inside `run` only.
 VERBS: dict[str, tuple[str, str]] = {
     "ingest": ("mesm.cli.ingest", "turn a clip into face crops, mel chunks and words"),
-    "corpus": ("mesm.cli.corpus", "build the demo corpus; card, contact sheets, audit"),
+    "corpus": ("mesm.cli.corpus", "import or build a corpus; splits, audit, features, export"),
     "train": ("mesm.cli.train", "train a model from a preset"),
-    "search": ("mesm.cli.search", "try settings, judged on the validation split"),
-    "ablate": ("mesm.cli.ablate", "train one model per part left out or changed"),
+    "search": ("mesm.cli.search", "search hyperparameters, judged on the validation split"),
+    "ablate": ("mesm.cli.ablate", "ablation: train one model per part left out or changed"),
     "evaluate": ("mesm.cli.evaluate", "score a checkpoint on a corpus"),
-    "seeds": ("mesm.cli.seeds", "score one model trained with several seeds"),
-    "compare": ("mesm.cli.compare", "the difference of two models with its interval"),
-    "sweep": ("mesm.cli.sweep", "score a checkpoint at many top-p"),
-    "facs": ("mesm.cli.facs", "compare where the attention looks with action units"),
+    "seeds": ("mesm.cli.seeds", "average one model over its training seeds, with an interval"),
+    "compare": ("mesm.cli.compare", "compare two models: paired difference with its interval"),
+    "sweep": ("mesm.cli.sweep", "sweep top-p: scores against cost"),
+    "facs": ("mesm.cli.facs", "compare the attention with the regions of action units"),
     "faithfulness": ("mesm.cli.faithfulness", "test whether the kept sites explain the scores"),
     "canonical": ("mesm.cli.canonical", "average the masks of all faces on one template face"),
-    "figure": ("mesm.cli.figure", "make a figure or table of the app again, for paper"),
-    "convert": ("mesm.cli.convert", "weights of the authors' implementation as a checkpoint"),
-    "reproduce": ("mesm.cli.reproduce", "a table or figure of the paper: train, evaluate, print beside theirs"),
+    "figure": ("mesm.cli.figure", "write a figure or table of the app as a file for paper"),
+    "convert": ("mesm.cli.convert", "convert weights of the authors' implementation to a checkpoint"),
+    "reproduce": ("mesm.cli.reproduce", "reproduce a table or figure of the paper: train, evaluate, compare"),
     "records": ("mesm.cli.records", "rewrite records of earlier versions in today's form"),
     "predict": ("mesm.cli.predict", "score clips in a folder or a CSV"),
 }
 
 
 def parser() -> argparse.ArgumentParser:
-    """The whole command line."""
+    """Build the parser of the whole command line."""
     top = argparse.ArgumentParser(
         prog="mesm",
         description="Multimodal end-to-end sparse models for emotion recognition.",

@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Options of `mesm ablate`."""
+    """Add the options of `mesm ablate`."""
     parser.epilog = (
-        "Rows that are finished are not trained again, and one that was interrupted goes on.\n"
+        "Rows that are finished are not trained again, and an interrupted one is resumed.\n"
         "examples:\n"
         "  mesm ablate --corpus corpora/marionette --out ablation\n"
         "  mesm ablate --corpus corpora/marionette --out ablation --rows gate query --seeds 0,1,2"
@@ -24,12 +24,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--corpus", required=True, help="name or folder of a corpus with train, valid and test")
     parser.add_argument("--out", required=True, help="folder of the runs, one per row and seed")
     parser.add_argument("--rows", nargs="+", default=[], metavar="ROW", help="rows or groups of rows; default: all")
-    parser.add_argument("--seeds", default="0", help="such as 0,1,2; a row is then the mean (default: %(default)s)")
+    parser.add_argument("--seeds", default="0", help="seeds such as 0,1,2, averaged per row (default: %(default)s)")
     parser.add_argument("--preset", default="marionette", help="start from PRESET-fe2e and PRESET-mesm (%(default)s)")
-    parser.add_argument("--width", type=float, default=0.125, help="of the paper's channels (default: %(default)s)")
-    parser.add_argument("--clips", type=int, default=600, help="to train on; 0 for all (default: %(default)s)")
-    parser.add_argument("--epochs", type=int, default=6, help="of every training (default: %(default)s)")
-    parser.add_argument("--split", default="test", help="what to report on (default: %(default)s)")
+    parser.add_argument(
+        "--width", type=float, default=0.125, help="share of the paper's channels (default: %(default)s)"
+    )
+    parser.add_argument("--clips", type=int, default=600, help="training clips; 0 for all (default: %(default)s)")
+    parser.add_argument("--epochs", type=int, default=6, help="epochs of each training (default: %(default)s)")
+    parser.add_argument("--split", default="test", help="split to score (default: %(default)s)")
     parser.add_argument("--list", action="store_true", help="show the rows and train nothing")
     parser.add_argument("--records", help="folder of the record; default: the workspace's records/")
 

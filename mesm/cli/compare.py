@@ -1,4 +1,4 @@
-"""`mesm compare`: two records of the same clips, their difference with an interval over speakers."""
+"""`mesm compare`: compare two records of the same clips: paired difference with an interval over speakers."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from mesm.cli import measuring
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Options of `mesm compare`."""
+    """Add the options of `mesm compare`."""
     parser.epilog = (
         "example:\n"
         "  mesm compare assets/records/evaluate_marionette-mesm_*.json assets/records/evaluate_marionette-fe2e_*.json"
     )
-    parser.add_argument("first", metavar="A.json", help="record of mesm evaluate or mesm seeds")
-    parser.add_argument("second", metavar="B.json", help="another one on the same clips")
-    parser.add_argument("--draws", type=int, default=2000, help="of speakers (default: 2000)")
+    parser.add_argument("first", metavar="A.json", help="record of mesm evaluate or mesm seeds, of the first model")
+    parser.add_argument("second", metavar="B.json", help="record of the second model on the same clips")
+    parser.add_argument("--draws", type=int, default=2000, help="bootstrap draws over speakers (default: 2000)")
     parser.add_argument("--out", help="folder of the record; default: the workspace's records/")
 
 

@@ -1,4 +1,4 @@
-"""`mesm convert`: a state dict of the authors' implementation as a checkpoint."""
+"""`mesm convert`: convert a state dict of the authors' implementation to a checkpoint."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import argparse
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Options of `mesm convert`."""
+    """Add the options of `mesm convert`."""
     parser.epilog = (
-        "The file is read as plain tensors only. The decision thresholds are not in it: 0.5 until mesm evaluate.\n"
+        "The file is read as plain tensors only. It has no decision thresholds: they are 0.5 until mesm evaluate.\n"
         "example:\n  mesm convert mme2e.pt checkpoints/mme2e --labels iemocap"
     )
     parser.add_argument("source", metavar="SRC.pt", help="state dict of MME2E, MME2E_Sparse, LF_RNN or LF_Transformer")
@@ -18,10 +18,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="iemocap",
         help="iemocap (default), mosei, or emotions with commas, in the order of the scores",
     )
-    parser.add_argument("--modalities", default="tav", help="those it was trained with (default: %(default)s)")
-    parser.add_argument("--heads", type=int, default=4, help="of its sequence Transformers (default: %(default)s)")
-    parser.add_argument("--top-p", type=float, default=0.5, help="of MME2E_Sparse (default: %(default)s)")
-    parser.add_argument("--text-source", default="", help="hub id or folder of its ALBERT; default: by its width")
+    parser.add_argument("--modalities", default="tav", help="modalities it was trained with (default: %(default)s)")
+    parser.add_argument(
+        "--heads", type=int, default=4, help="heads of its sequence Transformers (default: %(default)s)"
+    )
+    parser.add_argument("--top-p", type=float, default=0.5, help="nucleus mass of MME2E_Sparse (default: %(default)s)")
+    parser.add_argument(
+        "--text-source", default="", help="hub id or folder of its ALBERT; default: chosen by its width"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -31,16 +31,18 @@ def add_import(parts: Any) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("name", choices=NAMES, help="layout of the release")
-    parser.add_argument("source", metavar="SRC", help="its folder; for manifest, the CSV or JSONL")
-    parser.add_argument("out", metavar="OUT", help="folder of the corpus; an interrupted import goes on")
+    parser.add_argument("source", metavar="SRC", help="folder of the release; for manifest, the CSV or JSONL")
+    parser.add_argument("out", metavar="OUT", help="folder of the corpus; an interrupted import is resumed")
     parser.add_argument("--dry-run", action="store_true", help="report what would be stored; write nothing")
     parser.add_argument("--json", action="store_true", help="the report as JSON")
-    parser.add_argument("--part", default="", choices=["iemocap", "mosei"], help="of mesm-processed, where both lie")
-    parser.add_argument("--splits", default="", metavar="RULE", help=f"{_SPLITS}; default: the corpus's own habit")
-    parser.add_argument("--seed", type=int, default=0, help="of the splits")
+    parser.add_argument(
+        "--part", default="", choices=["iemocap", "mosei"], help="corpus to import where mesm-processed has both"
+    )
+    parser.add_argument("--splits", default="", metavar="RULE", help=f"{_SPLITS}; default: the corpus's own splits")
+    parser.add_argument("--seed", type=int, default=0, help="seed of random splits")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes; 0 = in this one")
-    parser.add_argument("--engine", choices=["local", "ray"], default="local", help="ray: across machines")
-    parser.add_argument("--large-px", type=int, default=96, metavar="N", help="side of the crops for the eye; 0 = none")
+    parser.add_argument("--engine", choices=["local", "ray"], default="local", help="ray: on a cluster")
+    parser.add_argument("--large-px", type=int, default=96, metavar="N", help="side of the crops for display; 0 = none")
     parser.add_argument("--max-minutes", type=float, default=10.0, metavar="M", help="longest utterance")
     parser.add_argument(
         "--keep-incomplete", action="store_true", help="store utterances without words, picture or sound too"
@@ -116,7 +118,7 @@ def _token_counter() -> Any:
 
 def _report_text(report: Any, out: str) -> str:
     before = f" ({report.stored_before} of them before)" if report.stored_before else ""
-    lines = [f"{report.name}: {report.found} utterances found, {report.stored} stored in {out}{before}"]
+    lines = [f"{report.name}: {report.utterances} utterances found, {report.stored} stored in {out}{before}"]
     kept_out = sum(report.quarantined.values())
     lines.append(f"  quarantined  {kept_out}, listed with reasons in {out}/quarantine.jsonl")
     lines += [f"    {reason:<20}{count:>7}" for reason, count in report.quarantined.items()]

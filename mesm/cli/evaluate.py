@@ -8,7 +8,7 @@ from mesm.cli import measuring
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Options of `mesm evaluate`."""
+    """Add the options of `mesm evaluate`."""
     parser.epilog = "example:\n  mesm evaluate marionette-mesm --corpus marionette --top-p 0.5"
     parser.add_argument("checkpoint", help="name or folder of a checkpoint")
     parser.add_argument("--corpus", required=True, help="name or folder of a corpus")

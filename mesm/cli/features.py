@@ -1,4 +1,4 @@
-"""`mesm corpus features`: the hand-crafted features of a corpus, for the two-phase baselines."""
+"""`mesm corpus features`: extract the hand-crafted features of a corpus, for the two-phase baselines."""
 
 from __future__ import annotations
 
@@ -19,12 +19,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--action-units", metavar="DIR", default="", help="<clip id>.csv of OpenFace or py-feat")
     parser.add_argument("--acoustic", choices=["mel", "egemaps"], default="mel", help="default: mel")
     parser.add_argument("--authors", metavar="DIR", help="take all from IEMOCAP_HCF_FEATURES or MOSEI_HCF_FEATURES")
-    parser.add_argument("--only", choices=["text", "visual", "acoustic"], help="one modality; the others stay")
+    parser.add_argument(
+        "--only", choices=["text", "visual", "acoustic"], help="compute one modality; keep the others as stored"
+    )
     parser.add_argument("--out", metavar="DIR", help="folder of the features; default: beside the corpus")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Extract, then say what was written."""
+    """Extract the features and print what was written."""
     from mesm.data.corpora import open_corpus
     from mesm.data.features.authors import import_features
     from mesm.data.features.store import FeatureStore, feature_folder

@@ -74,7 +74,7 @@ def _clip(parser: argparse.ArgumentParser) -> None:
 
 def _look(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--look", default="mask", help="mask (default), heat-map, contours or points")
-    parser.add_argument("--opacity", type=float, default=0.8, help="of the overlay, 0 to 1 (default: 0.8)")
+    parser.add_argument("--opacity", type=float, default=0.8, help="opacity of the overlay, 0 to 1 (default: 0.8)")
     parser.add_argument("--loudest", action="store_true", help="draw only the highest 10 %% of the mel values")
 
 
@@ -116,16 +116,16 @@ def _test(parser: argparse.ArgumentParser) -> None:
 def _view(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--metric", default="wacc", help="wacc (default), f1 or accuracy")
     parser.add_argument("--axis", default="share", help="share (default), gmac, gflop or ms")
-    parser.add_argument("--relative", action="store_true", help="as a share of what FE2E scores")
+    parser.add_argument("--relative", action="store_true", help="draw scores as a share of FE2E's")
     parser.add_argument("--log", action="store_true", help="logarithmic work")
 
 
 def _unit(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--axis", default="gmac", choices=("gmac", "gflop"), help="unit of the work")
+    parser.add_argument("--axis", default="gmac", choices=("gmac", "gflop"), help="unit of the cost (default: gmac)")
 
 
 def _number(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("number", type=int, choices=range(1, 6), help="of the paper's table")
+    parser.add_argument("number", type=int, choices=range(1, 6), help="number of the paper's table")
     parser.add_argument("--corpus", help="name or folder; table 5 as reported needs none")
 
 
@@ -135,14 +135,14 @@ def _corpus(parser: argparse.ArgumentParser) -> None:
 
 def _runs(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "runs", nargs="+", metavar="RUN", help="folders of mesm train, or names of the workspace's runs"
+        "runs", nargs="+", metavar="RUN", help="run folders of mesm train, or names of runs in the workspace"
     )
 
 
 def _codebook(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--codebook", help="name of the codebook; default: the record's")
     parser.add_argument("--layer", type=int, choices=(1, 2, 3), default=2, help="attention layer (default: 2)")
-    parser.add_argument("--map", default="checkpoint", help="whose attention (default: checkpoint)")
+    parser.add_argument("--map", default="checkpoint", help="attention to draw (default: the checkpoint's)")
     parser.add_argument("--of", default="kept", help="kept (default) or attention")
 
 

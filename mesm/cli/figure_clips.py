@@ -27,7 +27,7 @@ from mesm.studies.case.regions import clip_regions
 
 @dataclass(frozen=True)
 class _OpenClip:
-    """A model, one clip with close-ups, and where both come from."""
+    """Hold a model, one clip with close-ups, and the origin of both."""
 
     predictor: Predictor
     sample: Sample

@@ -1,4 +1,4 @@
-"""`mesm ingest`: one raw clip -> face crops, mel chunks, words and a preview, in a corpus folder."""
+"""`mesm ingest`: turn one raw clip into face crops, mel chunks, words and a preview, in a corpus folder."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 
 EXAMPLE = """examples:
   mesm ingest clip.mp4 --text "I never thought they would come." --out clip_dir
-  mesm ingest photo.jpg --audio voice.wav --text "Look at that." --out clip_dir
+  mesm ingest photo.jpg --audio voice.wav --text "What a surprise." --out clip_dir
 """
 
 
@@ -15,15 +15,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `mesm ingest`."""
     parser.epilog = EXAMPLE
     parser.add_argument("clip", help="a video, a sound, or a picture (then give --audio for a voice)")
-    parser.add_argument("--text", default="", help="what is said")
+    parser.add_argument("--text", default="", help="the transcript")
     parser.add_argument("--audio", metavar="FILE", help="take the sound from this file")
     parser.add_argument("--out", required=True, metavar="DIR", help="corpus folder to write to or to add the clip to")
     parser.add_argument("--clip-id", metavar="ID", help="name of the clip (default: the file's name)")
-    parser.add_argument("--speaker", default="", help="who speaks")
-    parser.add_argument("--start", type=float, metavar="S", help="use the file from this second")
-    parser.add_argument("--end", type=float, metavar="S", help="use the file up to this second")
+    parser.add_argument("--speaker", default="", help="the speaker's name")
+    parser.add_argument("--start", type=float, metavar="S", help="second of the file at which the clip starts")
+    parser.add_argument("--end", type=float, metavar="S", help="second of the file at which the clip ends")
     parser.add_argument(
-        "--large-px", type=int, default=96, metavar="N", help="side of the crops for the eye (default 96)"
+        "--large-px", type=int, default=96, metavar="N", help="side of the crops for display (default 96)"
     )
 
 

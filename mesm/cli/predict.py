@@ -1,4 +1,4 @@
-"""`mesm predict`: scores of clips in a folder or a CSV."""
+"""`mesm predict`: score the clips in a folder or a CSV."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ MEDIA = {".mp4", ".mov", ".webm", ".avi", ".mkv", ".flv", ".mpg"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Options of `mesm predict`."""
+    """Add the options of `mesm predict`."""
     parser.epilog = (
         "A folder: every video with its transcript beside it (clip.mp4 + clip.txt).\n"
         "A CSV: columns path and text; paths relative to the CSV.\n"

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Options of `mesm records`."""
+    """Add the options of `mesm records`."""
     parser.epilog = (
         "Each record of schema 1 is written under its new file name, with the digest of its corpus where a corpus of that\n"
         "name is known, and the old file is deleted. A record that does not read back as it was is left untouched.\n"
@@ -19,7 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     verbs = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
     migrate = verbs.add_parser("migrate", help="rewrite records of schema 1 in a folder")
-    migrate.add_argument("folder", help="of the records")
+    migrate.add_argument("folder", help="folder of the records")
     migrate.add_argument(
         "--corpus",
         nargs="+",

@@ -1,4 +1,4 @@
-"""`mesm reproduce`: a table or figure of the paper on a corpus, by one command."""
+"""`mesm reproduce`: reproduce a table or figure of the paper on a corpus."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Options of `mesm reproduce`."""
+    """Add the options of `mesm reproduce`."""
     parser.epilog = (
         "Loads existing checkpoints (given, shipped with this very corpus, or trained by an earlier call), trains the rest (an\n"
-        "interrupted run goes on), evaluates by the paper's protocol, and writes records, CSV, LaTeX and PDF after every\n"
+        "interrupted run is resumed), evaluates by the paper's protocol, and writes records, CSV, LaTeX and PDF after every\n"
         "row: measured numbers, reported numbers, trivial answers, which checkpoints were loaded, which rows are missing.\n"
         "IEMOCAP and CMU-MOSEI use the paper's settings (and need ALBERT within reach), any other corpus the small ones,\n"
-        "whose MESM starts from FE2E; objectives whose targets the corpus does not know are off. The choice is printed.\n"
+        "whose MESM starts from FE2E; objectives whose targets the corpus lacks are off. The choice is printed.\n"
         "examples:\n"
         "  mesm reproduce table4 --corpus corpora/marionette\n"
         "  mesm reproduce table3 --corpus corpora/iemocap --models mult fe2e mesm --seeds 3\n"
@@ -30,23 +30,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("what", choices=sorted(TARGETS), help="table1 to table5, figure3 to figure5")
     parser.add_argument("--corpus", required=True, help="name or folder of a corpus with train, valid and test")
-    parser.add_argument("--seeds", type=int, default=1, help="how many (default: 1); a row is their mean")
+    parser.add_argument("--seeds", type=int, default=1, help="number of seeds (default: 1); a row is their mean")
     parser.add_argument("--models", nargs="+", default=[], help="rows of table 3 or 4, such as mult mesm; default: all")
     parser.add_argument(
         "--checkpoint",
         action="append",
         default=[],
         metavar="MODEL=CKPT",
-        help="this name or folder instead of one that ships or is trained; repeat it for every seed",
+        help="checkpoint of a model, instead of one that ships or is trained; repeatable, one per seed",
     )
-    parser.add_argument("--retrain", action="store_true", help="train also what ships")
-    parser.add_argument("--epochs", type=int, default=0, help="of every training; default: the presets'")
-    parser.add_argument("--clips", type=int, default=0, help="of the training split; default: all")
+    parser.add_argument("--retrain", action="store_true", help="train also the models that ship")
+    parser.add_argument("--epochs", type=int, default=0, help="epochs of each training; default: the presets'")
+    parser.add_argument("--clips", type=int, default=0, help="training clips; default: all")
     parser.add_argument("--clip", help="figures 3 and 4: id of the clip; default: the first that is scored right")
     parser.add_argument("--runs", help="folder of the runs; default: the workspace's reproduce/CORPUS/runs")
     parser.add_argument("--records", help="folder of the records; default: the workspace's records/")
     parser.add_argument("--out", help="folder of the files; default: the workspace's reproduce/CORPUS")
-    parser.add_argument("--width", default="acl-text", help="of the pictures, as in mesm figure (default: %(default)s)")
+    parser.add_argument(
+        "--width", default="acl-text", help="width of the pictures, as in mesm figure (default: %(default)s)"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:

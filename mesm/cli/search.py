@@ -36,16 +36,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--corpus", required=True, help="name or folder of a corpus; its test split is not read")
     parser.add_argument("--space", required=True, metavar="FILE", help="settings to try, see below")
     parser.add_argument(
-        "--trials", type=int, default=20, help="number in all, those of an earlier call included (default: 20)"
+        "--trials", type=int, default=20, help="number of trials, those of an earlier call included (default: 20)"
     )
     parser.add_argument("--out", required=True, help="folder of the search; an interrupted one is resumed")
     parser.add_argument("--init", default="", help="checkpoint that every trial starts from")
-    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="as for mesm train")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", help="a setting of every trial, as for mesm train"
+    )
     parser.add_argument("--seed", type=int, help="seed of every trial's training; short for --set train.seed=N")
     parser.add_argument(
         "--sampler-seed", type=int, default=0, metavar="N", help="seed of the sampler that draws settings"
     )
-    parser.add_argument("--exhaustive", action="store_true", help="every combination, in random order")
+    parser.add_argument("--exhaustive", action="store_true", help="try all combinations, in random order")
     parser.add_argument("--no-prune", action="store_true", help="run every trial to its end")
     parser.add_argument("--records", help="folder of the record; default: the workspace's records/")
 

@@ -1,4 +1,4 @@
-"""`mesm seeds`: one model trained with several seeds, as a mean, a spread and an interval over speakers."""
+"""`mesm seeds`: average one model over its training seeds: mean, spread and interval over speakers."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from mesm.cli import measuring
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Options of `mesm seeds`."""
+    """Add the options of `mesm seeds`."""
     parser.epilog = "example:\n  mesm seeds runs/fe2e-0 runs/fe2e-1 runs/fe2e-2 --corpus corpora/marionette --name fe2e"
     parser.add_argument("runs", nargs="+", metavar="RUN", help="run folders or checkpoints that differ in their seed")
     parser.add_argument("--corpus", required=True, help="name or folder of a corpus")
     parser.add_argument("--split", default="test", help="train, valid or test (default)")
     parser.add_argument("--top-p", type=float, help="nucleus mass in (0, 1]; default: the checkpoint's")
-    parser.add_argument("--name", help="of the model in the record; default: the first run's")
+    parser.add_argument("--name", help="name of the model in the record; default: the first run's")
     parser.add_argument("--out", help="folder of the record; default: the workspace's records/")
 
 

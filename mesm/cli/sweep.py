@@ -1,4 +1,4 @@
-"""`mesm sweep`: one checkpoint at many top-p."""
+"""`mesm sweep`: sweep top-p: score one checkpoint at many values of it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Settings as frozen dataclasses: a class per model and one per training run, stored beside the weights.
+"""Define settings as frozen dataclasses: a class per model and one per training run, stored beside the weights.
 
 Start with `model.py` (shape and arithmetic of each model), `training.py` (optimisation and schedule of one run, upgrade of
 older versions' settings) and `objectives.py` (the losses); `base.py` has the dict, JSON and `key=value` forms.

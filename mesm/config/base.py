@@ -1,4 +1,4 @@
-"""Frozen settings: validated once, with dict, JSON and `key=value` forms."""
+"""Define frozen settings: validated once, with dict, JSON and `key=value` forms."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from mesm.records.json_form import Json
 
 
 def check_choice(name: str, value: object, allowed: tuple[str, ...]) -> None:
+    """Raise `ConfigError` if the value is not among the allowed ones."""
     if value not in allowed:
         raise ConfigError(f"{name} is {value!r}; it must be one of {', '.join(allowed)}")
 

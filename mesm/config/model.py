@@ -1,4 +1,4 @@
-"""Settings that decide a model's shape and arithmetic: one class per model.
+"""Define the settings that decide a model's shape and arithmetic: one class per model.
 
 `ModelConfig` holds what all models share. Below it, `EndToEndConfig` with `FE2EConfig` and `MESMConfig` describes the
 models on faces, mels and tokens, `FeatureModelConfig` with `LFLSTMConfig` the two-phase baselines on hand-crafted
@@ -54,7 +54,7 @@ SHUFFLED_IN_TRAINING = "shuffled_in_training"
 
 @dataclass(frozen=True)
 class ModelConfig(JsonConfig):
-    """What all models share. Defaults are the paper's unless a line says otherwise."""
+    """Hold the settings of all models. Defaults are the paper's unless a field names another source."""
 
     name: str = ""
     """Registry name of the model: fe2e, mesm, or a two-phase baseline: lf_lstm, lf_transformer, emo_embs, mult."""
@@ -142,23 +142,23 @@ class ModelConfig(JsonConfig):
 
     @property
     def attention_layers(self) -> int:
-        """Number of cross-modal attention layers in each segment branch; 0 for every model but MESM."""
+        """Return the number of cross-modal attention layers in each segment branch; 0 for every model but MESM."""
         return 0
 
     @property
     def has_attention(self) -> bool:
-        """Whether the model has an attention to trace and a top-p to move."""
+        """Return True if the model has an attention to trace and a top-p to move."""
         return self.attention_layers > 0
 
     @property
     def top_p(self) -> float:
-        """Reference nucleus mass; 1, every site, for a model without attention."""
+        """Return the reference nucleus mass; 1, every site, for a model without attention."""
         return 1.0
 
 
 @dataclass(frozen=True)
 class EndToEndConfig(ModelConfig):
-    """What FE2E and MESM share: the text branch, the normalisation of faces and mels, the dense stem."""
+    """Hold the settings of FE2E and MESM: the text branch, the normalisation of faces and mels, the dense stem."""
 
     text_hidden: int = 0
     """Hidden units between the text's vector and its scores; 0 is the paper's single linear layer."""
@@ -190,13 +190,13 @@ class EndToEndConfig(ModelConfig):
 
     @property
     def cnn(self) -> str:
-        """Network per face and mel chunk."""
+        """Return the network per face and mel chunk."""
         return CNNS[0]
 
 
 @dataclass(frozen=True)
 class FE2EConfig(EndToEndConfig):
-    """Settings of FE2E, the dense model (paper, section 4.2)."""
+    """Hold the settings of FE2E, the dense model (paper, section 4.2)."""
 
     name: str = "fe2e"
     """Registry name."""
@@ -213,7 +213,7 @@ class FE2EConfig(EndToEndConfig):
 
 @dataclass(frozen=True)
 class MESMConfig(EndToEndConfig):
-    """Settings of MESM, the sparse cross-modal model (paper, section 4.3)."""
+    """Hold the settings of MESM, the sparse cross-modal model (paper, section 4.3)."""
 
     name: str = "mesm"
     """Registry name."""
@@ -248,13 +248,13 @@ class MESMConfig(EndToEndConfig):
 
     @property
     def attention_layers(self) -> int:
-        """Number of cross-modal attention layers in each segment branch: 3 (paper, section 4.3)."""
+        """Return the number of cross-modal attention layers in each segment branch: 3 (paper, section 4.3)."""
         return len(self.attention_width)
 
 
 @dataclass(frozen=True)
 class FeatureModelConfig(ModelConfig):
-    """Settings of a two-phase baseline: a model on hand-crafted features, whose text encoder only embeds words."""
+    """Hold the settings of a two-phase baseline, on hand-crafted features; its text encoder only embeds words."""
 
     name: str = "lf_transformer"
     """Registry name: lf_transformer, emo_embs or mult."""
@@ -266,7 +266,7 @@ class FeatureModelConfig(ModelConfig):
 
 @dataclass(frozen=True)
 class LFLSTMConfig(FeatureModelConfig):
-    """Settings of LF-LSTM."""
+    """Hold the settings of LF-LSTM."""
 
     name: str = "lf_lstm"
     """Registry name."""

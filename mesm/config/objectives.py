@@ -1,4 +1,4 @@
-"""Settings of the objectives that a training minimises the sum of: one config each, nested in `TrainConfig`."""
+"""Define the settings of the objectives whose sum a training minimises: one config each, nested in `TrainConfig`."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class AttentionSupervisionConfig(JsonConfig):
     """
 
     weight: float = 0.0
-    """Factor of the loss; above 0 the corpus must know the regions of its faces."""
+    """Factor of the loss; above 0 the corpus must have the regions of its faces."""
     target_shares: tuple[float, ...] = (0.3, 0.1, 0.2)
     """Shares of the target's mass: on a face's active regions, on the regions of the query's emotion, and on a voice's
     loud cells. The rest is spread evenly; larger shares make smaller nuclei."""
@@ -75,7 +75,7 @@ class AuxiliaryTargetsConfig(JsonConfig):
     """Set the prediction of each clip's action units, prosody and text emotion from the branches (Caruana 1997)."""
 
     weight: float = 0.0
-    """Factor of the loss; above 0 the corpus must know these targets."""
+    """Factor of the loss; above 0 the corpus must have these targets."""
 
     def __post_init__(self) -> None:
         _check_not_negative("auxiliary.weight", self.weight)

@@ -1,4 +1,4 @@
-"""Settings of one training run, and the upgrade of those that older versions stored."""
+"""Define the settings of one training run, and the upgrade of those that older versions stored."""
 
 from __future__ import annotations
 
@@ -125,7 +125,7 @@ class TrainConfig(JsonConfig):
     init_from: str = ""
     """Checkpoint with the initial weights of the trunk (MESM from FE2E)."""
     fusion: str = "learned"
-    """Fusion weights: `learned` with the rest (the paper), or `held_out`, fitted anew on the validation split at the end."""
+    """Fusion weights: `learned` with the rest (the paper), or `held_out`, fitted again on the validation split at the end."""
     keep: str = "best"
     """Epoch that becomes the checkpoint: the best by valid average F1 (the paper), or the last of the schedule."""
     patience: int = 0

@@ -1,4 +1,4 @@
-"""From a raw clip to a batch: ingestion, the store of samples, importers, features, and the demo corpus.
+"""Turn raw clips into batches: ingestion, the store of samples, importers, features, and the demo corpus.
 
 Start at `store`: `CorpusWriter` writes samples (`mesm.batch.Sample`) into Parquet shards, `Corpus` reads them;
 `corpora.open_corpus` finds a corpus by name, `manifest` describes it and gives its identity.
@@ -15,5 +15,5 @@ Start at `store`: `CorpusWriter` writes samples (`mesm.batch.Sample`) into Parqu
     features/                         hand-crafted features of the two-phase baselines
     marionette/                       the generator of the demo corpus
 
-Nothing here knows models or training.
+Nothing in this package imports models or training.
 """

@@ -79,7 +79,7 @@ def render_neutral_faces(corpus: Corpus, speakers: int, faces_per_speaker: int) 
 
 
 def emotion_prototypes(corpus: Corpus) -> Mapping[str, Mapping[int, float]]:
-    """Return emotion -> action unit -> weight at full intensity; {} where the corpus does not know action units."""
+    """Return emotion -> action unit -> weight at full intensity; {} where the corpus has no action units."""
     if "action_units" not in corpus.capabilities:
         return {}
     from mesm.data.marionette.action_units import PROTOTYPES

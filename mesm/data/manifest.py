@@ -26,7 +26,7 @@ _DIGEST_HEX = 16
 
 @dataclass(frozen=True)
 class Shard:
-    """Name, digest and number of clips of one Parquet file."""
+    """Hold name, digest and number of clips of one Parquet file."""
 
     file: str
     sha256: str

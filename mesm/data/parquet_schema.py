@@ -40,6 +40,7 @@ _TYPED_EXTRA = ("displays", "prosody")
 
 
 def row_schema(labels: tuple[str, ...]) -> pa.Schema:
+    """Build the schema of a shard's rows, with a column per label."""
     # The bytes come last and start a page of their own, so that the index is read without them.
     fields: list[tuple[str, pa.DataType]] = [
         ("clip_id", pa.string()),

@@ -36,7 +36,7 @@ class RemotePath:
         """Return whether there is a file.
 
         Raises:
-            DataError: the storage cannot be asked.
+            DataError: the storage cannot be reached.
         """
         filesystem, path = self._filesystem()
         try:
@@ -49,7 +49,7 @@ class RemotePath:
 
         Raises:
             FileNotFoundError: there is none.
-            DataError: the storage cannot be asked.
+            DataError: the storage cannot be reached.
         """
         filesystem, path = self._filesystem()
         try:

@@ -1,7 +1,7 @@
 """Read pickles of plain values and nothing else: containers, strings, numbers and numpy arrays.
 
 A pickle is a program. This reader runs it with harmless functions of its own in place of every importable name:
-numpy's classes never see the file's state, so a file cannot choose a dtype's flags, ask for memory that it does not
+numpy's classes never see the file's state, so a file cannot choose a dtype's flags, reserve memory that it does not
 fill, or name anything else. What a program left behind is walked once more before it is returned.
 """
 
@@ -93,7 +93,7 @@ def _bytearray(content: bytes = b"") -> bytearray:
 
 
 def _bytes(content: bytes = b"") -> bytes:
-    # Protocol 2 writes empty bytes as a call without arguments; bytes(10**12) would ask for memory.
+    # Protocol 2 writes empty bytes as a call without arguments; bytes(10**12) would reserve memory.
     return bytes(_bytearray(content))
 
 
@@ -158,7 +158,7 @@ def load_plain_pickle(path: str | os.PathLike[str], max_bytes: int = 1 << 30) ->
         the value; an `OrderedDict` becomes a dict, and arrays are writable copies in C order.
 
     Raises:
-        DataError: the file is missing, too large or damaged, or asks for anything else, which the sentence names.
+        DataError: the file is missing, too large or damaged, or refers to anything else, which the sentence names.
     """
     path = Path(path)
     try:
@@ -174,7 +174,7 @@ def load_plain_pickle(path: str | os.PathLike[str], max_bytes: int = 1 << 30) ->
         return _plain(_PlainUnpickler(io.BytesIO(data), encoding="latin1").load())
     except DataError as error:
         raise DataError(
-            f"{path} asks for {error}, and only plain containers, strings, numbers and numpy arrays are read; "
+            f"{path} refers to {error}, and only plain containers, strings, numbers and numpy arrays are read; "
             "have its maker write it as JSON, CSV or numpy arrays"
         ) from None
     except Exception as error:  # a damaged pickle can raise anything

@@ -1,6 +1,6 @@
 """Define the numbers of ingestion, from pictures and sound to arrays; every manifest keeps them.
 
-A model trained on clips made by other rules would not fit, so a corpus says by which rules it was made.
+A model trained on clips made by other rules would not fit, so a corpus stores the rules by which it was made.
 """
 
 from __future__ import annotations

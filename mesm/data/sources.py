@@ -30,7 +30,7 @@ class SourceFacts:
     """Hold the facts of one utterance's sources.
 
     Attributes:
-        duration_s: of the utterance, as far as headers and times tell; 0 when they do not.
+        duration_s: of the utterance, from headers and times; 0 if unknown.
         fps, width, height: of the picture.
         sample_rate_hz, channels: of the sound before it was resampled.
     """

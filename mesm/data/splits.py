@@ -2,7 +2,7 @@
 
 A rule is a word, so that it fits a command line and a manifest:
     lists:FOLDER   the ids in {train,valid,test}_split.txt of a folder, one a line (the authors' form)
-    own            as the corpus itself says
+    own            the corpus's own splits
     random         70/10/20 over the utterances, which is the paper's IEMOCAP split; people and dialogues are shared
     speaker        70/10/20 with every speaker in one split only; `dialogue` and `session` likewise
     session:NAME   test on this session, validate on the next, train on the others; also speaker:NAME, dialogue:NAME

@@ -65,10 +65,10 @@ class IndexRow:
 
 
 class CorpusWriter:
-    """Write a corpus; interrupted anywhere, a second run goes on where it stopped.
+    """Write a corpus; interrupted anywhere, a second run resumes it.
 
     A shard is on disk whole and in the manifest, or it does not count. Clips of an unfinished shard are lost with the
-    run that made them; `stored` tells which clips need not be made again. The same samples in the same order give the
+    run that made them; `stored` lists the clips that need not be made again. The same samples in the same order give the
     same bytes.
 
         with CorpusWriter(folder, name="marionette", labels=labels, meta={"seed": 0}) as writer:
@@ -180,7 +180,7 @@ class CorpusWriter:
 class Corpus:
     """Read a stored corpus. Reads on demand; a few row groups are kept, so memory does not grow with the corpus.
 
-    `folder` may be a URL of object storage (`mesm.data.remote`): then only the parts that are asked for travel.
+    `folder` may be a URL of object storage (`mesm.data.remote`): then only the parts that are read are transferred.
     """
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:
@@ -191,11 +191,12 @@ class Corpus:
 
     @property
     def name(self) -> str:
+        """Return the corpus's name in its manifest."""
         return self.manifest.name
 
     @property
     def digest(self) -> str:
-        """Return the manifest's digest, which tells corpora of one name apart."""
+        """Return the manifest's digest, which distinguishes corpora of one name."""
         return self.manifest.digest
 
     @property
@@ -228,7 +229,7 @@ class Corpus:
                 listed = pq.read_table(file, columns=list(_INDEX)).to_pylist()
             if len(listed) != shard.rows:
                 raise DataError(
-                    f"{self.folder / shard.file} has {len(listed)} clips, the manifest says {shard.rows}; {_REMEDY}"
+                    f"{self.folder / shard.file} has {len(listed)} clips, the manifest has {shard.rows}; {_REMEDY}"
                 )
             rows += [IndexRow(**{**row, "quality": tuple(row["quality"])}) for row in listed]
         return tuple(rows)

@@ -77,7 +77,7 @@ class FigureExport:
 
     @property
     def formats(self) -> tuple[str, ...]:
-        """Formats that it has; a picture without numbers has no CSV."""
+        """Return the formats that it has; a picture without numbers has no CSV."""
         return tuple(f for f in FORMATS if f != "csv" or self.table is not None)
 
 

@@ -46,7 +46,7 @@ MODALITY_SHADES: dict[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True)
 class LineStyle:
-    """Style of one line of a chart, in print and on the screen: lines differ in grey too.
+    """Hold the style of one line of a chart, in print and on the screen: lines differ in grey too.
 
     Attributes:
         colour: in print and on a light screen.
@@ -87,7 +87,7 @@ def line_style(number: int) -> LineStyle:
 
 @dataclass(frozen=True)
 class Theme:
-    """Colours of one ground, equal to those of .streamlit/config.toml, so that a picture has no visible edge.
+    """Hold the colours of one ground, equal to those of .streamlit/config.toml, so that a picture has no visible edge.
 
     Attributes:
         ground: behind everything.

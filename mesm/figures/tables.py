@@ -76,14 +76,14 @@ class Table:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Columns with their heads, each name once."""
+        """Return the columns with their heads, each name once."""
         return tuple(
             f"{h} {c}".strip() for h, c in zip(self.heads or ("",) * len(self.columns), self.columns, strict=True)
         )
 
     @property
     def spans(self) -> tuple[tuple[str, int, int], ...]:
-        """(head, first column, last column) of the heads that stand over something."""
+        """Return (head, first column, last column) of the heads that stand over several columns."""
         spans: list[tuple[str, int, int]] = []
         for i, head in enumerate(self.heads):
             if head and spans and spans[-1][0] == head and spans[-1][2] == i - 1:

@@ -1,4 +1,4 @@
-"""Parts of networks, each after its equation in the paper.
+"""Compute the parts of networks, each after its equation in the paper.
 
 Start with `sparse_vgg.py` (MESM's CNN), which puts together `attention.py` (cross-modal attention), `nucleus.py`
 (top-p selection) and the stem and blocks of `vgg.py` (FE2E's CNN). `transformer.py` and `fusion.py` come behind the

@@ -1,4 +1,4 @@
-"""Cross-modal attention over the active sites of a map: section 4.3.1 of the paper.
+"""Compute the cross-modal attention over the active sites of a map: section 4.3.1 of the paper.
 
 Shape legend: S segments, H W map, N active sites, C channels, K attention width, D width of the query.
 """
@@ -22,7 +22,7 @@ if TYPE_CHECKING:  # numba takes a second to load
 
 @dataclass(frozen=True, eq=False)
 class _Packed:
-    """A layer's weights in the form of the compiled loops, with the factors 2 of sigmoid for tanh.
+    """Hold a layer's weights in the layout of the compiled loops, with the factors 2 of sigmoid for tanh.
 
     Attributes:
         weight: W_m.
@@ -40,7 +40,7 @@ class _Packed:
 
 
 class CrossModalAttention(nn.Module):
-    """`M_i = softmax(W_i tanh((W_m M + b_m) + W_q q))` over the active sites of each segment, in float32.
+    """Compute `M_i = softmax(W_i tanh((W_m M + b_m) + W_q q))` over the active sites of each segment, in float32.
 
     The paper's last bias b_i is left out: a softmax is invariant to it, so its gradient is 0. With
     score="additive_bilinear" the logit gains GroupNorm(M) . U q / sqrt(C), U starting at 0, by which the query selects a

@@ -1,4 +1,4 @@
-"""BERT's encoder in plain torch (Devlin et al. 2019), for the MiniLM that is the default text encoder.
+"""Compute BERT's encoder in plain torch (Devlin et al. 2019), for the MiniLM that is the default text encoder.
 
 The same weights under the same names as transformers' `BertModel`, so that either reads what the other wrote; a test
 compares their outputs. It stays beside transformers for the start-up time of a page or a command: importing transformers
@@ -23,7 +23,7 @@ from torch import Tensor, nn
 
 @dataclass(frozen=True)
 class BertShape:
-    """Shape of a BERT, as its config.json names it."""
+    """Hold the shape of a BERT, as its config.json names it."""
 
     vocab_size: int
     hidden_size: int
@@ -39,7 +39,7 @@ class BertShape:
 
 @dataclass(frozen=True)
 class BertOutput:
-    """As transformers calls it: (B, T, D)."""
+    """Hold the output in the form of transformers: (B, T, D)."""
 
     last_hidden_state: Tensor
 
@@ -104,7 +104,7 @@ class _Layer(nn.Module):
 
 
 class Bert(nn.Module):
-    """The encoder, without a pooler."""
+    """Encode token ids with BERT's encoder, without a pooler."""
 
     def __init__(self, shape: BertShape) -> None:
         super().__init__()
@@ -150,7 +150,7 @@ class Bert(nn.Module):
 
 
 class BertTokenizer:
-    """tokenizer.json of a folder, called as transformers' tokenizers are."""
+    """Load the tokenizer.json of a folder, with the interface of transformers' tokenizers."""
 
     def __init__(self, folder: Path) -> None:
         from tokenizers import Tokenizer

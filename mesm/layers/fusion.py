@@ -1,4 +1,4 @@
-"""Late fusion: one weight per modality, shared by all classes (paper section 4.2)."""
+"""Fuse the modalities late: one weight per modality, shared by all classes (paper section 4.2)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 
 class WeightedFusion(nn.Module):
-    """Weighted sum of the modalities' logits. With one modality its logits pass through unchanged."""
+    """Sum the modalities' logits with weights. With one modality its logits pass through unchanged."""
 
     def __init__(self, modalities: int) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Batch norm over the active sites of all processes, and its folding into a convolution."""
+"""Normalise batches over the active sites of all processes, and fold the norm into a convolution."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def _processes() -> int:
 
 
 class MaskedBatchNorm(nn.BatchNorm2d):
-    """`nn.BatchNorm2d` for rows of active sites (N, C) or for maps (S, C, H, W), with the same parameters and buffers.
+    """Normalise rows of active sites (N, C) or maps (S, C, H, W), with the parameters and buffers of `nn.BatchNorm2d`.
 
     Rows hold active sites only, so inactive ones never enter the statistics. In training the moments are summed over
     all processes of `torch.distributed`; a process without a row takes part with zeros.
@@ -100,7 +100,7 @@ class FoldedConv:
 
     @cached_property
     def panels(self) -> Tensor:
-        """Weights in the form of the fused backend, see `fused_backend.panels`."""
+        """Return the weights in the form of the fused backend, see `fused_backend.panels`."""
         return panels(pack(self.weight_KCRR))
 
 

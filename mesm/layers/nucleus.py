@@ -1,4 +1,4 @@
-"""Nucleus (top-p) selection of sites: section 4.3.1 of the paper, with its corners defined."""
+"""Select sites by nucleus (top-p): section 4.3.1 of the paper, with its corner cases defined."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""MESM's CNN: three cross-modal sparse blocks behind a dense stem (section 4.3 of the paper).
+"""Compute MESM's CNN: three cross-modal sparse blocks behind a dense stem (section 4.3 of the paper).
 
 A sparse block = cross-modal attention -> nucleus selection -> submanifold convolutions -> sparse max-pool.
 Shape legend: S segments, H W map, N active sites, C channels, D width of the query.
@@ -24,7 +24,7 @@ from mesm.sparse.sites import Rulebook, Sites, SparseMap, can_use_numba, maps_to
 
 @dataclass(frozen=True)
 class LayerTensors:
-    """Attention and selection of one layer; with its graph in training.
+    """Hold attention and selection of one layer; with its graph in training.
 
     Attributes:
         attention_SHW: (S, H, W) float32, each segment sums to 1 over its active sites.
@@ -41,7 +41,7 @@ class LayerTensors:
 
 @dataclass(frozen=True)
 class SparseResult:
-    """Output of the CNN.
+    """Hold the output of the CNN.
 
     Attributes:
         features_SCHW: the last map, zeros at inactive sites.
@@ -53,7 +53,7 @@ class SparseResult:
 
 
 class SparseVGG(VGGTrunk):
-    """`DenseVGG` with attention, selection and submanifold convolutions behind the stem.
+    """Extend `DenseVGG` by attention, selection and submanifold convolutions behind the stem.
 
     Its trunk has the same parameter names as `DenseVGG`, so `load_state_dict(dense, strict=False)` sets everything but
     the attention. With top_p=1 and gate="hard" it computes what `DenseVGG` does.

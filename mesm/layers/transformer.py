@@ -1,4 +1,4 @@
-"""The sequence Transformer over faces or mel chunks: a learned CLS, optional positions, a padding mask."""
+"""Encode the sequence of faces or mel chunks with a Transformer: a learned CLS, optional positions, a padding mask."""
 
 from __future__ import annotations
 

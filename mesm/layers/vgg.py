@@ -1,4 +1,4 @@
-"""The VGG-like CNN per face and per mel chunk, dense (FE2E).
+"""Compute FE2E's dense VGG-like CNN on faces and mel chunks.
 
 Shape legend: S segments, C channels, H W map. conv5x5 -> BN -> ReLU -> max-pool; blocks 64-64, 64-64, then 64-128,
 128-256 and 256-512, each of these three followed by a max-pool. A 48x48 face ends as 512x3x3, a 128x32 mel chunk as
@@ -25,14 +25,14 @@ POOLED_BLOCKS: tuple[int, ...] = (2, 3, 4)
 
 
 class ConvNorm:
-    """Convolution, batch norm and ReLU: as they are where gradients are recorded, folded into one in inference."""
+    """Compute convolution, batch norm and ReLU: separate where gradients are recorded, folded into one in inference."""
 
     def __init__(self, conv: nn.Conv2d, norm: MaskedBatchNorm) -> None:
         self.conv, self.norm, self._cache = conv, norm, FoldCache()
 
     @property
     def foldable(self) -> bool:
-        """Whether running statistics are used and no gradient is recorded."""
+        """Return True if running statistics are used and no gradient is recorded."""
         return not self.norm.training and not torch.is_grad_enabled()
 
     def clear(self) -> None:
@@ -63,7 +63,7 @@ def _channels_last(maps_SCHW: Tensor) -> Tensor:
 
 
 class VGGBlock(nn.Module):
-    """(conv3x3, BN, ReLU) twice."""
+    """Compute (conv3x3, BN, ReLU) twice."""
 
     def __init__(self, c_in: int, c_out: int, eps: float) -> None:
         super().__init__()
@@ -74,14 +74,14 @@ class VGGBlock(nn.Module):
         self.steps = (ConvNorm(self.conv1, self.bn1), ConvNorm(self.conv2, self.bn2))
 
     def forward(self, maps_SCHW: Tensor) -> Tensor:
-        """(S, c_in, H, W) -> (S, c_out, H, W)."""
+        """Map (S, c_in, H, W) to (S, c_out, H, W)."""
         for step in self.steps:
             maps_SCHW = step(maps_SCHW)
         return maps_SCHW
 
 
 class VGGTrunk(nn.Module):
-    """Parameters that FE2E and MESM share, under the same names: `conv`, `bn`, `blocks.0` ... `blocks.4`."""
+    """Hold the parameters that FE2E and MESM share, under the same names: `conv`, `bn`, `blocks.0` ... `blocks.4`."""
 
     def __init__(self, in_channels: int, config: EndToEndConfig) -> None:
         super().__init__()
@@ -115,7 +115,7 @@ class VGGTrunk(nn.Module):
 
     @property
     def out_channels(self) -> int:
-        """Channels of the last map: 512 at width 1."""
+        """Return the channels of the last map: 512 at width 1."""
         return self.config.channels(512)
 
     def trunk_parameters(self) -> list[nn.Parameter]:
@@ -140,10 +140,10 @@ class VGGTrunk(nn.Module):
 
 
 class DenseVGG(VGGTrunk):
-    """FE2E's CNN: every position of every map."""
+    """Compute FE2E's CNN at every position of every map."""
 
     def forward(self, maps_SCHW: Tensor) -> Tensor:
-        """(S, in_channels, H, W) -> (S, 512 * width, H // 16, W // 16)."""
+        """Map (S, in_channels, H, W) to (S, 512 * width, H // 16, W // 16)."""
         maps = self.stem(maps_SCHW, blocks=POOLED_BLOCKS[0])
         for index in POOLED_BLOCKS:
             maps = F.max_pool2d(self.blocks[index](maps), 2)

@@ -1,7 +1,7 @@
-"""torchvision's 11-layer VGG per face and per mel chunk, without its last max-pool and its classifier.
+"""Compute torchvision's 11-layer VGG per face and per mel chunk, without its last max-pool and its classifier.
 
 A 48x48 face ends as 512x3x3 and a 128x32 mel chunk as 512x8x2, as in the authors' own stack, so that everything behind
-it stays the same. Simonyan & Zisserman 2015, configuration A; the paper's text says that its VGG is pre-trained.
+it stays the same. Simonyan & Zisserman 2015, configuration A; the paper's text describes a pre-trained VGG.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ CONVOLUTIONS: tuple[tuple[int, int, int], ...] = (
 
 
 class VGG11(nn.Module):
-    """The convolutional part of `torchvision.models.vgg11`.
+    """Represent the convolutional part of `torchvision.models.vgg11`.
 
     Args:
         in_channels: 3 for faces; 1 for mels, whose first convolution has one input channel.
@@ -35,7 +35,7 @@ class VGG11(nn.Module):
             self.features[0] = nn.Conv2d(in_channels, 64, 3, padding=1)
 
     def forward(self, maps_SCHW: Tensor) -> Tensor:
-        """(S, in_channels, H, W) -> (S, 512, H // 16, W // 16)."""
+        """Map (S, in_channels, H, W) to (S, 512, H // 16, W // 16)."""
         return self.features(maps_SCHW)
 
     @torch.no_grad()

@@ -1,4 +1,4 @@
-"""Models: a `Batch` in, a `ModelOutput` of tensors out; no file of clips, no corpus, no screen.
+"""Compute scores: a `Batch` in, a `ModelOutput` of tensors out; no file of clips, no corpus, no screen.
 
 Start with `scorer.py` (the interface: `inputs`, `prepare`, `finish`) and `base.py` (FE2E and MESM). `encoders.py` has
 their branches, `baselines/` the two-phase models on hand-crafted features, `registry.py` all of them by name,

@@ -1,4 +1,4 @@
-"""Common part of FE2E and MESM: three branches and late fusion."""
+"""Compute the common part of FE2E and MESM: three branches and late fusion."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from mesm.models.scorer import Scorer
 
 
 class EmotionModel(Scorer[Prepared]):
-    """Text, visual and acoustic branches with weighted late fusion (paper, sections 4.2 and 4.3).
+    """Compute text, visual and acoustic branches with weighted late fusion (paper, sections 4.2 and 4.3).
 
     A trainable text encoder is part of the model; a frozen one stays outside and its vectors come with the batch.
 
@@ -44,7 +44,7 @@ class EmotionModel(Scorer[Prepared]):
 
     @property
     def inputs(self) -> Inputs:
-        """Token ids for a trainable text encoder, vectors of a frozen one."""
+        """Return the kind of input: token ids for a trainable text encoder, vectors of a frozen one."""
         return FrozenText() if self.text_encoder is None else TokenText(self.text_encoder.tokenize)
 
     def forward(

@@ -11,8 +11,8 @@ from mesm.records.checkpoint import CheckpointMetrics
 _LIMITS = {
     "marionette": (
         "It was trained on rendered faces, synthetic speech and written sentences, in which the emotion is put on "
-        "display by rule. It says little about recorded people and nothing about what anyone feels; it must not be used "
-        "to judge a person."
+        "display by rule. Its scores are weak evidence about recorded people and none about what anyone feels; it must not be "
+        "used to judge a person."
     ),
 }
 #: Registry name -> what the model is, and whose.
@@ -25,7 +25,7 @@ _KINDS = {
     "mult": "MulT of Tsai et al. (ACL 2019), on hand-crafted features",
 }
 _ANY_CORPUS = (
-    "Its scores say how far a clip resembles those that raters gave a label; they do not say what a person feels, and "
+    "Its scores measure how far a clip resembles those that raters gave a label; they do not measure what a person feels, and "
     "must not be used to judge one."
 )
 
@@ -73,7 +73,7 @@ def model_card(name: str, config: ModelConfig, metrics: CheckpointMetrics) -> st
     if metrics.ceiling_share is not None:
         lines.append(
             f"That is {100 * metrics.ceiling_share:.0f} % of the way from chance to an ideal observer of "
-            f"{', '.join(config.modalities)}, who knows the corpus's design but not the labels (WAcc "
+            f"{', '.join(config.modalities)}, which uses the corpus's design but not the labels (WAcc "
             f"{metrics.ceiling_wacc:.1f})."
         )
     lines += ["", "## Limits", "", _LIMITS.get(corpus, _ANY_CORPUS)]
@@ -106,7 +106,7 @@ def _teaching(train: Mapping[str, Any]) -> list[str]:
     if auxiliary.get("weight"):
         rows.append(
             "| auxiliary targets | the action units of each face, how the voice departed from plain reading, and which "
-            "emotion a sentence names, as the corpus knows them, in training only |"
+            "emotion a sentence names, from the corpus's truth, in training only |"
         )
     if neutral.get("per_batch") or two_texts.get("weight"):
         rows.append(

@@ -41,7 +41,7 @@ class Checkpoint:
 
     @property
     def config(self) -> ModelConfig:
-        """The model's config."""
+        """Return the model's config."""
         return self.model.config
 
 

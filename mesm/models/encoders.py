@@ -1,4 +1,4 @@
-"""One branch per modality: segments in, class logits out."""
+"""Encode each modality by its branch: segments in, class logits out."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SEGMENT_SHAPES: dict[str, tuple[int, tuple[int, int]]] = {"visual": (3, (3, 3)),
 
 
 class TextBranch(nn.Module):
-    """Logits of the text's vector: one linear layer (the paper), or one hidden layer before it."""
+    """Compute the logits of the transcript's embedding: one linear layer (the paper), or one hidden layer before it."""
 
     def __init__(self, config: EndToEndConfig) -> None:
         super().__init__()
@@ -33,7 +33,7 @@ class TextBranch(nn.Module):
             self.out = nn.Linear(config.text_dim, classes)
 
     def forward(self, text_BD: Tensor) -> tuple[Tensor, Tensor]:
-        """(B, D) to (B, E) logits, and the (B, hidden) vectors before the last layer."""
+        """Compute (B, E) logits from (B, D), and the (B, hidden) vectors before the last layer."""
         if isinstance(self.out, nn.Sequential):
             hidden = self.out[:-1](text_BD)
             return self.out[-1](hidden), hidden
@@ -42,7 +42,7 @@ class TextBranch(nn.Module):
 
 @dataclass(frozen=True)
 class BranchOutput:
-    """Output of a segment branch.
+    """Hold the output of a segment branch.
 
     Attributes:
         logits_BE: (B, E).
@@ -58,7 +58,7 @@ class BranchOutput:
 
 
 class SegmentBranch(nn.Module):
-    """CNN per face or mel chunk -> linear -> Transformer over the sequence -> logits.
+    """Compute a CNN per face or mel chunk, a linear layer, a Transformer over the sequence, and logits.
 
     Args:
         modality: visual or acoustic.

@@ -1,7 +1,7 @@
-"""FE2E: the fully end-to-end dense model (paper, section 4.2)."""
+"""Compute FE2E, the fully end-to-end dense model (paper, section 4.2)."""
 
 from mesm.models.base import EmotionModel
 
 
 class FE2E(EmotionModel):
-    """Dense CNN per face and mel chunk: every position is computed, and there is no attention to trace."""
+    """Compute a dense CNN per face and mel chunk: every position is computed, and there is no attention to trace."""

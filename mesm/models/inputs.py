@@ -1,4 +1,4 @@
-"""What a model is fed with: `Scorer.inputs` is one of three values, and each builds the arguments of the loader.
+"""Define a model's inputs: `Scorer.inputs` is one of three values, and each builds the arguments of the loader.
 
 `mesm.data.loading.collate` and `SplitLoader` take token ids, vectors of a frozen text encoder, or hand-crafted features.
 A caller gives both providers, and only the one that the model needs is called:
@@ -24,7 +24,7 @@ ReadFeatures = Callable[[Sample], Mapping[str, np.ndarray]]
 
 
 class LoaderArguments(TypedDict, total=False):
-    """Keyword arguments of `collate` and `SplitLoader`; one of them is there.
+    """Hold the keyword arguments of `collate` and `SplitLoader`; exactly one is set.
 
     Keys:
         tokenize: B texts -> (B, T) int64 token ids and (B, T) bool mask.
@@ -38,7 +38,7 @@ class LoaderArguments(TypedDict, total=False):
 
 
 class Inputs(ABC):
-    """One kind of input."""
+    """Build the loader's arguments for one kind of input."""
 
     @abstractmethod
     def loader_arguments(
@@ -54,7 +54,7 @@ class Inputs(ABC):
 
 @dataclass(frozen=True)
 class TokenText(Inputs):
-    """Faces, mels and token ids: the text encoder is a trainable part of the model.
+    """Hold faces, mels and token ids: the text encoder is a trainable part of the model.
 
     Attributes:
         tokenize: of that encoder.
@@ -65,22 +65,24 @@ class TokenText(Inputs):
     def loader_arguments(
         self, vectors: Callable[[], Mapping[str, Tensor]], features: Callable[[Features], ReadFeatures]
     ) -> LoaderArguments:
+        """Return the tokenizer as the only argument."""
         return {"tokenize": self.tokenize}
 
 
 @dataclass(frozen=True)
 class FrozenText(Inputs):
-    """Faces, mels and the vectors of a frozen text encoder outside of the model."""
+    """Hold faces, mels and the vectors of a frozen text encoder outside of the model."""
 
     def loader_arguments(
         self, vectors: Callable[[], Mapping[str, Tensor]], features: Callable[[Features], ReadFeatures]
     ) -> LoaderArguments:
+        """Return the text vectors as the only argument."""
         return {"text_vectors": vectors()}
 
 
 @dataclass(frozen=True)
 class Features(Inputs):
-    """Hand-crafted features of phase one instead of faces, mels and tokens.
+    """Hold hand-crafted features of phase one instead of faces, mels and tokens.
 
     Attributes:
         modalities: those of the model.
@@ -95,4 +97,5 @@ class Features(Inputs):
     def loader_arguments(
         self, vectors: Callable[[], Mapping[str, Tensor]], features: Callable[[Features], ReadFeatures]
     ) -> LoaderArguments:
+        """Return the reader of these features as the only argument."""
         return {"features": features(self)}

@@ -1,4 +1,4 @@
-"""MESM: cross-modal attention selects the positions that a sparse CNN computes (paper, section 4.3)."""
+"""Compute MESM: cross-modal attention selects the positions that a sparse CNN computes (paper, section 4.3)."""
 
 from torch import Tensor
 
@@ -9,7 +9,7 @@ from mesm.models.base import EmotionModel
 
 
 class MESM(EmotionModel):
-    """Three cross-modal sparse CNN blocks per branch; the text's vector is the query."""
+    """Compute three cross-modal sparse CNN blocks per branch; the transcript's embedding is the query."""
 
     config: MESMConfig
 

@@ -1,4 +1,4 @@
-"""Values that models return: tensors only; `mesm.analysis` makes records of them."""
+"""Define the values that models return: tensors only; `mesm.analysis` makes records of them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from mesm.layers.versioned_cache import VersionedCache
 
 @dataclass(frozen=True)
 class Prepared:
-    """An end-to-end model's values that do not depend on top_p; one `Prepared` serves every value of top_p.
+    """Hold an end-to-end model's values that do not depend on top_p; one `Prepared` serves every value of top_p.
 
     Attributes:
         text_BD: text vectors.
@@ -33,7 +33,7 @@ class Prepared:
 
 @dataclass(frozen=True)
 class PreparedFeatures:
-    """A two-phase baseline's inputs, normalised.
+    """Hold a two-phase baseline's inputs, normalised.
 
     Attributes:
         rows: modality -> (R, F) features, one utterance after the other.
@@ -48,7 +48,7 @@ class PreparedFeatures:
 
 @dataclass(frozen=True)
 class ModelOutput:
-    """Scores of a batch.
+    """Hold the scores of a batch.
 
     Attributes:
         logits_BE: fused logits.
@@ -81,5 +81,5 @@ class ModelOutput:
 
     @property
     def scores_BE(self) -> Tensor:
-        """(B, E) probabilities in [0, 1]."""
+        """Compute (B, E) probabilities in [0, 1]."""
         return torch.sigmoid(self.logits_BE.float())

@@ -1,4 +1,4 @@
-"""Registry of the models. The tests run every registered one forward, backward and against its own batch."""
+"""Register the models. The tests run every registered one forward, backward and against its own batch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The interface of every model: scores of a batch, computed in two halves around top_p."""
+"""Define the interface of every model: scores of a batch, computed in two halves around top_p."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ P = TypeVar("P")
 
 
 class Scorer(nn.Module, ABC, Generic[P]):
-    """Emotion scores of a batch. `P` is the type of the values between the two halves.
+    """Score the emotions of a batch. `P` is the type of the values between the two halves.
 
     Attributes:
         config: shape and arithmetic.
@@ -33,7 +33,7 @@ class Scorer(nn.Module, ABC, Generic[P]):
     @property
     @abstractmethod
     def inputs(self) -> Inputs:
-        """What the model's batches are collated with."""
+        """Return the kind of input that the model's batches are collated with."""
 
     @abstractmethod
     def prepare(self, batch: Batch) -> P:
@@ -64,7 +64,7 @@ class Scorer(nn.Module, ABC, Generic[P]):
         """Score a batch: `prepare`, then `finish`.
 
         Args:
-            batch: collated as `inputs` says.
+            batch: collated for `inputs`.
             top_p: see `finish`.
             trace: see `finish`.
             query_index_B: see `EmotionModel.forward`; without effect on other models, as is `second_query_index_B`.

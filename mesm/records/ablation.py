@@ -11,7 +11,7 @@ from mesm.records.json_form import Json, items, members
 
 @dataclass(frozen=True)
 class AblationSetup:
-    """What all rows share. The defaults are a reduced setup: at most 10 minutes a row on two cores.
+    """Hold the setup of all rows. The defaults are a reduced setup: at most 10 minutes a row on two cores.
 
     Attributes:
         corpus: its folder while rows are trained, its name in a record.
@@ -19,7 +19,7 @@ class AblationSetup:
         width: of the paper's channels.
         clips: of the training split; 0 = all.
         epochs: of every training; the row from random weights gets twice as many.
-        causes: whether the corpus knows action units, prosody and neutral faces; without them those objectives are off.
+        causes: whether the corpus has action units, prosody and neutral faces; without them those objectives are off.
     """
 
     corpus: str
@@ -33,7 +33,7 @@ class AblationSetup:
 
 @dataclass(frozen=True)
 class AblationRun:
-    """One trained model of a row; `seconds` is its training time."""
+    """Hold one trained model of a row; `seconds` is its training time."""
 
     seed: int
     average: Scores
@@ -43,7 +43,7 @@ class AblationRun:
 
 @dataclass(frozen=True)
 class ShuffledText:
-    """A branch's score in percent with the clip's own transcript as query, with another clip's, and the difference."""
+    """Hold a branch's score in percent with the clip's own and another clip's transcript as query, and the difference."""
 
     own: float | None
     shuffled: float | None
@@ -52,7 +52,7 @@ class ShuffledText:
 
 @dataclass(frozen=True)
 class AblationLine:
-    """One row of the table: the mean over its runs.
+    """Hold one row of the table: the mean over its runs.
 
     Attributes:
         row: its name, such as mesm-TA or gate-hard.
@@ -87,7 +87,7 @@ class AblationLine:
 
 @dataclass(frozen=True)
 class Ablation:
-    """Every finished row of an ablation on one corpus."""
+    """Hold the finished rows of an ablation on one corpus."""
 
     setup: AblationSetup
     seeds: tuple[int, ...]

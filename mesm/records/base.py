@@ -59,7 +59,7 @@ def decimal_text(value: float, digits: int, sign: bool = False) -> str:
 
 @dataclass(frozen=True)
 class Estimate:
-    """One measured value with its 95 % interval; None where it is undefined.
+    """Hold one measured value with its 95 % interval; None where it is undefined.
 
     Attributes:
         value: the estimate.
@@ -83,7 +83,7 @@ class Estimate:
 
 @dataclass(frozen=True)
 class CorpusId:
-    """Identity of a corpus: its manifest's name and digest.
+    """Hold the identity of a corpus: its manifest's name and digest.
 
     Attributes:
         digest: 16 hex digits (`Manifest.digest`); "" where it is not known, as in records of schema 1.
@@ -94,7 +94,7 @@ class CorpusId:
 
     @property
     def key(self) -> str:
-        """NAME@DIGEST8, under which `mesm.data.corpora.open_corpus` finds this very corpus; NAME without a digest."""
+        """Return NAME@DIGEST8, under which `mesm.data.corpora.open_corpus` finds this very corpus; NAME without a digest."""
         return f"{self.name}@{self.digest[:8]}" if self.digest else self.name
 
     def same(self, other: CorpusId) -> bool:
@@ -106,7 +106,7 @@ class CorpusId:
 
 @dataclass(frozen=True)
 class Provenance:
-    """Where a record comes from.
+    """Hold the origin of a record.
 
     Attributes:
         created: ISO time, UTC.
@@ -131,7 +131,7 @@ class Provenance:
 
     @property
     def source(self) -> str:
-        """CHECKPOINT@CORPUS, as the command line takes it."""
+        """Return CHECKPOINT@CORPUS, the form of the command line."""
         return f"{self.checkpoint}@{self.corpus.key}"
 
 
@@ -172,7 +172,7 @@ def new_provenance(
 
 @dataclass(frozen=True)
 class Record(Generic[D]):
-    """One result: its kind (a key of `KINDS`), provenance and data."""
+    """Hold one result: its kind (a key of `KINDS`), provenance and data."""
 
     kind: str
     provenance: Provenance

@@ -18,7 +18,7 @@ ALL = "all"
 
 @dataclass(frozen=True)
 class CanonicalMaps:
-    """Mean maps of one attention: an emotion or `ALL` -> L packed maps.
+    """Hold the mean maps of one attention: an emotion or `ALL` -> L packed maps.
 
     Attributes:
         kept: share of the frames that keep a cell.
@@ -35,7 +35,7 @@ class CanonicalMaps:
 
 @dataclass(frozen=True)
 class MapDifference:
-    """A difference of two mean maps of kept sites, paired within speakers.
+    """Hold the difference of two mean maps of kept sites, paired within speakers.
 
     Attributes:
         map: packed difference of the shares.
@@ -50,7 +50,7 @@ class MapDifference:
 
 @dataclass(frozen=True)
 class EmotionFrames:
-    """How many frames and speakers show an emotion."""
+    """Count the frames and speakers that show an emotion."""
 
     frames: int
     speakers: int
@@ -58,7 +58,7 @@ class EmotionFrames:
 
 @dataclass(frozen=True)
 class CanonicalFaces:
-    """One checkpoint on one split. Means are over speakers, each with the mean of their own frames.
+    """Hold the mean maps of one checkpoint on one split; means over speakers, each with the mean of their own frames.
 
     Attributes:
         layers: number L of attention layers.

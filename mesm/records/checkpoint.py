@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class SplitMetrics(Scores):
-    """Metrics of a checkpoint on one split, in percent.
+    """Hold the metrics of a checkpoint on one split, in percent.
 
     Attributes:
         per_class: emotion -> metrics.
@@ -75,7 +75,7 @@ class SplitMetrics(Scores):
 
 @dataclass(frozen=True)
 class CheckpointMetrics:
-    """How a checkpoint was trained and what it scores.
+    """Hold a checkpoint's training settings and its scores.
 
     Attributes:
         trained_on: name of the corpus.
@@ -120,7 +120,7 @@ class CheckpointMetrics:
 
     @property
     def top_p_range(self) -> tuple[float, ...]:
-        """Range from which top_p was drawn in training; empty for one fixed value."""
+        """Return the range from which top_p was drawn in training; empty for one fixed value."""
         ends = self.train.get("top_p_range")
         return tuple(float(p) for p in ends if isinstance(p, int | float)) if isinstance(ends, list | tuple) else ()
 

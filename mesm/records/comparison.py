@@ -10,7 +10,7 @@ from mesm.records.json_form import Json, members
 
 @dataclass(frozen=True)
 class PairedDifference:
-    """Difference first - second of one metric, in points, with its 95 % interval over speakers.
+    """Hold the difference first - second of one metric, in points, with its 95 % interval over speakers.
 
     Attributes:
         value: None where a metric is undefined.
@@ -33,7 +33,7 @@ class PairedDifference:
 
 @dataclass(frozen=True)
 class ComparedModel:
-    """One side of a comparison; `runs` is its number of seeds."""
+    """Hold one side of a comparison; `runs` is its number of seeds."""
 
     name: str
     runs: int
@@ -45,7 +45,7 @@ class ComparedModel:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Two models on the same clips.
+    """Hold the results of two models on the same clips.
 
     Attributes:
         draws: of speakers.

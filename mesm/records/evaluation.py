@@ -21,7 +21,7 @@ METRICS = ("accuracy", "wacc", "f1", "weighted_f1", "auc")
 
 @dataclass(frozen=True)
 class Scores:
-    """Metrics in percent (paper, section 5.2); None where a metric is undefined, e.g. without positives."""
+    """Hold the metrics in percent (paper, section 5.2); None where a metric is undefined, e.g. without positives."""
 
     accuracy: float | None
     wacc: float | None
@@ -32,14 +32,14 @@ class Scores:
 
 @dataclass(frozen=True)
 class ClassScores(Scores):
-    """Metrics of one emotion, and how many clips have it."""
+    """Hold the metrics of one emotion, and how many clips have it."""
 
     positives: int = 0
 
 
 @dataclass(frozen=True)
 class Interval:
-    """A 95 % interval over speakers."""
+    """Hold a 95 % interval over speakers."""
 
     low: float
     high: float
@@ -47,7 +47,7 @@ class Interval:
 
 @dataclass(frozen=True)
 class ClipScores:
-    """Results clip by clip, in stored order.
+    """Hold the results clip by clip, in stored order.
 
     Attributes:
         ids: N clip ids.
@@ -66,7 +66,7 @@ class ClipScores:
 
 @dataclass(frozen=True)
 class ScoredModel:
-    """Scores of one model on one split at one top-p, as a line of Table 3 or 4 prints them.
+    """Hold the scores of one model on one split at one top-p, as a line of Table 3 or 4 prints them.
 
     Attributes:
         top_p: nucleus mass; None for a model without attention.
@@ -91,13 +91,13 @@ class ScoredModel:
 
     @property
     def seeds(self) -> int:
-        """Number of trained models whose mean this is."""
+        """Return the number of trained models whose mean this is."""
         return 1
 
 
 @dataclass(frozen=True)
 class Evaluation(ScoredModel):
-    """Scores of one checkpoint, with its clips.
+    """Hold the scores of one checkpoint, with its clips.
 
     Attributes:
         left_out: labels of the checkpoint that the corpus lacks.

@@ -22,7 +22,7 @@ MAPS: tuple[str, ...] = ("checkpoint", "hard", "random")
 
 @dataclass(frozen=True)
 class ChanceEstimate(Estimate):
-    """An estimate tested against chance.
+    """Hold an estimate tested against chance.
 
     Attributes:
         p: two-sided, by flipping the signs of whole speakers.
@@ -35,7 +35,7 @@ class ChanceEstimate(Estimate):
 
 @dataclass(frozen=True)
 class Agreement:
-    """Agreement of one map with one region in one layer; `mesm.studies.facs.agreement` has the formulas.
+    """Hold the agreement of one map with one region in one layer; `mesm.studies.facs.agreement` has the formulas.
 
     Attributes:
         lift: mass of the map on the region over the region's share of the crop; 1 is chance.
@@ -63,7 +63,7 @@ class Agreement:
 
 @dataclass(frozen=True, kw_only=True)
 class CodebookAgreement(Agreement):
-    """Agreement with the regions that a codebook lists for an emotion, in frames that show it.
+    """Hold the agreement with the regions that a codebook lists for an emotion, in frames that show it.
 
     The family of q is layers x emotions of one codebook, map and site kind.
 
@@ -81,7 +81,7 @@ class CodebookAgreement(Agreement):
 
 @dataclass(frozen=True)
 class Contrast:
-    """A ratio of lifts between emotions; 1 means that the attention does not depend on the emotion.
+    """Hold a ratio of lifts between emotions; 1 means that the attention does not depend on the emotion.
 
     Attributes:
         pooled: L estimates over all emotions, each with the same weight.
@@ -94,7 +94,7 @@ class Contrast:
 
 @dataclass(frozen=True)
 class Specificity:
-    """Emotion specificity of a map, from frames that show exactly one emotion.
+    """Hold the emotion specificity of a map, from frames that show exactly one emotion.
 
     Attributes:
         own_over_other_units: lift on a frame's active units over the lift on units of frames of other emotions.
@@ -107,7 +107,7 @@ class Specificity:
 
 @dataclass(frozen=True)
 class SiteAgreement:
-    """Agreement of one site kind of one attention with every region.
+    """Hold the agreement of one site kind of one attention with every region.
 
     Attributes:
         active: L agreements with the union of the truly active units' regions; None where these are not known.
@@ -124,7 +124,7 @@ class SiteAgreement:
 
 @dataclass(frozen=True)
 class AttentionAgreement:
-    """Agreement of one attention: of its kept sites and of the attention itself."""
+    """Hold the agreement of one attention: of its kept sites and of the attention itself."""
 
     kept: SiteAgreement
     attention: SiteAgreement
@@ -136,7 +136,7 @@ class AttentionAgreement:
 
 @dataclass(frozen=True)
 class ReinitialisedControl:
-    """Lift of re-initialised attentions' kept sites on the active units; intervals over initialisations and speakers.
+    """Hold the lift of re-initialised attentions on the active units; intervals over initialisations and speakers.
 
     Attributes:
         inits: number I of initialisations.
@@ -154,7 +154,7 @@ class ReinitialisedControl:
 
 @dataclass(frozen=True)
 class VoiceAgreement:
-    """Agreement of one map with the loud mel cells in one layer.
+    """Hold the agreement of one map with the loud mel cells in one layer.
 
     Attributes:
         lift: on loud cells, chance over the chunk.
@@ -175,7 +175,7 @@ class VoiceAgreement:
 
 @dataclass(frozen=True)
 class VoiceLayers:
-    """L agreements of each site kind of one attention."""
+    """Hold L agreements of each site kind of one attention."""
 
     kept: tuple[VoiceAgreement, ...]
     attention: tuple[VoiceAgreement, ...]
@@ -183,7 +183,7 @@ class VoiceLayers:
 
 @dataclass(frozen=True)
 class VoiceStudy:
-    """The voice's maps against loudness: mel chunks, and one of `MAPS` -> agreements."""
+    """Hold the voice's maps against loudness: mel chunks, and one of `MAPS` -> agreements."""
 
     chunks: int
     maps: dict[str, VoiceLayers]
@@ -191,7 +191,7 @@ class VoiceStudy:
 
 @dataclass(frozen=True)
 class Codebook:
-    """One author's table of emotions and action units.
+    """Hold one author's table of emotions and action units.
 
     Attributes:
         name: on the command line and in records.
@@ -210,7 +210,7 @@ class Codebook:
 
 @dataclass(frozen=True)
 class RegionGroup:
-    """Action units that share a region, such as "AU 12/15"."""
+    """Hold the action units that share a region, such as "AU 12/15"."""
 
     name: str
     units: tuple[int, ...]
@@ -218,7 +218,7 @@ class RegionGroup:
 
 @dataclass(frozen=True)
 class EmotionCounts:
-    """How many frames, clips and speakers show an emotion."""
+    """Count the frames, clips and speakers that show an emotion."""
 
     frames: int
     clips: int
@@ -227,7 +227,7 @@ class EmotionCounts:
 
 @dataclass(frozen=True)
 class FacsCounts:
-    """Sizes of the sample.
+    """Hold the sizes of the sample.
 
     Attributes:
         clips_without_text: clips left out because they have no transcript.
@@ -247,7 +247,7 @@ class FacsCounts:
 
 @dataclass(frozen=True)
 class Supervision:
-    """Attention supervision in training.
+    """Hold the attention supervision in training.
 
     Attributes:
         regions: with the true action units' regions and the loud mel bins of the training speakers.
@@ -260,7 +260,7 @@ class Supervision:
 
 @dataclass(frozen=True)
 class FacsStudy:
-    """One checkpoint on one split.
+    """Hold the FACS measurements of one checkpoint on one split.
 
     Attributes:
         regions: source of the regions, "truth", "points" or "landmarks".
@@ -295,17 +295,17 @@ class FacsStudy:
 
     @property
     def clips(self) -> int:
-        """Clips that were measured."""
+        """Return the clips that were measured."""
         return self.counts.clips
 
     @property
     def layers(self) -> int:
-        """Number L of attention layers."""
+        """Return the number L of attention layers."""
         return max(len(row) for by_group in self.maps["checkpoint"].kept.groups.values() for row in by_group.values())
 
     @property
     def best_layer(self) -> tuple[int, Estimate] | None:
-        """Layer from 1 whose kept sites have the highest lift on the active units, and that lift; None if unknown."""
+        """Return the layer from 1 with the highest lift of kept sites on active units, and that lift; None if unknown."""
         active = self.maps["checkpoint"].kept.active or ()
         if all(layer.lift.value is None for layer in active):
             return None

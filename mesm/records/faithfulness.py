@@ -30,7 +30,7 @@ PRUNED_LAYERS: tuple[str, ...] = ("all", "L1", "L2", "L3")
 
 @dataclass(frozen=True)
 class SampleSize:
-    """Number of clips that a test ran on, and of their speakers."""
+    """Hold the number of clips that a test ran on, and of their speakers."""
 
     clips: int
     speakers: int
@@ -38,7 +38,7 @@ class SampleSize:
 
 @dataclass(frozen=True)
 class ShuffleCost:
-    """One metric of a branch in percent.
+    """Hold one metric of a branch in percent.
 
     Attributes:
         own: with each clip's own text.
@@ -53,7 +53,7 @@ class ShuffleCost:
 
 @dataclass(frozen=True)
 class BranchShuffleCost:
-    """Cost of shuffled texts for one branch.
+    """Hold the cost of shuffled texts for one branch.
 
     Attributes:
         accuracy: share of the clips with a label whose strongest score is a true label.
@@ -68,7 +68,7 @@ class BranchShuffleCost:
 
 @dataclass(frozen=True)
 class ShuffledTexts(SampleSize):
-    """Cost of giving the attention another clip's text.
+    """Hold the cost of giving the attention another clip's text.
 
     Attributes:
         shuffles: number of shuffles.
@@ -81,7 +81,7 @@ class ShuffledTexts(SampleSize):
 
 @dataclass(frozen=True)
 class TextOnNeutral:
-    """Effect of emotive texts on faces that show no emotion.
+    """Hold the effect of emotive texts on faces that show no emotion.
 
     Attributes:
         source: whose faces, in words.
@@ -106,7 +106,7 @@ class TextOnNeutral:
 
 @dataclass(frozen=True)
 class NeutralTexts:
-    """Emotive texts beside neutral faces, a test per source of faces.
+    """Hold the emotive texts beside neutral faces, a test per source of faces.
 
     Attributes:
         texts: how a text's emotion is known; "" without a test.
@@ -121,7 +121,7 @@ class NeutralTexts:
 
 @dataclass(frozen=True)
 class SiteSetScores:
-    """Scores when only one of `SITE_SETS` is kept.
+    """Hold the scores when only one of `SITE_SETS` is kept.
 
     Attributes:
         share: of all sites of the three layers that is kept, in [0, 1].
@@ -138,7 +138,7 @@ class SiteSetScores:
 
 @dataclass(frozen=True)
 class BranchKeepOnly:
-    """Scores of each set of sites of one branch; `nucleus_gain` is the nucleus's score minus that of random sites."""
+    """Hold the scores of each site set of one branch; `nucleus_gain` is the nucleus's score minus that of random sites."""
 
     nucleus: SiteSetScores
     random: SiteSetScores
@@ -149,7 +149,7 @@ class BranchKeepOnly:
 
 @dataclass(frozen=True)
 class KeepOnly(SampleSize):
-    """Keeping only some sites; `draws` draws of the random ones, which are averaged."""
+    """Hold the scores when only some sites are kept; `draws` draws of the random ones, which are averaged."""
 
     draws: int
     top_p: float
@@ -158,7 +158,7 @@ class KeepOnly(SampleSize):
 
 @dataclass(frozen=True)
 class SiteCurves:
-    """Mean score of the first label at each share of kept sites: most attended first, least attended first, random."""
+    """Hold the first label's mean score at each share of kept sites: most attended first, least attended first, random."""
 
     attention: tuple[float, ...]
     reverse: tuple[float, ...]
@@ -167,14 +167,14 @@ class SiteCurves:
 
 @dataclass(frozen=True)
 class DeletionInsertion:
-    """Areas under the curves over the share of kept sites (RISE, Petsiuk et al. 2018), scaled to the range of shares.
+    """Hold the areas under the curves over the share of kept sites (RISE, Petsiuk et al. 2018), scaled by its range.
 
     Attributes:
         insertion_auc: most attended sites kept first.
         deletion_auc: least attended sites kept first, which is the most attended deleted first.
         random_auc: sites kept in random order.
-        insertion_gain: insertion - random; above 0 speaks for the attention.
-        deletion_gain: random - deletion; above 0 speaks for the attention.
+        insertion_gain: insertion - random; above 0 the attended sites matter more than random ones.
+        deletion_gain: random - deletion; above 0 the attended sites matter more than random ones.
     """
 
     curves: SiteCurves
@@ -187,7 +187,7 @@ class DeletionInsertion:
 
 @dataclass(frozen=True)
 class SiteOrder(SampleSize):
-    """Deletion and insertion of sites in the order of the attention.
+    """Hold the deletion and insertion of sites in the order of the attention.
 
     Attributes:
         shares: of the active sites that are kept, rising to 1.
@@ -200,7 +200,7 @@ class SiteOrder(SampleSize):
 
 @dataclass(frozen=True)
 class ClipSufficientP:
-    """The smallest sufficient p clip by clip.
+    """Hold the smallest sufficient p of each clip.
 
     Attributes:
         ids: N clip ids.
@@ -215,7 +215,7 @@ class ClipSufficientP:
 
 @dataclass(frozen=True)
 class SufficientP(SampleSize):
-    """Fused decisions over a grid of top-p.
+    """Hold the fused decisions over a grid of top-p.
 
     Attributes:
         grid: top-p, rising to 1.
@@ -233,7 +233,7 @@ class SufficientP(SampleSize):
 
 @dataclass(frozen=True)
 class ControlLayer:
-    """One layer's attention against a control attention.
+    """Hold one layer's attention against a control attention.
 
     Attributes:
         rank_correlation: of the two maps at p = 1; 0 where they share nothing.
@@ -250,7 +250,7 @@ class ControlLayer:
 
 @dataclass(frozen=True)
 class OwnAndControl:
-    """One quantity with the trained attention and with the control."""
+    """Hold one quantity with the trained attention and with the control."""
 
     own: Estimate
     control: Estimate
@@ -258,7 +258,7 @@ class OwnAndControl:
 
 @dataclass(frozen=True)
 class BranchControl:
-    """One branch with the trained attention and with control attentions.
+    """Hold one branch's results with the trained attention and with control attentions.
 
     Attributes:
         layers: L comparisons of maps and kept sites.
@@ -275,7 +275,7 @@ class BranchControl:
 
 @dataclass(frozen=True)
 class ControlTest(SampleSize):
-    """The trained attention against `draws` control attentions (Adebayo et al. 2018)."""
+    """Hold the trained attention against `draws` control attentions (Adebayo et al. 2018)."""
 
     draws: int
     top_p: float
@@ -285,7 +285,7 @@ class ControlTest(SampleSize):
 
 @dataclass(frozen=True)
 class LoudnessLayer:
-    """Kept sites of one layer of the voice against the loud mel values.
+    """Hold the kept sites of one layer of the voice against the loud mel values.
 
     Attributes:
         kept_lift: mean loud coverage of the kept sites over that of the active ones; chance 1.
@@ -306,7 +306,7 @@ class LoudnessLayer:
 
 @dataclass(frozen=True)
 class LoudnessLift(SampleSize):
-    """Loudness of the voice's kept sites; `loudest` is the share of the mel values that counts as loud."""
+    """Hold the loudness of the voice's kept sites; `loudest` is the share of the mel values that counts as loud."""
 
     top_p: float
     loudest: float
@@ -315,7 +315,7 @@ class LoudnessLift(SampleSize):
 
 @dataclass(frozen=True)
 class Faithfulness:
-    """Every test of one checkpoint on one split.
+    """Hold the results of all tests of one checkpoint on one split.
 
     Attributes:
         labels: emotions that checkpoint and corpus share.

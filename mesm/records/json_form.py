@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 else:
 
     class Json:
-        """Any JSON value: read as it is."""
+        """Hold any JSON value as it was read."""
 
 
 T = TypeVar("T")

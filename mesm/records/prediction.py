@@ -9,7 +9,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class LayerTrace:
-    """One attention layer on S segments of one modality.
+    """Hold one attention layer's maps on S segments of one modality.
 
     Attributes:
         attention: (S, H, W) float32, each segment sums to 1 over its active sites; 0 elsewhere.
@@ -26,7 +26,7 @@ class LayerTrace:
 
 @dataclass(frozen=True)
 class Trace:
-    """What the attention did in one forward pass, per modality ("visual", "acoustic"), layer after layer."""
+    """Hold the attention of one forward pass, per modality ("visual", "acoustic"), layer after layer."""
 
     layers: dict[str, tuple[LayerTrace, ...]]
     top_p: float
@@ -34,7 +34,7 @@ class Trace:
 
 @dataclass(frozen=True)
 class Prediction:
-    """Scores of one clip.
+    """Hold the scores of one clip.
 
     Attributes:
         labels: emotion names, the order of every score list.
@@ -58,5 +58,5 @@ class Prediction:
 
     @property
     def decided(self) -> tuple[str, ...]:
-        """Labels whose score reaches their threshold."""
+        """Return the labels whose score reaches their threshold."""
         return tuple(n for n, s, t in zip(self.labels, self.scores, self.thresholds, strict=True) if s >= t)

@@ -11,7 +11,7 @@ from mesm.records.seeds import SeedsMean, mean_from_schema_1
 
 @dataclass(frozen=True)
 class TimedOn:
-    """Where `ms_per_clip` was measured."""
+    """Hold the machine that `ms_per_clip` was measured on."""
 
     device: str
     threads: int
@@ -19,7 +19,7 @@ class TimedOn:
 
 @dataclass(frozen=True)
 class LineCheckpoint:
-    """The model of one seed.
+    """Hold the model of one seed.
 
     Attributes:
         origin: given on the command line, shipped with the corpus, or trained for the table.
@@ -38,7 +38,7 @@ class LineCheckpoint:
 
 @dataclass(frozen=True)
 class ReproducedLine(SeedsMean):
-    """One model of the table.
+    """Hold one model's line of the table.
 
     Attributes:
         parameters: number of them.

@@ -9,7 +9,7 @@ from mesm.records.json_form import Json
 
 @dataclass(frozen=True)
 class Trial:
-    """One run of a search.
+    """Hold one run of a search.
 
     Attributes:
         state: complete, pruned (stopped because others were better at the same epoch) or failed.
@@ -30,7 +30,7 @@ class Trial:
 
 @dataclass(frozen=True)
 class SearchResult:
-    """A search and its trials so far.
+    """Hold a search and its trials so far.
 
     Attributes:
         preset: name of the preset that every trial starts from.

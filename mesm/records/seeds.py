@@ -19,7 +19,7 @@ from mesm.records.json_form import Json, items, members
 
 @dataclass(frozen=True)
 class SeedRun:
-    """One trained model of several that differ in their seed.
+    """Hold one trained model of several that differ in their seed.
 
     Attributes:
         thresholds: (E,) of this run, chosen on its validation split.
@@ -35,7 +35,7 @@ class SeedRun:
 
 @dataclass(frozen=True)
 class SeedsMean(ScoredModel):
-    """Mean over runs; `interval` is that of the mean, over speakers.
+    """Hold the mean over runs; `interval` is that of the mean, over speakers.
 
     Attributes:
         spread: metric -> sample standard deviation over the runs (n - 1); empty for one run.
@@ -46,13 +46,13 @@ class SeedsMean(ScoredModel):
 
     @property
     def seeds(self) -> int:
-        """Number of runs."""
+        """Return the number of runs."""
         return len(self.runs)
 
 
 @dataclass(frozen=True)
 class SeedClipScores:
-    """Results clip by clip, in stored order.
+    """Hold the results clip by clip, in stored order.
 
     Attributes:
         ids: N clip ids.
@@ -69,7 +69,7 @@ class SeedClipScores:
 
 @dataclass(frozen=True)
 class SeedsSummary(SeedsMean):
-    """Mean over runs, with every run's scores of every clip."""
+    """Hold the mean over runs, with every run's scores of every clip."""
 
     per_clip: SeedClipScores
 

@@ -27,7 +27,7 @@ def one_per_checkpoint(records: Iterable[Record[D]]) -> list[Record[D]]:
 
 
 class RecordStore:
-    """Records in some folders, each read once and read again when its file changes.
+    """Hold the records in some folders, each read once and read again when its file changes.
 
     Args:
         folders: where to look; the workspace's records, then the bundled ones, by default. Of two records that match
@@ -46,7 +46,7 @@ class RecordStore:
 
     @property
     def folders(self) -> tuple[Path, ...]:
-        """Folders that are searched."""
+        """Return the folders that are searched."""
         return record_folders() if self._folders is None else self._folders
 
     def find(

@@ -10,7 +10,7 @@ from mesm.records.json_form import Json, items, members
 
 @dataclass(frozen=True)
 class LayerMacs:
-    """Mean multiply-adds per clip of one layer.
+    """Hold the mean multiply-adds per clip of one layer.
 
     Attributes:
         modality: "text", "visual" or "acoustic".
@@ -26,7 +26,7 @@ class LayerMacs:
 
 @dataclass(frozen=True)
 class SweepPoint:
-    """One model at one top-p.
+    """Hold the results of one model at one top-p.
 
     Attributes:
         top_p: nucleus mass; None for a model without attention.
@@ -55,7 +55,7 @@ class SweepPoint:
 
 @dataclass(frozen=True)
 class DenseReference:
-    """FE2E, scored and timed by the same rules in the same process as the sweep.
+    """Hold FE2E's scores and times, measured by the same rules in the same process as the sweep.
 
     Attributes:
         checkpoint: its name.
@@ -69,7 +69,7 @@ class DenseReference:
 
 @dataclass(frozen=True)
 class Sweep:
-    """One checkpoint at P values of top-p.
+    """Hold the results of one checkpoint at P values of top-p.
 
     Attributes:
         split: the split that is scored; the thresholds come from the validation split.
@@ -95,7 +95,7 @@ class Sweep:
 
     @property
     def elbow_point(self) -> SweepPoint:
-        """Point at the elbow."""
+        """Return the point at the elbow."""
         return next(point for point in self.points if point.top_p == self.elbow)
 
 

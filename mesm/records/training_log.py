@@ -13,7 +13,7 @@ LOG_NAME = "metrics.jsonl"
 
 @dataclass(frozen=True)
 class EpochReport:
-    """One epoch; a line of the log.
+    """Hold one epoch; a line of the log.
 
     Attributes:
         epoch: from 0.

@@ -1,4 +1,4 @@
-"""Measured costs of a 3x3 submanifold convolution on each backend, from which `auto` chooses.
+"""List the measured costs of a 3x3 submanifold convolution on each backend, from which `auto` chooses.
 
 Made by `python -m benchmarks.backend_costs`, which times the backends on the convolutions of MESM's sparse blocks at
 full width, 1 and 16 segments, ten densities, fits the constants to the relative error, and prints how well `auto` does
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class ConvCosts:
-    """Nanoseconds of one backend: per call, per multiply-add, per float of the rows in and out, per weight."""
+    """Hold the nanoseconds of one backend: per call, per multiply-add, per float of the rows in and out, per weight."""
 
     call: float
     mac: float

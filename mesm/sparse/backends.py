@@ -1,4 +1,4 @@
-"""The backends by name, and `auto`: which one runs a given convolution.
+"""List the backends by name, and choose the one that runs a given convolution (`auto`).
 
     dense   masked dense convolution: every device and type, autograd of torch; the oracle of the tests
     fused   one compiled pass over the pairs: float32 on a CPU, with its own gradients

@@ -1,9 +1,9 @@
-"""Numba loops: the multiply-adds of a convolution, its pairs, and the pool behind it.
+"""Compile the loops of the sparse layers with numba: multiply-adds of a convolution, its pairs, and the pool behind it.
 
 Importing this file imports numba, so `fused_backend` does it when first needed. The machine code is kept beside this file
 (or in the user's cache folder), so that only the first run ever compiles.
 
-Torch's matmul wants gathered rows and leaves products that a second pass must add up. `multiply_add` reads the rows where
+Torch's matmul needs gathered rows and leaves products that a second pass must add up. `multiply_add` reads the rows where
 they lie and adds where they belong: a block of up to six pairs times sixteen output channels stays in vector registers
 while the input channels go by, the shape of a BLAS kernel. Numba's own loops do not keep such a block in registers, hence
 the intermediate code written out below.

@@ -1,4 +1,4 @@
-"""The cross-modal attention's logits in one compiled pass over the active sites. Float32 on a CPU, inference only.
+"""Compute the cross-modal attention's logits in one compiled pass over the active sites (float32, CPU, inference only).
 
 Torch would run a dozen small operations per layer, each waking its own threads between two passes of the convolution,
 which has others; here the same threads do both, and a row is read once.
@@ -76,7 +76,7 @@ def _dot_rows(
 
 @dataclass(frozen=True, eq=False)
 class Panels:
-    """A (K, C) weight as `convolve_rows` reads it: (1, ceil(K / LANES), C, LANES), zeros behind K."""
+    """Hold a (K, C) weight in the layout of `convolve_rows`: (1, ceil(K / LANES), C, LANES), zeros behind K."""
 
     values: np.ndarray
     width: int
@@ -84,11 +84,11 @@ class Panels:
 
     @classmethod
     def of(cls, weight_KC: Tensor) -> Panels:
-        """Packed; for a weight that stays, once."""
+        """Pack a weight; a weight that does not change is packed once."""
         return cls(in_lanes(weight_KC.detach()[None]).numpy(), len(weight_KC))
 
     def multiply(self, rows_NC: np.ndarray, bias_K: np.ndarray | None = None) -> np.ndarray:
-        """(N, K padded to whole panels): rows times the weight, plus the bias, on this thread."""
+        """Multiply rows by the weight and add the bias, on this thread: (N, K padded to whole panels)."""
         count, padded = len(rows_NC), self.values.shape[1] * LANES
         out, itself = np.empty((count, padded), np.float32), np.arange(count, dtype=np.int32)
         bias = np.zeros(padded, np.float32)
@@ -107,7 +107,7 @@ def sigmoid_scores(
     score_K: np.ndarray,
     direction_SC: np.ndarray | None = None,
 ) -> tuple[Tensor, Tensor | None]:
-    """What an attention layer needs of every site's features.
+    """Compute the attention's score of every site in one pass.
 
     Args:
         features_NC: (N, C) float32, without gradient.

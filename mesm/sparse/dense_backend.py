@@ -1,4 +1,4 @@
-"""Submanifold convolution as a masked dense one: slow where few sites are active, obvious everywhere, the oracle."""
+"""Compute submanifold convolution as a masked dense one: slow where few sites are active, simple, the tests' oracle."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Submanifold convolution in one compiled pass: no row is gathered, no product kept. Float32 on a CPU, with gradients.
+"""Compute submanifold convolution in one compiled pass: no gathered rows, no stored products; float32, CPU, gradients.
 
 The work is cut into blocks of destination rows that fit a core's cache, and each of torch's threads takes the next one.
 """
@@ -126,7 +126,7 @@ def convolve_panels(
 
 
 class _Fused(torch.autograd.Function):
-    """The convolution and its gradients; both directions are the same sum, the weights' gradient gathers rows."""
+    """Compute the convolution and its gradients; both directions are one sum, the weights' gradient gathers rows."""
 
     @staticmethod
     def forward(ctx: Any, features_NC: Tensor, weight_9KC: Tensor, book: Rulebook) -> Tensor:

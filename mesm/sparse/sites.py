@@ -1,4 +1,4 @@
-"""Active sites: `Sites`, `SparseMap` with their features, and `Rulebook`, the pairs of a 3x3 kernel.
+"""Hold active sites: `Sites`, `SparseMap` with their features, and `Rulebook`, the pairs of a 3x3 kernel.
 
 Shape legend: S segments, H W map, N active sites, C channels, P pairs (source site, destination site) of a rulebook.
 A site is (segment, y, x), and sites are always listed in that order.
@@ -27,7 +27,7 @@ STEPS: tuple[tuple[int, int], ...] = tuple(KERNEL_OFFSETS[k] for k in OFFSET_ORD
 
 @dataclass(frozen=True, eq=False)
 class Sites:
-    """The active sites of S maps.
+    """Hold the active sites of S maps.
 
     Attributes:
         mask_SHW: (S, H, W) bool.
@@ -77,18 +77,18 @@ class Sites:
 
     @property
     def shape(self) -> tuple[int, int, int]:
-        """(S, H, W)."""
+        """Return the maps' shape (S, H, W)."""
         s, h, w = self.mask_SHW.shape
         return s, h, w
 
     @property
     def mask_array(self) -> np.ndarray:
-        """`mask_SHW` as the compiled loops read it; on a CPU."""
+        """Return `mask_SHW` in the layout of the compiled loops; on a CPU."""
         return self.mask_SHW.contiguous().numpy()
 
     @property
     def full(self) -> bool:
-        """Whether every site is active."""
+        """Return True if every site is active."""
         return len(self) == self.mask_SHW.numel()
 
     @property
@@ -98,14 +98,14 @@ class Sites:
 
     @cached_property
     def segment_N(self) -> Tensor:
-        """(N,) segment of every site."""
+        """Return the segment of every site, (N,)."""
         counts = self.mask_SHW.flatten(1).sum(1)
         segments = torch.arange(len(counts), device=counts.device)
         return segments.repeat_interleave(counts, output_size=len(self))  # cheaper than rows_N // (H * W)
 
     @cached_property
     def sites_N3(self) -> Tensor:
-        """(N, 3) int64 (segment, y, x)."""
+        """Return the sites as (N, 3) int64 (segment, y, x)."""
         _, h, w = self.shape
         return torch.stack([self.segment_N, self.rows_N // max(1, w) % max(1, h), self.rows_N % max(1, w)], 1)
 
@@ -119,7 +119,7 @@ class Sites:
 
 @dataclass(frozen=True, eq=False)
 class SparseMap:
-    """Features at the active sites of S maps. Immutable: `with_features` and `max_pool2` return new values.
+    """Hold the features at the active sites of S maps. Immutable: `with_features` and `max_pool2` return new values.
 
     Attributes:
         features_NC: (N, C), one row per active site.
@@ -162,7 +162,7 @@ class SparseMap:
         return rows_to_maps(self.features_NC, self.sites)
 
     def max_pool2(self) -> SparseMap:
-        """Max-pool 2x2 with stride 2: a pooled site is active where any of its four sites is.
+        """Pool maxima 2x2 with stride 2: a pooled site is active where any of its four sites is.
 
         An odd last row or column is dropped, as in `torch.nn.MaxPool2d(2)`; a map of one row or column becomes empty.
         """
@@ -256,7 +256,7 @@ def maps_to_rows(maps_SCHW: Tensor, sites: Sites) -> Tensor:
 
 
 class Rulebook:
-    """Pairs of a submanifold 3x3 convolution, from the sites alone; built once per block, shared by its convolutions.
+    """Hold the pairs of a submanifold 3x3 convolution, from the sites alone; built once for the convolutions of a block.
 
     Lists are int32: half the memory to read of int64.
 
@@ -289,10 +289,10 @@ class Rulebook:
 
     @property
     def num_pairs(self) -> int:
-        """P: multiply this by C_in * C_out for the multiply-adds of one convolution."""
+        """Return P: multiply it by C_in * C_out for the multiply-adds of one convolution."""
         return sum(self.pairs_per_offset)
 
     @property
     def widened(self) -> bool:
-        """Whether there are sources beyond the destinations."""
+        """Return True if there are sources beyond the destinations."""
         return self.sources is not self.destinations

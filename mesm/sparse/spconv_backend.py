@@ -1,4 +1,4 @@
-"""Submanifold convolution by spconv, on CUDA only: its CPU build gives wrong results with more than one thread."""
+"""Compute submanifold convolution by spconv, on CUDA only: its CPU build errs with more than one thread."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Training: one run fits one model on one corpus, and can be killed and resumed at any time.
+"""Train one model on one corpus; a run can be killed and resumed at any time.
 
 trainer.py          the loop: start here
 objectives/         the losses, one class each, and their weighted sum

@@ -1,4 +1,4 @@
-"""Augmentation of a batch in training, driven by one generator so that a resumed run draws the same numbers."""
+"""Augment a batch in training, driven by one generator so that a resumed run draws the same numbers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Fusion weights, fitted on clips that no branch was trained on.
+"""Fit the fusion weights on clips that no branch was trained on.
 
 Trained with the rest, a fusion weight reflects how well its branch explains the training clips. The text branch overfits
 those sentences, so its weight becomes too large: on the demo corpus held-out weights halve it, and raise the weighted

@@ -1,4 +1,4 @@
-"""Metrics of multi-label scores, with their formulas. Numpy only; every function takes (N, E) arrays.
+"""Compute metrics of multi-label scores, with their formulas. Numpy only; every function takes (N, E) arrays.
 
 With TP, FP, TN, FN counted per class at its threshold, P = TP + FN positives and Q = TN + FP negatives:
     accuracy  = (TP + TN) / (P + Q)
@@ -50,40 +50,40 @@ def _ratio(a: np.ndarray, b: np.ndarray, empty: float) -> np.ndarray:
 
 
 def accuracy(c: Counts) -> np.ndarray:
-    """(E,) percent."""
+    """Compute accuracy per class: (E,) percent."""
     return 100 * _ratio(c.tp + c.tn, c.tp + c.tn + c.fp + c.fn, np.nan)
 
 
 def weighted_accuracy(c: Counts) -> np.ndarray:
-    """(E,) percent; the mean of sensitivity and specificity."""
+    """Compute weighted accuracy per class: (E,) percent; the mean of sensitivity and specificity."""
     return 50 * (_ratio(c.tp, c.tp + c.fn, np.nan) + _ratio(c.tn, c.tn + c.fp, np.nan))
 
 
 def binary_f1(c: Counts) -> np.ndarray:
-    """(E,) percent; 0 where there is nothing positive in truth and decision."""
+    """Compute F1 per class: (E,) percent; 0 where there is nothing positive in truth and decision."""
     return 100 * _ratio(2 * c.tp, 2 * c.tp + c.fp + c.fn, 0.0)
 
 
 def weighted_f1(c: Counts) -> np.ndarray:
-    """(E,) percent; F1 of both classes weighted by their support."""
+    """Compute weighted F1 per class: (E,) percent; F1 of both answers weighted by their support."""
     p, q = c.tp + c.fn, c.tn + c.fp
     negative = 100 * _ratio(2 * c.tn, 2 * c.tn + c.fp + c.fn, 0.0)
     return _ratio(p * binary_f1(c) + q * negative, p + q, np.nan)
 
 
 def auc(scores_NE: np.ndarray, truth_NE: np.ndarray) -> np.ndarray:
-    """(E,) percent, by ranks (Mann-Whitney)."""
+    """Compute the area under the ROC curve per class: (E,) percent, by ranks (Mann-Whitney)."""
     return 100 * statistics.auc(scores_NE.T, truth_NE.T.astype(bool))
 
 
 def choose_thresholds(scores_NE: np.ndarray, truth_NE: np.ndarray) -> np.ndarray:
-    """(E,) threshold of each class from `THRESHOLDS` with the best binary F1; the lowest such if several tie."""
+    """Choose each class's threshold of `THRESHOLDS` with the best binary F1: (E,); the lowest such if several tie."""
     f1 = np.stack([binary_f1(count(scores_NE >= t, truth_NE)) for t in THRESHOLDS])
     return THRESHOLDS[f1.argmax(0)]
 
 
 def summarise(scores_NE: np.ndarray, truth_NE: np.ndarray, thresholds_E: np.ndarray, labels: tuple[str, ...]) -> dict:
-    """Every metric per class and averaged over the classes, in percent, JSON-ready (NaN becomes None)."""
+    """Compute all metrics per class and averaged over the classes, in percent, JSON-ready (NaN becomes None)."""
     c = count(scores_NE >= thresholds_E, truth_NE)
     table = {
         "accuracy": accuracy(c),
@@ -102,7 +102,7 @@ def summarise(scores_NE: np.ndarray, truth_NE: np.ndarray, thresholds_E: np.ndar
 
 
 def trivial_rows(truth_NE: np.ndarray, labels: tuple[str, ...]) -> dict[str, dict]:
-    """What needs no model: answering never, always, and at random with each class's frequency (its expectation)."""
+    """Score the trivial predictors: never, always, and at random with each class's frequency (its expectation)."""
     n = len(truth_NE)
     rate_E = truth_NE.mean(0)
     never = summarise(np.zeros_like(truth_NE, float), truth_NE, np.ones(len(labels)), labels)
@@ -195,7 +195,7 @@ def paired_estimates(
 
 
 def over_seeds(summaries: list[dict]) -> dict[str, dict[str, float]]:
-    """Mean and sample standard deviation of every scalar metric over runs that differ in their seed."""
+    """Compute mean and sample standard deviation of every scalar metric over runs that differ in their seed."""
     names = [k for k, v in summaries[0].items() if isinstance(v, float)]
     return {
         name: {

@@ -1,4 +1,4 @@
-"""Optimiser, schedule and gradient clipping from a `TrainConfig`; the attention has its own rate, decay and limit."""
+"""Build optimiser, schedule and gradient clipping from a `TrainConfig`, with a rate of its own for the attention."""
 
 from __future__ import annotations
 

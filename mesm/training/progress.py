@@ -1,4 +1,4 @@
-"""Reports of a training in progress, and the callback that receives them."""
+"""Report a training in progress to a callback."""
 
 from __future__ import annotations
 

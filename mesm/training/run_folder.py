@@ -1,4 +1,4 @@
-"""The files of one run, written so that a run that is killed can be resumed.
+"""Write the files of one run so that a run that is killed can be resumed.
 
 <run>/config.json      the RunConfig
 <run>/metrics.jsonl    one line per epoch

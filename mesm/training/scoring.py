@@ -1,4 +1,4 @@
-"""Scores of a split: the loop that validation, evaluation and sweeps share."""
+"""Score a split: the loop that validation, evaluation and sweeps share."""
 
 from __future__ import annotations
 

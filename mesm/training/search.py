@@ -1,4 +1,4 @@
-"""Hyperparameter search: runs on the training split, judged on the validation split. The test split is never read.
+"""Search hyperparameters: runs on the training split, judged on the validation split. The test split is never read.
 
     <folder>/search.json     the base run, the space and the seed
     <folder>/study.journal   optuna's journal; a search that is killed is resumed from it
@@ -212,7 +212,7 @@ class Search:
         complete = [t for t in trials if t.state == "complete" and t.f1 is not None]
         if not complete:
             why = next((t.error for t in reversed(trials) if t.error), "none was run")
-            raise DataError(f"no trial was completed; the last one says: {why}")
+            raise DataError(f"no trial was completed; the last error: {why}")
         return max(complete, key=lambda t: (t.f1 or 0.0, -t.number))
 
     def run_trials(

@@ -1,4 +1,4 @@
-"""Numbers of a run for TensorBoard, beside metrics.jsonl: `tensorboard --logdir RUN/tensorboard`."""
+"""Write the numbers of a run for TensorBoard, beside metrics.jsonl: `tensorboard --logdir RUN/tensorboard`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Training of one model on one corpus; a run that is killed is resumed as if nothing had happened.
+"""Train one model on one corpus; a run that is killed is resumed as if nothing had happened.
 
 All random numbers of a step come from (seed, epoch, step, process), never from the steps before: a resumed run ends with
 the weights of an unbroken one. `run_folder.py` has the files, `objectives/` the loss, `model_setup.py` the model.
@@ -166,7 +166,7 @@ class Trainer:
             if not bool(torch.isfinite(loss)):
                 raise DataError(
                     f"the loss is {loss.item()} in epoch {self.epoch}, batch {index} (clips {', '.join(batch.clip_ids[:4])}"
-                    ", ...); lower the learning rate or look at these clips, then resume from the last state"
+                    ", ...); lower the learning rate or check these clips, then resume from the last state"
                 )
             self.accelerator.backward(loss / config.accumulate)
         if last:
@@ -189,7 +189,7 @@ class Trainer:
         return EpochReport(self.epoch, loss, *scores, round(self.seconds, 1), lr)
 
     def _write_checkpoint(self) -> Path:
-        """Write the result from the kept epoch, with fusion weights fitted on the validation split if the config says so."""
+        """Write the result from the kept epoch, with fusion weights fitted on the validation split with `held_out`."""
         best = load_checkpoint(self.folder.best)
         content = replace(best.metrics, train_seconds=round(self.seconds, 1))
         if self.folder.writes:

@@ -1,4 +1,4 @@
-"""Scores of the validation split: decision thresholds, metrics, and the content of a checkpoint's metrics.json."""
+"""Score the validation split: decision thresholds, metrics, and the content of a checkpoint's metrics.json."""
 
 from __future__ import annotations
 

@@ -48,7 +48,7 @@ def pick_corpus(needed: bool = True) -> OpenCorpus | None:
     if key is None:
         layout.empty(
             "There is no corpus.",
-            "This renders one of 240 clips: "
+            "This command renders a corpus of 240 clips: "
             f"`mesm corpus build marionette --preset small --out {runtime.workspace() / 'corpora' / 'small'}`",
         )
         return None
@@ -65,7 +65,7 @@ def _pick(label: str, key: str, names: list[str], first: str) -> str | None:
     if linked is not None and linked not in names:
         word = label.lower()
         st.warning(
-            f"The link's {word} {layout.plain(linked)} is not among the known ones; another is shown.",
+            f"The link's {word} {layout.plain(linked)} does not exist; another is shown.",
             icon=":material/link_off:",
         )
     names = sorted(names, key=lambda name: (name != first, name))

@@ -19,10 +19,10 @@ from mesm.records.base import CorpusId
 
 @dataclass(frozen=True)
 class Case:
-    """One clip as the pages handle it.
+    """Hold one clip in the form that the pages use.
 
     Attributes:
-        key: stands for the clip's arrays and its transcript.
+        key: identifies the clip's arrays and its transcript.
         name: shown on the page.
         preview: a file or its bytes, playable in a browser; None if there is none.
         corpus: the corpus that it is from; None for an uploaded clip.
@@ -41,7 +41,7 @@ class Case:
 
 @dataclass(frozen=True)
 class OpenCorpus:
-    """An open corpus.
+    """Hold an open corpus.
 
     Attributes:
         digest: of its manifest's file, which changes with its content.

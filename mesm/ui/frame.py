@@ -40,7 +40,7 @@ def navigation() -> Page:
 def enter() -> None:
     """Begin the run of a page, and put it into the frame if it runs alone.
 
-    Until app.py has run once in a server, Streamlit answers a link to a page by running the file in pages/ by itself.
+    Until app.py has run once in a server, Streamlit opens a link to a page by running the file in pages/ by itself.
     Declaring the navigation is what ends that; the page is then run again, in its frame.
     """
     record_cache.begin_run()

@@ -1,6 +1,6 @@
 """Run commands of `mesm` as jobs: processes that go on when the page, or the server, is closed.
 
-A job is a folder with `process.json` (pid and start time, which tell the process from a later one of the same number),
+A job is a folder with `process.json` (pid and start time, which distinguish the process from a later one of the same number),
 `log.txt` (output of the command) and, where the command reports it, `progress.json` ({"done", "total"}).
 """
 

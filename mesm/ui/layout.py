@@ -71,7 +71,7 @@ def headline(
     lift: Estimate | None = None,
     supervised: bool = False,
 ) -> None:
-    """An evaluation in three numbers, each with its unit, its spread and what nothing would score.
+    """Show an evaluation in three numbers, each with its unit, its spread and the score without a model.
 
     Args:
         dense: evaluation of a model that computes every site, on the same clips.

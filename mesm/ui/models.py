@@ -35,7 +35,7 @@ PREPARED_CLIPS = 8
 
 @dataclass(frozen=True)
 class Verdict:
-    """Whether a model is right about a clip at its own top-p.
+    """Hold the correctness of a model's decision on a clip, at its own top-p.
 
     Attributes:
         right: its highest score is one of the clip's emotions, or it decides for nothing where nothing is true.
@@ -48,10 +48,10 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Model:
-    """A checkpoint that all visitors share; its weights are loaded when something is scored, and torch with them.
+    """Hold a checkpoint that all visitors share; its weights are loaded when something is scored, and torch with them.
 
     Attributes:
-        facts: what its small files say.
+        facts: the content of its small files.
         lock: held while it runs.
     """
 
@@ -64,7 +64,7 @@ class Model:
 
     @property
     def is_loaded(self) -> bool:
-        """Whether its weights are in memory."""
+        """Return True if the weights are in memory."""
         return bool(self._loaded)
 
     @property
@@ -183,7 +183,7 @@ def _find_label_flip(checkpoint: str, clip: str, _model: Model, _case: Case) -> 
 
 
 def find_evaluation(model: Model, opened: OpenCorpus) -> Evaluation | None:
-    """Return the evaluation of these very weights on this corpus, from the workspace or bundled; None without one."""
+    """Return the evaluation of exactly these weights on this corpus, from the workspace or bundled; None without one."""
     record = records().first("evaluate", checkpoint_sha256=model.facts.sha256, corpus=opened.corpus.id)
     return None if record is None else record.data
 

@@ -22,7 +22,7 @@ CUT_FROM = 30
 
 @dataclass(frozen=True)
 class Column:
-    """Form of one column on the screen.
+    """Hold the form of one column on the screen.
 
     Attributes:
         kind: "number", "count" or "text".

@@ -51,7 +51,7 @@ def test_with_records_every_section_shows(recorded: Path) -> None:
     assert said.count("cost the face branch 1.5 (0.5 to 2.5) percentage points of accuracy") == 1
     assert "scores is 0.531 (0.511 to 0.551)" in said
     assert "Friesen & Ekman 1983" in said
-    assert "hardly on the words" in said and "kept 1.00 / 1.00 / 1.00 times" in said
+    assert "little on the words" in said and "kept 1.00 / 1.00 / 1.00 times" in said
     statements = next(d.value for d in page.table if "statement" in d.value.columns)
     verdicts = dict(
         zip(zip(statements["about"], statements["statement"], strict=True), statements["verdict"], strict=True)
@@ -79,7 +79,7 @@ def test_the_link_holds_the_view(recorded: Path) -> None:
     assert page.selectbox(key="faces-view").value == "wrong"
     said = texts(page)
     assert "NAACL" in said and "(re-initialised attention)" in said
-    assert "supervised with true AU regions" not in said and "hardly on the words" not in said  # of the checkpoint
+    assert "supervised with true AU regions" not in said and "little on the words" not in said  # of the checkpoint
 
 
 def test_a_record_of_other_weights_is_not_shown(home: Path) -> None:

@@ -104,7 +104,7 @@ def test_a_link_to_nothing_shows_the_first_clip(home: Path) -> None:
     assert trouble(page) == []
     said = texts(page).replace("\\", "")
     assert "clip clip00" in said and "has no clip ../../etc/passwd" in said
-    assert "checkpoint none is not among the known ones" in said
+    assert "checkpoint none does not exist" in said
 
 
 def test_choosing_a_clip_opens_it(home: Path) -> None:

@@ -177,7 +177,7 @@ def test_the_store_gives_back_what_was_written(tmp_path: Path) -> None:
         write_features(tmp_path, kind, [("a", np.array([[1, np.nan, np.inf]]))])
     assert FeatureStore(tmp_path, ["acoustic"]).kinds == {"acoustic": kind}, "the old ones stay"
     (tmp_path / "acoustic" / "values.f32").write_bytes(b"1234")
-    with pytest.raises(DataError, match="not as long as its index"):
+    with pytest.raises(DataError, match="not as long as in its index"):
         FeatureStore(tmp_path, ["acoustic"])
 
 

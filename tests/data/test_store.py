@@ -154,7 +154,7 @@ def test_a_shard_of_another_corpus(tmp_path: Path) -> None:
     store(tmp_path / "a", clips(3))
     store(tmp_path / "b", clips(2))
     (tmp_path / "a" / "shard-00000.parquet").write_bytes((tmp_path / "b" / "shard-00000.parquet").read_bytes())
-    with pytest.raises(DataError, match="has 2 clips, the manifest says 3"):
+    with pytest.raises(DataError, match="has 2 clips, the manifest has 3"):
         _ = Corpus(tmp_path / "a").index
 
 

@@ -36,7 +36,7 @@ DISVOICE_INDICES = (*range(34), *range(655, 763))
 def disvoice_set() -> FeatureSet:
     """Return the paper's 142 columns.
 
-    The order is the authors' index; the paper's text says BBE 12 and MFCC 22, the names in their code the reverse.
+    The order is the authors' index; the paper's text has BBE 12 and MFCC 22, the names in their code the reverse.
     """
     columns = (
         *(f"bbe{i:02d}" for i in range(1, 23)),

@@ -47,7 +47,7 @@ def rendered_set() -> FeatureSet:
 
 
 def read_action_units(path: str | os.PathLike[str]) -> tuple[FeatureSet, np.ndarray, int]:
-    """Read the action units of a CSV by OpenFace or py-feat, told apart by their column names.
+    """Read the action units of a CSV by OpenFace or py-feat, distinguished by their column names.
 
     Returns:
         The set of columns, (frames, 35 or 20) float32, and the number of frames that were left out because the detector

@@ -45,7 +45,7 @@ def write_acoustic(corpus: Corpus, folder: str | os.PathLike[str], progress: Pro
     """Write the built-in set from the stored spectrogram, or eGeMAPS from the clips' own sound.
 
     Raises:
-        DataError: eGeMAPS is asked for and a clip with sound has no media file in the corpus.
+        DataError: eGeMAPS is chosen and a clip with sound has no media file in the corpus.
     """
     kind = egemaps_set() if smile else mel_set()
     compute = _egemaps_of(corpus, len(kind.columns)) if smile else mel_features

@@ -77,7 +77,7 @@ def write_features(
         folder: the corpus's `feature_folder`.
         kind: what the columns are.
         rows: clip id and its (rows, columns) array, clip after clip; no row where the clip lacks the modality.
-        notes: what the maker wants known (share of unknown words, rows left out), read after the last clip.
+        notes: remarks on the extraction (share of unknown words, rows left out), read after the last clip.
 
     Raises:
         DataError: an array of another width or with a value that is no number, or the disk refuses.
@@ -135,7 +135,7 @@ class _Rows:
         shape = (int(ends[-1]), len(self.kind.columns))
         path = folder / _VALUES
         if not path.is_file() or path.stat().st_size != 4 * shape[0] * shape[1]:
-            raise DataError(f"{path} is not as long as its index says; run mesm corpus features again")
+            raise DataError(f"{path} is not as long as in its index; run mesm corpus features again")
         self.values = np.memmap(path, "<f4", "r", shape=shape) if shape[0] else np.zeros(shape, np.float32)
 
     def read(self, clip_id: str) -> np.ndarray:

@@ -27,7 +27,7 @@ def file_vectors(path: str | os.PathLike[str]) -> tuple[WordVectors, str]:
     """Return a reader of one text file of vectors (a word and its numbers to a line; GloVe, fastText, word2vec's text form).
 
     Returns:
-        The reader, which goes through the file once for all words asked for, keeping those alone; and the source's
+        The reader, which goes through the file once for all requested words, keeping those alone; and the source's
         name with the digest of the file's first megabyte.
 
     Raises:

@@ -27,7 +27,7 @@ class Settings:
     """Hold the settings of an import; they go to the manifest."""
 
     large_px: int = 96
-    """Side of the crops for the eye; 0 for none."""
+    """Side of the crops for display; 0 for none."""
     keep_incomplete: bool = False
     """Store utterances without words, picture or sound too."""
     max_minutes: float = 10.0

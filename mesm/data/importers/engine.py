@@ -1,7 +1,7 @@
 """Import a release into a stored corpus: every utterance is stored, or quarantined with a reason.
 
 Beside the shards lie `sources.jsonl` (where each stored clip came from, its dialogue, original sample and frame rate)
-and `quarantine.jsonl` (every utterance that was not stored, and why). Interrupted anywhere, a second run goes on where
+and `quarantine.jsonl` (every utterance that was not stored, and why). Interrupted anywhere, a second run resumes where
 the first stopped; what was quarantined is tried again, since its files may have been mended.
 """
 
@@ -40,10 +40,10 @@ CountTokens = Callable[[str], int]
 
 @dataclass(frozen=True)
 class ImportReport:
-    """Report an import. `stored` + the sum of `quarantined` = `found`.
+    """Report an import. `stored` + the sum of `quarantined` = `utterances`.
 
     Attributes:
-        found: utterances that the release names.
+        utterances: number that the release names.
         stored: of these, clips in the corpus now; `stored_before` of them by an earlier run.
         quarantined: reason -> utterances.
         clips: split -> clips, and `present` label -> clips that show it.
@@ -52,7 +52,7 @@ class ImportReport:
     """
 
     name: str
-    found: int
+    utterances: int
     stored: int
     stored_before: int
     quarantined: dict[str, int]
@@ -229,7 +229,7 @@ def _close(
     known = [rows[row.clip_id] for row in index if row.clip_id in rows]
     report = ImportReport(
         name=corpus.name,
-        found=len(utterances),
+        utterances=len(utterances),
         stored=len(index),
         stored_before=before,
         quarantined=dict(Counter(problem.reason for problem in problems.values()).most_common()),
@@ -239,10 +239,10 @@ def _close(
         sample_rates_hz=dict(Counter(str(row.sample_rate_hz) for row in known).most_common()),
         fps=dict(Counter(str(row.fps) for row in known).most_common()),
     )
-    if report.stored + sum(report.quarantined.values()) != report.found:
+    if report.stored + sum(report.quarantined.values()) != report.utterances:
         raise DataError(
             f"{writer.folder} holds {report.stored} clips and {sum(report.quarantined.values())} are quarantined, but the "
-            f"release names {report.found} utterances; was it changed since the import began? Import into an empty folder"
+            f"release names {report.utterances} utterances; was it changed since the import began? Import into an empty folder"
         )
     writer.close({key: to_json(value) for key, value in vars(report).items() if key not in ("name", "stored_before")})
     return report

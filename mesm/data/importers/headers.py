@@ -172,5 +172,5 @@ def _length_problem(utterance: Utterance, facts: SourceFacts, limits: Limits) ->
         part is not None and part.end_s is not None for part in (utterance.video, utterance.sound)
     )
     if timed and words > MOST_WORDS_PER_S * seconds + 1:
-        return Problem("misaligned", f"{words} words in {seconds:.2f} s are more than can be said")
+        return Problem("misaligned", f"{words} words in {seconds:.2f} s are more than fit into the sound")
     return None

@@ -51,7 +51,7 @@ def speaker_side(utterance: str) -> str:
 
 
 def parse_name(utterance: str) -> tuple[str, str, str]:
-    """Return speaker, dialogue and session as an utterance's name tells them; "" for a name of another form."""
+    """Return speaker, dialogue and session from an utterance's name; "" for a name of another form."""
     match = _NAME.match(utterance)
     session, letter = ("", "") if match is None else (match[1], match[3])
     return session + letter, utterance.rpartition("_")[0], session

@@ -55,7 +55,7 @@ def read_release(source: str | os.PathLike[str], part: str = "") -> Release:
     if not present:
         raise nothing_found(root, part or "the processed data", " or ".join(f"{f}/meta.pkl" for f in _FOLDERS.values()))
     if len(present) > 1:
-        raise DataError(f"{root} holds both {' and '.join(present)}; say which with --part iemocap or --part mosei")
+        raise DataError(f"{root} holds both {' and '.join(present)}; choose one with --part iemocap or --part mosei")
     name = present[0]
     folder = root / _FOLDERS[name]
     meta = load_plain_pickle(folder / "meta.pkl")

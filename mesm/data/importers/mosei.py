@@ -33,8 +33,8 @@ META: dict[str, str | bool] = {
 RULES = (
     "an emotion is present (1) where any rater gave it more than 0",
     "misaligned clips are quarantined: times out of order or beyond the end of the media, a segment whose length "
-    "differs from its times by more than 1 s, picture and sound of unequal length, or more words than can be said",
-    "speakers are unknown; one video counts as one dialogue, and no video is in two splits unless lists say so",
+    "differs from its times by more than 1 s, picture and sound of unequal length, or more words than fit into the sound",
+    "speakers are unknown; one video counts as one dialogue, and no video is in two splits unless lists put it there",
 )
 _COLUMNS = ("Input.VIDEO_ID", "Input.CLIP", *(f"Answer.{name}" for name in LABELS))
 
@@ -71,7 +71,7 @@ def _labels(root: Path) -> dict[tuple[str, str], dict[str, float]]:
 
 
 def _rating(text: str | None) -> float:
-    """Return a rater's number; an empty or unreadable cell says nothing and counts as 0."""
+    """Return a rater's number; an empty or unreadable cell counts as 0."""
     try:
         value = float(text or 0)
     except ValueError:

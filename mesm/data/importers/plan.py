@@ -1,6 +1,6 @@
 """Plan an import: one `Utterance` per clip of a release, before anything is decoded.
 
-A plan says where picture, sound, words and labels lie and, where that is already known, why the clip cannot be used.
+A plan lists where picture, sound, words and labels lie and, where that is already known, why the clip cannot be used.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ class Utterance:
         labels: emotion -> intensity in [0, 3]; None = unlabelled.
         dialogue: recording that the utterance was cut from; `session` the recording session.
         expected_s: length according to the annotation, where the file was cut by it.
-        problem: why it cannot be stored, if that is known without looking at its media.
+        problem: why it cannot be stored, if that is known without opening its media.
     """
 
     id: str

@@ -22,7 +22,7 @@ from mesm.data.parquet_schema import row_schema, to_row
 from mesm.data.sources import SourceFacts
 from mesm.vocabulary import SPLITS, order_splits
 
-#: Reasons that stand for files that are not there, and for files that are there and no use.
+#: Reasons for missing files, and for files that cannot be decoded.
 MISSING = ("missing_video", "missing_sound")
 UNREADABLE = ("broken_video", "broken_sound", "no_frames", "no_audio")
 _TRIAL = 3
@@ -30,10 +30,10 @@ _TRIAL = 3
 
 @dataclass(frozen=True)
 class DryRun:
-    """Report a dry run, as far as headers show it. `usable` + the sum of `quarantined` = `found`.
+    """Report a dry run, as far as headers show it. `usable` + the sum of `quarantined` = `utterances`.
 
     Attributes:
-        missing, unreadable: of those quarantined, for want of a file, or for a file that is no use.
+        missing, unreadable: of those quarantined, because a file is missing or cannot be decoded.
         clips, speakers, dialogues: split -> number.
         present: label -> split -> clips that show it.
         hours: of all usable clips; `median_s` and `longest_s` of one.
@@ -42,7 +42,7 @@ class DryRun:
     """
 
     name: str
-    found: int
+    utterances: int
     usable: int
     missing: int
     unreadable: int
@@ -98,7 +98,7 @@ def dry_run(
     tried, minutes, megabytes = _estimate(release, usable, lengths, settings, trial)
     return DryRun(
         name=release.name,
-        found=len(release.utterances),
+        utterances=len(release.utterances),
         usable=len(usable),
         missing=sum(quarantined.get(reason, 0) for reason in MISSING),
         unreadable=sum(quarantined.get(reason, 0) for reason in UNREADABLE),
@@ -170,8 +170,8 @@ def dry_run_text(report: DryRun) -> str:
     """Write the report for a terminal."""
     splits = list(report.clips)
     lines = [
-        f"{report.name}: {report.found} utterances found, {report.usable} can be stored",
-        f"  not stored   {report.found - report.usable}   (files missing {report.missing}, unreadable {report.unreadable})",
+        f"{report.name}: {report.utterances} utterances found, {report.usable} can be stored",
+        f"  not stored   {report.utterances - report.usable}   (files missing {report.missing}, unreadable {report.unreadable})",
     ]
     for reason, count in report.quarantined.items():
         lines.append(f"    {reason:<16}{count:>7}   e.g. {', '.join(report.examples[reason])}")

@@ -18,7 +18,7 @@ def resplit(source: str | os.PathLike[str], out: str | os.PathLike[str], rule: s
     """Copy a corpus and divide the copy by `rule` (see `mesm.data.splits`).
 
     Raises:
-        DataError: a clip would be in no split, or the corpus does not know what the rule needs.
+        DataError: a clip would be in no split, or the corpus lacks what the rule needs.
     """
     corpus, sources, unknown = Corpus(source), read_sources(source), SourceRow(id="")
     clips = [

@@ -39,7 +39,7 @@ class FaceChoice:
 def find_choices(frame: np.ndarray, detector: Detector | None = None) -> list[FaceChoice]:
     """Find every face of an (H, W, 3) uint8 frame, the largest first.
 
-    A detector names the largest face only, so each one is painted over before the next is looked for.
+    A detector names the largest face only, so each one is painted over before the next is detected.
     """
     detector, rest = detector or shared_detector(), frame.copy()
     height, width = frame.shape[:2]

@@ -50,7 +50,7 @@ class Detector(Protocol):
     """Describe a detector: it finds one face of each frame."""
 
     def detect(self, frames: Sequence[np.ndarray]) -> list[DetectedFace | None]:
-        """One entry per (H, W, 3) uint8 frame; None where there is no face."""
+        """Detect the faces: one entry per (H, W, 3) uint8 frame; None where there is no face."""
 
 
 def batch_frames(frame: np.ndarray) -> int:
@@ -74,7 +74,7 @@ class MtcnnDetector:
         self._lock = threading.Lock()
 
     def detect(self, frames: Sequence[np.ndarray]) -> list[DetectedFace | None]:
-        """The largest face of each frame; frames of equal size run together."""
+        """Detect the largest face of each frame; frames of equal size run together."""
         faces: list[DetectedFace | None] = []
         start = 0
         while start < len(frames):
@@ -114,7 +114,7 @@ def _largest(boxes: Any, probabilities: Any, points: Any) -> DetectedFace | None
 
 @lru_cache(maxsize=1)
 def shared_detector() -> MtcnnDetector:
-    """Return the one detector per process, built when first asked for."""
+    """Return the one detector per process, built at its first use."""
     return MtcnnDetector()
 
 

@@ -42,7 +42,7 @@ class MediaFacts:
     """Hold the facts of a file's header, before anything of it is decoded.
 
     Attributes:
-        duration_s: 0 for a still picture, and where the file does not tell.
+        duration_s: 0 for a still picture, and where the file has no value.
         has_picture: a moving or a still one.
         has_sound: there is a decoder for its sound.
     """
@@ -54,7 +54,7 @@ class MediaFacts:
 
 @dataclass(frozen=True)
 class _Request:
-    """Ask the child for one result about the file `path`; the arguments are those of `ingest_untrusted`.
+    """Request one result about the file `path` from the child; the arguments are those of `ingest_untrusted`.
 
     Attributes:
         verb: a key of `_VERBS`.

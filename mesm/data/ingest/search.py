@@ -1,6 +1,6 @@
 """Search MTCNN's pyramid from coarse to fine, and no finer than the size of the face needs.
 
-facenet-pytorch looks for faces of every size from 20 pixels on, which is where nearly all of its time goes, and then
+facenet-pytorch searches faces of every size from 20 pixels on, which is where nearly all of its time goes, and then
 keeps the largest. Here the coarse end of the same pyramid is searched first; a face that is large against the finest
 scale searched so far is the largest there is, and the finer scales are left out. All pictures, of the pyramid and of
 the proposals, are area averages read off one summed-area table of the frame. The networks see what facenet-pytorch
@@ -200,7 +200,7 @@ class _Search:
 
 
 def _shifted(boxes_P5: Tensor, shifts_P4: Tensor) -> Tensor:
-    """Return boxes moved by a network's answer, which is in units of their sides."""
+    """Return boxes moved by a network's output, which is in units of their sides."""
     side_P2 = boxes_P5[:, 2:4] - boxes_P5[:, :2] + 1
     return torch.cat([boxes_P5[:, :4] + shifts_P4 * side_P2.repeat(1, 2), boxes_P5[:, 4:]], dim=1)
 

@@ -31,7 +31,7 @@ def spread_words(text: str, duration_s: float) -> tuple[Word, ...]:
 
 
 def known_or_spread(words: Sequence[Word], text: str, duration_s: float) -> tuple[Word, ...]:
-    """Return the given words in the order in which they are said, or spread ones when none are given."""
+    """Return the given words in the order in which they are spoken, or spread ones when none are given."""
     if words:
         return tuple(sorted(words, key=lambda word: (word.start_s, word.end_s)))
     return spread_words(text, duration_s)

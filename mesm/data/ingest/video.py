@@ -63,10 +63,10 @@ class FrameSampler:
     """Iterate over (time in seconds, (H, W, 3) uint8 RGB) pairs of one video, one every `interval_ms`.
 
     Times count from `start_s`, or from the start of the clip. After the iteration `end_s` is where the picture
-    ended on the same clock, and `broken` tells whether there was damaged data.
+    ended on the same clock, and `broken` is True if there was damaged data.
 
     Attributes:
-        declared_s: length that the file claims for the part asked for, or 0 if it claims none.
+        declared_s: length that the file claims for the requested part, or 0 if it claims none.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Marionette: the generator of a demo corpus of rendered faces, synthetic voices and written sentences with known truth.
+"""Generate Marionette, a demo corpus of rendered faces, synthetic voices and written sentences with known truth.
 
 Start at `build.build`. A clip is planned (`problem`: emotions, which modality shows them), spoken (`sentences`, `words`,
 `voices`, `prosody`), performed (`performance`: action units over time) and rendered (`identities`, `head`, `hair`,

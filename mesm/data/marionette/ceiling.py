@@ -1,7 +1,7 @@
 """Compute how well the designed problem can be solved: an ideal observer of each subset of modalities.
 
 The observer sees the action units at their apex without noise, the prosody parameters, and which class the sentence
-was written for. It knows every probability of `problem`, but neither the labels, nor which modality is informative,
+was written for. It has every probability of `problem`, but neither the labels, nor which modality is informative,
 nor the speaker's own way of speaking. Its scores are exact posterior probabilities of each emotion; it then decides
 as the models do: per class the threshold of {.05, ..., .95} with the best F1 on the validation split.
 """

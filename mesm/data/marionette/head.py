@@ -47,7 +47,7 @@ class Head:
     """Hold the mesh, blend shapes and masks of the head; loaded once, values never change.
 
     Attributes:
-        triangles: (T, 3) int32 vertex indices; `group` (T,) int8 says skin, eye, teeth or tongue.
+        triangles: (T, 3) int32 vertex indices; `group` (T,) int8 is skin, eye, teeth or tongue.
         uv: (T, 3, 2) float32 texture coordinates per corner.
         base: (V, 3) MakeHuman's neutral mesh, to which targets are added.
         canonical: (V, 3) float32.

@@ -60,7 +60,7 @@ class Identity:
     """Hold a neutral head with its colours, hair and voice.
 
     Attributes:
-        rest: (V, 3) vertices at rest; `centre` the point the camera looks at.
+        rest: (V, 3) vertices at rest; `centre` the point that the camera is aimed at.
         unit: eye-to-mouth distance; `scale` the same relative to the canonical head, which displacements follow.
         triangles: head, then hair; `hair_points` (H, 3); `hair_attributes` (V + H, 3), zero on the head.
         colours: name of `shader.COLOURS` -> RGB, those of the person.

@@ -79,7 +79,7 @@ _UPPER_LIP, _LOWER_LIP = (61, 62), (66, 67)
 def landmark_vertices(head: Head) -> np.ndarray:
     """Find the (68,) vertex of each landmark.
 
-    Lids and lips that touch at rest are told apart by what moves them: the blink, the jaw.
+    Lids and lips that touch at rest are distinguished by what moves them: the blink, the jaw.
     """
     x, y, z = head.canonical.T
     skin = np.zeros(len(x), bool)

@@ -2,7 +2,7 @@
 
 A clip has no emotion, one or two, each of intensity 1, 2 or 3. Face, voice and words are each informative with a
 stated probability, independently: an informative modality displays the clip's emotions, another one is neutral or
-displays other emotions. So no modality suffices, and none says whether it can be trusted.
+displays other emotions. So no modality suffices, and none shows whether it is reliable.
 
 Everything is drawn from the corpus's seed and the clip's number; nothing depends on what was drawn before it.
 """

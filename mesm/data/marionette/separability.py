@@ -34,7 +34,7 @@ _UPRIGHT = np.array([[15.0, 18.0], [33.0, 18.0], [24.0, 27.0], [17.0, 36.0], [31
 
 @dataclass(frozen=True)
 class Separability:
-    """Hold shares of frames told right, with each half of the speakers held out, and the confusions of both.
+    """Hold shares of frames classified right, with each half of the speakers held out, and the confusions of both.
 
     Attributes:
         accuracy: on the half held out, one number for each.

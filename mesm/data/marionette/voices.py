@@ -1,7 +1,7 @@
 """Synthesise speech with espeak-ng (from the wheel `espeakng-loader`), with the times of words and phonemes.
 
 The library keeps state from one utterance to the next (phase of flutter), and seeds its chance with the time of day
-when it starts, so that the same call gives other bytes later. Each utterance therefore loads it anew, 25 ms, and sets
+when it starts, so that the same call gives other bytes later. Each utterance therefore loads it again, 25 ms, and sets
 the seed: the same sentence sounds the same in every process.
 """
 

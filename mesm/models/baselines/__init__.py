@@ -1,4 +1,8 @@
-"""The two-phase baselines of the paper's Tables 3 and 4: models on hand-crafted features."""
+"""Build the two-phase baselines of the paper's Tables 3 and 4: models on hand-crafted features.
+
+Start with `base.py` (`FeatureModel`, `LateFusion`). `lf_lstm.py`, `lf_transformer.py`, `emo_embs.py` and `mult.py` hold
+one model each; `mesm.data.features` computes their inputs.
+"""
 
 from mesm.models.baselines.base import FeatureModel
 from mesm.models.baselines.emo_embs import EmoEmbs

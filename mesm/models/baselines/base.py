@@ -1,4 +1,4 @@
-"""Common part of the two-phase baselines: features normalised by the training split's statistics, late fusion.
+"""Compute the common part of the two-phase baselines: features normalised by training statistics, late fusion.
 
 Shape legend: R rows of a batch's features, F columns, L longest sequence, B utterances, M modalities, E emotions.
 """
@@ -22,10 +22,10 @@ from mesm.models.scorer import Scorer
 
 
 class FeatureModel(Scorer[PreparedFeatures]):
-    """A model on hand-crafted features, `Batch.features`; without attention, so top_p has no effect.
+    """Score hand-crafted features, `Batch.features`; without attention, so top_p has no effect.
 
     Args:
-        config: `feature_dims` says how many columns each of its modalities has; the trainer fills it in.
+        config: `feature_dims` is the number of columns that each of its modalities has; the trainer fills it in.
         text_encoder: ignored; phase one has turned the words into vectors.
 
     Raises:
@@ -49,7 +49,7 @@ class FeatureModel(Scorer[PreparedFeatures]):
 
     @property
     def inputs(self) -> Features:
-        """The features of phase one."""
+        """Return the features of phase one."""
         return Features(self.config.modalities, self.config.feature_sources, self.config.feature_dims)
 
     @torch.no_grad()
@@ -78,7 +78,7 @@ class FeatureModel(Scorer[PreparedFeatures]):
 
 
 class LateFusion(FeatureModel):
-    """A network per modality, and FE2E's weighted sum of their logits.
+    """Fuse a network per modality by FE2E's weighted sum of their logits.
 
     Attributes:
         network: class of the networks, set by each subclass; made of modality, columns and config, it maps rows (R, F)

@@ -1,4 +1,4 @@
-"""EmoEmbs: the score of an emotion is the similarity of utterance and emotion word.
+"""Compute EmoEmbs: the score of an emotion is the similarity of utterance and emotion word.
 
 Dai, Liu, Yu and Fung 2020, "Modality-Transferable Emotion Embeddings for Low-Resource Multimodal Emotion Recognition"
 (AACL). Each modality's LSTM ends in a vector; the emotion words' embeddings are mapped to its space by a linear layer,
@@ -28,7 +28,7 @@ def similarity_width(modality: str, words_dim: int, config: FeatureModelConfig) 
 
 
 class SimilarityBranch(nn.Module):
-    """LSTM, whose last states in both directions are summed; inner product with the mapped emotion words."""
+    """Compute the similarity of an LSTM's last states, summed over directions, to the mapped emotion words."""
 
     def __init__(self, modality: str, dim: int, config: FeatureModelConfig) -> None:
         super().__init__()
@@ -39,7 +39,7 @@ class SimilarityBranch(nn.Module):
         self.map = None if modality == "text" else nn.Linear(words_dim, width)
 
     def forward(self, rows_RF: Tensor, counts_B: Tensor, words_EW: Tensor) -> Tensor:
-        """(R, F), (B,) and the emotion words (E, W) to (B, E)."""
+        """Compute (B, E) logits from (R, F) features, (B,) counts and the (E, W) emotion words."""
         _, states = run_lstm(self.lstm, rows_RF, counts_B)
         forward, backward = states.chunk(2, 1)
         emotions_EH = words_EW if self.map is None else self.map(words_EW)
@@ -47,7 +47,7 @@ class SimilarityBranch(nn.Module):
 
 
 class EmoEmbs(LateFusion):
-    """Emotion embeddings, taken from the word vectors of the text, which must be among the modalities."""
+    """Score emotions by embeddings taken from the word vectors of the text, which must be among the modalities."""
 
     network = SimilarityBranch
 
@@ -59,6 +59,7 @@ class EmoEmbs(LateFusion):
         self.register_buffer("emotions", torch.randn(len(config.labels), self.dims["text"]))
 
     def scores(self, modality: str, rows_RF: Tensor, counts_B: Tensor) -> Tensor:
+        """Compute (B, E) logits of one modality: the similarity to the emotions' vectors."""
         return self.branches[modality](rows_RF, counts_B, self.get_buffer("emotions"))
 
     @torch.no_grad()

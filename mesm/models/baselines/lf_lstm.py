@@ -1,4 +1,4 @@
-"""LF-LSTM: a bidirectional LSTM per modality and late fusion (paper, section 5.1; the authors' LF_RNN)."""
+"""Compute LF-LSTM: a bidirectional LSTM per modality and late fusion (paper, section 5.1; the authors' LF_RNN)."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def run_lstm(lstm: nn.LSTM, rows_RF: Tensor, counts_B: Tensor) -> tuple[Tensor, 
 
 
 class LSTMBranch(nn.Module):
-    """LSTM as wide as the features, then two linear layers on the last states of both directions."""
+    """Compute an LSTM as wide as the features, then two linear layers on the last states of both directions."""
 
     def __init__(self, modality: str, dim: int, config: LFLSTMConfig) -> None:
         super().__init__()
@@ -36,7 +36,7 @@ class LSTMBranch(nn.Module):
         self.affine = affine(dim, config, out_of=2)
 
     def forward(self, rows_RF: Tensor, counts_B: Tensor) -> Tensor:
-        """(R, F) and (B,) to (B, E)."""
+        """Compute (B, E) logits from (R, F) features and (B,) counts."""
         outputs, states = run_lstm(self.lstm, rows_RF, counts_B)
         if self.at_last_word:
             states = outputs[torch.arange(len(counts_B), device=outputs.device), counts_B.clamp(min=1) - 1]
@@ -44,6 +44,6 @@ class LSTMBranch(nn.Module):
 
 
 class LFLSTM(LateFusion):
-    """Late-fusion LSTM on hand-crafted features."""
+    """Compute the late-fusion LSTM on hand-crafted features."""
 
     network = LSTMBranch

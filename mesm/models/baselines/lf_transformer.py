@@ -1,4 +1,4 @@
-"""LF-TRANS: a Transformer with a CLS per modality and late fusion (paper, section 5.1; the authors' LF_Transformer)."""
+"""Compute LF-TRANS: a Transformer with a CLS per modality and late fusion (the authors' LF_Transformer)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def heads(modality: str, dim: int) -> int:
 
 
 class TransformerBranch(nn.Module):
-    """Transformer as wide as the features, then two linear layers on its CLS."""
+    """Compute a Transformer as wide as the features, then two linear layers on its CLS."""
 
     def __init__(self, modality: str, dim: int, config: FeatureModelConfig) -> None:
         super().__init__()
@@ -30,11 +30,11 @@ class TransformerBranch(nn.Module):
         self.affine = affine(dim, config)
 
     def forward(self, rows_RF: Tensor, counts_B: Tensor) -> Tensor:
-        """(R, F) and (B,) to (B, E)."""
+        """Compute (B, E) logits from (R, F) features and (B,) counts."""
         return self.affine(self.transformer(rows_RF, counts_B))
 
 
 class LFTransformer(LateFusion):
-    """Late-fusion Transformer on hand-crafted features."""
+    """Compute the late-fusion Transformer on hand-crafted features."""
 
     network = TransformerBranch

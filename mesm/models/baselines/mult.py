@@ -1,4 +1,4 @@
-"""MulT: pairwise cross-modal Transformers on unaligned sequences.
+"""Compute MulT: pairwise cross-modal Transformers on unaligned sequences.
 
 Tsai, Bai, Liang, Kolter, Morency and Salakhutdinov 2019, "Multimodal Transformer for Unaligned Multimodal Language
 Sequences" (ACL). Every modality attends to every other one: its rows are the queries, the other's the keys and values.
@@ -27,14 +27,14 @@ WIDTH, _HEADS, MEMORY_LAYERS = 40, 5, 3
 
 
 def sinusoids(length: int, dim: int, device: torch.device) -> Tensor:
-    """(length, dim) positions of Vaswani et al. 2017, sines in the first half, cosines in the second."""
+    """Return (length, dim) positions of Vaswani et al. 2017, sines in the first half, cosines in the second."""
     rate = torch.exp(torch.arange(dim // 2, device=device) * (-math.log(10_000) / max(dim // 2 - 1, 1)))
     angle = torch.arange(1, length + 1, device=device)[:, None] * rate
     return F.pad(torch.cat([angle.sin(), angle.cos()], 1), (0, dim % 2))
 
 
 class CrossLayer(nn.Module):
-    """Layer norm, attention of one sequence to another, residual; layer norm, two linear layers, residual."""
+    """Compute layer norm, attention of one sequence to another, residual; layer norm, two linear layers, residual."""
 
     def __init__(self, dim: int, dropout: float) -> None:
         super().__init__()
@@ -53,7 +53,7 @@ class CrossLayer(nn.Module):
 
 
 class CrossTransformer(nn.Module):
-    """Layers in which a sequence attends to another one, the same in every layer, or to itself."""
+    """Compute the layers in which a sequence attends to another one, the same in every layer, or to itself."""
 
     def __init__(self, dim: int, layers: int, dropout: float) -> None:
         super().__init__()
@@ -74,7 +74,7 @@ class CrossTransformer(nn.Module):
 
 
 class MulT(FeatureModel):
-    """Cross-modal Transformers on hand-crafted features; the modalities have no scores of their own."""
+    """Compute cross-modal Transformers on hand-crafted features; the modalities have no scores of their own."""
 
     has_branches = False
 

@@ -4,7 +4,7 @@ The first rows are those of the paper's Table 5: FE2E on the seven subsets of mo
 The others change one thing of MESM: its gate, its attention, its query, its start, its stem, its positions, its top-p.
 MESM starts from the FE2E of the same modalities, which is therefore trained with any row of MESM.
 
-    <folder>/<row>-s<seed>/    one run; row.json, written last, says that it is finished and what it scored
+    <folder>/<row>-s<seed>/    one run; row.json, written last, marks it as finished and holds its scores
 """
 
 from __future__ import annotations
@@ -200,7 +200,7 @@ def ablate(
     """Train and score every row that is not finished.
 
     Args:
-        folder: of the runs; a row that was interrupted goes on, a finished one is read.
+        folder: of the runs; a row that was interrupted is resumed, a finished one is read.
         names: rows or groups; all by default.
         checkpoints: (row, seed) -> a checkpoint of these settings, which is scored instead of training one.
         report: gets what the trainers report.

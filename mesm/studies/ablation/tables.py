@@ -1,4 +1,4 @@
-"""Table of an ablation: one row per trained model, with its difference to the row it is compared with."""
+"""Tabulate an ablation: one row per trained model, with its difference to the row it is compared with."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The drawing of a model's architecture: its inputs, the grid of every block, an example of the sites it keeps.
+"""Draw a model's architecture: its inputs, the grid of every block, an example of the sites it keeps.
 
 Start with `chart_data.py` (grids and the example, with caption and description); `paper.py` draws it in print and as SVG
 for the screen, `exports.py` builds the figure of `mesm figure architecture`.

@@ -339,7 +339,7 @@ def _inside(d: _Drawing, modality: str) -> None:
         ("1  attention", "the query weights\nthe sites left" if d.has_query else "the sites left\nare weighted"),
         ("2  nucleus", f"the fewest sites\nholding p = {d.config.top_p:g}\nare kept"),
         ("3  convolution", "at kept sites,\nfrom kept sites"),
-        ("4  max-pool", "the next block\nsees half as\nmany each way"),
+        ("4  max-pool", "the next block\nhas half as\nmany each way"),
     )
     shades = (_heat(chosen), _chosen(chosen), ((chosen.kept, 1.0),), ((pooled(chosen.kept), 1.0),))
     side = (46.0, 46.0)

@@ -15,7 +15,7 @@ SCORE_RANGE = (0.0, 1.02)
 
 @dataclass(frozen=True)
 class ScoresChart:
-    """Scores of one clip: a bar per emotion, a sign per modality alone, a tick at the threshold.
+    """Hold the scores of one clip: a bar per emotion, a sign per modality alone, a tick at the threshold.
 
     Attributes:
         labels: E emotions, the first on top.
@@ -35,7 +35,7 @@ class ScoresChart:
 
 @dataclass(frozen=True)
 class ScoresOverPChart:
-    """Scores of one clip over top-p: a line per emotion, an upright line per mark.
+    """Hold the scores of one clip over top-p: a line per emotion, an upright line per mark.
 
     Attributes:
         truth: see `ScoresChart`.
@@ -54,7 +54,7 @@ class ScoresOverPChart:
 
 @dataclass(frozen=True)
 class PairChart:
-    """Scores of two predictions for one clip: per emotion a filled bar and a hollow one below it.
+    """Hold the scores of two predictions for one clip: per emotion a filled bar and a hollow one below it.
 
     Attributes:
         labels: E emotions that both score.
@@ -72,12 +72,12 @@ class PairChart:
 
     @property
     def axis_title(self) -> str:
-        """Title of the score axis, which serves as the legend."""
+        """Return the title of the score axis, which serves as the legend."""
         return f"score; filled: {self.names[0]}, hollow: {self.names[1]}"
 
     @property
     def largest_change(self) -> float:
-        """Largest absolute difference of a score."""
+        """Return the largest absolute difference of a score."""
         return float(np.abs(self.scores[1] - self.scores[0]).max(initial=0.0))
 
 

@@ -38,7 +38,7 @@ class FlipReport:
 
     @property
     def strongest(self) -> tuple[str, ...]:
-        """Top label at each p."""
+        """Return the top label at each p."""
         return tuple(self.labels[e] for e in self.scores.argmax(1))
 
 

@@ -53,7 +53,7 @@ class TimeWindow:
 
     @property
     def face_px(self) -> int:
-        """Side of a face, in pixels."""
+        """Return the side of a face, in pixels."""
         return SPANS_S[self.span_s] * FACE_SIZE_PX
 
     def x(self, time_s: float) -> int:

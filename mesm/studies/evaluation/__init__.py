@@ -1,4 +1,4 @@
-"""One checkpoint on one split: scores, intervals over speakers, and what the averages hide (paper, section 5.2).
+"""Score one checkpoint on one split: metrics, intervals over speakers, slices and confusions (paper, section 5.2).
 
 Start with `measure.py` (runs the model, returns `mesm.records.evaluation.Evaluation`). From that record alone, without
 a model: `breakdown.py` (slices, confusion, co-occurrence, calibration), `tables.py`, `chart_data.py` and its two renderers

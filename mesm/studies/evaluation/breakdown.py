@@ -36,7 +36,7 @@ class ScoredClips:
 
     @property
     def decided_NE(self) -> np.ndarray:
-        """Whether the score reaches its threshold."""
+        """Return the decisions, (N, E) bool: True where the score reaches its threshold."""
         return self.scores_NE >= self.thresholds_E
 
 

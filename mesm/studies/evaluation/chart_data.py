@@ -1,4 +1,4 @@
-"""Data of the charts of an evaluation, computed once for paper and screen: matrices of emotions and reliability.
+"""Compute the data of an evaluation's charts, once for paper and screen: matrices of emotions and reliability.
 
 Shape legend: n rows and columns of a square matrix, B bins.
 """
@@ -18,7 +18,7 @@ SHARE_TITLE = "share of the row"
 
 @dataclass(frozen=True)
 class MatrixPanel:
-    """One square matrix of emotions.
+    """Hold one square matrix of emotions.
 
     Attributes:
         title: above it; "" for none.
@@ -33,7 +33,7 @@ class MatrixPanel:
 
 @dataclass(frozen=True)
 class MatrixChart:
-    """One or two matrices of emotions.
+    """Hold one or two matrices of emotions.
 
     Attributes:
         kind: "confusion" or "cooccurrence".
@@ -68,7 +68,7 @@ def cooccurrence_chart(evaluation: Evaluation) -> MatrixChart:
 
 @dataclass(frozen=True)
 class ReliabilityChart:
-    """Share of true answers over the score.
+    """Hold the share of true answers over the score.
 
     Attributes:
         emotion: whose scores; "" for all pooled.
@@ -98,7 +98,7 @@ class ReliabilityChart:
 
     @property
     def subject(self) -> str:
-        """Whose scores, in words."""
+        """Name the emotion that is scored, or all of them."""
         return self.emotion or "all emotions"
 
 

@@ -1,4 +1,4 @@
-"""Exports of one evaluation: scores per emotion and per slice, confusion, co-occurrence, reliability."""
+"""Build the exports of one evaluation: scores per emotion and per slice, confusion, co-occurrence, reliability."""
 
 from __future__ import annotations
 

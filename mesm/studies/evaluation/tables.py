@@ -1,4 +1,4 @@
-"""Tables of an evaluation: scores per emotion and per slice, confusion, calibration; and how scores are written."""
+"""Tabulate an evaluation: scores per emotion and per slice, confusion, calibration; format scores."""
 
 from __future__ import annotations
 

@@ -102,7 +102,7 @@ def iou_chance(kept: np.ndarray, region: np.ndarray) -> np.ndarray:
 
 
 def auc(map_: np.ndarray, region: np.ndarray) -> np.ndarray:
-    """Return the area under the ROC curve of telling the region's cells by the map, cells weighted by coverage."""
+    """Return the area under the ROC curve of the map as a score for the region's cells, cells weighted by coverage."""
     return statistics.auc(map_, region)
 
 

@@ -31,7 +31,7 @@ _CONTROL_BATCH = 64
 
 @dataclass(frozen=True)
 class LayerMaps:
-    """One attention layer on F frames: (F, n) float32 attention, bool kept, bool active; `side` = (H, W)."""
+    """Hold one attention layer on F frames: (F, n) float32 attention, bool kept, bool active; `side` = (H, W)."""
 
     attention: np.ndarray
     kept: np.ndarray
@@ -45,7 +45,7 @@ class LayerMaps:
 
 @dataclass(frozen=True)
 class Faces:
-    """Frames with a detected face, independent of the model.
+    """Hold the frames with a detected face, independent of the model.
 
     Attributes:
         clip: (F,) number of the clip in the order of the study; `speaker` (F,) names.
@@ -67,7 +67,7 @@ class Faces:
 
 @dataclass(frozen=True)
 class AttentionMaps:
-    """Attention of one checkpoint, and of re-initialised attentions on the same stems, on one split.
+    """Hold the attention of one checkpoint, and of re-initialised attentions on the same stems, on one split.
 
     Attributes:
         maps: name of `MAPS` -> layers on the frames of `faces`.
@@ -111,7 +111,7 @@ class _ClipVoice:
 
 @dataclass(frozen=True)
 class _ControlFrame:
-    """The frame of a clip on which re-initialised attentions run: index into `Faces`, (C, H, W) stem map, (D,) query."""
+    """Hold a clip's frame for re-initialised attentions: index into `Faces`, (C, H, W) stem map, (D,) query."""
 
     frame: int
     stem: Tensor

@@ -82,7 +82,7 @@ def outline() -> dict[str, tuple[tuple[tuple[float, float], ...], ...]]:
 
 
 def emotions_of(sample: Sample) -> tuple[set[str], bool]:
-    """Return the emotions that the face shows and True where the renderer knows them, else the clip's labels and False."""
+    """Return the emotions that the face shows and True where they are the renderer's truth, else the clip's labels and False."""
     if sample.truth is not None and sample.truth.displays:
         return set(sample.truth.displays.get("visual", {})), True
     return {name for name, value in (sample.labels or {}).items() if value > 0}, False
@@ -240,7 +240,7 @@ def _layers(predictor: Predictor) -> int:
 
 @torch.no_grad()
 def add_clips(sums: SpeakerMapSums, clips: EvaluationClips, progress: Progress | None = None) -> tuple[int, bool]:
-    """Add every face of the clips; return the number of frames without a face, and whether the renderer knows the emotion."""
+    """Add every face of the clips; return the number of frames without a face, and True if the emotion is the renderer's truth."""
     without, rendered = 0, False
     truth = clips.truth
     for start in range(0, len(clips), BATCH):

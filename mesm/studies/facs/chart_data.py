@@ -50,7 +50,7 @@ def group_names(group: RegionGroup) -> str:
 
 @dataclass(frozen=True)
 class Cell:
-    """Lift on one region in the frames that show one emotion.
+    """Hold the lift on one region in the frames that show one emotion.
 
     Attributes:
         region: such as "AU 12/15"; `units` the names of its action units.
@@ -91,7 +91,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class HeatMap:
-    """Rows of cells, one emotion each in the order of every page.
+    """Hold the rows of cells, one emotion each in the order of every page.
 
     Attributes:
         areas: part of the face of each column.
@@ -142,7 +142,7 @@ def heat_map(
 
 @dataclass(frozen=True)
 class Face:
-    """One canonical map: (H, W) values, and the cells that are significant where it is a difference."""
+    """Hold one canonical map: (H, W) values, and the cells that are significant where it is a difference."""
 
     title: str
     values: np.ndarray
@@ -171,7 +171,7 @@ def view_words(faces: CanonicalFaces) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class FaceGrid:
-    """Canonical faces of one view: a row per layer, a column per emotion, one colour scale.
+    """Hold the canonical faces of one view: a row per layer, a column per emotion, one colour scale.
 
     Attributes:
         words: the view in words; `unit` that of the colour scale.
@@ -253,7 +253,7 @@ CONTROLS: dict[Control, tuple[str, str]] = {
 
 @dataclass(frozen=True)
 class LayerSeries:
-    """Estimates of several attentions, layer after layer, with chance at 1.
+    """Hold the estimates of several attentions, layer after layer, with chance at 1.
 
     Attributes:
         series: name of the attention -> one estimate per layer.

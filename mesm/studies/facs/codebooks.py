@@ -14,7 +14,7 @@ NO_PROTOTYPE: tuple[str, ...] = ("excited", "frustrated", "neutral")
 #: The case against inferring emotions from faces, in two sentences, with its source.
 COUNTER_VIEW = (
     "Facial configurations are neither reliable nor specific signs of emotion: people often feel without showing the "
-    "prototype, and show it for other reasons. Agreement with a codebook therefore says where an attention map lies, "
+    "prototype, and show it for other reasons. Agreement with a codebook therefore measures where an attention map lies, "
     "not that a feeling was recognised."
 )
 COUNTER_VIEW_SOURCE = (

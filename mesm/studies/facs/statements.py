@@ -30,7 +30,7 @@ ATTENDED, MISSED = "attended", "missed"
 
 @dataclass(frozen=True)
 class Claim:
-    """One statement of the paper about faces.
+    """Hold one statement of the paper about faces.
 
     Attributes:
         statement: in short.
@@ -67,7 +67,7 @@ EARLY, FEWER = "early layers attend to high spectral values", "later layers keep
 
 @dataclass(frozen=True)
 class Statement:
-    """One statement with its measurement.
+    """Hold one statement with its measurement.
 
     Attributes:
         about: an emotion, or "voice".

@@ -21,7 +21,7 @@ TEXT_LIFT = 1.05
 
 @dataclass(frozen=True)
 class Target:
-    """One target.
+    """Hold one target and its measurement.
 
     Attributes:
         criterion: in words; `measured` the values, layer after layer, with 95 % intervals.
@@ -67,8 +67,8 @@ def missing_text_effect(study: FacsStudy) -> str | None:
         return None
     measured = " / ".join(f"{lift:.2f}" for lift in lifts)
     return (
-        "In this checkpoint the masks depend on the face and the voice and hardly on the words: on neutral faces the "
-        f"regions that a text names are kept {measured} times as often as under other texts."
+        "In this checkpoint the masks depend on face and voice and little on the words: on neutral faces, the regions "
+        f"of a text's emotion are kept {measured} times as often as under other texts."
     )
 
 

@@ -2,7 +2,7 @@
 
 Start with `measure.measure_faithfulness`, which runs every test and returns a `mesm.records.faithfulness.Faithfulness`:
 `shuffled` and `neutral_faces` measure the leak of the text, `sites` keeps only some sites (deletion, insertion, nucleus
-against random), `sufficiency` looks for the smallest sufficient top-p, `control_test` replaces the attention's weights,
+against random), `sufficiency` searches the smallest sufficient top-p, `control_test` replaces the attention's weights,
 `loudness_lift` compares the voice's sites with loud mel values. `evaluation_clips` prepares the clips, `interventions`
 forces the kept sites. `tables` and `exports` show the record.
 """

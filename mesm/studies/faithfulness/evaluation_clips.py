@@ -49,22 +49,22 @@ class EvaluationClips:
 
     @property
     def groups(self) -> np.ndarray:
-        """(N,) speaker of each clip, or the clip's own id where the speaker is not known."""
+        """Return the speaker of each clip, (N,), or the clip's own id where the speaker is not known."""
         return np.array([row.group for row in self.rows])
 
     @property
     def truth(self) -> np.ndarray:
-        """(N, E) bool; all False where a clip has no labels."""
+        """Return the labels, (N, E) bool; all False where a clip has no labels."""
         return np.array([[(row.labels or {}).get(name, 0) > 0 for name in self.labels] for row in self.rows], bool)
 
     @property
     def branches(self) -> tuple[str, ...]:
-        """Modalities with an attention: "visual" and "acoustic", where the checkpoint has them."""
+        """Return the modalities with an attention: "visual" and "acoustic", where the checkpoint has them."""
         return tuple(m for m in self.predictor.config.modalities if m != "text")
 
     @property
     def size(self) -> SampleSize:
-        """Number of clips and of their speakers."""
+        """Return the number of clips and of their speakers."""
         return SampleSize(len(self), len(set(self.groups)))
 
     def subset(self, count: int | None, seed: int = 0) -> EvaluationClips:

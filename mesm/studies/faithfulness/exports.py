@@ -64,8 +64,8 @@ def site_order_export(record: Record[Faithfulness]) -> FigureExport:
         "order",
         "Deletion and insertion of sites",
         f"Area under the first label's score over the share of kept sites ({test.shares[0]:g} to 1), {test.clips} clips. "
-        "Insertion: most attended sites first; deletion: most attended sites removed first. Differences to random order "
-        "above 0 speak for the attention; 95 % intervals over speakers.",
+        "Insertion: most attended sites first; deletion: most attended sites removed first. A difference to random order "
+        "above 0 shows that attended sites matter more; 95 % intervals over speakers.",
         tables.site_order_table(test),
     )
 

@@ -1,6 +1,6 @@
 """Measure whether the voice's attention lies on loud mel values, and how many sites each layer keeps.
 
-The paper says of its Figure 4: early layers attend to high spectral values, later layers keep fewer points. Here the
+The paper states about its Figure 4: early layers attend to high spectral values, later layers keep fewer points. Here the
 first is compared with chance: the same number of sites, anywhere among the layer's active ones.
 """
 

@@ -27,7 +27,7 @@ TestProgress = Callable[[str, int, int], None]
 
 @dataclass(frozen=True)
 class SampleSizes:
-    """Number of clips that each test uses at most, the speakers in turn; a few minutes in all on two cores.
+    """Hold the number of clips that each test uses at most, the speakers in turn; a few minutes in all on two cores.
 
     Attributes:
         shuffled: of the shuffled-text test, with `shuffles` other texts for each clip; None is all.

@@ -137,7 +137,7 @@ def _areas(curves: dict[str, np.ndarray], shares: Sequence[float], speakers: Spe
 
 # -------------------------------------------------------------------------------------------- keep only these sites
 class _SiteSets:
-    """The choices of one batch's `SITE_SETS`; the nucleus comes first, since two sets keep as many sites as it does."""
+    """Choose one batch's `SITE_SETS`; the nucleus comes first, since two sets keep as many sites as it does."""
 
     def __init__(self, top_p: float, rng: torch.Generator) -> None:
         self.top_p, self.rng = top_p, rng

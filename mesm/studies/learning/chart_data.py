@@ -17,7 +17,7 @@ X_TITLE, LOSS_TITLE, SCORES_TITLE = "epoch", "training loss", "validation scores
 
 @dataclass(frozen=True)
 class TrainingRun:
-    """One run as the chart needs it.
+    """Hold one run in the form that the chart needs.
 
     Attributes:
         number: place in the order of creation among the runs of its folder, from 0; fixes its colour.
@@ -31,7 +31,7 @@ class TrainingRun:
 
 @dataclass(frozen=True)
 class Series:
-    """Values over epochs, which are counted from 1; epochs without a value are missing."""
+    """Hold the values over epochs, which are counted from 1; epochs without a value are missing."""
 
     epochs: tuple[int, ...]
     values: tuple[float, ...]
@@ -39,7 +39,7 @@ class Series:
 
 @dataclass(frozen=True)
 class RunCurves:
-    """Curves of one run.
+    """Hold the curves of one run.
 
     Attributes:
         style: colour and marker of the run.
@@ -56,18 +56,18 @@ class RunCurves:
 
 @dataclass(frozen=True)
 class LearningChart:
-    """Curves of some runs: the training loss, and the scores of the validation split."""
+    """Hold the curves of some runs: the training loss, and the scores of the validation split."""
 
     runs: tuple[RunCurves, ...]
 
     @property
     def score_styles(self) -> dict[str, LineStyle]:
-        """Style whose dashes mark a score."""
+        """Return the style whose dashes mark a score."""
         return dict(zip(SCORES.values(), LINE_STYLES, strict=False))
 
     @property
     def alt(self) -> str:
-        """Description for readers who do not see the chart."""
+        """Describe the chart for readers who do not see it."""
         names = ", ".join(run.name for run in self.runs)
         return f"Learning curves of {names}: training loss, and F1, WAcc and AUC of the validation split by epoch."
 

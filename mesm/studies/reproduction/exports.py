@@ -1,4 +1,4 @@
-"""Exports of the paper's tables: each table with its caption, command, provenance and citations."""
+"""Build the exports of the paper's tables: each table with its caption, command, provenance and citations."""
 
 from __future__ import annotations
 

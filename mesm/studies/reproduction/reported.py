@@ -1,4 +1,4 @@
-"""Numbers that the paper reports (Dai et al. 2021, arXiv 2103.09666), printed beside ours and never ranked with them.
+"""List the numbers that the paper reports (arXiv 2103.09666), printed beside ours and never ranked with them.
 
 Percent, as printed; an average need not follow from its row (EmoEmbs' F1 and MESM's in Table 3, MulT's WAcc in Table 4
 do not), and FE2E's F1 is 58.8 in Table 3 and 58.5 in Table 5. GFLOPs name no input size, so only their ratios compare.

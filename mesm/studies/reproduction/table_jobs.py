@@ -1,6 +1,6 @@
 """Resolve the checkpoint of one row of a reproduced table: given, shipped, or trained here, stage by stage.
 
-    <folder>/<preset's end>-s<seed>/    one run of mesm.training; an interrupted one goes on, a finished one is read
+    <folder>/<preset's end>-s<seed>/    one run of mesm.training; an interrupted one is resumed, a finished one is read
 
 The small MESM has three stages, as the shipped one: FE2E, MESM from it, and text-guided MESM (mesm/presets.py).
 """
@@ -74,11 +74,11 @@ def choose_presets(corpus: Corpus) -> PresetChoice:
     missing = tuple(name for name in TRAINING_CAPABILITIES if name not in corpus.capabilities and not designed)
     if not missing:
         return PresetChoice(
-            SMALL, f"presets {SMALL}-*: {corpus.name} knows {', '.join(TRAINING_CAPABILITIES).replace('_', ' ')}"
+            SMALL, f"presets {SMALL}-*: {corpus.name} has {', '.join(TRAINING_CAPABILITIES).replace('_', ' ')}"
         )
     return PresetChoice(
         SMALL,
-        f"presets {SMALL}-*, the small ones for any corpus but IEMOCAP and CMU-MOSEI; {corpus.name} does not know "
+        f"presets {SMALL}-*, the small ones for any corpus but IEMOCAP and CMU-MOSEI; {corpus.name} lacks "
         f"{', '.join(missing).replace('_', ' ')}: the objectives that need them are off",
         missing,
     )
@@ -136,7 +136,7 @@ class TableJob:
 
     @cached_property
     def presets(self) -> PresetChoice:
-        """Presets that this corpus is trained with."""
+        """Return the presets that this corpus is trained with."""
         return choose_presets(self.corpus)
 
     def stages(self, model: str) -> tuple[str, ...]:
@@ -221,11 +221,11 @@ def resolve_checkpoint(
         name = f"{slug(job.corpus.name)}-{MODELS[model]}" + (f"-s{seed}" if seed else "")
         trained = load_checkpoint(job.run_folder(stages[-1], seed) / "checkpoint")
         return ResolvedCheckpoint(Predictor(trained, name), "trained")
-    given = model in job.checkpoints
-    predictor = load(job.checkpoints[model][job.seeds.index(seed)] if given else existing)
+    chosen = model in job.checkpoints
+    predictor = load(job.checkpoints[model][job.seeds.index(seed)] if chosen else existing)
     if predictor.config.name != expected.model.name:
         raise ConfigError(f"checkpoint {predictor.name!r} is of model {predictor.config.name!r}, not {model}")
-    return ResolvedCheckpoint(predictor, "given" if given else "shipped", _differences(predictor, expected))
+    return ResolvedCheckpoint(predictor, "given" if chosen else "shipped", _differences(predictor, expected))
 
 
 def _train(job: TableJob, stage: str, seed: int, report: TrainingProgress | None) -> None:

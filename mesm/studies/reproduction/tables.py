@@ -1,4 +1,4 @@
-"""Tables 1 to 5 of the paper with our lines beside the reported ones, and size, cost and time of the models."""
+"""Tabulate the paper's Tables 1 to 5 with our lines beside the reported ones, and size, cost and time of the models."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def scores_table(records: Sequence[Record[ScoredModel]], reported: ReportedTable
 
     Args:
         records: evaluations on one corpus, or means over seeds; at least one.
-        reported: Table 3 or 4 of the paper, which says whether accuracy or weighted accuracy is printed.
+        reported: Table 3 or 4 of the paper, which decides whether accuracy or weighted accuracy is printed.
     """
     accuracy, labels = reported.accuracy, records[0].data.labels
     short = ACCURACY_WORDS[accuracy]

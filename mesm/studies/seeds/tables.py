@@ -1,4 +1,4 @@
-"""Tables of one model's seeds and of two models' difference."""
+"""Tabulate one model's seeds and the difference of two models."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ PERCENTILES = (2.5, 25, 50, 75, 97.5)
 
 @dataclass(frozen=True)
 class SweepView:
-    """Choice of the axes of a sweep's chart.
+    """Hold the choice of the axes of a sweep's chart.
 
     Attributes:
         metric: one of `METRICS`.
@@ -58,14 +58,14 @@ class SweepView:
 
     @property
     def y_title(self) -> str:
-        """Title of the vertical axis."""
+        """Return the title of the vertical axis."""
         words = METRICS[self.metric]
         return f"{words}, share of FE2E's" if self.relative else f"{words}, %"
 
 
 @dataclass(frozen=True)
 class ChartPoint:
-    """One point; `low` and `high` are its 95 % interval over speakers, None where there is none."""
+    """Hold one point; `low` and `high` are its 95 % interval over speakers, None where there is none."""
 
     top_p: float | None
     x: float
@@ -76,13 +76,13 @@ class ChartPoint:
 
     @property
     def elbow_label(self) -> str:
-        """Words beside the ring around the elbow."""
+        """Return the words beside the ring around the elbow."""
         return f"elbow, p = {self.top_p:g}"
 
 
 @dataclass(frozen=True)
 class ChartLine:
-    """Points of one model.
+    """Hold the points of one model.
 
     Attributes:
         kind: `SWEEP`, `DENSE` (one point of a model without attention) or `REPORTED` (the paper's points).
@@ -102,7 +102,7 @@ class ChartLine:
 
     @property
     def x(self) -> list[float]:
-        """Cost of every point."""
+        """Return the cost of every point."""
         return [p.x for p in self.points]
 
     @property
@@ -127,24 +127,24 @@ class ChartLine:
 
 @dataclass(frozen=True)
 class SweepChart:
-    """Scores over cost: a line per sweep, a point per FE2E, and the paper's curve where its ratios fit the axes."""
+    """Hold scores over cost: a line per sweep, a point per FE2E, the paper's curve where its ratios fit the axes."""
 
     view: SweepView
     lines: tuple[ChartLine, ...]
 
     @property
     def x_title(self) -> str:
-        """Title of the horizontal axis."""
+        """Return the title of the horizontal axis."""
         return AXES[self.view.axis]
 
     @property
     def y_title(self) -> str:
-        """Title of the vertical axis."""
+        """Return the title of the vertical axis."""
         return self.view.y_title
 
     @property
     def alt(self) -> str:
-        """Description for readers who do not see the chart."""
+        """Describe the chart for readers who do not see it."""
         parts = []
         for line in self.lines:
             first, last = line.points[0], line.points[-1]
@@ -255,7 +255,7 @@ def _cost(measured: SweepPoint | Evaluation, axis: str, name: str) -> float:
 
 @dataclass(frozen=True)
 class Bar:
-    """Cost of one part of one modality at every top-p: "face: block 2" and the like.
+    """Hold the cost of one part of one modality at every top-p: "face: block 2" and the like.
 
     Attributes:
         amounts: (P,) per clip, in the unit of the chart.
@@ -274,7 +274,7 @@ class Bar:
 
 @dataclass(frozen=True)
 class LayersChart:
-    """Stacked bars of the mean cost per clip over top-p, by part and modality.
+    """Hold the stacked bars of the mean cost per clip over top-p, by part and modality.
 
     Attributes:
         top_ps: (P,) labels of the horizontal axis.
@@ -288,7 +288,7 @@ class LayersChart:
 
     @property
     def y_title(self) -> str:
-        """Title of the vertical axis."""
+        """Return the title of the vertical axis."""
         return f"{self.unit} per clip"
 
     @property
@@ -299,7 +299,7 @@ class LayersChart:
 
     @property
     def alt(self) -> str:
-        """Description for readers who do not see the chart."""
+        """Describe the chart for readers who do not see it."""
         largest = max(self.bars, key=lambda bar: bar.amounts[-1])
         first, last = (sum(bar.amounts[i] for bar in self.bars) for i in (0, -1))
         return (
@@ -310,7 +310,7 @@ class LayersChart:
 
 @dataclass(frozen=True)
 class LayerCost:
-    """Cost of one layer at every top-p, GMAC or GFLOP per clip."""
+    """Hold the cost of one layer at every top-p, GMAC or GFLOP per clip."""
 
     modality: str
     stage: str
@@ -379,7 +379,7 @@ def _part(layer: LayerCost) -> str:
 
 @dataclass(frozen=True)
 class Box:
-    """Distribution over the clips at one top-p.
+    """Hold the distribution over the clips at one top-p.
 
     Attributes:
         marks: the `PERCENTILES`: whisker, quartile, median, quartile, whisker.
@@ -393,7 +393,7 @@ class Box:
 
 @dataclass(frozen=True)
 class ClipCostChart:
-    """Boxes of the cost of every clip, as a share of FE2E's, over top-p."""
+    """Hold the boxes of the cost of every clip, as a share of FE2E's, over top-p."""
 
     boxes: tuple[Box, ...]
     x_title: str = "top-p"
@@ -401,7 +401,7 @@ class ClipCostChart:
 
     @property
     def alt(self) -> str:
-        """Description for readers who do not see the chart."""
+        """Describe the chart for readers who do not see it."""
         medians = ", ".join(f"{box.top_p}: {box.marks[2]:.2f}" for box in self.boxes)
         return f"Boxes of each clip's multiply-adds as a share of FE2E's; medians by top-p: {medians}."
 

@@ -37,7 +37,7 @@ class _Outputs:
 
 @dataclass
 class _SplitPass:
-    """One model over one split: the outputs at each top-p, and what all of them share.
+    """Hold one model's pass over a split: the outputs at each top-p, and the values that all of them share.
 
     Attributes:
         truth_NE: 0 or 1.
@@ -52,7 +52,7 @@ class _SplitPass:
 
 @dataclass(frozen=True)
 class _Protocol:
-    """The rules by which the checkpoint and FE2E are measured alike."""
+    """Hold the rules by which the checkpoint and FE2E are measured alike."""
 
     corpus: Corpus
     split: str

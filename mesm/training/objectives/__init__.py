@@ -1,4 +1,4 @@
-"""Objectives: one class per loss that a training minimises the weighted sum of.
+"""Define the objectives: one class per term of the training loss.
 
     step.py                   StepBatch (what a step trains on) and the base class Objective
     label_loss.py             cross entropy of the fused scores; class weights
@@ -7,7 +7,7 @@
     auxiliary_targets.py      action units, prosody and text emotion, predicted by linear heads
     neutral_faces.py          neutral faces under emotive texts
     two_texts.py              divergence between the scores under two texts
-    capabilities.py           check that a corpus knows what these read of it
+    capabilities.py           check that a corpus has the truth that these need
     objectives.py             builds those that a config switches on, and sums them: start here
 
 Each has its settings in `mesm.config.objectives`.

@@ -1,4 +1,4 @@
-"""Attention supervision: in each layer the attention shall be close to a target map (Liu et al. 2016, COLING).
+"""Supervise the attention: in each layer it shall be close to a target map (Liu et al. 2016, COLING).
 
 Trained on the labels alone, the kept sites vary with the text but not towards the regions of the emotion it names: the
 pattern of sites becomes a code that carries the sentence into the visual branch. The target of a face gives one share of
@@ -7,7 +7,7 @@ spreads the rest evenly over the active sites; a cell weighs less the more emoti
 expectation of the target given the features, so an uncertain map stays flat; the shares decide how many sites a nucleus
 keeps. The target of a voice gives its share to the loudest mel values.
 
-The regions are those of the training speakers; the model card of a checkpoint trained with them says so.
+The regions are those of the training speakers; the model card of a checkpoint trained with them lists it.
 """
 
 from __future__ import annotations

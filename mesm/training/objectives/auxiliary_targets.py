@@ -1,9 +1,9 @@
-"""Auxiliary targets: action units, prosody and text emotion, where a corpus knows them, predicted in training only.
+"""Predict auxiliary targets (action units, prosody, text emotion) in training only, where a corpus has them.
 
-An emotion label says little about one face: in a demo corpus the face shows the clip's emotion only part of the time.
-But the renderer knows the action units of each frame, the synthesiser how the voice departed from the speaker's plain
+An emotion label is weak evidence about one face: in a demo corpus the face shows the clip's emotion only part of the time.
+But the renderer has the action units of each frame, the synthesiser how the voice departed from the speaker's plain
 reading, and the grammar which emotion a sentence names. Linear heads predict these from the branches' inner vectors, so
-that every frame has a target. The heads are not part of the checkpoint; its model card says that they were used.
+that every frame has a target. The heads are not part of the checkpoint; its model card lists them.
 Multi-task learning with facts that exist in training only: Caruana 1997; Vapnik & Vashist 2009.
 """
 

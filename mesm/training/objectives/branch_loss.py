@@ -1,4 +1,4 @@
-"""Cross entropy of each branch's own scores: a modality keeps learning while another already explains the batch."""
+"""Compute the cross entropy of each branch's own scores, so that each modality keeps learning beside a stronger one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Check that a corpus knows what an objective trains on."""
+"""Check that a corpus has the truth that an objective trains on."""
 
 from __future__ import annotations
 

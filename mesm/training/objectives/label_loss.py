@@ -1,4 +1,4 @@
-"""Cross entropy of the fused scores with class weights and label smoothing (Dai et al. 2021, section 5.3)."""
+"""Compute the cross entropy of the fused scores with class weights and label smoothing (paper, section 5.3)."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Neutral faces under emotive texts: the face's score shall follow the face, not the text that chose its sites.
+"""Train on neutral faces under emotive texts: the face's score shall not depend on the text that chose its sites.
 
 Each batch gets some faces without an expression, each with the text of a random emotive clip. Their label is the class
-frequency, which is all that such a face says, and the loss is of the visual branch alone. If the attention is
+frequency, which is all the information in such a face, and the loss is of the visual branch alone. If the attention is
 supervised, the target of these faces is the regions of the text's emotion.
 """
 

@@ -1,4 +1,4 @@
-"""The objectives that a run switches on, built from its config, and their weighted sum."""
+"""Build the objectives that a run switches on from its config, and their weighted sum."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Objectives:
 
     Args:
         run: model and training; the objectives with a weight above 0 are built.
-        corpus: must know what the objectives read.
+        corpus: must have what the objectives read.
         truth_NE: 0 or 1, labels of the clips that are trained on.
         vectors: clip id -> text vector of a frozen text encoder, or None.
         device: of the model.

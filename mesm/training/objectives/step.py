@@ -1,4 +1,4 @@
-"""One training step's batch, and the interface of an objective."""
+"""Define the batch of a training step and the interface of an objective."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class StepBatch:
 
     @property
     def labels_BE(self) -> Tensor:
-        """Labels of the labelled clips."""
+        """Return the labels of the labelled clips."""
         assert self.batch.labels is not None
         return self.batch.labels[: self.labelled]
 

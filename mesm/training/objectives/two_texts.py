@@ -1,4 +1,4 @@
-"""Divergence between a clip's branch scores under its own and under a random text.
+"""Compute the divergence between a clip's branch scores under its own and under a random text.
 
 A face and a voice shall be scored alike whichever text queries the attention: a mask may depend on the text, the score
 of the branch behind it shall not.

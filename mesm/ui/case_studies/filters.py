@@ -20,7 +20,7 @@ Verdicts = Mapping[str, Verdict]
 
 @dataclass(frozen=True)
 class Filters:
-    """Choices of the gallery; each default lets every clip pass.
+    """Hold the choices of the gallery; each default lets every clip pass.
 
     Attributes:
         emotion: clips on which it is true; "" for all.
@@ -42,7 +42,7 @@ class Filters:
 
     @property
     def needs_verdicts(self) -> bool:
-        """Whether the clips must be scored first."""
+        """Return True if the clips must be scored first."""
         return self.result != EVERY or self.sort in (SUREST, LEAST_SURE)
 
 

@@ -20,7 +20,7 @@ _lock = threading.Lock()
 
 @dataclass(frozen=True)
 class Entry:
-    """One starred case.
+    """Hold one starred case.
 
     Attributes:
         corpus: key, as `data.corpora.find_corpora` has it.
@@ -38,12 +38,12 @@ class Entry:
 
     @property
     def key(self) -> tuple[str, str, str]:
-        """Identity of the entry: a clip is starred once per checkpoint."""
+        """Return the identity of the entry: a clip is starred once per checkpoint."""
         return self.corpus, self.clip_id, self.checkpoint
 
     @property
     def link(self) -> str:
-        """Query of the URL that opens the case again."""
+        """Return the query of the URL that opens the case again."""
         view = {"checkpoint": self.checkpoint, "corpus": self.corpus, "clip": self.clip_id, "p": f"{self.top_p:g}"}
         return urlencode(view)
 

@@ -21,7 +21,7 @@ from mesm.ui.models import Model
 
 #: Privacy of the faces in the files; the first follows each corpus's licence.
 BY_LICENCE = "by licence"
-FACES = {BY_LICENCE: BY_LICENCE, "blurred": "blur", "sketched": "sketch", "as they are": "none"}
+FACES = {BY_LICENCE: BY_LICENCE, "blurred": "blur", "sketched": "sketch", "unchanged": "none"}
 
 
 def show_star(case: Case, model: Model, top_p: float) -> None:

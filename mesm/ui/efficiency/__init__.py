@@ -1,1 +1,4 @@
-"""The Efficiency page: `view.py` shows sweeps, `sweep_job.py` starts and stops one, `sweep_records.py` chooses records."""
+"""Build the Efficiency page.
+
+Start with `view.py`, which shows sweeps; `sweep_job.py` starts and stops one, `sweep_records.py` chooses records.
+"""

@@ -18,7 +18,7 @@ _TITLE = "title.json"
 
 @dataclass(frozen=True)
 class SweepJob:
-    """A sweep that runs, or has ended and was not cleared yet.
+    """Hold the process of a sweep that runs, or has ended and was not cleared yet.
 
     Attributes:
         title: checkpoint and corpus.
@@ -29,7 +29,7 @@ class SweepJob:
 
     @property
     def running(self) -> bool:
-        """Whether its process is alive."""
+        """Return True if the process of the sweep is alive."""
         return jobs.is_running(self.folder)
 
     @property
@@ -39,7 +39,7 @@ class SweepJob:
 
     @property
     def failure(self) -> str:
-        """Error sentence of an ended sweep; "" if it wrote its record."""
+        """Return the error sentence of an ended sweep; "" if it wrote its record."""
         return "" if self.running else jobs.read_failure(self.folder, "sweep")
 
     def stop(self) -> None:

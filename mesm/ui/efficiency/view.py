@@ -39,7 +39,7 @@ _FAILED = "sweep-failed"
 
 
 def show_sweeps(model: Model | None, corpus: OpenCorpus | None) -> None:
-    """Show the charts of the chosen sweeps, or say that there is none."""
+    """Show the charts of the chosen sweeps, or a notice that there is none."""
     failure = st.session_state.pop(_FAILED, "")
     if failure:
         st.error(f"{failure[:1].upper()}{failure[1:]}", icon=":material/error:")

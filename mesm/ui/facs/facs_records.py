@@ -21,7 +21,7 @@ _HEADLINE_LAYER = 1
 
 @dataclass(frozen=True)
 class RecordLookup(Generic[D]):
-    """The best record of a kind, or the way to make one.
+    """Hold the best record of a kind, or the command that makes one.
 
     Attributes:
         record: None if there is none for these weights and this corpus.
@@ -35,7 +35,7 @@ class RecordLookup(Generic[D]):
 
     @property
     def data(self) -> D | None:
-        """The record's data."""
+        """Return the record's data."""
         return None if self.record is None else self.record.data
 
     @property

@@ -1,1 +1,4 @@
-"""The Runs page: `training_runs.py` reads, starts, stops and resumes the runs of the workspace, `view.py` shows them."""
+"""Build the Runs page.
+
+Start with `view.py`, which shows runs; `training_runs.py` reads, starts, stops and resumes those of the workspace.
+"""

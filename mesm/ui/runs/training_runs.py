@@ -28,7 +28,7 @@ _OWN_OPTIONS = ("train.corpus", "train.init_from", "train.seed")
 
 @dataclass(frozen=True)
 class Run:
-    """One run, read from its folder.
+    """Hold one run, read from its folder.
 
     Attributes:
         number: place in the order of creation, from 0.
@@ -48,12 +48,12 @@ class Run:
 
     @property
     def planned_epochs(self) -> int:
-        """Number of epochs of the whole run; 0 if it is not known yet."""
+        """Return the number of epochs of the whole run; 0 if it is not known yet."""
         return self.config.train.epochs if self.config is not None else 0
 
     @property
     def curves(self) -> TrainingRun:
-        """Name, place and epochs, as the learning curves need them."""
+        """Return name, place and epochs in the form of the learning curves."""
         return TrainingRun(self.name, self.number, self.epochs)
 
 
@@ -96,7 +96,7 @@ def start_run(name: str, preset: str, corpus: Path, settings: Mapping[str, str],
         ConfigError: the name is taken or unusable, or a setting does not exist.
     """
     if not name.strip() or slug(name) != name or name.startswith("."):
-        raise ConfigError(f"the name {name!r} will not do for a folder; use letters, digits, - and .")
+        raise ConfigError(f"the name {name!r} cannot be a folder's name; use letters, digits, - and .")
     folder = runs_folder() / name
     if folder.exists():
         raise ConfigError(f"there is a run named {name} already; choose another name, or resume it")
@@ -142,7 +142,7 @@ def parse_settings(text: str) -> dict[str, str]:
     for line in filter(None, map(str.strip, text.splitlines())):
         key, equals, value = line.partition("=")
         if not equals or key.partition(".")[0] not in ("model", "train"):
-            raise ConfigError(f"{line!r} is no setting; write model.width=0.5 or train.epochs=3, one a line")
+            raise ConfigError(f"{line!r} is not a setting; write model.width=0.5 or train.epochs=3, one a line")
         settings[key.strip()] = value.strip()
     return settings
 

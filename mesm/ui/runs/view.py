@@ -49,7 +49,7 @@ def show_start_form() -> None:
         if not corpora:
             layout.empty(
                 "There is no corpus to train on: none has train and valid clips.",
-                "This renders one of 240 clips: "
+                "This command renders a corpus of 240 clips: "
                 f"`mesm corpus build marionette --preset small --out {runtime.workspace() / 'corpora' / 'small'}`",
             )
             return

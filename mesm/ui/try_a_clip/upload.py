@@ -46,7 +46,7 @@ class Upload:
 
     @property
     def key(self) -> str:
-        """Key of its content."""
+        """Return the key of its content."""
         return digest_of(self.media, self.sound, self.text, *self.part, repr(self.face_at))
 
 

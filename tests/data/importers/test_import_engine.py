@@ -55,7 +55,7 @@ def run(release: Release, out: Path, **options: object) -> engine.ImportReport:
 def test_interrupted_and_gone_on_with(grey_clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     release = release_of(70, grey_clip)
     whole = run(release, tmp_path / "whole")
-    assert whole.found == 70 == whole.stored and whole.flags["no_face"] == 70 and whole.stored_before == 0
+    assert whole.utterances == 70 == whole.stored and whole.flags["no_face"] == 70 and whole.stored_before == 0
     plain = engine.run_here
 
     def dying(chunks: Sequence[Sequence[Utterance]], settings: Settings) -> Iterator[Outcome]:
@@ -153,7 +153,7 @@ def test_hostile_files(grey_clip: Path, left_half: np.ndarray, tmp_path: Path) -
     rows = [json.loads(line) for line in (folder / "out" / "quarantine.jsonl").read_text().splitlines()]
     result = {row["video"]: row["reason"] for row in rows}
     assert result == {name: reason for name, (reason, _) in files.items() if reason}
-    assert report.found == len(files) == report.stored + len(rows)
+    assert report.utterances == len(files) == report.stored + len(rows)
     corpus = Corpus(folder / "out")
     assert [len(corpus[clip_id].faces) for clip_id in corpus.ids()] == [4, 4, 2, 4]
     straight, *_, turned = corpus.iterate()

@@ -43,7 +43,7 @@ def loudest_hz(mel: np.ndarray) -> float:
 def corpus(iemocap_tree: Path, tmp_path_factory: pytest.TempPathFactory) -> Corpus:
     out = tmp_path_factory.mktemp("corpora") / "iemocap"
     report = import_release(find_release("iemocap", iemocap_tree), iemocap_tree, out, workers=0, progress=False)
-    assert report.found == 11 and report.stored == 4 and report.stored + sum(report.quarantined.values()) == 11
+    assert report.utterances == 11 and report.stored == 4 and report.stored + sum(report.quarantined.values()) == 11
     return Corpus(out)
 
 
@@ -106,7 +106,7 @@ def test_what_is_not_stored_and_why(corpus: Corpus) -> None:
 def test_manifest_and_sources(corpus: Corpus) -> None:
     manifest = corpus.manifest
     assert manifest.sources["sample_rates_hz"] == {"16000": 4} and manifest.sources["fps"] == {"10.0": 4}
-    assert manifest.sources["found"] == 11 and sum(manifest.sources["quarantined"].values()) == 7
+    assert manifest.sources["utterances"] == 11 and sum(manifest.sources["quarantined"].values()) == 7
     assert manifest.meta["publish_faces"] is False and manifest.meta["splits"]["rule"] == "random"
     row = read_sources(corpus.folder)[STORED[1]]
     assert row.dialogue == "Ses01F_impro01" and row.session == "Ses01" and row.side == "right"

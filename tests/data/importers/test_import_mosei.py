@@ -29,7 +29,7 @@ def corpus(mosei_tree: Path, tmp_path_factory: pytest.TempPathFactory) -> Corpus
     split_lists = lists(out.parent / "lists", train=["-a_b_0", "-a_b_10"], valid=["v2_0"])
     release = find_release("mosei", mosei_tree)
     report = import_release(release, mosei_tree, out, rule=f"lists:{split_lists}", workers=0, progress=False)
-    assert report.found == 11 == report.stored + sum(report.quarantined.values())
+    assert report.utterances == 11 == report.stored + sum(report.quarantined.values())
     return Corpus(out)
 
 
@@ -74,7 +74,7 @@ def test_misaligned_and_missing(mosei_tree: Path, capsys: pytest.CaptureFixture[
     assert report["quarantined"] == {
         "misaligned": 4, "empty_text": 2, "no_label": 1, "broken_video": 1, "missing_video": 1,
     }  # fmt: skip
-    assert (report["found"], report["usable"], report["missing"], report["unreadable"]) == (11, 2, 1, 1)
+    assert (report["utterances"], report["usable"], report["missing"], report["unreadable"]) == (11, 2, 1, 1)
     assert report["tried"] == 2 and report["estimated_mb"] > 0 and not Path("nowhere").exists()
     assert report["hours"] == pytest.approx(2.4 / 3600, abs=1e-3)
 
@@ -163,7 +163,7 @@ def test_a_pickle_that_runs_code_is_refused_by_name(tmp_path: Path, monkeypatch:
 def test_both_copies_need_a_choice(left_half: np.ndarray, tmp_path: Path) -> None:
     processed(tmp_path, left_half, meta_of_mosei(), "mosei")
     processed(tmp_path, left_half, {"Ses01F_impro01_F000": {"text": "x", "label": "ang"}}, "iemocap")
-    with pytest.raises(DataError, match="say which with --part"):
+    with pytest.raises(DataError, match="choose one with --part"):
         find_release("mesm-processed", tmp_path)
     assert find_release("mesm-processed", tmp_path, part="iemocap").name == "iemocap"
     with pytest.raises(DataError, match="holds nothing of"):

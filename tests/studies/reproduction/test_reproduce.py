@@ -53,7 +53,7 @@ def test_the_lines_are_the_papers(folder: Path) -> None:
         choose_models(["x"])
     corpus = Corpus(folder)
     choice = choose_presets(corpus)
-    assert choice.family == "marionette" and "does not know prosody, neutral faces" in choice.reason
+    assert choice.family == "marionette" and "lacks prosody, neutral faces" in choice.reason
     assert choice.missing == ("prosody", "neutral_faces") and TableJob(corpus, folder).presets == choice
     job = TableJob(corpus, folder / "runs", (0, 1), epochs=2)
     run = job.run_config("mesm", 1)
@@ -155,7 +155,7 @@ def test_what_ships_is_taken_only_where_it_is_what_would_be_trained(folder: Path
     assert TableJob(corpus, tmp_path, (0, 1)).existing_checkpoint("MESM", 1) is None, "one seed ships"
     tinted = Corpus(folder)
     assert TableJob(tinted, tmp_path).existing_checkpoint("MESM", 0) is None
-    assert choose_presets(corpus).missing == () and "knows action units" in choose_presets(corpus).reason
+    assert choose_presets(corpus).missing == () and "has action units" in choose_presets(corpus).reason
     found = resolve_checkpoint(TableJob(corpus, tmp_path), "FE2E", 0)
     assert found.origin == "shipped" and not any(words.startswith("name") for words in found.differs)
 
