@@ -9,6 +9,7 @@ tests fail then, or that pytest cannot collect, is not counted as noticed.
 from __future__ import annotations
 
 import argparse
+import gc
 import importlib
 import multiprocessing
 import os
@@ -31,6 +32,7 @@ _TIMEOUT_S = 300
 #: Imported once, before the children are forked: they take longer than most tests.
 _HEAVY = (
     "torch",
+    "torch._dynamo",
     "accelerate",
     "transformers",
     "pandas",
@@ -66,7 +68,18 @@ def run_tests(tree: Path, tests: str) -> None:
     silent = os.open(os.devnull, os.O_WRONLY)
     os.dup2(silent, 1)
     os.dup2(silent, 2)
-    options = ["-x", "-q", "-p", "no:cacheprovider", "-m", "not slow", "--rootdir", str(tree)]
+    options = [
+        "-x",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "-p",
+        "no:unraisableexception",
+        "-m",
+        "not slow",
+        "--rootdir",
+        str(tree),
+    ]
     os._exit(int(pytest.main([*options, *tests.split()])))
 
 
@@ -80,6 +93,13 @@ def exit_status(tree: Path, tests: str) -> int | None:
         child.join()
         return None
     return child.exitcode
+
+
+def failing_tests(tree: Path, tests: list[str]) -> set[str]:
+    """Return those tests that fail in a tree; all are run at once, and one by one only if that fails."""
+    if exit_status(tree, " ".join(tests)) == pytest.ExitCode.OK:
+        return set()
+    return {test for test in tests if exit_status(tree, test) != pytest.ExitCode.OK}
 
 
 def outcome(tree: Path, mutant: Mutant) -> str:
@@ -120,18 +140,17 @@ def main() -> int:
         return 0
     for name in _HEAVY:
         importlib.import_module(name)
+    gc.freeze()  # a child does not collect, and so does not copy, what it shares
     counts: Counter[str] = Counter()
     with tempfile.TemporaryDirectory(prefix="mutants") as folder:
         tree = Path(folder)
         copy_tree(tree)
-        sound: dict[str, bool] = {}
+        broken = failing_tests(tree, sorted({test for mutant in chosen for test in mutant.tests.split()}))
+        for test in broken:
+            print(f"{test} fails without a fault; mend it first", flush=True)
         for mutant in chosen:
-            if mutant.tests not in sound:
-                sound[mutant.tests] = exit_status(tree, mutant.tests) == pytest.ExitCode.OK
-                if not sound[mutant.tests]:
-                    print(f"{mutant.tests} fail without a fault; mend them first", flush=True)
             started = time.perf_counter()
-            result = outcome(tree, mutant) if sound[mutant.tests] else "NOT RUN"
+            result = "NOT RUN" if broken & set(mutant.tests.split()) else outcome(tree, mutant)
             counts[result] += 1
             print(f"{result:8} {time.perf_counter() - started:4.0f} s  {mutant}", flush=True)
     print(
