@@ -106,4 +106,39 @@ MUTANTS: list[Mutant] = [
         '    return "" if match is None else "right" if match[2] == match[3] else "left"',
         "tests/data/importers/test_import_iemocap.py",
     ),
+    # Large faces are flagged as tiny.
+    Mutant(
+        "mesm/data/quality.py",
+        "if np.median(sides) < TINY_FACE_PX:",
+        "if np.median(sides) > TINY_FACE_PX:",
+        "tests/data/test_quality.py",
+    ),
+    # A turned head is not flagged.
+    Mutant(
+        "mesm/data/quality.py",
+        "if np.median(turns) >= TURNED_NOSE:",
+        "if np.max(turns) >= TURNED_NOSE * 10:",
+        "tests/data/test_quality.py",
+    ),
+    # A pickle may name any function.
+    Mutant(
+        "mesm/data/safe_pickle.py",
+        '            raise DataError(f"{module}.{name}")',
+        '            return __import__("importlib").import_module(module).__dict__[name]',
+        "tests/data/test_safe_pickle.py",
+    ),
+    # A pickle of any size is read.
+    Mutant(
+        "mesm/data/safe_pickle.py",
+        "        if size > max_bytes:",
+        "        if False:",
+        "tests/data/test_safe_pickle.py",
+    ),
+    # Valid has the size of test.
+    Mutant(
+        "mesm/data/splits.py",
+        "return [clips - valid - test, valid, test]",
+        "return [clips - valid - test, test, valid]",
+        "tests/data/test_splits.py",
+    ),
 ]

@@ -239,4 +239,88 @@ MUTANTS: list[Mutant] = [
         "pass",
         "tests/test_config.py",
     ),
+    # Accuracy counts the positives alone.
+    Mutant(
+        "mesm/training/metrics.py",
+        "return 100 * _ratio(c.tp + c.tn, c.tp + c.tn + c.fp + c.fn, np.nan)",
+        "return 100 * _ratio(c.tp, c.tp + c.tn + c.fp + c.fn, np.nan)",
+        "tests/training/test_metrics.py",
+    ),
+    # The Jaccard index instead of F1.
+    Mutant(
+        "mesm/training/metrics.py",
+        "return 100 * _ratio(2 * c.tp, 2 * c.tp + c.fp + c.fn, 0.0)",
+        "return 100 * _ratio(c.tp, c.tp + c.fp + c.fn, 0.0)",
+        "tests/training/test_metrics.py",
+    ),
+    # Each side of the weighted F1 has the weight of the other.
+    Mutant(
+        "mesm/training/metrics.py",
+        "return _ratio(p * binary_f1(c) + q * negative, p + q, np.nan)",
+        "return _ratio(q * binary_f1(c) + p * negative, p + q, np.nan)",
+        "tests/training/test_metrics.py",
+    ),
+    # The worst threshold is chosen.
+    Mutant(
+        "mesm/training/metrics.py",
+        "return THRESHOLDS[f1.argmax(0)]",
+        "return THRESHOLDS[f1.argmin(0)]",
+        "tests/training/test_metrics.py",
+    ),
+    # The AUC is of the falling scores.
+    Mutant(
+        "mesm/training/metrics.py",
+        "return 100 * statistics.auc(scores_NE.T, truth_NE.T.astype(bool))",
+        "return 100 * statistics.auc(-scores_NE.T, truth_NE.T.astype(bool))",
+        "tests/training/test_metrics.py",
+    ),
+    # Logarithms of the weights are returned.
+    Mutant(
+        "mesm/training/calibration.py",
+        "return log_weights.detach().exp().float()",
+        "return log_weights.detach().float()",
+        "tests/training/test_calibration.py::test_true_weights_are_found_again",
+    ),
+    # No offset per class is fitted.
+    Mutant(
+        "mesm/training/calibration.py",
+        ".sum(1) + offsets",
+        ".sum(1)",
+        "tests/training/test_calibration.py::test_true_weights_are_found_again",
+    ),
+    # The refit ignores the class weights.
+    Mutant(
+        "mesm/training/calibration.py",
+        ", pos_weight=weights_E.double())",
+        ")",
+        "tests/training/test_calibration.py",
+    ),
+    # The worst trial is the best.
+    Mutant(
+        "mesm/training/search.py",
+        'direction="maximize"',
+        'direction="minimize"',
+        "tests/training/test_search.py::test_a_search_without_a_test_split_ends_with_its_best",
+    ),
+    # The last value of a range is left out.
+    Mutant(
+        "mesm/training/search.py",
+        "/ step + 1e-9) + 1)",
+        "/ step + 1e-9))",
+        "tests/training/test_search.py::test_exhaustive_means_every_combination_once",
+    ),
+    # An interrupted trial is forgotten.
+    Mutant(
+        "mesm/training/search.py",
+        'self.study.enqueue_trial(trial.params, user_attrs={"folder": folder})',
+        "pass",
+        "tests/training/test_search.py::test_a_killed_trial_goes_on_where_it_was",
+    ),
+    # Dropout is on while a split is scored.
+    Mutant(
+        "mesm/training/scoring.py",
+        "    model.eval()\n",
+        "",
+        "tests/training/test_training_steps.py tests/training/test_calibration.py",
+    ),
 ]
