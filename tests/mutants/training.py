@@ -295,12 +295,12 @@ MUTANTS: list[Mutant] = [
         ")",
         "tests/training/test_calibration.py",
     ),
-    # The worst trial is the best.
+    # The best trials are stopped.
     Mutant(
         "mesm/training/search.py",
         'direction="maximize"',
         'direction="minimize"',
-        "tests/training/test_search.py::test_a_search_without_a_test_split_ends_with_its_best",
+        "tests/training/test_search.py::test_a_trial_far_below_the_others_is_stopped",
     ),
     # The last value of a range is left out.
     Mutant(
@@ -321,6 +321,6 @@ MUTANTS: list[Mutant] = [
         "mesm/training/scoring.py",
         "    model.eval()\n",
         "",
-        "tests/training/test_training_steps.py tests/training/test_calibration.py",
+        "tests/training/test_scoring.py",
     ),
 ]
