@@ -78,8 +78,8 @@ MUTANTS: list[Mutant] = [
     ),
     Mutant(  # corpora with other labels are one corpus
         MANIFEST,
-        '        content: dict[str, Any] = {"name": self.name, "labels": list(self.labels)}',
-        '        content: dict[str, Any] = {"name": self.name}',
+        '        content: dict[str, Json] = {"name": self.name, "labels": list(self.labels)}',
+        '        content: dict[str, Json] = {"name": self.name}',
         TEST_CORPORA,
     ),
     Mutant(  # a part is another corpus than the whole

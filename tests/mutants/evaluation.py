@@ -30,8 +30,8 @@ MUTANTS: list[Mutant] = [
     ),
     Mutant(
         "mesm/studies/seeds/comparison.py",
-        'metric: PairedDifference(row["difference"], row["low"], row["high"], row["share_better"])',
-        'metric: PairedDifference(-row["difference"], row["low"], row["high"], row["share_better"])',
+        "metric: PairedDifference(estimate.value, estimate.low, estimate.high, share)",
+        "metric: PairedDifference(-estimate.value, estimate.low, estimate.high, share)",
         _SEEDS,
     ),
     Mutant(
@@ -66,8 +66,8 @@ MUTANTS: list[Mutant] = [
     ),
     Mutant(
         "mesm/records/evaluation.py",
-        "return {name: Interval(low, high) for",
-        "return {name: Interval(high, low) for",
+        "return {n: Interval(e.low, e.high) for",
+        "return {n: Interval(e.high, e.low) for",
         _MEASURE,
     ),
     Mutant(

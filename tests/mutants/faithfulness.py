@@ -8,7 +8,6 @@ STATISTICS, FAITHFULNESS = "mesm/statistics.py", "mesm/studies/faithfulness"
 CONTROLS = "mesm/analysis/attention_controls.py"
 TEST_STATISTICS = "tests/test_statistics.py"
 TEST_PARTS = "tests/studies/faithfulness/test_faithfulness_parts.py"
-TEST_METRICS = "tests/training/test_metrics.py"
 
 MUTANTS: list[Mutant] = [
     Mutant(  # rows are resampled instead of speakers
@@ -88,12 +87,6 @@ MUTANTS: list[Mutant] = [
         "_ENDS = (2.5, 97.5)",
         "_ENDS = (5, 95)",
         TEST_STATISTICS,
-    ),
-    Mutant(  # the two models of a comparison get different resamples
-        "mesm/training/metrics.py",
-        "    return value - other, drawn - other_drawn",
-        "    return value - other, drawn - other_drawn[::-1]",
-        TEST_METRICS,
     ),
     Mutant(  # a clip may keep its own text
         f"{FAITHFULNESS}/shuffled.py",

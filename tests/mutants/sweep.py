@@ -61,8 +61,8 @@ MUTANTS: list[Mutant] = [
     # Relative scores are percent of percent.
     Mutant(
         f"{_SWEEP}/chart_data.py",
-        "    return ChartPoint(measured.top_p, cost, score / scale, interval.low / scale, interval.high / scale, elbow)",
-        "    return ChartPoint(measured.top_p, cost, score / scale, interval.low, interval.high, elbow)",
+        "    return ChartPoint(measured.top_p, _cost(measured, view.axis, name), score / scale, low, high, elbow)",
+        "    return ChartPoint(measured.top_p, _cost(measured, view.axis, name), score, low, high, elbow)",
         _CHARTS,
     ),
     # A FLOP is counted once per multiply-add.
