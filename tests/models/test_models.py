@@ -175,6 +175,7 @@ def test_a_missing_face_or_voice_drops_the_branch(name: str) -> None:
         nobody = model(random_batch([0], [0]), 0.5)
         assert torch.isfinite(nobody.logits_BE).all()
         weights = output.fusion_weights_BM
+        assert not output.modality_logits_BME[~output.present_BM].any()
         if model.has_branches:
             torch.testing.assert_close(weights.abs().sum(1), weights[0].abs().sum().expand(3))
             assert weights[1, 1] == 0 and weights[2, 2] == 0

@@ -29,6 +29,18 @@ def test_true_weights_are_found_again() -> None:
     np.testing.assert_allclose(found, wanted, atol=0.06)
 
 
+def test_a_positive_of_weight_three_counts_as_three_positives() -> None:
+    """Labels that no weighted sum of the logits explains: which weights are the best depends on those of the classes."""
+    rng = np.random.default_rng(0)
+    logits_NME = torch.from_numpy(rng.normal(0, 1.5, (4000, 2, 1)))
+    truth_NE = ((logits_NME[:, 0] > 1) | (logits_NME[:, 1] > 2) & (logits_NME[:, 0] > -1)).float()
+    times_N = 1 + 2 * truth_NE[:, 0].long()
+    repeated = [values.repeat_interleave(times_N, 0) for values in (logits_NME, truth_NE)]
+    weighted_M = fit_fusion(logits_NME, truth_NE, torch.tensor([3.0]))
+    torch.testing.assert_close(weighted_M, fit_fusion(*repeated, torch.ones(1)), atol=0.02, rtol=0.02)
+    assert not torch.allclose(weighted_M, fit_fusion(logits_NME, truth_NE, torch.ones(1)), atol=0.1)
+
+
 def test_logits_of_scores() -> None:
     logits = torch.tensor([[[-3.0, 0.0, 4.0]]])
     torch.testing.assert_close(branch_logits(torch.sigmoid(logits).numpy()).float(), logits, atol=1e-4, rtol=0)

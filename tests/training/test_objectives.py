@@ -111,20 +111,22 @@ def neutral_faces(count: int = 3) -> NeutralFaces:
     return NeutralFaces(NeutralFacesConfig(count), faces, torch.tensor([0.2, 0.6]), torch.tensor([3.0, 1.0]), VISUAL)
 
 
-def test_neutral_faces_join_the_batch_with_their_texts_and_regions() -> None:
+@pytest.mark.parametrize("mirrored", [False, True])
+def test_neutral_faces_join_the_batch_with_their_texts_and_regions(mirrored: bool) -> None:
     step = replace(step_of([[1.0, 0.0]] * 2), query_index_B=torch.tensor([1, 0]), regions_SRHW=torch.ones(2, 2, 48, 48))
-    extended = neutral_faces(8).extend(step, np.random.default_rng(0))
+    extended = neutral_faces(8).extend(step, np.random.default_rng(int(mirrored)))
     batch = extended.batch
     assert (len(batch), extended.labelled) == (10, 2) and extended.query_index_B.tolist() == [1, 0, *range(2, 10)]
     assert batch.face_counts.tolist() == [1] * 10 and batch.chunk_counts.tolist() == [1, 1] + [0] * 8
     assert batch.labels is not None and batch.text_vectors is not None and extended.regions_SRHW is not None
     torch.testing.assert_close(batch.labels[2:], torch.tensor([[0.2, 0.6]] * 8))
-    named, flipped = [], bool(batch.faces[2, 0, 0, 0] > 0)
+    assert bool(batch.faces[2, 0, 0, 0] > 0) == mirrored
+    named = []
     for n in range(2, 10):
         emotion = int(batch.text_vectors[n, 0]) // 100 - 1
         named.append(emotion)
         region = torch.zeros(48, 48)
-        region[(slice(None), slice(24, None) if flipped else slice(24)) if emotion == 0 else slice(24)] = 1
+        region[(slice(None), slice(24, None) if mirrored else slice(24)) if emotion == 0 else slice(24)] = 1
         assert torch.equal(extended.regions_SRHW[n], torch.stack([torch.zeros(48, 48), region]))
     assert set(named) == {0, 1}, "texts of both emotions occur"
 

@@ -135,6 +135,7 @@ def test_exhaustive_means_every_combination_once(base: RunConfig, tmp_path: Path
     space = {"train.batch_size": {"low": 4, "high": 8, "step": 4}, "train.lr": [0.01, 0.001]}
     quick = RunConfig(base.model, TrainConfig.from_dict(base.train.to_dict() | {"epochs": 1}))
     search = Search(quick, space, tmp_path, exhaustive=True)
+    assert len(search.study.trials) == 4, "all are queued, none is left to the sampler"
     search.run_trials(4)
     tried = {(t.values["train.batch_size"], t.values["train.lr"]) for t in search.trials()}
     assert tried == {(b, lr) for b in ("4", "8") for lr in ("0.01", "0.001")}

@@ -1,122 +1,121 @@
-"""One-line faults in the sweep, the learning curves, the architecture and the jobs, each with the test that must fail.
-
-An entry is (file, line as it is, line with the fault, test).
-"""
+"""One-line faults in the sweep, the learning curves, the architecture and the jobs, each with the test that must fail."""
 
 from __future__ import annotations
+
+from tests.mutants.mutant import Mutant
 
 _SWEEP = "mesm/studies/sweep"
 _CHARTS = "tests/studies/sweep/test_sweep_charts.py"
 _MEASURE = "tests/studies/sweep/test_sweep.py"
 
-MUTANTS: list[tuple[str, str, str, str]] = [
+MUTANTS: list[Mutant] = [
     # Thresholds chosen on the split that is scored.
-    (
+    Mutant(
         f"{_SWEEP}/measure.py",
         "    thresholds = metrics.choose_thresholds(valid_scores, valid.truth_NE)",
         "    thresholds = metrics.choose_thresholds(np.concatenate(tested.outputs[top_p].scores)[:, columns], tested.truth_NE)",
         _MEASURE,
     ),
     # The elbow is always the first point.
-    (
+    Mutant(
         f"{_SWEEP}/top_ps.py",
         "    return int(np.argmax(y - chord))",
         "    return 0",
         _MEASURE,
     ),
     # The ratio is upside down.
-    (
+    Mutant(
         f"{_SWEEP}/measure.py",
         "        macs_ratio=round(float(np.nanmean(ratios)), 4),",
         "        macs_ratio=round(float(np.nanmean(1 / ratios)), 4),",
         _MEASURE,
     ),
     # Amounts are those of all stages, not of the convolution stack.
-    (
+    Mutant(
         f"{_SWEEP}/chart_data.py",
         '    return OPERATIONS[axis] * measured.macs["conv_stack"] / 1e9',
         '    return OPERATIONS[axis] * measured.macs["fe2e_conv_stack"] / 1e9',
         _CHARTS,
     ),
     # The ends of the band are swapped.
-    (
+    Mutant(
         f"{_SWEEP}/screen.py",
         "    low, high = line.band",
         "    high, low = line.band[0], line.y",
         _CHARTS,
     ),
     # The lengths of the error bars are swapped.
-    (
+    Mutant(
         f"{_SWEEP}/screen.py",
         "    below, above = line.error_bars",
         "    above, below = line.error_bars",
         _CHARTS,
     ),
     # Progress is a count instead of a share.
-    (
+    Mutant(
         "mesm/ui/jobs.py",
         '        return float(min(1.0, progress["done"] / max(progress["total"], 1)))',
         '        return float(progress["done"])',
         "tests/ui/test_jobs.py",
     ),
     # Relative scores are percent of percent.
-    (
+    Mutant(
         f"{_SWEEP}/chart_data.py",
-        "    return ChartPoint(measured.top_p, cost, score / scale, interval.low / scale, interval.high / scale, elbow)",
-        "    return ChartPoint(measured.top_p, cost, score / scale, interval.low, interval.high, elbow)",
+        "    return ChartPoint(measured.top_p, _cost(measured, view.axis, name), score / scale, low, high, elbow)",
+        "    return ChartPoint(measured.top_p, _cost(measured, view.axis, name), score, low, high, elbow)",
         _CHARTS,
     ),
     # A FLOP is counted once per multiply-add.
-    (
+    Mutant(
         f"{_SWEEP}/chart_data.py",
         'OPERATIONS: dict[str, int] = {"gmac": 1, "gflop": 2}',
         'OPERATIONS: dict[str, int] = {"gmac": 1, "gflop": 1}',
         _CHARTS,
     ),
     # A record of another corpus of the same name matches.
-    (
+    Mutant(
         "mesm/records/base.py",
         "            return self.digest == other.digest",
         "            return self.name == other.name",
         _CHARTS,
     ),
     # A record found by name alone comes before the one of the same digest.
-    (
+    Mutant(
         "mesm/records/store.py",
         "            matches.sort(key=lambda record: not corpus.digest or record.provenance.corpus.digest != corpus.digest)",
         "            matches.sort(key=lambda record: record.provenance.corpus.digest == corpus.digest)",
         _CHARTS,
     ),
     # Learning curves count epochs from 0.
-    (
+    Mutant(
         "mesm/studies/learning/chart_data.py",
         "    known = [(row.epoch + 1, value) for row in epochs if (value := getattr(row, key)) is not None]",
         "    known = [(row.epoch, value) for row in epochs if (value := getattr(row, key)) is not None]",
         "tests/figures/test_learning.py",
     ),
     # The best epoch is the last.
-    (
+    Mutant(
         "mesm/studies/learning/chart_data.py",
         "        ring = None if best is None else (f1.epochs[f1.values.index(best)], best)",
         "        ring = None if best is None else (f1.epochs[-1], best)",
         "tests/figures/test_learning.py",
     ),
     # The drawing's nucleus keeps one site more.
-    (
+    Mutant(
         "mesm/studies/architecture/chart_data.py",
         "    kept[order[:count]] = True",
         "    kept[order[: count + 1]] = True",
         "tests/figures/test_architecture_figure.py",
     ),
     # A later process of the same number counts as the job.
-    (
+    Mutant(
         "mesm/ui/jobs.py",
         "    return process is not None and _start_time(process[0]) == process[1]",
         '    return process is not None and _start_time(process[0]) != ""',
         "tests/ui/test_jobs.py",
     ),
     # A newer run takes the first colour.
-    (
+    Mutant(
         "mesm/studies/learning/chart_data.py",
         "    return sum(other < (created, folder.name) for other in earlier)",
         "    return sum(other > (created, folder.name) for other in earlier)",

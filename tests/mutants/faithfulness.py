@@ -2,159 +2,153 @@
 
 from __future__ import annotations
 
+from tests.mutants.mutant import Mutant
+
 STATISTICS, FAITHFULNESS = "mesm/statistics.py", "mesm/studies/faithfulness"
 CONTROLS = "mesm/analysis/attention_controls.py"
 TEST_STATISTICS = "tests/test_statistics.py"
 TEST_PARTS = "tests/studies/faithfulness/test_faithfulness_parts.py"
-TEST_METRICS = "tests/training/test_metrics.py"
 
-#: (file, line as it is, faulty line, test file).
-MUTANTS: list[tuple[str, str, str, str]] = [
-    (  # rows are resampled instead of speakers
+MUTANTS: list[Mutant] = [
+    Mutant(  # rows are resampled instead of speakers
         STATISTICS,
         "        unique, member = np.unique(self.names, return_inverse=True)",
         "        unique = member = np.arange(len(self.names))",
         TEST_STATISTICS,
     ),
-    (  # an interval from any number of speakers
+    Mutant(  # an interval from any number of speakers
         STATISTICS,
         "    if speakers < MIN_SPEAKERS or not len(drawn_R):",
         "    if not len(drawn_R):",
         TEST_STATISTICS,
     ),
-    (  # speakers without data count towards the fewest
+    Mutant(  # speakers without data count towards the fewest
         STATISTICS,
         "            speakers = self.count if with_data is None else with_data",
         "            speakers = self.count",
         TEST_STATISTICS,
     ),
-    (  # NaN counts as 0
+    Mutant(  # NaN counts as 0
         STATISTICS,
         "        known = ~np.isnan(values_N)",
         "        known = np.ones(len(values_N), bool)",
         TEST_STATISTICS,
     ),
-    (  # p may be 0
+    Mutant(  # p may be 0
         STATISTICS,
         "    return (1 + (np.abs(signs @ departure_GK) >= observed_K).sum(0)) / (1 + draws)",
         "    return (np.abs(signs @ departure_GK) >= observed_K).mean(0)",
         TEST_STATISTICS,
     ),
-    (  # the same in the shuffled labels
+    Mutant(  # the same in the shuffled labels
         STATISTICS,
         "    p = (1 + (null >= observed - 1e-12).sum(0)) / (1 + draws)",
         "    p = (null >= observed - 1e-12).mean(0)",
         TEST_STATISTICS,
     ),
-    (  # no correction for the number of tests
+    Mutant(  # no correction for the number of tests
         STATISTICS,
         "        q[known] = false_discovery_control(p[known])",
         "        q[known] = p[known]",
         TEST_STATISTICS,
     ),
-    (  # Benjamini-Yekutieli instead of Benjamini-Hochberg
+    Mutant(  # Benjamini-Yekutieli instead of Benjamini-Hochberg
         STATISTICS,
         "        q[known] = false_discovery_control(p[known])",
         "        q[known] = false_discovery_control(p[known], method='by')",
         TEST_STATISTICS,
     ),
-    (  # ties count nothing in the AUC
+    Mutant(  # ties count nothing in the AUC
         STATISTICS,
         "    return _divide((positive * beaten).sum(1) / 2, positive.sum(1) * below[:, -1])",
         "    return _divide((positive * np.take_along_axis(below, first, 1)).sum(1), positive.sum(1) * below[:, -1])",
         TEST_STATISTICS,
     ),
-    (  # the bootstrap of the AUC ignores the resample
+    Mutant(  # the bootstrap of the AUC ignores the resample
         STATISTICS,
         "    weights = times_GR[member_N[positive]]",
         "    weights = np.ones_like(times_GR[member_N[positive]])",
         TEST_STATISTICS,
     ),
-    (  # a frequent class counts as often as it occurs
+    Mutant(  # a frequent class counts as often as it occurs
         STATISTICS,
         "            first, second = (times @ a) / (times @ n), (times @ b) / (times @ m)",
         "            first, second = times @ a, times @ b",
         TEST_STATISTICS,
     ),
-    (  # the normal interval instead of Wilson's
+    Mutant(  # the normal interval instead of Wilson's
         STATISTICS,
         '    interval = binomtest(successes, trials).proportion_ci(method="wilson")',
         '    interval = binomtest(successes, trials).proportion_ci(method="exact")',
         TEST_STATISTICS,
     ),
-    (  # a 90 % interval
+    Mutant(  # a 90 % interval
         STATISTICS,
         "_ENDS = (2.5, 97.5)",
         "_ENDS = (5, 95)",
         TEST_STATISTICS,
     ),
-    (  # the two models of a comparison get different resamples
-        "mesm/training/metrics.py",
-        "    return value - other, drawn - other_drawn",
-        "    return value - other, drawn - other_drawn[::-1]",
-        TEST_METRICS,
-    ),
-    (  # a clip may keep its own text
+    Mutant(  # a clip may keep its own text
         f"{FAITHFULNESS}/shuffled.py",
         "    other[order] = np.roll(order, 1)",
         "    other[order] = rng.permutation(count)",
         TEST_PARTS,
     ),
-    (  # deletion keeps the most attended
+    Mutant(  # deletion keeps the most attended
         f"{FAITHFULNESS}/sites.py",
         '    return attention if order == "attention" else -attention',
         "    return attention",
         TEST_PARTS,
     ),
-    (  # the complement is the nucleus
+    Mutant(  # the complement is the nucleus
         f"{FAITHFULNESS}/sites.py",
         "        rest = active & ~nucleus_mask(attention, active, self.top_p)",
         "        rest = active & nucleus_mask(attention, active, self.top_p)",
         TEST_PARTS,
     ),
-    (  # every layer is pruned
+    Mutant(  # every layer is pruned
         f"{FAITHFULNESS}/sites.py",
         '        if pruned not in ("all", f"L{layer + 1}"):',
         "        if not pruned:",
         TEST_PARTS,
     ),
-    (  # the gain of the deletion has the wrong sign
+    Mutant(  # the gain of the deletion has the wrong sign
         f"{FAITHFULNESS}/sites.py",
         "        deletion_gain=speakers.mean(random - deletion),",
         "        deletion_gain=speakers.mean(deletion - random),",
         TEST_PARTS,
     ),
-    (  # a clip without labels counts as wrong
+    Mutant(  # a clip without labels counts as wrong
         f"{FAITHFULNESS}/evaluation_clips.py",
         "    known = truth_NE.any(1) & np.isfinite(scores_NE).all(1)",
         "    known = np.isfinite(scores_NE).all(1)",
         TEST_PARTS,
     ),
-    (  # the text lift is divided by the own text's share too
+    Mutant(  # the text lift is divided by the own text's share too
         f"{FAITHFULNESS}/neutral_faces.py",
         "    off = ~np.eye(count, dtype=bool)",
         "    off = np.ones((count, count), bool)",
         TEST_PARTS,
     ),
-    (  # the trained weights do not return
+    Mutant(  # the trained weights do not return
         CONTROLS,
         "                parameter.copy_(value)",
         "                parameter.copy_(parameter)",
         TEST_PARTS,
     ),
-    (  # they return only without an error
+    Mutant(  # they return only without an error
         CONTROLS,
         "    finally:",
         "    except ZeroDivisionError:",
         TEST_PARTS,
     ),
-    (  # re-initialised attention keeps the text's term
+    Mutant(  # re-initialised attention keeps the text's term
         CONTROLS,
         "                    nn.init.zeros_(attention.bilinear.weight)  # type: ignore[union-attr, arg-type]",
         "                    pass",
         TEST_PARTS,
     ),
-    (  # the moments are not the trained ones
+    Mutant(  # the moments are not the trained ones
         CONTROLS,
         "        parameter.copy_(mean + spread * drawn)",
         "        parameter.copy_(drawn)",
