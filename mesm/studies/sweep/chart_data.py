@@ -96,7 +96,7 @@ class ChartLine:
 
     @property
     def has_band(self) -> bool:
-        """Whether every point has an interval and costs more than the one before; else the band would fold over itself."""
+        """Return whether every point has an interval and costs more than the one before; else the band folds over itself."""
         grows = all(a.x < b.x for a, b in zip(self.points, self.points[1:], strict=False))
         return grows and all(p.low is not None for p in self.points)
 
