@@ -20,7 +20,7 @@ from mesm.errors import DataError
 if TYPE_CHECKING:
     import torch
 
-    from mesm.records.json_form import Json
+    from mesm.json_form import Json
 
 FACE_SIZE_PX = 48
 FRAME_INTERVAL_MS = 500

@@ -19,7 +19,7 @@ from functools import cached_property
 
 import numpy as np
 
-from mesm.records.base import Estimate
+from mesm.estimate import Estimate
 
 #: Speakers with data below which there is no interval. A bootstrap percentile interval of the mean of 8 normal values
 #: covers the true mean in 88 % of samples instead of 95 %, of 5 values in 82 % (simulated; 20 values: 93 %).

@@ -10,7 +10,7 @@ from hypothesis.extra.numpy import arrays
 from scipy import stats
 from sklearn.metrics import roc_auc_score
 
-from mesm.records.base import Estimate
+from mesm.estimate import Estimate
 from mesm.statistics import (
     MIN_SPEAKERS,
     UNDEFINED,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mesm.analysis.checkpoints import CheckpointFacts
+from mesm.json_form import Json
 from mesm.records.base import CorpusId
-from mesm.records.json_form import Json
 
 if TYPE_CHECKING:
     from mesm.analysis.predictor import Predictor

@@ -90,7 +90,7 @@ def _sheet(arguments: argparse.Namespace) -> int:
 def _card(arguments: argparse.Namespace) -> int:
     from mesm.data.marionette.corpus_report import report_corpus, report_text
     from mesm.data.store import Corpus
-    from mesm.records.json_form import to_json
+    from mesm.json_form import to_json
 
     card = report_corpus(Corpus(arguments.folder), simulated=arguments.simulate)
     print(json.dumps(to_json(card), indent=1) if arguments.json else report_text(card))
@@ -100,7 +100,7 @@ def _card(arguments: argparse.Namespace) -> int:
 def _audit(arguments: argparse.Namespace) -> int:
     from mesm.data.audit import audit_splits, audit_text
     from mesm.data.store import Corpus
-    from mesm.records.json_form import to_json
+    from mesm.json_form import to_json
 
     report = audit_splits(Corpus(arguments.folder))
     print(json.dumps(to_json(report), indent=1) if arguments.json else audit_text(report))

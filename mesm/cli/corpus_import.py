@@ -65,7 +65,7 @@ def run_import(arguments: argparse.Namespace) -> int:
     from mesm.data.importers.engine import import_release
     from mesm.data.importers.report import dry_run, dry_run_text
     from mesm.errors import ConfigError
-    from mesm.records.json_form import to_json
+    from mesm.json_form import to_json
 
     if arguments.part and arguments.name != "mesm-processed":
         raise ConfigError(f"--part is for mesm-processed; {arguments.name} has no parts")

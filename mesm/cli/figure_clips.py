@@ -16,8 +16,8 @@ from mesm.data.ingest.closeups import with_closeups
 from mesm.errors import ConfigError, DataError
 from mesm.figures.export import FigureExport
 from mesm.figures.privacy import default_privacy
+from mesm.json_form import Json
 from mesm.records.base import CorpusId
-from mesm.records.json_form import Json
 from mesm.records.prediction import Prediction
 from mesm.studies.case import exports
 from mesm.studies.case.label_flip import flip_report

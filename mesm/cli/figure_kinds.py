@@ -15,7 +15,7 @@ from mesm.figures.export import FigureExport
 from mesm.records.base import Record
 from mesm.records.store import RecordStore, one_per_checkpoint
 from mesm.records.training_log import read_log
-from mesm.runtime import workspace
+from mesm.runtime import record_folders, workspace
 from mesm.studies.ablation.exports import ablation_export
 from mesm.studies.evaluation import chart_data as evaluation_charts
 from mesm.studies.evaluation import exports as evaluation
@@ -54,7 +54,7 @@ def _ablation(corpus: str) -> Record[Any]:
 def _sweep(arguments: argparse.Namespace) -> FigureExport:
     view = SweepView(arguments.metric, arguments.axis, arguments.relative, arguments.log)
     records = [find_record("sweep", target) for target in arguments.targets]
-    return sweep.sweep_export(records, view, RecordStore().find("evaluate"), figure_5_shares())
+    return sweep.sweep_export(records, view, RecordStore(record_folders()).find("evaluate"), figure_5_shares())
 
 
 def _architecture(arguments: argparse.Namespace) -> FigureExport:

@@ -79,13 +79,14 @@ def find_records(kind: str, corpus: str, checkpoint: str | None = None) -> list[
     from mesm.data.corpora import open_corpus
     from mesm.records.base import CorpusId
     from mesm.records.store import RecordStore
+    from mesm.runtime import record_folders
 
     try:
         identity = open_corpus(corpus).id
     except DataError:
         identity = CorpusId(Path(corpus).name.partition("@")[0])
     digits = corpus.partition("@")[2]
-    records = RecordStore().find(kind, checkpoint=checkpoint, corpus=identity)
+    records = RecordStore(record_folders()).find(kind, checkpoint=checkpoint, corpus=identity)
     return [r for r in records if not r.provenance.corpus.digest or r.provenance.corpus.digest.startswith(digits)]
 
 

@@ -67,8 +67,8 @@ def migrate(path: Path, corpora: dict[str, CorpusId]) -> Path:
 
     from mesm.errors import DataError
     from mesm.files import write_atomic
+    from mesm.json_form import to_json
     from mesm.records.base import read_record, write_record
-    from mesm.records.json_form import to_json
 
     record = _with_digests(read_record(path), corpora)
     target = path.with_name(record.file_name)

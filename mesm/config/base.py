@@ -9,7 +9,7 @@ from dataclasses import fields
 from typing import Any, Self
 
 from mesm.errors import ConfigError
-from mesm.records.json_form import Json
+from mesm.json_form import Json
 
 
 def check_choice(name: str, value: object, allowed: tuple[str, ...]) -> None:

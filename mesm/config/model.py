@@ -13,7 +13,7 @@ from typing import Any, Self, cast
 
 from mesm.config.base import JsonConfig, check_choice, check_top_p, parse_setting
 from mesm.errors import ConfigError
-from mesm.records.json_form import Json
+from mesm.json_form import Json
 from mesm.vocabulary import CORPUS_LABELS, EMOTIONS, MODALITIES
 
 GATES = ("hard", "straight_through", "soft", "soft_straight_through")

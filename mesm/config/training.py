@@ -17,7 +17,7 @@ from mesm.config.objectives import (
     TwoTextsConfig,
 )
 from mesm.errors import ConfigError
-from mesm.records.json_form import Json, members
+from mesm.json_form import Json, members
 
 FUSIONS = ("learned", "held_out")
 TRAINING_QUERIES = ("own", "shuffled")

@@ -13,7 +13,7 @@ from mesm.data.remote import resolve_folder
 from mesm.data.signal_settings import signal_settings
 from mesm.errors import ConfigError, DataError
 from mesm.files import write_atomic
-from mesm.records.json_form import Json, from_json
+from mesm.json_form import Json, from_json
 from mesm.vocabulary import CAPABILITIES
 
 MANIFEST_NAME = "manifest.json"

@@ -6,7 +6,7 @@ A model trained on clips made by other rules would not fit, so a corpus stores t
 from __future__ import annotations
 
 from mesm.batch import CHUNK_HOPS, CHUNK_MS, FACE_SIZE_PX, FRAME_INTERVAL_MS, MEL_BANDS, MEL_FLOOR, SAMPLE_RATE_HZ
-from mesm.records.json_form import Json
+from mesm.json_form import Json
 
 #: Window and transform of the spectrogram, in samples at 16 kHz: 25 ms.
 WINDOW = 400

@@ -11,7 +11,7 @@ from typing import TextIO
 
 from mesm.data.remote import resolve_folder
 from mesm.errors import DataError
-from mesm.records.json_form import from_json, to_json
+from mesm.json_form import from_json, to_json
 
 SOURCES_NAME = "sources.jsonl"
 

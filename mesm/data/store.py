@@ -28,8 +28,8 @@ from mesm.data.parquet_schema import ARRAYS, Row, from_row, row_schema, to_row
 from mesm.data.remote import require_local, resolve_folder
 from mesm.errors import DataError
 from mesm.files import write_atomic
+from mesm.json_form import Json
 from mesm.records.base import CorpusId
-from mesm.records.json_form import Json
 
 _INDEX = ("clip_id", "split", "speaker", "text", "duration_s", "labels", "quality", "media", "n_frames", "n_chunks")
 _PLAIN = (*_INDEX, "large_px", "words", *ARRAYS)

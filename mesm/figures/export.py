@@ -19,8 +19,8 @@ from mesm.figures.bibliography import PAPER, bibtex
 from mesm.figures.page import DPI, paper_style, width_in
 from mesm.figures.tables import Table, escape
 from mesm.files import slug
+from mesm.json_form import Json, to_json
 from mesm.records.base import Record, source_commit
-from mesm.records.json_form import Json, to_json
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mesm.records.base import decimal_text
+from mesm.estimate import decimal_text
 
 Cell = str | float | int | None
 _LATEX = str.maketrans(

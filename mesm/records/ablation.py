@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from mesm.json_form import Json, items, members
 from mesm.records.comparison import PairedDifference, difference_from_schema_1
 from mesm.records.evaluation import Interval, Scores, average_from_schema_1, interval_from_schema_1
-from mesm.records.json_form import Json, items, members
 
 
 @dataclass(frozen=True)

@@ -9,21 +9,19 @@ from __future__ import annotations
 
 import importlib
 import json
-import math
 import os
 import platform
 import subprocess
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from decimal import ROUND_HALF_UP, Decimal
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Generic, TypeVar, cast
 
 from mesm.errors import DataError
 from mesm.files import slug, write_atomic
-from mesm.records.json_form import Json, from_json, to_json
+from mesm.json_form import Json, from_json, to_json
 
 RECORD_SCHEMA = 2
 #: Kind -> module and dataclass of its data.
@@ -41,44 +39,6 @@ KINDS: dict[str, tuple[str, str]] = {
 }
 
 D = TypeVar("D", covariant=True)
-
-
-def decimal_text(value: float, digits: int, sign: bool = False) -> str:
-    """Return a number with so many decimals, halves rounded away from zero as readers do: 76.25 -> "76.3".
-
-    Binary rounding gives "76.2" in Python and "76.3" in JavaScript; every number that is shown passes here.
-
-    Args:
-        sign: whether a positive number gets a plus.
-    """
-    if not math.isfinite(value):
-        return str(float(value))
-    number = Decimal(repr(float(value))).quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP)
-    return f"{number or abs(number):{'+' if sign else ''}f}"
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """Hold one measured value with its 95 % interval; None where it is undefined.
-
-    Attributes:
-        value: the estimate.
-        low: lower end of the interval; None without an interval (too few speakers).
-        high: upper end.
-    """
-
-    value: float | None
-    low: float | None = None
-    high: float | None = None
-
-    def words(self, digits: int = 2, unit: str = "") -> str:
-        """Return "1.23 (1.10 to 1.40)", without an interval "1.23", and an en dash where it is undefined."""
-        if self.value is None:
-            return "–"
-        text = decimal_text(self.value, digits) + unit
-        if self.low is None or self.high is None:
-            return text
-        return f"{text} ({decimal_text(self.low, digits)} to {decimal_text(self.high, digits)}{unit})"
 
 
 @dataclass(frozen=True)

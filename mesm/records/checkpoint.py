@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from mesm.errors import DataError
+from mesm.json_form import Json, from_json, to_json
 from mesm.records.evaluation import ClassScores, Evaluation, Scores
-from mesm.records.json_form import Json, from_json, to_json
 
 WEIGHTS, CONFIG, METRICS, CARD = "model.safetensors", "config.json", "metrics.json", "README.md"
 

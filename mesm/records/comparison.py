@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mesm.records.base import decimal_text
-from mesm.records.json_form import Json, members
+from mesm.estimate import decimal_text
+from mesm.json_form import Json, members
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from mesm.records.base import Estimate
-from mesm.records.json_form import Json, items, members
+from mesm.estimate import Estimate
+from mesm.json_form import Json, items, members
 
 #: Metrics of `Scores`, in the order of its fields.
 METRICS = ("accuracy", "wacc", "f1", "weighted_f1", "auc")

@@ -9,9 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from mesm.records.base import Estimate
+from mesm.estimate import Estimate
+from mesm.json_form import Json, items, members
 from mesm.records.faithfulness import NeutralTexts, ShuffledTexts, shuffled_from_schema_1
-from mesm.records.json_form import Json, items, members
 
 #: Site kinds that are compared with a region: the nucleus, as 0 or 1, and the attention itself.
 SiteKind = Literal["kept", "attention"]

@@ -11,8 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from mesm.records.base import Estimate
-from mesm.records.json_form import Json, items, members
+from mesm.estimate import Estimate
+from mesm.json_form import Json, items, members
 
 #: How a control's attention weights are drawn: as at the start of training, or normal with each tensor's trained mean
 #: and spread.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from mesm.records.json_form import Json
+from mesm.json_form import Json
 from mesm.records.seeds import SeedsMean, mean_from_schema_1
 
 

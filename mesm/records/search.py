@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mesm.records.json_form import Json
+from mesm.json_form import Json
 
 
 @dataclass(frozen=True)

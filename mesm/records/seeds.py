@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mesm.json_form import Json, items, members
 from mesm.records.evaluation import (
     METRICS,
     Interval,
@@ -14,7 +15,6 @@ from mesm.records.evaluation import (
     average_from_schema_1,
     interval_from_schema_1,
 )
-from mesm.records.json_form import Json, items, members
 
 
 @dataclass(frozen=True)

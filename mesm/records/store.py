@@ -9,7 +9,6 @@ from typing import Any, TypeVar
 
 from mesm.errors import DataError
 from mesm.records.base import CorpusId, Record, read_record
-from mesm.runtime import record_folders
 
 D = TypeVar("D")
 
@@ -30,24 +29,25 @@ class RecordStore:
     """Hold the records in some folders, each read once and read again when its file changes.
 
     Args:
-        folders: where to look; the workspace's records, then the bundled ones, by default. Of two records that match
-            equally, the one in the earlier folder comes first, and in one folder the later one.
+        folders: where to look, `runtime.record_folders` for the workspace's records and then the bundled ones; a function is
+            called at each search, since the workspace may change. Of two records that match equally, the one in the
+            earlier folder comes first, and in one folder the later one.
         on_damaged: called with the sentence for each file that cannot be read; it is left out.
     """
 
     def __init__(
         self,
-        folders: Sequence[str | os.PathLike[str]] | None = None,
+        folders: Sequence[str | os.PathLike[str]] | Callable[[], Sequence[Path]],
         on_damaged: Callable[[DataError], None] | None = None,
     ) -> None:
-        self._folders = None if folders is None else tuple(Path(folder) for folder in folders)
+        self._folders = folders if callable(folders) else tuple(Path(folder) for folder in folders)
         self._on_damaged = on_damaged
         self._cache: dict[Path, tuple[tuple[int, int], Record[Any] | DataError]] = {}
 
     @property
-    def folders(self) -> tuple[Path, ...]:
+    def folders(self) -> Sequence[Path]:
         """Return the folders that are searched."""
-        return record_folders() if self._folders is None else self._folders
+        return self._folders() if callable(self._folders) else self._folders
 
     def find(
         self,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from mesm.json_form import Json, items, members
 from mesm.records.evaluation import Interval, Scores, average_from_schema_1, interval_from_schema_1
-from mesm.records.json_form import Json, items, members
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mesm import statistics
-from mesm.records.base import Estimate
+from mesm.estimate import Estimate
 from mesm.statistics import PERCENT_DIGITS, Speakers, percentile_estimate, rounded
 
 #: The paper's candidates for a class's decision threshold.

@@ -11,9 +11,10 @@ import numpy as np
 import streamlit as st
 
 from mesm.errors import MesmError
+from mesm.estimate import Estimate, decimal_text
 from mesm.figures.png import encode_png
 from mesm.figures.style import emotion_colour, rgb
-from mesm.records.base import Estimate, Record, decimal_text
+from mesm.records.base import Record
 from mesm.records.evaluation import Evaluation
 
 #: Width of a diagram on a wide screen.

@@ -6,6 +6,7 @@ import streamlit as st
 
 from mesm.errors import DataError
 from mesm.records.store import RecordStore
+from mesm.runtime import record_folders
 from mesm.ui import layout
 
 _REPORTED = "damaged-records"
@@ -18,7 +19,7 @@ def records() -> RecordStore:
 
 @st.cache_resource(show_spinner=False)
 def _store() -> RecordStore:
-    return RecordStore(on_damaged=_report)
+    return RecordStore(record_folders, _report)
 
 
 def _report(error: DataError) -> None:

@@ -12,7 +12,7 @@ from mesm.batch import Sample
 from mesm.data.audit import Overlap, SplitAudit, audit_splits, audit_text
 from mesm.data.store import Corpus, CorpusWriter
 from mesm.errors import DataError
-from mesm.records.json_form import from_json, to_json
+from mesm.json_form import from_json, to_json
 from tests.data.made_samples import make_sample
 
 

@@ -6,7 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from mesm.records.base import CorpusId, Estimate, Record, new_provenance, write_record
+from mesm.estimate import Estimate
+from mesm.records.base import CorpusId, Record, new_provenance, write_record
 from mesm.records.canonical import ALL, CanonicalFaces, CanonicalMaps, EmotionFrames, MapDifference
 from mesm.records.facs import (
     MAPS,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mesm.records.base import CorpusId, Estimate, Record, new_provenance, read_record, write_record
+from mesm.estimate import Estimate
+from mesm.records.base import CorpusId, Record, new_provenance, read_record, write_record
 from mesm.runtime import assets
 from tests.figures.facs_records_made import faithfulness_record
 

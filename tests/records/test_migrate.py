@@ -13,8 +13,8 @@ import pytest
 from mesm.cli import main
 from mesm.cli import records as command
 from mesm.errors import DataError
+from mesm.json_form import to_json
 from mesm.records.base import RECORD_SCHEMA, CorpusId, read_record
-from mesm.records.json_form import to_json
 from mesm.runtime import assets
 
 SHIPPED = sorted((assets() / "records").glob("*.json"))

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from mesm.errors import DataError
-from mesm.records.base import CorpusId, Estimate, Record, decimal_text, new_provenance, read_record, write_record
+from mesm.estimate import Estimate, decimal_text
+from mesm.json_form import Json, from_json, to_json
+from mesm.records.base import CorpusId, Record, new_provenance, read_record, write_record
 from mesm.records.evaluation import ClassScores, ClipScores, Evaluation, Interval, Scores
-from mesm.records.json_form import Json, from_json, to_json
 from mesm.records.store import RecordStore
 from mesm.runtime import assets
 

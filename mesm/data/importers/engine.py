@@ -28,7 +28,7 @@ from mesm.data.splits import assign_splits
 from mesm.data.store import CorpusWriter
 from mesm.errors import ConfigError, DataError
 from mesm.files import write_atomic
-from mesm.records.json_form import Json, to_json
+from mesm.json_form import Json, to_json
 
 QUARANTINE_NAME = "quarantine.jsonl"
 ENGINES = ("local", "ray")

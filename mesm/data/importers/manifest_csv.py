@@ -16,7 +16,7 @@ from pathlib import Path
 
 from mesm.data.importers.plan import MediaSpan, Problem, Release, Utterance, read_text, storable
 from mesm.errors import DataError
-from mesm.records.json_form import Json
+from mesm.json_form import Json
 from mesm.vocabulary import EMOTIONS, SPLITS
 
 RULES = ("an emotion column holds an intensity in [0, 3]; an empty cell is 0, a row without any value has no label",)

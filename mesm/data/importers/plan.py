@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from mesm.errors import DataError
-from mesm.records.json_form import Json
+from mesm.json_form import Json
 
 #: Why an utterance is not stored: the code that stands in the quarantine list, and what it means.
 REASONS: dict[str, str] = {

@@ -11,7 +11,7 @@ from mesm.data.splits import assign_splits
 from mesm.data.store import Corpus, CorpusWriter
 from mesm.errors import DataError
 from mesm.files import write_atomic
-from mesm.records.json_form import to_json
+from mesm.json_form import to_json
 
 
 def resplit(source: str | os.PathLike[str], out: str | os.PathLike[str], rule: str, seed: int = 0) -> Corpus:

@@ -29,7 +29,7 @@ from mesm.data.ingest.preview import encode_preview
 from mesm.data.ingest.video import FrameSampler, read_picture
 from mesm.data.store import Corpus, CorpusWriter
 from mesm.errors import DataError, MesmError
-from mesm.records.json_form import from_json, to_json
+from mesm.json_form import from_json, to_json
 
 _CLIP_ID = "clip"
 _PACKAGE_ROOT = Path(__file__).resolve().parents[3]

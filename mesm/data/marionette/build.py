@@ -23,7 +23,7 @@ from mesm.data.marionette.problem import AT_ODDS, INFORMATIVE, LABELS, plan_clip
 from mesm.data.store import Corpus, CorpusWriter
 from mesm.errors import ConfigError
 from mesm.files import write_atomic
-from mesm.records.json_form import Json, to_json
+from mesm.json_form import Json, to_json
 from mesm.vocabulary import CAPABILITIES
 
 PRESETS: dict[str, int] = {"small": 240, "default": 3000, "large": 12000}

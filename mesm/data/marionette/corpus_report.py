@@ -13,7 +13,7 @@ from mesm.data.marionette.build import GENERATOR
 from mesm.data.marionette.ceiling import Ceiling, ceilings
 from mesm.data.marionette.problem import LABELS
 from mesm.data.store import Corpus, IndexRow
-from mesm.records.json_form import Json
+from mesm.json_form import Json
 from mesm.vocabulary import MODALITIES, order_splits
 
 

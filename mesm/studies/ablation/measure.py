@@ -25,11 +25,11 @@ from mesm.data.corpora import open_corpus
 from mesm.data.store import Corpus
 from mesm.errors import ConfigError, DataError
 from mesm.files import write_atomic
+from mesm.json_form import Json, from_json, to_json
 from mesm.models import load_checkpoint
 from mesm.presets import preset
 from mesm.records.ablation import Ablation, AblationLine, AblationRun, AblationSetup, ShuffledText
 from mesm.records.evaluation import METRICS, Evaluation, Scores, intervals_from
-from mesm.records.json_form import Json, from_json, to_json
 from mesm.studies.evaluation.bayes_ceiling import ceiling_wacc, share_of_bayes_wacc
 from mesm.studies.evaluation.measure import evaluate
 from mesm.studies.faithfulness.evaluation_clips import open_clips

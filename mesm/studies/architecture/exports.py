@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from mesm.config import ModelConfig
 from mesm.errors import ConfigError
 from mesm.figures.export import FigureExport
-from mesm.records.json_form import Json
+from mesm.json_form import Json
 from mesm.studies.architecture.chart_data import architecture_caption, has_cnn
 from mesm.studies.architecture.paper import plot_architecture
 

@@ -14,7 +14,7 @@ from mesm.figures.export import FigureExport
 from mesm.figures.privacy import private_faces
 from mesm.figures.style import MODALITY_WORDS
 from mesm.files import slug
-from mesm.records.json_form import Json
+from mesm.json_form import Json
 from mesm.records.prediction import LayerTrace, Prediction
 from mesm.studies.case import captions, tables
 from mesm.studies.case.chart_data import pair_chart, scores_chart, scores_over_p_chart

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from mesm.estimate import decimal_text
 from mesm.figures.tables import Cell, Row, Table
-from mesm.records.base import Record, decimal_text
+from mesm.records.base import Record
 from mesm.records.evaluation import ClassScores, Evaluation, Interval, ScoredModel
 from mesm.studies.evaluation.breakdown import Slice
 from mesm.studies.evaluation.chart_data import MatrixChart, ReliabilityChart

@@ -11,7 +11,7 @@ from typing import Literal
 
 import numpy as np
 
-from mesm.records.base import Estimate
+from mesm.estimate import Estimate
 from mesm.records.canonical import CanonicalFaces, unpack, unpack_mask
 from mesm.records.facs import MAPS, Codebook, FacsStudy, RegionGroup
 from mesm.vocabulary import ACTION_UNITS, EMOTIONS

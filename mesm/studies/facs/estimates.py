@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from mesm.records.base import Estimate
+from mesm.estimate import Estimate
 from mesm.records.facs import (
     KINDS,
     Agreement,

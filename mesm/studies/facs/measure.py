@@ -13,6 +13,7 @@ from mesm.batch import ACTIVE_INTENSITY
 from mesm.config import check_top_p
 from mesm.data.store import Corpus
 from mesm.errors import ConfigError
+from mesm.json_form import Json, items, members
 from mesm.records.facs import (
     EmotionCounts,
     FacsCounts,
@@ -20,7 +21,6 @@ from mesm.records.facs import (
     RegionGroup,
     Supervision,
 )
-from mesm.records.json_form import Json, items, members
 from mesm.statistics import Speakers
 from mesm.studies.facs import atlas
 from mesm.studies.facs.action_unit_files import units_of_clips

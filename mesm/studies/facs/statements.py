@@ -20,7 +20,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from mesm.records.base import Estimate
+from mesm.estimate import Estimate
 from mesm.records.facs import FacsStudy
 from mesm.records.faithfulness import Faithfulness
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from mesm.estimate import Estimate
 from mesm.figures.tables import Cell, Row, Table
-from mesm.records.base import Estimate
 from mesm.records.facs import CodebookAgreement, FacsStudy
 from mesm.studies.facs.chart_data import ALPHA, MAP_WORDS, HeatMap, LayerSeries, layer_names
 from mesm.studies.facs.statements import REFUTED, SUPPORTED, UNDECIDED, UNMEASURED, Statement

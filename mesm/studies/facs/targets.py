@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mesm.records.base import Estimate
+from mesm.estimate import Estimate
 from mesm.records.facs import (
     Agreement,
     Contrast,

@@ -16,8 +16,8 @@ from torch import Tensor
 
 from mesm.batch import Sample
 from mesm.data.known_truth import NeutralFaceSet, emotion_prototypes, read_neutral_faces, render_neutral_faces
+from mesm.estimate import Estimate
 from mesm.models import Prepared
-from mesm.records.base import Estimate
 from mesm.records.faithfulness import NeutralTexts, TextOnNeutral
 from mesm.statistics import Speakers
 from mesm.studies.faithfulness.evaluation_clips import EvaluationClips, Progress, prepare

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from mesm.records.base import Estimate
+from mesm.estimate import Estimate
 from mesm.records.faithfulness import BranchShuffleCost, ShuffleCost, ShuffledTexts
 from mesm.statistics import PERCENT_DIGITS, Speakers
 from mesm.studies.faithfulness.evaluation_clips import (

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
+from mesm.estimate import Estimate
 from mesm.figures.style import MODALITY_WORDS
 from mesm.figures.tables import Row, Table
-from mesm.records.base import Estimate
 from mesm.records.faithfulness import (
     SITE_SETS,
     ControlTest,

@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from mesm.figures.bibliography import PAPER, corpus_cites
 from mesm.figures.export import FigureExport, origin_of
 from mesm.files import slug
+from mesm.json_form import Json
 from mesm.records.ablation import Ablation
 from mesm.records.base import CorpusId, Record
 from mesm.records.evaluation import ScoredModel
-from mesm.records.json_form import Json
 from mesm.records.reproduction import ReproducedLine
 from mesm.studies.evaluation.breakdown import SplitCount
 from mesm.studies.reproduction import reported, tables

@@ -12,6 +12,7 @@ from typing import cast
 import numpy as np
 
 from mesm.errors import ConfigError, DataError
+from mesm.json_form import Json
 from mesm.records.comparison import ComparedModel, Comparison, PairedDifference
 from mesm.records.evaluation import (
     METRICS,
@@ -21,7 +22,6 @@ from mesm.records.evaluation import (
     Scores,
     intervals_from,
 )
-from mesm.records.json_form import Json
 from mesm.records.seeds import SeedClipScores, SeedRun, SeedsSummary
 from mesm.training import metrics
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from mesm.estimate import decimal_text
 from mesm.figures.tables import Row, Table
-from mesm.records.base import decimal_text
 from mesm.records.comparison import Comparison
 from mesm.records.seeds import SeedsSummary
 from mesm.studies.evaluation.tables import METRIC_WORDS, share_cell

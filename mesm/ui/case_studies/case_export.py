@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from mesm.analysis.provenance import clip_origin
 from mesm.figures.privacy import default_privacy
-from mesm.records.json_form import Json
+from mesm.json_form import Json
 from mesm.records.prediction import Prediction
 from mesm.studies.case import exports
 from mesm.studies.case.exports import Pair

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from mesm.records.base import Estimate, Record
+from mesm.estimate import Estimate
+from mesm.records.base import Record
 from mesm.records.evaluation import Evaluation
 from mesm.records.facs import FacsStudy
 from mesm.studies.facs.chart_data import MAP_WORDS, layer_series

@@ -12,9 +12,10 @@ import torch
 
 from mesm.analysis.predictor import Predictor
 from mesm.data.store import Corpus
+from mesm.estimate import Estimate
 from mesm.models import build_model, load_checkpoint, save_checkpoint
 from mesm.models.checkpoint import update_checkpoint
-from mesm.records.base import Estimate, Record, new_provenance, write_record
+from mesm.records.base import Record, new_provenance, write_record
 from mesm.records.checkpoint import CheckpointMetrics, SplitMetrics
 from mesm.records.evaluation import Evaluation, Scores, intervals_from
 from mesm.studies.evaluation.measure import evaluate, trivial_scores

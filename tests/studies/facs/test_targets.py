@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from mesm.records.base import Estimate
+from mesm.estimate import Estimate
 from mesm.records.facs import Contrast, FacsStudy, Specificity
 from mesm.records.faithfulness import NeutralTexts
 from mesm.studies.facs.targets import Target, targets

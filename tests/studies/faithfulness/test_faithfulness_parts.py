@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from mesm.analysis.attention_controls import control_attention, sparse_cnns
 from mesm.batch import Batch
+from mesm.estimate import Estimate
 from mesm.layers.nucleus import nucleus_mask
 from mesm.models import EmotionModel, build_model
-from mesm.records.base import Estimate
 from mesm.records.faithfulness import CONTROL_WORDS, ControlAttention
 from mesm.statistics import Speakers
 from mesm.studies.faithfulness.control_test import _compare_scores, overlap, rank_correlation

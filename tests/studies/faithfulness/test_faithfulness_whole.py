@@ -14,12 +14,12 @@ from mesm.batch import Sample, Truth
 from mesm.cli import main
 from mesm.data.store import Corpus, CorpusWriter
 from mesm.errors import ConfigError
+from mesm.json_form import from_json, to_json
 from mesm.models import build_model, load_checkpoint, save_checkpoint
 from mesm.records.base import read_record
 from mesm.records.canonical import unpack
 from mesm.records.checkpoint import CheckpointMetrics
 from mesm.records.faithfulness import Faithfulness
-from mesm.records.json_form import from_json, to_json
 from mesm.studies.facs import atlas
 from mesm.studies.facs.canonical import SIZE, canonical_faces, difference, template_points, warp
 from mesm.studies.faithfulness.measure import SampleSizes, measure_faithfulness

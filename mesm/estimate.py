@@ -1,0 +1,45 @@
+"""Hold measured values with their intervals, and print numbers with one rounding."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from decimal import ROUND_HALF_UP, Decimal
+
+
+def decimal_text(value: float, digits: int, sign: bool = False) -> str:
+    """Return a number with so many decimals, halves rounded away from zero as readers do: 76.25 -> "76.3".
+
+    Binary rounding gives "76.2" in Python and "76.3" in JavaScript; every number that is shown passes here.
+
+    Args:
+        sign: whether a positive number gets a plus.
+    """
+    if not math.isfinite(value):
+        return str(float(value))
+    number = Decimal(repr(float(value))).quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP)
+    return f"{number or abs(number):{'+' if sign else ''}f}"
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Hold one measured value with its 95 % interval; None where it is undefined.
+
+    Attributes:
+        value: the estimate.
+        low: lower end of the interval; None without an interval (too few speakers).
+        high: upper end.
+    """
+
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+
+    def words(self, digits: int = 2, unit: str = "") -> str:
+        """Return "1.23 (1.10 to 1.40)", without an interval "1.23", and an en dash where it is undefined."""
+        if self.value is None:
+            return "–"
+        text = decimal_text(self.value, digits) + unit
+        if self.low is None or self.high is None:
+            return text
+        return f"{text} ({decimal_text(self.low, digits)} to {decimal_text(self.high, digits)}{unit})"
