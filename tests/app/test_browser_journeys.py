@@ -55,7 +55,7 @@ def test_compare_two_answers(chromium: Any, address: str) -> None:
     page = open_page(chromium, f"{address}/case_studies?{SHIPPED}&p=0.3")
     choose(page, "versus", "another p")
     in_address(page, "versus=another")
-    assert "only p = 1 does" in said(page, "Shared, of what either keeps").inner_text()
+    assert "kept only by p = 1" in said(page, "Overlap of the kept sites").inner_text()
     assert picture(page, "Difference of the masks, face").ndim == 3
     dear = page.get_by_test_id("stMetric").filter(has_text="Work with p = 1").last
     assert float(dear.get_by_test_id("stMetricValue").inner_text().split()[0]) > 0
@@ -63,7 +63,7 @@ def test_compare_two_answers(chromium: Any, address: str) -> None:
     choose(page, "versus", "random attention")
     said(page, "only random attention 1 does")
     choose(page, "versus", "another checkpoint")
-    said(page, "has no attention: it computes every site")
+    said(page, "every site is computed")
 
 
 def test_relate_regions_to_action_units(chromium: Any, address: str) -> None:
@@ -78,7 +78,7 @@ def test_relate_regions_to_action_units(chromium: Any, address: str) -> None:
     )
     select(page, "Codebook", "The paper's own words")
     in_address(page, "codebook=The")
-    said(page, "What the paper says it looks at")
+    said(page, "statements about its attention")
     page.goto(f"{address}/case_studies?{SHIPPED}")
     settle(page)
     page.get_by_text("Action units and the mask").last.click()
