@@ -61,7 +61,7 @@ def test_compare_two_answers(chromium: Any, address: str) -> None:
     assert float(dear.get_by_test_id("stMetricValue").inner_text().split()[0]) > 0
     assert "+" in dear.get_by_test_id("stMetricDelta").inner_text()
     choose(page, "versus", "random attention")
-    said(page, "only random attention 1 does")
+    said(page, "kept only by random attention 1")
     choose(page, "versus", "another checkpoint")
     said(page, "every site is computed")
 
@@ -114,7 +114,7 @@ def test_try_a_clip_of_ones_own(chromium: Any, address: str) -> None:
     said(page, "your clip")
     faces = picture(page, FACES)
     assert faces.ndim == 3 and np.ptp(faces) > 100
-    assert "The clip is read." in page.get_by_test_id("stExpander").first.inner_text()
+    assert "The clip is decoded." in page.get_by_test_id("stExpander").first.inner_text()
     page.get_by_role("button", name="Delete this clip").last.click()
     page.get_by_text("your clip").last.wait_for(state="detached")
     settle(page)
@@ -140,7 +140,7 @@ def test_take_figures_along(chromium: Any, address: str, tmp_path: Path) -> None
     page.keyboard.press("Escape")
     settle(page)
     page.get_by_role("link", name="Export").first.click()
-    said(page, "In the zip: every figure")
+    said(page, "The zip contains every figure")
     archive = zipfile.ZipFile(io.BytesIO(downloaded(page, "Download 2 as one zip")))
     names = archive.namelist()
     assert {"references.bib", "commands.txt"} < set(names) and sum(name.endswith(".pdf") for name in names) == 2
