@@ -261,7 +261,7 @@ class FeatureModelConfig(ModelConfig):
     feature_dims: tuple[int, ...] = ()
     """Columns of each modality's hand-crafted features, filled in from the corpus's when training starts."""
     feature_sources: tuple[str, ...] = ()
-    """What computed them, one per modality; kept so that a clip outside a corpus gets the same ones or none."""
+    """Extractor of each modality's features, kept so that a clip outside a corpus gets the same ones or none."""
 
 
 @dataclass(frozen=True)

@@ -138,7 +138,7 @@ class Manifest:
                 )
             content["labels"] = tuple(content["labels"])
             content["shards"] = tuple(Shard(**shard) for shard in content["shards"])
-            # Manifests of before the field was introduced: the one generator wrote all of it, and the file says the rest.
+            # A manifest of an earlier version has no such field: the only generator of that time knew everything but neutral faces.
             content.setdefault("capabilities", _generated(folder) if "generator" in content["meta"] else ())
             content["capabilities"] = tuple(content["capabilities"])
             return cls(**content)
