@@ -63,7 +63,7 @@ def test_compare_two_answers(chromium: Any, address: str) -> None:
     choose(page, "versus", "random attention")
     said(page, "kept only by random attention 1")
     choose(page, "versus", "another checkpoint")
-    said(page, "every site is computed")
+    said(page, "has no attention: it computes every site, so there is no mask")
 
 
 def test_relate_regions_to_action_units(chromium: Any, address: str) -> None:
@@ -83,7 +83,7 @@ def test_relate_regions_to_action_units(chromium: Any, address: str) -> None:
     settle(page)
     page.get_by_text("Action units and the mask").last.click()
     said(page, "Share of each region that a layer keeps")
-    assert picture(page, "faces; what layer 2 left out is faded").ndim == 3
+    assert picture(page, "faces; sites that layer 2 dropped are faded").ndim == 3
 
 
 def test_read_accuracy_against_flops(chromium: Any, address: str) -> None:
