@@ -24,7 +24,7 @@ from mesm.studies.facs import exports as facs
 from mesm.studies.facs.chart_data import KIND_WORDS, view_words
 from mesm.studies.facs.codebooks import codebook
 from mesm.studies.facs.statements import statements
-from mesm.studies.faithfulness.exports import EXPORTS as FAITHFULNESS
+from mesm.studies.faithfulness.exports import faithfulness_export
 from mesm.studies.learning.chart_data import TrainingRun, creation_number
 from mesm.studies.learning.exports import learning_export, runs_export
 from mesm.studies.reproduction import exports as reproduction
@@ -159,7 +159,7 @@ def _faces(arguments: argparse.Namespace) -> FigureExport:
 def _faithfulness(arguments: argparse.Namespace) -> FigureExport:
     if arguments.what == "targets":
         return facs.targets_export(_target("facs", arguments))
-    return FAITHFULNESS[arguments.what](_target("faithfulness", arguments))
+    return faithfulness_export(_target("faithfulness", arguments), arguments.what)
 
 
 def _statements(arguments: argparse.Namespace) -> FigureExport:

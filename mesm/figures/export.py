@@ -8,19 +8,19 @@ from __future__ import annotations
 import io
 import json
 import zipfile
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from mesm import __version__
 from mesm.errors import ConfigError
-from mesm.figures.bibliography import PAPER, bibtex
+from mesm.figures.bibliography import PAPER, bibtex, corpus_cites
 from mesm.figures.page import DPI, paper_style, width_in
 from mesm.figures.tables import Table, escape
 from mesm.files import slug
 from mesm.json_form import Json, to_json
-from mesm.records.base import Record, source_commit
+from mesm.records.base import CorpusId, Record, source_commit
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -79,6 +79,61 @@ class FigureExport:
     def formats(self) -> tuple[str, ...]:
         """Return the formats that it has; a picture without numbers has no CSV."""
         return tuple(f for f in FORMATS if f != "csv" or self.table is not None)
+
+
+def record_export(
+    records: Sequence[Record[Any]],
+    kind: str,
+    title: str,
+    caption: str,
+    *,
+    name: str = "",
+    options: str = "",
+    origin: Mapping[str, Json] | None = None,
+    draw: Callable[[float], Figure] | None = None,
+    table: Table | None = None,
+    cites: Sequence[str] = (),
+) -> FigureExport:
+    """Build the export of a figure of checkpoints on corpora: `mesm figure KIND CHECKPOINT@CORPUS ... OPTIONS`.
+
+    Args:
+        name: first part of the file's name; the kind by default.
+        origin: that of the records by default.
+        cites: keys of works beside the paper and the corpora's own.
+    """
+    sources = [record.provenance for record in records]
+    names = dict.fromkeys(slug(part) for source in sources for part in (source.checkpoint, source.corpus.name))
+    corpora = dict.fromkeys(source.corpus.name for source in sources)
+    return FigureExport(
+        name="-".join([name or kind, *names]),
+        title=title,
+        caption=caption,
+        command=f"mesm figure {kind} {' '.join(dict.fromkeys(source.source for source in sources))}{options}",
+        origin=origin_of(*records) if origin is None else origin,
+        draw=draw,
+        table=table,
+        cites=(PAPER, *cites, *(key for corpus in corpora for key in corpus_cites(corpus))),
+    )
+
+
+def corpus_export(
+    corpus: CorpusId, kind: str, title: str, caption: str, table: Table, origin: Mapping[str, Json], beside: str = ""
+) -> FigureExport:
+    """Build the export of a table of one corpus: `mesm figure KIND --corpus CORPUS`.
+
+    Args:
+        kind: with the number of the paper's table, such as "table 3".
+        beside: names of corpora whose reported numbers stand in the table.
+    """
+    return FigureExport(
+        name=f"{kind}-{slug(corpus.name)}",
+        title=title,
+        caption=caption,
+        command=f"mesm figure {kind} --corpus {corpus.key}",
+        origin=origin,
+        table=table,
+        cites=(PAPER, *corpus_cites(f"{corpus.name} {beside}")),
+    )
 
 
 def full_command(export: FigureExport, form: str, width: str) -> str:

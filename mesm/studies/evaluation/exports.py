@@ -6,10 +6,8 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
-from mesm.figures.bibliography import PAPER, corpus_cites
-from mesm.figures.export import FigureExport, origin_of
+from mesm.figures.export import FigureExport, record_export
 from mesm.figures.tables import Table
-from mesm.files import slug
 from mesm.records.base import Record
 from mesm.records.evaluation import Evaluation
 from mesm.studies.evaluation import tables
@@ -97,16 +95,15 @@ def _export(
     draw: Callable[[float], Figure] | None = None,
     emotion: str = "",
 ) -> FigureExport:
-    origin, data = record.provenance, record.data
-    name = f"{kind}{f'-{emotion}' if emotion else ''}-{slug(origin.checkpoint)}-{slug(origin.corpus.name)}"
-    model = tables.model_name(record)
-    return FigureExport(
-        name=name,
-        title=title,
-        caption=f"{caption} {model} on the {data.split} split of {origin.corpus.name}, {data.clips} clips.",
-        command=f"mesm figure {kind} {origin.source}" + (f" --emotion {emotion}" if emotion else ""),
-        origin=origin_of(record),
+    corpus, data = record.provenance.corpus.name, record.data
+    return record_export(
+        [record],
+        kind,
+        title,
+        f"{caption} {tables.model_name(record)} on the {data.split} split of {corpus}, {data.clips} clips.",
+        name=f"{kind}-{emotion}" if emotion else kind,
+        options=f" --emotion {emotion}" if emotion else "",
         draw=draw,
         table=table,
-        cites=(PAPER, *(("guo-etal-2017",) if kind == "reliability" else ()), *corpus_cites(origin.corpus.name)),
+        cites=("guo-etal-2017",) if kind == "reliability" else (),
     )

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
-from mesm.figures.bibliography import PAPER, corpus_cites
-from mesm.figures.export import FigureExport, origin_of
-from mesm.files import slug
+from mesm.figures.export import FigureExport, origin_of, record_export
 from mesm.records.base import Record
 from mesm.records.canonical import CanonicalFaces
 from mesm.records.facs import Codebook, FacsStudy
@@ -16,7 +15,7 @@ from mesm.studies.facs.chart_data import KIND_WORDS, MAP_WORDS, Control, face_gr
 from mesm.studies.facs.paper import plot_faces, plot_heat_map, plot_layers, plot_statements
 from mesm.studies.facs.statements import Statement
 
-CITES = (PAPER, "ekman-friesen-1978", "barrett-etal-2019")
+_CITES = ("ekman-friesen-1978", "barrett-etal-2019")
 
 
 def heat_map_export(
@@ -31,21 +30,19 @@ def heat_map_export(
     """
     study = record.data
     heat = heat_map(study, layer, codebook, map_name=map_name, kind=kind)
-    return FigureExport(
-        name=f"facs-{slug(codebook.name)}-L{layer + 1}-{map_name}-{kind}-{_names(record)}",
-        title=f"Agreement with {codebook.title}, layer {layer + 1}",
-        caption=(
-            f"Lift of {KIND_WORDS[kind]} ({MAP_WORDS[map_name]}) on each region over the region's share of the crop, layer "
-            f"{layer + 1}, in faces that show the emotion; 1 is chance. Hatched: does not differ from chance "
-            f"(false-discovery rate 5 %). Framed: listed by {codebook.title}. {tables.counts_line(study)}"
-        ),
-        command=(
-            f"mesm figure facs {_target(record)} --codebook {codebook.name} --layer {layer + 1} --map {map_name} --of {kind}"
-        ),
+    return record_export(
+        [record],
+        "facs",
+        f"Agreement with {codebook.title}, layer {layer + 1}",
+        f"Lift of {KIND_WORDS[kind]} ({MAP_WORDS[map_name]}) on each region over the region's share of the crop, layer "
+        f"{layer + 1}, in faces that show the emotion; 1 is chance. Hatched: does not differ from chance "
+        f"(false-discovery rate 5 %). Framed: listed by {codebook.title}. {tables.counts_line(study)}",
+        name=f"facs-{codebook.name}-L{layer + 1}-{map_name}-{kind}",
+        options=f" --codebook {codebook.name} --layer {layer + 1} --map {map_name} --of {kind}",
         origin=origin_of(record, layer=layer + 1, codebook=f"{codebook.title}: {codebook.citation}"),
-        draw=lambda width: plot_heat_map(heat, width),
+        draw=partial(plot_heat_map, heat),
         table=tables.heat_map_table(heat),
-        cites=_cites(record),
+        cites=_CITES,
     )
 
 
@@ -54,49 +51,49 @@ def faces_export(record: Record[CanonicalFaces], view: str = "kept") -> FigureEx
     faces = record.data
     grid = face_grid(faces, view)
     reading = "Faded where the difference is not significant; blue is less, orange more." if grid.signed else ""
-    return FigureExport(
-        name=f"faces-{slug(view)}-{_names(record)}",
-        title=f"On the average face: {grid.words}",
-        caption=(
-            f"{grid.words.capitalize()}, on one template face, each speaker once. {reading} "
-            f"{faces.frames} faces of {faces.speakers} speakers."
-        ),
-        command=f"mesm figure faces {_target(record)} --view {view}",
-        origin=origin_of(record, layers=_layers(faces.layers)),
-        draw=lambda width: plot_faces(grid, width),
-        cites=_cites(record),
+    return record_export(
+        [record],
+        "faces",
+        f"On the average face: {grid.words}",
+        f"{grid.words.capitalize()}, on one template face, each speaker once. {reading} "
+        f"{faces.frames} faces of {faces.speakers} speakers.",
+        name=f"faces-{view}",
+        options=f" --view {view}",
+        origin=origin_of(record, layers=[*range(1, faces.layers + 1)]),
+        draw=partial(plot_faces, grid),
+        cites=_CITES,
     )
 
 
 def controls_export(record: Record[FacsStudy], control: Control) -> FigureExport:
     """Return the checkpoint beside untrained attention, layer after layer."""
     series = layer_series(record.data, control)
-    return FigureExport(
-        name=f"facs-{control}-{_names(record)}",
-        title=f"{series.title}, against untrained attention",
-        caption=(
-            f"{series.axis.capitalize()} of kept sites per layer, 95 % intervals over speakers; 1 is chance. Controls: "
-            f"re-initialised attention, with the checkpoint's gate and with the paper's hard gate. "
-            f"{tables.counts_line(record.data)}"
-        ),
-        command=f"mesm figure controls {_target(record)} --what {control}",
-        origin=origin_of(record, layers=_layers(record.data.layers)),
-        draw=lambda width: plot_layers(series, width),
+    return record_export(
+        [record],
+        "controls",
+        f"{series.title}, against untrained attention",
+        f"{series.axis.capitalize()} of kept sites per layer, 95 % intervals over speakers; 1 is chance. Controls: "
+        f"re-initialised attention, with the checkpoint's gate and with the paper's hard gate. "
+        f"{tables.counts_line(record.data)}",
+        name=f"facs-{control}",
+        options=f" --what {control}",
+        origin=origin_of(record, layers=[*range(1, record.data.layers + 1)]),
+        draw=partial(plot_layers, series),
         table=tables.series_table(series),
-        cites=_cites(record),
+        cites=_CITES,
     )
 
 
 def targets_export(record: Record[FacsStudy]) -> FigureExport:
     """Return the targets of the attention with what was measured."""
-    return FigureExport(
-        name=f"targets-{_names(record)}",
-        title="Targets of this attention",
-        caption="Targets that were set before training, and the measured values with 95 % intervals, layer after layer.",
-        command=f"mesm figure faithfulness {_target(record)} --what targets",
-        origin=origin_of(record),
+    return record_export(
+        [record],
+        "faithfulness",
+        "Targets of this attention",
+        "Targets that were set before training, and the measured values with 95 % intervals, layer after layer.",
+        name="targets",
+        options=" --what targets",
         table=tables.targets_table(record.data),
-        cites=(PAPER, *corpus_cites(record.provenance.corpus.name)),
     )
 
 
@@ -108,33 +105,15 @@ def statements_export(records: Sequence[Record[Any]], statements: Sequence[State
         layers: number of attention layers.
     """
     table = tables.statement_table(statements, layers)
-    return FigureExport(
-        name=f"statements-{_names(records[0])}",
-        title="The paper's statements about its attention",
-        caption=(
-            "Statements of Dai et al. (2021), section 6.2; lift of kept sites over the region's share of the crop in each "
-            "layer with its 95 % interval over speakers, a verdict by a fixed rule, and the verdict of re-initialised "
-            "attention under the same rule."
-        ),
-        command=f"mesm figure statements {_target(records[0])}",
+    return record_export(
+        records[:1],
+        "statements",
+        "The paper's statements about its attention",
+        "Statements of Dai et al. (2021), section 6.2; lift of kept sites over the region's share of the crop in each "
+        "layer with its 95 % interval over speakers, a verdict by a fixed rule, and the verdict of re-initialised "
+        "attention under the same rule.",
         origin=origin_of(*records),
-        draw=lambda width: plot_statements(table, width),
+        draw=partial(plot_statements, table),
         table=table,
-        cites=_cites(records[0]),
+        cites=_CITES,
     )
-
-
-def _layers(count: int) -> list[int]:
-    return list(range(1, count + 1))
-
-
-def _cites(record: Record[Any]) -> tuple[str, ...]:
-    return (*CITES, *corpus_cites(record.provenance.corpus.name))
-
-
-def _target(record: Record[Any]) -> str:
-    return record.provenance.source
-
-
-def _names(record: Record[Any]) -> str:
-    return f"{slug(record.provenance.checkpoint)}-{slug(record.provenance.corpus.name)}"

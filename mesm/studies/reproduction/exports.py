@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from mesm.figures.bibliography import PAPER, corpus_cites
-from mesm.figures.export import FigureExport, origin_of
-from mesm.files import slug
+from mesm.figures.export import FigureExport, corpus_export, origin_of
 from mesm.json_form import Json
 from mesm.records.ablation import Ablation
 from mesm.records.base import CorpusId, Record
@@ -32,20 +31,17 @@ def scores_export(records: Sequence[Record[ScoredModel]], number: int) -> Figure
     paper = reported.scores(number)
     corpus, data = records[0].provenance.corpus, records[0].data
     short = tables.ACCURACY_WORDS[paper.accuracy]
-    caption = (
+    return corpus_export(
+        corpus,
+        f"table {number}",
+        f"Table {number}: {short} and F1 on {corpus.name}",
         f"{short} and F1 in percent on the {data.split} split of {corpus.name} ({data.clips} clips, {data.speakers} "
         "speakers); thresholds chosen on the validation split. 95 %: interval over speakers. Work: convolutions and "
         f"attention, share of FE2E's multiply-adds. Reported rows: Dai et al. (2021), Table {number}, on {paper.corpus}: "
-        "another corpus, not to be ranked."
-    )
-    return FigureExport(
-        name=f"table-{number}-{slug(corpus.name)}",
-        title=f"Table {number}: {short} and F1 on {corpus.name}",
-        caption=caption,
-        command=f"mesm figure table {number} --corpus {corpus.key}",
-        origin=origin_of(*records, cost_unit="MAC, as a share of FE2E's"),
-        table=tables.scores_table(records, paper),
-        cites=(PAPER, *corpus_cites(f"{corpus.name} {paper.corpus}")),
+        "another corpus, not to be ranked.",
+        tables.scores_table(records, paper),
+        origin_of(*records, cost_unit="MAC, as a share of FE2E's"),
+        beside=paper.corpus,
     )
 
 
@@ -59,15 +55,14 @@ def splits_export(corpus: CorpusId, counts: Sequence[SplitCount], number: int) -
     paper = reported.split_counts(number)
     digest: dict[str, Json] = {"corpus_digest": corpus.digest} if corpus.digest else {}
     splits: list[Json] = [c.split for c in counts]
-    return FigureExport(
-        name=f"table-{number}-{slug(corpus.name)}",
-        title=f"Table {number}: the splits of {corpus.name}",
-        caption=f"Clips of {corpus.name} that show each emotion, per split; mean words and seconds per clip. "
+    return corpus_export(
+        corpus,
+        f"table {number}",
+        f"Table {number}: the splits of {corpus.name}",
+        f"Clips of {corpus.name} that show each emotion, per split; mean words and seconds per clip. "
         "A clip may show several emotions or none.",
-        command=f"mesm figure table {number} --corpus {corpus.key}",
-        origin={"corpus": corpus.name, "n": sum(c.clips for c in counts), "split": splits, **digest},
-        table=tables.splits_table(corpus.name, counts, paper, "IEMOCAP" if number == 1 else "CMU-MOSEI"),
-        cites=(PAPER, *corpus_cites(corpus.name)),
+        tables.splits_table(corpus.name, counts, paper, "IEMOCAP" if number == 1 else "CMU-MOSEI"),
+        {"corpus": corpus.name, "n": sum(c.clips for c in counts), "split": splits, **digest},
     )
 
 
@@ -76,17 +71,14 @@ def modalities_export(record: Record[Ablation]) -> FigureExport:
     data, corpus = record.data, record.provenance.corpus
     loaded = [line.row for line in data.rows if any(line.loaded)]
     origin = f"{', '.join(loaded)} loaded, the others trained" if loaded else "every row trained"
-    return FigureExport(
-        name=f"table-5-{slug(corpus.name)}",
-        title=f"Table 5: ablation on {corpus.name}",
-        caption=(
-            f"Averages in percent on the {data.setup.split} split of {corpus.name}; {origin}, {len(data.seeds)} seed(s), "
-            f"width {data.setup.width:g}, {data.setup.epochs} epochs; intervals over speakers. T words, A voice, V face."
-        ),
-        command=f"mesm figure table 5 --corpus {corpus.key}",
-        origin=origin_of(record, setup=data.setup, seeds=data.seeds),
-        table=tables.modalities_table(data, reported.TABLE_5),
-        cites=(PAPER, *corpus_cites(corpus.name)),
+    return corpus_export(
+        corpus,
+        "table 5",
+        f"Table 5: ablation on {corpus.name}",
+        f"Averages in percent on the {data.setup.split} split of {corpus.name}; {origin}, {len(data.seeds)} seed(s), "
+        f"width {data.setup.width:g}, {data.setup.epochs} epochs; intervals over speakers. T words, A voice, V face.",
+        tables.modalities_table(data, reported.TABLE_5),
+        origin_of(record, setup=data.setup, seeds=data.seeds),
     )
 
 
@@ -112,18 +104,15 @@ def models_export(records: Sequence[Record[ReproducedLine]]) -> FigureExport:
     timed = data.timed_on
     threads = f"{timed.threads} thread" + ("s" if timed.threads > 1 else "")
     clock = f"processor time of {threads}" if timed.device == "cpu" else timed.device
-    return FigureExport(
-        name=f"models-{slug(corpus.name)}",
-        title=f"Size, cost and time of the models on {corpus.name}",
-        caption=(
-            f"Mean multiply-adds and median milliseconds per clip on the {data.split} split of {corpus.name}, one clip at a "
-            f"time ({clock}). Not counted: a frozen text encoder, ingestion, and extracting hand-crafted features. The share "
-            "is that of convolutions and attention. 95 %: interval over speakers."
-        ),
-        command=f"mesm figure models --corpus {corpus.key}",
-        origin=origin_of(*sorted(records, key=lambda record: record.data.macs), cost_unit="MAC"),
-        table=tables.models_table(records),
-        cites=(PAPER, *corpus_cites(corpus.name)),
+    return corpus_export(
+        corpus,
+        "models",
+        f"Size, cost and time of the models on {corpus.name}",
+        f"Mean multiply-adds and median milliseconds per clip on the {data.split} split of {corpus.name}, one clip at a "
+        f"time ({clock}). Not counted: a frozen text encoder, ingestion, and extracting hand-crafted features. The share "
+        "is that of convolutions and attention. 95 %: interval over speakers.",
+        tables.models_table(records),
+        origin_of(*sorted(records, key=lambda record: record.data.macs), cost_unit="MAC"),
     )
 
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
-from mesm.figures.bibliography import PAPER, corpus_cites
-from mesm.figures.export import FigureExport, origin_of
-from mesm.files import slug
+from mesm.figures.export import FigureExport, origin_of, record_export
 from mesm.records.base import Record
 from mesm.records.evaluation import Evaluation
 from mesm.records.sweep import Sweep
@@ -46,18 +45,19 @@ def sweep_export(
     )
     if any(line.kind == REPORTED for line in chart.lines):
         caption += " Grey: the curve reported in the paper, on another corpus, as shares of its FE2E."
-    options = f"--metric {view.metric} --axis {view.axis}{' --relative' * view.relative}{' --log' * view.log}"
-    corpora = dict.fromkeys(record.provenance.corpus.name for record in records)
+    options = f" --metric {view.metric} --axis {view.axis}{' --relative' * view.relative}{' --log' * view.log}"
     references = [evaluation for record in records if (evaluation := reference_evaluation(record, evaluations))]
-    return FigureExport(
-        name=f"sweep-{view.metric}-{view.axis}-{_names(records)}",
-        title=f"{metric} over cost, a point per top-p",
-        caption=caption,
-        command=f"mesm figure sweep {_targets(records)} {options}",
+    return record_export(
+        records,
+        "sweep",
+        f"{metric} over cost, a point per top-p",
+        caption,
+        name=f"sweep-{view.metric}-{view.axis}",
+        options=options,
         origin=origin_of(*records, *references, cost_unit=UNIT_SENTENCES[view.axis]),
-        draw=lambda width: plot_sweep(chart, width),
+        draw=partial(plot_sweep, chart),
         table=chart_table(chart),
-        cites=(PAPER, "satopaa-etal-2011", *(key for corpus in corpora for key in corpus_cites(corpus))),
+        cites=("satopaa-etal-2011",),
     )
 
 
@@ -65,16 +65,16 @@ def layers_export(record: Record[Sweep], unit: str = "gmac") -> FigureExport:
     """Build the figure of the cost by layer and modality."""
     chart = layers_chart(record, unit)
     words = "GMAC" if unit == "gmac" else "GFLOP, two per multiply-add"
-    return FigureExport(
-        name=f"work-{unit}-{_names([record])}",
-        title="Cost by layer",
-        caption=(
-            f"Mean cost per clip ({words}) of each part of {record.provenance.checkpoint} at each top-p. "
-            "Plain bars: face; hatched: voice. Without the text encoder, whose cost does not depend on top-p."
-        ),
-        command=f"mesm figure work {_targets([record])} --axis {unit}",
+    return record_export(
+        [record],
+        "work",
+        "Cost by layer",
+        f"Mean cost per clip ({words}) of each part of {record.provenance.checkpoint} at each top-p. "
+        "Plain bars: face; hatched: voice. Without the text encoder, whose cost does not depend on top-p.",
+        name=f"work-{unit}",
+        options=f" --axis {unit}",
         origin=origin_of(record, cost_unit=f"{OPERATIONS[unit]} per multiply-add"),
-        draw=lambda width: plot_layers(chart, width),
+        draw=partial(plot_layers, chart),
         table=layers_table(record, unit),
     )
 
@@ -82,25 +82,13 @@ def layers_export(record: Record[Sweep], unit: str = "gmac") -> FigureExport:
 def clip_cost_export(record: Record[Sweep]) -> FigureExport:
     """Build the figure of the cost of every clip."""
     chart = clip_cost_chart(record)
-    return FigureExport(
-        name=f"spread-{_names([record])}",
-        title="Cost of each clip",
-        caption=(
-            f"Multiply-adds of each of {record.data.clips} clips as a share of FE2E's, at each top-p. Boxes: the middle "
-            "half of the clips; whiskers: 95 %; line: the median."
-        ),
-        command=f"mesm figure spread {_targets([record])}",
+    return record_export(
+        [record],
+        "spread",
+        "Cost of each clip",
+        f"Multiply-adds of each of {record.data.clips} clips as a share of FE2E's, at each top-p. Boxes: the middle half of "
+        "the clips; whiskers: 95 %; line: the median.",
         origin=origin_of(record, cost_unit=UNIT_SENTENCES["share"]),
-        draw=lambda width: plot_clip_cost(chart, width),
+        draw=partial(plot_clip_cost, chart),
         table=clip_cost_table(record),
     )
-
-
-def _names(records: Sequence[Record[Sweep]]) -> str:
-    parts = (part for r in records for part in (r.provenance.checkpoint, r.provenance.corpus.name))
-    return "-".join(dict.fromkeys(map(slug, parts)))
-
-
-def _targets(records: Sequence[Record[Sweep]]) -> str:
-    """Return checkpoints and corpora as the command line takes them."""
-    return " ".join(dict.fromkeys(record.provenance.source for record in records))

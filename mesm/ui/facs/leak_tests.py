@@ -7,7 +7,7 @@ import streamlit as st
 from mesm.records.base import Record
 from mesm.records.facs import FacsStudy
 from mesm.records.faithfulness import Faithfulness
-from mesm.studies.faithfulness import exports
+from mesm.studies.faithfulness.exports import faithfulness_export
 from mesm.studies.faithfulness.tables import leak_sentence, sufficient_p_sentence
 from mesm.ui import export_menu, layout
 from mesm.ui.facs.facs_records import RecordLookup
@@ -31,18 +31,18 @@ def show_tests(lookup: RecordLookup[Faithfulness]) -> None:
     record = lookup.record
     _show_leak_tables(record)
     st.markdown("##### Scores from parts of the sites")
-    export_menu.tabled(exports.keep_only_export(record), "keep-only")
-    export_menu.tabled(exports.site_order_export(record), "order")
+    export_menu.tabled(faithfulness_export(record, "keep-only"), "keep-only")
+    export_menu.tabled(faithfulness_export(record, "order"), "order")
     st.markdown("##### Trained attention against a control")
-    export_menu.tabled(exports.control_export(record), "redrawn")
+    export_menu.tabled(faithfulness_export(record, "redrawn"), "redrawn")
     st.markdown(f"**Smallest sufficient p.** {sufficient_p_sentence(record.data.sufficient_p)}")
 
 
 def _show_leak_tables(record: Record[Faithfulness]) -> None:
     st.markdown("##### Leak of the text through the mask")
-    export_menu.tabled(exports.shuffled_texts_export(record), "leak")
+    export_menu.tabled(faithfulness_export(record, "leak"), "leak")
     neutral = record.data.neutral_text
     if neutral.sources:
-        export_menu.tabled(exports.neutral_texts_export(record), "neutral")
+        export_menu.tabled(faithfulness_export(record, "neutral"), "neutral")
     else:
         st.caption(f"Emotive texts on neutral faces were not tested: {neutral.left_out}.")

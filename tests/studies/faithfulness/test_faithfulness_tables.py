@@ -10,7 +10,7 @@ from mesm.figures.export import render
 from mesm.records.base import CorpusId, Record, new_provenance
 from mesm.records.faithfulness import Faithfulness, NeutralTexts, ShuffledTexts
 from mesm.studies.faithfulness import tables
-from mesm.studies.faithfulness.exports import EXPORTS
+from mesm.studies.faithfulness.exports import TESTS, faithfulness_export
 from tests.figures.facs_records_made import faithfulness_record
 
 
@@ -43,9 +43,9 @@ def test_leaks_that_were_not_measured_are_named_so(record: Record[Faithfulness])
     assert nothing == "Leak of the text: not measured."
 
 
-@pytest.mark.parametrize("what", EXPORTS)
+@pytest.mark.parametrize("what", TESTS)
 def test_every_export_names_its_command_and_its_source(record: Record[Faithfulness], what: str) -> None:
-    export = EXPORTS[what](record)
+    export = faithfulness_export(record, what)
     assert (
         export.command == f"mesm figure faithfulness tiny@noise --what {what}" and export.name == f"{what}-tiny-noise"
     )
@@ -54,6 +54,8 @@ def test_every_export_names_its_command_and_its_source(record: Record[Faithfulne
 
 
 def test_the_control_names_how_its_weights_were_drawn(record: Record[Faithfulness]) -> None:
-    assert "attention weights redrawn with the trained mean and spread" in EXPORTS["redrawn"](record).caption
+    assert (
+        "attention weights redrawn with the trained mean and spread" in faithfulness_export(record, "redrawn").caption
+    )
     other = replace(record.data, control=replace(record.data.control, control="reinitialised"))
-    assert "re-initialised attention" in EXPORTS["redrawn"](replace(record, data=other)).caption
+    assert "re-initialised attention" in faithfulness_export(replace(record, data=other), "redrawn").caption
