@@ -122,24 +122,8 @@ def pick_style(has_mask: bool = True) -> MosaicStyle:
         has_mask: False disables the choices that only change a mask.
     """
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
-        chosen = st.segmented_control(
-            "Layers",
-            list(LAYERS),
-            default="all",
-            required=True,
-            key="layers",
-            bind="query-params",
-            disabled=not has_mask,
-        )
-        overlay = st.segmented_control(
-            "Draw kept sites as",
-            OVERLAYS,
-            default=OVERLAYS[0],
-            required=True,
-            key="look",
-            bind="query-params",
-            disabled=not has_mask,
-        )
+        chosen = layout.choose("Layers", list(LAYERS), "layers", disabled=not has_mask)
+        overlay = layout.choose("Draw kept sites as", OVERLAYS, "look", disabled=not has_mask)
         strength = st.slider(
             "Opacity", 0.1, 1.0, 0.8, 0.1, key="opacity", bind="query-params", width=110, disabled=not has_mask
         )
@@ -149,4 +133,4 @@ def pick_style(has_mask: bool = True) -> MosaicStyle:
             bind="query-params",
             help="Draw only the highest 10 % of the mel values, as in the paper's Figure 4.",
         )
-    return MosaicStyle(overlay or OVERLAYS[0], strength, LAYERS[chosen or "all"], loudest, state.dark())
+    return MosaicStyle(overlay, strength, LAYERS[chosen], loudest, state.dark())

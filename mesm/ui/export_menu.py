@@ -9,7 +9,7 @@ import streamlit as st
 from mesm.figures.export import FORMATS, PICTURES, FigureExport, full_command, render
 from mesm.figures.page import WIDTH_WORDS
 from mesm.figures.tables import Table
-from mesm.ui import tables
+from mesm.ui import layout, tables
 from mesm.ui.export import basket
 
 PRIVACY_WORDS = {"none": "unchanged", "blur": "blurred", "sketch": "sketched"}
@@ -29,6 +29,12 @@ def offer(export: FigureExport, key: str) -> None:
             _contents(export, key)
 
 
+def captioned(export: FigureExport, key: str) -> None:
+    """Show the caption under a figure, and its menu."""
+    st.caption(export.caption)
+    offer(export, key)
+
+
 def tabled(export: FigureExport, key: str, groups: str = "source", shown: Table | None = None) -> None:
     """Show a table with its caption and its menu.
 
@@ -38,8 +44,7 @@ def tabled(export: FigureExport, key: str, groups: str = "source", shown: Table 
     """
     assert export.table is not None
     tables.show_table(shown or export.table, f"{export.title}. {export.caption}", groups)
-    st.caption(export.caption)
-    offer(export, key)
+    captioned(export, key)
 
 
 def _contents(export: FigureExport, key: str) -> None:
@@ -48,16 +53,12 @@ def _contents(export: FigureExport, key: str) -> None:
         "Width", list(WIDTH_WORDS), format_func=WIDTH_WORDS.__getitem__, key=f"width-{key}", persist_state="session"
     )
     if export.private is not None:
-        chosen = st.segmented_control(
-            "Faces",
-            list(PRIVACY_WORDS),
-            default=export.privacy,
-            required=True,
-            format_func=PRIVACY_WORDS.__getitem__,
-            key=f"privacy-{key}-{export.privacy}",
-            help="Blurred unless the corpus's licence allows publishing its faces.",
-        )
-        export = export.private(chosen or export.privacy)
+        help_ = "Blurred unless the corpus's licence allows publishing its faces."
+        chosen = layout.choose(
+            "Faces", list(PRIVACY_WORDS), f"privacy-{key}-{export.privacy}", default=export.privacy, words=PRIVACY_WORDS,
+            in_url=False, help=help_,
+        )  # fmt: skip
+        export = export.private(chosen)
     with st.container(horizontal=True, gap="small"):
         for form in export.formats:
             st.download_button(

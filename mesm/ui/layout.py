@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import streamlit as st
 
 from mesm.errors import MesmError
 from mesm.estimate import Estimate, decimal_text
+from mesm.figures.charts import PLOTLY_CONFIG
 from mesm.figures.png import encode_png
 from mesm.figures.style import emotion_colour, rgb
 from mesm.records.base import Record
@@ -19,6 +20,7 @@ from mesm.records.evaluation import Evaluation
 
 #: Width of a diagram on a wide screen.
 DRAWING_PX = 1060
+T = TypeVar("T")
 
 
 def heading(title: str, question: str) -> None:
@@ -51,6 +53,37 @@ def picture(png: bytes, alt: str, caption: str) -> None:
     """Show a picture at its own size, or smaller where the page is narrower, with its caption."""
     st.image(png, alt=alt, output_format="PNG")  # else Streamlit makes a JPEG of it: slower, and no longer exact
     st.caption(caption)
+
+
+def chart(figure: Any, key: str, alt: str) -> None:
+    """Show a plotly figure in its own colours."""
+    st.plotly_chart(figure, theme=None, config=PLOTLY_CONFIG, key=key, alt=alt)
+
+
+def choose(
+    label: str,
+    options: Sequence[T],
+    key: str,
+    *,
+    default: T | None = None,
+    words: Mapping[T, str] | None = None,
+    in_url: bool = True,
+    **more: Any,
+) -> T:
+    """Return one of a row of options; the first is chosen at first.
+
+    Args:
+        words: option -> its name on the screen.
+        in_url: whether a link keeps the choice.
+        more: further arguments of `st.segmented_control`, such as help.
+    """
+    first = options[0] if default is None else default
+    if in_url:
+        more["bind"] = "query-params"
+    if words is not None:
+        more["format_func"] = words.__getitem__
+    chosen = st.segmented_control(label, options, default=first, required=True, key=key, **more)
+    return first if chosen is None else chosen
 
 
 def drawing(svg: str, alt: str, caption: str) -> None:

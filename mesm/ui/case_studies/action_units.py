@@ -40,13 +40,11 @@ def show_action_units(case: Case, model: Model, prediction: Prediction) -> None:
             return
         names = {region.name: region for region in regions}
         with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
-            picked = st.segmented_control(
-                "Mask of", LAYERS[: len(layers)], default="L2", required=True, key="units-layer", bind="query-params"
-            )
+            picked = layout.choose("Mask of", LAYERS[: len(layers)], "units-layer", default="L2")
             chosen = st.multiselect(
                 "Regions", list(names), _first(regions), max_selections=len(OUTLINES), key=f"units-{case.key}"
             )
-        layer = LAYERS.index(picked or "L2")
+        layer = LAYERS.index(picked)
         some = usable[:MOST_FACES]
         picture = draw_regions(
             case.sample.faces[some],

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import streamlit as st
 
-from mesm.figures.charts import PLOTLY_CONFIG
 from mesm.records.prediction import Prediction
 from mesm.studies.case import captions
 from mesm.studies.case.chart_data import scores_chart
@@ -135,13 +134,8 @@ def _show_mosaics(
 
 def _show_scores(prediction: Prediction, case: Case) -> None:
     st.markdown("##### Scores")
-    st.plotly_chart(
-        chart_scores(scores_chart(prediction, case.sample.labels), state.dark()),
-        theme=None,
-        config=PLOTLY_CONFIG,
-        key="scores",
-        alt=captions.scores_alt(prediction),
-    )
+    figure = chart_scores(scores_chart(prediction, case.sample.labels), state.dark())
+    layout.chart(figure, "scores", captions.scores_alt(prediction))
     weights = ", ".join(f"{captions.MODALITY_WORDS[m]} {w:.2f}" for m, w in prediction.fusion_weights.items())
     truth = " ✓: true label." if case.sample.labels is not None else ""
     st.caption(
@@ -156,13 +150,8 @@ def _show_work(prediction: Prediction) -> None:
         st.caption("This clip has neither faces nor sound, so no convolution is computed.")
         return
     ratio = prediction.macs["conv_stack"] / prediction.macs["fe2e_conv_stack"]
-    st.plotly_chart(
-        chart_work(prediction.macs, state.dark()),
-        theme=None,
-        config=PLOTLY_CONFIG,
-        key="work",
-        alt=f"Bar chart: the convolutions of this clip take {ratio:.2f} of FE2E's multiply-adds.",
-    )
+    alt = f"Bar chart: the convolutions of this clip take {ratio:.2f} of FE2E's multiply-adds."
+    layout.chart(chart_work(prediction.macs, state.dark()), "work", alt)
     total = prediction.macs.get("total", 0) / 1e9
     st.caption(
         f"Convolutions and attention: {prediction.macs['conv_stack'] / 1e9:.3f} GMAC, {ratio:.2f} of FE2E's at the same "

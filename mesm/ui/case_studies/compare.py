@@ -5,7 +5,6 @@ from __future__ import annotations
 import streamlit as st
 
 from mesm.analysis.checkpoints import find_checkpoints
-from mesm.figures.charts import PLOTLY_CONFIG
 from mesm.figures.style import MODALITY_WORDS
 from mesm.records.prediction import Prediction
 from mesm.studies.case.chart_data import PairChart, pair_chart
@@ -27,16 +26,9 @@ def show_comparison(case: Case, model: Model, prediction: Prediction, window: Ti
     has_mask = model.facts.has_attention
     others = [name for name in find_checkpoints() if name != model.facts.name]
     options = [NOTHING, *([OTHER_P, RANDOM] if has_mask else []), *([OTHER_MODEL] if others else [])]
-    kind = st.segmented_control(
-        "Compare with",
-        options,
-        default=NOTHING,
-        required=True,
-        key="versus",
-        bind="query-params",
-        help="Random attention: its weights are drawn again with the mean and standard deviation of the trained ones.",
-    )
-    if kind == NOTHING or kind is None:
+    help_ = "Random attention: its weights are drawn again with the mean and standard deviation of the trained ones."
+    kind = layout.choose("Compare with", options, "versus", help=help_)
+    if kind == NOTHING:
         return
     with layout.one_sentence_errors():
         names, option, second = _predict_second(kind, case, model, prediction, others)
@@ -45,13 +37,8 @@ def show_comparison(case: Case, model: Model, prediction: Prediction, window: Ti
         _show_facts(chart, second)
         if _show_masks(case, names, pair, window, style):
             case_export.offer_difference(case, model, pair, names, option, (window, style))
-        st.plotly_chart(
-            chart_pair(chart, state.dark()),
-            theme=None,
-            config=PLOTLY_CONFIG,
-            key="two-answers",
-            alt=f"Bar chart: the scores of {names[0]} beside those of {names[1]}.",
-        )
+        alt = f"Bar chart: the scores of {names[0]} beside those of {names[1]}."
+        layout.chart(chart_pair(chart, state.dark()), "two-answers", alt)
         case_export.offer_pair(case, model, pair, names, option)
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import streamlit as st
 
 from mesm.data.store import IndexRow
+from mesm.ui import layout
 from mesm.ui.models import Verdict
 
 EVERY, RIGHT, WRONG, CLEAN = "all", "right", "wrong", "no flag"
@@ -105,15 +106,8 @@ def pick_filters(rows: Sequence[IndexRow], emotion: str) -> Filters:
     """Show the filters; every choice is in the URL."""
     result, speaker, words = st.columns([1.2, 1, 1.6], vertical_alignment="bottom")
     with result:
-        chosen_result = st.segmented_control(
-            "Model's result",
-            [EVERY, RIGHT, WRONG],
-            default=EVERY,
-            required=True,
-            key="result",
-            bind="query-params",
-            help="Right: the top label is one of the clip's labels, or the clip has no label and none is decided.",
-        )
+        help_ = "Right: the top label is one of the clip's labels, or the clip has no label and none is decided."
+        chosen_result = layout.choose("Model's result", [EVERY, RIGHT, WRONG], "result", help=help_)
     with speaker:
         chosen_speaker = _select("Speaker", "speaker", sorted({row.speaker for row in rows if row.speaker}))
     with words:
@@ -132,7 +126,7 @@ def pick_filters(rows: Sequence[IndexRow], emotion: str) -> Filters:
         sort = st.selectbox("Sort", ORDERS, key="sort", bind="query-params", filter_mode=None)
     return Filters(
         emotion,
-        chosen_result or EVERY,
+        chosen_result,
         chosen_speaker,
         query,
         chosen_split,

@@ -86,15 +86,9 @@ def show_notebook() -> None:
                     on_click=_open,
                     args=(entry,),
                 )
-            faces = st.segmented_control(
-                "Faces in the files",
-                list(FACES),
-                default=BY_LICENCE,
-                required=True,
-                key="notebook-faces",
-                help="By licence: blurred unless the corpus's licence allows publishing its faces.",
-            )
-            privacy = FACES[faces or BY_LICENCE]
+            help_ = "By licence: blurred unless the corpus's licence allows publishing its faces."
+            faces = layout.choose("Faces in the files", list(FACES), "notebook-faces", in_url=False, help=help_)
+            privacy = FACES[faces]
             with st.container(horizontal=True):
                 for label, name, mime, write in (
                     ("HTML", "notebook.html", "text/html", notebook_export.as_html),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import streamlit as st
 
-from mesm.figures.charts import PLOTLY_CONFIG
 from mesm.studies.case.chart_data import scores_over_p_chart
 from mesm.studies.case.screen import chart_scores_over_p
 from mesm.ui import layout, models, state
@@ -39,13 +38,9 @@ def show_scores_over_p(case: Case, model: Model) -> None:
         )
         work = report.work[int(abs(report.top_ps - report.sufficient_p).argmin())]
         facts[2].metric("Work at that p", f"{work:.2f} of FE2E" if work == work else "none")
-        st.plotly_chart(
-            chart_scores_over_p(scores_over_p_chart(report, case.sample.labels), state.dark()),
-            theme=None,
-            config=PLOTLY_CONFIG,
-            key="scores-over-p",
-            alt=f"Line chart of the scores over top-p. The top label at p = 1 is {report.answer}; it flips: {flip}.",
-        )
+        figure = chart_scores_over_p(scores_over_p_chart(report, case.sample.labels), state.dark())
+        alt = f"Line chart of the scores over top-p. The top label at p = 1 is {report.answer}; it flips: {flip}."
+        layout.chart(figure, "scores-over-p", alt)
         st.caption(
             f"The top label at p = 1 is {report.answer}. Scanned in steps of 0.05, refined to 0.01; reversals within a "
             "step are missed."

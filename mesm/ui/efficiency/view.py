@@ -9,7 +9,6 @@ import streamlit as st
 
 from mesm.analysis.checkpoints import find_checkpoints, read_facts
 from mesm.errors import CheckpointError
-from mesm.figures.charts import PLOTLY_CONFIG
 from mesm.records.base import Record
 from mesm.records.evaluation import Evaluation
 from mesm.records.sweep import Sweep, SweepPoint
@@ -53,7 +52,7 @@ def show_sweeps(model: Model | None, corpus: OpenCorpus | None) -> None:
         for record in chosen:
             note_other_weights(record, model)
         chart = sweep_chart(chosen, view, evaluations, figure_5_shares())
-        st.plotly_chart(draw_sweep(chart, state.dark()), theme=None, config=PLOTLY_CONFIG, key="sweep", alt=chart.alt)
+        layout.chart(draw_sweep(chart, state.dark()), "sweep", chart.alt)
         exhibit = sweep_export(chosen, view, evaluations, figure_5_shares())
         st.caption(exhibit.caption)
         if view.axis == "ms":
@@ -62,9 +61,15 @@ def show_sweeps(model: Model | None, corpus: OpenCorpus | None) -> None:
     unit = view.axis if view.axis in OPERATIONS else "gmac"
     left, right = st.columns([1.5, 1], gap="medium")
     with left, layout.one_sentence_errors():
-        _show_layers(chosen[0], unit)
+        st.markdown("##### Cost by layer")
+        layers = layers_chart(chosen[0], unit)
+        layout.chart(draw_layers(layers, state.dark()), "layers", layers.alt)
+        export_menu.captioned(layers_export(chosen[0], unit), "layers")
     with right, layout.one_sentence_errors():
-        _show_clip_cost(chosen[0])
+        st.markdown("##### Cost of each clip")
+        spread = clip_cost_chart(chosen[0])
+        layout.chart(draw_clip_cost(spread, state.dark()), "spread", spread.alt)
+        export_menu.captioned(clip_cost_export(chosen[0]), "spread")
 
 
 def _pick_sweeps(model: Model | None, corpus: OpenCorpus | None) -> list[Record[Sweep]]:
@@ -87,21 +92,16 @@ def _pick_sweeps(model: Model | None, corpus: OpenCorpus | None) -> list[Record[
 def _pick_view(has_reference: bool) -> SweepView:
     """Return the chosen score and cost."""
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
-        metric = st.segmented_control(
-            "Score", list(METRICS), default="wacc", required=True, format_func=METRIC_WORDS.__getitem__,
-            key="metric", bind="query-params",
-        )  # fmt: skip
-        axis = st.segmented_control(
-            "Cost", list(AXES), default="share", required=True, format_func=AXIS_WORDS.__getitem__, key="axis",
-            bind="query-params", help="MAC: one multiply-add. FLOP: two per multiply-add; the paper counts one.",
-        )  # fmt: skip
+        metric = layout.choose("Score", list(METRICS), "metric", words=METRIC_WORDS)
+        unit_help = "MAC: one multiply-add. FLOP: two per multiply-add; the paper counts one."
+        axis = layout.choose("Cost", list(AXES), "axis", words=AXIS_WORDS, help=unit_help)
         relative = st.toggle(
             "Beside the paper's curve", value=has_reference, disabled=not has_reference, key="relative",
             bind="query-params", help="Draws scores as a share of FE2E's, because the paper's curve is of another "
             "corpus. The curve is shown where the cost is a share of FE2E's too.",
         )  # fmt: skip
         log = st.toggle("Logarithmic", key="log", bind="query-params")
-    return SweepView(metric or "wacc", axis or "share", bool(relative and has_reference), log)
+    return SweepView(metric, axis, bool(relative and has_reference), log)
 
 
 def _note_untimed(chosen: Sequence[Record[Sweep]], evaluations: Sequence[Record[Evaluation]]) -> None:
@@ -140,24 +140,6 @@ def _show_elbow(record: Record[Sweep], evaluations: Sequence[Record[Evaluation]]
         )
     source = f"{record.provenance.checkpoint}@{record.provenance.corpus.name}"
     st.caption(f"{source}, {sweep.split} split, {sweep.clips} clips, {sweep.speakers} speakers.")
-
-
-def _show_layers(record: Record[Sweep], unit: str) -> None:
-    st.markdown("##### Cost by layer")
-    chart = layers_chart(record, unit)
-    st.plotly_chart(draw_layers(chart, state.dark()), theme=None, config=PLOTLY_CONFIG, key="layers", alt=chart.alt)
-    exhibit = layers_export(record, unit)
-    st.caption(exhibit.caption)
-    export_menu.offer(exhibit, "layers")
-
-
-def _show_clip_cost(record: Record[Sweep]) -> None:
-    st.markdown("##### Cost of each clip")
-    chart = clip_cost_chart(record)
-    st.plotly_chart(draw_clip_cost(chart, state.dark()), theme=None, config=PLOTLY_CONFIG, key="spread", alt=chart.alt)
-    exhibit = clip_cost_export(record)
-    st.caption(exhibit.caption)
-    export_menu.offer(exhibit, "spread")
 
 
 def show_own_sweep(model: Model | None, corpus: OpenCorpus | None) -> None:

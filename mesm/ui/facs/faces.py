@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import streamlit as st
 
-from mesm.figures.charts import PLOTLY_CONFIG
 from mesm.records.canonical import CanonicalFaces
 from mesm.studies.facs.chart_data import face_grid, layer_names, view_words
 from mesm.studies.facs.exports import faces_export
@@ -28,13 +27,8 @@ def show_faces(canonical: RecordLookup[CanonicalFaces]) -> None:
         )
         layer = pick_layer("faces-layer", layer_names(faces.layers))
     grid = face_grid(faces, view, [layer])
-    st.plotly_chart(
-        chart_faces(grid, state.dark()),
-        theme=None,
-        config=PLOTLY_CONFIG,
-        key="facs-faces",
-        alt=f"An outlined face per emotion, layer {layer + 1}: {words[view]}.",
-    )
+    alt = f"An outlined face per emotion, layer {layer + 1}: {words[view]}."
+    layout.chart(chart_faces(grid, state.dark()), "facs-faces", alt)
     reading = (
         f"Full colour where the difference is significant (sign flips over speakers, false-discovery rate "
         f"{100 * faces.alpha:.0f} % over the cells of a face); blue is less, orange more."

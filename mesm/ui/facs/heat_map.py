@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from mesm.figures.charts import PLOTLY_CONFIG
 from mesm.records.facs import FacsStudy
 from mesm.studies.facs import exports
 from mesm.studies.facs.chart_data import (
@@ -34,9 +33,7 @@ def show_counter_view() -> None:
 
 def pick_layer(key: str, names: Sequence[str]) -> int:
     """Return an attention layer, from 0; the second by default."""
-    first = names[min(1, len(names) - 1)]
-    chosen = st.segmented_control("Layer", names, default=first, required=True, key=key, bind="query-params")
-    return names.index(chosen or first)
+    return names.index(layout.choose("Layer", names, key, default=names[min(1, len(names) - 1)]))
 
 
 def show_heat_map(facs: RecordLookup[FacsStudy]) -> None:
@@ -56,18 +53,13 @@ def show_heat_map(facs: RecordLookup[FacsStudy]) -> None:
             )
         ]  # fmt: skip
         layer = pick_layer("facs-layer", layer_names(study.layers))
-        kind = st.segmented_control(
-            "Measure", list(KIND_WORDS), default="kept", required=True, format_func=KIND_WORDS.__getitem__, key="of",
-            bind="query-params",
-        ) or "kept"  # fmt: skip
+        kind = layout.choose("Measure", list(KIND_WORDS), "of", words=KIND_WORDS)
         maps = [name for name in MAP_WORDS if name in study.maps]
         map_name = st.selectbox(
             "Attention", maps, format_func=MAP_WORDS.__getitem__, key="whose", bind="query-params", width=240
         )
     heat = heat_map(study, layer, codebook, map_name=map_name, kind=kind)
-    st.plotly_chart(
-        chart_heat_map(heat, state.dark()), theme=None, config=PLOTLY_CONFIG, key="facs-heat", alt=heat_alt(heat)
-    )
+    layout.chart(chart_heat_map(heat, state.dark()), "facs-heat", heat_alt(heat))
     st.caption(
         f"Lift of {KIND_WORDS[kind]} ({MAP_WORDS[map_name]}) on each region over the region's share of the crop, in faces "
         f"that show the emotion; 1 is chance. Hatched: does not differ from chance (sign flips over speakers, "
@@ -110,10 +102,8 @@ def show_controls(facs: RecordLookup[FacsStudy]) -> None:
                 st.caption("Not measured: no AU ground truth for these faces.")
                 continue
             words = "; ".join(f"{name}: {', '.join(e.words() for e in row)}" for name, row in series.series.items())
-            st.plotly_chart(
-                chart_layers(series, state.dark()), theme=None, config=PLOTLY_CONFIG, key=f"control-{series.title}",
-                alt=f"{series.axis}, layers {', '.join(series.layers)}: {words}",
-            )  # fmt: skip
+            alt = f"{series.axis}, layers {', '.join(series.layers)}: {words}"
+            layout.chart(chart_layers(series, state.dark()), f"control-{series.title}", alt)
             st.caption(series.conclusion())
             export_menu.offer(exports.controls_export(facs.record, control), f"facs-{control}")
     st.caption(

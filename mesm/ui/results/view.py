@@ -7,7 +7,6 @@ from collections.abc import Callable
 import streamlit as st
 
 from mesm.data.store import IndexRow
-from mesm.figures.charts import PLOTLY_CONFIG
 from mesm.figures.tables import Table
 from mesm.records.base import Record
 from mesm.records.evaluation import Evaluation
@@ -27,12 +26,10 @@ PER_EMOTION = ("accuracy of each emotion", "F1 of each emotion")
 
 def show_models(evaluations: list[Record[Evaluation]], opened: OpenCorpus) -> None:
     """Show Tables 3 and 4: every evaluated model beside the reported numbers and the trivial answers."""
-    number = st.segmented_control(
-        "Scores", [3, 4], default=4, required=True, key="scores-of", bind="query-params",
-        format_func={3: "accuracy and F1 (Table 3)", 4: "weighted accuracy and F1 (Table 4)"}.__getitem__,
-    )  # fmt: skip
+    words = {3: "accuracy and F1 (Table 3)", 4: "weighted accuracy and F1 (Table 4)"}
+    number = layout.choose("Scores", list(words), "scores-of", default=4, words=words)
     seeds = one_per_checkpoint(record_store().find("seeds", corpus=opened.corpus.id))
-    export = paper_exports.scores_export([*evaluations, *seeds], number or 4)
+    export = paper_exports.scores_export([*evaluations, *seeds], number)
     export_menu.tabled(export, "models", shown=_pick_columns(export.table))
     never = evaluations[0].data.trivial["never"].accuracy
     st.markdown(
@@ -50,9 +47,7 @@ def _pick_columns(table: Table | None) -> Table:
     assert table is not None
     averages = [i for i, head in enumerate(table.heads) if head == "average"]
     kinds = dict(zip(PER_EMOTION, (table.columns[i] for i in averages[::2]), strict=True))
-    chosen = st.segmented_control(
-        "Columns", [AVERAGES, *kinds], default=AVERAGES, required=True, key="columns", bind="query-params"
-    )
+    chosen = layout.choose("Columns", [AVERAGES, *kinds], "columns")
     if chosen not in kinds:
         few = [0, 1, *averages]
         return table.part(few, [table.columns[i] for i in few])
@@ -113,52 +108,39 @@ def show_confusion(record: Record[Evaluation], opened: OpenCorpus) -> None:
         st.markdown("##### Confusion of the highest score")
         chart = chart_data.confusion_chart(record.data)
         _show_matrix(chart, chart.panels[0])
-        _show_caption(evaluation_exports.matrix_export(record, chart), chart.kind)
+        export_menu.captioned(evaluation_exports.matrix_export(record, chart), chart.kind)
     with right:
         st.markdown("##### Co-occurrence of emotions")
         above = st.container()
         chart = chart_data.cooccurrence_chart(record.data)
-        titles = [panel.title for panel in chart.panels]
-        title = st.segmented_control("Emotions", titles, default=titles[0], required=True, key="pairs")
+        title = layout.choose("Emotions", [panel.title for panel in chart.panels], "pairs", in_url=False)
         with above:
-            _show_matrix(chart, next(panel for panel in chart.panels if panel.title == (title or titles[0])))
-        _show_caption(evaluation_exports.matrix_export(record, chart), chart.kind)
+            _show_matrix(chart, next(panel for panel in chart.panels if panel.title == title))
+        export_menu.captioned(evaluation_exports.matrix_export(record, chart), chart.kind)
 
 
 def _show_matrix(chart: chart_data.MatrixChart, panel: chart_data.MatrixPanel) -> None:
     diagonal = ", ".join(f"{name} {int(panel.counts[i, i])}" for i, name in enumerate(chart.names))
-    st.plotly_chart(
-        chart_matrix(chart, panel, state.dark()), theme=None, config=PLOTLY_CONFIG, key=f"map-{chart.kind}",
-        alt=f"Map of {chart.row_title} against {chart.column_title}; on its diagonal, in clips: {diagonal}.",
-    )  # fmt: skip
-
-
-def _show_caption(export: evaluation_exports.FigureExport, key: str) -> None:
-    st.caption(export.caption)
-    export_menu.offer(export, key)
+    alt = f"Map of {chart.row_title} against {chart.column_title}; on its diagonal, in clips: {diagonal}."
+    layout.chart(chart_matrix(chart, panel, state.dark()), f"map-{chart.kind}", alt)
 
 
 def show_calibration(record: Record[Evaluation], opened: OpenCorpus) -> None:
     """Show the reliability of the scores."""
-    emotion = st.segmented_control(
-        "Emotion", [ALL_EMOTIONS, *record.data.labels], default=ALL_EMOTIONS, required=True, key="calibrated",
-        bind="query-params",
-    )  # fmt: skip
-    chart = chart_data.reliability_chart(record.data, "" if emotion in (None, ALL_EMOTIONS) else str(emotion))
+    emotion = layout.choose("Emotion", [ALL_EMOTIONS, *record.data.labels], "calibrated")
+    chart = chart_data.reliability_chart(record.data, "" if emotion == ALL_EMOTIONS else emotion)
     left, numbers = st.columns([2, 1], gap="medium")
     with left:
         points = ", ".join(f"{x:.2f}: {100 * y:.0f} %" for x, y in zip(chart.x, chart.y, strict=True))
-        st.plotly_chart(
-            chart_reliability(chart, state.dark()), theme=None, config=PLOTLY_CONFIG, key="calibration",
-            alt=f"Line chart of the share that is true over the score: {points}.",
-        )  # fmt: skip
+        alt = f"Line chart of the share that is true over the score: {points}."
+        layout.chart(chart_reliability(chart, state.dark()), "calibration", alt)
     with numbers:
         ece = (
             "Mean distance between a bin's score and its share of true answers, weighted by the bin's size; 0 is best."
         )
         st.metric("Expected calibration error", f"{chart.ece:.3f}", help=ece)
         st.metric("Brier score", f"{chart.brier:.3f}", help="Mean squared distance of score and truth; 0 is best.")
-    _show_caption(evaluation_exports.reliability_export(record, chart), "calibration")
+    export_menu.captioned(evaluation_exports.reliability_export(record, chart), "calibration")
 
 
 #: Key in the URL -> name and part of one model's evaluation.
