@@ -3,11 +3,8 @@
 import streamlit as st
 
 from mesm.ui import controls, frame, layout
-from mesm.ui.facs.faces import show_faces
+from mesm.ui.facs import view
 from mesm.ui.facs.facs_records import find_record
-from mesm.ui.facs.heat_map import show_controls, show_counter_view, show_heat_map
-from mesm.ui.facs.leak_tests import show_leak, show_tests
-from mesm.ui.facs.statement_table import show_statements
 
 frame.enter()
 layout.heading(
@@ -24,14 +21,14 @@ with layout.one_sentence_errors():
         facs, faithfulness, canonical = (
             find_record(kind, model, opened) for kind in ("facs", "faithfulness", "canonical")
         )
-        show_counter_view()
-        show_heat_map(facs)
-        show_leak(faithfulness, facs)
+        view.show_counter_view()
+        view.show_heat_map(facs)
+        view.show_leak(faithfulness, facs)
         st.divider()
-        show_faces(canonical)
+        view.show_faces(canonical)
         st.divider()
-        show_controls(facs)
+        view.show_controls(facs)
         st.divider()
-        show_statements(facs, faithfulness)
+        view.show_statements(facs, faithfulness)
         st.divider()
-        show_tests(faithfulness)
+        view.show_tests(faithfulness)

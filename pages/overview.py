@@ -2,13 +2,16 @@
 
 import streamlit as st
 
+from mesm.analysis.provenance import clip_origin
+from mesm.studies.architecture.chart_data import architecture_alt, architecture_caption, has_cnn
+from mesm.studies.architecture.exports import architecture
+from mesm.studies.architecture.paper import screen_svg
 from mesm.studies.case import captions
+from mesm.studies.case.exports import export_case
 from mesm.studies.case.mosaic import MosaicStyle, fit_window
 from mesm.studies.facs.targets import missing_text_effect
-from mesm.ui import clip_pictures, controls, frame, layout, models, state
-from mesm.ui.case_studies import case_export
+from mesm.ui import clip_pictures, controls, export_menu, frame, layout, models, state
 from mesm.ui.facs import facs_records
-from mesm.ui.overview.architecture import show_architecture
 
 frame.enter()
 layout.heading(
@@ -61,8 +64,9 @@ with layout.one_sentence_errors():
 
 # Last, so that the rest of the page is shown while the picture is drawn and the model is loaded.
 with picture:
-    if model is not None:
-        show_architecture(model)
+    if model is not None and has_cnn(config := model.facts.config):
+        layout.drawing(screen_svg(config, state.dark()), architecture_alt(config), architecture_caption(config))
+        export_menu.offer(architecture(config, clip_origin(model.facts)), "architecture")
 with example, layout.one_sentence_errors():
     if model is not None and shelf is not None and len(shelf.corpus):
         rows = [row for row in shelf.corpus.index if row.present] or list(shelf.corpus.index)
@@ -77,4 +81,5 @@ with example, layout.one_sentence_errors():
             captions.face_alt(case.sample.text, len(case.sample.faces), layers, strip, view),
             captions.mosaic_caption(layers, view),
         )
-        case_export.offer_pictures(case, model, prediction, strip, view)
+        origin = case.origin(model.facts)
+        export_menu.offer(export_case(case.sample, prediction, strip, view, origin, case.privacy), "case")

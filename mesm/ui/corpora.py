@@ -8,12 +8,16 @@ from pathlib import Path
 
 import streamlit as st
 
+from mesm.analysis.checkpoints import CheckpointFacts
+from mesm.analysis.provenance import clip_origin
 from mesm.batch import Sample
 from mesm.data.corpora import find_corpora
 from mesm.data.ingest.closeups import with_closeups
 from mesm.data.manifest import MANIFEST_NAME, Manifest
 from mesm.data.store import Corpus
 from mesm.errors import DataError
+from mesm.figures.privacy import default_privacy
+from mesm.json_form import Json
 from mesm.records.base import CorpusId
 
 
@@ -37,6 +41,15 @@ class Case:
     corpus: CorpusId | None = None
     licence: str = ""
     corpus_key: str = ""
+
+    @property
+    def privacy(self) -> str:
+        """Return how its faces are printed: blurred unless the corpus's licence allows publishing them."""
+        return default_privacy(self.licence)
+
+    def origin(self, checkpoint: CheckpointFacts) -> dict[str, Json]:
+        """Return the sources of a figure of this clip with a checkpoint."""
+        return clip_origin(checkpoint, self.corpus, self.licence, self.corpus_key)
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,10 @@ import streamlit as st
 from mesm.batch import ACTIVE_INTENSITY
 from mesm.figures.png import encode_png
 from mesm.records.prediction import Prediction
-from mesm.studies.case.exports import MOST_FACES, layers_of
+from mesm.studies.case.exports import MOST_FACES, export_regions, layers_of
 from mesm.studies.case.region_outlines import OUTLINES, draw_regions
 from mesm.studies.case.tables import regions_table
-from mesm.ui import layout, state, tables
-from mesm.ui.case_studies import case_export
+from mesm.ui import export_menu, layout, state, tables
 from mesm.ui.corpora import Case
 from mesm.ui.models import Model
 
@@ -59,7 +58,9 @@ def show_action_units(case: Case, model: Model, prediction: Prediction) -> None:
             f"Faded: dropped by L{layer + 1}. Outlines: regions of action units, placed {source}.",
         )
         _table(regions, len(layers))
-        case_export.offer_regions(case, model, prediction, (regions, usable), chosen, layer)
+        origin = case.origin(model.facts)
+        export = export_regions(case.sample, prediction, (regions, usable), chosen, layer, origin, case.privacy)
+        export_menu.offer(export, "regions")
 
 
 def _first(regions: list[Region]) -> list[str]:

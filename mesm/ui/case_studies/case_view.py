@@ -5,13 +5,13 @@ from __future__ import annotations
 import streamlit as st
 
 from mesm.records.prediction import Prediction
-from mesm.studies.case import captions
+from mesm.studies.case import captions, exports
 from mesm.studies.case.chart_data import scores_chart
 from mesm.studies.case.exports import layers_of
 from mesm.studies.case.mosaic import SPANS_S, MosaicStyle, TimeWindow, fit_window
 from mesm.studies.case.screen import chart_scores, chart_work
-from mesm.ui import clip_pictures, controls, layout, models, state
-from mesm.ui.case_studies import action_units, case_export, compare, notebook_view, over_p, player
+from mesm.ui import clip_pictures, controls, export_menu, layout, models, state
+from mesm.ui.case_studies import action_units, compare, notebook_view, over_p, player
 from mesm.ui.corpora import Case
 from mesm.ui.models import Model
 
@@ -35,14 +35,15 @@ def show_case(case: Case, model: Model | None) -> None:
     window = _pick_window(case)
     _show_mosaics(case, model, prediction, window, style)
     if model is not None and prediction is not None:
-        case_export.offer_pictures(case, model, prediction, window, style)
+        sample, origin = case.sample, case.origin(model.facts)
+        export_menu.offer(exports.export_case(sample, prediction, window, style, origin, case.privacy), "case")
         scores, work = st.columns([1.3, 1], gap="medium")
         with scores:
             _show_scores(prediction, case)
-            case_export.offer_scores(case, model, prediction)
+            export_menu.offer(exports.export_scores(sample, prediction, origin), "scores")
         with work:
             _show_work(prediction)
-            case_export.offer_work(case, model, prediction)
+            export_menu.offer(exports.export_work(sample, prediction, origin), "work")
         over_p.show_scores_over_p(case, model)
         compare.show_comparison(case, model, prediction, window, style)
         action_units.show_action_units(case, model, prediction)
@@ -165,4 +166,4 @@ def _show_rendered_units(case: Case, model: Model) -> None:
     section = layout.folded("Action units of this rendered face", "units-shown")
     if section is not None:
         with section:
-            case_export.show_units(case, model)
+            export_menu.tabled(exports.export_units(case.sample, case.origin(model.facts)), "units")

@@ -7,13 +7,13 @@ import streamlit as st
 from mesm.analysis.checkpoints import find_checkpoints
 from mesm.figures.style import MODALITY_WORDS
 from mesm.records.prediction import Prediction
+from mesm.studies.case import exports
 from mesm.studies.case.chart_data import PairChart, pair_chart
 from mesm.studies.case.difference import difference_caption, overlaps
 from mesm.studies.case.exports import Pair, layers_of, pair_names
 from mesm.studies.case.mosaic import MosaicStyle, TimeWindow
 from mesm.studies.case.screen import chart_pair
-from mesm.ui import clip_pictures, layout, models, state
-from mesm.ui.case_studies import case_export
+from mesm.ui import clip_pictures, export_menu, layout, models, state
 from mesm.ui.corpora import Case
 from mesm.ui.models import Model
 
@@ -32,14 +32,16 @@ def show_comparison(case: Case, model: Model, prediction: Prediction, window: Ti
         return
     with layout.one_sentence_errors():
         names, option, second = _predict_second(kind, case, model, prediction, others)
-        pair = (prediction, second)
+        pair, origin = (prediction, second), case.origin(model.facts)
         chart = pair_chart(pair, names, case.sample.labels)
         _show_facts(chart, second)
         if _show_masks(case, names, pair, window, style):
-            case_export.offer_difference(case, model, pair, names, option, (window, style))
+            view = (window, style)
+            export = exports.export_difference(case.sample, pair, names, view, origin, option, case.privacy)
+            export_menu.offer(export, "difference")
         alt = f"Bar chart: the scores of {names[0]} beside those of {names[1]}."
         layout.chart(chart_pair(chart, state.dark()), "two-answers", alt)
-        case_export.offer_pair(case, model, pair, names, option)
+        export_menu.offer(exports.export_pair(case.sample, pair, names, origin, option), "pair")
 
 
 def _predict_second(

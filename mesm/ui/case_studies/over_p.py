@@ -5,9 +5,9 @@ from __future__ import annotations
 import streamlit as st
 
 from mesm.studies.case.chart_data import scores_over_p_chart
+from mesm.studies.case.exports import export_scores_over_p
 from mesm.studies.case.screen import chart_scores_over_p
-from mesm.ui import layout, models, state
-from mesm.ui.case_studies import case_export
+from mesm.ui import export_menu, layout, models, state
 from mesm.ui.corpora import Case
 from mesm.ui.models import Model
 
@@ -45,4 +45,5 @@ def show_scores_over_p(case: Case, model: Model) -> None:
             f"The top label at p = 1 is {report.answer}. Scanned in steps of 0.05, refined to 0.01; reversals within a "
             "step are missed."
         )
-        case_export.offer_scores_over_p(case, model, report)
+        export = export_scores_over_p(case.sample, report, case.origin(model.facts))
+        export_menu.offer(export, "over-p")

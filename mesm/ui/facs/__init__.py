@@ -1,1 +1,1 @@
-"""Show the FACS page: `heat_map` and controls, `faces`, `statement_table`, `leak_tests`; start with `facs_records`."""
+"""Build the FACS page: `view.py` has its parts in the order of the page, `facs_records.py` finds the records."""
