@@ -10,13 +10,8 @@ from mesm.cli import measuring
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `mesm canonical`."""
     parser.epilog = "example:\n  mesm canonical marionette-mesm --corpus marionette --against another-mesm"
-    parser.add_argument("checkpoint", help="name or folder of a MESM checkpoint")
-    parser.add_argument("--corpus", required=True, help="name or folder of a corpus")
+    measuring.add_study_arguments(parser)
     parser.add_argument("--against", help="a second MESM checkpoint, for the difference of the maps")
-    parser.add_argument("--split", default="test", help="train, valid or test (default)")
-    parser.add_argument("--top-p", type=float, help="nucleus mass in (0, 1]; default: the checkpoint's")
-    parser.add_argument("--clips", type=int, help="use at most this many clips, the speakers in turn")
-    parser.add_argument("--out", help="folder of the record; default: the workspace's records/")
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -14,13 +14,9 @@ _DEFAULTS = {"split": "test", "codebook": "emfacs", "active_from": 0.2, "inits":
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `mesm facs`."""
     parser.epilog = "example:\n  mesm facs marionette-mesm --corpus marionette --codebook belharbi2024"
+    measuring.add_study_arguments(parser)
     parser.set_defaults(**_DEFAULTS)
-    parser.add_argument("checkpoint", help="name or folder of a MESM checkpoint")
-    parser.add_argument("--corpus", required=True, help="name or folder of a corpus")
-    parser.add_argument("--split", help="train, valid or test (default)")
     parser.add_argument("--codebook", choices=sorted(CODEBOOKS), help="codebook to print; the record holds all")
-    parser.add_argument("--top-p", type=float, help="nucleus mass in (0, 1]; default: the checkpoint's")
-    parser.add_argument("--clips", type=int, help="use at most this many clips, the speakers in turn")
     parser.add_argument("--regions", choices=("truth", "points", "landmarks"), help="default: the truth if known")
     parser.add_argument("--active-from", type=float, help="intensity of an active unit (default: %(default)s)")
     parser.add_argument(
@@ -31,7 +27,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--people", type=int, help="people whose neutral faces to render, if possible (default: %(default)s)"
     )
-    parser.add_argument("--out", help="folder of the record; default: the workspace's records/")
 
 
 def run(arguments: argparse.Namespace) -> int:

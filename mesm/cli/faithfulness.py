@@ -10,13 +10,8 @@ from mesm.cli import measuring
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `mesm faithfulness`."""
     parser.epilog = "example:\n  mesm faithfulness marionette-mesm --corpus marionette"
-    parser.add_argument("checkpoint", help="name or folder of a MESM checkpoint")
-    parser.add_argument("--corpus", required=True, help="name or folder of a corpus")
-    parser.add_argument("--split", default="test", help="train, valid or test (default)")
-    parser.add_argument("--top-p", type=float, help="nucleus mass in (0, 1]; default: the checkpoint's")
-    parser.add_argument("--clips", type=int, help="use no more than this many clips; default: each test's own number")
+    measuring.add_study_arguments(parser)
     parser.add_argument("--seed", type=int, default=0, help="seed of the shuffles and draws (default: %(default)s)")
-    parser.add_argument("--out", help="folder of the record; default: the workspace's records/")
 
 
 def run(arguments: argparse.Namespace) -> int:

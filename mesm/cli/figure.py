@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -19,8 +19,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parts = parser.add_subparsers(dest="figure", metavar="KIND", required=True)
     for kind, (line, options) in KINDS.items():
         part = parts.add_parser(kind, help=line, description=line)
-        for option in options:
-            _OPTIONS[option](part)
+        for group in options:
+            into = part.add_mutually_exclusive_group(required=True) if group == "versus" else part
+            for flag, arguments in OPTIONS[group].items():
+                into.add_argument(flag, **arguments)
         part.add_argument("--format", default="pdf", help="pdf (default), svg, png, csv, tex or json")
         part.add_argument(
             "--width",
@@ -55,134 +57,73 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _target(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("target", help="CHECKPOINT@CORPUS")
-
-
-def _targets(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("targets", nargs="+", help="CHECKPOINT@CORPUS; several on one figure")
-
-
-def _checkpoint(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("checkpoint", help="name or folder")
-
-
-def _clip(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--clip", required=True, help="id of the clip in the corpus")
-    parser.add_argument("--top-p", type=float, help="nucleus mass in (0, 1]; default: the checkpoint's")
-
-
-def _look(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--look", default="mask", help="mask (default), heat-map, contours or points")
-    parser.add_argument("--opacity", type=float, default=0.8, help="opacity of the overlay, 0 to 1 (default: 0.8)")
-    parser.add_argument("--loudest", action="store_true", help="draw only the highest 10 %% of the mel values")
-
-
-def _rows(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--layers", default="1,2,3", help="attention layers to draw, a row each (default: all)")
-    parser.add_argument("--from", dest="start", type=float, default=0.0, help="first second shown of a long clip")
-
-
-def _privacy(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--privacy", help="none, blur or sketch; default: blur unless the corpus is CC0")
-
-
-def _versus(parser: argparse.ArgumentParser) -> None:
-    other = parser.add_mutually_exclusive_group(required=True)
-    other.add_argument("--other-p", type=float, help="compare with the same checkpoint at this top-p")
-    other.add_argument(
-        "--random",
-        type=int,
-        metavar="SEED",
-        help="compare with random attention: weights drawn again with the trained mean and spread",
-    )
-    other.add_argument("--other", metavar="CHECKPOINT", help="compare with this checkpoint")
-
-
-def _regions(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--layer", type=int, choices=(1, 2, 3), default=2, help="attention layer (default: 2)")
-    parser.add_argument("--regions", default="none", help="units to outline, such as 1,12/15 (default: none)")
-
-
-def _test(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--what",
-        required=True,
-        choices=("leak", "neutral", "keep-only", "order", "redrawn", "targets"),
-        help="which table",
-    )
-
-
-def _view(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--metric", default="wacc", help="wacc (default), f1 or accuracy")
-    parser.add_argument("--axis", default="share", help="share (default), gmac, gflop or ms")
-    parser.add_argument("--relative", action="store_true", help="draw scores as a share of FE2E's")
-    parser.add_argument("--log", action="store_true", help="logarithmic work")
-
-
-def _unit(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--axis", default="gmac", choices=("gmac", "gflop"), help="unit of the cost (default: gmac)")
-
-
-def _number(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("number", type=int, choices=range(1, 6), help="number of the paper's table")
-    parser.add_argument("--corpus", help="name or folder; table 5 as reported needs none")
-
-
-def _corpus(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--corpus", required=True, help="name of the corpus")
-
-
-def _runs(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "runs", nargs="+", metavar="RUN", help="run folders of mesm train, or names of runs in the workspace"
-    )
-
-
-def _codebook(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--codebook", help="name of the codebook; default: the record's")
-    parser.add_argument("--layer", type=int, choices=(1, 2, 3), default=2, help="attention layer (default: 2)")
-    parser.add_argument("--map", default="checkpoint", help="attention to draw (default: the checkpoint's)")
-    parser.add_argument("--of", default="kept", help="kept (default) or attention")
-
-
-def _faces_view(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--view", default="kept", help="kept (default), attention, or a difference of the record")
-
-
-def _what(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--what", default="active", choices=("active", "own"), help="truly active units, or own emotion"
-    )
-
-
-def _emotion(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--emotion", default="", help="one emotion; default: all pooled")
-
-
-_OPTIONS: dict[str, Callable[[argparse.ArgumentParser], None]] = {
-    "target": _target,
-    "checkpoint": _checkpoint,
-    "targets": _targets,
-    "clip": _clip,
-    "look": _look,
-    "rows": _rows,
-    "privacy": _privacy,
-    "versus": _versus,
-    "regions": _regions,
-    "test": _test,
-    "view": _view,
-    "unit": _unit,
-    "number": _number,
-    "corpus": _corpus,
-    "codebook": _codebook,
-    "faces": _faces_view,
-    "controls": _what,
-    "emotion": _emotion,
-    "runs": _runs,
+#: Group of options -> flag -> arguments of `add_argument`.
+OPTIONS: dict[str, dict[str, dict[str, Any]]] = {
+    "target": {"target": {"help": "CHECKPOINT@CORPUS"}},
+    "checkpoint": {"checkpoint": {"help": "name or folder"}},
+    "targets": {"targets": {"nargs": "+", "help": "CHECKPOINT@CORPUS; several on one figure"}},
+    "clip": {
+        "--clip": {"required": True, "help": "id of the clip in the corpus"},
+        "--top-p": {"type": float, "help": "nucleus mass in (0, 1]; default: the checkpoint's"},
+    },
+    "look": {
+        "--look": {"default": "mask", "help": "mask (default), heat-map, contours or points"},
+        "--opacity": {"type": float, "default": 0.8, "help": "opacity of the overlay, 0 to 1 (default: 0.8)"},
+        "--loudest": {"action": "store_true", "help": "draw only the highest 10 %% of the mel values"},
+    },
+    "rows": {
+        "--layers": {"default": "1,2,3", "help": "attention layers to draw, a row each (default: all)"},
+        "--from": {"dest": "start", "type": float, "default": 0.0, "help": "first second shown of a long clip"},
+    },
+    "privacy": {"--privacy": {"help": "none, blur or sketch; default: blur unless the corpus is CC0"}},
+    "versus": {  # one of them
+        "--other-p": {"type": float, "help": "compare with the same checkpoint at this top-p"},
+        "--random": {
+            "type": int,
+            "metavar": "SEED",
+            "help": "compare with random attention: weights drawn again with the trained mean and spread",
+        },
+        "--other": {"metavar": "CHECKPOINT", "help": "compare with this checkpoint"},
+    },
+    "layer": {"--layer": {"type": int, "choices": (1, 2, 3), "default": 2, "help": "attention layer (default: 2)"}},
+    "regions": {"--regions": {"default": "none", "help": "units to outline, such as 1,12/15 (default: none)"}},
+    "test": {
+        "--what": {
+            "required": True,
+            "choices": ("leak", "neutral", "keep-only", "order", "redrawn", "targets"),
+            "help": "which table",
+        },
+    },
+    "view": {
+        "--metric": {"default": "wacc", "help": "wacc (default), f1 or accuracy"},
+        "--axis": {"default": "share", "help": "share (default), gmac, gflop or ms"},
+        "--relative": {"action": "store_true", "help": "draw scores as a share of FE2E's"},
+        "--log": {"action": "store_true", "help": "logarithmic work"},
+    },
+    "unit": {"--axis": {"default": "gmac", "choices": ("gmac", "gflop"), "help": "unit of the cost (default: gmac)"}},
+    "number": {
+        "number": {"type": int, "choices": range(1, 6), "help": "number of the paper's table"},
+        "--corpus": {"help": "name or folder; table 5 as reported needs none"},
+    },
+    "corpus": {"--corpus": {"required": True, "help": "name of the corpus"}},
+    "runs": {
+        "runs": {
+            "nargs": "+",
+            "metavar": "RUN",
+            "help": "run folders of mesm train, or names of runs in the workspace",
+        },
+    },
+    "codebook": {
+        "--codebook": {"help": "name of the codebook; default: the record's"},
+        "--map": {"default": "checkpoint", "help": "attention to draw (default: the checkpoint's)"},
+        "--of": {"default": "kept", "help": "kept (default) or attention"},
+    },
+    "faces": {"--view": {"default": "kept", "help": "kept (default), attention, or a difference of the record"}},
+    "controls": {
+        "--what": {"default": "active", "choices": ("active", "own"), "help": "truly active units, or own emotion"},
+    },
+    "emotion": {"--emotion": {"default": "", "help": "one emotion; default: all pooled"}},
 }
-
-
 #: Kind -> one line of help and its options; `MAKERS` of `figure_kinds` and `figure_clips` make them.
 KINDS: dict[str, tuple[str, tuple[str, ...]]] = {
     "architecture": ("the model in one picture, with its sizes", ("checkpoint",)),
@@ -200,13 +141,13 @@ KINDS: dict[str, tuple[str, tuple[str, ...]]] = {
     ),
     "regions": (
         "one clip's masks against the regions of action units",
-        ("target", "clip", "regions", "privacy"),
+        ("target", "clip", "layer", "regions", "privacy"),
     ),
     "units": ("true action units of a rendered face", ("target", "clip")),
     "sweep": ("scores against multiply-adds over top-p", ("targets", "view")),
     "work": ("multiply-adds layer by layer over top-p", ("target", "unit")),
     "spread": ("multiply-adds of every clip", ("target",)),
-    "facs": ("agreement of the attention with a codebook", ("target", "codebook")),
+    "facs": ("agreement of the attention with a codebook", ("target", "codebook", "layer")),
     "faces": ("masks on the average face", ("target", "faces")),
     "controls": ("the attention beside its controls", ("target", "controls")),
     "statements": ("the paper's statements with their verdicts", ("target",)),

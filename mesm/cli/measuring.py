@@ -19,6 +19,16 @@ if TYPE_CHECKING:
 Progress = Callable[[str, int, int], None]
 
 
+def add_study_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of a verb that measures the attention of one checkpoint on one corpus."""
+    parser.add_argument("checkpoint", help="name or folder of a MESM checkpoint")
+    parser.add_argument("--corpus", required=True, help="name or folder of a corpus")
+    parser.add_argument("--split", default="test", help="train, valid or test (default)")
+    parser.add_argument("--top-p", type=float, help="nucleus mass in (0, 1]; default: the checkpoint's")
+    parser.add_argument("--clips", type=int, help="use at most this many clips, the speakers in turn")
+    parser.add_argument("--out", help="folder of the record; default: the workspace's records/")
+
+
 @contextmanager
 def bar() -> Iterator[Progress]:
     """Show a progress bar until the block ends; its total may change with every step."""
