@@ -9,16 +9,8 @@ MODALITIES: tuple[str, ...] = ("text", "visual", "acoustic")
 
 #: All emotion names known to the project, in the order in which pages and figures list them.
 EMOTIONS: tuple[str, ...] = (
-    "anger",
-    "disgust",
-    "fear",
-    "happiness",
-    "sadness",
-    "surprise",
-    "excited",
-    "frustrated",
-    "neutral",
-)
+    "anger", "disgust", "fear", "happiness", "sadness", "surprise", "excited", "frustrated", "neutral",
+)  # fmt: skip
 
 #: Label set and label order of each corpus. A checkpoint keeps its own copy in config.json.
 CORPUS_LABELS: dict[str, tuple[str, ...]] = {
@@ -66,3 +58,13 @@ ACTION_UNITS: dict[int, str] = {
     27: "mouth stretch",
     45: "blink",
 }
+
+#: dlib's 68 landmarks -> their mirror images: jaw, brows, nose, eyes, lips outside and inside.
+MIRRORED_LANDMARKS: tuple[int, ...] = (
+    *range(16, -1, -1),
+    *range(26, 16, -1),
+    *range(27, 31), *range(35, 30, -1),
+    45, 44, 43, 42, 47, 46, 39, 38, 37, 36, 41, 40,
+    *range(54, 47, -1), *range(59, 54, -1),
+    *range(64, 59, -1), 67, 66, 65,
+)  # fmt: skip

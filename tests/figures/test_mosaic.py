@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -22,13 +24,24 @@ from mesm.studies.case.mosaic import (
     Axis,
     MosaicStyle,
     TimeWindow,
-    face_mosaic,
+    draw,
+    face_scene,
     fit_window,
     mel_loudness,
-    mel_mosaic,
+    mel_scene,
 )
 
 TOP = AXIS_PX + WORDS_PX
+
+
+def face_mosaic(sample: Sample, layers: Sequence[LayerTrace], window: TimeWindow, style: MosaicStyle) -> np.ndarray:
+    return draw(face_scene(sample, window, style, len(layers)), layers)
+
+
+def mel_mosaic(sample: Sample, layers: Sequence[LayerTrace], window: TimeWindow, style: MosaicStyle) -> np.ndarray:
+    return draw(mel_scene(sample, window, style, len(layers)), layers)
+
+
 RNG = np.random.default_rng(0)
 
 

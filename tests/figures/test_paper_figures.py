@@ -11,7 +11,7 @@ from mesm.errors import ConfigError
 from mesm.figures.page import paper_style
 from mesm.figures.privacy import default_privacy, private_faces
 from mesm.studies.case.chart_data import scores_chart
-from mesm.studies.case.mosaic import BODY_PX, GUTTER_PX, MosaicStyle, face_mosaic, face_scene, fit_window
+from mesm.studies.case.mosaic import BODY_PX, GUTTER_PX, MosaicStyle, draw, face_scene, fit_window
 from mesm.studies.case.mosaic_paper import plot_mosaic
 from mesm.studies.case.paper import plot_scores
 from tests.figures.exhibit_records import made_prediction, made_sample
@@ -24,8 +24,8 @@ def test_the_printed_case_has_the_pixels_of_the_screen(overlay: str) -> None:
     window, style = fit_window(sample.duration_s), MosaicStyle(overlay=overlay)
     assert prediction.trace is not None
     layers = prediction.trace.layers
-    screen = face_mosaic(sample, layers["visual"], window, style)
     scene = face_scene(sample, window, style)
+    screen = draw(scene, layers["visual"])
     with paper_style():
         figure = plot_mosaic(sample, layers, window, style, 3.03)
     rows = [axes for axes in figure.axes if axes.images]

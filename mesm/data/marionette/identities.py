@@ -13,35 +13,17 @@ from mesm.data.marionette.voices import Voice, draw_voice
 _ANCESTRIES = ("caucasian", "african", "asian")
 #: Shape targets and the largest weight drawn for each; `*` stands for both sides.
 _SHAPES: tuple[tuple[str, float], ...] = (
-    ("head/head-oval", 0.7),
-    ("head/head-round", 0.7),
-    ("head/head-square", 0.6),
-    ("head/head-triangular", 0.5),
-    ("head/head-fat-incr", 0.6),
-    ("nose/nose-scale-horiz-incr", 0.8),
-    ("nose/nose-scale-horiz-decr", 0.7),
-    ("nose/nose-hump-incr", 0.7),
-    ("nose/nose-scale-vert-incr", 0.6),
-    ("nose/nose-volume-incr", 0.7),
-    ("nose/nose-point-up", 0.7),
-    ("chin/chin-width-incr", 0.7),
-    ("chin/chin-height-incr", 0.6),
-    ("chin/chin-prominent-incr", 0.7),
-    ("chin/chin-height-decr", 0.5),
-    ("mouth/mouth-scale-horiz-incr", 0.6),
-    ("mouth/mouth-scale-horiz-decr", 0.5),
-    ("mouth/mouth-upperlip-volume-decr", 0.6),
-    ("mouth/mouth-lowerlip-volume-incr", 0.5),
-    ("forehead/forehead-nubian-incr", 0.6),
-    ("eyes/*-eye-scale-incr", 0.6),
-    ("eyes/*-eye-scale-decr", 0.5),
-    ("eyes/*-eye-corner2-up", 0.6),
-    ("eyes/*-eye-corner2-down", 0.6),
-    ("eyes/*-eye-trans-out", 0.5),
-    ("eyebrows/eyebrows-trans-up", 0.6),
-    ("cheek/*-cheek-bones-incr", 0.7),
-    ("cheek/*-cheek-volume-incr", 0.7),
-)
+    ("head/head-oval", 0.7), ("head/head-round", 0.7), ("head/head-square", 0.6), ("head/head-triangular", 0.5),
+    ("head/head-fat-incr", 0.6), ("nose/nose-scale-horiz-incr", 0.8), ("nose/nose-scale-horiz-decr", 0.7),
+    ("nose/nose-hump-incr", 0.7), ("nose/nose-scale-vert-incr", 0.6), ("nose/nose-volume-incr", 0.7),
+    ("nose/nose-point-up", 0.7), ("chin/chin-width-incr", 0.7), ("chin/chin-height-incr", 0.6),
+    ("chin/chin-prominent-incr", 0.7), ("chin/chin-height-decr", 0.5), ("mouth/mouth-scale-horiz-incr", 0.6),
+    ("mouth/mouth-scale-horiz-decr", 0.5), ("mouth/mouth-upperlip-volume-decr", 0.6),
+    ("mouth/mouth-lowerlip-volume-incr", 0.5), ("forehead/forehead-nubian-incr", 0.6),
+    ("eyes/*-eye-scale-incr", 0.6), ("eyes/*-eye-scale-decr", 0.5), ("eyes/*-eye-corner2-up", 0.6),
+    ("eyes/*-eye-corner2-down", 0.6), ("eyes/*-eye-trans-out", 0.5), ("eyebrows/eyebrows-trans-up", 0.6),
+    ("cheek/*-cheek-bones-incr", 0.7), ("cheek/*-cheek-volume-incr", 0.7),
+)  # fmt: skip
 #: Skin of each ancestry, linear RGB; people vary round a mixture of these.
 _SKIN = {"caucasian": (0.88, 0.69, 0.59), "african": (0.50, 0.34, 0.25), "asian": (0.87, 0.70, 0.56)}
 _DARK_HAIR = ((0.055, 0.045, 0.04), (0.13, 0.085, 0.06))

@@ -7,70 +7,22 @@ from functools import lru_cache
 import numpy as np
 
 from mesm.data.marionette.head import SKIN, Head
+from mesm.vocabulary import MIRRORED_LANDMARKS
 
-#: dlib number (from 0) -> canonical x, y, for the half of the face on the picture's left and the middle line.
+#: dlib number (from 0) -> canonical x, y, for the half of the face on the picture's left and the middle line;
+#: a line or two each: jaw, brow, nose, eye, lips outside and inside.
 _PLACES: dict[int, tuple[float, float]] = {
-    0: (-0.66, 6.75),
-    1: (-0.65, 6.60),
-    2: (-0.63, 6.43),
-    3: (-0.60, 6.27),
-    4: (-0.53, 6.10),
-    5: (-0.43, 5.97),
-    6: (-0.30, 5.87),
-    7: (-0.15, 5.81),
-    8: (0.0, 5.79),
-    17: (-0.48, 6.97),
-    18: (-0.40, 7.04),
-    19: (-0.31, 7.07),
-    20: (-0.21, 7.05),
-    21: (-0.12, 7.00),
-    27: (0.0, 6.80),
-    28: (0.0, 6.70),
-    29: (0.0, 6.60),
-    30: (0.0, 6.50),
-    31: (-0.13, 6.41),
-    32: (-0.07, 6.40),
+    0: (-0.66, 6.75), 1: (-0.65, 6.60), 2: (-0.63, 6.43), 3: (-0.60, 6.27), 4: (-0.53, 6.10), 5: (-0.43, 5.97),
+    6: (-0.30, 5.87), 7: (-0.15, 5.81), 8: (0.0, 5.79),
+    17: (-0.48, 6.97), 18: (-0.40, 7.04), 19: (-0.31, 7.07), 20: (-0.21, 7.05), 21: (-0.12, 7.00),
+    27: (0.0, 6.80), 28: (0.0, 6.70), 29: (0.0, 6.60), 30: (0.0, 6.50), 31: (-0.13, 6.41), 32: (-0.07, 6.40),
     33: (0.0, 6.39),
-    36: (-0.43, 6.80),
-    37: (-0.36, 6.855),
-    38: (-0.25, 6.86),
-    39: (-0.16, 6.78),
-    40: (-0.25, 6.755),
+    36: (-0.43, 6.80), 37: (-0.36, 6.855), 38: (-0.25, 6.86), 39: (-0.16, 6.78), 40: (-0.25, 6.755),
     41: (-0.36, 6.755),
-    48: (-0.235, 6.17),
-    49: (-0.16, 6.23),
-    50: (-0.06, 6.285),
-    51: (0.0, 6.27),
-    57: (0.0, 6.07),
-    58: (-0.08, 6.08),
-    59: (-0.16, 6.115),
-    60: (-0.20, 6.175),
-    61: (-0.08, 6.20),
-    62: (0.0, 6.19),
-    66: (0.0, 6.165),
-    67: (-0.08, 6.17),
-}
-#: Landmark on the picture's left -> its mirror image.
-_MIRROR: dict[int, int] = {
-    **{k: 16 - k for k in range(8)},
-    **{17 + k: 26 - k for k in range(5)},
-    31: 35,
-    32: 34,
-    36: 45,
-    37: 44,
-    38: 43,
-    39: 42,
-    40: 47,
-    41: 46,
-    48: 54,
-    49: 53,
-    50: 52,
-    58: 56,
-    59: 55,
-    60: 64,
-    61: 63,
-    67: 65,
-}
+    48: (-0.235, 6.17), 49: (-0.16, 6.23), 50: (-0.06, 6.285), 51: (0.0, 6.27), 57: (0.0, 6.07),
+    58: (-0.08, 6.08), 59: (-0.16, 6.115),
+    60: (-0.20, 6.175), 61: (-0.08, 6.20), 62: (0.0, 6.19), 66: (0.0, 6.165), 67: (-0.08, 6.17),
+}  # fmt: skip
 _UPPER_LID, _LOWER_LID = (37, 38), (40, 41)
 _UPPER_LIP, _LOWER_LIP = (61, 62), (66, 67)
 
@@ -98,7 +50,7 @@ def landmark_vertices(head: Head) -> np.ndarray:
         # Of two surfaces one behind the other, the one towards the viewer; the jaw's outline lies at the side anyway.
         towards = 0.0 if number < 8 else 0.004 * (1.6 - z)
         usable = skin & allowed.get(number, skin)
-        for target, side in ((number, 1), (_MIRROR.get(number, number), -1)):
+        for target, side in ((number, 1), (MIRRORED_LANDMARKS[number], -1)):
             cost = (x - side * place_x) ** 2 + (y - place_y) ** 2 + towards
             vertices[target] = int(np.argmin(np.where(usable, cost, np.inf)))
     assert vertices.min() >= 0

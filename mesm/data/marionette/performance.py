@@ -13,28 +13,13 @@ from mesm.data.marionette.voices import SpokenSentence
 #: Share of the jaw's opening, parting of the lips, and rounding, by the first letter of espeak's phoneme mnemonics
 #: (stress marks removed). What is not listed is a consonant that leaves the lips a little apart.
 _MOUTH: dict[str, tuple[float, float, float]] = {
-    "p": (0.0, 0.0, 0.0),
-    "b": (0.0, 0.0, 0.0),
-    "m": (0.0, 0.0, 0.0),
-    "f": (0.05, 0.1, 0.0),
-    "v": (0.05, 0.1, 0.0),
-    "_": (0.0, 0.0, 0.0),
-    "a": (1.0, 0.7, 0.0),
-    "A": (1.0, 0.6, 0.0),
-    "V": (0.7, 0.6, 0.0),
-    "3": (0.4, 0.4, 0.3),
-    "0": (0.8, 0.4, 0.3),
-    "O": (0.7, 0.3, 0.6),
-    "o": (0.5, 0.3, 0.8),
-    "u": (0.25, 0.2, 1.0),
-    "U": (0.3, 0.3, 0.7),
-    "w": (0.2, 0.2, 1.0),
-    "e": (0.55, 0.7, 0.0),
-    "E": (0.6, 0.7, 0.0),
-    "i": (0.25, 0.7, 0.0),
-    "I": (0.35, 0.6, 0.0),
+    "p": (0.0, 0.0, 0.0), "b": (0.0, 0.0, 0.0), "m": (0.0, 0.0, 0.0), "f": (0.05, 0.1, 0.0),
+    "v": (0.05, 0.1, 0.0), "_": (0.0, 0.0, 0.0), "a": (1.0, 0.7, 0.0), "A": (1.0, 0.6, 0.0),
+    "V": (0.7, 0.6, 0.0), "3": (0.4, 0.4, 0.3), "0": (0.8, 0.4, 0.3), "O": (0.7, 0.3, 0.6),
+    "o": (0.5, 0.3, 0.8), "u": (0.25, 0.2, 1.0), "U": (0.3, 0.3, 0.7), "w": (0.2, 0.2, 1.0),
+    "e": (0.55, 0.7, 0.0), "E": (0.6, 0.7, 0.0), "i": (0.25, 0.7, 0.0), "I": (0.35, 0.6, 0.0),
     "@": (0.4, 0.4, 0.0),
-}
+}  # fmt: skip
 _CONSONANT = (0.18, 0.35, 0.0)
 #: What full opening, parting and rounding mean in action units 26 and 25 and in the lips' rounding.
 _JAW, _LIPS, _ROUND = 0.38, 0.55, 0.55

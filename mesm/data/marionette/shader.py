@@ -18,19 +18,9 @@ except ImportError as error:
 COLOURS = ("skin", "lip", "hair", "iris", "tint", "background_top", "background_bottom", "clothes")
 #: Entries of the number vector.
 NUMBERS = (
-    "brow_thickness",
-    "beard",
-    "age",
-    "key",
-    "ambient",
-    "gaze_x",
-    "gaze_y",
-    "glabella",
-    "nose_root",
-    "nasolabial",
-    "forehead",
-    "stubble_scalp",
-)
+    "brow_thickness", "beard", "age", "key", "ambient", "gaze_x", "gaze_y", "glabella", "nose_root",
+    "nasolabial", "forehead", "stubble_scalp",
+)  # fmt: skip
 
 
 class Raster(NamedTuple):

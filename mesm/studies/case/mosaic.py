@@ -307,16 +307,6 @@ def _heated(scene: Scene, layer: LayerTrace) -> tuple[np.ndarray, float, float]:
     return under + scene.pixels(overlay.packed(colours)), low, high
 
 
-def face_mosaic(sample: Sample, layers: Sequence[LayerTrace], window: TimeWindow, style: MosaicStyle) -> np.ndarray:
-    """Draw the scene of the faces with a trace."""
-    return draw(face_scene(sample, window, style, len(layers)), layers)
-
-
-def mel_mosaic(sample: Sample, layers: Sequence[LayerTrace], window: TimeWindow, style: MosaicStyle) -> np.ndarray:
-    """Draw the scene of the spectrogram with a trace."""
-    return draw(mel_scene(sample, window, style, len(layers)), layers)
-
-
 def row_name(number: int, layer: LayerTrace) -> tuple[str, ...]:
     """Return the label of a layer's row: its name, its grid, the share that it kept."""
     height, width = layer.kept.shape[1:]

@@ -27,17 +27,8 @@ from mesm import statistics
 LEAST_AREA = 0.005
 KEPT_MEASURES = ("lift", "lift_sites", "lift_head", "mass", "area", "iou", "iou_chance", "cosine")
 ATTENTION_MEASURES = (
-    "lift",
-    "lift_sites",
-    "lift_head",
-    "mass",
-    "area",
-    "rank_accuracy",
-    "pointing",
-    "auc",
-    "nss",
-    "cosine",
-)
+    "lift", "lift_sites", "lift_head", "mass", "area", "rank_accuracy", "pointing", "auc", "nss", "cosine",
+)  # fmt: skip
 
 
 def _share(part: np.ndarray, whole: np.ndarray) -> np.ndarray:

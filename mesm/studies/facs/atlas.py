@@ -73,29 +73,16 @@ def inside(polygon: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     return odd
 
 
-def _drawn(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Return one bit per unit, and one for the face's oval, at canonical coordinates."""
-    bits = np.zeros(np.broadcast(x, y).shape, np.uint32)
+@lru_cache(maxsize=1)
+def _lookup() -> np.ndarray:
+    """Return the canonical face as a picture: one bit per unit, and one for the face's oval."""
+    x = _LEFT + (np.arange(round(_WIDE * _CELLS)) + 0.5) / _CELLS
+    y = (_TOP + (np.arange(round(_HIGH * _CELLS)) + 0.5) / _CELLS)[:, None]
+    bits = inside(face_outline(), x, y).astype(np.uint32) << OVAL
     for column, number in enumerate(UNITS):
         for polygon in outline(number):
             bits |= inside(polygon, x, y).astype(np.uint32) << column
-    return bits | inside(face_outline(), x, y).astype(np.uint32) << OVAL
-
-
-@lru_cache(maxsize=1)
-def _lookup() -> np.ndarray:
-    """Return the canonical face as a picture of bits."""
-    x = _LEFT + (np.arange(round(_WIDE * _CELLS)) + 0.5) / _CELLS
-    y = _TOP + (np.arange(round(_HIGH * _CELLS)) + 0.5) / _CELLS
-    return _drawn(x, y[:, None])
-
-
-def canonical_coverage(size: int = 96) -> tuple[np.ndarray, tuple[float, float, float, float]]:
-    """Return the atlas itself: (A, size, size) bool, and the canonical x0, x1, y0, y1 that the picture spans."""
-    low, high = (-1.4, 1.4), (-1.05, 1.75)
-    share = (np.arange(size) + 0.5) / size
-    bits = _drawn(np.interp(share, [0, 1], low), np.interp(share, [0, 1], high)[:, None])
-    return np.stack([bits >> a & 1 for a in range(len(UNITS))]).astype(bool), (*low, *high)
+    return bits
 
 
 def similarity(points_S52: np.ndarray) -> np.ndarray:

@@ -8,9 +8,6 @@ from __future__ import annotations
 from mesm.errors import ConfigError
 from mesm.records.facs import Codebook
 
-#: Emotions of IEMOCAP that no codebook describes: shown as "no prototype", never with an invented one.
-NO_PROTOTYPE: tuple[str, ...] = ("excited", "frustrated", "neutral")
-
 #: The case against inferring emotions from faces, in two sentences, with its source.
 COUNTER_VIEW = (
     "Facial configurations are neither reliable nor specific signs of emotion: people often feel without showing the "
@@ -103,8 +100,3 @@ def codebook(name: str) -> Codebook:
     if name not in CODEBOOKS:
         raise ConfigError(f"no codebook {name!r}; there are {', '.join(CODEBOOKS)}")
     return CODEBOOKS[name]
-
-
-def units_of(name: str, emotion: str) -> tuple[int, ...] | None:
-    """Return the action units of one emotion, or None where the codebook has no prototype."""
-    return codebook(name).units.get(emotion)

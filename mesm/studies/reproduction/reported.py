@@ -93,17 +93,9 @@ TABLE_5: dict[tuple[str, str], tuple[float, float]] = {
 #: Figure 5, IEMOCAP: (top-p, accuracy in percent, GFLOPs). The point at 1.0 is FE2E, not a run of MESM. Read off the
 #: figure to about 0.2 points; the caption says weighted accuracy, but the values at 0.7 and 1.0 are Table 3's accuracy.
 FIGURE_5: tuple[tuple[float, float, float], ...] = (
-    (0.1, 62.4, 2.93),
-    (0.2, 72.7, 3.23),
-    (0.3, 73.8, 3.58),
-    (0.4, 75.4, 3.94),
-    (0.5, 83.6, 4.34),
-    (0.6, 84.0, 4.71),
-    (0.7, 84.4, 5.18),
-    (0.8, 82.7, 5.66),
-    (0.9, 84.6, 6.47),
-    (1.0, 84.5, 8.65),
-)
+    (0.1, 62.4, 2.93), (0.2, 72.7, 3.23), (0.3, 73.8, 3.58), (0.4, 75.4, 3.94), (0.5, 83.6, 4.34),
+    (0.6, 84.0, 4.71), (0.7, 84.4, 5.18), (0.8, 82.7, 5.66), (0.9, 84.6, 6.47), (1.0, 84.5, 8.65),
+)  # fmt: skip
 #: Table 1, IEMOCAP as restructured: split -> emotion -> utterances that show it.
 TABLE_1: dict[str, dict[str, int]] = {
     "train": dict(zip(_IEMOCAP, (757, 736, 1298, 398, 1214, 759), strict=True)),
