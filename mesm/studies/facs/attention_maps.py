@@ -7,7 +7,7 @@ Start with `collect_attention_maps`. Shape legend: F frames of all clips, f fram
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 import torch
@@ -21,7 +21,7 @@ from mesm.models import ModelOutput, Prepared
 from mesm.records.facs import MAPS
 from mesm.runtime import Progress
 from mesm.studies.facs import atlas
-from mesm.studies.faithfulness.evaluation_clips import BATCH, EvaluationClips, prepare
+from mesm.studies.faithfulness.evaluation_clips import EvaluationClips
 from mesm.studies.faithfulness.loudness_lift import loud_cells
 
 _HARD_SEED, _RANDOM_SEED, _CONTROL_SEED = 0, 100, 1000
@@ -44,24 +44,29 @@ class LayerMaps:
 
 
 @dataclass(frozen=True)
-class Faces:
-    """Hold the frames with a detected face, independent of the model.
+class FaceFrames:
+    """Hold frames with a detected face, independent of the model.
 
     Attributes:
         clip: (F,) number of the clip in the order of the study; `speaker` (F,) names.
-        emotions: E names; `shown` (F, E) bool, from the renderer's truth or else the clip's labels.
+        shown: (F, E) bool, emotions by the renderer's truth or else the clip's labels.
         active: (F, A) bool, truly active units; None where they are not known.
         regions: (F, A, 48, 48) uint8, 255 = the pixel lies in the unit's region; `head` (F, 48, 48) the same.
-        without_face: frames left out because the detector found no face.
     """
 
     clip: np.ndarray
     speaker: np.ndarray
-    emotions: tuple[str, ...]
     shown: np.ndarray
     active: np.ndarray | None
     regions: np.ndarray
     head: np.ndarray
+
+
+@dataclass(frozen=True)
+class Faces(FaceFrames):
+    """Hold the frames of all clips: E names of emotions, and the number of frames left out for want of a face."""
+
+    emotions: tuple[str, ...]
     without_face: int
 
 
@@ -89,27 +94,6 @@ class AttentionMaps:
 
 
 @dataclass(frozen=True)
-class _ClipFaces:
-    """Frames of one clip that have a face; the arrays of `Faces` for f frames."""
-
-    clip: np.ndarray
-    speaker: np.ndarray
-    shown: np.ndarray
-    active: np.ndarray | None
-    regions: np.ndarray
-    head: np.ndarray
-
-
-@dataclass(frozen=True)
-class _ClipVoice:
-    """Mel chunks of one clip."""
-
-    speaker: np.ndarray
-    loud: np.ndarray
-    spoken: np.ndarray
-
-
-@dataclass(frozen=True)
 class _ControlFrame:
     """Hold a clip's frame for re-initialised attentions: index into `Faces`, (C, H, W) stem map, (D,) query."""
 
@@ -128,8 +112,9 @@ class _MapCollector:
         self.emotions = tuple(clips.corpus.labels)
         self.layers: dict[tuple[str, str], list[tuple[LayerTensors, ...]]] = {}
         self.has_face: list[np.ndarray] = []
-        self.faces: list[_ClipFaces] = []
-        self.voices: list[_ClipVoice] = []
+        self.faces: list[FaceFrames] = []
+        #: Of each clip, the mel chunks' `loud`, `spoken` and `voice_speaker` of `AttentionMaps`.
+        self.voices: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
         self.control: list[_ControlFrame] = []
         self.rng = np.random.default_rng(0)
 
@@ -160,7 +145,7 @@ class _MapCollector:
             segment += len(usable)
             self.voices.append(_clip_voice(sample))
 
-    def _clip_faces(self, sample: Sample, clip: int, usable: np.ndarray) -> _ClipFaces:
+    def _clip_faces(self, sample: Sample, clip: int, usable: np.ndarray) -> FaceFrames:
         regions, head = atlas.regions_of(sample, self.regions)
         count = int(usable.sum())
         intensity = self._intensity(sample)
@@ -171,9 +156,9 @@ class _MapCollector:
             display = sample.truth.displays["visual"]
             assert active is not None
             shown = np.array([name in display for name in self.emotions]) & active.any(1, keepdims=True)
-        return _ClipFaces(
+        return FaceFrames(
             np.full(count, clip),
-            np.full(count, sample.group, dtype=object),
+            np.full(count, sample.group),
             shown,
             active,
             (regions[usable] * 255 + 0.5).astype(np.uint8),
@@ -210,17 +195,12 @@ class _MapCollector:
                 f"no face was found in the clips of corpus {self.clips.corpus.name!r}, split {self.clips.split!r}; "
                 "attention can only be compared with regions of a face"
             )
-        active = [part.active for part in self.faces if part.active is not None]
-        return Faces(
-            np.concatenate([part.clip for part in self.faces]),
-            np.concatenate([part.speaker for part in self.faces]).astype(str),
-            self.emotions,
-            np.concatenate([part.shown for part in self.faces]),
-            np.concatenate(active) if len(active) == len(self.faces) else None,
-            np.concatenate([part.regions for part in self.faces]),
-            np.concatenate([part.head for part in self.faces]),
-            int(sum((~usable).sum() for usable in self.has_face)),
-        )
+        columns = {f.name: [getattr(part, f.name) for part in self.faces] for f in fields(FaceFrames)}
+        known = {
+            name: None if any(part is None for part in parts) else np.concatenate(parts)
+            for name, parts in columns.items()
+        }
+        return Faces(**known, emotions=self.emotions, without_face=int(sum((~u).sum() for u in self.has_face)))
 
 
 def _flat(parts: Sequence[LayerTensors], rows: np.ndarray | None) -> LayerMaps:
@@ -241,17 +221,14 @@ def _usable_faces(sample: Sample) -> np.ndarray:
     return usable if len(usable) == len(sample.faces) else np.zeros(len(sample.faces), bool)
 
 
-def _clip_voice(sample: Sample) -> _ClipVoice:
+def _clip_voice(sample: Sample) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     chunks, _, hops = sample.mel.shape
     at_s = np.arange(chunks * hops).reshape(chunks, hops) * CHUNK_MS / 1000 / hops
     spoken = at_s < sample.duration_s
     if sample.words:
         spoken &= np.any([(at_s >= word.start_s) & (at_s < word.end_s) for word in sample.words], axis=0)
-    return _ClipVoice(
-        np.full(chunks, sample.group, dtype=object),
-        loud_cells(sample.mel) if chunks else sample.mel.astype(bool),
-        np.broadcast_to(spoken[:, None], sample.mel.shape),
-    )
+    loud = loud_cells(sample.mel) if chunks else sample.mel.astype(bool)
+    return loud, np.broadcast_to(spoken[:, None], sample.mel.shape), np.full(chunks, sample.group)
 
 
 def default_regions(clips: EvaluationClips) -> str:
@@ -283,27 +260,23 @@ def collect_attention_maps(
     """
     model, top_p = clips.predictor.attention_model, clips.top_p
     collector = _MapCollector(clips, regions, active_from, units)
-    total = len(clips.rows)
-    for start in range(0, total, BATCH):
-        samples = [clips.corpus.read(row.clip_id) for row in clips.rows[start : start + BATCH]]
-        prepared = prepare(clips.predictor, samples, clips.vectors)
+    for part, samples, prepared in clips.batches(progress, full=True):
         collector.add_outputs("checkpoint", model.finish(prepared, top_p, trace=True))
         with control_attention(model, _HARD_SEED, gate="hard"):
             collector.add_outputs("hard", model.finish(prepared, top_p, trace=True))
         with control_attention(model, _RANDOM_SEED):
             collector.add_outputs("random", model.finish(prepared, top_p, trace=True))
-        collector.add_samples(samples, start, prepared)
-        if progress is not None:
-            progress(min(start + BATCH, total), total)
+        collector.add_samples(samples, part.start, prepared)
+    loud, spoken, voice_speaker = (np.concatenate(parts) for parts in zip(*collector.voices, strict=True))
     return AttentionMaps(
         faces=collector.known_faces(),
         maps={name: collector.flat(name, "visual") for name in MAPS},
         control=[_control_maps(clips, collector.control, _CONTROL_SEED + i) for i in range(inits)],
         control_frames=np.array([one.frame for one in collector.control]),
         voices={name: collector.flat(name, "acoustic") for name in MAPS},
-        loud=np.concatenate([part.loud for part in collector.voices]),
-        spoken=np.concatenate([part.spoken for part in collector.voices]),
-        voice_speaker=np.concatenate([part.speaker for part in collector.voices]).astype(str),
+        loud=loud,
+        spoken=spoken,
+        voice_speaker=voice_speaker,
     )
 
 

@@ -23,17 +23,11 @@ from mesm.errors import ConfigError, DataError
 from mesm.layers.sparse_vgg import LayerTensors, SparseVGG
 from mesm.records.canonical import ALL, CanonicalFaces, CanonicalMaps, EmotionFrames, MapDifference, pack
 from mesm.records.facs import KINDS
+from mesm.runtime import Progress
 from mesm.statistics import false_discovery, sign_flip_p
 from mesm.studies.facs import atlas
 from mesm.studies.facs.region_geometry import LANDMARKS
-from mesm.studies.faithfulness.evaluation_clips import (
-    BATCH,
-    EvaluationClips,
-    Progress,
-    open_clips,
-    prepare,
-    strongest_is_true,
-)
+from mesm.studies.faithfulness.evaluation_clips import EvaluationClips, open_clips, strongest_is_true
 
 SIZE = 24
 WINDOW = (-1.4, 1.4, -1.05, 1.75)
@@ -242,13 +236,10 @@ def _layers(predictor: Predictor) -> int:
 def add_clips(sums: SpeakerMapSums, clips: EvaluationClips, progress: Progress | None = None) -> tuple[int, bool]:
     """Add every face of the clips; return the number of frames without a face, and True if the emotion is the renderer's truth."""
     without, rendered = 0, False
-    truth = clips.truth
-    for start in range(0, len(clips), BATCH):
-        rows = clips.rows[start : start + BATCH]
-        samples = [clips.corpus.read(row.clip_id) for row in rows]
-        prepared = prepare(clips.predictor, samples, clips.vectors)
+    truth, groups = clips.truth, clips.groups
+    for batch, samples, prepared in clips.batches(progress, full=True):
         output = clips.predictor.attention_model.finish(prepared, clips.top_p, trace=True)
-        right = strongest_is_true(clips.branch_scores(output)["fused"], truth[start : start + BATCH])
+        right = strongest_is_true(clips.branch_scores(output)["fused"], truth[batch])
         ends = np.cumsum([0, *(len(sample.faces) for sample in samples)])
         for i, sample in enumerate(samples):
             shown, known = emotions_of(sample)
@@ -258,9 +249,7 @@ def add_clips(sums: SpeakerMapSums, clips: EvaluationClips, progress: Progress |
             if usable.any():
                 part = slice(int(ends[i]), int(ends[i + 1]))
                 warped = _warped(output.layers["visual"], part, usable, sample.face_points)
-                sums.add(clips.groups[start + i], shown, right[i], warped)
-        if progress is not None:
-            progress(min(start + BATCH, len(clips)), len(clips))
+                sums.add(groups[batch][i], shown, right[i], warped)
     return without, rendered
 
 

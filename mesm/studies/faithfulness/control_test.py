@@ -54,7 +54,7 @@ def control_test(
     """Compare the trained attention with `draws` control attentions."""
     model, truth, groups = clips.predictor.attention_model, clips.truth, clips.groups
     rows: dict[str, list[dict[str, np.ndarray]]] = {name: [] for name in clips.branches}
-    for part, prepared in clips.prepared(progress):
+    for part, _, prepared in clips.batches(progress):
         own = model.finish(prepared, clips.top_p, trace=True)
         own_whole = model.finish(prepared, 1.0, trace=True)
         for draw in range(draws):

@@ -82,12 +82,18 @@ class EvaluationClips:
         chosen = sorted(i for _, _, i in sorted(keyed)[:count])
         return replace(self, rows=tuple(self.rows[i] for i in chosen))
 
-    def prepared(self, progress: Progress | None = None) -> Iterator[tuple[slice, Prepared]]:
-        """Compute what does not depend on the attention, a batch at a time."""
+    def batches(
+        self, progress: Progress | None = None, full: bool = False
+    ) -> Iterator[tuple[slice, list[Sample], Prepared]]:
+        """Yield the clips batch by batch, with what does not depend on the attention.
+
+        Args:
+            full: read the truth of rendered clips too.
+        """
         for start in range(0, len(self.rows), BATCH):
             part = slice(start, min(start + BATCH, len(self.rows)))
-            samples = [self.corpus.read(row.clip_id, full=False) for row in self.rows[part]]
-            yield part, prepare(self.predictor, samples, self.vectors)
+            samples = [self.corpus.read(row.clip_id, full=full) for row in self.rows[part]]
+            yield part, samples, prepare(self.predictor, samples, self.vectors)
             if progress is not None:
                 progress(part.stop, len(self.rows))
 

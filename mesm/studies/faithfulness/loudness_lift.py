@@ -37,14 +37,14 @@ def loudness_lift(clips: EvaluationClips, *, progress: Progress | None = None) -
             f"checkpoint {clips.predictor.name!r} has no voice; there is nothing to measure on a spectrogram"
         )
     tallies: list[list[np.ndarray]] = [[], [], []]
-    for part, prepared in clips.prepared(progress):
+    for part, samples, prepared in clips.batches(progress):
         if "acoustic" not in prepared.maps:
             for tally in tallies:
                 tally.append(np.zeros((len(clips.rows[part]), 9)))
             continue
         layers = clips.predictor.model.finish(prepared, clips.top_p, trace=True).layers["acoustic"]
-        mels = [clips.corpus.read(row.clip_id, full=False).mel for row in clips.rows[part]]
-        loud = torch.from_numpy(np.concatenate([loud_cells(m) if len(m) else m.astype(bool) for m in mels])).float()
+        cells = [loud_cells(s.mel) if len(s.mel) else s.mel.astype(bool) for s in samples]
+        loud = torch.from_numpy(np.concatenate(cells)).float()
         counts = prepared.counts["acoustic"].cpu()
         for tally, layer in zip(tallies, layers, strict=True):
             kept, active, attention = (v.float().cpu() for v in (layer.kept_SHW, layer.active_SHW, layer.attention_SHW))

@@ -30,7 +30,7 @@ def shuffled_texts(
     texts = [row.text for row in clips.rows]
     texts_per_run = [texts, *([texts[i] for i in draw_derangement(len(texts), rng)] for _ in range(shuffles))]
     parts: list[list[dict[str, np.ndarray]]] = [[] for _ in texts_per_run]
-    for part, prepared in clips.prepared(progress):
+    for part, _, prepared in clips.batches(progress):
         for batches, run_texts in zip(parts, texts_per_run, strict=True):
             output = clips.predictor.attention_model.finish(
                 prepared, clips.top_p, query_BD=clips.queries(run_texts[part])

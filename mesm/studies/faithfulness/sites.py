@@ -91,7 +91,7 @@ def deletion_insertion(
     rng = torch.Generator().manual_seed(seed)
     batches: dict[tuple[str, str, float], _Batches] = {}
     whole_batches: _Batches = []
-    for _, prepared in clips.prepared(progress):
+    for _, _, prepared in clips.batches(progress):
         whole_batches.append(_branch_scores(clips, prepared, keep_all))
         for pruned in PRUNED_LAYERS:
             for order in ORDERS:
@@ -193,7 +193,7 @@ def keep_only(clips: EvaluationClips, *, draws: int = 3, seed: int = 0, progress
         name: [[] for _ in range(draws if name == "random" else 1)] for name in SITE_SETS
     }
     counters = {name: _ShareCounter(clips.branches) for name in SITE_SETS}
-    for _, prepared in clips.prepared(progress):
+    for _, _, prepared in clips.batches(progress):
         sets = _SiteSets(clips.top_p, rng)
         whole_batches.append(_branch_scores(clips, prepared, keep_all))
         for name, draws_of_set in batches.items():

@@ -29,7 +29,7 @@ def sufficient_p(
     assert grid[-1] == 1.0
     thresholds = clips.predictor.thresholds[list(clips.columns)]
     parts: list[np.ndarray] = []
-    for _, prepared in clips.prepared(progress):
+    for _, _, prepared in clips.batches(progress):
         runs = [clips.branch_scores(clips.predictor.model.finish(prepared, p))["fused"] for p in grid]
         parts.append(np.stack(runs) >= thresholds)
     decided_PNE = np.concatenate(parts, axis=1)

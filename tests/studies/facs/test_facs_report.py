@@ -69,7 +69,7 @@ def planted(frames: int = 96, *, follow: bool = True, seed: int = 0) -> Attentio
     speaker = np.array([f"s{f % 8}" for f in range(frames)])
     rows = np.arange(0, frames, 3)
     few = [LayerMaps(x.attention[rows], x.kept[rows], x.active[rows], x.side) for x in flat]
-    faces = Faces(np.arange(frames) // 3, speaker, LABELS, shown, active, regions, head, 0)
+    faces = Faces(np.arange(frames) // 3, speaker, shown, active, regions, head, LABELS, 0)
     loud = np.zeros((16, 128, 32), bool)
     loud[:, :16] = True
     mel = np.full((16, 32, 8), 0.01, np.float32)
