@@ -120,14 +120,10 @@ def _slices(arguments: argparse.Namespace) -> FigureExport:
     return evaluation.slices_export(record, slices(scored_clips(record.data), rows))
 
 
-def _confusion(arguments: argparse.Namespace) -> FigureExport:
+def _matrix(arguments: argparse.Namespace) -> FigureExport:
     record = _target("evaluate", arguments)
-    return evaluation.matrix_export(record, evaluation_charts.confusion_chart(record.data))
-
-
-def _cooccurrence(arguments: argparse.Namespace) -> FigureExport:
-    record = _target("evaluate", arguments)
-    return evaluation.matrix_export(record, evaluation_charts.cooccurrence_chart(record.data))
+    make = {"confusion": evaluation_charts.confusion_chart, "cooccurrence": evaluation_charts.cooccurrence_chart}
+    return evaluation.matrix_export(record, make[arguments.figure](record.data))
 
 
 def _reliability(arguments: argparse.Namespace) -> FigureExport:
@@ -192,7 +188,7 @@ MAKERS: dict[str, Maker] = {
     "runs": _runs,
     "classes": lambda arguments: evaluation.classes_export(_target("evaluate", arguments)),
     "slices": _slices,
-    "confusion": _confusion,
-    "cooccurrence": _cooccurrence,
+    "confusion": _matrix,
+    "cooccurrence": _matrix,
     "reliability": _reliability,
 }

@@ -146,7 +146,7 @@ def interval_from_schema_1(data: dict[str, Json]) -> dict[str, Json]:
 def from_schema_1(data: dict[str, Json]) -> dict[str, Json]:
     """Return an evaluation of schema 1 in today's form."""
     rows = members(data["per_clip"])
-    kept = (
+    scored = (
         "split",
         "top_p",
         "labels",
@@ -159,8 +159,7 @@ def from_schema_1(data: dict[str, Json]) -> dict[str, Json]:
         "trivial",
     )
     return {
-        **{name: data[name] for name in kept},
-        **{name: data[name] for name in ("macs_ratio", "macs_ratio_range", "macs")},
+        **{name: data[name] for name in (*scored, "macs_ratio", "macs_ratio_range", "macs")},
         "average": average_from_schema_1(data),
         "interval": interval_from_schema_1(members(data["interval"])),
         "per_clip": {

@@ -127,13 +127,17 @@ def headline(
         )
     with rows[1]:
         ratio = data.macs_ratio
-        st.metric("Work, share of FE2E's", "none" if ratio is None else f"{ratio:.2f}")
+        st.metric("Work, share of FE2E's", "none" if ratio is None else decimal_text(ratio, 2))
         at = f"{plain(checkpoint)} at p = {data.top_p:g}" if data.top_p is not None else "every site"
         st.caption(f"Multiply-adds of convolutions and attention; {at}")
     if lift is not None and lift.value is not None:
         with rows[2]:
-            st.metric("Kept on active action units", f"{lift.value:.1f} × chance")
-            spread = f"95 % interval {lift.low:.1f} to {lift.high:.1f}; " if lift.low is not None else ""
+            st.metric("Kept on active action units", f"{decimal_text(lift.value, 1)} × chance")
+            spread = (
+                f"95 % interval {decimal_text(lift.low, 1)} to {decimal_text(lift.high, 1)}; "
+                if lift.low is not None
+                else ""
+            )
             st.caption(
                 f"{spread}second layer of the face{', supervised with their regions' if supervised else ''}; see FACS"
             )

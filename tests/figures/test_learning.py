@@ -8,8 +8,7 @@ from mesm.figures.export import render
 from mesm.figures.page import paper_style
 from mesm.records.training_log import EpochReport
 from mesm.studies.learning.chart_data import Series, TrainingRun, learning_chart
-from mesm.studies.learning.exports import learning_export
-from mesm.studies.learning.paper import plot_learning_curves
+from mesm.studies.learning.exports import learning_export, plot_learning_curves
 from mesm.studies.learning.screen import draw_learning_curves
 
 EPOCHS = tuple(

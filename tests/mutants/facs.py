@@ -38,7 +38,7 @@ MUTANTS: list[Mutant] = [
     ),
     # The centre-bias map of a clip includes the clip.
     Mutant(
-        f"{FACS}/chance_controls.py",
+        f"{FACS}/estimates.py",
         "    means = np.divide(sums.sum(0) - sums, others, out=np.full(sums.shape, np.nan), where=others > 0)",
         "    means = np.broadcast_to(sums.sum(0) / len(maps_Fn), sums.shape)",
         f"{TESTS}/test_chance_controls.py",

@@ -15,7 +15,7 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 
@@ -39,6 +39,8 @@ from mesm.training import metrics
 from mesm.training.progress import TrainingProgress
 from mesm.training.trainer import Trainer
 
+#: Settings that differ from a preset's, as `dataclasses.replace` takes them.
+Settings: TypeAlias = dict[str, Any]
 _LETTERS = {"T": "text", "A": "acoustic", "V": "visual"}
 FINISHED = "row.json"
 
@@ -60,8 +62,8 @@ class AblationRow:
     name: str
     group: str
     what: str
-    model: dict[str, Any] = field(default_factory=dict)
-    train: dict[str, Any] = field(default_factory=dict)
+    model: Settings = field(default_factory=dict)
+    train: Settings = field(default_factory=dict)
     start: str = ""
     against: str = "mesm-TAV"
 
@@ -71,22 +73,20 @@ class AblationRow:
         return "fe2e" if self.name.startswith("fe2e") else "mesm"
 
 
-def _modalities(letters: str) -> dict[str, Any]:
+def _modalities(letters: str) -> Settings:
     chosen = {_LETTERS[letter] for letter in letters}
     return {"modalities": tuple(m for m in ("text", "visual", "acoustic") if m in chosen)}
 
 
-def _sparse(
-    name: str, group: str, what: str, model: dict[str, Any], train: dict[str, Any] | None = None
-) -> AblationRow:
+def _sparse(name: str, group: str, what: str, model: Settings, train: Settings | None = None) -> AblationRow:
     return AblationRow(name, group, what, model, train or {}, start="fe2e-TAV")
 
 
-_NO_NEUTRAL: dict[str, Any] = {"neutral": NeutralFacesConfig(0)}
-_UNSUPERVISED: dict[str, Any] = {"attention": AttentionSupervisionConfig(0.0)}
-_ATTENTION_FIXED: dict[str, Any] = {"freeze_attention": True} | _NO_NEUTRAL | _UNSUPERVISED
-_TEXT_GUIDED: dict[str, Any] = {"attention": preset("marionette-mesm-text-guided").train.attention}
-_NO_AUXILIARY: dict[str, Any] = {"auxiliary": AuxiliaryTargetsConfig(0.0)}
+_NO_NEUTRAL: Settings = {"neutral": NeutralFacesConfig(0)}
+_UNSUPERVISED: Settings = {"attention": AttentionSupervisionConfig(0.0)}
+_ATTENTION_FIXED: Settings = {"freeze_attention": True} | _NO_NEUTRAL | _UNSUPERVISED
+_TEXT_GUIDED: Settings = {"attention": preset("marionette-mesm-text-guided").train.attention}
+_NO_AUXILIARY: Settings = {"auxiliary": AuxiliaryTargetsConfig(0.0)}
 
 #: In the order of the table; a row comes after the one that it starts from.
 ROWS: tuple[AblationRow, ...] = (
@@ -129,7 +129,7 @@ def row_config(setup: AblationSetup, row: AblationRow, seed: int, folder: Path) 
     """Return a row's model and training; `folder` holds the runs that it may start from."""
     base = preset(f"{setup.preset}-{row.kind}")
     start = str(folder / f"{row.start}-s{seed}" / "checkpoint") if row.start else ""
-    off: dict[str, Any] = {} if setup.causes else _NO_AUXILIARY | _NO_NEUTRAL | _UNSUPERVISED
+    off: Settings = {} if setup.causes else _NO_AUXILIARY | _NO_NEUTRAL | _UNSUPERVISED
     if "visual" not in row.model.get("modalities", ("visual",)):
         off |= _NO_NEUTRAL  # it is faces that are neutral
     train = replace(
@@ -137,10 +137,7 @@ def row_config(setup: AblationSetup, row: AblationRow, seed: int, folder: Path) 
         max_clips=setup.clips, seed=seed, init_from=start, freeze_attention=False,
         freeze_stem=base.train.freeze_stem and bool(start), freeze_text=base.train.freeze_text and bool(start), **off,
     )  # fmt: skip
-    return RunConfig(
-        replace(base.model, width=setup.width, **row.model),
-        replace(train, **row.train),
-    )
+    return RunConfig(replace(base.model, width=setup.width, **row.model), replace(train, **row.train))
 
 
 def rows_of(setup: AblationSetup) -> tuple[AblationRow, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from mesm.estimate import decimal_text
 from mesm.figures.style import MODALITY_WORDS
 from mesm.records.prediction import LayerTrace, Prediction
 from mesm.studies.case.mosaic import MosaicStyle, TimeWindow
@@ -36,7 +37,9 @@ def kept_sentence(layers: Sequence[LayerTrace], shown: Sequence[int]) -> str:
     for number in shown:
         if number < len(layers):
             kept, sites = int(layers[number].kept.sum()), layers[number].kept.size
-            parts.append(f"L{number + 1} keeps {kept:,} of {sites:,} sites ({100 * kept / max(sites, 1):.0f} %)")
+            parts.append(
+                f"L{number + 1} keeps {kept:,} of {sites:,} sites ({decimal_text(100 * kept / max(sites, 1), 0)} %)"
+            )
     return "; ".join(parts) + "." if parts else ""
 
 
@@ -73,7 +76,7 @@ def mel_alt(chunks: int, layers: Sequence[LayerTrace], style: MosaicStyle) -> st
 def scores_alt(prediction: Prediction) -> str:
     """Return the alternative text of the chart of the scores."""
     ranked = sorted(zip(prediction.labels, prediction.scores, strict=True), key=lambda pair: -pair[1])
-    scores = ", ".join(f"{name} {score:.2f}" for name, score in ranked)
+    scores = ", ".join(f"{name} {decimal_text(score, 2)}" for name, score in ranked)
     parts = ", ".join(MODALITY_WORDS[m] for m in prediction.modality_scores)
     return f"Bar chart of the scores: {scores}. Markers: scores of {parts} alone. Ticks: thresholds."
 

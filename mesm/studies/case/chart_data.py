@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mesm.estimate import decimal_text
 from mesm.records.prediction import Prediction
 from mesm.studies.case.label_flip import FlipReport
 
@@ -98,9 +99,9 @@ def scores_chart(prediction: Prediction, truth: Mapping[str, float] | None = Non
 
 def scores_over_p_chart(report: FlipReport, truth: Mapping[str, float] | None = None) -> ScoresOverPChart:
     """Return the chart of a clip's scores over top-p, with its smallest sufficient p and its label flip."""
-    marks = {f"sufficient: {report.sufficient_p:.2f}": report.sufficient_p}
+    marks = {f"sufficient: {decimal_text(report.sufficient_p, 2)}": report.sufficient_p}
     if report.flip_p is not None:
-        marks[f"label flip: {report.flip_p:.2f}"] = report.flip_p
+        marks[f"label flip: {decimal_text(report.flip_p, 2)}"] = report.flip_p
     return ScoresOverPChart(report.labels, _intensities(report.labels, truth), report.top_ps, report.scores, marks)
 
 

@@ -8,10 +8,11 @@ from dataclasses import replace
 import numpy as np
 
 from mesm.batch import Sample
+from mesm.estimate import decimal_text
 from mesm.figures import overlay
 from mesm.figures.style import EMOTION_COLOURS, rgb
 from mesm.records.prediction import LayerTrace
-from mesm.studies.case.mosaic import MosaicStyle, Row, Scene, TimeWindow, compose, face_scene, mel_scene
+from mesm.studies.case.mosaic import LayerRow, MosaicStyle, Scene, TimeWindow, compose, face_scene, mel_scene
 
 #: Blue and orange of Okabe & Ito: told apart by every common colour vision, and in grey by their lightness.
 FIRST_COLOUR, SECOND_COLOUR = EMOTION_COLOURS["sadness"], EMOTION_COLOURS["happiness"]
@@ -38,8 +39,8 @@ def difference_mosaics(
     faces = face_scene(sample, window, plain, len(first.get("visual", ())))
     sounds = mel_scene(sample, window, plain, len(first.get("acoustic", ())), grey=True)
     return (
-        _draw(faces, first.get("visual", ()), second.get("visual", ())),
-        _draw(sounds, first.get("acoustic", ()), second.get("acoustic", ())),
+        compose(faces, difference_rows(faces, first.get("visual", ()), second.get("visual", ()))),
+        compose(sounds, difference_rows(sounds, first.get("acoustic", ()), second.get("acoustic", ()))),
     )
 
 
@@ -61,14 +62,14 @@ def difference_caption(shares: Mapping[int, float], names: tuple[str, str]) -> s
         shares: as from `overlaps`.
         names: of the two predictions.
     """
-    parts = ", ".join(f"L{number + 1} {100 * share:.0f} %" for number, share in shares.items())
+    parts = ", ".join(f"L{number + 1} {decimal_text(100 * share, 0)} %" for number, share in shares.items())
     return (
         f"Blue: kept only by {names[0]}. Orange: kept only by {names[1]}. Full colour: kept by both. Faded: by neither. "
         f"Overlap of the kept sites (intersection over union): {parts or 'nothing to compare'}."
     )
 
 
-def difference_rows(scene: Scene, first: Sequence[LayerTrace], second: Sequence[LayerTrace]) -> list[Row]:
+def difference_rows(scene: Scene, first: Sequence[LayerTrace], second: Sequence[LayerTrace]) -> list[LayerRow]:
     """Return a row per layer that both traces have and the scene's style shows."""
     shares = overlaps(first, second, scene.style.layers) if scene.pictures.size else {}
     clear = overlay.unpacked(scene.pictures)
@@ -77,10 +78,6 @@ def difference_rows(scene: Scene, first: Sequence[LayerTrace], second: Sequence[
     for number, share in shares.items():
         ours, theirs = scene.pixels(first[number].kept), scene.pixels(second[number].kept)
         drawn = np.where(ours, np.where(theirs, scene.pictures, tints[0]), np.where(theirs, tints[1], scene.touched))
-        label = (f"L{number + 1}", f"shared {100 * share:.0f} %")
-        rows.append(Row(label, drawn))
+        label = (f"L{number + 1}", f"shared {decimal_text(100 * share, 0)} %")
+        rows.append(LayerRow(label, drawn))
     return rows
-
-
-def _draw(scene: Scene, first: Sequence[LayerTrace], second: Sequence[LayerTrace]) -> np.ndarray:
-    return compose(scene, difference_rows(scene, first, second))

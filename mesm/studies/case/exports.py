@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mesm.batch import Sample
+from mesm.estimate import decimal_text
 from mesm.figures.bibliography import PAPER, corpus_cites
 from mesm.figures.export import FigureExport
 from mesm.figures.privacy import private_faces
@@ -104,13 +105,13 @@ def export_work(sample: Sample, prediction: Prediction, origin: Origin) -> Figur
 def export_scores_over_p(sample: Sample, report: FlipReport, origin: Origin) -> FigureExport:
     """Return a clip's scores over top-p, with its label flip and its smallest sufficient p."""
     chart = scores_over_p_chart(report)
-    flip = "does not change" if report.flip_p is None else f"changes at p = {report.flip_p:.2f}"
+    flip = "does not change" if report.flip_p is None else f"changes at p = {decimal_text(report.flip_p, 2)}"
     return FigureExport(
         name=f"over-p-{sample.clip_id}-{origin['checkpoint']}",
         title=f"Clip {sample.clip_id}: scores over top-p",
         caption=(
             f"Scores of {origin['checkpoint']} for “{sample.text}” over top-p. The top label at p = 1 is {report.answer}; "
-            f"it {flip} when p is lowered from 1. The smallest p with this top label is {report.sufficient_p:.2f}."
+            f"it {flip} when p is lowered from 1. The smallest p with this top label is {decimal_text(report.sufficient_p, 2)}."
         ),
         command=_command("over-p", sample, None, origin),
         origin=_provenance(sample, origin, [float(p) for p in report.top_ps]),
@@ -150,8 +151,8 @@ def export_pair(sample: Sample, pair: Pair, names: tuple[str, str], origin: Orig
         name=f"pair-{sample.clip_id}-{slug(names[0])}-{slug(names[1])}",
         title=f"Clip {sample.clip_id}: {names[0]} and {names[1]}",
         caption=(
-            f"Scores for “{sample.text}”. Filled: {names[0]}, {chart.gmacs[0]:.3f} GMAC; hollow: {names[1]}, "
-            f"{chart.gmacs[1]:.3f} GMAC.{_control_note(option)}"
+            f"Scores for “{sample.text}”. Filled: {names[0]}, {decimal_text(chart.gmacs[0], 3)} GMAC; hollow: {names[1]}, "
+            f"{decimal_text(chart.gmacs[1], 3)} GMAC.{_control_note(option)}"
         ),
         command=f"{_command('pair', sample, pair[0], origin)} {option}",
         origin=_provenance(sample, origin, _top_p(pair[0])) | {"compared": list(names)},

@@ -19,6 +19,7 @@ import numpy as np
 from PIL import Image
 
 from mesm.batch import CHUNK_HOPS, CHUNK_MS, FACE_SIZE_PX, LOUD_FRACTION, MEL_BANDS, Sample
+from mesm.estimate import decimal_text
 from mesm.figures import overlay
 from mesm.figures.lettering import Canvas
 from mesm.figures.style import rgb, theme
@@ -230,7 +231,7 @@ def _scene(
 
 
 @dataclass(frozen=True)
-class Row:
+class LayerRow:
     """Hold one layer's row.
 
     Attributes:
@@ -254,7 +255,7 @@ def draw(scene: Scene, layers: Sequence[LayerTrace] = ()) -> np.ndarray:
     return compose(scene, [layer_row(scene, number, layers[number]) for number in shown])
 
 
-def compose(scene: Scene, rows: Sequence[Row]) -> np.ndarray:
+def compose(scene: Scene, rows: Sequence[LayerRow]) -> np.ndarray:
     """Draw a scene with these rows, from the top: (H, W, 3) uint8."""
     picture = scene.background.copy()
     gutter = Canvas(len(picture), GUTTER_PX, theme(scene.style.dark))
@@ -272,12 +273,12 @@ def compose(scene: Scene, rows: Sequence[Row]) -> np.ndarray:
     return picture
 
 
-def layer_row(scene: Scene, number: int, layer: LayerTrace) -> Row:
+def layer_row(scene: Scene, number: int, layer: LayerTrace) -> LayerRow:
     """Return the sites that one layer kept, over the pictures of a scene."""
     if scene.style.overlay == "heat map":
         drawn, low, high = _heated(scene, layer)
-        return Row(row_name(number, layer), drawn, (low, high))
-    return Row(row_name(number, layer), np.where(_selected(scene, layer), scene.touched, scene.pictures))
+        return LayerRow(row_name(number, layer), drawn, (low, high))
+    return LayerRow(row_name(number, layer), np.where(_selected(scene, layer), scene.touched, scene.pictures))
 
 
 def _selected(scene: Scene, layer: LayerTrace) -> np.ndarray:
@@ -311,7 +312,7 @@ def row_name(number: int, layer: LayerTrace) -> tuple[str, ...]:
     """Return the label of a layer's row: its name, its grid, the share that it kept."""
     height, width = layer.kept.shape[1:]
     share = layer.kept.mean() if layer.kept.size else 0.0
-    return f"L{number + 1}", f"{height} × {width}", f"kept {100 * share:.0f} %"
+    return f"L{number + 1}", f"{height} × {width}", f"kept {decimal_text(100 * share, 0)} %"
 
 
 def mel_loudness(mel: np.ndarray, loudest_only: bool = False) -> np.ndarray:

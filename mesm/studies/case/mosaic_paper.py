@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mesm.batch import Sample
+from mesm.estimate import decimal_text
 from mesm.figures import overlay
 from mesm.figures.page import DPI, FAINT, new_figure
 from mesm.records.prediction import LayerTrace
@@ -77,7 +78,9 @@ def plot_mosaic(
         axes.axis("off")
         axes.set(xlim=(window.start_s, window.start_s + span), ylim=(0, 1))
         _draw_parts(axes, scene, parts, window, row_in)
-        _name(figure, names, (y + row_in / 2) / height, width)
+        middle = (y + row_in / 2) / height
+        name = "\n".join(names)
+        figure.text((_GUTTER_IN - 0.05) / width, middle, name, ha="right", va="center", fontsize=6.5, linespacing=1.3)
         y -= _GAP_IN
     return figure
 
@@ -111,8 +114,8 @@ def _rows(
     for number in style.layers:
         if number < len(layers):
             row = layer_row(scene, number, layers[number])
-            kept = f"{100 * layers[number].kept.mean():.0f} %"
-            ends = () if row.scale is None else (f"{row.scale[0]:.1f}–{row.scale[1]:.1f}×",)
+            kept = f"{decimal_text(100 * layers[number].kept.mean(), 0)} %"
+            ends = () if row.scale is None else (f"{decimal_text(row.scale[0], 1)}–{decimal_text(row.scale[1], 1)}×",)
             rows.append(((f"L{number + 1}, {kept}", *ends), overlay.unpacked(row.drawn), row_in, scene))
     return rows
 
@@ -135,12 +138,6 @@ def _draw_parts(axes: Axes, scene: Scene, parts: np.ndarray, window: TimeWindow,
         large = np.repeat(np.repeat(part, times, axis=0), times, axis=1)
         axes.imshow(large, extent=(left, right, 0, 1), aspect="auto", interpolation="none")
     axes.set(xlim=axes.get_xlim(), ylim=(0, 1))
-
-
-def _name(figure: Figure, names: tuple[str, ...], y: float, width: float) -> None:
-    figure.text(
-        (_GUTTER_IN - 0.05) / width, y, "\n".join(names), ha="right", va="center", fontsize=6.5, linespacing=1.3
-    )
 
 
 WordLines = list[list[tuple[float, str]]]

@@ -12,6 +12,7 @@ import numpy as np
 
 from mesm.data.store import IndexRow
 from mesm.errors import ConfigError
+from mesm.estimate import decimal_text
 from mesm.records.evaluation import Evaluation, Interval, intervals_from
 from mesm.statistics import wilson_interval
 from mesm.training import metrics
@@ -165,7 +166,7 @@ def _groups(rows: Sequence[IndexRow]) -> Iterator[tuple[str, list[tuple[float, s
     groups: list[tuple[str, list[tuple[float, str]]]] = [
         ("emotions", [(n, ("none", "one", "several")[n]) for n in counted]),
         ("strongest", [(v, f"intensity {v:g}" if v else "none") for v in np.round(strongest, 1).tolist()]),
-        ("length", [(row.duration_s > middle, f"{'over' if row.duration_s > middle else 'up to'} {middle:.1f} s")
+        ("length", [(row.duration_s > middle, f"{'over' if row.duration_s > middle else 'up to'} {decimal_text(middle, 1)} s")
                     for row in rows]),
         ("quality", [(bool(row.quality), (row.quality[0].replace("_", " ") if row.quality else "no flag"))
                      for row in rows]),

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
+from mesm.estimate import decimal_text
 from mesm.figures.export import FigureExport, record_export
 from mesm.figures.tables import Table
 from mesm.records.base import Record
@@ -73,7 +74,7 @@ def reliability_export(record: Record[Evaluation], chart: ReliabilityChart) -> F
     caption = (
         f"Share of true answers among scores of the same size, {chart.subject}, with Wilson's 95 % interval; on the "
         "dashed line the score equals the share. Bars: number of scores. Expected calibration error "
-        f"{chart.ece:.3f}, Brier score {chart.brier:.3f}."
+        f"{decimal_text(chart.ece, 3)}, Brier score {decimal_text(chart.brier, 3)}."
     )
     return _export(
         record,

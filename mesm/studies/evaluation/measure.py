@@ -68,7 +68,7 @@ def evaluate(
         raise DataError(f"corpus {corpus.name!r} has no split {split!r}")
 
     def on_output(batch: Batch, output: ModelOutput) -> None:
-        costs.extend(batch_costs(predictor, batch, output, top_p))
+        costs.extend(report.by_stage | report.totals for report in batch_reports(predictor, batch, output, top_p))
         if progress is not None:
             progress(len(costs), len(rows))
 
@@ -120,11 +120,6 @@ def labelled_batches(
     """Return the loader of a split in stored order, with the inputs of the predictor's model."""
     inputs = loader_arguments(predictor.model, predictor.text_encoder, corpus, (split,))
     return SplitLoader(corpus, split, labels, batch_size=batch_size, shuffle=False, **inputs)
-
-
-def batch_costs(predictor: Predictor, batch: Batch, output: ModelOutput, top_p: float) -> list[dict[str, int]]:
-    """Count the multiply-adds of each clip of a traced batch: stage or total -> MACs."""
-    return [report.by_stage | report.totals for report in batch_reports(predictor, batch, output, top_p)]
 
 
 def batch_reports(predictor: Predictor, batch: Batch, output: ModelOutput, top_p: float) -> list[CostReport]:

@@ -29,7 +29,7 @@ def interval_cell(intervals: Mapping[str, Interval], metric: str) -> str | None:
 
 def share_cell(macs_ratio: float | None) -> str | None:
     """Return a share of FE2E's multiply-adds as printed; None for a model without convolutions."""
-    return None if macs_ratio is None else f"{macs_ratio:.2f}"
+    return None if macs_ratio is None else decimal_text(macs_ratio, 2)
 
 
 def classes_table(evaluation: Evaluation) -> Table:
@@ -37,7 +37,9 @@ def classes_table(evaluation: Evaluation) -> Table:
     rows = []
     for label, threshold in zip(evaluation.labels, evaluation.thresholds, strict=True):
         scores: ClassScores = evaluation.per_class[label]
-        rows.append(Row((label, scores.positives, *(getattr(scores, m) for m in METRIC_WORDS), f"{threshold:.2f}")))
+        rows.append(
+            Row((label, scores.positives, *(getattr(scores, m) for m in METRIC_WORDS), decimal_text(threshold, 2)))
+        )
     rows.append(Row(("average", None, *(getattr(evaluation.average, m) for m in METRIC_WORDS), None), ranked=False))
     return Table(("emotion", "clips", *METRIC_WORDS.values(), "threshold"), tuple(rows))
 
@@ -45,7 +47,7 @@ def classes_table(evaluation: Evaluation) -> Table:
 def summary_lines(evaluation: Evaluation) -> tuple[str, ...]:
     """Return the sentences under the table of the emotions: interval, trivial answers, cost, labels left out."""
     trivial = "; ".join(
-        f"{name}: Acc {row.accuracy:.1f}, WAcc {row.wacc:.1f}, F1 {row.f1:.1f}"
+        f"{name}: Acc {decimal_text(row.accuracy, 1)}, WAcc {decimal_text(row.wacc, 1)}, F1 {decimal_text(row.f1, 1)}"
         for name, row in evaluation.trivial.items()
         if row.accuracy is not None and row.wacc is not None and row.f1 is not None
     )
@@ -57,7 +59,9 @@ def summary_lines(evaluation: Evaluation) -> tuple[str, ...]:
     ]
     if evaluation.macs_ratio is not None:
         top_p = "" if evaluation.top_p is None else f" at top-p {evaluation.top_p:g}"
-        lines.append(f"convolutions and attention: {evaluation.macs_ratio:.3f} of FE2E's multiply-adds{top_p}")
+        lines.append(
+            f"convolutions and attention: {decimal_text(evaluation.macs_ratio, 3)} of FE2E's multiply-adds{top_p}"
+        )
     if evaluation.left_out:
         lines.append(f"labels that this corpus lacks, left out: {', '.join(evaluation.left_out)}")
     return tuple(lines)
@@ -87,6 +91,12 @@ def reliability_table(chart: ReliabilityChart) -> Table:
     """Tabulate the bins of a reliability diagram."""
     rows = []
     for b in chart.bins:
-        cells: tuple[Cell, ...] = (f"{b.low:.1f} to {b.high:.1f}", b.count, b.mean_score, b.share_true, *b.interval)
+        cells: tuple[Cell, ...] = (
+            f"{decimal_text(b.low, 1)} to {decimal_text(b.high, 1)}",
+            b.count,
+            b.mean_score,
+            b.share_true,
+            *b.interval,
+        )
         rows.append(Row(cells))
     return Table(("score", "number", "mean score", "share true", "95 % from", "to"), tuple(rows), digits=3)

@@ -11,7 +11,7 @@ from typing import Literal
 
 import numpy as np
 
-from mesm.estimate import Estimate
+from mesm.estimate import Estimate, decimal_text
 from mesm.records.canonical import CanonicalFaces, unpack, unpack_mask
 from mesm.records.facs import MAPS, Codebook, FacsStudy, RegionGroup
 from mesm.vocabulary import ACTION_UNITS, EMOTIONS
@@ -84,7 +84,7 @@ class Cell:
         """Return the cell in words."""
         if self.lift is None:
             return f"{self.emotion}, {self.region} ({self.units}): not measured"
-        q = "" if self.q is None else f", q = {self.q:.3f}"
+        q = "" if self.q is None else f", q = {decimal_text(self.q, 3)}"
         listed = "; listed by the codebook" if self.listed else ""
         return f"{self.emotion}, {self.region} ({self.units}): {Estimate(self.lift, self.low, self.high).words()}{q}{listed}"
 

@@ -22,6 +22,9 @@ from mesm.records.facs import (
     ReinitialisedControl,
     SiteAgreement,
     Specificity,
+    VoiceAgreement,
+    VoiceLayers,
+    VoiceStudy,
 )
 from mesm.statistics import (
     UNDEFINED,
@@ -33,7 +36,6 @@ from mesm.statistics import (
 )
 from mesm.studies.facs import agreement, atlas
 from mesm.studies.facs.attention_maps import AttentionMaps, Faces, LayerMaps, coverage_on_grids
-from mesm.studies.facs.chance_controls import other_clips_mean
 from mesm.studies.facs.codebooks import CODEBOOKS
 
 #: Attention, site kind.
@@ -125,6 +127,21 @@ def group_lifts(
         for ((emotion, group_name, _), cell), q in zip(family.items(), q_values, strict=True):
             table[emotion][group_name] = (*table[emotion].get(group_name, ()), replace(cell, q=q))
     return tables
+
+
+def other_clips_mean(maps_Fn: np.ndarray, clip_F: np.ndarray) -> np.ndarray:
+    """Return the centre-bias map (F, n): for each frame the mean map over the frames of all other clips; NaN with one clip.
+
+    It covers brows, eyes and mouth without reading the face.
+    """
+    _, member = np.unique(clip_F, return_inverse=True)
+    count = member.max(initial=-1) + 1
+    sums = np.zeros((count, maps_Fn.shape[1]))
+    np.add.at(sums, member, maps_Fn)
+    frames = np.bincount(member, minlength=count)[:, None]
+    others = len(maps_Fn) - frames
+    means = np.divide(sums.sum(0) - sums, others, out=np.full(sums.shape, np.nan), where=others > 0)
+    return means[member].astype(np.float32)
 
 
 def codebook_agreement(
@@ -323,3 +340,36 @@ def _over_initialisations(values_IF: np.ndarray, speakers: Speakers, rng: np.ran
     above = ((speakers.times @ sums_IG.T) * inits).sum(1)
     drawn = np.divide(above, below, out=np.full(len(below), np.nan), where=below > 0)
     return percentile_estimate(sums_IG.sum() / (count * number_G.sum()), drawn, int((number_G > 0).sum()))
+
+
+def voice_agreement(study: AttentionMaps, draws: int = 1000) -> VoiceStudy | None:
+    """Estimate the lift of the voice's maps on the loud cells of the mel, per site kind and layer; None without a voice.
+
+    The paper's Figure 4 draws only the highest tenth of a clip's mel values. Speech itself is loud, so `lift_spoken`
+    compares within the columns in which a word is spoken: it separates finding the bands from finding the moments.
+    """
+    layers = study.voices["checkpoint"]
+    if not layers:
+        return None
+    speakers = Speakers(study.voice_speaker, draws)
+    loud, spoken = coverage_on_grids(study.loud, layers), coverage_on_grids(study.spoken, layers)
+
+    def row(kind: str, layer: LayerMaps, loud_Cn: np.ndarray, spoken_Cn: np.ndarray) -> VoiceAgreement:
+        map_Cn = layer.of(kind)
+        values = {
+            "lift": agreement.lift(map_Cn, loud_Cn),
+            "lift_sites": agreement.lift_within(map_Cn, loud_Cn, layer.active.astype(np.float32)),
+            "lift_spoken": agreement.lift_within(map_Cn, loud_Cn, spoken_Cn),
+            "speech": agreement.lift(map_Cn, spoken_Cn),
+        }
+        if kind == "attention":
+            values["auc"] = agreement.auc(map_Cn, loud_Cn)
+        else:
+            values["kept_sites"] = layer.kept.sum(1).astype(float)
+        return VoiceAgreement(**{measure: speakers.mean(v) for measure, v in values.items()})
+
+    maps = {
+        name: VoiceLayers(*(tuple(map(row, [kind] * len(layers), of_map, loud, spoken)) for kind in KINDS))
+        for name, of_map in study.voices.items()
+    }
+    return VoiceStudy(len(study.loud), maps)

@@ -26,8 +26,7 @@ from mesm.studies.facs import atlas
 from mesm.studies.facs.action_unit_files import units_of_clips
 from mesm.studies.facs.attention_maps import Faces, collect_attention_maps, default_regions
 from mesm.studies.facs.codebooks import CODEBOOKS, codebook
-from mesm.studies.facs.estimates import agreements, reinitialised_control
-from mesm.studies.facs.voice import voice_agreement
+from mesm.studies.facs.estimates import agreements, reinitialised_control, voice_agreement
 from mesm.studies.faithfulness.evaluation_clips import EvaluationClips, open_clips
 from mesm.studies.faithfulness.neutral_faces import texts_on_neutral
 from mesm.studies.faithfulness.shuffled import shuffled_texts

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mesm.estimate import decimal_text
 from mesm.figures.page import COLOURS, FAINT, INK, MARKERS, guide, new_figure
 from mesm.figures.tables import Table
 from mesm.studies.facs.chart_data import ABOVE, BELOW, STRONGEST, FaceGrid, HeatMap, LayerSeries
@@ -38,7 +39,7 @@ def plot_heat_map(heat: HeatMap, width: float) -> Figure:
     for y, row in enumerate(rows):
         for x, cell in enumerate(row):
             if cell.lift is not None:
-                axes.text(x + 0.5, y + 0.5, f"{cell.lift:.1f}", ha="center", va="center", fontsize=5.5)
+                axes.text(x + 0.5, y + 0.5, decimal_text(cell.lift, 1), ha="center", va="center", fontsize=5.5)
             if not cell.significant:
                 axes.add_patch(
                     Rectangle((x, y), 1, 1, fill=False, hatch=_HATCH, edgecolor=FAINT, linewidth=0, alpha=0.6)

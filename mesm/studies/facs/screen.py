@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
+from mesm.estimate import decimal_text
 from mesm.figures.charts import LEGEND_ON_TOP, PlotlyLayout, base_layout, with_alpha
 from mesm.figures.style import theme
 from mesm.studies.facs.chart_data import ABOVE, BELOW, STRONGEST, FaceGrid, HeatMap, LayerSeries
@@ -48,7 +49,7 @@ def chart_heat_map(heat: HeatMap, dark: bool = False) -> go.Figure:
         "zmin": -1,
         "zmax": 1,
         "colorscale": diverging(dark),
-        "text": [[f"{c.lift:.2f}" if c.lift is not None else "" for c in row] for row in heat.rows],
+        "text": [[decimal_text(c.lift, 2) if c.lift is not None else "" for c in row] for row in heat.rows],
         "texttemplate": "%{text}",
         "textfont": {"size": 12},  # plotly chooses the colour that stands out on the cell's
         "customdata": [[cell.hover for cell in row] for row in heat.rows],

@@ -20,7 +20,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from mesm.estimate import Estimate
+from mesm.estimate import Estimate, decimal_text
 from mesm.records.facs import FacsStudy
 from mesm.records.faithfulness import Faithfulness
 
@@ -130,7 +130,9 @@ def statements(facs: FacsStudy | None, faithfulness: Faithfulness | None) -> lis
     voice = faithfulness.loudness if faithfulness is not None else None
     layers = voice.layers if voice is not None else ()
     lifts, shares = tuple(layer.kept_lift for layer in layers), tuple(layer.kept_share for layer in layers)
-    loud = f"the loudest {100 * voice.loudest:.0f} % of the mel values" if voice is not None else "loud sites"
+    loud = (
+        f"the loudest {decimal_text(100 * voice.loudest, 0)} % of the mel values" if voice is not None else "loud sites"
+    )
     early = Statement(
         "voice",
         EARLY,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mesm.estimate import Estimate
+from mesm.estimate import Estimate, decimal_text
 from mesm.figures.tables import Cell, Row, Table
 from mesm.records.facs import CodebookAgreement, FacsStudy
 from mesm.studies.facs.chart_data import ALPHA, MAP_WORDS, HeatMap, LayerSeries, layer_names
@@ -181,7 +181,7 @@ def _marked(agreement: CodebookAgreement) -> str | None:
     if agreement.lift.value is None:
         return None
     marks = ((agreement.lift.q, "*"), (agreement.q_labels, "+"))
-    return f"{agreement.lift.value:.2f}" + "".join(mark for q, mark in marks if q is not None and q < ALPHA)
+    return decimal_text(agreement.lift.value, 2) + "".join(mark for q, mark in marks if q is not None and q < ALPHA)
 
 
 def _by_layer(name: str, heads: Sequence[str], layers: int, rows: Sequence[Row]) -> Table:

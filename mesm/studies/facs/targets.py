@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mesm.estimate import Estimate
+from mesm.estimate import Estimate, decimal_text
 from mesm.records.facs import (
     Agreement,
     Contrast,
@@ -46,9 +46,9 @@ def _words(estimates: Sequence[Estimate]) -> str:
     return " / ".join(
         "-"
         if e.value is None
-        else f"{e.value:.2f}"
+        else decimal_text(e.value, 2)
         if e.low is None or e.high is None
-        else f"{e.value:.2f} [{e.low:.2f}, {e.high:.2f}]"
+        else f"{decimal_text(e.value, 2)} [{decimal_text(e.low, 2)}, {decimal_text(e.high, 2)}]"
         for e in estimates
     )
 
@@ -65,7 +65,7 @@ def missing_text_effect(study: FacsStudy) -> str | None:
     lifts = [_value(e, TEXT_LIFT) for e in source.text_lift or ()] if source is not None else []
     if not lifts or max(lifts) >= TEXT_LIFT:
         return None
-    measured = " / ".join(f"{lift:.2f}" for lift in lifts)
+    measured = " / ".join(decimal_text(lift, 2) for lift in lifts)
     return (
         "In this checkpoint the masks depend on face and voice and little on the words: on neutral faces, the regions "
         f"of a text's emotion are kept {measured} times as often as under other texts."
@@ -148,7 +148,7 @@ def _shuffled(texts: ShuffledTexts) -> Target:
     branch = texts.branches.get("visual")
     if branch is None or branch.accuracy.cost.value is None:
         return target
-    measured = f"{branch.accuracy.cost.value:.2f} of {branch.accuracy.own or 0:.2f}"
+    measured = f"{decimal_text(branch.accuracy.cost.value, 2)} of {decimal_text(branch.accuracy.own or 0, 2)}"
     low, high = branch.accuracy.cost.low, branch.accuracy.cost.high
-    interval = "" if low is None or high is None else f" [{low:.2f}, {high:.2f}]"
+    interval = "" if low is None or high is None else f" [{decimal_text(low, 2)}, {decimal_text(high, 2)}]"
     return Target(target.name, target.criterion, measured + interval, branch.accuracy.cost.value <= 2)

@@ -35,7 +35,7 @@ _DRAWS = 500
 
 
 @dataclass(frozen=True)
-class NeutralFaces:
+class NeutralFaceSource:
     """Hold faces that show no emotion, and the regions of each label's emotion on them.
 
     Attributes:
@@ -99,7 +99,7 @@ def texts_by_label(clips: EvaluationClips) -> tuple[list[list[str]], str]:
     return labelled_texts, "texts of clips with this label alone"
 
 
-def neutral_sources(clips: EvaluationClips, *, render: int = 0) -> Iterator[NeutralFaces]:
+def neutral_sources(clips: EvaluationClips, *, render: int = 0) -> Iterator[NeutralFaceSource]:
     """Return every kind of face without emotion that the corpus offers.
 
     Args:
@@ -117,7 +117,7 @@ def neutral_sources(clips: EvaluationClips, *, render: int = 0) -> Iterator[Neut
         yield _of_arrays(clips, stored, "neutral faces of the training split's people, stored beside the corpus")
 
 
-def _own_neutral_clips(clips: EvaluationClips) -> NeutralFaces | None:
+def _own_neutral_clips(clips: EvaluationClips) -> NeutralFaceSource | None:
     """Return the clips of the split whose face shows no emotion: by the renderer's truth, else by the labels."""
     faces, people, regions, rendered = [], [], [], False
     prototypes = emotion_prototypes(clips.corpus)
@@ -141,12 +141,12 @@ def _own_neutral_clips(clips: EvaluationClips) -> NeutralFaces | None:
     if not faces:
         return None
     source = "clips of this split whose face shows no emotion" if rendered else "clips of this split without an emotion"
-    return NeutralFaces(
+    return NeutralFaceSource(
         source, tuple(faces), np.array(people), np.concatenate(regions) if len(regions) == len(faces) else None
     )
 
 
-def _of_arrays(clips: EvaluationClips, arrays: NeutralFaceSet, source: str) -> NeutralFaces:
+def _of_arrays(clips: EvaluationClips, arrays: NeutralFaceSet, source: str) -> NeutralFaceSource:
     text, silent = clips.rows[0].text, np.zeros((0, 128, 32), np.float16)
     kept: list[int] = []
     for person in dict.fromkeys(arrays.speaker.tolist()):
@@ -154,13 +154,13 @@ def _of_arrays(clips: EvaluationClips, arrays: NeutralFaceSet, source: str) -> N
     faces = tuple(Sample(f"neutral{i}", text, arrays.image[i : i + 1], silent, 0.5) for i in kept)
     same = tuple(clips.labels) == tuple(clips.corpus.labels)
     regions = arrays.region[kept].astype(np.float32) / 255 if same else None
-    return NeutralFaces(source, faces, arrays.speaker[kept], regions)
+    return NeutralFaceSource(source, faces, arrays.speaker[kept], regions)
 
 
 @torch.no_grad()
 def text_on_neutral(
     clips: EvaluationClips,
-    neutral: NeutralFaces,
+    neutral: NeutralFaceSource,
     texts: Sequence[Sequence[str]],
     *,
     seed: int = 0,

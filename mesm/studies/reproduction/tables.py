@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from mesm.estimate import decimal_text
 from mesm.figures.tables import Cell, Row, Table
 from mesm.records.ablation import Ablation
 from mesm.records.base import Record
@@ -56,7 +57,7 @@ def _measured_row(record: Record[ScoredModel], labels: Sequence[str], accuracy: 
 
 def _reported_row(row: ReportedRow, labels: Sequence[str], corpus: str) -> Row:
     cells = [value for label in labels for value in row.scores.get(label, (None, None))]
-    gflops = None if row.gflops is None else f"{row.gflops:.2f} G"
+    gflops = None if row.gflops is None else f"{decimal_text(row.gflops, 2)} G"
     accuracy, f1 = row.average
     return Row((row.model, gflops, *cells, accuracy, None, f1, None), f"{REPORTED} {corpus}", ranked=False)
 
@@ -117,13 +118,10 @@ def models_table(records: Sequence[Record[ReproducedLine]]) -> Table:
         scores = [
             cell
             for metric in ("wacc", "f1")
-            for cell in (_one_place(getattr(data.average, metric)), interval_cell(data.interval, metric))
+            for value in [getattr(data.average, metric)]
+            for cell in (None if value is None else decimal_text(value, 1), interval_cell(data.interval, metric))
         ]
         rows.append(Row((model_name(record), *sizes, *scores)))
     device = records[0].data.timed_on.device
     columns = ("model", "parameters, million", "MACs, million", "share of FE2E", f"ms on {device}")
     return Table((*columns, "WAcc", "WAcc 95 %", "F1", "F1 95 %"), tuple(rows), digits=2)
-
-
-def _one_place(value: float | None) -> str | None:
-    return None if value is None else f"{value:.1f}"

@@ -31,7 +31,10 @@ def comparison_table(comparison: Comparison) -> Table:
     rows += [
         Row(("difference", *(_signed(d.value) for d in by_metric), *blank), ranked=False),
         Row(("95 % interval", *(d.interval_text(2) for d in by_metric), *blank), ranked=False),
-        Row(("first is better, % of draws", *(f"{100 * d.share_better:.0f}" for d in by_metric), *blank), ranked=False),
+        Row(
+            ("first is better, % of draws", *(decimal_text(100 * d.share_better, 0) for d in by_metric), *blank),
+            ranked=False,
+        ),
     ]
     return Table(("model", "WAcc", "F1", "work", "top-p", "seeds"), tuple(rows), digits=2)
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mesm.errors import ConfigError, DataError
+from mesm.estimate import decimal_text
 from mesm.figures.style import MODALITY_SHADES, MODALITY_WORDS, STAGE_WORDS, LineStyle, line_style
 from mesm.records.base import CorpusId, Record
 from mesm.records.evaluation import Evaluation, Scores
@@ -254,7 +255,7 @@ def _cost(measured: SweepPoint | Evaluation, axis: str, name: str) -> float:
 
 
 @dataclass(frozen=True)
-class Bar:
+class StackedBar:
     """Hold the cost of one part of one modality at every top-p: "face: block 2" and the like.
 
     Attributes:
@@ -282,7 +283,7 @@ class LayersChart:
     """
 
     top_ps: tuple[str, ...]
-    bars: tuple[Bar, ...]
+    bars: tuple[StackedBar, ...]
     unit: str
     x_title: str = "top-p"
 
@@ -301,10 +302,11 @@ class LayersChart:
     def alt(self) -> str:
         """Describe the chart for readers who do not see it."""
         largest = max(self.bars, key=lambda bar: bar.amounts[-1])
-        first, last = (sum(bar.amounts[i] for bar in self.bars) for i in (0, -1))
+        totals = (sum(bar.amounts[i] for bar in self.bars) for i in (0, -1))
+        first, last, part = (decimal_text(amount, 3) for amount in (*totals, largest.amounts[-1]))
         return (
-            f"Stacked bars of the cost per clip over top-p: {first:.3f} {self.unit} at {self.top_ps[0]}, {last:.3f} at "
-            f"{self.top_ps[-1]}, where the largest part is {largest.name} with {largest.amounts[-1]:.3f}."
+            f"Stacked bars of the cost per clip over top-p: {first} {self.unit} at {self.top_ps[0]}, {last} at "
+            f"{self.top_ps[-1]}, where the largest part is {largest.name} with {part}."
         )
 
 
@@ -361,7 +363,7 @@ def layers_chart(record: Record[Sweep], unit: str) -> LayersChart:
         shade[modality] += 1
         name = f"{MODALITY_WORDS[modality]}: {part}"
         in_legend = max(amounts) > _LEGEND_FROM * highest
-        bars.append(Bar(modality, name, tuple(amounts), colour, modality == "acoustic", in_legend))
+        bars.append(StackedBar(modality, name, tuple(amounts), colour, modality == "acoustic", in_legend))
     top_ps = tuple(f"{point.top_p:g}" for point in record.data.points)
     return LayersChart(top_ps, tuple(bars), UNIT_WORDS[unit])
 
@@ -402,7 +404,7 @@ class ClipCostChart:
     @property
     def alt(self) -> str:
         """Describe the chart for readers who do not see it."""
-        medians = ", ".join(f"{box.top_p}: {box.marks[2]:.2f}" for box in self.boxes)
+        medians = ", ".join(f"{box.top_p}: {decimal_text(box.marks[2], 2)}" for box in self.boxes)
         return f"Boxes of each clip's multiply-adds as a share of FE2E's; medians by top-p: {medians}."
 
 

@@ -15,7 +15,7 @@ from mesm.data.store import Corpus
 from mesm.errors import ConfigError, DataError
 from mesm.records.evaluation import Scores, intervals_from
 from mesm.records.sweep import DenseReference, LayerMacs, Sweep, SweepPoint
-from mesm.studies.evaluation.measure import Progress, batch_reports, labelled_batches, shared_labels
+from mesm.studies.evaluation.measure import Progress, batch_reports, labelled_batches, shared_labels, trivial_scores
 from mesm.studies.sweep.top_ps import find_elbow
 from mesm.training import metrics
 
@@ -102,7 +102,7 @@ def measure_sweep(
         speakers=len(set(_groups(corpus, tested.clip_ids))),
         points=tuple(points),
         elbow=points[best].top_p or 1.0,
-        trivial={name: Scores(**row) for name, row in metrics.trivial_rows(tested.truth_NE, protocol.labels).items()},
+        trivial=trivial_scores(tested.truth_NE, protocol.labels),
         clip_ids=tuple(tested.clip_ids),
         top_p_range=predictor.metrics.top_p_range,
         reference=reference,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from mesm.batch import ACTIVE_INTENSITY
+from mesm.estimate import decimal_text
 from mesm.figures.png import encode_png
 from mesm.records.prediction import Prediction
 from mesm.studies.case.exports import MOST_FACES, export_regions, layers_of
@@ -74,7 +75,7 @@ def _table(regions: list[Region], layers: int) -> None:
     known = any(region.active is not None for region in regions)
     alt = "Action units: active, and the share of each region that every layer keeps"
     tables.show_table(regions_table(regions, layers), alt)
-    chance = ", ".join(f"L{i + 1} {100 * share:.0f} %" for i, share in enumerate(regions[0].chance))
+    chance = ", ".join(f"L{i + 1} {decimal_text(100 * share, 0)} %" for i, share in enumerate(regions[0].chance))
     st.caption(
         f"Share of each region that a layer keeps, and its lift over chance. Chance is the layer's kept share: {chance}. "
         + (

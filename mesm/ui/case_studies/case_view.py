@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from mesm.estimate import decimal_text
 from mesm.records.prediction import Prediction
 from mesm.studies.case import captions, exports
 from mesm.studies.case.chart_data import scores_chart
@@ -60,7 +61,7 @@ def _show_player(case: Case) -> None:
 def _show_facts(case: Case) -> None:
     sample = case.sample
     st.markdown(f"#### “{layout.plain(sample.text)}”" if sample.text else "#### no transcript")
-    facts = [case.name, f"{sample.duration_s:.1f} s"]
+    facts = [case.name, f"{decimal_text(sample.duration_s, 1)} s"]
     if sample.labels is not None:
         facts.insert(0, f"truth: **{captions.truth_words(sample.labels)}**")
     if sample.speaker:
@@ -81,7 +82,7 @@ def _show_headline(prediction: Prediction, case: Case) -> None:
         st.metric("Work", ratio, help="Multiply-adds of convolutions and attention, as a share of FE2E's on this clip.")
     with top_score:
         top = int(prediction.scores.argmax())
-        st.metric("Top score", f"{prediction.labels[top]} {prediction.scores[top]:.2f}")
+        st.metric("Top score", f"{prediction.labels[top]} {decimal_text(prediction.scores[top], 2)}")
     st.markdown(f"At or above the decision threshold: **{', '.join(prediction.decided) or 'none'}**")
     for flag in prediction.flags:
         st.caption(f":material/info: {flag[:1].upper()}{flag[1:]}.")
@@ -137,7 +138,9 @@ def _show_scores(prediction: Prediction, case: Case) -> None:
     st.markdown("##### Scores")
     figure = chart_scores(scores_chart(prediction, case.sample.labels), state.dark())
     layout.chart(figure, "scores", captions.scores_alt(prediction))
-    weights = ", ".join(f"{captions.MODALITY_WORDS[m]} {w:.2f}" for m, w in prediction.fusion_weights.items())
+    weights = ", ".join(
+        f"{captions.MODALITY_WORDS[m]} {decimal_text(w, 2)}" for m, w in prediction.fusion_weights.items()
+    )
     truth = " ✓: true label." if case.sample.labels is not None else ""
     st.caption(
         f"Bars: fused scores (fusion weights: {weights}). Markers: single-modality scores. "
@@ -151,12 +154,13 @@ def _show_work(prediction: Prediction) -> None:
         st.caption("This clip has neither faces nor sound, so no convolution is computed.")
         return
     ratio = prediction.macs["conv_stack"] / prediction.macs["fe2e_conv_stack"]
-    alt = f"Bar chart: the convolutions of this clip take {ratio:.2f} of FE2E's multiply-adds."
+    alt = f"Bar chart: the convolutions of this clip take {decimal_text(ratio, 2)} of FE2E's multiply-adds."
     layout.chart(chart_work(prediction.macs, state.dark()), "work", alt)
     total = prediction.macs.get("total", 0) / 1e9
     st.caption(
-        f"Convolutions and attention: {prediction.macs['conv_stack'] / 1e9:.3f} GMAC, {ratio:.2f} of FE2E's at the same "
-        f"width for the same segments. All stages with the text encoder: {total:.3f} GMAC."
+        f"Convolutions and attention: {decimal_text(prediction.macs['conv_stack'] / 1e9, 3)} GMAC, {decimal_text(ratio, 2)} "
+        "of FE2E's at the same width for the same segments. All stages with the text encoder: "
+        f"{decimal_text(total, 3)} GMAC."
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from mesm.analysis.checkpoints import find_checkpoints
+from mesm.estimate import decimal_text
 from mesm.figures.style import MODALITY_WORDS
 from mesm.records.prediction import Prediction
 from mesm.studies.case import exports
@@ -67,13 +68,13 @@ def _show_facts(chart: PairChart, second: Prediction) -> None:
     columns = st.columns(3, gap="medium")
     columns[0].metric(
         f"Work with {names[1]}",
-        f"{gmacs[1]:.3f} GMAC",
+        f"{decimal_text(gmacs[1], 3)} GMAC",
         f"{gmacs[1] / gmacs[0] - 1:+.0%} against {names[0]}" if gmacs[0] else None,
         delta_color="inverse",
         help="Multiply-adds of convolutions and attention.",
     )
-    columns[1].metric(f"Top score, {names[1]}", f"{second.labels[top]} {second.scores[top]:.2f}")
-    columns[2].metric("Largest change of a score", f"{chart.largest_change:.2f}")
+    columns[1].metric(f"Top score, {names[1]}", f"{second.labels[top]} {decimal_text(second.scores[top], 2)}")
+    columns[2].metric("Largest change of a score", decimal_text(chart.largest_change, 2))
 
 
 def _show_masks(case: Case, names: tuple[str, str], pair: Pair, window: TimeWindow, style: MosaicStyle) -> bool:

@@ -7,6 +7,7 @@ import html
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from mesm.estimate import decimal_text
 from mesm.records.prediction import Prediction
 from mesm.studies.case import captions
 from mesm.studies.case.mosaic import MosaicStyle, fit_window
@@ -57,7 +58,7 @@ def page_of(
     layers = prediction.trace.layers if prediction.trace is not None else {}
     dense = prediction.macs.get("fe2e_conv_stack", 0)
     facts = [
-        f"Clip {entry.clip_id} of {entry.corpus}, {sample.duration_s:.1f} s"
+        f"Clip {entry.clip_id} of {entry.corpus}, {decimal_text(sample.duration_s, 1)} s"
         + (f", speaker {sample.speaker}" if sample.speaker else ""),
         f"Truth: {captions.truth_words(sample.labels)}",
         f"Checkpoint {entry.checkpoint}"
@@ -77,7 +78,10 @@ def page_of(
         "",
         f"“{sample.text}”" if sample.text else "no transcript",
         tuple(facts),
-        tuple((name, f"{score:.2f}", f"{limit:.2f}", f"{labels.get(name, 0):g}") for name, score, limit in rows),
+        tuple(
+            (name, decimal_text(score, 2), decimal_text(limit, 2), f"{labels.get(name, 0):g}")
+            for name, score, limit in rows
+        ),
         tuple(zip(alts, pictures, strict=True)),
     )
 

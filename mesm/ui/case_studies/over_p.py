@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from mesm.estimate import decimal_text
 from mesm.studies.case.chart_data import scores_over_p_chart
 from mesm.studies.case.exports import export_scores_over_p
 from mesm.studies.case.screen import chart_scores_over_p
@@ -26,18 +27,18 @@ def show_scores_over_p(case: Case, model: Model) -> None:
         return
     with layout.one_sentence_errors():
         report = models.find_label_flip(model, case)
-        flip = f"p = {report.flip_p:.2f}" if report.flip_p is not None else "never"
+        flip = f"p = {decimal_text(report.flip_p, 2)}" if report.flip_p is not None else "never"
         facts = st.columns(3, gap="medium")
         facts[0].metric(
             "Label flips at", flip, help="Lowering p from 1, the first value at which the top label changes."
         )
         facts[1].metric(
             "Smallest sufficient p",
-            f"{report.sufficient_p:.2f}",
+            decimal_text(report.sufficient_p, 2),
             help="The smallest p whose top label equals that at p = 1. The top label may change in between.",
         )
         work = report.work[int(abs(report.top_ps - report.sufficient_p).argmin())]
-        facts[2].metric("Work at that p", f"{work:.2f} of FE2E" if work == work else "none")
+        facts[2].metric("Work at that p", f"{decimal_text(work, 2)} of FE2E" if work == work else "none")
         figure = chart_scores_over_p(scores_over_p_chart(report, case.sample.labels), state.dark())
         alt = f"Line chart of the scores over top-p. The top label at p = 1 is {report.answer}; it flips: {flip}."
         layout.chart(figure, "scores-over-p", alt)

@@ -9,6 +9,7 @@ import streamlit as st
 
 from mesm.analysis.checkpoints import find_checkpoints, read_facts
 from mesm.errors import CheckpointError
+from mesm.estimate import decimal_text
 from mesm.records.base import Record
 from mesm.records.evaluation import Evaluation
 from mesm.records.sweep import Sweep, SweepPoint
@@ -122,21 +123,27 @@ def _show_elbow(record: Record[Sweep], evaluations: Sequence[Record[Evaluation]]
     sweep = record.data
     point, reference = sweep.elbow_point, find_reference(record, evaluations)
     interval = point.interval.get("wacc")
-    ends = f"{interval.low:.1f} to {interval.high:.1f}" if interval is not None else "none with so few speakers"
+    ends = (
+        f"{decimal_text(interval.low, 1)} to {decimal_text(interval.high, 1)}"
+        if interval is not None
+        else "none with so few speakers"
+    )
     cells = st.columns(4, gap="medium")
     cells[0].metric(
         "Elbow",
         f"p = {point.top_p:g}",
         help="Point with the largest distance of WAcc above the chord over cost (Kneedle).",
     )
-    cells[1].metric("Share of FE2E's multiply-adds", f"{point.macs_ratio:.2f}")
+    cells[1].metric("Share of FE2E's multiply-adds", decimal_text(point.macs_ratio, 2))
     cells[2].metric(
-        "WAcc (chance: 50)", f"{point.average.wacc:.1f} %",
+        "WAcc (chance: 50)", f"{decimal_text(point.average.wacc, 1)} %",
         help=f"95 % interval over speakers: {ends}",
     )  # fmt: skip
     if reference is not None:
         cells[3].metric(
-            "WAcc of FE2E", f"{reference[1].average.wacc:.1f} %", help=f"{reference[0]} computes every site."
+            "WAcc of FE2E",
+            f"{decimal_text(reference[1].average.wacc, 1)} %",
+            help=f"{reference[0]} computes every site.",
         )
     source = f"{record.provenance.checkpoint}@{record.provenance.corpus.name}"
     st.caption(f"{source}, {sweep.split} split, {sweep.clips} clips, {sweep.speakers} speakers.")
@@ -202,7 +209,7 @@ def _show_progress() -> None:
         return
     if job.running:
         bar, stop = st.columns([4, 1], vertical_alignment="center")
-        bar.progress(job.share, f"{job.title}: {100 * job.share:.0f} % of the clips")
+        bar.progress(job.share, f"{job.title}: {decimal_text(100 * job.share, 0)} % of the clips")
         if stop.button("Stop", width="stretch", key="sweep-stop"):
             job.stop()
         return

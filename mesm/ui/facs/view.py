@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
+from mesm.estimate import decimal_text
 from mesm.records.canonical import CanonicalFaces
 from mesm.records.facs import FacsStudy
 from mesm.records.faithfulness import Faithfulness
@@ -93,7 +94,9 @@ def heat_alt(heat: HeatMap) -> str:
     for row in heat.rows:
         best = max((c for c in row if c.lift is not None), key=lambda c: c.lift or 0, default=None)
         if best is not None and best.lift is not None:
-            parts.append(f"{best.emotion} most on {best.region} ({best.units}), {best.lift:.2f} times chance")
+            parts.append(
+                f"{best.emotion} most on {best.region} ({best.units}), {decimal_text(best.lift, 2)} times chance"
+            )
     return f"Heat map of lifts over chance: {'; '.join(parts) or 'nothing measured'}."
 
 
@@ -124,7 +127,7 @@ def show_faces(canonical: RecordLookup[CanonicalFaces]) -> None:
     layout.chart(chart_faces(grid, state.dark()), "facs-faces", alt)
     reading = (
         f"Full colour where the difference is significant (sign flips over speakers, false-discovery rate "
-        f"{100 * faces.alpha:.0f} % over the cells of a face); blue is less, orange more."
+        f"{decimal_text(100 * faces.alpha, 0)} % over the cells of a face); blue is less, orange more."
         if grid.signed
         else "Yellow is more."
     )

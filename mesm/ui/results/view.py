@@ -7,6 +7,7 @@ from collections.abc import Callable
 import streamlit as st
 
 from mesm.data.store import IndexRow
+from mesm.estimate import decimal_text
 from mesm.figures.tables import Table
 from mesm.records.base import Record
 from mesm.records.evaluation import Evaluation
@@ -33,8 +34,8 @@ def show_models(evaluations: list[Record[Evaluation]], opened: OpenCorpus) -> No
     export_menu.tabled(export, "models", shown=_pick_columns(export.table))
     never = evaluations[0].data.trivial["never"].accuracy
     st.markdown(
-        f"Answering “never” for every emotion gives an accuracy of {never or 0:.1f} %, because each emotion is rare: accuracy "
-        "alone does not separate the models. Every trivial answer has a weighted accuracy of 50 %; F1 separates them best."
+        f"Answering “never” for every emotion gives an accuracy of {decimal_text(never or 0, 1)} %, because each emotion is rare: "
+        "accuracy alone does not separate the models. Every trivial answer has a weighted accuracy of 50 %; F1 separates them best."
     )
     lines = one_per_checkpoint(record_store().find("reproduce", corpus=opened.corpus.id))
     if lines:
@@ -131,15 +132,21 @@ def show_calibration(record: Record[Evaluation], opened: OpenCorpus) -> None:
     chart = chart_data.reliability_chart(record.data, "" if emotion == ALL_EMOTIONS else emotion)
     left, numbers = st.columns([2, 1], gap="medium")
     with left:
-        points = ", ".join(f"{x:.2f}: {100 * y:.0f} %" for x, y in zip(chart.x, chart.y, strict=True))
+        points = ", ".join(
+            f"{decimal_text(x, 2)}: {decimal_text(100 * y, 0)} %" for x, y in zip(chart.x, chart.y, strict=True)
+        )
         alt = f"Line chart of the share that is true over the score: {points}."
         layout.chart(chart_reliability(chart, state.dark()), "calibration", alt)
     with numbers:
         ece = (
             "Mean distance between a bin's score and its share of true answers, weighted by the bin's size; 0 is best."
         )
-        st.metric("Expected calibration error", f"{chart.ece:.3f}", help=ece)
-        st.metric("Brier score", f"{chart.brier:.3f}", help="Mean squared distance of score and truth; 0 is best.")
+        st.metric("Expected calibration error", decimal_text(chart.ece, 3), help=ece)
+        st.metric(
+            "Brier score",
+            decimal_text(chart.brier, 3),
+            help="Mean squared distance of score and truth; 0 is best.",
+        )
     export_menu.captioned(evaluation_exports.reliability_export(record, chart), "calibration")
 
 

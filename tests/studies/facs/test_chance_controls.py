@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mesm.studies.facs.chance_controls import other_clips_mean
+from mesm.studies.facs.estimates import other_clips_mean
 
 
 def test_the_centre_bias_map_leaves_the_clip_out() -> None:

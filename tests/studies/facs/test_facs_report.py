@@ -29,11 +29,11 @@ from mesm.studies.facs.attention_maps import (
     collect_attention_maps,
     coverage_on_grids,
 )
+from mesm.studies.facs.estimates import voice_agreement
 from mesm.studies.facs.measure import facs, supervision
 from mesm.studies.facs.region_geometry import FIVE_POINTS
 from mesm.studies.facs.tables import summary
 from mesm.studies.facs.targets import missing_text_effect, targets
-from mesm.studies.facs.voice import voice_agreement
 from mesm.studies.faithfulness.evaluation_clips import open_clips
 from mesm.vocabulary import CORPUS_LABELS
 from tests.analysis.small_model import CONFIG as PLAIN
