@@ -39,9 +39,6 @@ def default_privacy(licence: str) -> str:
 def private_faces(sample: Sample, privacy: str) -> Sample:
     """Return the sample with its faces blurred or sketched and its large crops removed.
 
-    Args:
-        privacy: one of `PRIVACY`.
-
     Raises:
         ConfigError: an unknown privacy.
     """

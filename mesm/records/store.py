@@ -14,11 +14,7 @@ D = TypeVar("D")
 
 
 def one_per_checkpoint(records: Iterable[Record[D]]) -> list[Record[D]]:
-    """Return the first record of each checkpoint, by the checkpoints' names.
-
-    Args:
-        records: best first, as `RecordStore.find` returns them.
-    """
+    """Return the first record of each checkpoint, the best of `RecordStore.find`, by the checkpoints' names."""
     first: dict[str, Record[D]] = {}
     for record in records:
         first.setdefault(record.provenance.checkpoint, record)

@@ -17,12 +17,7 @@ _FORM_WORDS = {"tex": "LaTeX"}
 
 
 def offer(export: FigureExport, key: str) -> None:
-    """Show a menu for one figure or table. Its content is made only while it is open.
-
-    Args:
-        export: `export.draw` is called when a file is downloaded.
-        key: of the menu, one per place on the page.
-    """
+    """Show a menu for one figure or table. Its content is made only while it is open."""
     menu = st.popover("Export", icon=":material/download:", type="tertiary", key=f"export-{key}", on_change="rerun")
     if menu.open:
         with menu:

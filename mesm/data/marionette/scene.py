@@ -170,12 +170,7 @@ def _sensor(image: np.ndarray, view: View) -> np.ndarray:
 def render(
     head: Head, who: Identity, units: np.ndarray, view: View | None = None, size_px: int = 176, rounding: float = 0.0
 ) -> Frame:
-    """Render one frame of `size_px` squared.
-
-    Args:
-        units: (A,) action unit intensities in the order of `AU_NUMBERS`.
-        rounding: see `posed`.
-    """
+    """Render one frame of `size_px` squared under (A,) intensities in the order of `AU_NUMBERS`; `rounding`: see `posed`."""
     view = view or View()
     vertices = np.concatenate([posed(head, who, units, rounding), who.hair_points])
     triangles = who.triangles

@@ -83,11 +83,7 @@ class PairChart:
 
 
 def scores_chart(prediction: Prediction, truth: Mapping[str, float] | None = None) -> ScoresChart:
-    """Return the chart of a clip's scores.
-
-    Args:
-        truth: emotion -> intensity; None where the clip has no labels.
-    """
+    """Return the chart of a clip's scores; `truth` is emotion -> intensity, None where the clip has no labels."""
     return ScoresChart(
         prediction.labels,
         _intensities(prediction.labels, truth),

@@ -56,12 +56,7 @@ def overlaps(first: Sequence[LayerTrace], second: Sequence[LayerTrace], shown: S
 
 
 def difference_caption(shares: Mapping[int, float], names: tuple[str, str]) -> str:
-    """Return the legend of a difference, and the overlap of the masks per layer.
-
-    Args:
-        shares: as from `overlaps`.
-        names: of the two predictions.
-    """
+    """Return the legend of a difference, and the overlap of the masks per layer."""
     parts = ", ".join(f"L{number + 1} {decimal_text(100 * share, 0)} %" for number, share in shares.items())
     return (
         f"Blue: kept only by {names[0]}. Orange: kept only by {names[1]}. Full colour: kept by both. Faded: by neither. "

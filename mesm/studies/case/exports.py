@@ -39,11 +39,7 @@ Layers = dict[str, tuple[LayerTrace, ...]]
 def export_case(
     sample: Sample, prediction: Prediction, window: TimeWindow, style: MosaicStyle, origin: Origin, privacy: str
 ) -> FigureExport:
-    """Return faces, spectrogram and words on one time axis, with the sites that each layer kept.
-
-    Args:
-        privacy: of the faces, one of `figures.export.PRIVACY`.
-    """
+    """Return faces, spectrogram and words on one time axis, with the sites that each layer kept."""
     style = replace(style, dark=False)  # paper is white
     layers = layers_of(prediction)
     parts = [
@@ -141,11 +137,7 @@ def pair_names(
 
 
 def export_pair(sample: Sample, pair: Pair, names: tuple[str, str], origin: Origin, option: str) -> FigureExport:
-    """Return the scores and the cost of two predictions side by side, with their differences.
-
-    Args:
-        option: of the command, makes the second prediction, such as "--other-p 1".
-    """
+    """Return the scores and the cost of two predictions; `option` makes the second, such as "--other-p 1"."""
     chart = pair_chart(pair, names, sample.labels)
     return FigureExport(
         name=f"pair-{sample.clip_id}-{slug(names[0])}-{slug(names[1])}",
@@ -171,12 +163,7 @@ def export_difference(
     option: str,
     privacy: str,
 ) -> FigureExport:
-    """Return the sites that only one of two masks of a clip keeps, layer by layer.
-
-    Args:
-        option: see `export_pair`.
-        privacy: of the faces, one of `figures.export.PRIVACY`.
-    """
+    """Return the sites that only one of two masks of a clip keeps, layer by layer."""
     window, style = view[0], MosaicStyle(layers=view[1].layers)
     first, second = (layers_of(one) for one in pair)
     parts = [

@@ -82,11 +82,7 @@ def _row_names(labels: Sequence[str], truth: Sequence[float]) -> list[str]:
 
 
 def chart_work(macs: Mapping[str, int], dark: bool = False) -> go.Figure:
-    """Draw the multiply-adds of a clip's convolutions and attention beside FE2E's on the same segments.
-
-    Args:
-        macs: `Prediction.macs`, with the stages stem, attention and conv, and `fe2e_conv_stack`.
-    """
+    """Draw the multiply-adds of a clip's convolutions and attention, `Prediction.macs`, beside FE2E's on the same segments."""
     rows = ["this clip", "FE2E"]
     edge = theme(dark).faint if dark else theme(dark).ground  # else the darkest bar is lost on a dark ground
     stages = [

@@ -41,11 +41,7 @@ def classes_export(record: Record[Evaluation]) -> FigureExport:
 
 
 def slices_export(record: Record[Evaluation], slices: Sequence[Slice]) -> FigureExport:
-    """Export the scores of slices of the split.
-
-    Args:
-        slices: `breakdown.slices` of this record.
-    """
+    """Export the scores of slices of the split."""
     scored = max((s.clips for s in slices), default=0)
     part = "" if scored >= record.data.clips else f"Slices of the {scored} clips that this copy of the corpus has. "
     caption = (
@@ -56,21 +52,13 @@ def slices_export(record: Record[Evaluation], slices: Sequence[Slice]) -> Figure
 
 
 def matrix_export(record: Record[Evaluation], chart: MatrixChart) -> FigureExport:
-    """Export a confusion or co-occurrence matrix.
-
-    Args:
-        chart: `chart_data.confusion_chart` or `cooccurrence_chart` of this record.
-    """
+    """Export a confusion or co-occurrence matrix."""
     title, caption = _MATRIX_WORDS[chart.kind]
     return _export(record, chart.kind, title, caption, tables.matrix_table(chart), partial(plot_matrix, chart))
 
 
 def reliability_export(record: Record[Evaluation], chart: ReliabilityChart) -> FigureExport:
-    """Export a reliability diagram (Guo et al. 2017).
-
-    Args:
-        chart: `chart_data.reliability_chart` of this record.
-    """
+    """Export a reliability diagram (Guo et al. 2017)."""
     caption = (
         f"Share of true answers among scores of the same size, {chart.subject}, with Wilson's 95 % interval; on the "
         "dashed line the score equals the share. Bars: number of scores. Expected calibration error "

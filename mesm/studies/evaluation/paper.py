@@ -14,11 +14,7 @@ if TYPE_CHECKING:
 
 
 def plot_matrix(chart: MatrixChart, width: float) -> Figure:
-    """Draw one or two square maps in cividis with their counts; two stand below each other in a narrow column.
-
-    Args:
-        width: of the figure, in inches.
-    """
+    """Draw one or two square maps in cividis with their counts; two stand below each other in a narrow column."""
     panels, names = chart.panels, chart.names
     beside = width > 4.5 or len(panels) == 1
     columns = len(panels) if beside else 1
@@ -48,11 +44,7 @@ def plot_matrix(chart: MatrixChart, width: float) -> Figure:
 
 
 def plot_reliability(chart: ReliabilityChart, width: float) -> Figure:
-    """Draw the share of true answers over the score with intervals, and below it the number of scores.
-
-    Args:
-        width: of the figure, in inches.
-    """
+    """Draw the share of true answers over the score with intervals, and below it the number of scores."""
     figure = new_figure(width, min(width, 3.6) * 0.98)
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
     guide(upper, "both")

@@ -124,11 +124,7 @@ class _MapCollector:
             self.layers.setdefault((name, modality), []).append(tuple(layers))
 
     def add_samples(self, samples: list[Sample], first: int, prepared: Prepared) -> None:
-        """Add the truth of a batch's faces and voices, and one frame of each clip for the control.
-
-        Args:
-            first: number of the batch's first clip in the study.
-        """
+        """Add the truth of a batch's faces and voices, and one frame of each clip for the control."""
         segment, frames = 0, sum(len(part.clip) for part in self.faces)
         for i, sample in enumerate(samples):
             usable = _usable_faces(sample)

@@ -193,11 +193,7 @@ class FaceGrid:
 
 
 def face_grid(faces: CanonicalFaces, view: str, layers: Sequence[int] | None = None) -> FaceGrid:
-    """Return the canonical faces of a view, one of `view_words`.
-
-    Args:
-        layers: from 0; all by default.
-    """
+    """Return the canonical faces of a view, one of `view_words`; of all layers, or of some, from 0."""
     chosen = range(faces.layers) if layers is None else layers
     rows = tuple(_faces(faces, layer, view) for layer in chosen)
     signed = view not in ("kept", "attention")

@@ -21,13 +21,7 @@ _CITES = ("ekman-friesen-1978", "barrett-etal-2019")
 def heat_map_export(
     record: Record[FacsStudy], codebook: Codebook, layer: int, map_name: str = "checkpoint", kind: str = "kept"
 ) -> FigureExport:
-    """Return the heat map emotion x region of lift over chance.
-
-    Args:
-        layer: from 0.
-        map_name: one of the record's maps.
-        kind: "kept" or "attention".
-    """
+    """Return the heat map emotion x region of the lift over chance of one of the record's maps; `layer` counts from 0."""
     study = record.data
     heat = heat_map(study, layer, codebook, map_name=map_name, kind=kind)
     return record_export(
@@ -98,12 +92,7 @@ def targets_export(record: Record[FacsStudy]) -> FigureExport:
 
 
 def statements_export(records: Sequence[Record[Any]], statements: Sequence[Statement], layers: int) -> FigureExport:
-    """Return the paper's statements with their verdicts.
-
-    Args:
-        records: those that were measured, at least one.
-        layers: number of attention layers.
-    """
+    """Return the paper's statements with their verdicts."""
     table = tables.statement_table(statements, layers)
     return record_export(
         records[:1],

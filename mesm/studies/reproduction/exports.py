@@ -22,12 +22,7 @@ _ORIGIN_WORDS = {
 
 
 def scores_export(records: Sequence[Record[ScoredModel]], number: int) -> FigureExport:
-    """Export Table 3 or 4: every scored model, the reported rows, the trivial answers.
-
-    Args:
-        records: evaluations on one corpus, or means over seeds; at least one.
-        number: 3 or 4.
-    """
+    """Export Table 3 or 4: every scored model, the reported rows, the trivial answers."""
     paper = reported.scores(number)
     corpus, data = records[0].provenance.corpus, records[0].data
     short = tables.ACCURACY_WORDS[paper.accuracy]
@@ -46,12 +41,7 @@ def scores_export(records: Sequence[Record[ScoredModel]], number: int) -> Figure
 
 
 def splits_export(corpus: CorpusId, counts: Sequence[SplitCount], number: int) -> FigureExport:
-    """Export Table 1 or 2: clips of each emotion in each split.
-
-    Args:
-        counts: `mesm.studies.evaluation.breakdown.split_counts` of the corpus.
-        number: 1 or 2.
-    """
+    """Export Table 1 or 2: clips of each emotion in each split."""
     paper = reported.split_counts(number)
     digest: dict[str, Json] = {"corpus_digest": corpus.digest} if corpus.digest else {}
     splits: list[Json] = [c.split for c in counts]
@@ -95,11 +85,7 @@ def reported_modalities_export() -> FigureExport:
 
 
 def models_export(records: Sequence[Record[ReproducedLine]]) -> FigureExport:
-    """Export size, cost and time of the models of a reproduced table.
-
-    Args:
-        records: of `mesm reproduce table3` or `table4`, in any order; at least one.
-    """
+    """Export size, cost and time of the models of a reproduced table."""
     data, corpus = records[0].data, records[0].provenance.corpus
     timed = data.timed_on
     threads = f"{timed.threads} thread" + ("s" if timed.threads > 1 else "")

@@ -20,12 +20,7 @@ ACCURACY_WORDS = {"accuracy": "Acc", "wacc": "WAcc"}
 
 
 def scores_table(records: Sequence[Record[ScoredModel]], reported: ReportedTable) -> Table:
-    """Tabulate Table 3 or 4: every scored model, the reported rows, the trivial answers.
-
-    Args:
-        records: evaluations on one corpus, or means over seeds; at least one.
-        reported: Table 3 or 4 of the paper, which decides whether accuracy or weighted accuracy is printed.
-    """
+    """Tabulate Table 3 or 4: every scored model, the reported rows, the trivial answers."""
     accuracy, labels = reported.accuracy, records[0].data.labels
     short = ACCURACY_WORDS[accuracy]
     averages = (short, f"{short} 95 %", "F1", "F1 95 %")
@@ -83,11 +78,7 @@ def splits_table(
 
 
 def modalities_table(ablation: Ablation, reported: Mapping[tuple[str, str], tuple[float, float]]) -> Table:
-    """Tabulate Table 5: FE2E and MESM on subsets of the modalities, one trained model per row.
-
-    Args:
-        reported: (model, modalities) -> (accuracy, F1) in the paper's table.
-    """
+    """Tabulate Table 5: FE2E and MESM on subsets of the modalities, one trained model per row."""
     kinds = ("accuracy", "f1", "wacc")
     rows = []
     for line in (line for line in ablation.rows if line.group.endswith("modalities")):

@@ -116,9 +116,6 @@ def _mean_class_scores(rows: Sequence[ClassScores]) -> ClassScores:
 def check_only_seeds_differ(configs: Mapping[str, Mapping[str, Json]]) -> None:
     """Refuse runs whose settings differ in more than the seed and the checkpoint they started from.
 
-    Args:
-        configs: run's name -> its model's and its training's settings in one dict.
-
     Raises:
         ConfigError: two runs differ in a setting.
     """
@@ -139,10 +136,6 @@ def compare(
     draws: int = 2000,
 ) -> Comparison:
     """Return the differences first - second in WAcc and F1, in points, by a paired bootstrap over speakers.
-
-    Args:
-        names: of the two models.
-        draws: of speakers; the same for both.
 
     Raises:
         DataError: they are not of the same clips and labels.

@@ -25,9 +25,6 @@ def evaluate_seeds(
 ) -> SeedsSummary:
     """Score every run and average over them.
 
-    Args:
-        predictors: run as it was named -> its checkpoint.
-
     Raises:
         ConfigError: two runs differ in a setting other than the seed.
         DataError: the corpus has no such split.

@@ -344,9 +344,6 @@ def _layer_key(entry: LayerMacs) -> tuple[str, str, str]:
 def layers_chart(record: Record[Sweep], unit: str) -> LayersChart:
     """Compute the bars: layers summed to first layers, each attention, each block, and the rest.
 
-    Args:
-        unit: one of `OPERATIONS`.
-
     Raises:
         DataError: the record has no layers.
     """

@@ -49,11 +49,7 @@ class NotebookPage:
 def page_of(
     entry: Entry, case: Case, prediction: Prediction, pictures: tuple[bytes, bytes], privacy: str = "none"
 ) -> NotebookPage:
-    """Return the page of one case.
-
-    Args:
-        privacy: of the faces of `pictures`, one of `figures.export.PRIVACY`.
-    """
+    """Return the page of one case."""
     sample, labels = case.sample, case.sample.labels or {}
     layers = prediction.trace.layers if prediction.trace is not None else {}
     dense = prediction.macs.get("fe2e_conv_stack", 0)
@@ -87,11 +83,7 @@ def page_of(
 
 
 def as_html(pages: Sequence[NotebookPage], address: str) -> bytes:
-    """Return one HTML file; nothing in it is loaded from elsewhere, and transcripts and notes are escaped.
-
-    Args:
-        address: of the page that a link opens, without its query.
-    """
+    """Return one HTML file; nothing in it is loaded from elsewhere, and transcripts and notes are escaped."""
     parts = [
         f"<!doctype html><html lang=en><meta charset=utf-8><title>{TITLE}</title><style>{_STYLE}</style>",
         f"<h1>{TITLE}</h1>",
