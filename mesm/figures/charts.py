@@ -1,11 +1,14 @@
 """Draw charts on the screen with plotly: the layouts that all charts share.
 
-Start with `base_layout` and `axes_layout`; every `mesm/studies/<study>/screen.py` builds on them.
+Start with `trace`, `base_layout` and `axes_layout`; every `mesm/studies/<study>/screen.py` builds on them.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, TypeAlias
+
+import numpy as np
 
 from mesm.figures.style import rgb, theme
 
@@ -23,6 +26,28 @@ LEGEND_ON_TOP: PlotlyLayout = {
 }
 #: No zoom and no selection: a chart keeps its axes, so that it stays comparable with its export.
 PLOTLY_CONFIG: PlotlyLayout = {"displayModeBar": False, "scrollZoom": False, "doubleClick": False}
+
+
+def trace(kind: str, x: Iterable[Any], y: Iterable[Any], **more: Any) -> PlotlyLayout:
+    """Return a trace of plain values: "scatter", "bar" and the like."""
+    return {"type": kind, "x": np.asarray(x).tolist(), "y": np.asarray(y).tolist(), **more}
+
+
+def decoration(x: Iterable[Any], y: Iterable[Any], mode: str = "lines", **more: Any) -> PlotlyLayout:
+    """Return a scatter trace that is neither in the legend nor under the pointer."""
+    return trace("scatter", x, y, mode=mode, hoverinfo="skip", showlegend=False, **more)
+
+
+def error_bars(below: Iterable[float], above: Iterable[float], **more: Any) -> PlotlyLayout:
+    """Return the `error_y` of points with these lengths downwards and upwards; NaN draws nothing."""
+    lengths = {"array": np.asarray(above).tolist(), "arrayminus": np.asarray(below).tolist()}
+    return {"type": "data", "symmetric": False, **lengths, **more}
+
+
+def colour_bar(title: str, thickness: int = 10) -> PlotlyLayout:
+    """Return the bar beside a map, its title upwards."""
+    words = {"text": title, "side": "right", "font": {"size": 13}}
+    return {"title": words, "thickness": thickness, "outlinewidth": 0, "tickfont": {"size": 12}}
 
 
 def base_layout(height: int, dark: bool, font_px: int = 14) -> PlotlyLayout:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from mesm.estimate import Estimate
+from mesm.estimate import Estimate, decimal_text
 from mesm.json_form import Json, items, members
 
 #: Metrics of `Scores`, in the order of its fields.
@@ -43,6 +43,10 @@ class Interval:
 
     low: float
     high: float
+
+    def words(self) -> str:
+        """Return "76.1 to 78.4", as percentages are printed."""
+        return f"{decimal_text(self.low, 1)} to {decimal_text(self.high, 1)}"
 
 
 @dataclass(frozen=True)

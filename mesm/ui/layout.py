@@ -16,7 +16,7 @@ from mesm.figures.charts import PLOTLY_CONFIG
 from mesm.figures.png import encode_png
 from mesm.figures.style import emotion_colour, rgb
 from mesm.records.base import Record
-from mesm.records.evaluation import Evaluation
+from mesm.records.evaluation import Evaluation, Interval
 
 #: Width of a diagram on a wide screen.
 DRAWING_PX = 1060
@@ -113,8 +113,8 @@ def headline(
         supervised: whether the attention was supervised with the units' regions in training.
     """
     interval = data.interval.get("wacc")
-    span = f"95 % interval {decimal_text(interval.low, 1)} to {decimal_text(interval.high, 1)}; " if interval else ""
-    wacc = "–" if data.average.wacc is None else f"{decimal_text(data.average.wacc, 1)} %"
+    span = f"95 % interval {interval.words()}; " if interval else ""
+    wacc = Estimate(data.average.wacc).words(1, " %")
     rows = st.columns(3, gap="medium")
     with rows[0]:
         st.metric("Weighted accuracy, chance 50 %", wacc, help="Mean over the emotions.")
@@ -133,11 +133,8 @@ def headline(
     if lift is not None and lift.value is not None:
         with rows[2]:
             st.metric("Kept on active action units", f"{decimal_text(lift.value, 1)} × chance")
-            spread = (
-                f"95 % interval {decimal_text(lift.low, 1)} to {decimal_text(lift.high, 1)}; "
-                if lift.low is not None
-                else ""
-            )
+            ends = Interval(lift.low, lift.high) if lift.low is not None and lift.high is not None else None
+            spread = f"95 % interval {ends.words()}; " if ends else ""
             st.caption(
                 f"{spread}second layer of the face{', supervised with their regions' if supervised else ''}; see FACS"
             )

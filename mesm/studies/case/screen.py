@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-import numpy as np
 import plotly.graph_objects as go
 
-from mesm.figures.charts import PlotlyLayout, axes_layout, bars_layout
+from mesm.figures.charts import axes_layout, bars_layout, trace
 from mesm.figures.style import MODALITY_SIGNS, MODALITY_WORDS, STAGE_WORDS, emotion_colour, theme
 from mesm.studies.case.chart_data import SCORE_RANGE, PairChart, ScoresChart, ScoresOverPChart
 
@@ -24,53 +23,24 @@ def chart_scores(chart: ScoresChart, dark: bool = False) -> go.Figure:
     """Draw a bar per emotion for the fused score, a sign per modality alone, a tick at the threshold."""
     colours = theme(dark)
     names = _row_names(chart.labels, chart.truth)
-    bar = {
-        "type": "bar",
-        "orientation": "h",
-        "y": names,
-        "x": [float(s) for s in chart.scores],
-        "width": 0.62,
-        "marker": {"color": [emotion_colour(name, dark) for name in chart.labels], "line": {"width": 0}},
-        "hovertemplate": "%{y}: %{x:.2f} fused<extra></extra>",
-        "showlegend": False,
-    }
-    ticks = _signs(
-        names,
-        chart.thresholds,
-        "threshold",
-        "%{y}: threshold %{x:.2f}",
-        {"symbol": "line-ns", "size": 24, "line": {"width": 2.5, "color": colours.ink}},
+    fill = {"color": [emotion_colour(name, dark) for name in chart.labels], "line": {"width": 0}}
+    hover = "%{y}: %{x:.2f} fused<extra></extra>"
+    bar = trace(
+        "bar", chart.scores, names, orientation="h", width=0.62, marker=fill, hovertemplate=hover, showlegend=False
     )
-    alone = [
-        _signs(
-            names,
-            scores,
-            f"{MODALITY_WORDS[modality]} alone",
-            f"%{{y}}: %{{x:.2f}} from the {MODALITY_WORDS[modality]} alone",
-            {
-                "symbol": MODALITY_SIGNS[modality],
-                "size": 10,
-                "color": colours.ground,
-                "line": {"width": 2, "color": colours.ink},
-            },
-        )
-        for modality, scores in chart.alone.items()
-    ]
+    tick = {"symbol": "line-ns", "size": 24, "line": {"width": 2.5, "color": colours.ink}}
+    signs = [trace("scatter", chart.thresholds, names, mode="markers", name="threshold", marker=tick,
+                   hovertemplate="%{y}: threshold %{x:.2f}<extra></extra>")]  # fmt: skip
+    for modality, scores in chart.alone.items():
+        word, sign = MODALITY_WORDS[modality], {"symbol": MODALITY_SIGNS[modality], "size": 10, "color": colours.ground}
+        signs.append(
+            trace("scatter", scores, names, mode="markers", name=f"{word} alone",
+                  marker=sign | {"line": {"width": 2, "color": colours.ink}},
+                  hovertemplate=f"%{{y}}: %{{x:.2f}} from the {word} alone<extra></extra>")
+        )  # fmt: skip
     layout = bars_layout(SCORES_PX, dark, {"range": [*SCORE_RANGE], "dtick": 0.25}, chart.axis_title, names)
     # One dict, checked once: setting a figure's parts one by one takes plotly ten times as long.
-    return go.Figure([bar, ticks, *alone], layout)
-
-
-def _signs(names: list[str], values: Sequence[float] | np.ndarray, name: str, hover: str, marker: dict) -> dict:
-    return {
-        "type": "scatter",
-        "mode": "markers",
-        "y": names,
-        "x": [float(v) for v in values],
-        "name": name,
-        "hovertemplate": f"{hover}<extra></extra>",
-        "marker": marker,
-    }
+    return go.Figure([bar, *signs], layout)
 
 
 def _row_names(labels: Sequence[str], truth: Sequence[float]) -> list[str]:
@@ -91,18 +61,11 @@ def chart_work(macs: Mapping[str, int], dark: bool = False) -> go.Figure:
     ]
     stages.append(("all sites", theme(dark).faint, [0.0, macs.get("fe2e_conv_stack", 0) / 1e9]))
     bars = [
-        {
-            "type": "bar",
-            "orientation": "h",
-            "y": rows,
-            "x": giga,
-            "width": 0.6,
-            "marker": {"color": colour, "line": {"width": 0.5, "color": edge}},
-            "name": name,
-            "hovertemplate": f"{name}: %{{x:.3f}} GMAC<extra></extra>",
-        }
+        trace("bar", giga, rows, orientation="h", width=0.6, name=name,
+              marker={"color": colour, "line": {"width": 0.5, "color": edge}},
+              hovertemplate=f"{name}: %{{x:.3f}} GMAC<extra></extra>")
         for name, colour, giga in stages
-    ]
+    ]  # fmt: skip
     layout = bars_layout(WORK_PX, dark, {"rangemode": "tozero"}, "GMAC, 10⁹ multiply-adds", rows)
     return go.Figure(bars, layout | {"barmode": "stack"})
 
@@ -110,18 +73,12 @@ def chart_work(macs: Mapping[str, int], dark: bool = False) -> go.Figure:
 def chart_scores_over_p(chart: ScoresOverPChart, dark: bool = False) -> go.Figure:
     """Draw a line per emotion over top-p, and an upright line at each mark."""
     colours = theme(dark)
-    lines: list[PlotlyLayout] = [
-        {
-            "type": "scatter",
-            "mode": "lines",
-            "x": chart.top_ps.tolist(),
-            "y": chart.scores[:, e].tolist(),
-            "name": row,
-            "line": {"color": emotion_colour(name, dark), "width": 2.5, "dash": _DASHES[e % len(_DASHES)]},
-            "hovertemplate": f"{name}: %{{y:.2f}} at p = %{{x:.2f}}<extra></extra>",
-        }
+    lines = [
+        trace("scatter", chart.top_ps, chart.scores[:, e], mode="lines", name=row,
+              line={"color": emotion_colour(name, dark), "width": 2.5, "dash": _DASHES[e % len(_DASHES)]},
+              hovertemplate=f"{name}: %{{y:.2f}} at p = %{{x:.2f}}<extra></extra>")
         for e, (name, row) in enumerate(zip(chart.labels, _row_names(chart.labels, chart.truth), strict=True))
-    ]
+    ]  # fmt: skip
     layout = axes_layout(OVER_P_PX, dark, *chart.axis_titles)
     layout["xaxis"] |= {"range": [0, 1.01], "dtick": 0.1}
     layout["yaxis"] |= {"range": [*SCORE_RANGE]}
@@ -144,18 +101,14 @@ def chart_pair(chart: PairChart, dark: bool = False) -> go.Figure:
     bars = []
     for scores, name, hollow in zip(chart.scores, chart.names, (False, True), strict=True):
         fill = [theme(dark).ground] * len(rows) if hollow else colours
-        bars.append(
-            {
-                "type": "bar",
-                "orientation": "h",
-                "y": rows,
-                "x": scores.tolist(),
-                "name": name,
-                "marker": {"color": fill, "line": {"width": 2, "color": colours if hollow else fill}},
-                "hovertemplate": f"%{{y}}: %{{x:.2f}} {name}<extra></extra>",
-                "showlegend": False,
-            }
+        marker, hover = (
+            {"color": fill, "line": {"width": 2, "color": colours if hollow else fill}},
+            f"{name}<extra></extra>",
         )
+        bars.append(
+            trace("bar", scores, rows, orientation="h", name=name, marker=marker, showlegend=False,
+                  hovertemplate=f"%{{y}}: %{{x:.2f}} {hover}")
+        )  # fmt: skip
     layout = axes_layout(PAIR_PX, dark, chart.axis_title, "")
     layout["xaxis"] |= {"range": [*SCORE_RANGE], "dtick": 0.25}
     layout["yaxis"] |= {"showline": False, "ticks": "", "ticksuffix": "  ", "showgrid": False}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import plotly.graph_objects as go
 
-from mesm.figures.charts import axes_layout
+from mesm.figures.charts import axes_layout, colour_bar, error_bars, trace
 from mesm.figures.page import COLOURS
 from mesm.figures.style import theme
 from mesm.studies.evaluation.chart_data import SHARE_TITLE, MatrixChart, MatrixPanel, ReliabilityChart
@@ -14,27 +14,11 @@ MATRIX_PX, RELIABILITY_PX = 400, 400
 
 def chart_matrix(chart: MatrixChart, panel: MatrixPanel, dark: bool = False) -> go.Figure:
     """Draw one panel as a square map in cividis: shades are shares of the row, texts are counts."""
-    heatmap = {
-        "type": "heatmap",
-        "x": list(chart.names),
-        "y": list(chart.names),
-        "z": panel.shares.tolist(),
-        "text": [[str(int(v)) for v in row] for row in panel.counts],
-        "texttemplate": "%{text}",
-        "textfont": {"size": 13},
-        "colorscale": "Cividis",
-        "zmin": 0,
-        "zmax": 1,
-        "xgap": 1,
-        "ygap": 1,
-        "colorbar": {
-            "title": {"text": SHARE_TITLE, "side": "right", "font": {"size": 13}},
-            "thickness": 12,
-            "outlinewidth": 0,
-            "tickfont": {"size": 12},
-        },
-        "hovertemplate": "%{y} → %{x}: %{text} clips, %{z:.0%} of the row<extra></extra>",
-    }
+    heatmap = trace(
+        "heatmap", chart.names, chart.names, z=panel.shares.tolist(), zmin=0, zmax=1, xgap=1, ygap=1, colorscale="Cividis",
+        text=[[str(int(v)) for v in row] for row in panel.counts], texttemplate="%{text}", textfont={"size": 13},
+        colorbar=colour_bar(SHARE_TITLE, 12), hovertemplate="%{y} → %{x}: %{text} clips, %{z:.0%} of the row<extra></extra>",
+    )  # fmt: skip
     layout = axes_layout(MATRIX_PX, dark, chart.column_title, chart.row_title)
     layout["xaxis"] |= {"showgrid": False, "showline": False, "ticks": "", "tickangle": -40}
     layout["yaxis"] |= {"showgrid": False, "showline": False, "ticks": "", "autorange": "reversed", "ticksuffix": "  "}
@@ -45,42 +29,18 @@ def chart_reliability(chart: ReliabilityChart, dark: bool = False) -> go.Figure:
     """Draw the share of true answers over the score with its interval; bars show the number of scores."""
     colours = theme(dark)
     largest = int(chart.counts.max(initial=1))
-    bars = {
-        "type": "bar",
-        "x": chart.centres.tolist(),
-        "y": (0.2 * chart.counts / largest).tolist(),
-        "width": 0.09,
-        "marker": {"color": colours.faint, "opacity": 0.35, "line": {"width": 0}},
-        "customdata": chart.counts.tolist(),
-        "name": f"number of scores, at most {largest}",
-        "hovertemplate": "%{customdata} scores<extra></extra>",
-    }
-    diagonal = {
-        "type": "scatter",
-        "x": [0, 1],
-        "y": [0, 1],
-        "mode": "lines",
-        "line": {"color": colours.faint, "dash": "dash", "width": 1.5},
-        "hoverinfo": "skip",
-        "name": "perfect calibration",
-    }
-    curve = {
-        "type": "scatter",
-        "x": chart.x.tolist(),
-        "y": chart.y.tolist(),
-        "error_y": {
-            "type": "data",
-            "symmetric": False,
-            "array": chart.above.tolist(),
-            "arrayminus": chart.below.tolist(),
-            "thickness": 1.5,
-        },
-        "mode": "lines+markers",
-        "line": {"color": COLOURS[0] if not dark else COLOURS[5], "width": 2.5},
-        "marker": {"size": 9},
-        "name": "this model",
-        "hovertemplate": "score %{x:.2f}: %{y:.0%} true<extra></extra>",
-    }
+    bars = trace(
+        "bar", chart.centres, 0.2 * chart.counts / largest, width=0.09, customdata=chart.counts.tolist(),
+        marker={"color": colours.faint, "opacity": 0.35, "line": {"width": 0}},
+        name=f"number of scores, at most {largest}", hovertemplate="%{customdata} scores<extra></extra>",
+    )  # fmt: skip
+    dashed = {"color": colours.faint, "dash": "dash", "width": 1.5}
+    diagonal = trace("scatter", [0, 1], [0, 1], mode="lines", line=dashed, hoverinfo="skip", name="perfect calibration")
+    curve = trace(
+        "scatter", chart.x, chart.y, mode="lines+markers", error_y=error_bars(chart.below, chart.above, thickness=1.5),
+        line={"color": COLOURS[0] if not dark else COLOURS[5], "width": 2.5}, marker={"size": 9}, name="this model",
+        hovertemplate="score %{x:.2f}: %{y:.0%} true<extra></extra>",
+    )  # fmt: skip
     layout = axes_layout(RELIABILITY_PX, dark, chart.x_title, chart.y_title)
     layout["xaxis"] |= {"range": [0, 1]}
     layout["yaxis"] |= {"range": [0, 1]}

@@ -24,7 +24,7 @@ def model_name(record: Record[ScoredModel]) -> str:
 def interval_cell(intervals: Mapping[str, Interval], metric: str) -> str | None:
     """Return a metric's 95 % interval over speakers as "low to high"; None without one."""
     ends = intervals.get(metric)
-    return f"{decimal_text(ends.low, 1)} to {decimal_text(ends.high, 1)}" if ends else None
+    return ends.words() if ends else None
 
 
 def share_cell(macs_ratio: float | None) -> str | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 import torch
@@ -192,7 +193,7 @@ class _MapCollector:
                 "attention can only be compared with regions of a face"
             )
         columns = {f.name: [getattr(part, f.name) for part in self.faces] for f in fields(FaceFrames)}
-        known = {
+        known: dict[str, Any] = {
             name: None if any(part is None for part in parts) else np.concatenate(parts)
             for name, parts in columns.items()
         }

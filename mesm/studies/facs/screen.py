@@ -9,7 +9,16 @@ import numpy as np
 import plotly.graph_objects as go
 
 from mesm.estimate import decimal_text
-from mesm.figures.charts import LEGEND_ON_TOP, PlotlyLayout, base_layout, with_alpha
+from mesm.figures.charts import (
+    LEGEND_ON_TOP,
+    PlotlyLayout,
+    base_layout,
+    colour_bar,
+    decoration,
+    error_bars,
+    trace,
+    with_alpha,
+)
 from mesm.figures.style import theme
 from mesm.studies.facs.chart_data import ABOVE, BELOW, STRONGEST, FaceGrid, HeatMap, LayerSeries
 
@@ -18,11 +27,6 @@ _SIGNS = ("circle", "square", "diamond", "cross")
 _COLOURS = ("#0072B2", "#D55E00", "#8A9099", "#009E73")
 #: Template faces side by side.
 _COLUMNS = 3
-
-
-def _colour_bar(unit: str) -> PlotlyLayout:
-    title = {"text": unit, "side": "right", "font": {"size": 13}}
-    return {"title": title, "thickness": 10, "outlinewidth": 0, "tickfont": {"size": 12}}
 
 
 def diverging(dark: bool) -> list[list[Any]]:
@@ -41,11 +45,8 @@ def chart_heat_map(heat: HeatMap, dark: bool = False) -> go.Figure:
     """
     colours = theme(dark)
     cells = [(x, y, cell) for y, row in enumerate(heat.rows) for x, cell in enumerate(row)]
-    trace = {
-        "type": "heatmap",
-        "z": [[None if np.isnan(v) else float(v) for v in row] for row in heat.shades],
-        "x": list(range(len(heat.regions))),
-        "y": list(range(len(heat.emotions))),
+    powers = (-1, -0.5, 0, 0.5, 1)
+    lifts = trace("heatmap", range(len(heat.regions)), range(len(heat.emotions)), z=_gaps(heat.shades)) | {
         "zmin": -1,
         "zmax": 1,
         "colorscale": diverging(dark),
@@ -56,19 +57,11 @@ def chart_heat_map(heat: HeatMap, dark: bool = False) -> go.Figure:
         "hovertemplate": "%{customdata}<extra></extra>",
         "xgap": 2,
         "ygap": 2,
-        "colorbar": _colour_bar("lift")
-        | {
-            "tickvals": [-1, -0.5, 0, 0.5, 1],
-            "ticktext": [f"{STRONGEST**power:g}×" if power else "chance" for power in (-1, -0.5, 0, 0.5, 1)],
-        },
+        "colorbar": colour_bar("lift")
+        | {"tickvals": [*powers], "ticktext": [f"{STRONGEST**power:g}×" if power else "chance" for power in powers]},
     }
-    hatch = {
-        "type": "scatter",
-        "mode": "lines",
-        "hoverinfo": "skip",
-        "line": {"color": with_alpha(colours.ink, 0.35), "width": 1},
-        **_hatching([(x, y) for x, y, cell in cells if not cell.significant]),
-    }
+    strokes = _hatching([(x, y) for x, y, cell in cells if not cell.significant])
+    hatch = decoration(*strokes, line={"color": with_alpha(colours.ink, 0.35), "width": 1})
     ticks = [
         f"{region.removeprefix('AU ')}<br>{area.replace(' ', '<br>')}"
         for region, area in zip(heat.regions, heat.areas, strict=True)
@@ -85,11 +78,11 @@ def chart_heat_map(heat: HeatMap, dark: bool = False) -> go.Figure:
             for x, y, cell in cells if cell.listed
         ],
     }  # fmt: skip
-    return go.Figure([trace, hatch], layout)
+    return go.Figure([lifts, hatch], layout)
 
 
-def _hatching(cells: Sequence[tuple[int, int]]) -> dict[str, list[float | None]]:
-    """Return three strokes in each cell, as one broken line."""
+def _hatching(cells: Sequence[tuple[int, int]]) -> tuple[list[float | None], list[float | None]]:
+    """Return x and y of three strokes in each cell, as one broken line."""
     xs: list[float | None] = []
     ys: list[float | None] = []
     for x, y in cells:
@@ -97,7 +90,7 @@ def _hatching(cells: Sequence[tuple[int, int]]) -> dict[str, list[float | None]]
             left, right = max(-0.46, shift - 0.3), min(0.46, shift + 0.3)
             xs += [x + left, x + right, None]
             ys += [y - (left - shift) * 1.4, y - (right - shift) * 1.4, None]
-    return {"x": xs, "y": ys}
+    return xs, ys
 
 
 def chart_faces(grid: FaceGrid, dark: bool = False) -> go.Figure:
@@ -113,7 +106,7 @@ def chart_faces(grid: FaceGrid, dark: bool = False) -> go.Figure:
         "cmin": grid.low,
         "cmax": grid.high,
         "colorscale": diverging(dark) if grid.signed else "Cividis",
-        "colorbar": _colour_bar(grid.unit),
+        "colorbar": colour_bar(grid.unit),
     }
     for number, face in enumerate(faces):
         axis = "" if number == 0 else str(number + 1)
@@ -129,21 +122,16 @@ def chart_faces(grid: FaceGrid, dark: bool = False) -> go.Figure:
             traces.append(heat | {"z": _gaps(face.values), "opacity": 0.25})
             traces.append(heat | {"z": _gaps(np.where(face.significant, face.values, np.nan))})
         traces += [
-            {"type": "scatter", "mode": "lines", **at, "x": line[:, 0].tolist(), "y": line[:, 1].tolist(),
-             "hoverinfo": "skip", "line": {"color": colours.ink if grid.signed else "#FFFFFF", "width": 1.4}}
+            decoration(*line.T, line={"color": colours.ink if grid.signed else "#FFFFFF", "width": 1.4}, **at)
             for line in grid.outline
-        ]  # fmt: skip
+        ]
         column, row = number % _COLUMNS, number // _COLUMNS
         across = [column / _COLUMNS * 0.94 + 0.005, (column + 1) / _COLUMNS * 0.94 - 0.005]
         up = [1 - (row + 1) / rows, 1 - row / rows - 0.07]
         bare = {"visible": False, "fixedrange": True, "constrain": "domain"}
         layout[f"xaxis{axis}"] = bare | {"domain": across, "range": [x0, x1], "anchor": f"y{axis}"}
-        layout[f"yaxis{axis}"] = bare | {
-            "domain": up,
-            "range": [y1, y0],
-            "anchor": f"x{axis}",
-            "scaleanchor": f"x{axis}",
-        }
+        across_axis = {"anchor": f"x{axis}", "scaleanchor": f"x{axis}"}
+        layout[f"yaxis{axis}"] = bare | across_axis | {"domain": up, "range": [y1, y0]}
         layout["annotations"].append(
             {"text": face.title, "xref": "paper", "yref": "paper", "x": sum(across) / 2, "y": up[1] + 0.005,
              "showarrow": False, "xanchor": "center", "yanchor": "bottom", "font": {"size": 14}}
@@ -161,24 +149,12 @@ def chart_layers(layers: LayerSeries, dark: bool = False) -> go.Figure:
     traces = []
     for number, (name, points) in enumerate(layers.points().items()):
         colour = _COLOURS[number % len(_COLOURS)]
+        x, value, low, high = np.array(points, float).reshape(-1, 4).T
+        bars = error_bars(value - low, high - value, width=4, color=colour)
+        sign = {"symbol": _SIGNS[number % len(_SIGNS)], "size": 11, "color": colour}
+        hover = f"{name}: %{{y:.2f}}<extra></extra>"
         traces.append(
-            {
-                "type": "scatter",
-                "mode": "markers",
-                "name": name,
-                "x": [x for x, _, _, _ in points],
-                "y": [value for _, value, _, _ in points],
-                "error_y": {
-                    "type": "data",
-                    "symmetric": False,
-                    "width": 4,
-                    "color": colour,
-                    "array": [high - value for _, value, _, high in points],
-                    "arrayminus": [value - low for _, value, low, _ in points],
-                },
-                "marker": {"symbol": _SIGNS[number % len(_SIGNS)], "size": 11, "color": colour},
-                "hovertemplate": f"{name}: %{{y:.2f}}<extra></extra>",
-            }
+            trace("scatter", x, value, mode="markers", name=name, error_y=bars, marker=sign, hovertemplate=hover)
         )
     count = len(layers.layers)
     layout = _base(SERIES_PX, dark) | {

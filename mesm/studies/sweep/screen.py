@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import plotly.graph_objects as go
 
-from mesm.figures.charts import PlotlyLayout, axes_layout, with_alpha
+from mesm.figures.charts import PlotlyLayout, axes_layout, decoration, error_bars, trace, with_alpha
 from mesm.figures.style import line_style, theme
 from mesm.studies.sweep.chart_data import DENSE, REPORTED, ChartLine, ClipCostChart, LayersChart, SweepChart
 
@@ -27,12 +27,11 @@ def _line_traces(line: ChartLine, dark: bool) -> list[PlotlyLayout]:
         + (f", 95 % {p.low:.3g} to {p.high:.3g}" if p.low is not None else "") + "<extra></extra>"
         for p in line.points
     ]  # fmt: skip
-    main: PlotlyLayout = {"type": "scatter", "x": line.x, "y": line.y, "name": line.name, "hovertemplate": hover}
+    main = trace("scatter", line.x, line.y, name=line.name, hovertemplate=hover)
     if line.kind == REPORTED:
         stroke = {"color": colours.faint, "width": 1.5, "dash": "dot"}
         return [main | {"mode": "lines+markers", "line": stroke, "marker": {"symbol": "x-thin-open", "size": 7}}]
-    below, above = line.error_bars
-    bars = {"type": "data", "symmetric": False, "array": above, "arrayminus": below, "thickness": 1.5}
+    bars = error_bars(*line.error_bars, thickness=1.5)
     if line.kind == DENSE:
         star = {"symbol": "star", "size": 14, "color": colours.ink}
         return [main | {"mode": "markers", "error_y": bars | {"color": colours.ink}, "marker": star}]
@@ -43,31 +42,15 @@ def _line_traces(line: ChartLine, dark: bool) -> list[PlotlyLayout]:
         "marker": {"symbol": line.style.screen_symbol, "size": 8},
     }
     elbows = [p for p in line.points if p.elbow]
-    rings = {
-        "type": "scatter",
-        "x": [p.x for p in elbows],
-        "y": [p.y for p in elbows],
-        "text": [p.elbow_label for p in elbows],
-        "mode": "markers+text",
-        "textposition": "top center",
-        "marker": {"symbol": "circle-open", "size": 17, "color": colours.ink, "line": {"width": 2}},
-        "hoverinfo": "skip",
-        "showlegend": False,
-    }
+    ring = {"symbol": "circle-open", "size": 17, "color": colours.ink, "line": {"width": 2}}
+    labels = [p.elbow_label for p in elbows]
+    rings = decoration([p.x for p in elbows], [p.y for p in elbows], "markers+text", text=labels, marker=ring)
+    rings["textposition"] = "top center"
     if not line.has_band:
         return [main | {"error_y": bars}, rings]
     low, high = line.band
-    band = {
-        "type": "scatter",
-        "x": line.x + line.x[::-1],
-        "y": high + low[::-1],
-        "fill": "toself",
-        "fillcolor": with_alpha(colour, 0.22),
-        "line": {"width": 0},
-        "hoverinfo": "skip",
-        "showlegend": False,
-        "mode": "lines",
-    }
+    fill = {"fill": "toself", "fillcolor": with_alpha(colour, 0.22), "line": {"width": 0}}
+    band = decoration(line.x + line.x[::-1], high + low[::-1], **fill)
     return [band, main, rings]
 
 
@@ -76,19 +59,19 @@ def draw_layers(chart: LayersChart, dark: bool = False) -> go.Figure:
     edge = {"width": 0.5, "color": theme(dark).faint if dark else theme(dark).ground}
     hatch = {"pattern": {"shape": "/", "size": 7, "solidity": 0.2, "fillmode": "overlay"}}
     bars = [
-        {
-            "type": "bar",
-            "x": list(chart.top_ps),
-            "y": list(bar.amounts),
-            "base": list(bottom),
-            "name": bar.name,
-            "showlegend": bar.in_legend,
-            "marker": {"color": bar.colour, "line": edge, **(hatch if bar.hatched else {})},
-            "customdata": list(bar.amounts),
-            "hovertemplate": f"{bar.name}<br>p = %{{x}}: %{{customdata:.4f}} {chart.unit}<extra></extra>",
-        }
+        trace(
+            "bar",
+            chart.top_ps,
+            bar.amounts,
+            base=list(bottom),
+            name=bar.name,
+            showlegend=bar.in_legend,
+            marker={"color": bar.colour, "line": edge, **(hatch if bar.hatched else {})},
+            customdata=list(bar.amounts),
+            hovertemplate=f"{bar.name}<br>p = %{{x}}: %{{customdata:.4f}} {chart.unit}<extra></extra>",
+        )
         for bar, bottom in zip(chart.bars, chart.bottoms, strict=True)
-    ]
+    ]  # fmt: skip
     layout = axes_layout(LAYERS_PX, dark, chart.x_title, chart.y_title)
     layout["xaxis"] |= {"type": "category"}
     layout["legend"] = {"traceorder": "reversed", "font": {"size": 12}, "itemclick": False, "itemdoubleclick": False}
@@ -107,15 +90,9 @@ def draw_clip_cost(chart: ClipCostChart, dark: bool = False) -> go.Figure:
         "line": {"width": 1.5},
         "showlegend": False,
     }
-    outliers = {
-        "type": "scatter",
-        "mode": "markers",
-        "x": [box.top_p for box in chart.boxes for _ in box.outliers],
-        "y": [value for box in chart.boxes for value in box.outliers],
-        "marker": {"color": theme(dark).faint, "size": 3},
-        "hoverinfo": "skip",
-        "showlegend": False,
-    }
+    points = [(box.top_p, value) for box in chart.boxes for value in box.outliers]
+    dots = {"color": theme(dark).faint, "size": 3}
+    outliers = decoration([top_p for top_p, _ in points], [value for _, value in points], "markers", marker=dots)
     layout = axes_layout(CLIP_COST_PX, dark, chart.x_title, chart.y_title)
     layout["yaxis"] |= {"rangemode": "tozero"}
     layout["xaxis"] |= {"type": "category"}

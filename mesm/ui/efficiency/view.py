@@ -9,7 +9,7 @@ import streamlit as st
 
 from mesm.analysis.checkpoints import find_checkpoints, read_facts
 from mesm.errors import CheckpointError
-from mesm.estimate import decimal_text
+from mesm.estimate import Estimate, decimal_text
 from mesm.records.base import Record
 from mesm.records.evaluation import Evaluation
 from mesm.records.sweep import Sweep, SweepPoint
@@ -123,11 +123,7 @@ def _show_elbow(record: Record[Sweep], evaluations: Sequence[Record[Evaluation]]
     sweep = record.data
     point, reference = sweep.elbow_point, find_reference(record, evaluations)
     interval = point.interval.get("wacc")
-    ends = (
-        f"{decimal_text(interval.low, 1)} to {decimal_text(interval.high, 1)}"
-        if interval is not None
-        else "none with so few speakers"
-    )
+    ends = interval.words() if interval is not None else "none with so few speakers"
     cells = st.columns(4, gap="medium")
     cells[0].metric(
         "Elbow",
@@ -135,16 +131,11 @@ def _show_elbow(record: Record[Sweep], evaluations: Sequence[Record[Evaluation]]
         help="Point with the largest distance of WAcc above the chord over cost (Kneedle).",
     )
     cells[1].metric("Share of FE2E's multiply-adds", decimal_text(point.macs_ratio, 2))
-    cells[2].metric(
-        "WAcc (chance: 50)", f"{decimal_text(point.average.wacc, 1)} %",
-        help=f"95 % interval over speakers: {ends}",
-    )  # fmt: skip
+    wacc = Estimate(point.average.wacc).words(1, " %")
+    cells[2].metric("WAcc (chance: 50)", wacc, help=f"95 % interval over speakers: {ends}")
     if reference is not None:
-        cells[3].metric(
-            "WAcc of FE2E",
-            f"{decimal_text(reference[1].average.wacc, 1)} %",
-            help=f"{reference[0]} computes every site.",
-        )
+        wacc = Estimate(reference[1].average.wacc).words(1, " %")
+        cells[3].metric("WAcc of FE2E", wacc, help=f"{reference[0]} computes every site.")
     source = f"{record.provenance.checkpoint}@{record.provenance.corpus.name}"
     st.caption(f"{source}, {sweep.split} split, {sweep.clips} clips, {sweep.speakers} speakers.")
 
