@@ -4,8 +4,7 @@ import streamlit as st
 
 from mesm.analysis.provenance import clip_origin
 from mesm.studies.architecture.chart_data import architecture_alt, architecture_caption, has_cnn
-from mesm.studies.architecture.exports import architecture
-from mesm.studies.architecture.paper import screen_svg
+from mesm.studies.architecture.paper import architecture, screen_svg
 from mesm.studies.case import captions
 from mesm.studies.case.exports import export_case
 from mesm.studies.case.mosaic import MosaicStyle, fit_window

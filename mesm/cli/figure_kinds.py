@@ -16,7 +16,7 @@ from mesm.records.base import Record
 from mesm.records.store import RecordStore, one_per_checkpoint
 from mesm.records.training_log import read_log
 from mesm.runtime import record_folders, workspace
-from mesm.studies.ablation.exports import ablation_export
+from mesm.studies.ablation.tables import ablation_export
 from mesm.studies.evaluation import chart_data as evaluation_charts
 from mesm.studies.evaluation import exports as evaluation
 from mesm.studies.evaluation.breakdown import scored_clips, slices, split_counts
@@ -60,7 +60,7 @@ def _sweep(arguments: argparse.Namespace) -> FigureExport:
 def _architecture(arguments: argparse.Namespace) -> FigureExport:
     from mesm.analysis.checkpoints import checkpoint_folder, read_facts
     from mesm.analysis.provenance import clip_origin
-    from mesm.studies.architecture.exports import architecture
+    from mesm.studies.architecture.paper import architecture
 
     facts = read_facts(checkpoint_folder(arguments.checkpoint))
     return architecture(facts.config, clip_origin(facts))

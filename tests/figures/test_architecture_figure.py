@@ -21,8 +21,7 @@ from mesm.figures.style import DARK, LIGHT, theme
 from mesm.layers.nucleus import nucleus_mask
 from mesm.layers.sparse_vgg import SparseVGG
 from mesm.studies.architecture import chart_data
-from mesm.studies.architecture.exports import architecture
-from mesm.studies.architecture.paper import plot_architecture, screen_svg
+from mesm.studies.architecture.paper import architecture, plot_architecture, screen_svg
 
 ORIGIN = {"checkpoint": "some-mesm", "checkpoint_sha256": "00", "corpus": "", "licence": ""}
 SMALL = MESMConfig(width=0.25, text_dim=16, transformer_dim=48, top_p=0.37)

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from mesm.batch import SAMPLE_RATE_HZ, Sample
+from mesm.batch import SAMPLE_RATE_HZ
 from mesm.data.ingest import encode_arrays
 from mesm.data.marionette.build import GENERATOR, NAME, identity
 from mesm.data.marionette.clips import act, film, frame_times, rehearse
@@ -102,10 +102,5 @@ def export(
                 continue
             media = f"{_MEDIA}/{clip_id}.mp4"
             write_preview(design.seed, int(clip_id.rsplit("-", 1)[1]), design.speakers, folder / media)
-            writer.add(_light(corpus, clip_id, media))
+            writer.add(replace(corpus[clip_id], faces_large=np.zeros((0, 1, 1, 3), np.uint8), media=media))
     return Corpus(folder)
-
-
-def _light(corpus: Corpus, clip_id: str, media: str) -> Sample:
-    """Return the stored sample with its preview's name, without the large crops."""
-    return replace(corpus[clip_id], faces_large=np.zeros((0, 1, 1, 3), np.uint8), media=media)

@@ -8,7 +8,7 @@ steps.
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
@@ -18,10 +18,20 @@ import numpy as np
 
 from mesm.batch import CHUNK_MS, FRAME_INTERVAL_MS
 from mesm.config import MESMConfig, ModelConfig
+from mesm.errors import ConfigError
+from mesm.figures.export import FigureExport
 from mesm.figures.page import WIDTHS_IN, paper_style
 from mesm.figures.sheet import Point, Sheet
 from mesm.figures.style import LIGHT, Theme, emotion_colour, theme
-from mesm.studies.architecture.chart_data import SEGMENT_SIZES, Selection, example, pooled
+from mesm.json_form import Json
+from mesm.studies.architecture.chart_data import (
+    SEGMENT_SIZES,
+    Selection,
+    architecture_caption,
+    example,
+    has_cnn,
+    pooled,
+)
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -368,3 +378,27 @@ def _kernel(d: _Drawing, middle: Point, size: Point, kept: np.ndarray) -> None:
     at = (middle[0] - size[0] / 2 + (column + 0.5) * across, middle[1] - size[1] / 2 + (row + 0.5) * down)
     d.sheet.box(at, (3 * across, 3 * down), edge=d.theme.mark, round_by=0.8)
     d.sheet.ellipse(at, (across * 0.5, down * 0.5), fill=d.theme.ground)
+
+
+def architecture(config: ModelConfig, origin: Mapping[str, Json]) -> FigureExport:
+    """Build the drawing of inputs, kept sites of each block, and fusion.
+
+    Args:
+        origin: checkpoint, checkpoint_sha256, config, seed, trained_on.
+
+    Raises:
+        ConfigError: the model is not end-to-end.
+    """
+    name = origin["checkpoint"]
+    if not has_cnn(config):
+        raise ConfigError(
+            f"the drawing shows FE2E and MESM with cnn=stem5x5; {name} is {config.name} with another network"
+        )
+    return FigureExport(
+        name=f"architecture-{name}",
+        title=f"The architecture of {name}",
+        caption=architecture_caption(config),
+        command=f"mesm figure architecture {name}",
+        origin={key: value for key, value in origin.items() if key not in ("corpus", "licence")},
+        draw=lambda width: plot_architecture(config, width),
+    )

@@ -45,9 +45,7 @@ def clip_regions(sample: Sample, layers: Sequence[LayerTrace]) -> tuple[list[Reg
     Returns:
         The regions, and the (F,) indices of the faces that they were laid on; both empty without a usable face.
     """
-    if len(sample.face_points) != len(sample.faces) or len(sample.face_found) != len(sample.faces):
-        return [], np.zeros(0, int)
-    usable = np.flatnonzero(np.asarray(sample.face_found, bool) & np.isfinite(sample.face_points).all((1, 2)))
+    usable = np.flatnonzero(atlas.usable_faces(sample))
     if not len(usable) or not layers:
         return [], usable[:0]
     coverages, _ = atlas.regions_of(sample, "truth" if sample.truth is not None else "points")

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mesm.records.evaluation import Evaluation
-from mesm.studies.evaluation.breakdown import Bin, Reliability, confusion, cooccurrence, reliability, scored_clips
+from mesm.studies.evaluation.breakdown import Reliability, confusion, cooccurrence, reliability, scored_clips
 
 #: Label and end of the colour bar of a matrix.
 SHARE_TITLE = "share of the row"
@@ -72,21 +72,14 @@ class ReliabilityChart:
 
     Attributes:
         emotion: whose scores; "" for all pooled.
-        bins: B bins that hold scores.
-        ece: expected calibration error.
-        brier: mean squared distance of score and truth.
-        x: (B,) mean score of each bin.
-        y: (B,) share that is true.
-        below: (B,) length of the error bar downwards, to the low end of Wilson's interval.
-        above: (B,) upwards.
-        centres: (B,) of the bars of counts.
-        counts: (B,) scores in the bin.
+        result: B bins that hold scores, calibration error and Brier score.
+        x: (B,) mean score of each bin; `y` share that is true.
+        below: (B,) length of the error bar down to the low end of Wilson's interval; `above` up to the high end.
+        centres: (B,) of the bars of `counts`, the scores in the bin.
     """
 
     emotion: str
-    bins: tuple[Bin, ...]
-    ece: float
-    brier: float
+    result: Reliability
     x: np.ndarray
     y: np.ndarray
     below: np.ndarray
@@ -108,18 +101,8 @@ def reliability_chart(evaluation: Evaluation, emotion: str = "") -> ReliabilityC
     Raises:
         ConfigError: the evaluation has no such emotion.
     """
-    result: Reliability = reliability(scored_clips(evaluation), emotion)
-    bins = result.bins
-    y = np.array([b.share_true for b in bins])
-    return ReliabilityChart(
-        emotion,
-        bins,
-        result.ece,
-        result.brier,
-        x=np.array([b.mean_score for b in bins]),
-        y=y,
-        below=np.maximum(y - [b.interval[0] for b in bins], 0),
-        above=np.maximum([b.interval[1] for b in bins] - y, 0),
-        centres=np.array([(b.low + b.high) / 2 for b in bins]),
-        counts=np.array([b.count for b in bins], int),
-    )
+    result = reliability(scored_clips(evaluation), emotion)
+    columns = [(b.mean_score, b.share_true, *b.interval, (b.low + b.high) / 2, b.count) for b in result.bins]
+    x, y, low, high, centres, counts = np.array(columns, float).reshape(-1, 6).T
+    below, above = np.maximum(y - low, 0), np.maximum(high - y, 0)
+    return ReliabilityChart(emotion, result, x, y, below, above, centres, counts.astype(int))

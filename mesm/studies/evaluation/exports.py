@@ -62,7 +62,7 @@ def reliability_export(record: Record[Evaluation], chart: ReliabilityChart) -> F
     caption = (
         f"Share of true answers among scores of the same size, {chart.subject}, with Wilson's 95 % interval; on the "
         "dashed line the score equals the share. Bars: number of scores. Expected calibration error "
-        f"{decimal_text(chart.ece, 3)}, Brier score {decimal_text(chart.brier, 3)}."
+        f"{decimal_text(chart.result.ece, 3)}, Brier score {decimal_text(chart.result.brier, 3)}."
     )
     return _export(
         record,

@@ -90,7 +90,7 @@ def matrix_table(chart: MatrixChart) -> Table:
 def reliability_table(chart: ReliabilityChart) -> Table:
     """Tabulate the bins of a reliability diagram."""
     rows = []
-    for b in chart.bins:
+    for b in chart.result.bins:
         cells: tuple[Cell, ...] = (
             f"{decimal_text(b.low, 1)} to {decimal_text(b.high, 1)}",
             b.count,

@@ -92,11 +92,6 @@ def iou_chance(kept: np.ndarray, region: np.ndarray) -> np.ndarray:
     return np.where(region.any(1), _share(taken * size, either), np.nan)
 
 
-def auc(map_: np.ndarray, region: np.ndarray) -> np.ndarray:
-    """Return the area under the ROC curve of the map as a score for the region's cells, cells weighted by coverage."""
-    return statistics.auc(map_, region)
-
-
 def nss(map_: np.ndarray, region: np.ndarray) -> np.ndarray:
     """Return the normalised scanpath saliency; NaN for a flat map."""
     centred = map_ - map_.mean(1, keepdims=True)
@@ -133,4 +128,4 @@ def measures(
     return {name: np.where(none, np.nan, values[name]) for name in names}
 
 
-_RANKED = {"rank_accuracy": rank_accuracy, "pointing": pointing, "auc": auc, "nss": nss}
+_RANKED = {"rank_accuracy": rank_accuracy, "pointing": pointing, "auc": statistics.auc, "nss": nss}

@@ -114,12 +114,6 @@ def to_pixels(points_S52: np.ndarray, canonical: np.ndarray) -> np.ndarray:
     return np.einsum("...j,sij->s...i", np.asarray(canonical, float), transform[:, :, :2]) + shift
 
 
-def _fine_pixels() -> np.ndarray:
-    """Return (144, 144, 2) sample points in pixels of the crop; a pixel spans [k, k + 1)."""
-    at = (np.arange(FACE_SIZE_PX * _FINE) + 0.5) / _FINE
-    return np.stack(np.meshgrid(at, at), axis=-1)
-
-
 def _looked_up(canonical: np.ndarray, columns: Sequence[int]) -> np.ndarray:
     """Return coverage (S, columns, 48, 48) float32 from canonical coordinates (S, 144, 144, 2); 0 at NaN coordinates."""
     picture = _lookup()
@@ -146,7 +140,8 @@ def lay_by_points(points_S52: np.ndarray, columns: Sequence[int] = range(len(SHA
     Returns:
         Coverage (S, columns, 48, 48) in [0, 1]; 0 for a face without points.
     """
-    return _looked_up(to_canonical(points_S52, _fine_pixels()), columns)
+    at = (np.arange(FACE_SIZE_PX * _FINE) + 0.5) / _FINE  # a pixel spans [k, k + 1)
+    return _looked_up(to_canonical(points_S52, np.stack(np.meshgrid(at, at), axis=-1)), columns)
 
 
 #: Landmarks that bend the atlas: brows, nose, eyes, mouth and the chin; the jaw's sides turn with the head's yaw.
@@ -215,6 +210,13 @@ def regions_of(sample: Sample, source: str = "points") -> tuple[np.ndarray, np.n
     missing = [c for c, number in enumerate(UNITS) if number not in sample.truth.au_numbers]
     regions[:, missing] = lay_by_points(sample.face_points, missing)
     return regions, sample.truth.head / np.float32(255)
+
+
+def usable_faces(sample: Sample) -> np.ndarray:
+    """Return (S,) bool, frames with a detected face and its five points."""
+    if len(sample.face_found) != len(sample.faces) or len(sample.face_points) != len(sample.faces):
+        return np.zeros(len(sample.faces), bool)
+    return np.asarray(sample.face_found, bool) & np.isfinite(sample.face_points).all((1, 2))
 
 
 def on_grid(coverage: np.ndarray, height: int, width: int) -> np.ndarray:

@@ -244,20 +244,13 @@ def add_clips(sums: SpeakerMapSums, clips: EvaluationClips, progress: Progress |
         for i, sample in enumerate(samples):
             shown, known = emotions_of(sample)
             rendered |= known
-            usable = _usable(sample)
+            usable = atlas.usable_faces(sample)
             without += int((~usable).sum())
             if usable.any():
                 part = slice(int(ends[i]), int(ends[i + 1]))
                 warped = _warped(output.layers["visual"], part, usable, sample.face_points)
                 sums.add(groups[batch][i], shown, right[i], warped)
     return without, rendered
-
-
-def _usable(sample: Sample) -> np.ndarray:
-    """Return (S,) bool, frames with a detected face and its five points."""
-    if len(sample.face_found) != len(sample.faces) or len(sample.face_points) != len(sample.faces):
-        return np.zeros(len(sample.faces), bool)
-    return np.asarray(sample.face_found, bool) & np.isfinite(sample.face_points).all((1, 2))
 
 
 def _warped(layers: Sequence[LayerTensors], part: slice, usable: np.ndarray, points: np.ndarray) -> np.ndarray:

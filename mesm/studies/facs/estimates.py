@@ -29,6 +29,7 @@ from mesm.records.facs import (
 from mesm.statistics import (
     UNDEFINED,
     Speakers,
+    auc,
     false_discovery,
     percentile_estimate,
     rounded,
@@ -363,7 +364,7 @@ def voice_agreement(study: AttentionMaps, draws: int = 1000) -> VoiceStudy | Non
             "speech": agreement.lift(map_Cn, spoken_Cn),
         }
         if kind == "attention":
-            values["auc"] = agreement.auc(map_Cn, loud_Cn)
+            values["auc"] = auc(map_Cn, loud_Cn)
         else:
             values["kept_sites"] = layer.kept.sum(1).astype(float)
         return VoiceAgreement(**{measure: speakers.mean(v) for measure, v in values.items()})

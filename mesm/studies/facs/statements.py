@@ -85,23 +85,13 @@ class Statement:
     series: dict[str, tuple[Estimate, ...]] = field(default_factory=dict)
 
 
-def above_chance(estimate: Estimate) -> bool:
-    """Return whether the whole interval lies above chance, 1."""
-    return estimate.low is not None and estimate.low > 1
-
-
-def below_chance(estimate: Estimate) -> bool:
-    """Return whether the whole interval lies below chance, 1."""
-    return estimate.high is not None and estimate.high < 1
-
-
 def judge(kind: str, layers: Sequence[Estimate]) -> str:
     """Return the verdict on an `ATTENDED` or `MISSED` area from its lifts, layer after layer."""
-    known = [e for e in layers if e.low is not None and e.high is not None]
+    known = [(e.low, e.high) for e in layers if e.low is not None and e.high is not None]
     if not known:
         return UNMEASURED
     most = len(layers) // 2 + 1
-    over, under = sum(map(above_chance, known)), sum(map(below_chance, known))
+    over, under = sum(low > 1 for low, _ in known), sum(high < 1 for _, high in known)
     if kind == MISSED:
         return SUPPORTED if not over else REFUTED if over >= most else UNDECIDED
     return SUPPORTED if over >= most else REFUTED if under >= most else UNDECIDED

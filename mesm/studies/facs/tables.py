@@ -128,7 +128,7 @@ def statement_table(statements: Sequence[Statement], layers: int) -> Table:
                 row.about,
                 row.statement,
                 region,
-                " / ".join(interval_words(e) for e in estimates),
+                " / ".join(e.words().replace(" to ", "–") for e in estimates),
                 *(
                     f"{VERDICT_SIGNS[verdict]} {verdict}".strip() if verdict else ""
                     for verdict in (row.verdict, row.control)
@@ -167,11 +167,6 @@ def summary(study: FacsStudy) -> str:
     if voice is not None:
         parts += [voice.to_text(), ""]
     return "\n".join([*parts, targets_table(study).to_text()])
-
-
-def interval_words(estimate: Estimate) -> str:
-    """Return "1.23 (1.10–1.40)", or a dash: narrow enough for three layers in one column."""
-    return estimate.words().replace(" to ", "–")
 
 
 _NONE = Estimate(None)

@@ -24,11 +24,6 @@ Choice = Callable[[str, int, Tensor, Tensor], Tensor]
 _FORCED_P = 0.5
 
 
-def _attentions(model: EmotionModel) -> Iterator[tuple[str, int, nn.Module]]:
-    for modality, cnn in sparse_cnns(model).items():
-        yield from ((modality, number, attention) for number, attention in enumerate(cnn.attention))
-
-
 def _forced(
     choose: Choice, modality: str, layer: int, module: nn.Module, inputs: tuple[Any, ...], attention: Tensor
 ) -> Tensor:
@@ -54,7 +49,8 @@ def forced_sites(model: EmotionModel, choose: Choice) -> Iterator[None]:
     """Make the attention of every layer even on the chosen sites and 0 elsewhere; call the model at p = 0.5 within."""
     hooks = [
         attention.register_forward_hook(partial(_forced, choose, modality, layer))
-        for modality, layer, attention in _attentions(model)
+        for modality, cnn in sparse_cnns(model).items()
+        for layer, attention in enumerate(cnn.attention)
     ]
     try:
         yield

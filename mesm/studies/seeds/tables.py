@@ -29,7 +29,14 @@ def comparison_table(comparison: Comparison) -> Table:
     by_metric = [comparison.difference[metric] for metric in ("wacc", "f1")]
     blank = (None, None, None)
     rows += [
-        Row(("difference", *(_signed(d.value) for d in by_metric), *blank), ranked=False),
+        Row(
+            (
+                "difference",
+                *(None if d.value is None else decimal_text(d.value, 2, sign=True) for d in by_metric),
+                *blank,
+            ),
+            ranked=False,
+        ),
         Row(("95 % interval", *(d.interval_text(2) for d in by_metric), *blank), ranked=False),
         Row(
             ("first is better, % of draws", *(decimal_text(100 * d.share_better, 0) for d in by_metric), *blank),
@@ -37,7 +44,3 @@ def comparison_table(comparison: Comparison) -> Table:
         ),
     ]
     return Table(("model", "WAcc", "F1", "work", "top-p", "seeds"), tuple(rows), digits=2)
-
-
-def _signed(value: float | None) -> str | None:
-    return None if value is None else decimal_text(value, 2, sign=True)

@@ -162,6 +162,7 @@ def _point(
     estimates = metrics.mean_estimates([(scores, thresholds)], tested.truth_NE, groups, draws=protocol.draws)
     ratios = np.array([report.ratio for report in outputs.reports])  # NaN for a clip without face and sound
     low, middle, high = (round(float(v), 4) for v in np.nanpercentile(ratios, [5, 50, 95]))
+    counts = [report.by_stage | report.totals for report in outputs.reports]
     return SweepPoint(
         top_p=top_p if predictor.has_attention else None,
         average=Scores(**{name: summary[name] for name in ("accuracy", "wacc", "f1", "auc")}),
@@ -171,13 +172,9 @@ def _point(
         ms_per_clip=round(1e3 * (outputs.seconds + tested.shared_s) / len(tested.clip_ids), 2),
         per_clip_ratio=tuple(None if np.isnan(ratio) else round(float(ratio), 4) for ratio in ratios),
         thresholds=tuple(float(t) for t in thresholds),
-        macs=_mean_macs([report.by_stage | report.totals for report in outputs.reports]),
+        macs={name: round(float(np.mean([c[name] for c in counts]))) for name in counts[0]},
         macs_by_layer=_mean_macs_by_layer(outputs.reports),
     )
-
-
-def _mean_macs(counts: list[dict[str, int]]) -> dict[str, int]:
-    return {name: round(float(np.mean([c[name] for c in counts]))) for name in counts[0]}
 
 
 def _mean_macs_by_layer(reports: list[CostReport]) -> tuple[LayerMacs, ...]:

@@ -23,7 +23,10 @@ def show_case(case: Case, model: Model | None) -> None:
     prediction = None
     left, right = st.columns([1, 2.6], gap="medium")
     with left:
-        _show_player(case)
+        if case.preview is None:
+            st.caption("This clip has no video preview.")
+        else:
+            st.video(case.preview, alt=f"The clip: {case.sample.text or 'no transcript'}")
     with right:
         _show_facts(case)
         if model is not None:
@@ -49,13 +52,6 @@ def show_case(case: Case, model: Model | None) -> None:
         compare.show_comparison(case, model, prediction, window, style)
         action_units.show_action_units(case, model, prediction)
         _show_rendered_units(case, model)
-
-
-def _show_player(case: Case) -> None:
-    if case.preview is None:
-        st.caption("This clip has no video preview.")
-        return
-    st.video(case.preview, alt=f"The clip: {case.sample.text or 'no transcript'}")
 
 
 def _show_facts(case: Case) -> None:

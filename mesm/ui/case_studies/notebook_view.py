@@ -94,12 +94,9 @@ def show_notebook() -> None:
                     ("HTML", "notebook.html", "text/html", notebook_export.as_html),
                     ("Markdown", "notebook.md", "text/markdown", notebook_export.as_markdown),
                 ):
-                    _download(label, name, mime, partial(file_of, entries, write, privacy))
+                    make = partial(file_of, entries, write, privacy)
+                    st.download_button(label, make, name, mime, key=name, icon=":material/download:", on_click="ignore")
             st.caption("Each file contains its pictures, transcripts and notes, and loads nothing from elsewhere.")
-
-
-def _download(label: str, name: str, mime: str, make: Callable[[], bytes]) -> None:
-    st.download_button(label, make, name, mime, key=name, icon=":material/download:", on_click="ignore")
 
 
 def _open(entry: Entry) -> None:

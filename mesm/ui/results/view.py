@@ -12,7 +12,7 @@ from mesm.figures.tables import Table
 from mesm.records.base import Record
 from mesm.records.evaluation import Evaluation
 from mesm.records.store import one_per_checkpoint
-from mesm.studies.ablation.exports import ablation_export
+from mesm.studies.ablation.tables import ablation_export
 from mesm.studies.evaluation import breakdown, chart_data
 from mesm.studies.evaluation import exports as evaluation_exports
 from mesm.studies.evaluation.screen import chart_matrix, chart_reliability
@@ -141,10 +141,10 @@ def show_calibration(record: Record[Evaluation], opened: OpenCorpus) -> None:
         ece = (
             "Mean distance between a bin's score and its share of true answers, weighted by the bin's size; 0 is best."
         )
-        st.metric("Expected calibration error", decimal_text(chart.ece, 3), help=ece)
+        st.metric("Expected calibration error", decimal_text(chart.result.ece, 3), help=ece)
         st.metric(
             "Brier score",
-            decimal_text(chart.brier, 3),
+            decimal_text(chart.result.brier, 3),
             help="Mean squared distance of score and truth; 0 is best.",
         )
     export_menu.captioned(evaluation_exports.reliability_export(record, chart), "calibration")

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from mesm.studies.ablation.exports import ablation_export
-from mesm.studies.ablation.tables import COLUMNS, ablation_table, setup_line
+from mesm.studies.ablation.tables import COLUMNS, ablation_export, ablation_table, setup_line
 from tests.figures.exhibit_records import ablation_record
 
 
