@@ -326,11 +326,7 @@ def from_schema_1(data: dict[str, Json]) -> dict[str, Json]:
             for name, by_kind in members(data["maps"]).items()
         },
         "control": data["random_control"],
-        "neutral_text": {
-            "texts": data["texts"],
-            "sources": data["text_lift"],
-            "left_out": data["text_lift_missing"],
-        },
+        "neutral_text": {"texts": data["texts"], "sources": data["text_lift"], "left_out": data["text_lift_missing"]},
         "shuffled_text": shuffled_from_schema_1(members(data["shuffled_text"])),
     }
 
@@ -360,10 +356,6 @@ def _codebook_cell(cell: dict[str, Json]) -> dict[str, Json]:
     measures = {name: value for name, value in cell.items() if name not in ("lift", "null_labels", "null_centre")}
     lift = members(cell["lift"])
     tests = {name: lift.pop(name) for name in ("p_labels", "q_labels")}
-    return {
-        **measures,
-        "lift": lift,
-        **tests,
-        "shuffled_labels": cell["null_labels"],
-        "centre_bias": cell["null_centre"],
-    }
+    return measures | tests | {
+        "lift": lift, "shuffled_labels": cell["null_labels"], "centre_bias": cell["null_centre"],
+    }  # fmt: skip

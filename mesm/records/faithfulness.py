@@ -364,11 +364,8 @@ def shuffled_from_schema_1(section: dict[str, Json]) -> dict[str, Json]:
 
     def cost_inside(row: dict[str, Json]) -> Json:
         low, high = items(row.get("interval") or [None, None])
-        return {
-            "own": row["own"],
-            "shuffled": row["shuffled"],
-            "cost": {"value": row["cost"], "low": low, "high": high},
-        }
+        cost: Json = {"value": row["cost"], "low": low, "high": high}
+        return {"own": row["own"], "shuffled": row["shuffled"], "cost": cost}
 
     return _branches_inside(section, lambda b: {metric: cost_inside(members(row)) for metric, row in b.items()})
 

@@ -93,26 +93,10 @@ def top_p_slider(model: Model) -> float:
     """Return top-p; disabled at 1 for a model without attention, which computes every site."""
     reference = model.facts.config.top_p
     if not model.facts.has_attention:
-        st.slider(
-            "top-p",
-            TOP_P_STEP,
-            1.0,
-            1.0,
-            TOP_P_STEP,
-            disabled=True,
-            help="This model has no attention: it computes every site.",
-        )
-        return 1.0
-    return st.slider(
-        "top-p",
-        0.05,
-        1.0,
-        reference,
-        TOP_P_STEP,
-        key="p",
-        bind="query-params",
-        help="Attention mass that the kept sites of each layer hold. At 1 every site is kept.",
-    )
+        why = "This model has no attention: it computes every site."
+        return st.slider("top-p", TOP_P_STEP, 1.0, 1.0, TOP_P_STEP, disabled=True, help=why)
+    meaning = "Attention mass that the kept sites of each layer hold. At 1 every site is kept."
+    return st.slider("top-p", 0.05, 1.0, reference, TOP_P_STEP, key="p", bind="query-params", help=meaning)
 
 
 def pick_style(has_mask: bool = True) -> MosaicStyle:

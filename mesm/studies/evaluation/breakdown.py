@@ -187,16 +187,8 @@ def _slice(
     scores, truth = clips.scores_NE[which], clips.truth_NE[which]
     summary = metrics.summarise(scores, truth, clips.thresholds_E, clips.labels)
     interval = intervals_from(metrics.mean_estimates([(scores, clips.thresholds_E)], truth, speakers, draws=DRAWS))
-    return Slice(
-        group,
-        name,
-        len(which),
-        len(set(speakers)),
-        summary["wacc"],
-        interval.get("wacc"),
-        summary["f1"],
-        summary["accuracy"],
-    )
+    scored = (summary["wacc"], interval.get("wacc"), summary["f1"], summary["accuracy"])
+    return Slice(group, name, len(which), len(set(speakers)), *scored)
 
 
 @dataclass(frozen=True)
@@ -213,19 +205,11 @@ class SplitCount:
 
 def split_counts(rows: Sequence[IndexRow], labels: Sequence[str]) -> tuple[SplitCount, ...]:
     """Count clips, speakers, clips per emotion, and average words and seconds, per split."""
-    order = order_splits(row.split for row in rows)
     made = []
-    for split in order:
+    for split in order_splits(row.split for row in rows):
         members = [row for row in rows if row.split == split]
-        if members:
-            made.append(
-                SplitCount(
-                    split,
-                    len(members),
-                    len({row.speaker for row in members if row.speaker}),
-                    {label: sum(label in row.present for row in members) for label in labels},
-                    float(np.mean([len(row.text.split()) for row in members])),
-                    float(np.mean([row.duration_s for row in members])),
-                )
-            )
+        speakers = len({row.speaker for row in members if row.speaker})
+        per_emotion = {label: sum(label in row.present for row in members) for label in labels}
+        means = (float(np.mean(v)) for v in zip(*((len(r.text.split()), r.duration_s) for r in members), strict=True))
+        made.append(SplitCount(split, len(members), speakers, per_emotion, *means))
     return tuple(made)

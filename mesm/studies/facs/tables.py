@@ -122,23 +122,14 @@ def targets_table(study: FacsStudy) -> Table:
 
 def statement_table(statements: Sequence[Statement], layers: int) -> Table:
     """Return the paper's statements with their verdicts; a statement about several regions takes several lines."""
-    rows = tuple(
-        Row(
-            (
-                row.about,
-                row.statement,
-                region,
-                " / ".join(e.words().replace(" to ", "–") for e in estimates),
-                *(
-                    f"{VERDICT_SIGNS[verdict]} {verdict}".strip() if verdict else ""
-                    for verdict in (row.verdict, row.control)
-                ),
-            )
-        )
-        for row in statements
-        for region, estimates in (row.series or {"": ()}).items()
-    )
-    return Table(("about", "statement", "region", " / ".join(layer_names(layers)), "verdict", "control"), rows)
+    rows = []
+    for row in statements:
+        verdicts = [f"{VERDICT_SIGNS[v]} {v}".strip() if v else "" for v in (row.verdict, row.control)]
+        for region, estimates in (row.series or {"": ()}).items():
+            # Short intervals: three layers stand in one column.
+            measured = " / ".join(e.words().replace(" to ", "–") for e in estimates)
+            rows.append(Row((row.about, row.statement, region, measured, *verdicts)))
+    return Table(("about", "statement", "region", " / ".join(layer_names(layers)), "verdict", "control"), tuple(rows))
 
 
 def summary(study: FacsStudy) -> str:

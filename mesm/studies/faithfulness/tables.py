@@ -75,22 +75,14 @@ def shuffled_texts_table(test: ShuffledTexts) -> Table:
 def neutral_texts_table(test: NeutralTexts) -> Table:
     """Return the effect of emotive texts on each source of neutral faces."""
     layers = max((len(source.text_lift or ()) for source in test.sources), default=0)
-    rows = tuple(
-        Row(
-            (
-                source.source,
-                source.faces,
-                source.people,
-                source.auc.words(3),
-                source.auc_within_face.words(3),
-                *(lift.words(2) for lift in source.text_lift or (Estimate(None),) * layers),
-            )
-        )
-        for source in test.sources
-    )
+    rows = []
+    for source in test.sources:
+        lifts = (lift.words() for lift in source.text_lift or (Estimate(None),) * layers)
+        aucs = (source.auc.words(3), source.auc_within_face.words(3))
+        rows.append(Row((source.source, source.faces, source.people, *aucs, *lifts)))
     columns = ("faces", "number", "people", "all faces", "one face", *(f"L{layer + 1}" for layer in range(layers)))
     heads = ("", "", "", "AUC,", "AUC,", *("text lift",) * layers)
-    return Table(columns, rows, heads=heads)
+    return Table(columns, tuple(rows), heads=heads)
 
 
 def keep_only_table(test: KeepOnly) -> Table:
@@ -106,23 +98,14 @@ def keep_only_table(test: KeepOnly) -> Table:
 
 def site_order_table(test: SiteOrder) -> Table:
     """Return the areas of deletion and insertion per branch and pruned layer."""
-    rows = tuple(
-        Row(
-            (
-                word,
-                _PRUNED[pruned],
-                areas.insertion_auc,
-                areas.deletion_auc,
-                areas.random_auc,
-                areas.insertion_gain.words(3),
-                areas.deletion_gain.words(3),
-            )
-        )
-        for word, layers in _by_branch(test.branches)
-        for pruned, areas in layers.items()
-    )
+    rows = []
+    for word, layers in _by_branch(test.branches):
+        for pruned, areas in layers.items():
+            gains = (areas.insertion_gain.words(3), areas.deletion_gain.words(3))
+            cells = (areas.insertion_auc, areas.deletion_auc, areas.random_auc, *gains)
+            rows.append(Row((word, _PRUNED[pruned], *cells)))
     columns = ("branch", "pruned", "insertion", "deletion", "random order", "insertion - random", "random - deletion")
-    return Table(columns, rows, digits=3)
+    return Table(columns, tuple(rows), digits=3)
 
 
 def control_table(test: ControlTest) -> Table:

@@ -63,16 +63,8 @@ def table_row(
         ms_per_clip=ms_per_clip(first, job.corpus, job.split),
         timed_on=TimedOn(first.device, torch.get_num_threads()),
         checkpoints=tuple(
-            LineCheckpoint(
-                seed,
-                one.predictor.name,
-                one.predictor.sha256,
-                one.origin,
-                one.differs,
-                _epochs(one.predictor),
-                one.predictor.metrics.train_seconds,
-            )
-            for seed, one in zip(job.seeds, resolved, strict=True)
+            LineCheckpoint(seed, p.name, p.sha256, one.origin, one.differs, _epochs(p), p.metrics.train_seconds)
+            for seed, one, p in zip(job.seeds, resolved, predictors, strict=True)
         ),
     )
 

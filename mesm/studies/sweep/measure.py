@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -59,6 +59,8 @@ class _Protocol:
     labels: tuple[str, ...]
     batch_size: int
     draws: int
+    #: Called with the number of clips of each batch that is done.
+    advance: Callable[[int], None]
 
 
 def measure_sweep(
@@ -86,14 +88,22 @@ def measure_sweep(
         ConfigError: the checkpoint has no attention, or `against` is no FE2E.
         DataError: the corpus lacks one of the two splits.
     """
-    protocol = _Protocol(corpus, split, _check(predictor, corpus, split, against), batch_size, draws)
-    clips = len(corpus.ids("valid")) + len(corpus.ids(split))
-    total = clips * (1 if against is None else 2)
-    points, tested = _measure_points(predictor, protocol, top_ps, progress, 0, total)
+    labels = _check(predictor, corpus, split, against)
+    total = (len(corpus.ids("valid")) + len(corpus.ids(split))) * (1 if against is None else 2)
+    done = 0
+
+    def advance(clips: int) -> None:
+        nonlocal done
+        done += clips
+        if progress is not None:
+            progress(done, total)
+
+    protocol = _Protocol(corpus, split, labels, batch_size, draws, advance)
+    points, tested = _measure_points(predictor, protocol, top_ps)
     best = find_elbow([point.macs_ratio for point in points], [point.average.wacc or 0.0 for point in points])
     reference = None
     if against is not None:
-        (point,), _ = _measure_points(against, protocol, (1.0,), progress, clips, total)
+        (point,), _ = _measure_points(against, protocol, (1.0,))
         reference = DenseReference(against.name, against.sha256, point)
     return Sweep(
         split=split,
@@ -135,16 +145,10 @@ def _groups(corpus: Corpus, clip_ids: Sequence[str]) -> list[str]:
 
 
 def _measure_points(
-    predictor: Predictor,
-    protocol: _Protocol,
-    top_ps: Sequence[float],
-    progress: Progress | None,
-    done: int,
-    total: int,
+    predictor: Predictor, protocol: _Protocol, top_ps: Sequence[float]
 ) -> tuple[list[SweepPoint], _SplitPass]:
     """Return a point per top-p, and the pass over the scored split."""
-    valid = _run_split(predictor, protocol, "valid", top_ps, progress, done, total)
-    tested = _run_split(predictor, protocol, protocol.split, top_ps, progress, done + len(valid.clip_ids), total)
+    valid, tested = (_run_split(predictor, protocol, split, top_ps) for split in ("valid", protocol.split))
     return [_point(predictor, protocol, top_p, valid, tested) for top_p in top_ps], tested
 
 
@@ -188,15 +192,7 @@ def _mean_macs_by_layer(reports: list[CostReport]) -> tuple[LayerMacs, ...]:
 
 
 @torch.no_grad()
-def _run_split(
-    predictor: Predictor,
-    protocol: _Protocol,
-    split: str,
-    top_ps: Sequence[float],
-    progress: Progress | None,
-    done: int,
-    total: int,
-) -> _SplitPass:
+def _run_split(predictor: Predictor, protocol: _Protocol, split: str, top_ps: Sequence[float]) -> _SplitPass:
     """Run a model over one split at every top-p."""
     result = _SplitPass({top_p: _Outputs() for top_p in top_ps}, np.zeros((0, len(protocol.labels))), [])
     truth = []
@@ -214,7 +210,6 @@ def _run_split(
         assert batch.labels is not None
         truth.append(batch.labels.cpu().numpy())
         result.clip_ids += batch.clip_ids
-        if progress is not None:
-            progress(done + len(result.clip_ids), total)
+        protocol.advance(len(batch.clip_ids))
     result.truth_NE = np.concatenate(truth)
     return result

@@ -49,7 +49,7 @@ def _line_traces(line: ChartLine, dark: bool) -> list[PlotlyLayout]:
     if not line.has_band:
         return [main | {"error_y": bars}, rings]
     low, high = line.band
-    fill = {"fill": "toself", "fillcolor": with_alpha(colour, 0.22), "line": {"width": 0}}
+    fill: PlotlyLayout = {"fill": "toself", "fillcolor": with_alpha(colour, 0.22), "line": {"width": 0}}
     band = decoration(line.x + line.x[::-1], high + low[::-1], **fill)
     return [band, main, rings]
 

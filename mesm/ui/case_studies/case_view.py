@@ -92,16 +92,9 @@ def _pick_window(case: Case) -> TimeWindow:
     longest = max(SPANS_S)
     if case.sample.duration_s <= longest:
         return fit_window(case.sample.duration_s)
-    start = st.slider(
-        f"First second of the {longest:g} s shown",
-        0.0,
-        float(max(0.5, int(2 * (case.sample.duration_s - longest) + 1) / 2)),
-        0.0,
-        0.5,
-        key="from",
-        bind="query-params",
-    )
-    return fit_window(case.sample.duration_s, start)
+    last = float(max(0.5, int(2 * (case.sample.duration_s - longest) + 1) / 2))
+    words = f"First second of the {longest:g} s shown"
+    return fit_window(case.sample.duration_s, st.slider(words, 0.0, last, 0.0, 0.5, key="from", bind="query-params"))
 
 
 def _show_mosaics(

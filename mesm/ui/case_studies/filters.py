@@ -105,35 +105,24 @@ def choose_rows(rows: Sequence[IndexRow], emotion: str, verdicts: Callable[[], V
 def pick_filters(rows: Sequence[IndexRow], emotion: str) -> Filters:
     """Show the filters; every choice is in the URL."""
     result, speaker, words = st.columns([1.2, 1, 1.6], vertical_alignment="bottom")
+    split, intensity, quality, order = st.columns(4)
+    help_ = "Right: the top label is one of the clip's labels, or the clip has no label and none is decided."
     with result:
-        help_ = "Right: the top label is one of the clip's labels, or the clip has no label and none is decided."
         chosen_result = layout.choose("Model's result", [EVERY, RIGHT, WRONG], "result", help=help_)
     with speaker:
         chosen_speaker = _select("Speaker", "speaker", sorted({row.speaker for row in rows if row.speaker}))
-    with words:
-        query = st.text_input("Words in the transcript", key="words", bind="query-params", placeholder="any")
-    split, intensity, quality, order = st.columns(4)
+    query = words.text_input("Words in the transcript", key="words", bind="query-params", placeholder="any")
     with split:
         chosen_split = _select("Split", "split", list(dict.fromkeys(row.split for row in rows if row.split)))
     with intensity:
         levels = sorted({intensity_of(row, emotion) for row in rows} - {"0"}, key=float)
         help_ = "Intensity of the chosen emotion, or of the strongest one."
-        chosen_intensity = _select("Intensity", "intensity", levels, help_)
+        level = _select("Intensity", "intensity", levels, help_)
     with quality:
         flags = {flag.replace("_", " "): flag for flag in sorted({flag for row in rows for flag in row.quality})}
-        chosen_flag = _select("Quality", "quality", [CLEAN, *flags] if flags else [], "Quality flags set at ingestion.")
-    with order:
-        sort = st.selectbox("Sort", ORDERS, key="sort", bind="query-params", filter_mode=None)
-    return Filters(
-        emotion,
-        chosen_result,
-        chosen_speaker,
-        query,
-        chosen_split,
-        chosen_intensity,
-        flags.get(chosen_flag, chosen_flag),
-        sort,
-    )
+        flag = _select("Quality", "quality", [CLEAN, *flags] if flags else [], "Quality flags set at ingestion.")
+    sort = order.selectbox("Sort", ORDERS, key="sort", bind="query-params", filter_mode=None)
+    return Filters(emotion, chosen_result, chosen_speaker, query, chosen_split, level, flags.get(flag, flag), sort)
 
 
 def _select(label: str, key: str, values: Sequence[str], help_: str | None = None) -> str:
