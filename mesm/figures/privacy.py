@@ -19,16 +19,9 @@ _BLOCK_PX = 12
 _PAPER, _LINE = (236, 236, 232), (60, 64, 70)
 #: dlib's 68 points as lines: jaw, brows, nose, eyes and lips; True closes the line.
 _LINES: tuple[tuple[range, bool], ...] = (
-    (range(17), False),
-    (range(17, 22), False),
-    (range(22, 27), False),
-    (range(27, 31), False),
-    (range(31, 36), False),
-    (range(36, 42), True),
-    (range(42, 48), True),
-    (range(48, 60), True),
-    (range(60, 68), True),
-)
+    (range(17), False), (range(17, 22), False), (range(22, 27), False), (range(27, 31), False), (range(31, 36), False),
+    (range(36, 42), True), (range(42, 48), True), (range(48, 60), True), (range(60, 68), True),
+)  # fmt: skip
 
 
 def default_privacy(licence: str) -> str:

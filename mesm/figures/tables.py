@@ -14,26 +14,12 @@ from mesm.estimate import decimal_text
 Cell = str | float | int | None
 _LATEX = str.maketrans(
     {
-        "\\": r"\textbackslash{}",
-        "&": r"\&",
-        "%": r"\%",
-        "$": r"\$",
-        "#": r"\#",
-        "_": r"\_",
-        "{": r"\{",
-        "}": r"\}",
-        "~": r"\textasciitilde{}",
-        "^": r"\textasciicircum{}",
-        "–": "--",
-        "—": "---",
-        "±": r"$\pm$",
-        "×": r"$\times$",
-        "≤": r"$\le$",
-        "≥": r"$\ge$",
-        "“": "``",
-        "”": "''",
+        "\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
+        "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
+        "–": "--", "—": "---", "“": "``", "”": "''",
+        "±": r"$\pm$", "×": r"$\times$", "≤": r"$\le$", "≥": r"$\ge$",
     }
-)
+)  # fmt: skip
 
 
 @dataclass(frozen=True)

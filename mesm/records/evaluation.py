@@ -150,7 +150,7 @@ def interval_from_schema_1(data: dict[str, Json]) -> dict[str, Json]:
 def from_schema_1(data: dict[str, Json]) -> dict[str, Json]:
     """Return an evaluation of schema 1 in today's form."""
     rows = members(data["per_clip"])
-    scored = (
+    same = (
         "split",
         "top_p",
         "labels",
@@ -163,7 +163,7 @@ def from_schema_1(data: dict[str, Json]) -> dict[str, Json]:
         "trivial",
     )
     return {
-        **{name: data[name] for name in (*scored, "macs_ratio", "macs_ratio_range", "macs")},
+        **{name: data[name] for name in (*same, "macs_ratio", "macs_ratio_range", "macs")},
         "average": average_from_schema_1(data),
         "interval": interval_from_schema_1(members(data["interval"])),
         "per_clip": {
