@@ -47,8 +47,8 @@ MUTANTS: list[Mutant] = [
     # The lengths of the error bars are swapped.
     Mutant(
         f"{_SWEEP}/screen.py",
-        "    below, above = line.error_bars",
-        "    above, below = line.error_bars",
+        "    bars = error_bars(*line.error_bars, thickness=1.5)",
+        "    bars = error_bars(*line.error_bars[::-1], thickness=1.5)",
         _CHARTS,
     ),
     # Progress is a count instead of a share.
