@@ -72,7 +72,7 @@ with example, layout.one_sentence_errors():
         case = shelf.case(rows[0].clip_id)
         st.markdown(f"##### One clip: “{layout.plain(case.sample.text)}”")
         prediction = models.predict(model, case, model.facts.config.top_p)
-        layers = prediction.trace.layers.get("visual", ()) if prediction.trace else ()
+        layers = prediction.layers.get("visual", ())
         view, strip = MosaicStyle(dark=state.dark()), fit_window(case.sample.duration_s)
         faces, _ = clip_pictures.draw_clip(case, prediction, model.facts.sha256, strip, view)
         layout.picture(

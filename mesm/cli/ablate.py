@@ -6,6 +6,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from mesm.cli import measuring
+from mesm.cli.train import Bar
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -38,7 +39,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Train row by row; the record is written again after each."""
-    from mesm.cli.train import Bar
     from mesm.data.corpora import open_corpus
     from mesm.errors import ConfigError
     from mesm.records.ablation import AblationSetup

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from mesm.analysis.attention_controls import control_attention
 from mesm.analysis.predictor import Predictor, load
@@ -63,7 +65,6 @@ def _layers(words: str) -> tuple[int, ...]:
 
 
 def _case(arguments: argparse.Namespace) -> FigureExport:
-    """Return faces and spectrogram with the sites that each layer kept."""
     overlay = arguments.look.replace("-", " ")
     layers = _layers(arguments.layers)
     if overlay not in OVERLAYS or not 0 <= arguments.opacity <= 1:
@@ -77,20 +78,14 @@ def _case(arguments: argparse.Namespace) -> FigureExport:
     return exports.export_case(clip.sample, clip.predict(), window, style, clip.origin, clip.privacy)
 
 
-def _scores(arguments: argparse.Namespace) -> FigureExport:
-    """Return one clip's scores."""
+def _of_prediction(
+    export: Callable[[Sample, Prediction, dict[str, Json]], FigureExport], arguments: argparse.Namespace
+) -> FigureExport:
     clip = _open(arguments)
-    return exports.export_scores(clip.sample, clip.predict(), clip.origin)
-
-
-def _cost(arguments: argparse.Namespace) -> FigureExport:
-    """Return one clip's multiply-adds."""
-    clip = _open(arguments)
-    return exports.export_work(clip.sample, clip.predict(), clip.origin)
+    return export(clip.sample, clip.predict(), clip.origin)
 
 
 def _scores_over_p(arguments: argparse.Namespace) -> FigureExport:
-    """Return one clip's scores over top-p."""
     clip = _open(arguments)
     prepared = clip.predictor.prepare(clip.sample)
     report = flip_report(lambda top_p: clip.predictor.run(prepared, top_p))
@@ -98,18 +93,16 @@ def _scores_over_p(arguments: argparse.Namespace) -> FigureExport:
 
 
 def _pair(arguments: argparse.Namespace) -> FigureExport:
-    """Return two predictions for one clip: their scores."""
     clip = _open(arguments)
     pair, names, option = _predict_pair(clip, arguments)
     return exports.export_pair(clip.sample, pair, names, clip.origin, option)
 
 
 def _difference(arguments: argparse.Namespace) -> FigureExport:
-    """Return two predictions for one clip: the difference of their masks."""
     style = MosaicStyle(layers=_layers(arguments.layers))
     clip = _open(arguments)
     pair, names, option = _predict_pair(clip, arguments)
-    if not all(map(exports.layers_of, pair)):
+    if not all(one.layers for one in pair):
         raise ConfigError("one of the two has no attention, so there is no mask to compare; choose two of MESM")
     view = fit_window(clip.sample.duration_s, arguments.start), style
     return exports.export_difference(clip.sample, pair, names, view, clip.origin, option, clip.privacy)
@@ -124,7 +117,7 @@ def _predict_pair(
         raise ConfigError(f"{predictor.name} has no attention, so no other p and no random one; use --other CHECKPOINT")
     prepared = predictor.prepare(clip.sample)
     first = predictor.run(prepared, clip.top_p)
-    top_p = first.trace.top_p if first.trace is not None else 1.0
+    top_p = first.top_p or 1.0
     if arguments.other is not None:
         other = load(arguments.other)
         second = other.run(other.prepare(clip.sample), top_p)
@@ -140,10 +133,9 @@ def _predict_pair(
 
 
 def _regions(arguments: argparse.Namespace) -> FigureExport:
-    """Return the regions of action units over one layer's mask."""
     clip = _open(arguments)
     prediction = clip.predict()
-    regions = clip_regions(clip.sample, exports.layers_of(prediction).get("visual", ()))
+    regions = clip_regions(clip.sample, prediction.layers.get("visual", ()))
     if not regions[0]:
         raise DataError(
             f"clip {arguments.clip} has no mask on a detected face, so no region can be placed; choose another clip"
@@ -159,7 +151,6 @@ def _regions(arguments: argparse.Namespace) -> FigureExport:
 
 
 def _units(arguments: argparse.Namespace) -> FigureExport:
-    """Return the action units of a rendered face."""
     clip = _open(arguments)
     if clip.sample.truth is None:
         raise DataError(f"clip {arguments.clip} is not rendered, so its action units are not known")
@@ -169,8 +160,8 @@ def _units(arguments: argparse.Namespace) -> FigureExport:
 #: Kind (a key of `mesm.cli.figure.KINDS`) -> its maker.
 MAKERS: dict[str, Maker] = {
     "case": _case,
-    "scores": _scores,
-    "cost": _cost,
+    "scores": partial(_of_prediction, exports.export_scores),
+    "cost": partial(_of_prediction, exports.export_work),
     "over-p": _scores_over_p,
     "pair": _pair,
     "difference": _difference,

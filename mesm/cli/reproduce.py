@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from mesm.cli import measuring
+from mesm.cli.train import Bar
 
 if TYPE_CHECKING:
     from mesm.figures.export import FigureExport
@@ -116,9 +118,6 @@ def _splits(arguments: argparse.Namespace, job: TableJob, records: Path) -> list
 
 def _scores(arguments: argparse.Namespace, job: TableJob, records: Path) -> Iterator[FigureExport]:
     """Yield Table 3 or 4 and the sizes of its models, again after every row."""
-    from dataclasses import replace
-
-    from mesm.cli.train import Bar
     from mesm.errors import DataError, MesmError
     from mesm.records.base import Record, new_provenance, write_record
     from mesm.studies.reproduction.exports import models_export, origin_note, scores_export
@@ -169,9 +168,6 @@ def _extract_features(job: TableJob) -> None:
 
 def _modalities(arguments: argparse.Namespace, job: TableJob, records: Path) -> Iterator[FigureExport]:
     """Yield Table 5; FE2E on all modalities is the shipped one, where that is what would be trained."""
-    from dataclasses import replace
-
-    from mesm.cli.train import Bar
     from mesm.presets import preset
     from mesm.records.ablation import Ablation, AblationSetup
     from mesm.records.base import Record, new_provenance, write_record
@@ -204,7 +200,6 @@ def _modalities(arguments: argparse.Namespace, job: TableJob, records: Path) -> 
 
 
 def _resolve(job: TableJob, model: str) -> ResolvedCheckpoint:
-    from mesm.cli.train import Bar
     from mesm.studies.reproduction.table_jobs import resolve_checkpoint
 
     resolved = resolve_checkpoint(job, model, job.seeds[0], Bar())
@@ -213,8 +208,6 @@ def _resolve(job: TableJob, model: str) -> ResolvedCheckpoint:
 
 
 def _case(arguments: argparse.Namespace, job: TableJob, records: Path) -> list[FigureExport]:
-    from dataclasses import replace
-
     from mesm.analysis.provenance import clip_origin
     from mesm.data.ingest.closeups import with_closeups
     from mesm.figures.privacy import default_privacy
@@ -238,9 +231,6 @@ def _case(arguments: argparse.Namespace, job: TableJob, records: Path) -> list[F
 
 def _sweep(arguments: argparse.Namespace, job: TableJob, records: Path) -> Iterator[FigureExport]:
     """Yield Figure 5; a recorded sweep of these weights on these clips is drawn."""
-    from dataclasses import replace
-
-    from mesm.cli.train import Bar
     from mesm.studies.reproduction import reported
     from mesm.studies.reproduction.measure import figure_5_sweep
     from mesm.studies.sweep.chart_data import SweepView

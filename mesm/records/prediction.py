@@ -57,6 +57,16 @@ class Prediction:
     macs: dict[str, int] = field(default_factory=dict)
 
     @property
+    def layers(self) -> dict[str, tuple[LayerTrace, ...]]:
+        """Return modality -> traced layers; empty for a model without attention."""
+        return self.trace.layers if self.trace is not None else {}
+
+    @property
+    def top_p(self) -> float | None:
+        """Return the nucleus mass of the trace; None for a model without attention."""
+        return self.trace.top_p if self.trace is not None else None
+
+    @property
     def decided(self) -> tuple[str, ...]:
         """Return the labels whose score reaches their threshold."""
         return tuple(n for n, s, t in zip(self.labels, self.scores, self.thresholds, strict=True) if s >= t)

@@ -16,7 +16,7 @@ from mesm.figures.privacy import private_faces
 from mesm.figures.style import MODALITY_WORDS
 from mesm.files import slug
 from mesm.json_form import Json
-from mesm.records.prediction import LayerTrace, Prediction
+from mesm.records.prediction import Prediction
 from mesm.studies.case import captions, tables
 from mesm.studies.case.chart_data import pair_chart, scores_chart, scores_over_p_chart
 from mesm.studies.case.difference import difference_caption, overlaps
@@ -33,7 +33,6 @@ MOST_FACES = 6
 #: Of `mesm.analysis.provenance.clip_origin`. Its `corpus_key` opens the corpus on the command line; it is not written.
 Origin = Mapping[str, Json]
 Pair = tuple[Prediction, Prediction]
-Layers = dict[str, tuple[LayerTrace, ...]]
 
 
 def export_case(
@@ -41,23 +40,23 @@ def export_case(
 ) -> FigureExport:
     """Return faces, spectrogram and words on one time axis, with the sites that each layer kept."""
     style = replace(style, dark=False)  # paper is white
-    layers = layers_of(prediction)
+    layers = prediction.layers
     parts = [
         captions.modality_caption(modality, layers[modality], style)
         for modality in ("visual", "acoustic")
         if layers.get(modality)
     ]
-    top_p = f" at p = {prediction.trace.top_p:g}" if prediction.trace else ""
+    top_p = "" if prediction.top_p is None else f"{prediction.top_p:g}"
     shown: dict[str, Json] = {"layers": [number + 1 for number in style.layers], "look": style.overlay}
     return FigureExport(
-        name=f"case-{sample.clip_id}-{origin['checkpoint']}{f'-p{prediction.trace.top_p:g}' if prediction.trace else ''}",
+        name=f"case-{sample.clip_id}-{origin['checkpoint']}{top_p and f'-p{top_p}'}",
         title=f"Clip {sample.clip_id}: sites kept by {origin['checkpoint']}",
         caption=(
-            f"“{sample.text}” ({captions.truth_words(sample.labels)}), {origin['checkpoint']}{top_p}. "
+            f"“{sample.text}” ({captions.truth_words(sample.labels)}), {origin['checkpoint']}{top_p and f' at p = {top_p}'}. "
             + " ".join(parts)
         ),
         command=_command("case", sample, prediction, origin) + _style_options(window, style) + f" --privacy {privacy}",
-        origin=_provenance(sample, origin, _top_p(prediction)) | shown | _cost(prediction),
+        origin=_provenance(sample, origin, prediction.top_p) | shown | _cost(prediction),
         draw=lambda width: plot_mosaic(private_faces(sample, privacy), layers, window, style, width),
         cites=_cites(origin),
         privacy=privacy,
@@ -76,7 +75,7 @@ def export_scores(sample: Sample, prediction: Prediction, origin: Origin) -> Fig
             "scores; ticks: decision thresholds; bold: true labels."
         ),
         command=_command("scores", sample, prediction, origin),
-        origin=_provenance(sample, origin, _top_p(prediction)) | _cost(prediction),
+        origin=_provenance(sample, origin, prediction.top_p) | _cost(prediction),
         draw=lambda width: plot_scores(chart, width),
         table=tables.scores_table(chart),
         cites=_cites(origin),
@@ -92,7 +91,7 @@ def export_work(sample: Sample, prediction: Prediction, origin: Origin) -> Figur
         title=f"Clip {sample.clip_id}: multiply-adds",
         caption=f"Multiply-adds of {origin['checkpoint']} for this clip; convolutions and attention take {share}.",
         command=_command("cost", sample, prediction, origin),
-        origin=_provenance(sample, origin, _top_p(prediction)) | _cost(prediction),
+        origin=_provenance(sample, origin, prediction.top_p) | _cost(prediction),
         table=tables.work_table(prediction),
         cites=_cites(origin),
     )
@@ -147,7 +146,7 @@ def export_pair(sample: Sample, pair: Pair, names: tuple[str, str], origin: Orig
             f"{decimal_text(chart.gmacs[1], 3)} GMAC.{_control_note(option)}"
         ),
         command=f"{_command('pair', sample, pair[0], origin)} {option}",
-        origin=_provenance(sample, origin, _top_p(pair[0])) | {"compared": list(names)},
+        origin=_provenance(sample, origin, pair[0].top_p) | {"compared": list(names)},
         draw=lambda width: plot_pair(chart, width),
         table=tables.pair_table(chart),
         cites=_cites(origin),
@@ -165,7 +164,7 @@ def export_difference(
 ) -> FigureExport:
     """Return the sites that only one of two masks of a clip keeps, layer by layer."""
     window, style = view[0], MosaicStyle(layers=view[1].layers)
-    first, second = (layers_of(one) for one in pair)
+    first, second = (one.layers for one in pair)
     parts = [
         f"{MODALITY_WORDS[m].capitalize()}: "
         f"{difference_caption(overlaps(first[m], second.get(m, ()), style.layers), names)}"
@@ -178,7 +177,7 @@ def export_difference(
         title=f"Clip {sample.clip_id}: masks of {names[0]} and {names[1]}",
         caption=f"“{sample.text}”. {' '.join(parts)}{_control_note(option)}",
         command=f"{_command('difference', sample, pair[0], origin)} {option}{options} --privacy {privacy}",
-        origin=_provenance(sample, origin, _top_p(pair[0])) | {"compared": list(names)},
+        origin=_provenance(sample, origin, pair[0].top_p) | {"compared": list(names)},
         draw=lambda width: plot_mosaic(private_faces(sample, privacy), first, window, style, width, second),
         cites=_cites(origin),
         privacy=privacy,
@@ -205,7 +204,7 @@ def export_regions(
     """
     every, usable = regions
     some = usable[:MOST_FACES]
-    trace = layers_of(prediction)["visual"]
+    trace = prediction.layers["visual"]
     outlines = {region.name: region.coverage[: len(some)] for region in every if region.name in outlined}
     units = ",".join(name.removeprefix("AU ") for name in outlines) or "none"
     return FigureExport(
@@ -218,7 +217,7 @@ def export_regions(
         command=(
             f"{_command('regions', sample, prediction, origin)} --layer {layer + 1} --regions {units} --privacy {privacy}"
         ),
-        origin=_provenance(sample, origin, _top_p(prediction)) | {"layers": [layer + 1]},
+        origin=_provenance(sample, origin, prediction.top_p) | {"layers": [layer + 1]},
         draw=lambda width: plot_regions(
             private_faces(sample, privacy).faces[some], trace[layer].kept[some], outlines, width
         ),
@@ -243,15 +242,6 @@ def export_units(sample: Sample, origin: Origin) -> FigureExport:
     )
 
 
-def layers_of(prediction: Prediction) -> Layers:
-    """Return modality -> traced layers; empty for a model without attention."""
-    return dict(prediction.trace.layers) if prediction.trace is not None else {}
-
-
-def _top_p(prediction: Prediction) -> float | None:
-    return prediction.trace.top_p if prediction.trace is not None else None
-
-
 def _control_note(option: str) -> str:
     if not option.startswith("--random"):
         return ""
@@ -268,7 +258,7 @@ def _command(kind: str, sample: Sample, prediction: Prediction | None, origin: O
     if not origin["corpus"]:
         return "# an uploaded clip is deleted, so no command makes this again"
     corpus = origin.get("corpus_key") or origin["corpus"]
-    top_p = f" --top-p {prediction.trace.top_p:g}" if prediction is not None and prediction.trace else ""
+    top_p = f" --top-p {prediction.top_p:g}" if prediction is not None and prediction.top_p is not None else ""
     return f"mesm figure {kind} {origin['checkpoint']}@{corpus} --clip {sample.clip_id}{top_p}"
 
 

@@ -10,7 +10,7 @@ from mesm.batch import ACTIVE_INTENSITY
 from mesm.estimate import decimal_text
 from mesm.figures.png import encode_png
 from mesm.records.prediction import Prediction
-from mesm.studies.case.exports import MOST_FACES, export_regions, layers_of
+from mesm.studies.case.exports import MOST_FACES, export_regions
 from mesm.studies.case.region_outlines import OUTLINES, draw_regions
 from mesm.studies.case.tables import regions_table
 from mesm.ui import export_menu, layout, state, tables
@@ -25,7 +25,7 @@ LAYERS = ("L1", "L2", "L3")
 
 def show_action_units(case: Case, model: Model, prediction: Prediction) -> None:
     """Show the section; nothing where the model has no mask on a face."""
-    layers = layers_of(prediction).get("visual", ())
+    layers = prediction.layers.get("visual", ())
     if not layers:
         return
     section = layout.folded("Action units and the mask", "units-mask")

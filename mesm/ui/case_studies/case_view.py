@@ -8,7 +8,6 @@ from mesm.estimate import decimal_text
 from mesm.records.prediction import Prediction
 from mesm.studies.case import captions, exports
 from mesm.studies.case.chart_data import scores_chart
-from mesm.studies.case.exports import layers_of
 from mesm.studies.case.mosaic import SPANS_S, MosaicStyle, TimeWindow, fit_window
 from mesm.studies.case.screen import chart_scores, chart_work
 from mesm.ui import clip_pictures, controls, export_menu, layout, models, state
@@ -34,7 +33,7 @@ def show_case(case: Case, model: Model | None) -> None:
                 prediction = models.predict(model, case, controls.top_p_slider(model))
         if model is not None and prediction is not None:
             _show_headline(prediction, case)
-            notebook_view.show_star(case, model, prediction.trace.top_p if prediction.trace is not None else 1.0)
+            notebook_view.show_star(case, model, prediction.top_p or 1.0)
     style = controls.pick_style(has_mask=model is not None and model.facts.has_attention)
     window = _pick_window(case)
     _show_mosaics(case, model, prediction, window, style)
@@ -101,7 +100,7 @@ def _show_mosaics(
     case: Case, model: Model | None, prediction: Prediction | None, window: TimeWindow, style: MosaicStyle
 ) -> None:
     sample = case.sample
-    layers = layers_of(prediction) if prediction is not None else {}
+    layers = prediction.layers if prediction is not None else {}
     source = model.facts.sha256 if model is not None and prediction is not None else ""
     faces_png, mel_png = clip_pictures.draw_clip(case, prediction, source, window, style)
     faces, chunks = layers.get("visual", ()), layers.get("acoustic", ())

@@ -11,7 +11,7 @@ from mesm.records.prediction import Prediction
 from mesm.studies.case import exports
 from mesm.studies.case.chart_data import PairChart, pair_chart
 from mesm.studies.case.difference import difference_caption, overlaps
-from mesm.studies.case.exports import Pair, layers_of, pair_names
+from mesm.studies.case.exports import Pair, pair_names
 from mesm.studies.case.mosaic import MosaicStyle, TimeWindow
 from mesm.studies.case.screen import chart_pair
 from mesm.ui import clip_pictures, export_menu, layout, models, state
@@ -50,7 +50,7 @@ def _predict_second(
 ) -> tuple[tuple[str, str], str, Prediction]:
     """Return the names of both predictions, the command's option that makes the second, and the second."""
     name = model.facts.name
-    top_p = prediction.trace.top_p if prediction.trace is not None else 1.0
+    top_p = prediction.top_p or 1.0
     if kind == OTHER_P:
         second = st.slider("The other p", 0.05, 1.0, 1.0, 0.01, key="versus-p", bind="query-params")
         return *pair_names(name, top_p, other_p=second), models.predict(model, case, second)
@@ -79,7 +79,7 @@ def _show_facts(chart: PairChart, second: Prediction) -> None:
 
 def _show_masks(case: Case, names: tuple[str, str], pair: Pair, window: TimeWindow, style: MosaicStyle) -> bool:
     """Show the differences of the masks; return whether there are any."""
-    first, second = layers_of(pair[0]), layers_of(pair[1])
+    first, second = pair[0].layers, pair[1].layers
     if not first or not second:
         dense = names[0] if not first else names[1]
         st.caption(f"{layout.plain(dense)} has no attention: it computes every site, so there is no mask to compare.")

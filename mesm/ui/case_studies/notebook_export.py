@@ -51,7 +51,7 @@ def page_of(
 ) -> NotebookPage:
     """Return the page of one case."""
     sample, labels = case.sample, case.sample.labels or {}
-    layers = prediction.trace.layers if prediction.trace is not None else {}
+    layers = prediction.layers
     dense = prediction.macs.get("fe2e_conv_stack", 0)
     facts = [
         f"Clip {entry.clip_id} of {entry.corpus}, {decimal_text(sample.duration_s, 1)} s"
