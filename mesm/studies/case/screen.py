@@ -101,14 +101,12 @@ def chart_pair(chart: PairChart, dark: bool = False) -> go.Figure:
     bars = []
     for scores, name, hollow in zip(chart.scores, chart.names, (False, True), strict=True):
         fill = [theme(dark).ground] * len(rows) if hollow else colours
-        marker, hover = (
-            {"color": fill, "line": {"width": 2, "color": colours if hollow else fill}},
-            f"{name}<extra></extra>",
-        )
-        bars.append(
-            trace("bar", scores, rows, orientation="h", name=name, marker=marker, showlegend=False,
-                  hovertemplate=f"%{{y}}: %{{x:.2f}} {hover}")
-        )  # fmt: skip
+        look = {
+            "marker": {"color": fill, "line": {"width": 2, "color": colours if hollow else fill}},
+            "showlegend": False,
+        }
+        hover = f"%{{y}}: %{{x:.2f}} {name}<extra></extra>"
+        bars.append(trace("bar", scores, rows, orientation="h", name=name, hovertemplate=hover, **look))
     layout = axes_layout(PAIR_PX, dark, chart.axis_title, "")
     layout["xaxis"] |= {"range": [*SCORE_RANGE], "dtick": 0.25}
     layout["yaxis"] |= {"showline": False, "ticks": "", "ticksuffix": "  ", "showgrid": False}

@@ -210,6 +210,7 @@ def split_counts(rows: Sequence[IndexRow], labels: Sequence[str]) -> tuple[Split
         members = [row for row in rows if row.split == split]
         speakers = len({row.speaker for row in members if row.speaker})
         per_emotion = {label: sum(label in row.present for row in members) for label in labels}
-        means = (float(np.mean(v)) for v in zip(*((len(r.text.split()), r.duration_s) for r in members), strict=True))
-        made.append(SplitCount(split, len(members), speakers, per_emotion, *means))
+        words = float(np.mean([len(row.text.split()) for row in members]))
+        seconds = float(np.mean([row.duration_s for row in members]))
+        made.append(SplitCount(split, len(members), speakers, per_emotion, words, seconds))
     return tuple(made)
