@@ -92,7 +92,7 @@ OPTIONS: dict[str, dict[str, dict[str, Any]]] = {
             "required": True,
             "choices": ("leak", "neutral", "keep-only", "order", "redrawn", "targets"),
             "help": "which table",
-        },
+        }
     },
     "view": {
         "--metric": {"default": "wacc", "help": "wacc (default), f1 or accuracy"},
@@ -107,11 +107,7 @@ OPTIONS: dict[str, dict[str, dict[str, Any]]] = {
     },
     "corpus": {"--corpus": {"required": True, "help": "name of the corpus"}},
     "runs": {
-        "runs": {
-            "nargs": "+",
-            "metavar": "RUN",
-            "help": "run folders of mesm train, or names of runs in the workspace",
-        },
+        "runs": {"nargs": "+", "metavar": "RUN", "help": "run folders of mesm train, or names of runs in the workspace"}
     },
     "codebook": {
         "--codebook": {"help": "name of the codebook; default: the record's"},
@@ -120,7 +116,7 @@ OPTIONS: dict[str, dict[str, dict[str, Any]]] = {
     },
     "faces": {"--view": {"default": "kept", "help": "kept (default), attention, or a difference of the record"}},
     "controls": {
-        "--what": {"default": "active", "choices": ("active", "own"), "help": "truly active units, or own emotion"},
+        "--what": {"default": "active", "choices": ("active", "own"), "help": "truly active units, or own emotion"}
     },
     "emotion": {"--emotion": {"default": "", "help": "one emotion; default: all pooled"}},
 }

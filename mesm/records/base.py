@@ -116,18 +116,8 @@ def new_provenance(
     compared: Sequence[Provenance] = (),
 ) -> Provenance:
     """Return the provenance of a record made now with this code."""
-    return Provenance(
-        datetime.now(UTC).isoformat(timespec="seconds"),
-        source_commit(),
-        platform.python_version(),
-        corpus,
-        checkpoint,
-        tuple(checkpoint_sha256),
-        command,
-        seed,
-        config or {},
-        tuple(compared),
-    )
+    made = (datetime.now(UTC).isoformat(timespec="seconds"), source_commit(), platform.python_version(), corpus)
+    return Provenance(*made, checkpoint, tuple(checkpoint_sha256), command, seed, config or {}, tuple(compared))
 
 
 @dataclass(frozen=True)

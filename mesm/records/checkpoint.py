@@ -59,17 +59,12 @@ class SplitMetrics(Scores):
     @classmethod
     def of_evaluation(cls, evaluation: Evaluation) -> SplitMetrics:
         """Return the part of an evaluation that a checkpoint keeps."""
+        same = ("per_class", "top_p", "clips", "speakers", "branches", "macs_ratio", "macs_ratio_range")
         return cls(
             **vars(evaluation.average),
-            per_class=evaluation.per_class,
+            **{name: getattr(evaluation, name) for name in same},
             n=evaluation.clips,
-            top_p=evaluation.top_p,
-            clips=evaluation.clips,
-            speakers=evaluation.speakers,
             interval={metric: (ends.low, ends.high) for metric, ends in evaluation.interval.items()},
-            branches=evaluation.branches,
-            macs_ratio=evaluation.macs_ratio,
-            macs_ratio_range=evaluation.macs_ratio_range,
         )
 
 

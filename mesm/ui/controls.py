@@ -65,8 +65,7 @@ def _pick(label: str, key: str, names: list[str], first: str) -> str | None:
     if linked is not None and linked not in names:
         word = label.lower()
         st.warning(
-            f"The link's {word} {layout.plain(linked)} does not exist; another is shown.",
-            icon=":material/link_off:",
+            f"The link's {word} {layout.plain(linked)} does not exist; another is shown.", icon=":material/link_off:"
         )
     names = sorted(names, key=lambda name: (name != first, name))
     return st.sidebar.selectbox(label, names, key=key, bind="query-params", filter_mode=None)

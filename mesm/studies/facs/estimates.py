@@ -26,15 +26,7 @@ from mesm.records.facs import (
     VoiceLayers,
     VoiceStudy,
 )
-from mesm.statistics import (
-    UNDEFINED,
-    Speakers,
-    auc,
-    false_discovery,
-    percentile_estimate,
-    rounded,
-    shuffled_label_test,
-)
+from mesm.statistics import UNDEFINED, Speakers, auc, false_discovery, percentile_estimate, rounded, shuffled_label_test
 from mesm.studies.facs import agreement, atlas
 from mesm.studies.facs.attention_maps import AttentionMaps, Faces, LayerMaps, coverage_on_grids
 from mesm.studies.facs.codebooks import CODEBOOKS
@@ -195,10 +187,7 @@ def _with_q_values(layers: Sequence[Mapping[str, CodebookAgreement]]) -> list[di
 
 
 def _with_label_tests(
-    cells: dict[_Key, dict[str, CodebookAgreement]],
-    faces: Faces,
-    lifts: dict[_Key, dict[str, np.ndarray]],
-    draws: int,
+    cells: dict[_Key, dict[str, CodebookAgreement]], faces: Faces, lifts: dict[_Key, dict[str, np.ndarray]], draws: int
 ) -> dict[_Key, dict[str, CodebookAgreement]]:
     """Return the agreements with the test that shuffles the emotions over clips, among the frames that show any."""
     emotions = list(next(iter(lifts.values())))

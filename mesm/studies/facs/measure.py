@@ -14,13 +14,7 @@ from mesm.config import check_top_p
 from mesm.data.store import Corpus
 from mesm.errors import ConfigError
 from mesm.json_form import Json, items, members
-from mesm.records.facs import (
-    EmotionCounts,
-    FacsCounts,
-    FacsStudy,
-    RegionGroup,
-    Supervision,
-)
+from mesm.records.facs import EmotionCounts, FacsCounts, FacsStudy, RegionGroup, Supervision
 from mesm.statistics import Speakers
 from mesm.studies.facs import atlas
 from mesm.studies.facs.action_unit_files import units_of_clips

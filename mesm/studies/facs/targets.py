@@ -6,13 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mesm.estimate import Estimate, decimal_text
-from mesm.records.facs import (
-    Agreement,
-    Contrast,
-    FacsStudy,
-    ReinitialisedControl,
-    Specificity,
-)
+from mesm.records.facs import Agreement, Contrast, FacsStudy, ReinitialisedControl, Specificity
 from mesm.records.faithfulness import ShuffledTexts, TextOnNeutral
 
 #: Target of each layer: kept sites on a text's regions over the same under other texts.
@@ -96,10 +90,7 @@ def _specificity(specificity: Specificity | None) -> list[Target]:
     faces = "kept sites on an emotion's units where it is shown over where others are"
     if specificity is None:
         return [*_contrast(None, units), *_contrast(None, faces)]
-    return [
-        *_contrast(specificity.own_over_other_units, units),
-        *_contrast(specificity.own_over_other_faces, faces),
-    ]
+    return [*_contrast(specificity.own_over_other_units, units), *_contrast(specificity.own_over_other_faces, faces)]
 
 
 def _contrast(contrast: Contrast | None, name: str) -> list[Target]:

@@ -14,12 +14,7 @@ from mesm.analysis.attention_controls import control_attention
 from mesm.models import ModelOutput
 from mesm.records.faithfulness import BranchControl, ControlAttention, ControlLayer, ControlTest, OwnAndControl
 from mesm.statistics import PERCENT_DIGITS, Speakers
-from mesm.studies.faithfulness.evaluation_clips import (
-    EvaluationClips,
-    Progress,
-    concatenate_batches,
-    strongest_is_true,
-)
+from mesm.studies.faithfulness.evaluation_clips import EvaluationClips, Progress, concatenate_batches, strongest_is_true
 
 
 def rank_correlation(first_SL: np.ndarray, second_SL: np.ndarray) -> np.ndarray:

@@ -13,12 +13,7 @@ import numpy as np
 from mesm.estimate import Estimate
 from mesm.records.faithfulness import BranchShuffleCost, ShuffleCost, ShuffledTexts
 from mesm.statistics import PERCENT_DIGITS, Speakers
-from mesm.studies.faithfulness.evaluation_clips import (
-    EvaluationClips,
-    Progress,
-    concatenate_batches,
-    strongest_is_true,
-)
+from mesm.studies.faithfulness.evaluation_clips import EvaluationClips, Progress, concatenate_batches, strongest_is_true
 from mesm.training import metrics
 
 

@@ -25,12 +25,7 @@ from mesm.records.faithfulness import (
     SiteSetScores,
 )
 from mesm.statistics import PERCENT_DIGITS, Speakers, rounded
-from mesm.studies.faithfulness.evaluation_clips import (
-    EvaluationClips,
-    Progress,
-    concatenate_batches,
-    strongest_is_true,
-)
+from mesm.studies.faithfulness.evaluation_clips import EvaluationClips, Progress, concatenate_batches, strongest_is_true
 from mesm.studies.faithfulness.interventions import Choice, finish_with_sites, keep_count, keep_share
 
 #: Shares of the active sites at which the curves are read.

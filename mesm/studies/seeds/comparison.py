@@ -14,14 +14,7 @@ import numpy as np
 from mesm.errors import ConfigError, DataError
 from mesm.json_form import Json
 from mesm.records.comparison import ComparedModel, Comparison, PairedDifference
-from mesm.records.evaluation import (
-    METRICS,
-    ClassScores,
-    Evaluation,
-    ScoredModel,
-    Scores,
-    intervals_from,
-)
+from mesm.records.evaluation import METRICS, ClassScores, Evaluation, ScoredModel, Scores, intervals_from
 from mesm.records.seeds import SeedClipScores, SeedRun, SeedsSummary
 from mesm.training import metrics
 

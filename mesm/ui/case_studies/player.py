@@ -70,13 +70,5 @@ _cursor = st.components.v2.component("mesm_cursor", css=_CSS, js=_JS)
 
 def show_cursor(window: TimeWindow) -> None:
     """Show the cursor for pictures drawn on this time axis."""
-    _cursor(
-        data={
-            "marks": list(MARKS),
-            "gutter": GUTTER_PX,
-            "body": BODY_PX,
-            "start": window.start_s,
-            "span": window.span_s,
-        },
-        key="cursor",
-    )
+    axis = {"gutter": GUTTER_PX, "body": BODY_PX, "start": window.start_s, "span": window.span_s}
+    _cursor(data={"marks": list(MARKS), **axis}, key="cursor")
