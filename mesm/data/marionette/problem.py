@@ -28,13 +28,8 @@ AT_ODDS = 0.25
 NO_EMOTION, TWO_EMOTIONS = 0.12, 0.26
 #: Chances of the first emotion, ordered as in CMU-MOSEI (happiness most, fear least) but less steep.
 BALANCE: dict[str, float] = {
-    "anger": 0.17,
-    "disgust": 0.14,
-    "fear": 0.10,
-    "happiness": 0.30,
-    "sadness": 0.18,
-    "surprise": 0.11,
-}
+    "anger": 0.17, "disgust": 0.14, "fear": 0.10, "happiness": 0.30, "sadness": 0.18, "surprise": 0.11,
+}  # fmt: skip
 INTENSITIES: dict[int, float] = {1: 0.30, 2: 0.40, 3: 0.30}
 #: How strongly each intensity is displayed, of the full prototype.
 LEVELS: dict[int, float] = {1: 0.60, 2: 0.85, 3: 1.08}

@@ -25,12 +25,8 @@ _TABLES = (
         "emfacs",
         "EMFACS list",
         {
-            "anger": (4, 5, 7, 23),
-            "disgust": (9, 15, 16),
-            "fear": (1, 2, 4, 5, 7, 20, 26),
-            "happiness": (6, 12),
-            "sadness": (1, 4, 15),
-            "surprise": (1, 2, 5, 26),
+            "anger": (4, 5, 7, 23), "disgust": (9, 15, 16), "fear": (1, 2, 4, 5, 7, 20, 26),
+            "happiness": (6, 12), "sadness": (1, 4, 15), "surprise": (1, 2, 5, 26),
         },
         "Friesen & Ekman 1983, EMFACS-7: Emotional Facial Action Coding System (unpublished manual), as listed by "
         "Matsumoto & Ekman 2008, Facial expression analysis, Scholarpedia 3(5):4237",
@@ -40,12 +36,8 @@ _TABLES = (
         "facs1978",
         "FACS 1978, table 11-1",
         {
-            "anger": (4, 5, 7, 24),
-            "disgust": (4, 10, 17),
-            "fear": (1, 2, 4, 5, 20, 25),
-            "happiness": (6, 12, 25),
-            "sadness": (1, 4, 15),
-            "surprise": (1, 2, 5, 26),
+            "anger": (4, 5, 7, 24), "disgust": (4, 10, 17), "fear": (1, 2, 4, 5, 20, 25),
+            "happiness": (6, 12, 25), "sadness": (1, 4, 15), "surprise": (1, 2, 5, 26),
         },
         "Ekman & Friesen 1978, Facial Action Coding System: Investigator's guide, Consulting Psychologists Press, "
         "table 11-1; units as defined in Ekman, Friesen & Hager 2002",
@@ -56,11 +48,8 @@ _TABLES = (
         "belharbi2024",
         "Belharbi et al. 2024",
         {
-            "anger": (4, 5, 7, 10, 17, 23, 24, 25, 26),
-            "disgust": (9, 16, 17, 25, 26),
-            "fear": (1, 2, 4, 5, 20, 25, 26, 27),
-            "happiness": (6, 12, 25),
-            "sadness": (1, 4, 6, 15, 17),
+            "anger": (4, 5, 7, 10, 17, 23, 24, 25, 26), "disgust": (9, 16, 17, 25, 26),
+            "fear": (1, 2, 4, 5, 20, 25, 26, 27), "happiness": (6, 12, 25), "sadness": (1, 4, 6, 15, 17),
             "surprise": (1, 2, 5, 26, 27),
         },
         "Belharbi, Pedersoli, Koerich, Bacon & Granger 2024, Guided interpretable facial expression recognition via "
@@ -71,12 +60,8 @@ _TABLES = (
         "paper",
         "The paper's own words",
         {
-            "anger": (4, 23, 24),
-            "disgust": (9, 10),
-            "fear": (1, 2, 5, 20, 25),
-            "happiness": (12,),
-            "sadness": (15, 45),
-            "surprise": (1, 2, 5, 26),
+            "anger": (4, 23, 24), "disgust": (9, 10), "fear": (1, 2, 5, 20, 25), "happiness": (12,),
+            "sadness": (15, 45), "surprise": (1, 2, 5, 26),
         },
         "Dai, Cahyawijaya, Liu & Fung 2021, Multimodal end-to-end sparse model for emotion recognition, NAACL, "
         "section 6.2",
@@ -85,7 +70,7 @@ _TABLES = (
         "with the lip ends towards the cheeks. Disgust: wrinkles at the nose, the upper lip. Our reading as units; "
         "lowered eyelids (41 to 43) are laid on the region of the blink, 45.",
     ),
-)
+)  # fmt: skip
 
 #: Name -> codebook.
 CODEBOOKS: dict[str, Codebook] = {table.name: table for table in _TABLES}
