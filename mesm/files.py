@@ -5,10 +5,14 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import shutil
 import tempfile
 from pathlib import Path
 
 from mesm.errors import DataError
+
+#: Ending of a file or folder that is being written; it gets its name when it is whole.
+PART = ".part"
 
 
 def file_sha256(path: Path) -> str:
@@ -22,6 +26,26 @@ def slug(name: str) -> str:
     return re.sub(r"[^A-Za-z0-9.-]+", "-", Path(name).name).strip("-") or "unnamed"
 
 
+def check_writable(folder: str | os.PathLike[str]) -> Path:
+    """Check that files can be written in a folder, or in the nearest existing one above it; nothing is left behind.
+
+    Raises:
+        DataError: they cannot: no permission, a read-only place, or a file where a folder has to be.
+    """
+    folder = Path(folder)
+    nearest = folder.absolute()
+    try:
+        while not nearest.exists():
+            nearest = nearest.parent
+        with tempfile.TemporaryFile(dir=nearest):
+            pass
+    except OSError as error:
+        raise DataError(
+            f"cannot write in {folder}: {error.strerror or error}; choose a folder of your own with free space"
+        ) from error
+    return folder
+
+
 def write_atomic(path: str | os.PathLike[str], data: bytes) -> Path:
     """Write a file whole or not at all; an existing one stays until the new one is complete.
 
@@ -32,7 +56,7 @@ def write_atomic(path: str | os.PathLike[str], data: bytes) -> Path:
     temporary: Path | None = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=PART)
         temporary = Path(name)
         with os.fdopen(handle, "wb") as out:
             out.write(data)
@@ -40,10 +64,21 @@ def write_atomic(path: str | os.PathLike[str], data: bytes) -> Path:
             os.fsync(out.fileno())
         temporary.chmod(0o644)
         temporary.replace(path)
-    except OSError as error:
+    except BaseException as error:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
+        if not isinstance(error, OSError):
+            raise
         raise DataError(
             f"cannot write {path}: {error.strerror or error}; free some space or choose another folder"
         ) from error
     return path
+
+
+def sweep_parts(folder: Path) -> None:
+    """Delete the unfinished files and folders that killed writers left in a folder; the caller holds its lock."""
+    for path in folder.glob(f".*{PART}"):
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)

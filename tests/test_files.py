@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from mesm.errors import DataError
-from mesm.files import slug, write_atomic
+from mesm.files import check_writable, slug, sweep_parts, write_atomic
 from mesm.records.prediction import Prediction
 
 
@@ -32,3 +32,32 @@ def test_slugs_are_safe() -> None:
 def test_decided_labels() -> None:
     made = Prediction("c", ("anger", "fear"), np.array([0.4, 0.6]), np.array([0.4, 0.7]), {}, {})
     assert made.decided == ("anger",)
+
+
+def test_a_place_that_cannot_be_written_is_refused_before_the_work(tmp_path: Path) -> None:
+    check_writable(tmp_path / "new" / "folder")
+    assert not list(tmp_path.iterdir()), "the check leaves nothing behind"
+    (tmp_path / "file").write_text("")
+    for place in (tmp_path / "file", tmp_path / "file" / "below", Path("/proc/self/new")):
+        with pytest.raises(DataError, match="cannot write in .*; choose a folder of your own"):
+            check_writable(place)
+        with pytest.raises(DataError, match="cannot write "):
+            write_atomic(place / "x", b"x")
+
+
+def test_parts_of_killed_writers_are_swept_and_nothing_else(tmp_path: Path) -> None:
+    for name in (".state.pt.abcdefgh.part", ".hidden", "shard.part"):
+        (tmp_path / name).write_text("x")
+    (tmp_path / ".best.abcdefgh.part").mkdir()
+    sweep_parts(tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {".hidden", "shard.part"}
+
+
+def test_an_interrupt_leaves_no_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(_: int) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "fsync", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        write_atomic(tmp_path / "a", b"x")
+    assert not list(tmp_path.iterdir())
