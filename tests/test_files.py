@@ -39,7 +39,7 @@ def test_a_place_that_cannot_be_written_is_refused_before_the_work(tmp_path: Pat
     assert not list(tmp_path.iterdir()), "the check leaves nothing behind"
     (tmp_path / "file").write_text("")
     for place in (tmp_path / "file", tmp_path / "file" / "below", Path("/proc/self/new")):
-        with pytest.raises(DataError, match="cannot write in .*; choose a folder of your own"):
+        with pytest.raises(DataError, match=r"cannot write in .*; choose a folder of your own"):
             check_writable(place)
         with pytest.raises(DataError, match="cannot write "):
             write_atomic(place / "x", b"x")

@@ -3,7 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import random
 import sys
+import time
+from collections.abc import Container
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mesm.data.store import CorpusWriter
+
+#: Seconds to wait for each process that writes to the same corpus.
+PATIENCE_S = 60.0
 
 EXAMPLE = """examples:
   mesm ingest clip.mp4 --text "I never thought they would come." --out clip_dir
@@ -30,19 +41,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Ingest one clip, store it, print a summary."""
     from dataclasses import replace
-    from pathlib import Path
 
     from mesm.data.ingest import encode_preview, ingest_clip
     from mesm.data.ingest.media import existing_file
-    from mesm.data.store import CorpusWriter
+    from mesm.data.manifest import MANIFEST_NAME
+    from mesm.data.store import Corpus
     from mesm.errors import DataError
-    from mesm.files import slug
+    from mesm.files import check_writable, slug
 
     clip, folder = existing_file(arguments.clip), Path(arguments.out)
     clip_id = arguments.clip_id or clip.stem
-    writer = CorpusWriter(folder, name=slug(folder.name), meta={"kind": "ingested clips"})
-    if clip_id in writer.stored:
-        raise DataError(f"{folder} already has a clip {clip_id!r}; give another --clip-id or --out")
+
+    def refuse_stored(stored: Container[str]) -> None:
+        if clip_id in stored:
+            raise DataError(f"{folder} already has a clip {clip_id!r}; give another --clip-id or --out")
+
+    check_writable(folder)
+    if (folder / MANIFEST_NAME).is_file():
+        refuse_stored(Corpus(folder))
     part = {"audio_path": arguments.audio, "start_s": arguments.start, "end_s": arguments.end}
     sample = ingest_clip(
         clip,
@@ -52,10 +68,11 @@ def run(arguments: argparse.Namespace) -> int:
         progress=_show_progress if sys.stderr.isatty() else None,
         **part,
     )
-    media = f"media/{len(writer.stored):05d}-{slug(clip_id)}.mp4"  # two names can have one slug
-    encode_preview(clip, folder / media, **part)
-    writer.add(replace(sample, media=media, speaker=arguments.speaker))
-    writer.close()
+    with _open_in_turn(folder) as writer:
+        refuse_stored(writer.stored)  # another command may have added one while this clip was decoded
+        media = f"media/{len(writer.stored):05d}-{slug(clip_id)}.mp4"  # two names can have one slug
+        encode_preview(clip, folder / media, **part)
+        writer.add(replace(sample, media=media, speaker=arguments.speaker))
     faces = int(sample.face_found.sum())
     print(f"{clip_id}: {sample.duration_s:.1f} s -> {folder}")
     print(f"  frames   {len(sample.faces)}, one every 500 ms; a face in {faces}")
@@ -64,6 +81,26 @@ def run(arguments: argparse.Namespace) -> int:
     print(f"  flags    {', '.join(sample.quality) or 'none'}")
     print(f"  preview  {folder / media}")
     return 0
+
+
+def _open_in_turn(folder: Path) -> CorpusWriter:
+    """Open the corpus, after other commands that add clips to it: each of them is given `PATIENCE_S` seconds."""
+    from mesm.data.store import CorpusWriter
+    from mesm.files import slug
+    from mesm.locks import FolderBusyError
+
+    last: object = None
+    until = time.monotonic() + PATIENCE_S
+    while True:
+        try:
+            return CorpusWriter(folder, name=slug(folder.name), meta={"kind": "ingested clips"})
+        except FolderBusyError as busy:
+            if busy.owner != last:
+                last, until = busy.owner, time.monotonic() + PATIENCE_S
+                print(f"mesm ingest: waiting for {busy.owner or 'another process'}", file=sys.stderr)
+            if time.monotonic() > until:
+                raise
+            time.sleep(random.uniform(0.05, 0.2))
 
 
 def _show_progress(what: str, share: float) -> None:

@@ -29,6 +29,7 @@ from mesm.data.remote import require_local, resolve_folder
 from mesm.errors import DataError
 from mesm.files import write_atomic
 from mesm.json_form import Json
+from mesm.locks import FolderLock
 from mesm.records.base import CorpusId
 
 _INDEX = ("clip_id", "split", "speaker", "text", "duration_s", "labels", "quality", "media", "n_frames", "n_chunks")
@@ -65,7 +66,7 @@ class IndexRow:
 
 
 class CorpusWriter:
-    """Write a corpus; interrupted anywhere, a second run resumes it.
+    """Write a corpus; interrupted anywhere, a second run resumes it. Its folder is locked from the start to the end.
 
     A shard is on disk whole and in the manifest, or it does not count. Clips of an unfinished shard are lost with the
     run that made them; `stored` lists the clips that need not be made again. The same samples in the same order give the
@@ -95,10 +96,22 @@ class CorpusWriter:
             shard_clips: clips of a shard.
 
         Raises:
-            DataError: the folder holds another corpus, or a shard is damaged.
+            FolderBusyError: another writer has the folder.
+            DataError: the folder holds another corpus or cannot be written, or a shard is damaged.
         """
         self.folder = require_local(folder)
         self.shard_clips = shard_clips
+        self._lock = FolderLock(self.folder, "corpus")
+        try:
+            self._open(name, labels, meta, capabilities)
+        except BaseException:
+            self._lock.release()
+            raise
+
+    def _open(
+        self, name: str, labels: Iterable[str], meta: Mapping[str, Json] | None, capabilities: Iterable[str]
+    ) -> None:
+        """Read the clips that are stored already."""
         manifest = Manifest(name=name, labels=tuple(labels), meta=dict(meta or {}), capabilities=tuple(capabilities))
         self._stored: set[str] = set()
         if (self.folder / MANIFEST_NAME).exists():
@@ -129,11 +142,15 @@ class CorpusWriter:
         self._waiting.append(to_row(sample, self.manifest.labels))
         self._stored.add(sample.clip_id)
         if len(self._waiting) >= self.shard_clips:
-            self._flush()
+            self.flush()
 
-    def _flush(self) -> None:
-        if not self._waiting:
-            return
+    def flush(self) -> None:
+        """Write the clips that wait as a shard, and the manifest."""
+        if self._waiting:
+            self._write_shard()
+        self.manifest.write(self.folder)
+
+    def _write_shard(self) -> None:
         table = pa.Table.from_pylist(self._waiting, schema=self._schema)
         sink = pa.BufferOutputStream()
         pq.write_table(
@@ -158,14 +175,15 @@ class CorpusWriter:
             splits=splits,
             speakers={k: sorted(v) for k, v in speakers.items()},
         )
-        self.manifest.write(self.folder)
         self._waiting = []
 
     def close(self, sources: dict[str, Json] | None = None) -> None:
-        """Write what waits and mark the corpus complete; `sources` goes to the manifest."""
-        self._flush()
+        """Write what waits, mark the corpus complete and give the folder up; `sources` goes to the manifest."""
+        if self._waiting:
+            self.flush()
         self.manifest = replace(self.manifest, complete=True, sources=sources or self.manifest.sources)
         self.manifest.write(self.folder)
+        self._lock.release()
 
     def __enter__(self) -> Self:
         return self
@@ -175,6 +193,7 @@ class CorpusWriter:
     ) -> None:
         if kind is None:
             self.close()
+        self._lock.release()
 
 
 class Corpus:
@@ -226,7 +245,7 @@ class Corpus:
         rows: list[IndexRow] = []
         for number, shard in enumerate(self.manifest.shards):
             with self._shard(number) as file:
-                listed = pq.read_table(file, columns=list(_INDEX)).to_pylist()
+                listed = pq.read_table(file, columns=list(_INDEX), page_checksum_verification=True).to_pylist()
             if len(listed) != shard.rows:
                 raise DataError(
                     f"{self.folder / shard.file} has {len(listed)} clips, the manifest has {shard.rows}; {_REMEDY}"

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from mesm.errors import DataError
 from mesm.files import write_atomic
+from mesm.locks import is_alive, process_start
 
 PROCESS, LOG, PROGRESS = "process.json", "log.txt", "progress.json"
 #: Characters at the end of a log that are searched for its last line.
@@ -51,14 +52,14 @@ def start_job(folder: Path, verb: str, arguments: Sequence[str]) -> None:
 
 def mark_process(folder: Path, pid: int) -> None:
     """Write pid and start time of a job's process into its folder."""
-    mark = {"pid": pid, "started": _start_time(pid)}
+    mark = {"pid": pid, "started": process_start(pid)}
     write_atomic(folder / PROCESS, (json.dumps(mark) + "\n").encode())
 
 
 def is_running(folder: Path) -> bool:
     """Return whether the process of a job is alive; a later process of the same number does not count."""
     process = _read_process(folder)
-    return process is not None and _start_time(process[0]) == process[1]
+    return process is not None and is_alive(*process)
 
 
 def stop_job(folder: Path, patience_s: float = 5.0) -> None:
@@ -99,28 +100,7 @@ def read_progress(folder: Path) -> float:
 
 
 def _read_process(folder: Path) -> tuple[int, str] | None:
-    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError, RecursionError):
         process = json.loads((folder / PROCESS).read_text())
         return int(process["pid"]), str(process["started"])
     return None
-
-
-def _start_time(pid: int) -> str:
-    """Return a living process's start time in clock ticks since boot (field 22 of /proc/PID/stat); "" for none.
-
-    /proc, not psutil: the app needs this one number only. Without /proc the pid alone has to do.
-    """
-    with contextlib.suppress(ChildProcessError):
-        os.waitpid(pid, os.WNOHANG)  # an ended child of this server stays a zombie until it is waited for
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        return "" if fields[0] == "Z" else fields[19]
-    except OSError:
-        pass
-    if Path("/proc/self/stat").is_file():
-        return ""
-    try:
-        os.kill(pid, 0)
-    except OSError:
-        return ""
-    return str(pid)

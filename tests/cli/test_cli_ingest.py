@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import subprocess
 import sys
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from skimage import data
 from mesm.cli import ingest
 from mesm.data.store import Corpus
 from mesm.errors import DataError
+from mesm.locks import FolderLock
 
 
 def run(*arguments: str) -> int:
@@ -44,8 +46,46 @@ def test_a_bad_file_leaves_nothing_behind(tmp_path: Path) -> None:
 
 
 def test_arguments_need_no_torch() -> None:
-    import subprocess
-
     code = "import argparse, sys; from mesm.cli import ingest; ingest.add_arguments(argparse.ArgumentParser()); "
     code += "sys.exit(any(m in sys.modules for m in ('torch', 'av', 'numpy')))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+ADD = """
+import sys
+from pathlib import Path
+from mesm.cli.ingest import _open_in_turn
+from tests.data.made_samples import make_sample
+with _open_in_turn(Path(sys.argv[1])) as writer:
+    writer.add(make_sample(sys.argv[2]))
+"""
+
+
+def test_writers_at_the_same_time_take_turns(tmp_path: Path) -> None:
+    children = [subprocess.Popen([sys.executable, "-c", ADD, str(tmp_path / "two"), f"c{n}"]) for n in range(3)]
+    assert [child.wait() for child in children] == [0, 0, 0]
+    assert sorted(Corpus(tmp_path / "two").ids()) == ["c0", "c1", "c2"]
+
+
+@pytest.mark.slow
+def test_commands_at_the_same_time_add_all_their_clips(tmp_path: Path) -> None:
+    picture, out = tmp_path / "a.png", tmp_path / "two"
+    Image.fromarray(data.astronaut()[:300]).save(picture)
+    command = [sys.executable, "-m", "mesm", "ingest", str(picture), "--out", str(out), "--clip-id"]
+    children = [subprocess.Popen([*command, f"c{n}"], stdout=subprocess.DEVNULL) for n in range(3)]
+    assert [child.wait() for child in children] == [0, 0, 0]
+    corpus = Corpus(out)
+    assert sorted(corpus.ids()) == ["c0", "c1", "c2"] and len(list((out / "media").iterdir())) == 3
+    corpus.verify()
+
+
+def test_a_folder_that_stays_busy_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ingest, "PATIENCE_S", 0.2)
+    picture = tmp_path / "a.png"
+    Image.fromarray(data.astronaut()[:300]).save(picture)
+    with FolderLock(tmp_path / "two", "corpus"), pytest.raises(DataError, match="corpus two is being written"):
+        run(str(picture), "--out", str(tmp_path / "two"))
+    (tmp_path / "file").write_text("")
+    monkeypatch.setattr("mesm.data.ingest.ingest_clip", None)  # the place is checked before the work
+    with pytest.raises(DataError, match="cannot write in"):
+        run(str(picture), "--out", str(tmp_path / "file"))

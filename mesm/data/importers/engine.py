@@ -153,29 +153,29 @@ def import_release(
     root = Path(source) if Path(source).is_dir() else Path(source).parent
     utterances = assign_release_splits(release, rule, seed)
     meta = corpus_meta(release, utterances, rule, seed, settings)
-    folder.mkdir(parents=True, exist_ok=True)
-    writer = CorpusWriter(folder, release.name, release.labels, meta)
-    before = len(writer.stored)
-    todo = [u for u in utterances if u.problem is None and u.id not in writer.stored]
     problems: dict[int, Problem] = {n: u.problem for n, u in enumerate(utterances) if u.problem is not None}
     numbers = {u.id: n for n, u in enumerate(utterances) if u.problem is None}
-    try:
-        with append_to(folder / SOURCES_NAME) as sources:
-            for outcome in _bar(_outcomes(todo, settings, workers, engine), len(todo) + before, before, progress):
-                number = numbers[outcome.id]
-                if outcome.sample is None:
-                    assert outcome.problem is not None
-                    problems[number] = outcome.problem
-                    continue
-                sources.write(json_line(source_row(utterances[number], outcome.facts, root)))
-                sources.flush()  # a clip in a shard always has its line
-                sample = outcome.sample
-                if count_tokens is not None and count_tokens(sample.text) > TOKEN_LIMIT:
-                    sample = replace(sample, quality=(*sample.quality, "text_cut"))
-                writer.add(sample)
-    finally:
-        _write_quarantine(folder, utterances, problems, root)
-    report = _close(writer, utterances, problems, before)
+    with CorpusWriter(folder, release.name, release.labels, meta) as writer:
+        before = len(writer.stored)
+        todo = [u for u in utterances if u.problem is None and u.id not in writer.stored]
+        try:
+            with append_to(folder / SOURCES_NAME) as sources:
+                for outcome in _bar(_outcomes(todo, settings, workers, engine), len(todo) + before, before, progress):
+                    number = numbers[outcome.id]
+                    if outcome.sample is None:
+                        assert outcome.problem is not None
+                        problems[number] = outcome.problem
+                        continue
+                    sources.write(json_line(source_row(utterances[number], outcome.facts, root)))
+                    sources.flush()  # a clip in a shard always has its line,
+                    os.fsync(sources.fileno())  # after a power cut, too
+                    sample = outcome.sample
+                    if count_tokens is not None and count_tokens(sample.text) > TOKEN_LIMIT:
+                        sample = replace(sample, quality=(*sample.quality, "text_cut"))
+                    writer.add(sample)
+        finally:
+            _write_quarantine(folder, utterances, problems, root)
+        report = _close(writer, utterances, problems, before)
     if not report.stored:
         raise DataError(f"nothing of {source} could be stored; see why in {folder / QUARANTINE_NAME}")
     return report
@@ -220,7 +220,7 @@ def _close(
     """Close the shards, sort `sources.jsonl`, and count."""
     from mesm.data.store import Corpus
 
-    writer.close()
+    writer.flush()
     corpus, rows = Corpus(writer.folder), read_sources(writer.folder)
     write_atomic(
         writer.folder / SOURCES_NAME, json_lines(rows[row.clip_id] for row in corpus.index if row.clip_id in rows)

@@ -41,7 +41,6 @@ def resplit(source: str | os.PathLike[str], out: str | os.PathLike[str], rule: s
     kind = "lists" if rule.startswith("lists:") else rule
     meta = {**corpus.manifest.meta, "splits": to_json({"rule": kind, "seed": seed})}
     folder = require_local(out)
-    folder.mkdir(parents=True, exist_ok=True)
     kept = [
         name for name in corpus.capabilities if name != "neutral_faces"
     ]  # which belong to the training split's people

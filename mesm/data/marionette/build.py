@@ -96,7 +96,6 @@ def build(
     if clips < 1 or workers < 1:
         raise ConfigError(f"clips is {clips} and workers is {workers}; both must be at least 1")
     data_folder()  # say what is missing before any process starts
-    Path(folder).mkdir(parents=True, exist_ok=True)
     speakers = speaker_count(clips)
     meta = corpus_meta(clips, seed)
     with CorpusWriter(folder, NAME, LABELS, meta, capabilities=CAPABILITIES, shard_clips=_SHARD_CLIPS) as writer:

@@ -91,7 +91,6 @@ def export(
         )
     chosen = choose_clips([row for row in corpus.index if row.split == split], clips, per_emotion)
     folder = Path(out)
-    folder.mkdir(parents=True, exist_ok=True)
     command = f"{design.command}; mesm corpus export DIR --split {split} --clips {clips} --out {folder.name}"
     # The neutral faces are of the training split's people, and stay with the whole.
     kept = [name for name in CAPABILITIES if name != "neutral_faces"]
