@@ -9,8 +9,10 @@ from __future__ import annotations
 import argparse
 import importlib
 import sys
+from pathlib import Path
 
 from mesm.errors import MesmError
+from mesm.stopping import StopSignals
 
 #: verb -> (module, one line). The module has `add_arguments(parser)` and `run(arguments) -> int`,
 #: and imports heavy packages inside `run` only.
@@ -54,10 +56,36 @@ def main(arguments: list[str] | None = None) -> int:
     """Run one verb; a user's error is one sentence on stderr and exit status 2."""
     parsed = parser().parse_args(arguments)
     try:
-        return int(importlib.import_module(parsed.module).run(parsed))
+        with StopSignals():
+            _check_places(parsed)
+            return int(importlib.import_module(parsed.module).run(parsed))
     except MesmError as error:
         print(f"mesm {parsed.verb}: {error}", file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
-        print(f"mesm {parsed.verb}: stopped", file=sys.stderr)
-        return 130
+    except OSError as error:  # a disk, a permission, a pipe: of the machine, not of the program
+        reason = str(error.strerror or error).partition("\n")[0]
+        place = f"{error.filename}: " if error.filename else ""
+        print(f"mesm {parsed.verb}: {place}{reason}; check the place and its free space", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt as error:
+        print(f"mesm {parsed.verb}: {str(error) or 'stopped'}", file=sys.stderr)
+        return getattr(error, "status", 130)
+
+
+def _check_places(parsed: argparse.Namespace) -> None:
+    """Refuse places that cannot be written before the work begins, not after it.
+
+    Raises:
+        DataError: one cannot.
+    """
+    from mesm.files import check_writable
+    from mesm.runtime import workspace
+
+    if getattr(parsed, "dry_run", False):
+        return
+    defaults = {"figure": ".", "train": getattr(parsed, "resume", None), "corpus": None}
+    for option in ("out", "records"):
+        if hasattr(parsed, option):
+            place = getattr(parsed, option) or defaults.get(parsed.verb, workspace() / "records")
+            if place:
+                check_writable(Path(place).parent if Path(place).is_file() else place)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import argparse
 import os
+import shlex
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mesm.errors import ConfigError
+from mesm.stopping import Stopped
 
 if TYPE_CHECKING:
     from mesm.config import RunConfig
@@ -35,21 +38,35 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="model.width=0.5, train.attention.weight=2, or short width=0.5; repeatable",
     )
     parser.add_argument("--seed", type=int, help="short for --set train.seed=N")
-    parser.add_argument("--resume", metavar="RUN", help="resume this run; needs nothing else")
+    parser.add_argument("--resume", metavar="RUN", help="resume this run; --corpus if its corpus has moved")
     parser.add_argument("--tensorboard", action="store_true", help="also write event files into OUT/tensorboard")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Train, with a progress bar; prints the folder of the checkpoint."""
+    folder = arguments.resume or arguments.out
+    try:
+        print(_train(arguments))
+    except Stopped as stopped:
+        text = f"{stopped}; go on with: mesm train --resume {shlex.quote(folder)}"
+        raise Stopped(stopped.number, text) from None
+    return 0
+
+
+def _train(arguments: argparse.Namespace) -> Path:
+    """Train or resume, and return the folder of the checkpoint."""
+    from mesm.data.corpora import open_corpus
     from mesm.training.trainer import Trainer, resume
 
     if arguments.resume:
-        print(resume(arguments.resume, progress_of(arguments)))
-        return 0
+        for option in ("preset", "out", "init", "set", "seed"):
+            if getattr(arguments, option) not in (None, "", []):
+                raise ConfigError(f"--resume goes on with the run's own settings; leave out --{option}")
+        corpus = open_corpus(arguments.corpus).folder if arguments.corpus else None
+        return resume(arguments.resume, progress_of(arguments), corpus)
     if not (arguments.preset and arguments.corpus and arguments.out):
         raise ConfigError("give --preset, --corpus and --out, or --resume RUN")
-    print(Trainer(run_config(arguments), arguments.out, progress_of(arguments)).fit())
-    return 0
+    return Trainer(run_config(arguments), arguments.out, progress_of(arguments)).fit()
 
 
 def progress_of(arguments: argparse.Namespace) -> TrainingProgress | None:

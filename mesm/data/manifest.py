@@ -114,6 +114,12 @@ class Manifest:
         text = json.dumps(content, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:_DIGEST_HEX]
 
+    @property
+    def clips_digest(self) -> str:
+        """Compute the identity of the stored clips themselves, in hex: of labels and shards."""
+        content = [*self.labels, *(shard.sha256 for shard in self.shards)]
+        return hashlib.sha256("\n".join(content).encode()).hexdigest()
+
     def write(self, folder: str | os.PathLike[str]) -> None:
         """Write `manifest.json` whole or not at all."""
         text = json.dumps(asdict(self), indent=1, ensure_ascii=False, sort_keys=True) + "\n"

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from mesm.config import ModelConfig, upgrade_training
 from mesm.errors import CheckpointError, ConfigError, DataError
-from mesm.files import write_atomic
+from mesm.files import PART, write_atomic
 from mesm.models.card import model_card
 from mesm.models.registry import build_model
 from mesm.models.scorer import AnyScorer
@@ -74,16 +74,21 @@ def save_state(
     for name, value in weights.items():
         keep = not half or not value.is_floating_point() or "running_" in name or name.endswith(("_mean", "_std"))
         state[name] = (value if keep else value.half()).detach().cpu().contiguous()
+    old, fresh = folder.with_name(f".{folder.name}.old"), None
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        fresh = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
+        if old.exists() and not folder.exists():  # a kill between the two renames below
+            old.rename(folder)
+        fresh = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}.", suffix=PART))
         save_file(state, fresh / WEIGHTS)
         (fresh / CONFIG).write_text(json.dumps(config.to_dict(), indent=1) + "\n")
         (fresh / METRICS).write_text(json.dumps(metrics.to_json(), indent=1) + "\n")
         (fresh / CARD).write_text(card)
+        for path in fresh.iterdir():
+            with path.open("rb") as file:
+                os.fsync(file.fileno())
         fresh.chmod(0o755)
         (fresh / WEIGHTS).chmod(0o644)
-        old = folder.with_name(f".{folder.name}.old")
         shutil.rmtree(old, ignore_errors=True)
         if folder.exists():
             folder.rename(old)
@@ -91,6 +96,9 @@ def save_state(
         shutil.rmtree(old, ignore_errors=True)
     except (OSError, SafetensorError) as error:
         raise CheckpointError(f"cannot write checkpoint {folder}: {error}; the last good one is untouched") from error
+    finally:
+        if fresh is not None:
+            shutil.rmtree(fresh, ignore_errors=True)
     return folder
 
 

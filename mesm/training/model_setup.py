@@ -31,8 +31,13 @@ class TrainingModel:
     inputs: LoaderArguments
 
 
-def build_training_model(run: RunConfig, corpus: Corpus, device: torch.device) -> TrainingModel:
+def build_training_model(
+    run: RunConfig, corpus: Corpus, device: torch.device, *, resumed: bool = False
+) -> TrainingModel:
     """Build a run's model on its device, from random weights, ImageNet's or a checkpoint's.
+
+    Args:
+        resumed: the weights come from the run's state; the first ones need not be there any more.
 
     Raises:
         ConfigError: a frozen part of a trained model without one to start from.
@@ -47,9 +52,9 @@ def build_training_model(run: RunConfig, corpus: Corpus, device: torch.device) -
     encoder = model.text_encoder or TextEncoder(run.model)
     inputs = loader_arguments(model, encoder, corpus, ("train", "valid"))
     model.config = replace(model.config, text_sha256=encoder.sha256)
-    if run.train.cnn_weights:
+    if run.train.cnn_weights and not resumed:
         load_cnn(model, run.train.cnn_weights)
-    if run.train.init_from:
+    if run.train.init_from and not resumed:
         warm_start(model, load_checkpoint(run.train.init_from).model.state_dict())
     _freeze(model, run)
     return TrainingModel(model.to(device), inputs)

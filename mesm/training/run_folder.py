@@ -1,10 +1,12 @@
 """Write the files of one run so that a run that is killed can be resumed.
 
-<run>/config.json      the RunConfig
-<run>/metrics.jsonl    one line per epoch
-<run>/state.pt         weights, optimiser, schedule and position; written whole, loaded with weights_only=True
-<run>/best/            checkpoint of the epoch to keep so far: the best by valid average F1, or the last
+<run>/config.json      the RunConfig, with the absolute path of the corpus
+<run>/state.pt         all that the run has come to: weights, optimiser, schedule, position, log and the epoch to keep;
+                       written whole, read with weights_only=True after a check of its checksums
+<run>/metrics.jsonl    one line per epoch, written from the state
+<run>/best/            checkpoint of the epoch to keep so far, the best by valid average F1 or the last: from the state, too
 <run>/checkpoint/      the result
+<run>/.lock            while a trainer writes the run (`mesm.locks`)
 """
 
 from __future__ import annotations
@@ -12,17 +14,21 @@ from __future__ import annotations
 import io
 import json
 import os
-from collections.abc import Mapping
-from dataclasses import asdict
+import zipfile
+from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from mesm.config import RunConfig
+from mesm.data.remote import is_url
 from mesm.errors import ConfigError, DataError, MesmError
 from mesm.files import write_atomic
-from mesm.records.training_log import LOG_NAME, EpochReport, read_log
+from mesm.locks import FolderLock
+from mesm.records.training_log import LOG_NAME, EpochReport
 
 
 class RunFolder:
@@ -37,32 +43,52 @@ class RunFolder:
         self.path, self.writes = Path(path), writes
         self.best, self.checkpoint = self.path / "best", self.path / "checkpoint"
 
+    @property
+    def has_state(self) -> bool:
+        """Return whether there is a state to resume from."""
+        return (self.path / _STATE).is_file()
+
+    def lock(self) -> AbstractContextManager[object]:
+        """Lock the folder for this trainer.
+
+        Raises:
+            FolderBusyError: another trainer writes the run.
+        """
+        return FolderLock(self.path, "run") if self.writes else nullcontext()
+
     def open(self, run: RunConfig) -> None:
-        """Write the config of a fresh run, or check that the folder holds this one.
+        """Write the config of a fresh run, or check that the folder holds this one; the corpus may have moved.
 
         Raises:
             ConfigError: the folder holds a run with other settings.
+            DataError: config.json is damaged.
         """
-        self.path.mkdir(parents=True, exist_ok=True)
-        config = self.path / "config.json"
-        if config.is_file():
-            if RunConfig.from_dict(json.loads(config.read_text())) != run:
-                raise ConfigError(f"{self.path} holds a run with other settings; choose another --out, or --resume it")
-        elif self.writes:
-            write_atomic(config, (json.dumps(run.to_dict(), indent=1) + "\n").encode())
+        stored = self.read_config() if (self.path / _CONFIG).is_file() else None
+        if stored is not None and not same_settings(stored, run):
+            raise ConfigError(f"{self.path} holds a run with other settings; choose another --out, or --resume it")
+        placed = run if is_url(run.train.corpus) else with_corpus(run, Path(run.train.corpus).resolve())
+        if self.writes and stored != placed:
+            write_atomic(self.path / _CONFIG, (json.dumps(placed.to_dict(), indent=1) + "\n").encode())
 
     def read_config(self) -> RunConfig:
         """Read the run's config.
 
         Raises:
             MesmError: the folder holds no run.
+            DataError: config.json is damaged.
         """
-        config = self.path / "config.json"
+        config = self.path / _CONFIG
         if not config.is_file():
             raise MesmError(
                 f"{self.path} holds no run (no config.json); start one with mesm train --preset ... --out {self.path}"
             )
-        return RunConfig.from_dict(json.loads(config.read_text()))
+        try:
+            return RunConfig.from_dict(json.loads(config.read_text(encoding="utf-8")))
+        except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+            raise DataError(
+                f"{config} is damaged ({error}); delete it and give the command that started the run again, "
+                "which resumes it from its state"
+            ) from error
 
     def save_state(self, state: Mapping[str, object]) -> None:
         """Write state.pt whole or not at all.
@@ -73,7 +99,7 @@ class RunFolder:
         if self.writes:
             buffer = io.BytesIO()
             torch.save(dict(state), buffer)
-            write_atomic(self.path / "state.pt", buffer.getvalue())
+            write_atomic(self.path / _STATE, buffer.getvalue())
 
     def load_state(self, device: torch.device | str) -> dict[str, Any] | None:
         """Read state.pt, or return None where there is none yet.
@@ -81,28 +107,36 @@ class RunFolder:
         Raises:
             DataError: the file is damaged.
         """
-        path = self.path / "state.pt"
+        path = self.path / _STATE
         if not path.is_file():
             return None
         try:
-            state: dict[str, Any] = torch.load(path, weights_only=True, map_location=device)
-        except Exception as error:
-            raise DataError(f"{path} cannot be read ({error}); delete it to start over") from error
-        return state
+            with zipfile.ZipFile(path) as archive:
+                damaged = archive.testzip()  # torch itself compares no checksum
+            if damaged is None:
+                state: dict[str, Any] = torch.load(path, weights_only=True, map_location=device)
+                return state
+        except Exception as error:  # torch has many for a file that it cannot read
+            raise DataError(f"{path} is damaged{_REMEDY}") from error
+        raise DataError(f"{path} is damaged ({damaged} has another checksum){_REMEDY}")
 
-    def log(self, report: EpochReport) -> None:
-        """Append an epoch to metrics.jsonl."""
-        if self.writes:
-            with (self.path / LOG_NAME).open("a") as log:
-                log.write(_line(report))
-
-    def cut_log(self, epoch: int) -> None:
-        """Drop the lines from `epoch` on, which the loaded state does not know yet and which will be written again."""
+    def write_log(self, reports: Iterable[EpochReport]) -> None:
+        """Write metrics.jsonl, whole."""
+        text = "".join(json.dumps(asdict(report)) + "\n" for report in reports)
         log = self.path / LOG_NAME
-        if log.is_file():
-            kept = [report for report in read_log(self.path) if report.epoch < epoch]
-            write_atomic(log, "".join(map(_line, kept)).encode())
+        if self.writes and (text or log.exists()):
+            write_atomic(log, text.encode())
 
 
-def _line(report: EpochReport) -> str:
-    return json.dumps(asdict(report)) + "\n"
+def with_corpus(run: RunConfig, folder: str | os.PathLike[str]) -> RunConfig:
+    """Return a run on a corpus in another place."""
+    return replace(run, train=replace(run.train, corpus=str(folder)))
+
+
+def same_settings(one: RunConfig, other: RunConfig) -> bool:
+    """Return whether two runs have the same settings, wherever their corpora lie."""
+    return with_corpus(one, "") == with_corpus(other, "")
+
+
+_CONFIG, _STATE = "config.json", "state.pt"
+_REMEDY = "; restore it, or delete it to start the run over"

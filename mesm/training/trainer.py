@@ -1,4 +1,4 @@
-"""Train one model on one corpus; a run that is killed is resumed as if nothing had happened.
+"""Train one model on one corpus; a run that is killed is resumed as if nothing had happened, one that is stopped, too.
 
 All random numbers of a step come from (seed, epoch, step, process), never from the steps before: a resumed run ends with
 the weights of an unbroken one. `run_folder.py` has the files, `objectives/` the loss, `model_setup.py` the model.
@@ -7,10 +7,13 @@ the weights of an unbroken one. `run_folder.py` has the files, `objectives/` the
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import time
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,17 +22,22 @@ from accelerate import Accelerator
 from mesm.batch import Batch
 from mesm.config import RunConfig, TrainConfig
 from mesm.data.loading import SplitLoader
+from mesm.data.remote import is_url
 from mesm.data.store import Corpus
-from mesm.errors import DataError
+from mesm.errors import ConfigError, DataError, MesmError
 from mesm.models import load_checkpoint, save_checkpoint
 from mesm.models.card import model_card
+from mesm.models.checkpoint import save_state
+from mesm.records.checkpoint import CheckpointMetrics
+from mesm.records.training_log import read_log
 from mesm.runtime import seed_everything
+from mesm.stopping import Stopped, StopSignals
 from mesm.training.calibration import refit_fusion
 from mesm.training.model_setup import build_training_model
 from mesm.training.objectives import Objectives
 from mesm.training.optim import build_optimizer, build_schedule, clip_gradients
 from mesm.training.progress import EpochReport, StepReport, TrainingProgress
-from mesm.training.run_folder import RunFolder
+from mesm.training.run_folder import RunFolder, same_settings, with_corpus
 from mesm.training.validation import Validation, checkpoint_metrics
 
 
@@ -55,7 +63,7 @@ class Trainer:
 
     Raises:
         ConfigError: the objectives do not go with the model or the corpus.
-        DataError: the corpus lacks a label or a split.
+        DataError: the corpus lacks a label or a split, or the folder cannot be written or is being written.
     """
 
     def __init__(
@@ -69,9 +77,11 @@ class Trainer:
         self.accelerator = Accelerator(mixed_precision=precision, cpu=apart)
         self.device = self.accelerator.device
         self.folder = RunFolder(folder, writes=self.accelerator.is_main_process)
+        with self.folder.lock():  # a place that cannot be written, or is busy, is found before the work
+            pass
         self.corpus = Corpus(run.train.corpus)
         seed_everything(run.train.seed)
-        self.setup = build_training_model(run, self.corpus, self.device)
+        self.setup = build_training_model(run, self.corpus, self.device, resumed=self.folder.has_state)
         self.model = self.setup.model
         self.train_loader = self._loader("train", shuffle=True)
         self.valid_loader = self._loader("valid", shuffle=False)
@@ -89,6 +99,9 @@ class Trainer:
         self.schedule = build_schedule(self.optimizer, run.train, steps)
         self.epoch, self.next_batch, self.best_f1, self.best_epoch = 0, 0, -1.0, -1
         self.seconds = 0.0
+        self.losses: list[float] = []
+        self.log: list[EpochReport] = []
+        self.best: _BestEpoch | None = None
 
     def _loader(self, split: str, *, shuffle: bool) -> SplitLoader:
         return SplitLoader(
@@ -111,39 +124,62 @@ class Trainer:
 
         Raises:
             ConfigError: the folder holds a run with other settings.
-            DataError: the loss is not finite, or the disk refuses.
+            DataError: another process trains this run, the loss is not finite, or the disk refuses.
+            Stopped: Ctrl-C or SIGTERM; the state is saved.
         """
-        self.folder.open(self.run)
-        self._load_state()
-        while self.epoch < self.run.train.epochs:
-            started = time.perf_counter()
-            losses = self._train_epoch(save_minutes)
-            self.seconds += time.perf_counter() - started
-            report = self._validate(round(float(np.mean(losses)), 5) if losses else None)
-            self.epoch, self.next_batch = self.epoch + 1, 0
-            self.folder.log(report)
-            self._save_state()
-            self.progress(report)
-            if self.run.train.patience and self.epoch - 1 - self.best_epoch >= self.run.train.patience:
-                break
-        return self._write_checkpoint()
+        with self.folder.lock(), StopSignals() as stop:
+            self.folder.open(self.run)
+            self._load_state()
+            try:
+                while not self._is_over():
+                    with stop.held():
+                        self._train_epoch(save_minutes, stop)
+                    validation = Validation.of(self.model, self.valid_loader, self.device)
+                    with stop.held():
+                        self._end_epoch(validation)
+                    self.progress(self.log[-1])
+            except Stopped as stopped:
+                self._save_state()
+                raise Stopped(stopped.number, f"stopped after {self._position()}") from None
+            return self._write_checkpoint()
 
-    def _train_epoch(self, save_minutes: float) -> list[float]:
+    def _is_over(self) -> bool:
+        if self.run.train.patience and self.epoch - 1 - self.best_epoch >= self.run.train.patience:
+            return True
+        return self.epoch >= self.run.train.epochs
+
+    def _position(self) -> str:
+        if self.next_batch:
+            return f"epoch {self.epoch} step {self.next_batch}"
+        return f"epoch {self.epoch - 1}" if self.epoch else "the start"
+
+    def _train_epoch(self, save_minutes: float, stop: StopSignals) -> None:
+        """Train the rest of the epoch, or up to the first optimiser step after a signal."""
         self.wrapped.train()
-        losses, saved, wait = [], time.perf_counter(), 0.0
+        steps, saved, wait = len(self.train_loader), time.perf_counter(), 0.0
         batches = self.train_loader.epoch(self.epoch, self.next_batch)
-        for index in range(self.next_batch, len(self.train_loader)):
-            waiting_since = time.perf_counter()
+        for index in range(self.next_batch, steps):
+            started = time.perf_counter()
             batch = next(batches)
-            wait += time.perf_counter() - waiting_since
-            losses.append(self.step(batch, index))
+            wait += time.perf_counter() - started
+            self.losses.append(self.step(batch, index))
             self.next_batch = index + 1
-            self.progress(StepReport(self.epoch, index + 1, len(self.train_loader), len(batch), losses[-1], wait))
-            whole = (index + 1) % self.run.train.accumulate == 0
-            if whole and time.perf_counter() - saved > 60 * save_minutes:
+            self.seconds += time.perf_counter() - started
+            self.progress(StepReport(self.epoch, index + 1, steps, len(batch), self.losses[-1], wait))
+            if (index + 1) % self.run.train.accumulate and index + 1 < steps:
+                continue  # gradients that wait for the next batch are in no state
+            if self._is_stopped(stop):
+                return
+            if time.perf_counter() - saved > 60 * save_minutes:
                 self._save_state()
                 saved = time.perf_counter()
-        return losses
+
+    def _is_stopped(self, stop: StopSignals) -> bool:
+        """Return whether any process has received a signal: all end after the same step."""
+        if self.accelerator.num_processes > 1:
+            received = torch.tensor([float(stop.received)], device=self.device)
+            stop.received = int(self.accelerator.gather(received).max())
+        return stop.received > 0
 
     def step(self, batch: Batch, index: int) -> float:
         """Take one training step and return its loss; the optimiser moves after every `accumulate` batches.
@@ -176,23 +212,32 @@ class Trainer:
             self.optimizer.zero_grad(set_to_none=True)
         return float(loss.detach())
 
-    def _validate(self, loss: float | None) -> EpochReport:
-        """Score the validation split, and store the epoch's checkpoint if it is the one to keep so far."""
-        validation = Validation.of(self.model, self.valid_loader, self.device)
+    def _end_epoch(self, validation: Validation) -> None:
+        """Log the epoch, take its weights if it is the one to keep so far, and save."""
+        kept = False
         if self.run.train.keep == "last" or validation.f1 > self.best_f1:
-            self.best_f1, self.best_epoch = validation.f1, self.epoch
-            if self.folder.writes:
-                content = checkpoint_metrics(self.run, self.corpus, validation, self.epoch)
-                save_checkpoint(self.folder.best, self.model, content, "")
+            self.best_f1, self.best_epoch, kept = validation.f1, self.epoch, True
+            weights = {name: value.detach().cpu().clone() for name, value in self.model.state_dict().items()}
+            self.best = _BestEpoch(weights, checkpoint_metrics(self.run, self.corpus, validation, self.epoch))
+        loss = round(float(np.mean(self.losses)), 5) if self.losses else None
         summary, lr = validation.summary, self.optimizer.param_groups[0]["lr"]
         scores = (summary["f1"], summary["wacc"], summary["auc"])
-        return EpochReport(self.epoch, loss, *scores, round(self.seconds, 1), lr)
+        self.log.append(EpochReport(self.epoch, loss, *scores, round(self.seconds, 1), lr))
+        self.epoch, self.next_batch, self.losses = self.epoch + 1, 0, []
+        self._save_state()
+        self._write_from_state(best=kept)
+
+    def _write_from_state(self, *, best: bool) -> None:
+        """Write the files that follow from the state: after it, so that a kill between the two loses nothing."""
+        self.folder.write_log(self.log)
+        if self.folder.writes and best and self.best is not None:
+            save_state(self.folder.best, self.best.weights, self.model.config, self.best.metrics, "")
 
     def _write_checkpoint(self) -> Path:
         """Write the result from the kept epoch, with fusion weights fitted on the validation split with `held_out`."""
-        best = load_checkpoint(self.folder.best)
-        content = replace(best.metrics, train_seconds=round(self.seconds, 1))
         if self.folder.writes:
+            best = load_checkpoint(self.folder.best)
+            content = replace(best.metrics, train_seconds=round(self.seconds, 1))
             if self.run.train.fusion == "held_out" and best.model.has_branches and len(best.config.modalities) > 1:
                 best.model.to(self.device)
                 weights_E = self.objectives.label_loss.weights_E
@@ -205,30 +250,91 @@ class Trainer:
     def _save_state(self) -> None:
         self.folder.save_state(
             {
+                "run": json.dumps(self.run.to_dict()),
+                "corpus": self.corpus.manifest.clips_digest,
                 "model": self.model.state_dict(),
                 "auxiliary": self.objectives.state_dict(),
                 "optimizer": self.optimizer.state_dict(),
                 "schedule": self.schedule.state_dict(),
                 "position": [self.epoch, self.next_batch, self.best_f1, self.best_epoch, self.seconds],
+                "losses": self.losses,
+                "log": [asdict(report) for report in self.log],
+                "best": self.best and [self.best.weights, json.dumps(self.best.metrics.to_json())],
             }
         )
 
     def _load_state(self) -> None:
         state = self.folder.load_state(self.device)
-        if state is None:
-            return
+        if state is not None:
+            try:
+                self._take_state(state)
+            except MesmError:
+                raise
+            except (KeyError, IndexError, TypeError, AttributeError, ValueError, RuntimeError) as error:
+                reason = str(error).partition("\n")[0]
+                raise DataError(
+                    f"the state in {self.folder.path} is not of this run or this version ({reason}); choose another --out"
+                ) from error
+        self._write_from_state(best=True)
+
+    def _take_state(self, state: Mapping[str, Any]) -> None:
+        """Continue from a state.
+
+        Raises:
+            ConfigError: it is of a run with other settings.
+            DataError: the corpus has other clips now.
+        """
+        folder = self.folder.path
+        # States of earlier versions lack "run", "corpus", "losses", "log" and "best".
+        if "run" in state and not same_settings(RunConfig.from_dict(json.loads(state["run"])), self.run):
+            raise ConfigError(f"the state in {folder} is of a run with other settings; choose another --out")
+        if state.get("corpus", self.corpus.manifest.clips_digest) != self.corpus.manifest.clips_digest:
+            raise DataError(
+                f"corpus {self.corpus.folder} has other clips or splits than the one that run {folder} began with; "
+                "give that one with --corpus, or start a new run"
+            )
         self.model.load_state_dict(state["model"])
         self.objectives.load_state_dict(state["auxiliary"] if "auxiliary" in state else state["causes"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.schedule.load_state_dict(state["schedule"])
         self.epoch, self.next_batch, self.best_f1, self.best_epoch, self.seconds = state["position"]
-        self.folder.cut_log(self.epoch)
+        self.losses = list(state.get("losses", []))
+        if "log" in state:
+            self.log = [EpochReport(**line) for line in state["log"]]
+        else:
+            self.log = [report for report in read_log(folder) if report.epoch < self.epoch]
+        if state.get("best"):
+            weights, metrics = state["best"]
+            weights = {name: value.cpu() for name, value in weights.items()}
+            self.best = _BestEpoch(weights, CheckpointMetrics.from_json(json.loads(metrics)))
 
 
-def resume(folder: str | os.PathLike[str], progress: TrainingProgress | None = None) -> Path:
+@dataclass(frozen=True)
+class _BestEpoch:
+    """Hold weights (on the CPU) and metrics of the epoch to keep so far."""
+
+    weights: dict[str, torch.Tensor]
+    metrics: CheckpointMetrics
+
+
+def resume(
+    folder: str | os.PathLike[str],
+    progress: TrainingProgress | None = None,
+    corpus: str | os.PathLike[str] | None = None,
+) -> Path:
     """Resume the run in `folder` and return the folder of the resulting checkpoint.
 
+    Args:
+        corpus: folder of the run's corpus; None: where it was.
+
     Raises:
-        MesmError: the folder holds no run.
+        MesmError: the folder holds no run, or the corpus is another or not there.
     """
-    return Trainer(RunFolder(folder).read_config(), folder, progress).fit()
+    run = RunFolder(folder).read_config()
+    if corpus is not None:
+        run = with_corpus(run, corpus)
+    elif not is_url(run.train.corpus) and not Path(run.train.corpus).is_dir():
+        raise DataError(
+            f"{run.train.corpus}, the corpus of run {folder}, is not there; give its new place with --corpus"
+        )
+    return Trainer(run, folder, progress).fit()

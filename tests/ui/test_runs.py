@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -12,12 +14,13 @@ import pytest
 
 from mesm.config import RunConfig
 from mesm.errors import ConfigError
+from mesm.locks import LOCK_NAME
 from mesm.presets import PRESETS
 from mesm.records.training_log import LOG_NAME
 from mesm.studies.learning.chart_data import run_style
 from mesm.ui import jobs
 from mesm.ui.runs import training_runs
-from mesm.ui.runs.training_runs import FAILED, FINISHED, STOPPED
+from mesm.ui.runs.training_runs import FAILED, FINISHED, RUNNING, STOPPED
 
 
 @pytest.fixture
@@ -69,6 +72,42 @@ def test_a_run_that_cannot_begin_says_why(home: Path) -> None:
         training_runs.start_run("nowhere", "marionette-fe2e", home, {}, 0, None)
     with pytest.raises(ConfigError, match="before it began"):
         training_runs.resume_run(ended)
+
+
+HOLD = """
+import sys
+from pathlib import Path
+from mesm.locks import FolderLock
+from mesm.stopping import Stopped, StopSignals
+try:
+    with FolderLock(Path(sys.argv[1]), "run"), StopSignals():
+        print("held", flush=True)
+        sys.stdin.readline()
+except Stopped as stopped:
+    sys.exit(stopped.status)
+"""
+
+
+def test_a_run_of_a_command_is_running_until_it_ends(home: Path) -> None:
+    """As `mesm train` in a terminal holds it: no process.json, a lock; it cannot be resumed, and stops by a signal."""
+    folder = write_run(home, "cli", 2)
+    command = [sys.executable, "-c", HOLD, str(folder)]
+    child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert child.stdout is not None and child.stdout.readline()
+    run = training_runs.read_run(folder)
+    assert run.status == RUNNING
+    with pytest.raises(ConfigError, match="is running; stop it first"):
+        training_runs.resume_run(run)
+    training_runs.stop_run(run)
+    assert child.wait() == 143 and training_runs.read_run(folder).status == STOPPED
+    owner = {"pid": os.getpid(), "started": "1", "since": 0.0}  # a later process of the same number
+    for lock in (json.dumps(owner), json.dumps(owner | {"pid": 10**40}), "{", "[" * 999):
+        (folder / LOCK_NAME).write_text(lock)
+        assert training_runs.read_run(folder).status == STOPPED
+    for mark in ({"pid": 1}, {"pid": 10**40, "started": ""}, {"pid": 0, "started": ""}, {"pid": -1, "started": ""}, []):
+        (folder / jobs.PROCESS).write_text(json.dumps(mark))
+        assert training_runs.read_run(folder).status == STOPPED
+        training_runs.stop_run(run)
 
 
 @pytest.mark.parametrize("name", ["", "..", "../x", "a/b", ".hidden", "a b"])

@@ -26,6 +26,7 @@ from mesm.presets import BASELINES, PRESETS, preset
 from mesm.records.checkpoint import read_metrics
 from mesm.runtime import assets
 from mesm.training.progress import TrainingProgress
+from mesm.training.run_folder import RunFolder, same_settings
 from mesm.training.trainer import Trainer
 
 #: Lines of Tables 3 and 4 in the paper's order -> the end of their presets' names.
@@ -230,8 +231,7 @@ def resolve_checkpoint(
 
 def _train(job: TableJob, stage: str, seed: int, report: TrainingProgress | None) -> None:
     folder, run = job.run_folder(stage, seed), job.run_config(stage, seed)
-    config = folder / "config.json"
-    same = config.is_file() and RunConfig.from_dict(json.loads(config.read_text())) == run
+    same = (folder / "config.json").is_file() and same_settings(RunFolder(folder).read_config(), run)
     if not (same and (folder / "checkpoint" / WEIGHTS).is_file()):
         Trainer(run, folder, report).fit(_SAVE_MINUTES)
 

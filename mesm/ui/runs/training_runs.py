@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
+import signal
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +17,7 @@ from mesm import runtime
 from mesm.config import RunConfig
 from mesm.errors import ConfigError, MesmError
 from mesm.files import slug
+from mesm.locks import read_owner
 from mesm.presets import PRESETS
 from mesm.records.training_log import EpochReport, read_log
 from mesm.studies.learning.chart_data import TrainingRun, creation_number, run_created
@@ -22,6 +25,8 @@ from mesm.ui import jobs
 
 CONFIG = "config.json"
 RUNNING, FINISHED, STOPPED, FAILED = "running", "finished", "stopped", "failed"
+#: Seconds that a run has to end its step and to save its state.
+_PATIENCE_S = 20.0
 #: Settings that `mesm train` takes by options of their own.
 _OWN_OPTIONS = ("train.corpus", "train.init_from", "train.seed")
 
@@ -77,7 +82,7 @@ def read_run(folder: Path) -> Run:
     status, failure = STOPPED, ""
     if (folder / "checkpoint" / "model.safetensors").is_file():
         status = FINISHED
-    if jobs.is_running(folder):
+    if jobs.is_running(folder) or read_owner(folder) is not None:  # by this page, or by a command
         status = RUNNING
     elif status == STOPPED and (failure := jobs.read_failure(folder, "train")):
         status = FAILED
@@ -123,8 +128,13 @@ def resume_run(run: Run) -> Run:
 
 
 def stop_run(run: Run) -> None:
-    """End a run's process; its last state stays, and it can be resumed from there."""
-    jobs.stop_job(run.folder)
+    """End a run's process, which saves its state first; the run can be resumed from there."""
+    owner = read_owner(run.folder)
+    if owner is not None and not jobs.is_running(run.folder):  # of a command: its process group is not ours to end
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(owner.pid, signal.SIGTERM)
+        return
+    jobs.stop_job(run.folder, _PATIENCE_S)
 
 
 def _start_training(folder: Path, arguments: Sequence[str]) -> Run:
