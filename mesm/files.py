@@ -76,8 +76,8 @@ def write_atomic(path: str | os.PathLike[str], data: bytes) -> Path:
 
 
 def sweep_parts(folder: Path) -> None:
-    """Delete the unfinished files and folders that killed writers left in a folder; the caller holds its lock."""
-    for path in folder.glob(f".*{PART}"):
+    """Delete the unfinished files and folders that killed writers left in a folder and below it; the caller holds its lock."""
+    for path in folder.rglob(f".*{PART}"):
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path, ignore_errors=True)
         else:

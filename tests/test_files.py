@@ -49,8 +49,11 @@ def test_parts_of_killed_writers_are_swept_and_nothing_else(tmp_path: Path) -> N
     for name in (".state.pt.abcdefgh.part", ".hidden", "shard.part"):
         (tmp_path / name).write_text("x")
     (tmp_path / ".best.abcdefgh.part").mkdir()
+    (tmp_path / "media").mkdir()
+    (tmp_path / "media" / ".a.mp4.abcdefgh.part").write_text("x")
     sweep_parts(tmp_path)
-    assert {path.name for path in tmp_path.iterdir()} == {".hidden", "shard.part"}
+    assert {path.name for path in tmp_path.iterdir()} == {".hidden", "shard.part", "media"}
+    assert not list((tmp_path / "media").iterdir())
 
 
 def test_an_interrupt_leaves_no_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -58,7 +58,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     check_writable(folder)
     if (folder / MANIFEST_NAME).is_file():
-        refuse_stored(Corpus(folder))
+        refuse_stored(Corpus(folder).ids())
     part = {"audio_path": arguments.audio, "start_s": arguments.start, "end_s": arguments.end}
     sample = ingest_clip(
         clip,

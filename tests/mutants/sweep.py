@@ -109,9 +109,9 @@ MUTANTS: list[Mutant] = [
     ),
     # A later process of the same number counts as the job.
     Mutant(
-        "mesm/ui/jobs.py",
-        "    return process is not None and _start_time(process[0]) == process[1]",
-        '    return process is not None and _start_time(process[0]) != ""',
+        "mesm/locks.py",
+        '    return started != "" and process_start(pid) == started',
+        '    return started != "" and process_start(pid) != ""',
         "tests/ui/test_jobs.py",
     ),
     # A newer run takes the first colour.
