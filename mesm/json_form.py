@@ -144,7 +144,10 @@ def _check_values(value: Json) -> None:
 
 def short_repr(value: object) -> str:
     """Return a value's repr, cut where it is long or nested, for an error sentence."""
-    text = reprlib.repr(value)
+    try:
+        text = reprlib.repr(value)
+    except ValueError:  # of a number with thousands of digits
+        text = f"{type(value).__name__} that is too long to print"
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 

@@ -22,6 +22,7 @@ import torch
 from mesm.config import RunConfig
 from mesm.errors import ConfigError, DataError, MesmError
 from mesm.files import write_atomic
+from mesm.json_form import members, read_json
 from mesm.records.training_log import LOG_NAME, EpochReport, read_log
 
 
@@ -46,7 +47,7 @@ class RunFolder:
         self.path.mkdir(parents=True, exist_ok=True)
         config = self.path / "config.json"
         if config.is_file():
-            if RunConfig.from_dict(json.loads(config.read_text())) != run:
+            if RunConfig.from_dict(members(read_json(config))) != run:
                 raise ConfigError(f"{self.path} holds a run with other settings; choose another --out, or --resume it")
         elif self.writes:
             write_atomic(config, (json.dumps(run.to_dict(), indent=1) + "\n").encode())
@@ -62,7 +63,7 @@ class RunFolder:
             raise MesmError(
                 f"{self.path} holds no run (no config.json); start one with mesm train --preset ... --out {self.path}"
             )
-        return RunConfig.from_dict(json.loads(config.read_text()))
+        return RunConfig.from_dict(members(read_json(config)))
 
     def save_state(self, state: Mapping[str, object]) -> None:
         """Write state.pt whole or not at all.

@@ -179,8 +179,9 @@ class Trainer:
     def _validate(self, loss: float | None) -> EpochReport:
         """Score the validation split, and store the epoch's checkpoint if it is the one to keep so far."""
         validation = Validation.of(self.model, self.valid_loader, self.device)
-        if self.run.train.keep == "last" or validation.f1 > self.best_f1:
-            self.best_f1, self.best_epoch = validation.f1, self.epoch
+        # Without an F1 no epoch is better than another, and the last is kept.
+        if self.run.train.keep == "last" or validation.f1 is None or validation.f1 > self.best_f1:
+            self.best_f1, self.best_epoch = validation.f1 or 0.0, self.epoch
             if self.folder.writes:
                 content = checkpoint_metrics(self.run, self.corpus, validation, self.epoch)
                 save_checkpoint(self.folder.best, self.model, content, "")

@@ -20,6 +20,7 @@ from mesm.config import AttentionSupervisionConfig, AuxiliaryTargetsConfig, Neut
 from mesm.data.store import Corpus
 from mesm.errors import ConfigError, DataError
 from mesm.files import slug
+from mesm.json_form import members, read_json
 from mesm.models import load_checkpoint
 from mesm.models.checkpoint import WEIGHTS
 from mesm.presets import BASELINES, PRESETS, preset
@@ -231,7 +232,7 @@ def resolve_checkpoint(
 def _train(job: TableJob, stage: str, seed: int, report: TrainingProgress | None) -> None:
     folder, run = job.run_folder(stage, seed), job.run_config(stage, seed)
     config = folder / "config.json"
-    same = config.is_file() and RunConfig.from_dict(json.loads(config.read_text())) == run
+    same = config.is_file() and RunConfig.from_dict(members(read_json(config))) == run
     if not (same and (folder / "checkpoint" / WEIGHTS).is_file()):
         Trainer(run, folder, report).fit(_SAVE_MINUTES)
 
