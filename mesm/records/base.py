@@ -182,7 +182,9 @@ def read_record(path: str | os.PathLike[str]) -> Record[Any]:
         if schema == 1:
             origin = _provenance_from_schema_1(origin)
             data = upgrade(data) if upgrade is not None else data
-        record = Record(kind, from_json(Provenance, origin, "provenance"), from_json(dataclass_, data, "data"))
+        record: Record[Any] = Record(
+            kind, from_json(Provenance, origin, "provenance"), from_json(dataclass_, data, "data")
+        )
         if check := getattr(record.data, "check", None):
             check()
         return record
