@@ -72,6 +72,8 @@ class Speakers:
         """Return how often each speaker occurs in each resample of G speakers with replacement: (R, G) integers."""
         rng = np.random.default_rng(self.seed)
         times_RG = np.zeros((self.draws, self.count), np.int32)
+        if not self.count:
+            return times_RG
         for start in range(0, self.draws, _DRAWS_AT_ONCE):
             size = min(_DRAWS_AT_ONCE, self.draws - start)
             if self.by_index:
@@ -168,6 +170,13 @@ class Speakers:
         if (number_G > 0).sum() < 2:
             return np.nan
         return float(sign_flip_p(departure_G[:, None], self.draws, self.seed)[0])
+
+
+def few_speakers(speakers: int) -> tuple[str, ...]:
+    """Return the sentence that there are no intervals, for fewer than `MIN_SPEAKERS` speakers; else none."""
+    if speakers >= MIN_SPEAKERS:
+        return ()
+    return (f"no intervals: {speakers} speaker{'s' * (speakers != 1)}, and fewer than {MIN_SPEAKERS} give none",)
 
 
 def rounded(value: float, digits: int = DIGITS) -> float | None:

@@ -6,10 +6,12 @@ import dataclasses
 import itertools
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from mesm.config import (
+    FORM_SETTINGS,
     MODEL_CONFIGS,
     AttentionSupervisionConfig,
     AuxiliaryTargetsConfig,
@@ -181,3 +183,94 @@ def test_the_settings_that_two_models_share_go_from_one_to_the_other() -> None:
     assert sparse.as_model("fe2e") == dense
     assert dense.with_settings({"name": "mesm", "gate": "hard"}) == dense.as_model("mesm", gate="hard")
     assert model_config("lf_lstm", width=0.5, positions=False) == dense.as_model("lf_lstm")
+
+
+BAD_VALUES: list[object] = [
+    10**9, -1, -5, 1.5, 10**400, float("nan"), float("inf"), -float("inf"), 1e308, True, False, None, "many", "", [], {}, [[]],
+    [None], ["x"], [1, "x"], {"a": 1}, "x" * 5000, [1] * 5000,
+]  # fmt: skip
+CONFIGS = [*(kind() for kind in MODEL_CONFIGS.values()), RunConfig(MESMConfig(), TrainConfig()), TrainConfig()]
+
+
+@pytest.mark.parametrize("config", CONFIGS, ids=lambda config: type(config).__name__)
+def test_any_value_of_any_setting_is_taken_or_refused_in_one_sentence(config: Any) -> None:
+    for name in config.flat():
+        for value in BAD_VALUES:
+            content: Any = config.to_dict()
+            *parts, last = name.split(".")
+            inside = content
+            for part in parts:
+                inside = inside[part]
+            inside[last] = value
+            try:
+                made = type(config).from_dict(content)
+            except ConfigError as error:
+                assert len(str(error)) < 400 and "\n" not in str(error)
+                continue
+            # What is taken has the type of the default, and comes back from JSON.
+            kept, default = made.flat()[name], config.flat()[name]
+            assert type(kept) is type(default), (name, value, kept)
+            assert type(config).from_dict(json.loads(json.dumps(made.to_dict(), allow_nan=False))) == made
+
+
+@pytest.mark.parametrize(
+    ("setting", "sentence"),
+    [
+        (
+            "model.transformer_layers=1000000000",
+            "transformer_layers is 1000000000; it must be a whole number from 1 to 24",
+        ),
+        ("train.epochs=1.5", "epochs is 1.5; it must be a whole number from 1 to 10000"),
+        ("train.epochs=true", "epochs is True; it must be a whole number"),
+        ("train.epochs=" + "9" * 5000, "epochs must be a number, not '9999"),
+        ("train.max_clips=-5", "max_clips is -5; it must be a whole number from 0 to"),
+        ("train.lr=NaN", "lr must be a number, not 'NaN'"),
+        ("train.lr=1e308", "lr is 1e.308; it must be a number from 0 to 10"),
+        ("train.attention.weight=-1", "attention.weight is -1.0; it must be a number from 0 to"),
+        ("model.top_p=0", "top_p is 0.0; it must be a number above 0 and at most 1"),
+        ("model.transformer_heads=5", "transformer_dim is 64; it must be a multiple of transformer_heads, 5"),
+        ("train.top_p_range=[0.7, 0.3]", "low and high"),
+        ("model.labels=fear,fear", "each once"),
+    ],
+)
+def test_settings_out_of_bounds_name_value_and_range(setting: str, sentence: str) -> None:
+    key, _, text = setting.partition("=")
+    with pytest.raises(ConfigError, match=sentence):
+        preset("marionette-mesm").with_settings({key: text})
+
+
+def test_a_list_may_be_written_with_commas() -> None:
+    run = preset("marionette-mesm").with_settings({"labels": "happiness, sadness,fear", "top_p_range": "0.3,1"})
+    assert run.model.labels == ("happiness", "sadness", "fear") and run.train.top_p_range == (0.3, 1.0)
+    assert run == preset("marionette-mesm").with_settings(
+        {"labels": '["happiness","sadness","fear"]', "top_p_range": "[0.3,1]"}
+    )
+
+
+def test_the_form_takes_no_paths_and_names() -> None:
+    every = {f"model.{n}" for c in MODEL_CONFIGS.values() for n in c().flat()} | {
+        f"train.{n}" for n in TrainConfig().flat()
+    }
+    assert every > FORM_SETTINGS
+    assert every - FORM_SETTINGS == {
+        "model.name", "model.text_source", "model.text_sha256", "model.feature_sources",
+        "train.corpus", "train.init_from", "train.cnn_weights",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "content", [[], None, 5, {}, {"model": 1}, {"model": {}, "train": []}, {"model": [], "train": {}}]
+)
+def test_a_config_of_another_shape_is_one_sentence(content: Any) -> None:
+    for read in (RunConfig.from_dict, ModelConfig.from_stored):
+        with pytest.raises(ConfigError):
+            read(content)
+
+
+@pytest.mark.parametrize("name", ["top_p", "gate", "query", "labels"])
+def test_a_stored_config_without_a_setting_gets_no_default_of_today(name: str) -> None:
+    content = MESMConfig().to_dict()
+    assert ModelConfig.from_stored(content) == MESMConfig()
+    del content[name]
+    with pytest.raises(ConfigError, match=f"lacks '{name}'"):
+        ModelConfig.from_stored(content)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +11,7 @@ from safetensors import SafetensorError, safe_open
 from mesm.config import ModelConfig
 from mesm.errors import CheckpointError, ConfigError, DataError
 from mesm.files import file_sha256
+from mesm.json_form import read_json
 from mesm.records.checkpoint import CARD, CONFIG, WEIGHTS, CheckpointMetrics, read_metrics
 from mesm.runtime import assets, workspace
 
@@ -87,7 +87,7 @@ def read_facts(folder: Path) -> CheckpointFacts:
         CheckpointError: a file is missing or damaged.
     """
     try:
-        config = ModelConfig.from_dict(json.loads((folder / CONFIG).read_text()))
+        config = ModelConfig.from_stored(read_json(folder / CONFIG))
         metrics = read_metrics(folder)
         card = (folder / CARD).read_text() if (folder / CARD).is_file() else ""
         with safe_open(folder / WEIGHTS, framework="numpy"):  # fails where the file is not whole

@@ -64,7 +64,7 @@ class Predictor:
         name: of the checkpoint.
         sha256: of its weights.
         trained_on: name of the corpus.
-        thresholds: (E,) decision thresholds, chosen on the validation split.
+        thresholds: (E,) decision thresholds, chosen on the validation split; NaN for a label without a decision.
         metrics: metrics.json.
         card: the model card.
     """
@@ -79,7 +79,7 @@ class Predictor:
         self.metrics = checkpoint.metrics
         self.card = checkpoint.card
         self.trained_on = self.metrics.trained_on
-        self.thresholds = np.array(self.metrics.thresholds or [0.5] * len(self.config.labels))
+        self.thresholds = np.array(self.metrics.thresholds or [0.5] * len(self.config.labels), float)
         self.text_encoder = self.model.text_encoder or TextEncoder(self.config).to(self.device)
 
     @property

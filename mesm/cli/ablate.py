@@ -43,6 +43,7 @@ def run(arguments: argparse.Namespace) -> int:
     from mesm.errors import ConfigError
     from mesm.records.ablation import AblationSetup
     from mesm.records.base import Record, new_provenance, write_record
+    from mesm.statistics import few_speakers
     from mesm.studies.ablation.measure import ablate, choose_rows
     from mesm.studies.ablation.tables import ablation_table, setup_line
 
@@ -70,7 +71,8 @@ def run(arguments: argparse.Namespace) -> int:
         bar.tqdm.write(f"{name}: finished")
 
     data = ablate(setup, arguments.out, arguments.rows, seeds, report=bar, done=done)
-    print(ablation_table(data).to_text())
+    speakers = len({row.group for row in corpus.index if row.split == data.setup.split})
+    print("\n".join((ablation_table(data).to_text(), *few_speakers(speakers))))
     print(setup_line(data))
     print(write(data))
     return 0

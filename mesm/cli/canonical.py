@@ -19,11 +19,10 @@ def run(arguments: argparse.Namespace) -> int:
     from functools import partial
 
     from mesm.analysis.predictor import load
-    from mesm.data.corpora import open_corpus
     from mesm.studies.facs.canonical import canonical_faces
 
     measuring.positive(arguments, "clips")
-    predictor, corpus = load(arguments.checkpoint), open_corpus(arguments.corpus)
+    predictor, corpus = load(arguments.checkpoint), measuring.corpus_to_score(arguments.corpus)
     against = load(arguments.against) if arguments.against else None
     with measuring.bar() as progress:
         faces = canonical_faces(

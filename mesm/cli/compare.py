@@ -27,9 +27,10 @@ def run(arguments: argparse.Namespace) -> int:
     from mesm.records.evaluation import Evaluation
     from mesm.records.seeds import SeedsSummary
     from mesm.studies.seeds.comparison import compare
-    from mesm.studies.seeds.tables import comparison_table
+    from mesm.studies.seeds.tables import comparison_notes, comparison_table
 
     paths = [Path(arguments.first), Path(arguments.second)]
+    measuring.positive(arguments, "draws")
     records = [read_record(path) for path in paths]
     for path, record in zip(paths, records, strict=True):
         if not isinstance(record.data, Evaluation | SeedsSummary):
@@ -45,6 +46,7 @@ def run(arguments: argparse.Namespace) -> int:
     )
     path = write_record(measuring.records_folder(arguments.out), Record("compare", provenance, data))
     print(comparison_table(data).to_text())
+    print("".join(f"{line}\n" for line in comparison_notes(data)), end="")
     print(f"{data.clips} clips, {data.speakers} speakers, {data.draws} draws; differences in points")
     print(path)
     return 0

@@ -25,13 +25,12 @@ def run(arguments: argparse.Namespace) -> int:
     from functools import partial
 
     from mesm.analysis.predictor import load
-    from mesm.data.corpora import open_corpus
     from mesm.models.checkpoint import update_checkpoint
     from mesm.studies.evaluation.bayes_ceiling import ceiling_wacc, share_of_bayes_wacc
     from mesm.studies.evaluation.measure import evaluate
     from mesm.studies.evaluation.tables import classes_table, summary_lines
 
-    predictor, corpus = load(arguments.checkpoint), open_corpus(arguments.corpus)
+    predictor, corpus = load(arguments.checkpoint), measuring.corpus_to_score(arguments.corpus)
     with measuring.bar() as report:
         data = evaluate(predictor, corpus, arguments.split, arguments.top_p, progress=partial(report, arguments.split))
     options = {"split": arguments.split, "top-p": arguments.top_p}

@@ -32,12 +32,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Measure the checkpoint, write the record, print the tables."""
     from mesm.analysis.predictor import load
-    from mesm.data.corpora import open_corpus
     from mesm.studies.facs.measure import facs
     from mesm.studies.facs.tables import summary
 
     measuring.positive(arguments, "clips", "inits")
-    predictor, corpus = load(arguments.checkpoint), open_corpus(arguments.corpus)
+    predictor, corpus = load(arguments.checkpoint), measuring.corpus_to_score(arguments.corpus)
     with measuring.bar() as progress:
         study = facs(
             predictor,

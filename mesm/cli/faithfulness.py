@@ -17,12 +17,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Run the tests, print the main result of each, write the record."""
     from mesm.analysis.predictor import load
-    from mesm.data.corpora import open_corpus
+    from mesm.statistics import few_speakers
     from mesm.studies.faithfulness.measure import measure_faithfulness
     from mesm.studies.faithfulness.tables import summary_table
 
     measuring.positive(arguments, "clips")
-    predictor, corpus = load(arguments.checkpoint), open_corpus(arguments.corpus)
+    predictor, corpus = load(arguments.checkpoint), measuring.corpus_to_score(arguments.corpus)
     with measuring.bar() as progress:
         record = measure_faithfulness(
             predictor,
@@ -35,6 +35,6 @@ def run(arguments: argparse.Namespace) -> int:
         )
     options = {"split": arguments.split, "top-p": arguments.top_p, "clips": arguments.clips}
     path = measuring.write(arguments, "faithfulness", predictor, corpus, record, options)
-    print(summary_table(record).to_text())
+    print("\n".join((summary_table(record).to_text(), *few_speakers(record.shuffled_text.speakers))))
     print(path)
     return 0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -12,6 +11,7 @@ from mesm.cli.measuring import find_record, find_records, target_parts
 from mesm.config import RunConfig
 from mesm.errors import ConfigError, DataError
 from mesm.figures.export import FigureExport
+from mesm.json_form import members, read_json
 from mesm.records.base import Record
 from mesm.records.store import RecordStore, one_per_checkpoint
 from mesm.records.training_log import read_log
@@ -105,8 +105,8 @@ def _runs(arguments: argparse.Namespace) -> FigureExport:
     runs = []
     for folder in _run_folders(arguments):
         try:
-            config = RunConfig.from_dict(json.loads((folder / "config.json").read_text()))
-        except (OSError, ValueError, KeyError, TypeError, ConfigError, DataError) as error:
+            config = RunConfig.from_dict(members(read_json(folder / "config.json")))
+        except (ConfigError, DataError) as error:
             raise DataError(f"run {folder.name!r} has no readable config.json; give a folder of mesm train") from error
         runs.append((_training_run(folder), config))
     return runs_export(runs)

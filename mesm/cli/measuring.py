@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -61,6 +62,20 @@ def records_folder(option: str | None) -> Path:
     from mesm.runtime import workspace
 
     return Path(option) if option else workspace() / "records"
+
+
+def corpus_to_score(name: str) -> Corpus:
+    """Open the corpus of --corpus; print a sentence on standard error if it is unfinished."""
+    from mesm.data.corpora import open_corpus
+
+    corpus = open_corpus(name)
+    if not corpus.manifest.complete:
+        print(
+            f"corpus {corpus.name!r} is unfinished: its build was interrupted or is under way, and only the "
+            f"{len(corpus.index)} clips so far are read; build it to the end for final results",
+            file=sys.stderr,
+        )
+    return corpus
 
 
 def corpus_argument(corpus: Corpus, text: str) -> str:

@@ -31,10 +31,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Migrate every record of a folder; print a line per file."""
-    import json
 
     from mesm.data.corpora import open_corpus
     from mesm.errors import DataError
+    from mesm.json_form import members, read_json
     from mesm.records.base import RECORD_SCHEMA
 
     folder = Path(arguments.folder)
@@ -44,7 +44,7 @@ def run(arguments: argparse.Namespace) -> int:
     refused = 0
     for path in sorted(folder.glob("*.json")):
         try:
-            if json.loads(path.read_text()).get("schema") == RECORD_SCHEMA:
+            if members(read_json(path)).get("schema") == RECORD_SCHEMA:
                 print(f"{path.name}: of today's schema already")
                 continue
             print(f"{path.name} -> {migrate(path, known).name}")

@@ -119,7 +119,9 @@ def _splits(arguments: argparse.Namespace, job: TableJob, records: Path) -> list
 def _scores(arguments: argparse.Namespace, job: TableJob, records: Path) -> Iterator[FigureExport]:
     """Yield Table 3 or 4 and the sizes of its models, again after every row."""
     from mesm.errors import DataError, MesmError
+    from mesm.estimate import Estimate
     from mesm.records.base import Record, new_provenance, write_record
+    from mesm.studies.evaluation.tables import undefined_in
     from mesm.studies.reproduction.exports import models_export, origin_note, scores_export
     from mesm.studies.reproduction.measure import table_rows
     from mesm.studies.reproduction.table_jobs import MODELS, choose_models, needs_features
@@ -142,7 +144,8 @@ def _scores(arguments: argparse.Namespace, job: TableJob, records: Path) -> Iter
         record = Record("reproduce", new_provenance(job.corpus.id, model, digests, command), row)
         write_record(records, record)
         rows.append(record)
-        bar.tqdm.write(f"{model}: Acc {row.average.accuracy:.1f}, WAcc {row.average.wacc:.1f}, F1 {row.average.f1:.1f}")
+        accuracy, wacc, f1 = (Estimate(v).words(1) for v in (row.average.accuracy, row.average.wacc, row.average.f1))
+        bar.tqdm.write("\n".join((f"{model}: Acc {accuracy}, WAcc {wacc}, F1 {f1}", *undefined_in(row))))
         table = scores_export(rows, int(arguments.what[-1]))
         yield replace(table, command=command, caption=f"{table.caption} {origin_note(rows, missing)}")
         yield replace(models_export(rows), command=command)

@@ -21,12 +21,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Evaluate every run, print the table, write the record."""
     from mesm.analysis.predictor import load
-    from mesm.data.corpora import open_corpus
     from mesm.records.base import Record, new_provenance, write_record
+    from mesm.studies.evaluation.tables import undefined_in
     from mesm.studies.seeds.measure import evaluate_seeds
     from mesm.studies.seeds.tables import seeds_table
 
-    corpus = open_corpus(arguments.corpus)
+    corpus = measuring.corpus_to_score(arguments.corpus)
     predictors = {name: load(name) for name in arguments.runs}
     with measuring.bar() as report:
         data = evaluate_seeds(predictors, corpus, arguments.split, arguments.top_p, report)
@@ -42,5 +42,6 @@ def run(arguments: argparse.Namespace) -> int:
     if "wacc" in data.interval:
         ends = data.interval["wacc"]
         print(f"mean WAcc, 95 % interval {ends.low} to {ends.high} over {data.speakers} speakers")
+    print("".join(f"{line}\n" for line in undefined_in(data)), end="")
     print(path)
     return 0

@@ -15,7 +15,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "    --against marionette-fe2e"
     )
     parser.add_argument("checkpoint", help="name or folder of a MESM checkpoint")
-    parser.add_argument("--corpus", required=True, help="name or folder of a corpus with a valid and a test split")
+    parser.add_argument(
+        "--corpus", required=True, help="name or folder of a corpus; thresholds come from its valid split, if any"
+    )
     parser.add_argument(
         "--top-p", default="0.1:1.0:0.1", help="low:high:step or a list such as 0.3,0.5 (default: %(default)s)"
     )
@@ -28,16 +30,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Measure the sweep, print its table and write its record."""
     from mesm.analysis.predictor import load
-    from mesm.data.corpora import open_corpus
     from mesm.files import write_atomic
     from mesm.records.base import Record, new_provenance, write_record
     from mesm.runtime import workspace
     from mesm.studies.sweep.measure import measure_sweep
-    from mesm.studies.sweep.tables import points_table
+    from mesm.studies.sweep.tables import notes, points_table
     from mesm.studies.sweep.top_ps import parse_top_ps
 
     top_ps = parse_top_ps(arguments.top_p)
-    predictor, corpus = load(arguments.checkpoint), open_corpus(arguments.corpus)
+    predictor, corpus = load(arguments.checkpoint), measuring.corpus_to_score(arguments.corpus)
     against = load(arguments.against) if arguments.against else None
     with measuring.bar() as show:
 
@@ -58,6 +59,6 @@ def run(arguments: argparse.Namespace) -> int:
         config=predictor.config.to_dict(),
     )
     path = write_record(arguments.out or workspace() / "records", Record("sweep", provenance, sweep))
-    print(points_table(sweep).to_text())
+    print("\n".join((points_table(sweep).to_text(), *notes(sweep))))
     print(path)
     return 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import shlex
+import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--preset", help="named settings; see mesm/presets.py")
     parser.add_argument("--corpus", help="folder or name of the corpus")
     parser.add_argument("--out", help="folder of the run")
-    parser.add_argument("--init", default="", help="checkpoint to start from (MESM from FE2E)")
+    parser.add_argument("--init", default="", help="name or folder of a checkpoint to start from (MESM from FE2E)")
     parser.add_argument(
         "--set",
         action="append",
@@ -66,7 +67,10 @@ def _train(arguments: argparse.Namespace) -> Path:
         return resume(arguments.resume, progress_of(arguments), corpus)
     if not (arguments.preset and arguments.corpus and arguments.out):
         raise ConfigError("give --preset, --corpus and --out, or --resume RUN")
-    return Trainer(run_config(arguments), arguments.out, progress_of(arguments)).fit()
+    trainer = Trainer(run_config(arguments), arguments.out, progress_of(arguments))
+    for note in trainer.setup.notes if os.environ.get("RANK", "0") == "0" else ():
+        print(note, file=sys.stderr)
+    return trainer.fit()
 
 
 def progress_of(arguments: argparse.Namespace) -> TrainingProgress | None:
@@ -91,6 +95,7 @@ def run_config(arguments: argparse.Namespace) -> RunConfig:
     """Build the run of a command line: the preset, its corpus and start, then --set and --seed."""
     from dataclasses import replace
 
+    from mesm.analysis.checkpoints import checkpoint_folder
     from mesm.data.corpora import open_corpus
     from mesm.presets import preset
 
@@ -104,7 +109,11 @@ def run_config(arguments: argparse.Namespace) -> RunConfig:
         if not equals:
             raise ConfigError(f"--set {item!r} names no setting; write it like model.width=0.5 or train.epochs=3")
         settings[name] = value
-    return replace(chosen, train=train).with_settings(settings)
+    run = replace(chosen, train=train).with_settings(settings)
+    folder = checkpoint_folder(run.train.init_from) if run.train.init_from else None
+    return (
+        run if folder is None or not folder.is_dir() else replace(run, train=replace(run.train, init_from=str(folder)))
+    )
 
 
 class Bar:

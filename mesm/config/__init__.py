@@ -29,11 +29,12 @@ from mesm.config.objectives import (
     NeutralFacesConfig,
     TwoTextsConfig,
 )
-from mesm.config.training import FUSIONS, RunConfig, TrainConfig, upgrade_training
+from mesm.config.training import FORM_SETTINGS, FUSIONS, RunConfig, TrainConfig, upgrade_training
 
 __all__ = [
     "BACKENDS",
     "CNNS",
+    "FORM_SETTINGS",
     "FUSIONS",
     "GATES",
     "MODEL_CONFIGS",

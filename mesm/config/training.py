@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Self
+from dataclasses import dataclass, field, fields
+from typing import Any, Self
 
-from mesm.config.base import JsonConfig, check_choice, check_top_p
-from mesm.config.model import SHUFFLED_IN_TRAINING, ModelConfig
+from mesm.config.base import JsonConfig, bounded, chosen
+from mesm.config.model import MODEL_CONFIGS, SHUFFLED_IN_TRAINING, ModelConfig
 from mesm.config.objectives import (
     AttentionSupervisionConfig,
     AuxiliaryTargetsConfig,
@@ -16,8 +16,8 @@ from mesm.config.objectives import (
     NeutralFacesConfig,
     TwoTextsConfig,
 )
-from mesm.errors import ConfigError
-from mesm.json_form import Json, members
+from mesm.errors import ConfigError, DataError
+from mesm.json_form import Json, members, short_repr
 
 FUSIONS = ("learned", "held_out")
 TRAINING_QUERIES = ("own", "shuffled")
@@ -68,36 +68,36 @@ class TrainConfig(JsonConfig):
 
     corpus: str = ""
     """Folder of the corpus."""
-    epochs: int = 10
+    epochs: int = bounded(10, 1, 10_000)
     """Passes over the training split."""
-    batch_size: int = 16
+    batch_size: int = bounded(16, 1, 4096)
     """Utterances per step and process."""
-    max_clips: int = 0
+    max_clips: int = bounded(0, 0, 10**9)
     """Number of clips of the training split to train on, the same ones for every seed; 0 = all."""
-    accumulate: int = 1
+    accumulate: int = bounded(1, 1, 4096)
     """Batches per optimiser step."""
-    optimizer: str = "adamw"
+    optimizer: str = chosen("adamw", ("adam", "adamw"))
     """adam (the paper) or adamw."""
-    lr: float = 1e-3
+    lr: float = bounded(1e-3, 0, 10)
     """Peak learning rate of the trunk."""
-    text_lr_factor: float = 0.1
+    text_lr_factor: float = bounded(0.1, 0, 1000)
     """Factor for the text encoder when it is trainable."""
-    attention_lr_factor: float = 5.0
+    attention_lr_factor: float = bounded(5.0, 0, 1000)
     """Factor for the cross-modal attention's parameters, except the matrix U of its bilinear score."""
-    bilinear_lr_factor: float = 0.25
+    bilinear_lr_factor: float = bounded(0.25, 0, 1000)
     """Factor for the matrix U of the bilinear score x . U q. Adam moves each of the many products in that sum by the
     learning rate, so the score diverges at the attention's rate."""
-    weight_decay: float = 1e-3
+    weight_decay: float = bounded(1e-3, 0, 10)
     """Not applied to the attention."""
-    schedule: str = "one_cycle"
+    schedule: str = chosen("one_cycle", ("one_cycle", "cosine", "constant"))
     """one_cycle, cosine or constant, after `warmup` of the steps."""
-    warmup: float = 0.15
+    warmup: float = bounded(0.15, 0, 0.99)
     """Share of the steps over which the learning rate rises."""
-    clip_norm: float = 2.0
+    clip_norm: float = bounded(2.0, 0, 1e6, above=True)
     """Gradient norm limit, for each parameter group (trunk, attention, bilinear, text) on its own."""
-    top_p_range: tuple[float, ...] = ()
+    top_p_range: tuple[float, ...] = bounded((), 0, 1, above=True)
     """(low, high): top_p is drawn uniformly from it for every batch; empty: the model's own top_p."""
-    queries: str = "own"
+    queries: str = chosen("own", TRAINING_QUERIES)
     """Text that queries the attention about each clip in training: its `own`, or, `shuffled`, another clip's of the
     batch, so that a mask that depends on the text carries no information on the label."""
     augment: bool = True
@@ -124,33 +124,23 @@ class TrainConfig(JsonConfig):
     """For cnn=vgg11: `imagenet` (torchvision's, downloaded once), a file of them, or empty for random ones."""
     init_from: str = ""
     """Checkpoint with the initial weights of the trunk (MESM from FE2E)."""
-    fusion: str = "learned"
+    fusion: str = chosen("learned", FUSIONS)
     """Fusion weights: `learned` with the rest (the paper), or `held_out`, fitted again on the validation split at the end."""
-    keep: str = "best"
+    keep: str = chosen("best", ("best", "last"))
     """Epoch that becomes the checkpoint: the best by valid average F1 (the paper), or the last of the schedule."""
-    patience: int = 0
+    patience: int = bounded(0, 0, 10_000)
     """Stop after so many epochs without a better valid average F1; 0 = never."""
-    precision: str = "float32"
+    precision: str = chosen("float32", ("float32", "bfloat16"))
     """float32 or bfloat16 (mixed)."""
-    seed: int = 0
+    seed: int = bounded(0, 0, 2**32 - 1)
     """Seed of the initial weights, the order and the augmentation."""
 
     def __post_init__(self) -> None:
-        check_choice("optimizer", self.optimizer, ("adam", "adamw"))
-        check_choice("schedule", self.schedule, ("one_cycle", "cosine", "constant"))
-        check_choice("queries", self.queries, TRAINING_QUERIES)
-        check_choice("keep", self.keep, ("best", "last"))
-        check_choice("fusion", self.fusion, FUSIONS)
-        check_choice("precision", self.precision, ("float32", "bfloat16"))
-        for p in self.top_p_range:
-            check_top_p(p)
-        if len(self.top_p_range) not in (0, 2):
-            raise ConfigError("top_p_range must be empty or hold two numbers, low and high")
+        super().__post_init__()
+        if len(self.top_p_range) not in (0, 2) or tuple(sorted(self.top_p_range)) != self.top_p_range:
+            raise ConfigError(f"top_p_range is {self.top_p_range}; it must be empty or hold two numbers, low and high")
         if self.patience and self.keep == "last":
             raise ConfigError("patience waits for a better epoch, and keep is last; set keep=best or patience=0")
-        for name in ("epochs", "batch_size", "accumulate"):
-            if getattr(self, name) < 1:
-                raise ConfigError(f"{name} is {getattr(self, name)}; it must be at least 1")
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Json]) -> Self:
@@ -159,7 +149,7 @@ class TrainConfig(JsonConfig):
         Raises:
             ConfigError: a setting that no version has had, or a value out of range.
         """
-        return super().from_dict(upgrade_training(data))
+        return super().from_dict(upgrade_training(data) if isinstance(data, Mapping) else data)
 
     def with_settings(self, settings: Mapping[str, str]) -> Self:
         """Return a copy with `key=value` strings applied; a name of an older version is refused with its present one."""
@@ -183,9 +173,15 @@ class RunConfig(JsonConfig):
         """Build a run from a stored config.json of this or an older version.
 
         Raises:
-            ConfigError: a setting that no version has had, or a value out of range.
+            ConfigError: a setting that no version has had, or a value of another type or out of range.
         """
-        return super().from_dict({**data, "train": upgrade_training(members(data["train"]), members(data["model"]))})
+        if not isinstance(data, Mapping) or not {"model", "train"} <= set(data):
+            raise ConfigError(f"{short_repr(data)} is no run: it must hold the settings of model and train")
+        try:
+            train = upgrade_training(members(data["train"]), members(data["model"]))
+        except DataError as error:
+            raise ConfigError(f"the settings of model and train must stand under their names ({error})") from error
+        return super().from_dict({**data, "train": train})
 
     def with_settings(self, settings: Mapping[str, str]) -> Self:
         """Return a copy with `model.width=0.5` or, where only one of the two has it, `width=0.5` applied.
@@ -201,3 +197,23 @@ class RunConfig(JsonConfig):
         if head in ("model", "train"):
             return name
         return f"model.{name}" if head in self.model.to_dict() else f"train.{name}"
+
+
+def _form_settings() -> frozenset[str]:
+    names = set()
+    parts: list[tuple[str, Any]] = [("model.", kind()) for kind in MODEL_CONFIGS.values()]
+    parts.append(("train.", TrainConfig()))
+    while parts:
+        prefix, config = parts.pop()
+        for one in fields(config):
+            value = getattr(config, one.name)
+            if isinstance(value, JsonConfig):
+                parts.append((f"{prefix}{one.name}.", value))
+            elif isinstance(value, bool) or "low" in one.metadata or "choices" in one.metadata:
+                names.add(prefix + one.name)
+    return frozenset(names)
+
+
+#: Settings that a visitor of the app may change: truth values, bounded numbers and words of a list. A setting that is a
+#: path, a URL, a hub id or any other free text is not among them.
+FORM_SETTINGS = _form_settings()

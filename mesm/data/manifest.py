@@ -104,10 +104,11 @@ class Manifest:
         """Compute the identity of the corpus beside its name, 16 hex digits.
 
         A generated corpus (`meta` has a `generator`) is its design: name, labels and `meta` without the command, so that
-        an exported part has the identity of the whole. A recorded corpus is its clips: name, labels and shard digests.
+        an exported part has the identity of the whole. A recorded corpus, and one whose build has not ended, is its clips:
+        name, labels and shard digests.
         """
         content: dict[str, Json] = {"name": self.name, "labels": list(self.labels)}
-        if "generator" in self.meta:
+        if "generator" in self.meta and self.complete:
             content["design"] = {key: value for key, value in self.meta.items() if key != "command"}
         else:
             content["shards"] = [shard.sha256 for shard in self.shards]

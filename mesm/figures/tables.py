@@ -125,7 +125,7 @@ class Table:
         writer.writerow([*head, *self.names, *(f"{self.names[i]} spread" for i in spreads)])
         for row in self.rows:
             cells = [*((row.group,) if groups else ()), *row.cells, *(_spread(row, i) for i in spreads)]
-            writer.writerow(["" if cell is None else cell for cell in cells])
+            writer.writerow(["" if cell is None or cell != cell else cell for cell in cells])  # NaN is unknown too
         return out.getvalue()
 
     def to_latex(self, caption: str = "", label: str = "") -> str:

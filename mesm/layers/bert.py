@@ -10,7 +10,6 @@ Shape legend: B texts, T tokens, D width, H heads.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,8 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from mesm.json_form import from_json, members, read_json
 
 
 @dataclass(frozen=True)
@@ -122,8 +123,8 @@ class Bert(nn.Module):
         """
         from safetensors.torch import load_file
 
-        known = json.loads((folder / "config.json").read_text())
-        shape = BertShape(**{name: known[name] for name in BertShape.__dataclass_fields__})
+        known = members(read_json(folder / "config.json"))
+        shape = from_json(BertShape, {name: known[name] for name in BertShape.__dataclass_fields__ if name in known})
         with torch.random.fork_rng(devices=[]):  # the weights are replaced at once; leave the random state as it was
             model = cls(shape)
         weights = load_file(folder / "model.safetensors")

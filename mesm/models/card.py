@@ -70,6 +70,13 @@ def model_card(name: str, config: ModelConfig, metrics: CheckpointMetrics) -> st
             "",
             f"95 % interval of the test WAcc over {metrics.test.speakers} speakers: {low} to {high}; chance is 50.",
         ]
+    undecided = [label for label, t in zip(config.labels, metrics.thresholds, strict=False) if t is None]
+    if undecided:
+        lines += [
+            "",
+            f"No decision for {', '.join(undecided)}: the validation split could not decide it, so it has a score and no "
+            "threshold, and is never predicted.",
+        ]
     if metrics.ceiling_share is not None:
         lines.append(
             f"That is {100 * metrics.ceiling_share:.0f} % of the way from chance to an ideal observer of "

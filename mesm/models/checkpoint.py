@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from torch import Tensor
 from mesm.config import ModelConfig, upgrade_training
 from mesm.errors import CheckpointError, ConfigError, DataError
 from mesm.files import PART, write_atomic
+from mesm.json_form import members, read_json
 from mesm.models.card import model_card
 from mesm.models.registry import build_model
 from mesm.models.scorer import AnyScorer
@@ -120,7 +122,7 @@ def update_checkpoint(
         raise ConfigError(
             f"a checkpoint keeps its scores on valid and test, not on {evaluation.split!r}; leave out --update"
         )
-    config = ModelConfig.from_dict(json.loads((folder / CONFIG).read_text()))
+    config = ModelConfig.from_stored(read_json(folder / CONFIG))
     scores = SplitMetrics.of_evaluation(evaluation)
     metrics = read_metrics(folder)
     if evaluation.split == "valid":
@@ -157,10 +159,12 @@ def load_checkpoint(source: str | os.PathLike[str]) -> Checkpoint:
     """
     folder = _fetch(os.fspath(source))
     try:
-        stored = json.loads((folder / CONFIG).read_text())
-        config = ModelConfig.from_dict(stored)
+        stored = members(read_json(folder / CONFIG))
+        config = ModelConfig.from_stored(stored)
         state = load_file(folder / WEIGHTS)
         metrics = read_metrics(folder)
+        if len(metrics.thresholds) not in (0, len(config.labels)):
+            raise DataError(f"{METRICS} has {len(metrics.thresholds)} thresholds for {len(config.labels)} labels")
         if metrics.train:
             metrics = replace(metrics, train=upgrade_training(metrics.train, stored))
         card = (folder / CARD).read_text() if (folder / CARD).is_file() else ""
@@ -176,18 +180,33 @@ def load_checkpoint(source: str | os.PathLike[str]) -> Checkpoint:
     return Checkpoint(folder, model.eval(), metrics, card)
 
 
-def warm_start(model: AnyScorer, weights: Mapping[str, Tensor]) -> list[str]:
+def warm_start(model: AnyScorer, weights: Mapping[str, Tensor], labels: Sequence[str] | None = None) -> list[str]:
     """Copy every weight that exists under the same name and shape (MESM from FE2E); return what was left at random.
+
+    Args:
+        labels: those of the weights, in their order; where the model has others, the last layers are left out.
 
     Raises:
         CheckpointError: nothing fits, or a shared name has another shape (another width).
     """
     own = model.state_dict()
-    shared = {k: v for k, v in weights.items() if k in own}
+    last = () if labels is None or tuple(labels) == model.config.labels else _last_layers(model)
+    shared = {k: v for k, v in weights.items() if k in own and not k.startswith(last)}
     wrong = [k for k, v in shared.items() if v.shape != own[k].shape]
     if wrong or not shared:
         what = f"{wrong[0]} has shape {tuple(shared[wrong[0]].shape)}" if wrong else "no weight has a known name"
-        raise CheckpointError(f"cannot start from these weights: {what}; use the same width and labels")
+        raise CheckpointError(f"cannot start from these weights: {what}; use the same width and the same model")
     with torch.no_grad():
         model.load_state_dict({k: v.to(own[k].dtype) for k, v in shared.items()}, strict=False)
     return sorted(set(own) - set(shared))
+
+
+def _last_layers(model: AnyScorer) -> tuple[str, ...]:
+    """Return the prefixes of the weights with a row per label."""
+    return tuple(
+        f"{name}."
+        for name, module in model.named_modules()
+        if isinstance(module, torch.nn.Linear)
+        and module.out_features == len(model.config.labels)
+        and re.search(r"\.out(\.\d+)?$", name)
+    )

@@ -1,7 +1,8 @@
 """Hold any record: where it comes from, what was measured, and its form on disk.
 
 A record is one JSON file, `<kind>_<checkpoint>_<corpus>-<digest>.json`: {"kind", "schema", "provenance", "data"}.
-`data` is the JSON form of the kind's dataclass (`KINDS`). Records of schema 1, whose corpus had a name and no digest,
+`data` is the JSON form of the kind's dataclass (`KINDS`), whose `check`, if it has one, refuses parts that do not belong
+together. Records of schema 1, whose corpus had a name and no digest,
 are upgraded when they are read, by the kind's own `from_schema_1`.
 """
 
@@ -21,7 +22,7 @@ from typing import Any, Generic, TypeVar, cast
 
 from mesm.errors import DataError
 from mesm.files import slug, write_atomic
-from mesm.json_form import Json, from_json, to_json
+from mesm.json_form import Json, from_json, members, read_json, to_json
 
 RECORD_SCHEMA = 2
 #: Kind -> module and dataclass of its data.
@@ -169,19 +170,24 @@ def read_record(path: str | os.PathLike[str]) -> Record[Any]:
         DataError: it is no record, damaged, or of a later schema; one sentence with the remedy.
     """
     try:
-        content = json.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, RecursionError, ValueError) as error:
-        raise DataError(f"{path} is not a readable record ({error}); make it again with its command") from error
-    schema = content.get("schema") if isinstance(content, dict) else None
+        content = members(read_json(path))
+    except DataError as error:
+        raise DataError(f"{error}; it should be a record: make it again with its command") from error
+    schema = content.get("schema")
     if schema not in (1, RECORD_SCHEMA) or not {"kind", "provenance", "data"} <= set(content):
         raise DataError(f"{path} is not a record of schema 1 to {RECORD_SCHEMA}; make it again with its command")
     try:
-        kind, origin, data = str(content["kind"]), content["provenance"], content["data"]
+        kind, origin, data = str(content["kind"]), members(content["provenance"]), members(content["data"])
         dataclass_, upgrade = data_class(kind)
         if schema == 1:
             origin = _provenance_from_schema_1(origin)
             data = upgrade(data) if upgrade is not None else data
-        return Record(kind, from_json(Provenance, origin, "provenance"), from_json(dataclass_, data, "data"))
+        record: Record[Any] = Record(
+            kind, from_json(Provenance, origin, "provenance"), from_json(dataclass_, data, "data")
+        )
+        if check := getattr(record.data, "check", None):
+            check()
+        return record
     except (DataError, KeyError, TypeError, AttributeError, IndexError, ValueError, RecursionError) as error:
         raise DataError(f"{path} is damaged ({error}); make it again with its command") from error
 

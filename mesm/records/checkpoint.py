@@ -6,13 +6,12 @@ version does not know are kept (`other`) and written again.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TypeVar
 
 from mesm.errors import DataError
-from mesm.json_form import Json, from_json, to_json
+from mesm.json_form import Json, from_json, read_json, to_json
 from mesm.records.evaluation import ClassScores, Evaluation, Scores
 
 WEIGHTS, CONFIG, METRICS, CARD = "model.safetensors", "config.json", "metrics.json", "README.md"
@@ -75,7 +74,8 @@ class CheckpointMetrics:
     Attributes:
         trained_on: name of the corpus.
         trained_on_capabilities: capabilities of that corpus beyond labels; None in checkpoints of earlier versions.
-        thresholds: (E,) decision thresholds, chosen on the validation split; empty before that, which counts as 0.5.
+        thresholds: (E,) decision thresholds, chosen on the validation split; empty before that, which counts as 0.5, and
+            None for a label without a decision, because that split could not decide it.
         thresholds_top_p: nucleus mass at which they were chosen.
         valid: scores of the validation split.
         test: scores of the test split, once it was evaluated.
@@ -91,7 +91,7 @@ class CheckpointMetrics:
 
     trained_on: str = "unknown"
     trained_on_capabilities: tuple[str, ...] | None = None
-    thresholds: tuple[float, ...] = ()
+    thresholds: tuple[float | None, ...] = ()
     thresholds_top_p: float | None = None
     valid: SplitMetrics | None = None
     epoch: int | None = None
@@ -146,8 +146,8 @@ def read_metrics(folder: Path) -> CheckpointMetrics:
     if not path.is_file():
         return CheckpointMetrics()
     try:
-        return CheckpointMetrics.from_json(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, UnicodeDecodeError, RecursionError, ValueError) as error:
+        return CheckpointMetrics.from_json(read_json(path))
+    except DataError as error:
         raise DataError(f"{path} is not readable ({error}); evaluate or train the checkpoint again") from error
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from mesm.errors import DataError
 from mesm.estimate import decimal_text
 from mesm.json_form import Json, members
 
@@ -16,13 +17,14 @@ class PairedDifference:
         value: None where a metric is undefined.
         low: lower end of the interval; None with too few speakers for one.
         high: upper end.
-        share_better: share of the draws of speakers in which the first is better.
+        share_better: share of the draws of speakers in which the first is better; None without an interval, and where no
+            draw differs, as for models that decide alike.
     """
 
     value: float | None
     low: float | None
     high: float | None
-    share_better: float
+    share_better: float | None
 
     def interval_text(self, digits: int) -> str | None:
         """Return "+0.10 to +0.40"; None without an interval."""
@@ -49,7 +51,10 @@ class Comparison:
 
     Attributes:
         draws: of speakers.
+        labels: emotions that both models decide, in the first one's order.
         difference: "wacc" and "f1" -> first - second.
+        undecided: emotions left out, because a run of one of the models has no decision threshold for them.
+        one_sided: emotions without a WAcc, since all of the clips show them or none does.
     """
 
     split: str
@@ -60,6 +65,13 @@ class Comparison:
     first: ComparedModel
     second: ComparedModel
     difference: dict[str, PairedDifference]
+    undecided: tuple[str, ...] = ()
+    one_sided: tuple[str, ...] = ()
+
+    def check(self) -> None:
+        """Raise `DataError` if a difference is missing."""
+        if not {"wacc", "f1"} <= set(self.difference):
+            raise DataError("data.difference has no wacc or no f1")
 
 
 def difference_from_schema_1(data: dict[str, Json]) -> dict[str, Json]:

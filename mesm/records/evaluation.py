@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from mesm.errors import DataError
 from mesm.estimate import Estimate, decimal_text
 from mesm.json_form import Json, items, members
 
@@ -99,24 +100,50 @@ class ScoredModel:
         return 1
 
 
+def check_sizes(where: str, sizes: Mapping[str, tuple[tuple[int, ...], tuple[int, ...]]]) -> None:
+    """Raise `DataError` for the first part of a record that does not have the size that it must have.
+
+    Args:
+        sizes: name of the part -> its size and the size that it must have.
+    """
+    for name, (size, right) in sizes.items():
+        if size != right:
+            raise DataError(f"{where}.{name} has the size {size}; the record's clips and labels give {right}")
+
+
 @dataclass(frozen=True)
 class Evaluation(ScoredModel):
     """Hold the scores of one checkpoint, with its clips.
 
     Attributes:
         left_out: labels of the checkpoint that the corpus lacks.
-        thresholds: (E,) decision thresholds, chosen on the checkpoint's validation split.
+        thresholds: (E,) decision thresholds, chosen on the checkpoint's validation split; None for a label without a
+            decision, because that split could not decide it.
         branches: modality -> emotion -> AUC in percent of that branch's own scores.
         macs_ratio_range: 5th, 50th and 95th percentile of `ClipScores.conv_stack_ratio`.
         macs: stage -> mean multiply-adds per clip.
     """
 
     left_out: tuple[str, ...]
-    thresholds: tuple[float, ...]
+    thresholds: tuple[float | None, ...]
     branches: dict[str, dict[str, float | None]]
     macs_ratio_range: tuple[float, float, float] | None
     macs: dict[str, int]
     per_clip: ClipScores
+
+    def check(self) -> None:
+        """Raise `DataError` if labels, clips, scores and thresholds do not belong together."""
+        clips, n, e = self.per_clip, len(self.per_clip.ids), len(self.labels)
+        check_sizes(
+            "data",
+            {
+                "per_class": ((len(set(self.per_class) & set(self.labels)),), (e,)),
+                "thresholds": ((len(self.thresholds),), (e,)),
+                "per_clip.speakers": ((len(clips.speakers),), (n,)),
+                "per_clip.scores": (clips.scores.shape, (n, e)),
+                "per_clip.truth": (clips.truth.shape, (n, e)),
+            },
+        )
 
 
 def scores_from(summary: Mapping[str, Any]) -> Scores:

@@ -39,7 +39,7 @@ class Prediction:
     Attributes:
         labels: emotion names, the order of every score list.
         scores: (E,) fused probabilities in [0, 1].
-        thresholds: (E,) per-class decision thresholds of the checkpoint.
+        thresholds: (E,) decision thresholds of the checkpoint; NaN for a label without a decision.
         modality_scores: modality -> (E,) probabilities of that branch alone; absent branches are missing.
         fusion_weights: modality -> weight used for this clip (renormalised when a branch is absent).
         flags: sentences such as "no voice: scores from words and face only".

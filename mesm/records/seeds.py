@@ -13,6 +13,7 @@ from mesm.records.evaluation import (
     ScoredModel,
     Scores,
     average_from_schema_1,
+    check_sizes,
     interval_from_schema_1,
 )
 
@@ -22,14 +23,14 @@ class SeedRun:
     """Hold one trained model of several that differ in their seed.
 
     Attributes:
-        thresholds: (E,) of this run, chosen on its validation split.
+        thresholds: (E,) of this run, chosen on its validation split; None for a label without a decision.
     """
 
     checkpoint: str
     seed: int
     average: Scores
     macs_ratio: float | None
-    thresholds: tuple[float, ...]
+    thresholds: tuple[float | None, ...]
     interval: dict[str, Interval]
 
 
@@ -72,6 +73,20 @@ class SeedsSummary(SeedsMean):
     """Hold the mean over runs, with every run's scores of every clip."""
 
     per_clip: SeedClipScores
+
+    def check(self) -> None:
+        """Raise `DataError` if labels, clips, scores and thresholds do not belong together."""
+        clips, n, e = self.per_clip, len(self.per_clip.ids), len(self.labels)
+        check_sizes(
+            "data",
+            {
+                "per_class": ((len(set(self.per_class) & set(self.labels)),), (e,)),
+                **{f"runs[{i}].thresholds": ((len(run.thresholds),), (e,)) for i, run in enumerate(self.runs)},
+                "per_clip.speakers": ((len(clips.speakers),), (n,)),
+                "per_clip.scores": (clips.scores.shape, (len(self.runs), n, e)),
+                "per_clip.truth": (clips.truth.shape, (n, e)),
+            },
+        )
 
 
 def mean_from_schema_1(data: dict[str, Json]) -> dict[str, Json]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from mesm.errors import DataError
 from mesm.json_form import Json, items, members
-from mesm.records.evaluation import Interval, Scores, average_from_schema_1, interval_from_schema_1
+from mesm.records.evaluation import Interval, Scores, average_from_schema_1, check_sizes, interval_from_schema_1
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class SweepPoint:
         macs_ratio_range: its 5th, 50th and 95th percentile.
         ms_per_clip: measured time, without reading files and without the text encoder.
         per_clip_ratio: `macs_ratio` of every clip, in the order of `Sweep.clip_ids`; None without face and sound.
-        thresholds: (E,) decision thresholds.
+        thresholds: (E,) decision thresholds; None for a label without a decision.
         macs: stage or total -> mean multiply-adds per clip; empty in the oldest records.
         macs_by_layer: in the order in which a clip passes the layers; empty in the oldest records.
     """
@@ -48,7 +49,7 @@ class SweepPoint:
     macs_ratio_range: tuple[float, float, float]
     ms_per_clip: float
     per_clip_ratio: tuple[float | None, ...]
-    thresholds: tuple[float, ...]
+    thresholds: tuple[float | None, ...]
     macs: dict[str, int] = field(default_factory=dict)
     macs_by_layer: tuple[LayerMacs, ...] = ()
 
@@ -75,11 +76,14 @@ class Sweep:
         split: the split that is scored; the thresholds come from the validation split.
         labels: E emotions that checkpoint and corpus share, in the checkpoint's order.
         points: P points, in the order in which the values were given.
-        elbow: top-p of the point with the largest distance of WAcc above the chord over `macs_ratio` (Kneedle).
+        elbow: top-p of the point with the largest distance of WAcc above the chord over `macs_ratio` (Kneedle); None
+            where it is undefined: fewer than three points with a WAcc, or the same WAcc at all of them.
         trivial: "never", "always" and "chance" -> metrics of answering so.
         clip_ids: N ids of the scored clips.
         top_p_range: range from which training drew top-p; () if training used one value.
         reference: None for a sweep without FE2E.
+        positives: (E,) clips that show each emotion; empty in records of earlier versions.
+        own_thresholds: whether the corpus has no validation split, so that each point has the checkpoint's thresholds.
     """
 
     split: str
@@ -87,16 +91,32 @@ class Sweep:
     clips: int
     speakers: int
     points: tuple[SweepPoint, ...]
-    elbow: float
+    elbow: float | None
     trivial: dict[str, Scores]
     clip_ids: tuple[str, ...]
     top_p_range: tuple[float, ...] = ()
     reference: DenseReference | None = None
+    positives: tuple[int, ...] = ()
+    own_thresholds: bool = False
+
+    def check(self) -> None:
+        """Raise `DataError` if points, labels and clips do not belong together."""
+        points = [*self.points, *((self.reference.point,) if self.reference else ())]
+        for i, point in enumerate(points):
+            check_sizes(
+                f"data.points[{i}]",
+                {
+                    "thresholds": ((len(point.thresholds),), (len(self.labels),)),
+                    "per_clip_ratio": ((len(point.per_clip_ratio),), (len(self.clip_ids),)),
+                },
+            )
+        if not self.points or (self.elbow is not None and self.elbow_point is None):
+            raise DataError(f"data.elbow is {self.elbow}; it must be the top-p of one of the {len(self.points)} points")
 
     @property
-    def elbow_point(self) -> SweepPoint:
-        """Return the point at the elbow."""
-        return next(point for point in self.points if point.top_p == self.elbow)
+    def elbow_point(self) -> SweepPoint | None:
+        """Return the point at the elbow; None where the elbow is undefined."""
+        return next((point for point in self.points if self.elbow is not None and point.top_p == self.elbow), None)
 
 
 def _point_from_schema_1(row: dict[str, Json]) -> dict[str, Json]:

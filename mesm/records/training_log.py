@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
+
+from mesm.errors import DataError
+from mesm.json_form import from_json, members, parse_json
 
 LOG_NAME = "metrics.jsonl"
 
@@ -38,11 +40,10 @@ def read_log(folder: str | os.PathLike[str]) -> Iterator[EpochReport]:
         lines = (Path(folder) / LOG_NAME).read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError):
         return
+    names = [f.name for f in fields(EpochReport)]
     for line in lines:
         try:
-            row = json.loads(line)
-            epoch = int(row["epoch"])
-        except (ValueError, TypeError, KeyError):
+            row = members(parse_json(line, LOG_NAME))
+            yield from_json(EpochReport, {name: row[name] for name in names if name in row})
+        except DataError:
             continue
-        values = {f.name: row.get(f.name) for f in fields(EpochReport) if f.name != "epoch"}
-        yield EpochReport(epoch, **{k: float(v) for k, v in values.items() if isinstance(v, int | float)})

@@ -6,7 +6,8 @@ With TP, FP, TN, FN counted per class at its threshold, P = TP + FN positives an
     binary F1 = 2 TP / (2 TP + FP + FN)                                 of the positive class, not weighted
     weighted F1 = (P * F1(positive) + Q * F1(negative)) / (P + Q)
     AUC       = probability that a random positive scores above a random negative (ties count half)
-A class without positives or without negatives has no WAcc and no AUC: NaN here, left out of averages. All in percent.
+A class without positives has no WAcc, no F1 and no AUC, one without negatives no WAcc and no AUC, one without a decision
+(`choose_thresholds`) none but the AUC: NaN in arrays, None in results, left out of averages. All in percent.
 Source: Dai et al. 2021, section 5.2 (their WAcc with its denominator printed as TN is a slip).
 """
 
@@ -23,7 +24,7 @@ from mesm.statistics import PERCENT_DIGITS, Speakers, percentile_estimate, round
 
 #: The paper's candidates for a class's decision threshold.
 THRESHOLDS = np.arange(0.05, 0.951, 0.05).round(2)
-#: (N, E) scores of one trained model and its (E,) thresholds.
+#: (N, E) scores of one trained model and its (E,) thresholds, NaN for a class without a decision.
 Answers = tuple[np.ndarray, np.ndarray]
 #: Decimals of a percentage without an interval, and of a difference.
 _DIGITS = 3
@@ -31,7 +32,7 @@ _DIGITS = 3
 
 @dataclass(frozen=True)
 class Counts:
-    """Hold TP, FP, TN, FN of each class, (E,) each; (R, E) of R resamples."""
+    """Hold TP, FP, TN, FN of each class, (E,) each; (R, E) of R resamples; NaN for a class without a decision."""
 
     tp: np.ndarray
     fp: np.ndarray
@@ -39,10 +40,24 @@ class Counts:
     fn: np.ndarray
 
 
+def decide(scores_NE: np.ndarray, thresholds_E: np.ndarray) -> np.ndarray:
+    """Return the decisions: (N, E) 1 where a score reaches its threshold, else 0; NaN for a class without a threshold."""
+    return np.where(np.isnan(thresholds_E), np.nan, scores_NE >= thresholds_E)
+
+
+def _outcomes(decided_NE: np.ndarray, truth_NE: np.ndarray) -> tuple[np.ndarray, ...]:
+    """(N, E) whether each answer is a true positive, false positive, true negative, false negative: 0, 1 or NaN."""
+    d, t = np.asarray(decided_NE, float), truth_NE.astype(bool)
+    return d * t, d * ~t, (1 - d) * ~t, (1 - d) * t
+
+
 def count(decided_NE: np.ndarray, truth_NE: np.ndarray) -> Counts:
-    """Return the confusion counts per class."""
-    d, t = decided_NE.astype(bool), truth_NE.astype(bool)
-    return Counts(*(mask.sum(0).astype(float) for mask in (d & t, d & ~t, ~d & ~t, ~d & t)))
+    """Return the confusion counts per class.
+
+    Args:
+        decided_NE: bool, or 0, 1 and NaN (`decide`).
+    """
+    return Counts(*(outcome.sum(0) for outcome in _outcomes(decided_NE, truth_NE)))
 
 
 def _ratio(a: np.ndarray, b: np.ndarray, empty: float) -> np.ndarray:
@@ -60,15 +75,19 @@ def weighted_accuracy(c: Counts) -> np.ndarray:
 
 
 def binary_f1(c: Counts) -> np.ndarray:
-    """Compute F1 per class: (E,) percent; 0 where there is nothing positive in truth and decision."""
-    return 100 * _ratio(2 * c.tp, 2 * c.tp + c.fp + c.fn, 0.0)
+    """Compute F1 per class: (E,) percent; 0 where no positive is decided, NaN where nothing is positive in truth."""
+    return np.where(c.tp + c.fn > 0, _f1(c.tp, c.fp + c.fn), np.nan)
+
+
+def _f1(right: np.ndarray, wrong: np.ndarray) -> np.ndarray:
+    return 100 * _ratio(2 * right, 2 * right + wrong, 0.0)
 
 
 def weighted_f1(c: Counts) -> np.ndarray:
     """Compute weighted F1 per class: (E,) percent; F1 of both answers weighted by their support."""
     p, q = c.tp + c.fn, c.tn + c.fp
-    negative = 100 * _ratio(2 * c.tn, 2 * c.tn + c.fp + c.fn, 0.0)
-    return _ratio(p * binary_f1(c) + q * negative, p + q, np.nan)
+    wrong = c.fp + c.fn
+    return _ratio(p * _f1(c.tp, wrong) + q * _f1(c.tn, wrong), p + q, np.nan)
 
 
 def auc(scores_NE: np.ndarray, truth_NE: np.ndarray) -> np.ndarray:
@@ -77,14 +96,21 @@ def auc(scores_NE: np.ndarray, truth_NE: np.ndarray) -> np.ndarray:
 
 
 def choose_thresholds(scores_NE: np.ndarray, truth_NE: np.ndarray) -> np.ndarray:
-    """Choose each class's threshold of `THRESHOLDS` with the best binary F1: (E,); the lowest such if several tie."""
+    """Choose each class's threshold of `THRESHOLDS` with the best binary F1; the lowest such if several tie.
+
+    Returns:
+        (E,) thresholds; NaN, which is no decision, for a class that these clips cannot decide: without positives, without
+        negatives, with the same score for all clips, or whose positives all score below every threshold.
+    """
     f1 = np.stack([binary_f1(count(scores_NE >= t, truth_NE)) for t in THRESHOLDS])
-    return THRESHOLDS[f1.argmax(0)]
+    negatives_E = len(truth_NE) - truth_NE.sum(0)
+    decidable_E = (f1.max(0) > 0) & (negatives_E > 0) & (scores_NE != scores_NE[:1]).any(0)
+    return np.where(decidable_E, THRESHOLDS[f1.argmax(0)], np.nan)
 
 
 def summarise(scores_NE: np.ndarray, truth_NE: np.ndarray, thresholds_E: np.ndarray, labels: tuple[str, ...]) -> dict:
     """Compute all metrics per class and averaged over the classes, in percent, JSON-ready (NaN becomes None)."""
-    c = count(scores_NE >= thresholds_E, truth_NE)
+    c = count(decide(scores_NE, thresholds_E), truth_NE)
     table = {
         "accuracy": accuracy(c),
         "wacc": weighted_accuracy(c),
@@ -104,7 +130,7 @@ def summarise(scores_NE: np.ndarray, truth_NE: np.ndarray, thresholds_E: np.ndar
 def trivial_rows(truth_NE: np.ndarray, labels: tuple[str, ...]) -> dict[str, dict]:
     """Score the trivial predictors: never, always, and at random with each class's frequency (its expectation)."""
     n = len(truth_NE)
-    rate_E = truth_NE.mean(0)
+    rate_E = truth_NE.sum(0) / max(n, 1)
     never = summarise(np.zeros_like(truth_NE, float), truth_NE, np.ones(len(labels)), labels)
     always = summarise(np.ones_like(truth_NE, float), truth_NE, np.zeros(len(labels)), labels)
     positives = rate_E * n
@@ -122,9 +148,12 @@ def trivial_rows(truth_NE: np.ndarray, labels: tuple[str, ...]) -> dict[str, dic
 
 def _count_per_speaker(decided_NE: np.ndarray, truth_NE: np.ndarray, speakers: Speakers) -> Counts:
     """Return the confusion counts of each speaker, (G, E) each."""
-    d, t = decided_NE.astype(bool), truth_NE.astype(bool)
-    masks = (d & t, d & ~t, ~d & ~t, ~d & t)
-    return Counts(*(np.stack([speakers.sums(column)[0] for column in mask.T.astype(float)], 1) for mask in masks))
+    totals = []
+    for outcome_NE in _outcomes(decided_NE, truth_NE):
+        total_GE = np.zeros((speakers.count, outcome_NE.shape[1]))
+        np.add.at(total_GE, speakers.member, outcome_NE)
+        totals.append(total_GE)
+    return Counts(*totals)
 
 
 def _mean_over_runs(runs: Sequence[Counts], times_RG: np.ndarray) -> np.ndarray:
@@ -143,7 +172,7 @@ def _resampled_means(
     runs: Sequence[Answers], truth_NE: np.ndarray, speakers: Speakers
 ) -> tuple[np.ndarray, np.ndarray]:
     """(3,) mean metrics of the sample and (R, 3) of its resamples."""
-    counts = [_count_per_speaker(scores >= thresholds, truth_NE, speakers) for scores, thresholds in runs]
+    counts = [_count_per_speaker(decide(*answers), truth_NE, speakers) for answers in runs]
     value = _mean_over_runs(counts, np.ones((1, speakers.count)))[0]
     return value, speakers.resample(lambda times: _mean_over_runs(counts, times))
 
@@ -173,25 +202,26 @@ def paired_estimates(
     *,
     draws: int = 2000,
     seed: int = 0,
-) -> dict[str, tuple[Estimate, float]]:
+) -> dict[str, tuple[Estimate, float | None]]:
     """Estimate the differences first - second in average WAcc and F1 over the same resamples of speakers.
 
     Args:
         first: (N, E) scores and (E,) thresholds of each run of one model; `second` those of the other on the same clips.
 
     Returns:
-        metric -> difference in percentage points, and the share of resamples in which the first is better.
+        metric -> difference in percentage points, and the share of resamples in which the first is better; None without
+        an interval, and where both are equal in every resample.
     """
     speakers = Speakers(groups_N, draws, seed, by_index=True)
     (a, a_drawn), (b, b_drawn) = (_resampled_means(runs, truth_NE, speakers) for runs in (first, second))
     value, drawn = a - b, a_drawn - b_drawn
-    return {
-        name: (
-            percentile_estimate(value[i], drawn[:, i], speakers.count, _DIGITS),
-            round(float((drawn[:, i] > 0).mean()), 4),
-        )
-        for i, name in enumerate(("wacc", "f1"))
-    }
+    estimates = {}
+    for i, name in enumerate(("wacc", "f1")):
+        estimate = percentile_estimate(value[i], drawn[:, i], speakers.count, _DIGITS)
+        known_R = drawn[np.isfinite(drawn[:, i]), i]
+        differs = estimate.low is not None and known_R.any()
+        estimates[name] = (estimate, round(float((known_R > 0).mean()), 4) if differs else None)
+    return estimates
 
 
 def over_seeds(summaries: list[dict]) -> dict[str, dict[str, float]]:

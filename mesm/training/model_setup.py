@@ -17,6 +17,7 @@ from mesm.models.encoders import load_cnn
 from mesm.models.inputs import LoaderArguments
 from mesm.training.baseline_setup import build_on_features
 from mesm.training.scoring import loader_arguments
+from mesm.training.validation import undecidable
 
 
 @dataclass(frozen=True)
@@ -25,10 +26,12 @@ class TrainingModel:
 
     Attributes:
         inputs: arguments of `SplitLoader`: token ids, text vectors or features, as `Scorer.inputs` has it.
+        notes: sentences on what the training begins with that its user may not expect.
     """
 
     model: AnyScorer
     inputs: LoaderArguments
+    notes: tuple[str, ...] = ()
 
 
 def build_training_model(
@@ -43,10 +46,11 @@ def build_training_model(
         ConfigError: a frozen part of a trained model without one to start from.
         CheckpointError: `init_from` does not fit.
     """
+    notes = _undecidable_note(run, corpus)
     if isinstance(run.model, FeatureModelConfig):
         features = open_features(corpus, run.model.modalities)
         baseline = build_on_features(run.model, features, corpus.ids("train"))
-        return TrainingModel(baseline.to(device), baseline.inputs.loader_arguments(dict, lambda _: features))
+        return TrainingModel(baseline.to(device), baseline.inputs.loader_arguments(dict, lambda _: features), notes)
     model = build_model(run.model)
     assert isinstance(model, EmotionModel)
     encoder = model.text_encoder or TextEncoder(run.model)
@@ -55,9 +59,30 @@ def build_training_model(
     if run.train.cnn_weights and not resumed:
         load_cnn(model, run.train.cnn_weights)
     if run.train.init_from and not resumed:
-        warm_start(model, load_checkpoint(run.train.init_from).model.state_dict())
+        start = load_checkpoint(run.train.init_from)
+        warm_start(model, start.model.state_dict(), start.config.labels)
+        if start.config.labels != run.model.labels:
+            if run.train.freeze_text:
+                raise ConfigError(
+                    f"{run.train.init_from} has other labels ({', '.join(start.config.labels)}), so its text branch cannot "
+                    "stay as it is; set freeze_text=false"
+                )
+            notes += (
+                f"{run.train.init_from} has other labels ({', '.join(start.config.labels)}): its last layers are left out "
+                "and start at random",
+            )
     _freeze(model, run)
-    return TrainingModel(model.to(device), inputs)
+    return TrainingModel(model.to(device), inputs, notes)
+
+
+def _undecidable_note(run: RunConfig, corpus: Corpus) -> tuple[str, ...]:
+    labels = undecidable(corpus, run.model.labels)
+    if not labels:
+        return ()
+    return (
+        f"{', '.join(labels)}: the validation split has no clip that shows it, or none that does not, so the checkpoint "
+        "gets no decision threshold for it and never predicts it; its score is given all the same",
+    )
 
 
 def _freeze(model: EmotionModel, run: RunConfig) -> None:

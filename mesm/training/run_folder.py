@@ -27,6 +27,7 @@ from mesm.config import RunConfig
 from mesm.data.remote import is_url
 from mesm.errors import ConfigError, DataError, MesmError
 from mesm.files import write_atomic
+from mesm.json_form import members, read_json
 from mesm.locks import FolderLock
 from mesm.records.training_log import LOG_NAME, EpochReport
 
@@ -83,8 +84,8 @@ class RunFolder:
                 f"{self.path} holds no run (no config.json); start one with mesm train --preset ... --out {self.path}"
             )
         try:
-            return RunConfig.from_dict(json.loads(config.read_text(encoding="utf-8")))
-        except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+            return RunConfig.from_dict(members(read_json(config)))
+        except (DataError, KeyError) as error:
             raise DataError(
                 f"{config} is damaged ({error}); delete it and give the command that started the run again, "
                 "which resumes it from its state"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +12,7 @@ from torch import Tensor
 from mesm.batch import Batch
 from mesm.data.features.extract import open_features
 from mesm.data.store import Corpus
+from mesm.errors import DataError
 from mesm.layers.text import TextEncoder
 from mesm.models import AnyScorer, ModelOutput
 from mesm.models.inputs import LoaderArguments
@@ -53,7 +54,7 @@ def score_batches(
             if on_output is not None:
                 on_output(batch, output)
             ids += batch.clip_ids
-            scores.append(output.scores_BE.cpu().numpy())
+            scores.append(_finite(output.scores_BE.cpu().numpy(), batch.clip_ids))
             branches.append(torch.sigmoid(output.modality_logits_BME.float()).cpu().numpy())
             if batch.labels is not None:
                 truth.append(batch.labels.cpu().numpy())
@@ -66,6 +67,19 @@ def score_batches(
         np.concatenate(truth) if truth else np.zeros((0, labels)),
         np.concatenate(branches) if branches else np.zeros((0, modalities, labels)),
     )
+
+
+def _finite(scores_BE: np.ndarray, clip_ids: Sequence[str]) -> np.ndarray:
+    """Return the scores of a batch.
+
+    Raises:
+        DataError: one is not finite.
+    """
+    undefined_B = ~np.isfinite(scores_BE).all(1)
+    if undefined_B.any():
+        clip = clip_ids[int(undefined_B.argmax())]
+        raise DataError(f"the model's scores of clip {clip!r} are not numbers: its weights diverged; train it again")
+    return scores_BE
 
 
 def loader_arguments(

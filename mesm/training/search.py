@@ -18,6 +18,7 @@ The only file that imports optuna.
 from __future__ import annotations
 
 import json
+import math
 import os
 import shutil
 import tomllib
@@ -31,6 +32,8 @@ import numpy as np
 from mesm.config import MODEL_SETTINGS, RunConfig, TrainConfig
 from mesm.errors import BackendUnavailable, ConfigError, DataError, MesmError
 from mesm.files import write_atomic
+from mesm.json_form import members, parse_json, read_json
+from mesm.records.checkpoint import read_metrics
 from mesm.records.search import Trial
 from mesm.records.training_log import read_log
 from mesm.training.progress import EpochReport, StepReport, TrainingProgress
@@ -38,6 +41,8 @@ from mesm.training.trainer import Trainer
 
 #: "train.lr" -> a list of choices, or {"low", "high", "log", "step"}.
 Space = dict[str, Any]
+#: Combinations of an exhaustive search: each is a training.
+MOST_COMBINATIONS = 100_000
 _RANGE = {"low", "high", "log", "step"}
 _FORMS = "a list of values, or {low, high} with log = true or a step"
 
@@ -52,8 +57,8 @@ def read_space(path: str | os.PathLike[str]) -> Space:
     path = Path(path)
     try:
         text = path.read_text()
-        content = tomllib.loads(text) if path.suffix == ".toml" else json.loads(text)
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError, tomllib.TOMLDecodeError) as error:
+        content = tomllib.loads(text) if path.suffix == ".toml" else parse_json(text, str(path))
+    except (OSError, ValueError, RecursionError) as error:
         raise DataError(f"{path} is not a readable JSON or TOML file ({error})") from error
     known = {f"model.{key}" for key in MODEL_SETTINGS} | {f"train.{key}" for key in TrainConfig().flat()}
     known -= {"model.name", "train.corpus", "train.init_from", "train.precision"}
@@ -88,9 +93,14 @@ def _checked(name: str, form: Any) -> Any:
     if not isinstance(form, dict) or not {"low", "high"} <= set(form) <= _RANGE:
         raise ConfigError(f"{name} is {form!r}; give {_FORMS}")
     low, high = form["low"], form["high"]
-    numbers = all(isinstance(v, (int, float)) and not isinstance(v, bool) for v in (low, high, form.get("step", 1)))
-    if not numbers or not low < high or (form.get("log") and (low <= 0 or "step" in form)):
-        raise ConfigError(f"{name} is {form!r}; low must be below high, and a log scale starts above 0 and has no step")
+    numbers = all(
+        isinstance(v, (int, float)) and not isinstance(v, bool) and abs(v) < 1e12
+        for v in (low, high, form.get("step", 1))
+    )
+    if not numbers or not low < high or form.get("step", 1) <= 0 or (form.get("log") and (low <= 0 or "step" in form)):
+        raise ConfigError(
+            f"{name} is {form!r}; low must be below high, a step above 0, and a log scale starts above 0 and has no step"
+        )
     return form
 
 
@@ -152,8 +162,8 @@ class Search:
         if not path.is_file():
             write_atomic(path, text.encode())
             return
-        stored = json.loads(path.read_text())
-        stored["run"] = RunConfig.from_dict(stored["run"]).to_dict()  # of an older version, perhaps
+        stored = members(read_json(path))
+        stored["run"] = RunConfig.from_dict(members(stored.get("run"))).to_dict()  # of an older version, perhaps
         if json.loads(json.dumps(stored)) != json.loads(text):
             raise ConfigError(f"{self.folder} holds another search; choose another --out, or the same preset and space")
 
@@ -177,7 +187,14 @@ class Search:
                 axes.append([json.dumps(value) for value in form])
             else:
                 low, step = form["low"], form["step"]
-                axes.append([low + i * step for i in range(int((form["high"] - low) / step + 1e-9) + 1)])
+                axes.append(
+                    [low + i * step for i in range(int(min((form["high"] - low) / step + 1e-9, MOST_COMBINATIONS)) + 1)]
+                )
+        size = math.prod(map(len, axes))
+        if size > MOST_COMBINATIONS:
+            raise ConfigError(
+                f"this space has {size} combinations; an exhaustive search tries at most {MOST_COMBINATIONS}"
+            )
         every = [dict(zip(self.space, values, strict=True)) for values in product(*axes)]
         return [every[i] for i in np.random.default_rng(seed).permutation(len(every))]
 
@@ -279,4 +296,9 @@ class Search:
         for report in read_log(folder):  # of a trial that is resumed
             judge(report.epoch, report.valid_f1)
         checkpoint = Trainer(run, folder, forward).fit()
-        return float(json.loads((checkpoint / "metrics.json").read_text())["valid"]["f1"] or 0.0)
+        valid = read_metrics(checkpoint).valid
+        if valid is None or valid.f1 is None:
+            raise DataError(
+                "the valid F1, by which trials are judged, is undefined: the validation split decides no emotion"
+            )
+        return valid.f1

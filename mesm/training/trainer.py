@@ -215,8 +215,9 @@ class Trainer:
     def _end_epoch(self, validation: Validation) -> None:
         """Log the epoch, take its weights if it is the one to keep so far, and save."""
         kept = False
-        if self.run.train.keep == "last" or validation.f1 > self.best_f1:
-            self.best_f1, self.best_epoch, kept = validation.f1, self.epoch, True
+        # Without an F1 no epoch is better than another, and the last is kept.
+        if self.run.train.keep == "last" or validation.f1 is None or validation.f1 > self.best_f1:
+            self.best_f1, self.best_epoch, kept = validation.f1 or 0.0, self.epoch, True
             weights = {name: value.detach().cpu().clone() for name, value in self.model.state_dict().items()}
             self.best = _BestEpoch(weights, checkpoint_metrics(self.run, self.corpus, validation, self.epoch))
         loss = round(float(np.mean(self.losses)), 5) if self.losses else None

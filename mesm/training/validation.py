@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from mesm.data.loading import SplitLoader
 from mesm.data.store import Corpus
 from mesm.models import AnyScorer
 from mesm.records.checkpoint import CheckpointMetrics, SplitMetrics
+from mesm.statistics import rounded
 from mesm.training import metrics
 from mesm.training.scoring import SplitScores, score_batches
 
@@ -24,7 +26,8 @@ class Validation:
 
     Attributes:
         scores: scores and truth of its clips.
-        thresholds_E: threshold of each class with the best binary F1 on these clips.
+        thresholds_E: threshold of each class with the best binary F1 on these clips; NaN for a class that they cannot
+            decide.
         summary: every metric in percent (`metrics.summarise`).
     """
 
@@ -41,14 +44,21 @@ class Validation:
         return cls(scores, thresholds_E, summary)
 
     @property
-    def f1(self) -> float:
-        """Average binary F1 in percent, 0 if no class has one."""
-        return self.summary["f1"] or 0.0
+    def f1(self) -> float | None:
+        """Average binary F1 in percent, None if no class has one."""
+        f1: float | None = self.summary["f1"]
+        return f1
 
     def update(self, metrics: CheckpointMetrics) -> CheckpointMetrics:
         """Return a checkpoint's metrics with these thresholds and scores."""
-        thresholds = tuple(float(t) for t in self.thresholds_E)
+        thresholds = tuple(rounded(t) for t in self.thresholds_E)
         return replace(metrics, thresholds=thresholds, valid=SplitMetrics.from_json(self.summary))
+
+
+def undecidable(corpus: Corpus, labels: Sequence[str]) -> tuple[str, ...]:
+    """Return the labels that the validation split cannot decide: all of its clips show them, or none does."""
+    rows = [row for row in corpus.index if row.split == "valid"]
+    return tuple(label for label in labels if len({label in row.present for row in rows}) < 2)
 
 
 def checkpoint_metrics(run: RunConfig, corpus: Corpus, validation: Validation, epoch: int) -> CheckpointMetrics:

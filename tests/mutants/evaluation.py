@@ -84,8 +84,8 @@ MUTANTS: list[Mutant] = [
     ),
     Mutant(
         "mesm/studies/seeds/comparison.py",
-        "moved = tuple((scores[order], thresholds) for scores, thresholds in b.runs)",
-        "moved = tuple((scores, thresholds) for scores, thresholds in b.runs)",
+        "runs=tuple((scores[order], thresholds) for scores, thresholds in b.runs)",
+        "runs=tuple((scores, thresholds) for scores, thresholds in b.runs)",
         _SEEDS,
     ),
 ]

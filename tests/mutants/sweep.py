@@ -12,14 +12,14 @@ MUTANTS: list[Mutant] = [
     # Thresholds chosen on the split that is scored.
     Mutant(
         f"{_SWEEP}/measure.py",
-        "    thresholds = metrics.choose_thresholds(valid_scores, valid.truth_NE)",
-        "    thresholds = metrics.choose_thresholds(np.concatenate(tested.outputs[top_p].scores)[:, columns], tested.truth_NE)",
+        "        thresholds = metrics.choose_thresholds(valid_scores, valid.truth_NE)",
+        "        thresholds = metrics.choose_thresholds(np.concatenate(tested.outputs[top_p].scores)[:, columns], tested.truth_NE)",
         _MEASURE,
     ),
     # The elbow is always the first point.
     Mutant(
         f"{_SWEEP}/top_ps.py",
-        "    return int(np.argmax(y - chord))",
+        "    return known[int(np.argmax(y - chord))]",
         "    return 0",
         _MEASURE,
     ),

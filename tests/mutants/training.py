@@ -178,8 +178,8 @@ MUTANTS: list[Mutant] = [
     ),
     Mutant(
         "mesm/training/trainer.py",
-        'if self.run.train.keep == "last" or validation.f1 > self.best_f1:',
-        "if validation.f1 > self.best_f1:",
+        'if self.run.train.keep == "last" or validation.f1 is None or validation.f1 > self.best_f1:',
+        "if validation.f1 is None or validation.f1 > self.best_f1:",
         _STEPS + "::test_the_kept_epoch",
     ),
     Mutant(
@@ -249,22 +249,22 @@ MUTANTS: list[Mutant] = [
     # The Jaccard index instead of F1.
     Mutant(
         "mesm/training/metrics.py",
-        "return 100 * _ratio(2 * c.tp, 2 * c.tp + c.fp + c.fn, 0.0)",
-        "return 100 * _ratio(c.tp, c.tp + c.fp + c.fn, 0.0)",
+        "return 100 * _ratio(2 * right, 2 * right + wrong, 0.0)",
+        "return 100 * _ratio(right, right + wrong, 0.0)",
         "tests/training/test_metrics.py",
     ),
     # Each side of the weighted F1 has the weight of the other.
     Mutant(
         "mesm/training/metrics.py",
-        "return _ratio(p * binary_f1(c) + q * negative, p + q, np.nan)",
-        "return _ratio(q * binary_f1(c) + p * negative, p + q, np.nan)",
+        "return _ratio(p * _f1(c.tp, wrong) + q * _f1(c.tn, wrong), p + q, np.nan)",
+        "return _ratio(q * _f1(c.tp, wrong) + p * _f1(c.tn, wrong), p + q, np.nan)",
         "tests/training/test_metrics.py",
     ),
     # The worst threshold is chosen.
     Mutant(
         "mesm/training/metrics.py",
-        "return THRESHOLDS[f1.argmax(0)]",
-        "return THRESHOLDS[f1.argmin(0)]",
+        "return np.where(decidable_E, THRESHOLDS[f1.argmax(0)], np.nan)",
+        "return np.where(decidable_E, THRESHOLDS[f1.argmin(0)], np.nan)",
         "tests/training/test_metrics.py",
     ),
     # The AUC is of the falling scores.
@@ -305,8 +305,8 @@ MUTANTS: list[Mutant] = [
     # The last value of a range is left out.
     Mutant(
         "mesm/training/search.py",
-        "/ step + 1e-9) + 1)",
-        "/ step + 1e-9))",
+        "/ step + 1e-9, MOST_COMBINATIONS)) + 1)",
+        "/ step + 1e-9, MOST_COMBINATIONS)))",
         "tests/training/test_search.py::test_exhaustive_means_every_combination_once",
     ),
     # An interrupted trial is forgotten.

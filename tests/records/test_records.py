@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -25,7 +26,7 @@ SMALL = Evaluation(
     speakers=2,
     thresholds=(0.5, 0.25),
     average=Scores(50.0, None, 25.0),
-    per_class={"anger": ClassScores(50.0, None, 25.0, positives=1)},
+    per_class={label: ClassScores(50.0, None, 25.0, positives=1) for label in ("anger", "fear")},
     interval={"f1": Interval(1.0, 2.0)},
     branches={"text": {"anger": None}},
     trivial={"never": Scores(80.0, 50.0, 0.0)},
@@ -92,6 +93,38 @@ def test_a_damaged_file_is_one_sentence(tmp_path: Path, text: str) -> None:
         read_record(path)
     sentences: list[DataError] = []
     assert RecordStore([tmp_path], sentences.append).find("evaluate") == [] and len(sentences) == 1
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (("thresholds",), [0.5]), (("thresholds",), [0.5, "0.5"]), (("thresholds",), 5), (("labels",), ["anger"]),
+        (("per_clip", "scores"), [[0.1, 0.2]]), (("per_clip", "scores"), [0.1, 0.2]), (("per_clip", "scores"), {}),
+        (("per_clip", "scores"), [["a", "b"], ["c", "d"]]), (("per_clip", "ids"), ["a"]), (("per_clip", "speakers"), []),
+        (("per_class",), {}), (("per_class",), []), (("average", "f1"), "many"), (("clips",), 2.5), (("clips",), True), ((), []),
+    ],
+)  # fmt: skip
+def test_a_record_whose_parts_do_not_belong_together_is_one_sentence(
+    tmp_path: Path, path: list[str], value: Json
+) -> None:
+    written = write_record(tmp_path, record(CorpusId("toy", "d" * 16)))
+    content = json.loads(written.read_text())
+    inside, keys = content, ["data", *path]
+    for key in keys[:-1]:
+        inside = inside[key]
+    inside[keys[-1]] = value
+    written.write_text(json.dumps(content))
+    with pytest.raises(DataError, match=r"is damaged .* make it again with its command") as caught:
+        read_record(written)
+    assert "\n" not in str(caught.value)
+
+
+def test_undefined_values_are_null_on_disk(tmp_path: Path) -> None:
+    data = replace(SMALL, thresholds=(None, 0.25), average=Scores(float("nan"), None, None))
+    written = write_record(tmp_path, record(CorpusId("toy", "d" * 16), data))
+    content = json.loads(written.read_text(), parse_constant=pytest.fail)["data"]
+    assert content["thresholds"] == [None, 0.25] and content["average"]["accuracy"] is None
+    assert read_record(written).data.thresholds == (None, 0.25)
 
 
 def test_another_corpus_of_the_same_name_hides_nothing(tmp_path: Path) -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import warnings
+
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -59,9 +62,75 @@ def test_a_class_without_positives_has_no_wacc() -> None:
 
 @given(arrays(np.float64, (30, 2), elements=st.floats(0, 1)), arrays(np.int64, (30, 2), elements=st.integers(0, 1)))
 def test_no_threshold_beats_the_chosen_one(scores: np.ndarray, truth: np.ndarray) -> None:
-    best = metrics.binary_f1(metrics.count(scores >= metrics.choose_thresholds(scores, truth), truth))
-    for t in metrics.THRESHOLDS:
-        assert (best >= metrics.binary_f1(metrics.count(scores >= t, truth)) - 1e-9).all()
+    thresholds = metrics.choose_thresholds(scores, truth)
+    best = metrics.binary_f1(metrics.count(metrics.decide(scores, thresholds), truth))
+    for e in np.flatnonzero(np.isfinite(thresholds)):
+        for t in metrics.THRESHOLDS:
+            assert best[e] >= metrics.binary_f1(metrics.count(scores >= t, truth))[e] - 1e-9
+
+
+@pytest.mark.parametrize(
+    ("scores", "truth"),
+    [([0.9, 0.1, 0.5], [0, 0, 0]), ([0.9, 0.1, 0.5], [1, 1, 1]), ([0.3, 0.3, 0.3], [1, 0, 1]),
+     ([0.04, 0.01, 0.9], [1, 1, 0]), ([0.7], [1]), ([], [])],
+    ids=["no positives", "no negatives", "one score", "positives below every threshold", "one clip", "no clip"],
+)  # fmt: skip
+def test_a_class_that_validation_cannot_decide_has_no_decision(scores: list[float], truth: list[int]) -> None:
+    # Beside it a class that can be decided, which is not changed by its neighbour.
+    usual = [0.9, 0.1, 0.5][: len(scores)]
+    both, truths = np.array([scores, usual]).T, np.array([truth, [1, 0, 0][: len(truth)]]).T
+    thresholds = metrics.choose_thresholds(both, truths)
+    assert np.isnan(thresholds[0]) and (len(scores) < 3 or thresholds[1] == pytest.approx(0.55))
+    summary = metrics.summarise(np.full((4, 2), 0.95), np.array([[1, 1], [0, 0]] * 2), thresholds, ("anger", "fear"))
+    undecided = summary["per_class"]["anger"]
+    assert [undecided[m] for m in ("accuracy", "wacc", "f1", "weighted_f1")] == [None] * 4 and undecided["auc"] == 50
+    assert summary["wacc"] == summary["per_class"]["fear"]["wacc"]
+    decided = metrics.decide(np.full((4, 2), 0.95), thresholds)
+    assert np.isnan(decided[:, 0]).all()
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.data(), st.integers(0, 12), st.integers(1, 3), st.integers(1, 12))
+def test_every_result_is_finite_or_none_and_survives_json(
+    data: st.DataObject, clips: int, classes: int, speakers: int
+) -> None:
+    few = st.sampled_from([0.0, 0.04, 0.3, 0.5, 1.0]) | st.floats(0, 1)
+    scores, other = (data.draw(arrays(np.float64, (clips, classes), elements=few)) for _ in range(2))
+    truth = data.draw(arrays(np.int64, (clips, classes), elements=st.integers(0, 1)))
+    groups, labels = np.arange(clips) % speakers, ("anger", "fear", "joy")[:classes]
+    thresholds = metrics.choose_thresholds(scores[: clips // 2], truth[: clips // 2])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        summary = metrics.summarise(scores, truth, thresholds, labels)
+        trivial = metrics.trivial_rows(truth, labels)
+        means = metrics.mean_estimates([(scores, thresholds)], truth, groups, draws=20)
+        pairs = metrics.paired_estimates([(scores, thresholds)], [(other, thresholds)], truth, groups, draws=20)
+    content = [
+        summary,
+        trivial,
+        {k: vars(v) for k, v in means.items()},
+        {k: [vars(v), s] for k, (v, s) in pairs.items()},
+    ]
+    assert json.loads(json.dumps(content, allow_nan=False)) == content
+    decided_E = np.isfinite(thresholds)
+    both_E = (truth.sum(0) > 0) & (truth.sum(0) < clips)
+    for e, label in enumerate(labels):
+        row = summary["per_class"][label]
+        assert (row["auc"] is not None) == bool(both_E[e])
+        assert (row["wacc"] is not None) == bool(both_E[e] and decided_E[e])
+        assert (row["f1"] is not None) == bool(truth[:, e].any() and decided_E[e])
+    assert (summary["wacc"] is not None) == bool((both_E & decided_E).any())
+    assert means["wacc"].value is None or means["wacc"].value == pytest.approx(summary["wacc"], abs=0.01)
+    if len(set(groups)) < 8:
+        assert all(e.low is None and e.high is None for e in means.values())
+        assert all(e.low is None and share is None for e, share in pairs.values())
+
+
+def test_identical_models_have_no_better_one() -> None:
+    truth, groups = np.tile([[1], [0]], (45, 1)), np.arange(90) % 9
+    run = (np.random.default_rng(0).random((90, 1)), np.array([0.5]))
+    for difference, share in metrics.paired_estimates([run], [run], truth, groups, draws=50).values():
+        assert difference.value == difference.low == difference.high == 0 and share is None
 
 
 def test_intervals_resample_whole_speakers() -> None:

@@ -25,7 +25,7 @@ from mesm.data.corpora import open_corpus
 from mesm.data.store import Corpus
 from mesm.errors import ConfigError, DataError
 from mesm.files import write_atomic
-from mesm.json_form import Json, from_json, to_json
+from mesm.json_form import Json, from_json, read_json, to_json
 from mesm.models import load_checkpoint
 from mesm.presets import preset
 from mesm.records.ablation import Ablation, AblationLine, AblationRun, AblationSetup, ShuffledText
@@ -261,7 +261,7 @@ def _read_finished(row: AblationRow, setup: AblationSetup, seed: int, folder: Pa
     if not path.is_file():
         return None
     try:
-        result = from_json(_FinishedRow, json.loads(path.read_text()), path.name)
+        result = from_json(_FinishedRow, read_json(path), path.name)
     except DataError:
         return None
     same = RunConfig.from_dict(result.run) == row_config(setup, row, seed, folder) and result.split == setup.split

@@ -93,12 +93,12 @@ class Reliability:
     Attributes:
         ece: expected calibration error, the mean distance of score and share weighted by the bins' sizes (Guo et al.
             2017).
-        brier: mean squared distance of score and truth.
+        brier: mean squared distance of score and truth; both are None without scores.
     """
 
     bins: tuple[Bin, ...]
-    ece: float
-    brier: float
+    ece: float | None
+    brier: float | None
 
 
 def reliability(clips: ScoredClips, emotion: str = "", bins: int = 10) -> Reliability:
@@ -122,8 +122,10 @@ def reliability(clips: ScoredClips, emotion: str = "", bins: int = 10) -> Reliab
             true, count = int(truth[inside].sum()), int(inside.sum())
             mean, interval = float(scores[inside].mean()), wilson_interval(true, count)
             made.append(Bin(b / bins, (b + 1) / bins, count, mean, true / count, interval))
-    ece = sum(b.count * abs(b.mean_score - b.share_true) for b in made) / max(len(scores), 1)
-    return Reliability(tuple(made), float(ece), float(((scores - truth) ** 2).mean()) if len(scores) else float("nan"))
+    if not len(scores):
+        return Reliability((), None, None)
+    ece = sum(b.count * abs(b.mean_score - b.share_true) for b in made) / len(scores)
+    return Reliability(tuple(made), float(ece), float(((scores - truth) ** 2).mean()))
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
-from mesm.estimate import decimal_text
+from mesm.estimate import Estimate
 from mesm.figures.export import FigureExport, record_export
 from mesm.figures.tables import Table
 from mesm.records.base import Record
@@ -46,7 +46,8 @@ def slices_export(record: Record[Evaluation], slices: Sequence[Slice]) -> Figure
     part = "" if scored >= record.data.clips else f"Slices of the {scored} clips that this copy of the corpus has. "
     caption = (
         f"{part}Averages over the emotions in percent, for clips that share a property; intervals over speakers. "
-        "WAcc skips emotions without positives or negatives in the slice; very small slices are not scored."
+        "WAcc and F1 skip emotions without positives in the slice, WAcc those without negatives too; very small slices are "
+        "not scored."
     )
     return _export(record, "slices", "Scores of slices", caption, tables.slices_table(slices))
 
@@ -62,7 +63,7 @@ def reliability_export(record: Record[Evaluation], chart: ReliabilityChart) -> F
     caption = (
         f"Share of true answers among scores of the same size, {chart.subject}, with Wilson's 95 % interval; on the "
         "dashed line the score equals the share. Bars: number of scores. Expected calibration error "
-        f"{decimal_text(chart.result.ece, 3)}, Brier score {decimal_text(chart.result.brier, 3)}."
+        f"{Estimate(chart.result.ece).words(3)}, Brier score {Estimate(chart.result.brier).words(3)}."
     )
     return _export(
         record,
@@ -85,11 +86,12 @@ def _export(
     emotion: str = "",
 ) -> FigureExport:
     corpus, data = record.provenance.corpus.name, record.data
+    undefined = "".join(f" {line[0].upper()}{line[1:]}." for line in tables.undefined_in(data))
     return record_export(
         [record],
         kind,
         title,
-        f"{caption} {tables.model_name(record)} on the {data.split} split of {corpus}, {data.clips} clips.",
+        f"{caption} {tables.model_name(record)} on the {data.split} split of {corpus}, {data.clips} clips.{undefined}",
         name=f"{kind}-{emotion}" if emotion else kind,
         options=f" --emotion {emotion}" if emotion else "",
         draw=draw,

@@ -11,7 +11,7 @@ from mesm.analysis.utterance_cost import utterance_costs
 from mesm.batch import Batch
 from mesm.config import check_top_p
 from mesm.data.loading import SplitLoader
-from mesm.data.store import Corpus
+from mesm.data.store import Corpus, IndexRow
 from mesm.errors import DataError
 from mesm.models import ModelOutput
 from mesm.records.evaluation import ClipScores, Evaluation, Scores, class_scores_from, intervals_from, scores_from
@@ -30,9 +30,27 @@ def shared_labels(predictor: Predictor, corpus: Corpus) -> tuple[str, ...]:
     if not both:
         raise DataError(
             f"checkpoint {predictor.name!r} scores {', '.join(predictor.labels)}, corpus {corpus.name!r} has "
-            f"{', '.join(corpus.labels)}: they share no label"
+            f"{', '.join(corpus.labels) or 'no labels'}: they share no label"
         )
     return both
+
+
+def labelled_rows(corpus: Corpus, split: str) -> list[IndexRow]:
+    """Return the index rows of a split that is to be scored.
+
+    Raises:
+        DataError: there is none, or one has no labels.
+    """
+    rows = [row for row in corpus.index if row.split == split]
+    if not rows:
+        raise DataError(f"corpus {corpus.name!r} has no split {split!r}")
+    unlabelled = [row.clip_id for row in rows if row.labels is None]
+    if unlabelled:
+        raise DataError(
+            f"{len(unlabelled)} of the {len(rows)} {split} clips of corpus {corpus.name!r} have no labels to score against "
+            f"({unlabelled[0]!r}); label them, or score them with mesm predict"
+        )
+    return rows
 
 
 def evaluate(
@@ -57,15 +75,13 @@ def evaluate(
 
     Raises:
         ConfigError: top-p is outside (0, 1].
-        DataError: the corpus has no such split, or shares no label with the checkpoint.
+        DataError: the corpus has no such split, its clips have no labels, or it shares none with the checkpoint.
     """
     labels = shared_labels(predictor, corpus)
     columns = [predictor.labels.index(label) for label in labels]
     top_p = check_top_p(predictor.config.top_p if top_p is None else top_p)
     costs: list[dict[str, int]] = []
-    rows = [row for row in corpus.index if row.split == split]
-    if not rows:
-        raise DataError(f"corpus {corpus.name!r} has no split {split!r}")
+    rows = labelled_rows(corpus, split)
 
     def on_output(batch: Batch, output: ModelOutput) -> None:
         costs.extend(report.by_stage | report.totals for report in batch_reports(predictor, batch, output, top_p))
@@ -90,7 +106,7 @@ def evaluate(
         left_out=tuple(label for label in predictor.labels if label not in labels),
         clips=len(result.clip_ids),
         speakers=len(set(groups)),
-        thresholds=tuple(float(t) for t in thresholds),
+        thresholds=tuple(metrics.to_json(t) for t in thresholds),
         average=scores_from(summary),
         per_class=class_scores_from(summary["per_class"]),
         interval=intervals_from(estimates),

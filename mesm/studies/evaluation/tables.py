@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from mesm.estimate import decimal_text
 from mesm.figures.tables import Cell, Row, Table
 from mesm.records.base import Record
 from mesm.records.evaluation import ClassScores, Evaluation, Interval, ScoredModel
+from mesm.statistics import few_speakers
 from mesm.studies.evaluation.breakdown import Slice
 from mesm.studies.evaluation.chart_data import MatrixChart, ReliabilityChart
 
@@ -37,19 +38,55 @@ def classes_table(evaluation: Evaluation) -> Table:
     rows = []
     for label, threshold in zip(evaluation.labels, evaluation.thresholds, strict=True):
         scores: ClassScores = evaluation.per_class[label]
-        rows.append(
-            Row((label, scores.positives, *(getattr(scores, m) for m in METRIC_WORDS), decimal_text(threshold, 2)))
-        )
+        decision = None if threshold is None else decimal_text(threshold, 2)
+        rows.append(Row((label, scores.positives, *(getattr(scores, m) for m in METRIC_WORDS), decision)))
     rows.append(Row(("average", None, *(getattr(evaluation.average, m) for m in METRIC_WORDS), None), ranked=False))
     return Table(("emotion", "clips", *METRIC_WORDS.values(), "threshold"), tuple(rows))
+
+
+def undefined_lines(
+    split: str, positives: Mapping[str, int], clips: int, speakers: int | None, undecided: Collection[str] = ()
+) -> tuple[str, ...]:
+    """Return a sentence for each kind of value that is undefined on a split, with the reason.
+
+    Args:
+        positives: emotion -> number of clips that show it.
+        clips: number of scored clips.
+        speakers: number of groups that the intervals resample; None where there are intervals.
+        undecided: emotions without a decision threshold.
+    """
+    none = [label for label, count in positives.items() if not count]
+    every = [label for label, count in positives.items() if count and count == clips]
+    lines = []
+    if none:
+        lines.append(f"{', '.join(none)}: no {split} clip shows it, so there is no WAcc, F1 and AUC of it")
+    if every:
+        lines.append(f"{', '.join(every)}: every {split} clip shows it, so there is no WAcc and AUC of it")
+    if undecided:
+        lines.append(
+            f"{', '.join(undecided)}: the validation clips cannot decide it, so it has no threshold and no WAcc, F1 and "
+            "Acc, and is never predicted"
+        )
+    return (*lines, *(() if speakers is None else few_speakers(speakers)))
+
+
+def undefined_in(data: ScoredModel) -> tuple[str, ...]:
+    """Return the sentences of `undefined_lines` about an evaluation or a mean over seeds."""
+    positives = {label: scores.positives for label, scores in data.per_class.items()}
+    runs = [data.thresholds] if isinstance(data, Evaluation) else [run.thresholds for run in getattr(data, "runs", ())]
+    undecided = [label for i, label in enumerate(data.labels) if any(run[i] is None for run in runs)]
+    return undefined_lines(data.split, positives, data.clips, None if data.interval else data.speakers, undecided)
 
 
 def summary_lines(evaluation: Evaluation) -> tuple[str, ...]:
     """Return the sentences under the table of the emotions: interval, trivial answers, cost, labels left out."""
     trivial = "; ".join(
-        f"{name}: Acc {decimal_text(row.accuracy, 1)}, WAcc {decimal_text(row.wacc, 1)}, F1 {decimal_text(row.f1, 1)}"
+        f"{name}: "
+        + ", ".join(
+            f"{word} {'-' if value is None else decimal_text(value, 1)}"
+            for word, value in (("Acc", row.accuracy), ("WAcc", row.wacc), ("F1", row.f1))
+        )
         for name, row in evaluation.trivial.items()
-        if row.accuracy is not None and row.wacc is not None and row.f1 is not None
     )
     ends = evaluation.interval.get("wacc")
     span = f"95 % interval {ends.low} to {ends.high}" if ends else "no interval"
@@ -62,6 +99,7 @@ def summary_lines(evaluation: Evaluation) -> tuple[str, ...]:
         lines.append(
             f"convolutions and attention: {decimal_text(evaluation.macs_ratio, 3)} of FE2E's multiply-adds{top_p}"
         )
+    lines += undefined_in(evaluation)
     if evaluation.left_out:
         lines.append(f"labels that this corpus lacks, left out: {', '.join(evaluation.left_out)}")
     return tuple(lines)

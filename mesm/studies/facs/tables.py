@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from mesm.estimate import Estimate, decimal_text
 from mesm.figures.tables import Cell, Row, Table
 from mesm.records.facs import CodebookAgreement, FacsStudy
+from mesm.statistics import few_speakers
 from mesm.studies.facs.chart_data import ALPHA, MAP_WORDS, HeatMap, LayerSeries, layer_names
 from mesm.studies.facs.statements import REFUTED, SUPPORTED, UNDECIDED, UNMEASURED, Statement
 from mesm.studies.facs.targets import targets
@@ -36,6 +37,7 @@ def counts_line(study: FacsStudy) -> str:
     return (
         f"{counts.frames_used} faces of {counts.speakers} speakers, p = {study.top_p:g}; "
         f"{counts.frames_without_face} frames without a face left out."
+        + "".join(f" {line.capitalize()}." for line in few_speakers(counts.speakers))
     )
 
 
@@ -140,6 +142,7 @@ def summary(study: FacsStudy) -> str:
     parts = [
         f"{counts.clips} clips, {counts.speakers} speakers, {counts.frames_used} of {counts.frames} frames "
         f"({counts.frames_without_face} without a face left out), top_p {study.top_p}, regions by {study.regions}",
+        *few_speakers(counts.speakers),
         *supervision_notes(study),
         "",
         "No action units are known of these faces: only agreement with codebooks."

@@ -6,12 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
+import numpy as np
 import torch
 
 from mesm.analysis.predictor import Predictor
 from mesm.config import check_top_p
 from mesm.data.store import Corpus
-from mesm.errors import ConfigError
+from mesm.errors import ConfigError, DataError
 from mesm.records.faithfulness import Faithfulness
 from mesm.studies.faithfulness.control_test import control_test
 from mesm.studies.faithfulness.evaluation_clips import Progress, open_clips
@@ -68,13 +69,18 @@ def measure_faithfulness(
 
     Raises:
         ConfigError: the checkpoint has no attention.
-        DataError: the split has no clip with a transcript.
+        DataError: the split has no clip with a transcript, or the checkpoint no decision.
     """
     if not predictor.has_attention:
         raise ConfigError(f"checkpoint {predictor.name!r} has no attention, so there is no mask to test; give a MESM")
     sizes = sizes or SampleSizes()
     top_p = check_top_p(predictor.config.top_p if top_p is None else top_p)
     chosen = open_clips(predictor, corpus, split, top_p, clips)
+    if np.isnan(predictor.thresholds[list(chosen.columns)]).all():
+        raise DataError(
+            f"checkpoint {predictor.name!r} has a decision for none of {', '.join(chosen.labels)}, so none can change; train it "
+            "with validation clips that show them and others that do not"
+        )
 
     def of(test: str) -> Progress | None:
         return partial(progress, test) if progress is not None else None

@@ -58,7 +58,7 @@ def _branch_cost(clips: EvaluationClips, runs: Sequence[np.ndarray]) -> BranchSh
     thresholds = metrics.choose_thresholds(runs[0], truth)
 
     def wacc(run: np.ndarray) -> float:
-        return _mean(metrics.weighted_accuracy(metrics.count(run >= thresholds, truth)))
+        return _mean(metrics.weighted_accuracy(metrics.count(metrics.decide(run, thresholds), truth)))
 
     cost = Speakers(groups).mean(right_RN[0] - right_RN[1:].mean(0), PERCENT_DIGITS)
     return BranchShuffleCost(

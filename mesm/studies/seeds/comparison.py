@@ -6,7 +6,7 @@ Shape legend: N clips, E emotions, R runs.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import cast
 
 import numpy as np
@@ -14,7 +14,7 @@ import numpy as np
 from mesm.errors import ConfigError, DataError
 from mesm.json_form import Json
 from mesm.records.comparison import ComparedModel, Comparison, PairedDifference
-from mesm.records.evaluation import METRICS, ClassScores, Evaluation, ScoredModel, Scores, intervals_from
+from mesm.records.evaluation import METRICS, ClassScores, Evaluation, ScoredModel, Scores, intervals_from, scores_from
 from mesm.records.seeds import SeedClipScores, SeedRun, SeedsSummary
 from mesm.training import metrics
 
@@ -44,9 +44,9 @@ def scored_runs(data: Evaluation | SeedsSummary) -> ScoredRuns:
     clips = data.per_clip
     scores = np.asarray(clips.scores, float)
     if isinstance(data, SeedsSummary):
-        runs = tuple((s, np.array(run.thresholds)) for s, run in zip(scores, data.runs, strict=True))
+        runs = tuple((s, np.array(run.thresholds, float)) for s, run in zip(scores, data.runs, strict=True))
     else:
-        runs = ((scores, np.array(data.thresholds)),)
+        runs = ((scores, np.array(data.thresholds, float)),)
     return ScoredRuns(runs, clips.ids, np.asarray(clips.truth, int), np.array(clips.speakers), data.labels)
 
 
@@ -101,9 +101,12 @@ def mean_and_spread(rows: Sequence[Mapping[str, float | None]]) -> tuple[dict[st
 
 def _mean_class_scores(rows: Sequence[ClassScores]) -> ClassScores:
     """Average one emotion's metrics over runs; None where a run has none."""
+    return ClassScores(**_mean_scores(rows), positives=rows[0].positives)
+
+
+def _mean_scores(rows: Sequence[Scores]) -> dict[str, float | None]:
     values = {f.name: [getattr(row, f.name) for row in rows] for f in fields(Scores)}
-    means = {n: None if None in v else metrics.to_json(float(np.mean(v))) for n, v in values.items()}
-    return ClassScores(**means, positives=rows[0].positives)
+    return {n: None if None in v else metrics.to_json(float(np.mean(v))) for n, v in values.items()}
 
 
 def check_only_seeds_differ(configs: Mapping[str, Mapping[str, Json]]) -> None:
@@ -131,21 +134,42 @@ def compare(
     """Return the differences first - second in WAcc and F1, in points, by a paired bootstrap over speakers.
 
     Raises:
-        DataError: they are not of the same clips and labels.
+        DataError: they are not of the same clips and labels, whose order may differ.
     """
     a, b = scored_runs(first), scored_runs(second)
+    if sorted(a.labels) == sorted(b.labels):
+        b = _with_labels(b, a.labels)
     order = _match_clips(a, b, " and ".join(names))
-    moved = tuple((scores[order], thresholds) for scores, thresholds in b.runs)
+    b = replace(b, runs=tuple((scores[order], thresholds) for scores, thresholds in b.runs))
+    undecided = tuple(
+        label
+        for e, label in enumerate(a.labels)
+        if any(np.isnan(thresholds[e]) for _, thresholds in (*a.runs, *b.runs))
+    )
+    if undecided:
+        # Both are averaged over the same emotions, or the difference would be one of the emotions.
+        kept = tuple(label for label in a.labels if label not in undecided)
+        a, b = _with_labels(a, kept), _with_labels(b, kept)
+    share_E = a.truth_NE.mean(0)
     return Comparison(
         split=first.split,
         labels=a.labels,
         clips=len(a.ids),
         speakers=len(set(a.speakers_N.tolist())),
         draws=draws,
-        first=_compared_model(first, names[0]),
-        second=_compared_model(second, names[1]),
-        difference=paired_differences(a.runs, moved, a.truth_NE, a.speakers_N, draws),
+        first=_compared_model(first, names[0], a if undecided else None),
+        second=_compared_model(second, names[1], b if undecided else None),
+        difference=paired_differences(a.runs, b.runs, a.truth_NE, a.speakers_N, draws),
+        undecided=undecided,
+        one_sided=tuple(label for label, share in zip(a.labels, share_E, strict=True) if share in (0, 1)),
     )
+
+
+def _with_labels(scored: ScoredRuns, labels: tuple[str, ...]) -> ScoredRuns:
+    """Return the columns of some labels, in their order."""
+    columns = [scored.labels.index(label) for label in labels]
+    runs = tuple((scores[:, columns], thresholds[columns]) for scores, thresholds in scored.runs)
+    return replace(scored, runs=runs, truth_NE=scored.truth_NE[:, columns], labels=labels)
 
 
 def paired_differences(
@@ -163,8 +187,14 @@ def paired_differences(
     }
 
 
-def _compared_model(data: ScoredModel, name: str) -> ComparedModel:
-    return ComparedModel(name, data.seeds, data.average.wacc, data.average.f1, data.top_p, data.macs_ratio)
+def _compared_model(data: ScoredModel, name: str, part: ScoredRuns | None) -> ComparedModel:
+    """Return one side of a comparison, with its averages over the emotions of `part` if there is one."""
+    wacc, f1 = data.average.wacc, data.average.f1
+    if part is not None:
+        rows = [metrics.summarise(scores, part.truth_NE, t, part.labels) for scores, t in part.runs]
+        means = _mean_scores([scores_from(row) for row in rows])
+        wacc, f1 = means["wacc"], means["f1"]
+    return ComparedModel(name, data.seeds, wacc, f1, data.top_p, data.macs_ratio)
 
 
 def _match_clips(a: ScoredRuns, b: ScoredRuns, names: str) -> np.ndarray:

@@ -98,7 +98,7 @@ class ChartLine:
     @property
     def has_band(self) -> bool:
         """Return whether every point has an interval and costs more than the one before; else the band folds over itself."""
-        grows = all(a.x < b.x for a, b in zip(self.points, self.points[1:], strict=False))
+        grows = bool(self.points) and all(a.x < b.x for a, b in zip(self.points, self.points[1:], strict=False))
         return grows and all(p.low is not None for p in self.points)
 
     @property
@@ -148,6 +148,9 @@ class SweepChart:
         """Describe the chart for readers who do not see it."""
         parts = []
         for line in self.lines:
+            if not line.points:
+                parts.append(f"{line.name}: undefined at every top-p")
+                continue
             first, last = line.points[0], line.points[-1]
             if line.kind == DENSE:
                 parts.append(f"{line.name} at {first.x:.3g}: {first.y:.3g}")
@@ -215,7 +218,9 @@ def sweep_chart(
             raise DataError(
                 f"the sweep of {name} has no FE2E beside it; make it again with --against, or draw it in percent"
             )
-        scale = score_of(reference[1].average, view.metric) or 1.0 if view.relative and reference else 1.0
+        scale = score_of(reference[1].average, view.metric) if view.relative and reference else 1.0
+        if not scale:
+            raise DataError(f"{METRICS[view.metric]} of FE2E is undefined or 0 beside {name}; draw it in percent")
         points = [_chart_point(p, view, scale, p.top_p == record.data.elbow, name) for p in record.data.points]
         sweeps.append((f"{name}, {corpus}", tuple(point for point in points if point is not None)))
         if reference is not None and (view.axis != "ms" or isinstance(reference[1], SweepPoint)):

@@ -20,7 +20,7 @@ from mesm.studies.sweep.chart_data import (
     sweep_chart,
 )
 from mesm.studies.sweep.paper import plot_clip_cost, plot_layers, plot_sweep
-from mesm.studies.sweep.tables import chart_table, clip_cost_table, layers_table
+from mesm.studies.sweep.tables import chart_table, clip_cost_table, layers_table, notes
 
 UNIT_SENTENCES = {
     "share": "Cost: multiply-adds of convolutions and attention, as a share of those of FE2E of the same width.",
@@ -43,6 +43,7 @@ def sweep_export(
         f"{metric} over cost, a point per top-p. Bands: 95 % intervals over speakers. Star: FE2E. Ring: elbow, the point "
         f"furthest above the chord of WAcc over cost. {UNIT_SENTENCES[view.axis]}"
     )
+    caption += "".join(f" {line[0].upper()}{line[1:]}." for record in records for line in notes(record.data))
     if any(line.kind == REPORTED for line in chart.lines):
         caption += " Grey: the curve reported in the paper, on another corpus, as shares of its FE2E."
     options = f" --metric {view.metric} --axis {view.axis}{' --relative' * view.relative}{' --log' * view.log}"

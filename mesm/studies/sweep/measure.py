@@ -15,7 +15,14 @@ from mesm.data.store import Corpus
 from mesm.errors import ConfigError, DataError
 from mesm.records.evaluation import Scores, intervals_from
 from mesm.records.sweep import DenseReference, LayerMacs, Sweep, SweepPoint
-from mesm.studies.evaluation.measure import Progress, batch_reports, labelled_batches, shared_labels, trivial_scores
+from mesm.studies.evaluation.measure import (
+    Progress,
+    batch_reports,
+    labelled_batches,
+    labelled_rows,
+    shared_labels,
+    trivial_scores,
+)
 from mesm.studies.sweep.top_ps import find_elbow
 from mesm.training import metrics
 
@@ -77,7 +84,8 @@ def measure_sweep(
     """Measure scores, multiply-adds and time at every top-p.
 
     The part of the model that does not depend on top-p (text encoder, stems) runs once per batch. The thresholds of each
-    top-p are chosen on the validation split at that top-p, so that a shift of all scores does not look like a loss.
+    top-p are chosen on the validation split at that top-p, so that a shift of all scores does not look like a loss; on a
+    corpus without one they are the checkpoint's.
 
     Args:
         against: an FE2E, scored and timed by the same rules in the same process.
@@ -86,7 +94,7 @@ def measure_sweep(
 
     Raises:
         ConfigError: the checkpoint has no attention, or `against` is no FE2E.
-        DataError: the corpus lacks one of the two splits.
+        DataError: the corpus lacks the split, or its clips labels, faces and sound.
     """
     labels = _check(predictor, corpus, split, against)
     total = (len(corpus.ids("valid")) + len(corpus.ids(split))) * (1 if against is None else 2)
@@ -100,7 +108,7 @@ def measure_sweep(
 
     protocol = _Protocol(corpus, split, labels, batch_size, draws, advance)
     points, tested = _measure_points(predictor, protocol, top_ps)
-    best = find_elbow([point.macs_ratio for point in points], [point.average.wacc or 0.0 for point in points])
+    best = find_elbow([point.macs_ratio for point in points], [point.average.wacc for point in points])
     reference = None
     if against is not None:
         (point,), _ = _measure_points(against, protocol, (1.0,))
@@ -111,11 +119,13 @@ def measure_sweep(
         clips=len(tested.clip_ids),
         speakers=len(set(_groups(corpus, tested.clip_ids))),
         points=tuple(points),
-        elbow=points[best].top_p or 1.0,
+        elbow=None if best is None else points[best].top_p,
         trivial=trivial_scores(tested.truth_NE, protocol.labels),
         clip_ids=tuple(tested.clip_ids),
         top_p_range=predictor.metrics.top_p_range,
         reference=reference,
+        positives=tuple(int(count) for count in tested.truth_NE.sum(0)),
+        own_thresholds=not corpus.ids("valid"),
     )
 
 
@@ -126,12 +136,8 @@ def _check(predictor: Predictor, corpus: Corpus, split: str, against: Predictor 
     if against is not None and against.config.name != "fe2e":
         raise ConfigError(f"checkpoint {against.name!r} is {against.config.name}; compare the sweep with an FE2E")
     labels = shared_labels(predictor, corpus)
-    for needed in ("valid", split):
-        if not corpus.ids(needed):
-            raise DataError(
-                f"corpus {corpus.name!r} has no split {needed!r}: thresholds are chosen on valid and scored on {split}; "
-                "give the whole corpus"
-            )
+    for needed in (split, *(("valid",) if corpus.ids("valid") else ())):
+        labelled_rows(corpus, needed)
     if against is not None:
         missing = [label for label in labels if label not in against.labels]
         if missing:
@@ -158,13 +164,19 @@ def _point(
     """Return one point: thresholds from the validation split, everything else from the scored split."""
     labels, outputs = protocol.labels, tested.outputs[top_p]
     columns = [predictor.labels.index(label) for label in labels]
-    valid_scores = np.concatenate(valid.outputs[top_p].scores)[:, columns]
-    thresholds = metrics.choose_thresholds(valid_scores, valid.truth_NE)
+    thresholds = predictor.thresholds[columns]
+    if valid.clip_ids:
+        valid_scores = np.concatenate(valid.outputs[top_p].scores)[:, columns]
+        thresholds = metrics.choose_thresholds(valid_scores, valid.truth_NE)
     scores = np.concatenate(outputs.scores)[:, columns]
     summary = metrics.summarise(scores, tested.truth_NE, thresholds, labels)
     groups = np.array(_groups(protocol.corpus, tested.clip_ids))
     estimates = metrics.mean_estimates([(scores, thresholds)], tested.truth_NE, groups, draws=protocol.draws)
     ratios = np.array([report.ratio for report in outputs.reports])  # NaN for a clip without face and sound
+    if np.isnan(ratios).all():
+        raise DataError(
+            f"no {protocol.split} clip of corpus {protocol.corpus.name!r} has a face or sound to be selected from"
+        )
     low, middle, high = (round(float(v), 4) for v in np.nanpercentile(ratios, [5, 50, 95]))
     counts = [report.by_stage | report.totals for report in outputs.reports]
     return SweepPoint(
@@ -175,7 +187,7 @@ def _point(
         macs_ratio_range=(low, middle, high),
         ms_per_clip=round(1e3 * (outputs.seconds + tested.shared_s) / len(tested.clip_ids), 2),
         per_clip_ratio=tuple(None if np.isnan(ratio) else round(float(ratio), 4) for ratio in ratios),
-        thresholds=tuple(float(t) for t in thresholds),
+        thresholds=tuple(metrics.to_json(t) for t in thresholds),
         macs={name: round(float(np.mean([c[name] for c in counts]))) for name in counts[0]},
         macs_by_layer=_mean_macs_by_layer(outputs.reports),
     )
@@ -195,6 +207,8 @@ def _mean_macs_by_layer(reports: list[CostReport]) -> tuple[LayerMacs, ...]:
 def _run_split(predictor: Predictor, protocol: _Protocol, split: str, top_ps: Sequence[float]) -> _SplitPass:
     """Run a model over one split at every top-p."""
     result = _SplitPass({top_p: _Outputs() for top_p in top_ps}, np.zeros((0, len(protocol.labels))), [])
+    if not protocol.corpus.ids(split):
+        return result
     truth = []
     for batch in labelled_batches(predictor, protocol.corpus, split, protocol.labels, protocol.batch_size).epoch(0):
         batch = batch.to(predictor.device)

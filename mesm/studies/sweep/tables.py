@@ -5,6 +5,7 @@ from __future__ import annotations
 from mesm.figures.tables import Row, Table
 from mesm.records.base import Record
 from mesm.records.sweep import Sweep
+from mesm.studies.evaluation.tables import undefined_lines
 from mesm.studies.sweep.chart_data import SWEEP, SweepChart, layer_costs
 
 
@@ -21,6 +22,19 @@ def points_table(sweep: Sweep) -> Table:
         name = sweep.reference.checkpoint
         rows.append(Row((name, None, p.average.wacc, p.average.f1, p.macs_ratio, p.ms_per_clip, ""), ranked=False))
     return Table(columns, tuple(rows), digits=2)
+
+
+def notes(sweep: Sweep) -> tuple[str, ...]:
+    """Return a sentence for each kind of value that is undefined in a sweep, with the reason."""
+    positives = dict(zip(sweep.labels, sweep.positives, strict=False))
+    undecided = [label for i, label in enumerate(sweep.labels) if any(p.thresholds[i] is None for p in sweep.points)]
+    intervals = any(point.interval for point in sweep.points)
+    lines = undefined_lines(sweep.split, positives, sweep.clips, None if intervals else sweep.speakers, undecided)
+    if sweep.own_thresholds:
+        lines += ("the corpus has no validation split: every top-p is scored with the checkpoint's own thresholds",)
+    if sweep.elbow is None:
+        lines += ("no elbow: it takes three points with different WAcc and cost",)
+    return lines
 
 
 def chart_table(chart: SweepChart) -> Table:

@@ -7,8 +7,9 @@ import html
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mesm.estimate import decimal_text
+from mesm.estimate import Estimate, decimal_text
 from mesm.records.prediction import Prediction
+from mesm.statistics import rounded
 from mesm.studies.case import captions
 from mesm.studies.case.mosaic import MosaicStyle, fit_window
 from mesm.ui.case_studies.notebook import Entry
@@ -75,7 +76,7 @@ def page_of(
         f"“{sample.text}”" if sample.text else "no transcript",
         tuple(facts),
         tuple(
-            (name, decimal_text(score, 2), decimal_text(limit, 2), f"{labels.get(name, 0):g}")
+            (name, decimal_text(score, 2), Estimate(rounded(limit)).words(2), f"{labels.get(name, 0):g}")
             for name, score, limit in rows
         ),
         tuple(zip(alts, pictures, strict=True)),

@@ -26,6 +26,7 @@ from mesm.studies.sweep.chart_data import (
 )
 from mesm.studies.sweep.exports import clip_cost_export, layers_export, sweep_export
 from mesm.studies.sweep.screen import draw_clip_cost, draw_layers, draw_sweep
+from mesm.studies.sweep.tables import notes
 from mesm.studies.sweep.top_ps import parse_top_ps
 from mesm.ui import export_menu, layout, record_cache, state
 from mesm.ui.corpora import OpenCorpus
@@ -122,6 +123,10 @@ def _show_elbow(record: Record[Sweep], evaluations: Sequence[Record[Evaluation]]
     """Show the elbow in four numbers: top-p, cost, score, and FE2E's score."""
     sweep = record.data
     point, reference = sweep.elbow_point, find_reference(record, evaluations)
+    for line in notes(sweep):
+        st.caption(f":material/info: {line[0].upper()}{line[1:]}.")
+    if point is None:
+        return
     interval = point.interval.get("wacc")
     ends = interval.words() if interval is not None else "none with so few speakers"
     cells = st.columns(4, gap="medium")
@@ -150,15 +155,11 @@ def show_own_sweep(model: Model | None, corpus: OpenCorpus | None) -> None:
         if model is None or corpus is None:
             st.caption("Choose a checkpoint and a corpus at the side.")
             return
-        missing = [split for split in ("valid", "test") if not corpus.corpus.ids(split)]
         reason = ""
         if not model.facts.has_attention:
             reason = f"{model.facts.name} computes every site: it has no top-p. Choose a MESM at the side."
-        elif missing:
-            reason = (
-                f"{corpus.corpus.name} has no {' and no '.join(missing)} split: thresholds are chosen on valid, scored on "
-                "test. Choose the whole corpus at the side."
-            )
+        elif not corpus.corpus.ids("test"):
+            reason = f"{corpus.corpus.name} has no test split to score. Choose another corpus at the side."
         left, middle, right = st.columns([1, 1, 1], vertical_alignment="bottom")
         values = left.text_input("top-p", "0.1:1.0:0.1", key="sweep-p", help="low:high:step, or a list such as 0.3,0.5")
         references = {"none": None, **list_references()}

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import streamlit as st
 
 from mesm.data.store import IndexRow
-from mesm.estimate import decimal_text
+from mesm.estimate import Estimate, decimal_text
 from mesm.figures.tables import Table
 from mesm.records.base import Record
 from mesm.records.evaluation import Evaluation
@@ -141,10 +141,10 @@ def show_calibration(record: Record[Evaluation], opened: OpenCorpus) -> None:
         ece = (
             "Mean distance between a bin's score and its share of true answers, weighted by the bin's size; 0 is best."
         )
-        st.metric("Expected calibration error", decimal_text(chart.result.ece, 3), help=ece)
+        st.metric("Expected calibration error", Estimate(chart.result.ece).words(3), help=ece)
         st.metric(
             "Brier score",
-            decimal_text(chart.result.brier, 3),
+            Estimate(chart.result.brier).words(3),
             help="Mean squared distance of score and truth; 0 is best.",
         )
     export_menu.captioned(evaluation_exports.reliability_export(record, chart), "calibration")

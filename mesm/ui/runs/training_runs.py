@@ -14,9 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mesm import runtime
-from mesm.config import RunConfig
+from mesm.config import FORM_SETTINGS, RunConfig
 from mesm.errors import ConfigError, MesmError
 from mesm.files import slug
+from mesm.json_form import members, read_json, short_repr
 from mesm.locks import read_owner
 from mesm.presets import PRESETS
 from mesm.records.training_log import EpochReport, read_log
@@ -78,7 +79,7 @@ def read_run(folder: Path) -> Run:
     """Read a run from its folder; a damaged or half-written file counts as missing."""
     config = None
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError, MesmError):
-        config = RunConfig.from_dict(json.loads((folder / CONFIG).read_text()))
+        config = RunConfig.from_dict(members(read_json(folder / CONFIG)))
     status, failure = STOPPED, ""
     if (folder / "checkpoint" / "model.safetensors").is_file():
         status = FINISHED
@@ -146,13 +147,18 @@ def parse_settings(text: str) -> dict[str, str]:
     """Split lines such as `train.epochs=3` into names and values, as `mesm train --set` takes them.
 
     Raises:
-        ConfigError: a line is not a setting.
+        ConfigError: a line is not a setting, or one that is not among `config.FORM_SETTINGS`.
     """
     settings = {}
     for line in filter(None, map(str.strip, text.splitlines())):
         key, equals, value = line.partition("=")
         if not equals or key.partition(".")[0] not in ("model", "train"):
             raise ConfigError(f"{line!r} is not a setting; write model.width=0.5 or train.epochs=3, one a line")
+        if key.strip() not in FORM_SETTINGS:
+            raise ConfigError(
+                f"{short_repr(key.strip())} cannot be set in this form, which takes numbers, truth values and words of a list; "
+                "set paths and names with mesm train --set"
+            )
         settings[key.strip()] = value.strip()
     return settings
 

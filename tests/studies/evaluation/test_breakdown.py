@@ -94,7 +94,7 @@ def test_splits_are_counted() -> None:
 def test_an_evaluation_without_clips() -> None:
     clips = ClipScores((), (), np.array([]), np.array([]), np.array([]))
     empty = scored_clips(replace(made_evaluation(), labels=LABELS, thresholds=(0.5, 0.6), per_clip=clips))
-    assert empty.scores_NE.shape == (0, 2) and np.isnan(reliability(empty).brier)
+    assert empty.scores_NE.shape == (0, 2) and reliability(empty).brier is None
 
 
 def test_reported_numbers_are_those_of_the_paper() -> None:

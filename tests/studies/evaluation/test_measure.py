@@ -91,7 +91,9 @@ def test_a_recorded_evaluation_of_another_top_p_is_not_taken(
 ) -> None:
     corpus, one = Corpus(home / "tinted"), made_evaluation()
     ids = corpus.ids("test")
-    same = replace(one, top_p=predictor.config.top_p, per_clip=replace(one.per_clip, ids=ids))
+    scores, truth, speakers = (getattr(one.per_clip, name)[: len(ids)] for name in ("scores", "truth", "speakers"))
+    clips = replace(one.per_clip, ids=tuple(ids), scores=scores, truth=truth, speakers=speakers)
+    same = replace(one, top_p=predictor.config.top_p, per_clip=clips)
     monkeypatch.setenv("MESM_HOME", str(tmp_path))
     made = replace(same, clips=1)
     monkeypatch.setattr(reproduction, "evaluate", lambda *_, **__: made)
@@ -105,7 +107,7 @@ def test_a_recorded_evaluation_of_another_top_p_is_not_taken(
     assert scored_clips(same) == same.clips
     assert scored_clips(replace(same, top_p=0.123)) == 1, "another top-p"
     assert scored_clips(replace(same, split="valid")) == 1, "another split"
-    assert scored_clips(replace(same, per_clip=replace(same.per_clip, ids=ids[1:]))) == 1, "other clips"
+    assert scored_clips(replace(same, per_clip=replace(clips, ids=tuple(ids[::-1])))) == 1, "other clips"
     assert scored_clips(same, "1" * 64) == 1, "other weights"
 
 

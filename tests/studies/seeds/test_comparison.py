@@ -10,7 +10,7 @@ import pytest
 from mesm.errors import ConfigError, DataError
 from mesm.records.evaluation import ClipScores, Evaluation, class_scores_from, scores_from
 from mesm.studies.seeds.comparison import average_over_seeds, check_only_seeds_differ, compare, scored_runs
-from mesm.studies.seeds.tables import comparison_table, seeds_table
+from mesm.studies.seeds.tables import comparison_notes, comparison_table, seeds_table
 from mesm.training import metrics
 from tests.figures.exhibit_records import made_evaluation
 
@@ -83,6 +83,38 @@ def test_a_difference_does_not_depend_on_the_order_of_the_clips() -> None:
     assert mirrored.low == pytest.approx(-difference.high)
     rows = comparison_table(data).rows
     assert [row.cells[0] for row in rows[:2]] == ["a", "b"] and rows[2].cells[1] == f"{difference.value:+.2f}"
+
+
+def test_a_difference_does_not_depend_on_the_order_of_the_labels() -> None:
+    better, worse = evaluation(4, 1), evaluation(16, 2)
+    clips = worse.per_clip
+    turned = replace(
+        worse, labels=LABELS[::-1], thresholds=worse.thresholds[::-1],
+        per_clip=replace(clips, scores=clips.scores[:, ::-1], truth=clips.truth[:, ::-1]),
+    )  # fmt: skip
+    assert compare(better, turned, draws=100) == compare(better, worse, draws=100)
+
+
+def test_an_emotion_that_one_model_does_not_decide_is_left_out_of_both() -> None:
+    better, worse = evaluation(4, 1), replace(evaluation(16, 2), thresholds=(None, 0.5))
+    data = compare(better, worse, ("a", "b"), draws=100)
+    assert data.undecided == ("anger",) and data.labels == ("fear",)
+    fear = [e.per_class["fear"].wacc for e in (better, worse)]
+    assert [data.first.wacc, data.second.wacc] == fear
+    assert data.difference["wacc"].value == pytest.approx(fear[0] - fear[1], abs=2e-3)
+    assert "anger: left out of both sides" in comparison_notes(data)[0]
+    none = compare(better, replace(worse, thresholds=(None, None)), draws=20)
+    assert none.difference["wacc"].value is None and none.first.wacc is None and none.labels == ()
+
+
+def test_equal_models_and_few_speakers_are_told_apart() -> None:
+    same = compare(evaluation(4, 1), evaluation(4, 1), draws=50)
+    assert same.difference["f1"].share_better is None and "no draw differs" in comparison_notes(same)[0]
+    few = replace(evaluation(4, 1), per_clip=replace(evaluation(4, 1).per_clip, speakers=("s0", "s1") * 20))
+    data = compare(few, few, draws=50)
+    assert data.difference["wacc"].low is None and data.difference["wacc"].share_better is None
+    assert comparison_notes(data) == ("no intervals: 2 speakers, and fewer than 8 give none",)
+    assert comparison_table(data).to_text()
 
 
 def test_seeds_against_seeds() -> None:

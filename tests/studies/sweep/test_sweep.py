@@ -27,7 +27,18 @@ from tests.training.corpora import tinted_corpus
 def test_ranges() -> None:
     assert parse_top_ps("0.1:1.0:0.1") == tuple(round(0.1 * i, 6) for i in range(1, 11))
     assert parse_top_ps("0.3,0.5") == (0.3, 0.5)
-    for bad in ("a", "0.1:1", "0:1:0.5", "0.5,1.5", "0.1:1:0"):
+    for bad in (
+        "a",
+        "0.1:1",
+        "0:1:0.5",
+        "0.5,1.5",
+        "0.1:1:0",
+        "0.1:1:1e-9",
+        "0.1:1:nan",
+        "0.1:inf:0.1",
+        "1:0.1:0.1",
+        "nan",
+    ):
         with pytest.raises(ConfigError):
             parse_top_ps(bad)
 
@@ -36,6 +47,13 @@ def test_the_elbow_of_a_bent_line() -> None:
     # Rises steeply to the third point and hardly after it.
     assert find_elbow([0.2, 0.3, 0.4, 0.6, 0.9], [50, 60, 70, 71, 72]) == 2
     assert find_elbow([0.9, 0.6, 0.4, 0.3, 0.2], [72, 71, 70, 60, 50]) == 2
+
+
+def test_no_elbow_without_a_bend() -> None:
+    assert find_elbow([0.2, 0.5], [50, 60]) is None and find_elbow([], []) is None
+    assert find_elbow([0.2, 0.5, 0.9], [60, 60, 60]) is None and find_elbow([0.2, 0.2, 0.2], [50, 60, 70]) is None
+    assert find_elbow([0.2, 0.5, 0.9], [None, 60, 70]) is None
+    assert find_elbow([0.1, 0.2, 0.3, 0.4, 0.9], [None, 50, 70, 71, 72]) == 2
 
 
 def predictor(folder: Path, **changes: object) -> Predictor:
