@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from mesm.errors import DataError
+from mesm.files import check_name
 from mesm.json_form import Json
 
 #: Why an utterance is not stored: the code that stands in the quarantine list, and what it means.
@@ -84,6 +85,10 @@ class Utterance:
     expected_s: float | None = None
     problem: Problem | None = None
 
+    def __post_init__(self) -> None:
+        for what in ("id", "speaker", "dialogue", "session"):
+            check_name(what, getattr(self, what))
+
 
 @dataclass(frozen=True)
 class Release:
@@ -116,33 +121,6 @@ def existing_folder(path: str | os.PathLike[str]) -> Path:
 def nothing_found(source: Path, name: str, layout: str) -> DataError:
     """Return the error for a folder that is not the release that the user named."""
     return DataError(f"{source} holds nothing of {name}: expected {layout}; check the path, or name another importer")
-
-
-def read_text(path: Path) -> str:
-    """Read a text file of unknown encoding: UTF-8 where it is, else cp1252, which every byte can be.
-
-    C1 control characters come from cp1252 read as Latin-1 once (MELD's quotes) and are turned into what was meant.
-
-    Raises:
-        DataError: the file cannot be read.
-    """
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise DataError(f"{path} cannot be read ({error.strerror or error}); check its permissions") from error
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        text = data.decode("cp1252", errors="replace")
-    return text.translate(_C1)
-
-
-_C1 = {code: bytes([code]).decode("cp1252", errors="ignore") for code in range(0x80, 0xA0)}
-
-
-def storable(text: str) -> str:
-    """Replace the characters that UTF-8 cannot hold, which also stand for bytes of odd file names, by "?"."""
-    return text.encode(errors="replace").decode()
 
 
 def visible(path: Path) -> bool:

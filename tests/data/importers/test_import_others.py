@@ -10,8 +10,9 @@ import pytest
 from mesm.data.importers import find_release
 from mesm.data.importers.engine import assign_release_splits, import_release
 from mesm.data.importers.headers import examine
-from mesm.data.importers.plan import Release, read_text
+from mesm.data.importers.plan import Release
 from mesm.data.store import Corpus
+from mesm.data.text_files import read_text
 from mesm.errors import DataError
 from tests.data.importers import trees
 
@@ -119,7 +120,15 @@ def test_manifest_in_json_lines(left_half: np.ndarray, tmp_path: Path) -> None:
         ("path,split\na,dev\nb,exam\n", "row 2 of .* has split 'exam'"),
         ('{"path": "a"}\n{"path"\n', "line 2 of .* is not JSON"),
         ('{"path": "a"}\n[1]\n', "line 2 of .* is not an object"),
-        ("", "no column 'path'"),
+        ("", "is empty"),
+        ("path,text\n", "has no row"),
+        ("path,text\na,b\nc,Well, no\n", r"row 2 \(line 3\) has 3 cells, the header 2: quote the text"),
+        ("path,text\na\n", "row 1 .* has 1 cell, the header 2"),
+        ("path,text,Text\na,b,c\n", "2 columns 'text'"),
+        ("path,transcript,utterance\na,b,c\n", "2 columns for 'text'"),
+        ('path,id\na,"b\nc"\n', "the id in row 1 of .* holds a control character"),
+        ('{"path": "a", "text": ["b"]}\n', "line 1 of .* has a list"),
+        ('{"path": ' + "[" * 100_000, "line 1 of .* is not JSON"),
     ],
 )
 def test_manifests_that_cannot_be_read(content: str, sentence: str, tmp_path: Path) -> None:
