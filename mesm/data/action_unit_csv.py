@@ -67,7 +67,7 @@ class ActionUnitTable:
 def read_action_unit_csv(path: str | os.PathLike[str]) -> ActionUnitTable:
     """Read the rows of one face: the one with the most frames, of several such the largest, then the most confident.
 
-    Faces are told apart by the column `face_id` or `Identity`; several rows of one frame without it are faces by size.
+    Faces are distinguished by the column `face_id` or `Identity`; several rows of one frame without it are faces by size.
 
     Raises:
         DataError: the file cannot be read, or a row has not a cell for every column.

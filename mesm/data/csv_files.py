@@ -1,7 +1,7 @@
 """Read and write tables as CSV: the one reader for what users bring, and the one form of what is written.
 
 The reader takes commas, semicolons, tabs or bars between cells, any encoding of `mesm.data.text_files`, column names in
-any case with blanks around, and line breaks in quoted cells. A row that cannot be told apart is an error, never a guess.
+any case with blanks around, and line breaks in quoted cells. A row with other cells than the header is an error, never a guess.
 """
 
 from __future__ import annotations

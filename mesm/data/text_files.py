@@ -50,7 +50,7 @@ def decode_text(data: bytes) -> str:
             return data[len(mark) :].decode(encoding, errors="replace")
     # UTF-16 without a mark: every second byte of its Latin letters is NUL, which no other text holds.
     for start, encoding in ((1, "utf-16-le"), (0, "utf-16-be")):
-        if data[start:4096:2].count(0) > len(data[:4096]) / 5 and not data[1 - start : 4096 : 2].count(0):
+        if len(data) > 2 and data[start:4096:2].count(0) > len(data[:4096]) / 5 and 0 not in data[1 - start : 4096 : 2]:
             return data.decode(encoding, errors="replace")
     try:
         text = data.decode("utf-8")

@@ -9,13 +9,13 @@ import math
 import os
 from pathlib import Path
 
+from mesm.data.clip_list import files_by_stem
 from mesm.data.csv_files import read_csv
 from mesm.data.importers.plan import (
     MediaSpan,
     Problem,
     Release,
     Utterance,
-    by_stem,
     existing_folder,
     nothing_found,
     visible,
@@ -105,8 +105,8 @@ class _Media:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.files = {
-            (kind, cut): by_stem(root / kind / cut, *extensions) if (root / kind / cut).is_dir() else {}
-            for kind, extensions in (("Videos", ("mp4", "avi", "mkv", "webm")), ("Audio", ("wav",)))
+            (kind, cut): files_by_stem(root / kind / cut, *media) if (root / kind / cut).is_dir() else {}
+            for kind, media in (("Videos", ("video", "mp4")), ("Audio", ("sound", "wav")))
             for cut in ("Segmented", "Full")
         }
 

@@ -6,7 +6,7 @@ A plan lists where picture, sound, words and labels lie and, where that is alrea
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -33,6 +33,16 @@ REASONS: dict[str, str] = {
     "duplicate_id": "another utterance has the same name",
     "broke_decoder": "decoding it ended the process",
 }
+
+
+#: Of these, what `--keep-incomplete` stores all the same.
+INCOMPLETE = ("empty_text", "missing_video", "missing_sound", "no_frames", "no_audio")
+
+
+def incomplete_hint(quarantined: Iterable[str]) -> str:
+    """Return how to store what lacks words, picture or sound, if any of these reasons is such; else ""."""
+    lacking = [reason for reason in quarantined if reason in INCOMPLETE]
+    return "--keep-incomplete stores clips without words, picture or sound too" if lacking else ""
 
 
 @dataclass(frozen=True)
@@ -131,15 +141,3 @@ def visible(path: Path) -> bool:
 def one_hot(label: str, labels: tuple[str, ...], intensity: float = 1.0) -> dict[str, float]:
     """Return `intensity` for one label, 0 for the others."""
     return {name: intensity if name == label else 0.0 for name in labels}
-
-
-def by_stem(folder: Path, *extensions: str) -> dict[str, Path]:
-    """Map stem -> file, for every visible file below `folder` with one of the extensions (any case).
-
-    Where two files share a stem the first in the order of paths counts.
-    """
-    files: dict[str, Path] = {}
-    for path in sorted(folder.rglob("*")):
-        if path.suffix.lower().lstrip(".") in extensions and visible(path):
-            files.setdefault(path.stem, path)
-    return files

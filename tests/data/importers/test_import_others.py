@@ -61,6 +61,17 @@ def test_ravdess(left_half: np.ndarray, tmp_path: Path) -> None:
     assert by_id["01-01-08-01-02-02-03"].labels == {name: float(name == "surprise") for name in release.labels}
 
 
+def test_an_audio_only_release_of_ravdess_can_be_kept(tmp_path: Path) -> None:
+    (tmp_path / "Actor_01").mkdir()
+    trees.write_wav(tmp_path / "Actor_01" / "03-01-05-02-01-01-01.wav", 1.0)
+    release = find_release("ravdess", tmp_path)
+    assert reasons(release) == {"03-01-05-02-01-01-01": "no_frames"}
+    (utterance,) = release.utterances
+    assert examine(utterance, keep_incomplete=True)[1] is None
+    with pytest.raises(DataError, match="--keep-incomplete stores clips without"):
+        import_release(release, tmp_path, tmp_path / "out", rule="random", workers=0)
+
+
 def test_crema_d(left_half: np.ndarray, tmp_path: Path) -> None:
     root = trees.crema_d(tmp_path / "tree", left_half)
     release = find_release("crema-d", root)
