@@ -87,7 +87,7 @@ def read_facts(folder: Path) -> CheckpointFacts:
         CheckpointError: a file is missing or damaged.
     """
     try:
-        config = ModelConfig.from_dict(json.loads((folder / CONFIG).read_text()))
+        config = ModelConfig.from_stored(json.loads((folder / CONFIG).read_text()))
         metrics = read_metrics(folder)
         card = (folder / CARD).read_text() if (folder / CARD).is_file() else ""
         with safe_open(folder / WEIGHTS, framework="numpy"):  # fails where the file is not whole

@@ -56,7 +56,9 @@ class JsonConfig:
             raise ConfigError(f"{cls.__name__} has no setting {unknown[0]!r}; it has {', '.join(sorted(kinds))}")
         values: dict[str, object] = {}
         for key, value in data.items():
-            kind = kinds[key]
+            kind, default = kinds[key], getattr(cls, key, None)
+            if isinstance(default, tuple) and not isinstance(value, list | tuple):
+                raise ConfigError(f"{key} is {value!r}; it must be a list, such as {list(default)}")
             if not (isinstance(kind, type) and issubclass(kind, JsonConfig)):
                 values[key] = tuple(value) if isinstance(value, list) else value
             elif isinstance(value, Mapping):
@@ -93,13 +95,35 @@ class JsonConfig:
 
 
 def parse_setting(key: str, text: str, current: Any) -> Any:
-    """Parse one `key=value` string to the type of the current value."""
-    try:
-        value = json.loads(text)
-    except json.JSONDecodeError:
-        value = text
-    if isinstance(current, bool) and not isinstance(value, bool):
-        raise ConfigError(f"{key} must be true or false, not {text!r}")
+    """Parse one `key=value` string to the type of the current value.
+
+    A list is JSON, or its items with commas between them: `["anger", "fear"]` or `anger,fear`.
+
+    Raises:
+        ConfigError: it has another type.
+    """
+    value = _parse_json(text)
+    if isinstance(current, tuple):
+        if isinstance(value, str):
+            value = [_parse_json(item.strip()) for item in value.split(",") if item.strip()]
+        items = tuple(value) if isinstance(value, list) else (value,)
+        kinds = (str,) if current and isinstance(current[0], str) else (int, float) if current else (str, int, float)
+        wrong = [item for item in items if not isinstance(item, kinds) or isinstance(item, bool)]
+        if wrong:
+            kind = " and ".join({str: "words", int: "numbers"}[k] for k in kinds if k is not float)
+            raise ConfigError(f"{key} holds {kind}, not {wrong[0]!r}; write them with commas between, such as a,b,c")
+        return items
+    if isinstance(current, str):
+        return value if isinstance(value, str) else text
+    if isinstance(current, bool) != isinstance(value, bool):
+        raise ConfigError(f"{key} must be {'true or false' if isinstance(current, bool) else 'a number'}, not {text!r}")
     if isinstance(current, (int, float)) and not isinstance(value, (int, float)):
         raise ConfigError(f"{key} must be a number, not {text!r}")
-    return tuple(value) if isinstance(value, list) else value
+    return value
+
+
+def _parse_json(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):  # a plain word, or a number of thousands of digits
+        return text

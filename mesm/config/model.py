@@ -125,6 +125,19 @@ class ModelConfig(JsonConfig):
             return super().from_dict(kept)
         return cast(Self, kind.from_dict(kept))
 
+    @classmethod
+    def from_stored(cls, data: Mapping[str, Json]) -> Self:
+        """Read a checkpoint's config, which has every setting of its model: today's defaults may be other than it was trained with.
+
+        Raises:
+            ConfigError: a setting is missing, see also `from_dict`.
+        """
+        config = cls.from_dict(data)
+        missing = [field.name for field in fields(config) if field.name not in data]
+        if missing:
+            raise ConfigError(f"config.json lacks {', '.join(missing)}; add them as they were when it was trained")
+        return config
+
     def with_settings(self, settings: Mapping[str, str]) -> Self:
         """Return a copy with `key=value` strings applied; `name` makes it the config of another model first."""
         name = parse_setting("name", settings["name"], self.name) if "name" in settings else self.name

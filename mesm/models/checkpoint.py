@@ -120,7 +120,7 @@ def update_checkpoint(
         raise ConfigError(
             f"a checkpoint keeps its scores on valid and test, not on {evaluation.split!r}; leave out --update"
         )
-    config = ModelConfig.from_dict(json.loads((folder / CONFIG).read_text()))
+    config = ModelConfig.from_stored(json.loads((folder / CONFIG).read_text()))
     scores = SplitMetrics.of_evaluation(evaluation)
     metrics = read_metrics(folder)
     if evaluation.split == "valid":
@@ -158,7 +158,7 @@ def load_checkpoint(source: str | os.PathLike[str]) -> Checkpoint:
     folder = _fetch(os.fspath(source))
     try:
         stored = json.loads((folder / CONFIG).read_text())
-        config = ModelConfig.from_dict(stored)
+        config = ModelConfig.from_stored(stored)
         state = load_file(folder / WEIGHTS)
         metrics = read_metrics(folder)
         if metrics.train:

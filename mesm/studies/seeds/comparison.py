@@ -6,7 +6,7 @@ Shape legend: N clips, E emotions, R runs.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import cast
 
 import numpy as np
@@ -131,9 +131,10 @@ def compare(
     """Return the differences first - second in WAcc and F1, in points, by a paired bootstrap over speakers.
 
     Raises:
-        DataError: they are not of the same clips and labels.
+        DataError: they are not of the same clips and labels; these may be in another order.
     """
     a, b = scored_runs(first), scored_runs(second)
+    b = _in_order_of(a.labels, b)
     order = _match_clips(a, b, " and ".join(names))
     moved = tuple((scores[order], thresholds) for scores, thresholds in b.runs)
     return Comparison(
@@ -165,6 +166,15 @@ def paired_differences(
 
 def _compared_model(data: ScoredModel, name: str) -> ComparedModel:
     return ComparedModel(name, data.seeds, data.average.wacc, data.average.f1, data.top_p, data.macs_ratio)
+
+
+def _in_order_of(labels: tuple[str, ...], runs: ScoredRuns) -> ScoredRuns:
+    """Return the same scores with the emotions in another order; unchanged if they are not the same emotions."""
+    if sorted(labels) != sorted(runs.labels):
+        return runs
+    columns = [runs.labels.index(label) for label in labels]
+    moved = tuple((scores[:, columns], thresholds[columns]) for scores, thresholds in runs.runs)
+    return replace(runs, runs=moved, truth_NE=runs.truth_NE[:, columns], labels=labels)
 
 
 def _match_clips(a: ScoredRuns, b: ScoredRuns, names: str) -> np.ndarray:
