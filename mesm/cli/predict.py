@@ -28,9 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", required=True, help="CSV to write: one row per clip, one column per emotion")
     parser.add_argument("--checkpoint", default="marionette-mesm", help="name or folder (default: marionette-mesm)")
     parser.add_argument("--top-p", type=float, help="nucleus mass in (0, 1]; default: the checkpoint's")
-    parser.add_argument("--restart", action="store_true", help="score every clip anew, and replace OUT of any kind")
-        "--restart", action="store_true", help="score every clip anew, and replace OUT even if it is of another kind"
-    )
+    parser.add_argument("--restart", action="store_true", help="score every clip again, and replace OUT of any kind")
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -7,6 +7,8 @@ steps.
 
 from __future__ import annotations
 
+from shlex import quote
+
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -398,7 +400,7 @@ def architecture(config: ModelConfig, origin: Mapping[str, Json]) -> FigureExpor
         name=f"architecture-{name}",
         title=f"The architecture of {name}",
         caption=architecture_caption(config),
-        command=f"mesm figure architecture {name}",
+        command=f"mesm figure architecture {quote(name)}",
         origin={key: value for key, value in origin.items() if key not in ("corpus", "licence")},
         draw=lambda width: plot_architecture(config, width),
     )
