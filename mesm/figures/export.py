@@ -5,8 +5,6 @@ The app's menus and `mesm figure` both make an `FigureExport` and call `render`:
 
 from __future__ import annotations
 
-from shlex import quote
-
 import io
 import json
 import re
@@ -14,6 +12,7 @@ import zipfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 from mesm import __version__

@@ -7,13 +7,12 @@ steps.
 
 from __future__ import annotations
 
-from shlex import quote
-
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
+from shlex import quote
 from typing import TYPE_CHECKING
 
 import numpy as np
