@@ -53,7 +53,7 @@ def files_by_stem(folder: Path, kind: str, suffix: str) -> dict[str, Path]:
     """Map stem -> file, for every visible video or sound below `folder`, in whatever container.
 
     Where several files share a stem, those with `suffix`, the release's own, come first, then the first by path. Only a
-    file whose name says nothing is opened.
+    file of unknown ending is opened.
     """
     files: dict[str, Path] = {}
     paths = (path for path in folder.rglob("*") if visible(path) and path.is_file())
