@@ -7,12 +7,15 @@ import os
 import re
 import shutil
 import tempfile
+import unicodedata
 from pathlib import Path
 
 from mesm.errors import DataError
 
 #: Ending of a file or folder that is being written; it gets its name when it is whole.
 PART = ".part"
+#: Most characters of a clip's, a speaker's or a session's name.
+MAX_NAME = 200
 
 
 def file_sha256(path: Path) -> str:
@@ -44,6 +47,22 @@ def check_writable(folder: str | os.PathLike[str]) -> Path:
             f"cannot write in {folder}: {error.strerror or error}; choose a folder of your own with free space"
         ) from error
     return folder
+
+
+def check_name(what: str, name: str) -> str:
+    """Return the name of a clip, speaker or session if it can stand in files, commands and pages.
+
+    Raises:
+        DataError: it is longer than 200 characters, or holds a control character, a line break or a byte that is not
+            UTF-8.
+    """
+    if len(name) > MAX_NAME:
+        raise DataError(f"the {what} {name[:40]!r}... has {len(name)} characters; use at most {MAX_NAME}")
+    bad = next((c for c in name if unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp")), None)
+    if bad is not None:
+        kind = "a byte that is not UTF-8" if unicodedata.category(bad) == "Cs" else "a control character"
+        raise DataError(f"the {what} {name!r} holds {kind}; give it another name")
+    return name
 
 
 def write_atomic(path: str | os.PathLike[str], data: bytes) -> Path:

@@ -1,5 +1,7 @@
 """Show the results: scores of every model, their breakdown, and the trivial answers beside them."""
 
+from shlex import quote
+
 import streamlit as st
 
 from mesm.records.store import one_per_checkpoint
@@ -34,8 +36,8 @@ if shelf is not None:
         elif not evaluations:
             name = model.facts.name if model is not None else "CHECKPOINT"
             layout.empty(
-                f"No model was evaluated on {shelf.corpus.name} yet.",
-                f"Run: mesm evaluate {name} --corpus {shelf.corpus.id.key}.",
+                f"No model was evaluated on {layout.plain(shelf.corpus.name)} yet.",
+                layout.plain(f"Run: mesm evaluate {quote(name)} --corpus {quote(shelf.corpus.id.key)}."),
             )
         elif part in results_view.OF_ONE_MODEL:
             by_name = {record.provenance.checkpoint: record for record in evaluations}
@@ -50,4 +52,6 @@ if shelf is not None:
 
 if model is not None:
     with st.expander(f"Model card of {model.facts.name}", icon=":material/badge:"):
-        st.markdown(model.facts.card or "This checkpoint has no card.")
+        st.code(
+            model.facts.card or "This checkpoint has no card.", language=None, wrap_lines=True
+        )  # a card may be a stranger's

@@ -18,7 +18,8 @@ media, sound, name = own_clip.pick_files()
 part = own_clip.pick_part(media, sound, name)
 text = own_clip.pick_transcript(media, sound, part)
 is_clicked = st.button("Score this clip", type="primary", disabled=model is None)
-face_at = own_clip.pick_face() if media is not None else None
+is_scored = media is not None and upload.kept_clip(name) is not None
+face_at = own_clip.pick_face() if is_scored else None
 
 if is_clicked or face_at is not None:
     if media is None:
@@ -29,9 +30,9 @@ if is_clicked or face_at is not None:
     elif part is not None:
         decoded = upload.ingest_with_steps(Upload(media, sound, text, part, face_at))
         if decoded is not None:
-            upload.keep(decoded)
+            upload.keep(decoded, name)
 
-own = upload.kept_clip()
+own = upload.kept_clip(name)
 if own is not None:
     st.divider()
     case_view.show_case(own, model)

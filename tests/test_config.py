@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -123,6 +124,57 @@ def test_settings_from_a_command_line() -> None:
     for bad in ({"lr": "fast"}, {"augment": "1"}, {"learning_rate": "1"}, {"epochs": "0"}):
         with pytest.raises(ConfigError):
             TrainConfig().with_settings(bad)
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [
+        ("labels=happiness,sadness,fear", ("happiness", "sadness", "fear")),
+        ("labels= happiness , fear ", ("happiness", "fear")),
+        ("labels=fear", ("fear",)),
+        ('labels=["fear","anger"]', ("fear", "anger")),
+        ("attention_width=8,16,32", (8, 16, 32)),
+        ("text_source=5", "5"),
+        ('text_source="a b"', "a b"),
+        ("text_source=albert-base-v2", "albert-base-v2"),
+    ],
+)
+def test_a_list_needs_no_json(setting: str, value: object) -> None:
+    name, _, text = setting.partition("=")
+    assert getattr(MESMConfig().with_settings({name: text}), name) == value
+
+
+@pytest.mark.parametrize(
+    ("setting", "sentence"),
+    [
+        ("labels=1,2", "labels holds words, not 1"),
+        ("labels=happy,fear", "label is 'happy'; it must be one of"),
+        ('labels={"a": 1}', "labels holds words"),
+        ("attention_width=8,wide,32", "attention_width holds numbers, not 'wide'"),
+        ("attention_width=true", "attention_width holds numbers, not True"),
+        ("top_p=true", "top_p must be a number, not 'true'"),
+        ("top_p=" + "[" * 100_000, "top_p must be a number"),
+        ("head_dim=" + "9" * 5000, "head_dim must be a number"),
+        ("positions=1", "positions must be true or false, not '1'"),
+    ],
+)
+def test_a_setting_of_another_type(setting: str, sentence: str) -> None:
+    name, _, text = setting.partition("=")
+    with pytest.raises(ConfigError, match=re.escape(sentence)):
+        MESMConfig().with_settings({name: text})
+
+
+def test_a_stored_list_is_no_word() -> None:
+    with pytest.raises(ConfigError, match="labels is 'fear'; it must be a list"):
+        MESMConfig.from_dict({"labels": "fear"})
+
+
+def test_a_stored_config_has_every_setting() -> None:
+    stored = MESMConfig(top_p=0.4, gate="hard").to_dict()
+    assert ModelConfig.from_stored(stored) == MESMConfig(top_p=0.4, gate="hard")
+    del stored["top_p"], stored["gate"]
+    with pytest.raises(ConfigError, match="lacks gate, top_p; add them as they were when it was trained"):
+        ModelConfig.from_stored(stored)
 
 
 def test_every_field_has_its_line_of_prose() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from shlex import quote
 from typing import TYPE_CHECKING
 
 from mesm.cli import measuring
@@ -58,8 +59,9 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.list:
         print("\n".join(f"{row.name:26}{row.group:18}{row.what}" for row in chosen))
         return 0
-    command = f"mesm ablate --corpus {measuring.corpus_argument(corpus, arguments.corpus)} --seeds {arguments.seeds}"
-    command += "".join(f" --{k} {getattr(arguments, k)}" for k in keys)
+    name = quote(measuring.corpus_argument(corpus, arguments.corpus))
+    command = f"mesm ablate --corpus {name} --seeds {quote(arguments.seeds)}"
+    command += "".join(f" --{k} {quote(str(getattr(arguments, k)))}" for k in keys)
     bar = Bar()
 
     def write(data: Ablation) -> Path:

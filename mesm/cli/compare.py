@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from shlex import quote
 
 from mesm.cli import measuring
 
@@ -41,7 +42,7 @@ def run(arguments: argparse.Namespace) -> int:
     provenance = new_provenance(
         origins[0].corpus,
         f"{names[0]}-to-{names[1]}",
-        command=f"mesm compare {paths[0].name} {paths[1].name}",
+        command=f"mesm compare {quote(paths[0].name)} {quote(paths[1].name)}",
         compared=origins,
     )
     path = write_record(measuring.records_folder(arguments.out), Record("compare", provenance, data))

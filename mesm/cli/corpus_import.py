@@ -117,11 +117,14 @@ def _token_counter() -> Any:
 
 
 def _report_text(report: Any, out: str) -> str:
+    from mesm.data.importers.plan import incomplete_hint
+
     before = f" ({report.stored_before} of them before)" if report.stored_before else ""
     lines = [f"{report.name}: {report.utterances} utterances found, {report.stored} stored in {out}{before}"]
     kept_out = sum(report.quarantined.values())
     lines.append(f"  quarantined  {kept_out}, listed with reasons in {out}/quarantine.jsonl")
     lines += [f"    {reason:<20}{count:>7}" for reason, count in report.quarantined.items()]
+    lines += [f"    {hint}" for hint in [incomplete_hint(report.quarantined)] if hint]
     lines.append("  splits       " + _in_order(report.clips))
     lines.append("  labels       " + ", ".join(f"{label} {n}" for label, n in report.present.items()))
     lines.append("  flags        " + (", ".join(f"{flag} {n}" for flag, n in report.flags.items()) or "none"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 from pathlib import Path
+from shlex import quote
 from typing import Any, TypeAlias
 
 from mesm.cli.measuring import find_record, find_records, target_parts
@@ -48,7 +49,7 @@ def _of_corpus(kind: str, corpus: str, remedy: str) -> list[Record[Any]]:
 
 
 def _ablation(corpus: str) -> Record[Any]:
-    return _of_corpus("ablation", corpus, f"mesm ablate --corpus {corpus} --out FOLDER")[0]
+    return _of_corpus("ablation", corpus, f"mesm ablate --corpus {quote(corpus)} --out FOLDER")[0]
 
 
 def _sweep(arguments: argparse.Namespace) -> FigureExport:
@@ -80,7 +81,7 @@ def _table(arguments: argparse.Namespace) -> FigureExport:
     if number in (1, 2):
         corpus = open_corpus(name)
         return reproduction.splits_export(corpus.id, split_counts(corpus.index, corpus.labels), number)
-    records = _of_corpus("evaluate", name, f"mesm evaluate CHECKPOINT --corpus {name}")
+    records = _of_corpus("evaluate", name, f"mesm evaluate CHECKPOINT --corpus {quote(name)}")
     return reproduction.scores_export([*records, *one_per_checkpoint(find_records("seeds", name))], number)
 
 
@@ -181,7 +182,7 @@ MAKERS: dict[str, Maker] = {
     "faithfulness": _faithfulness,
     "table": _table,
     "models": lambda arguments: reproduction.models_export(
-        _of_corpus("reproduce", arguments.corpus, f"mesm reproduce table4 --corpus {arguments.corpus}")
+        _of_corpus("reproduce", arguments.corpus, f"mesm reproduce table4 --corpus {quote(arguments.corpus)}")
     ),
     "ablation": lambda arguments: ablation_export(_ablation(arguments.corpus)),
     "learning": _learning,

@@ -47,10 +47,11 @@ def run(arguments: argparse.Namespace) -> int:
     from mesm.data.manifest import MANIFEST_NAME
     from mesm.data.store import Corpus
     from mesm.errors import DataError
-    from mesm.files import check_writable, slug
+    from mesm.files import check_name, check_writable, slug
 
     clip, folder = existing_file(arguments.clip), Path(arguments.out)
-    clip_id = arguments.clip_id or clip.stem
+    clip_id = check_name("clip id", arguments.clip_id or clip.stem)
+    check_name("speaker", arguments.speaker)
 
     def refuse_stored(stored: Container[str]) -> None:
         if clip_id in stored:

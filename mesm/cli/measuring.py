@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 from mesm.errors import ConfigError, DataError
@@ -136,7 +137,9 @@ def find_record(kind: str, target: str) -> Record[Any]:
     checkpoint, corpus = target_parts(target)
     records = find_records(kind, corpus, checkpoint)
     if not records:
-        raise DataError(f"there is no {kind} of {target}; make one with: mesm {kind} {checkpoint} --corpus {corpus}")
+        raise DataError(
+            f"there is no {kind} of {target}; make one with: mesm {kind} {quote(checkpoint)} --corpus {quote(corpus)}"
+        )
     return records[0]
 
 
@@ -157,8 +160,8 @@ def write(
     """
     from mesm.records.base import Record, new_provenance, write_record
 
-    words = "".join(f" --{name} {value}" for name, value in options.items() if value not in (None, ""))
-    command = f"mesm {kind} {predictor.name} --corpus {corpus_argument(corpus, arguments.corpus)}{words}"
+    words = "".join(f" --{name} {quote(str(value))}" for name, value in options.items() if value not in (None, ""))
+    command = f"mesm {kind} {quote(predictor.name)} --corpus {quote(corpus_argument(corpus, arguments.corpus))}{words}"
     provenance = new_provenance(
         corpus.id,
         predictor.name,

@@ -3,79 +3,97 @@
 from __future__ import annotations
 
 import argparse
-import csv
-import io
+import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from mesm.errors import DataError, MesmError
-
-MEDIA = {".mp4", ".mov", ".webm", ".avi", ".mkv", ".flv", ".mpg"}
+if TYPE_CHECKING:
+    from mesm.analysis.predictor import Predictor
+    from mesm.cli.score_file import ScoreFile
+    from mesm.data.clip_list import ListedClip
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `mesm predict`."""
     parser.epilog = (
-        "A folder: every video with its transcript beside it (clip.mp4 + clip.txt).\n"
-        "A CSV: columns path and text; paths relative to the CSV.\n"
+        "A folder: every video or sound with its transcript beside it (clip.mp4 + clip.txt).\n"
+        "A CSV: columns path and text (also file or video, transcript or utterance), in any case of letters and any\n"
+        "encoding, with commas, semicolons, tabs or bars between them; paths relative to the CSV.\n"
+        "Scores are written as they come, to OUT.part; the same command goes on from there and tries failed clips again.\n"
+        "Clips that OUT has already with the same path, text, top-p and checkpoint are not scored again.\n"
         "example:\n  mesm predict clips/ --out scores.csv --top-p 0.6"
     )
-    parser.add_argument("source", help="folder or CSV file")
+    parser.add_argument("source", help="folder, CSV file, or one clip")
     parser.add_argument("--out", required=True, help="CSV to write: one row per clip, one column per emotion")
     parser.add_argument("--checkpoint", default="marionette-mesm", help="name or folder (default: marionette-mesm)")
     parser.add_argument("--top-p", type=float, help="nucleus mass in (0, 1]; default: the checkpoint's")
+    parser.add_argument("--restart", action="store_true", help="score every clip again, and replace OUT of any kind")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Score every clip and write the CSV; the error of a clip that fails goes into the column `error`."""
-    from tqdm import tqdm
-
     from mesm.analysis.predictor import load
-    from mesm.files import write_atomic
+    from mesm.cli.score_file import ScoreFile
+    from mesm.data.clip_list import list_clips
+    from mesm.data.csv_files import escape_bytes
+    from mesm.errors import DataError
 
-    clips = find_clips(Path(arguments.source))
-    predictor = load(arguments.checkpoint)
-    rows: list[dict[str, object]] = []
-    for path, text in tqdm(clips, unit="clip"):
-        row: dict[str, object] = {"path": str(path), "text": text, "error": ""}
-        try:
-            prediction = predictor.predict(path, text, arguments.top_p)
-            row |= {n: round(float(s), 4) for n, s in zip(prediction.labels, prediction.scores, strict=True)}
-            row |= {"decided": " ".join(prediction.decided), "flags": "; ".join(prediction.flags)}
-        except MesmError as error:
-            row["error"] = str(error)
-        rows.append(row)
-    out = io.StringIO()
-    writer = csv.DictWriter(out, ["path", "text", *predictor.labels, "decided", "flags", "error"], restval="")
-    writer.writeheader()
-    writer.writerows(rows)
-    write_atomic(arguments.out, out.getvalue().encode())
+    source, out = Path(arguments.source), Path(arguments.out)
+    clips, left_out = list_clips(source)
+    if out.exists() and out.samefile(source):
+        raise DataError(f"--out {out} is the list of clips itself; choose another file")
+    with ScoreFile(out, restart=arguments.restart) as file:
+        rows, kept = _score(clips, load(arguments.checkpoint), arguments.top_p, file)
+        file.finish(rows)
     failed = sum(bool(row["error"]) for row in rows)
-    print(f"{arguments.out}: {len(rows) - failed} clips scored, {failed} failed")
+    again = f" ({kept} of them before)" if kept else ""
+    print(f"{escape_bytes(str(out))}: {len(rows) - failed} clips scored{again}, {failed} failed")
+    if left_out:
+        shown = ", ".join(map(escape_bytes, left_out[:20])) + (" ..." if len(left_out) > 20 else "")
+        print(f"left out, because no clips: {shown}")
     return 0 if failed < len(rows) else 1
 
 
-def find_clips(source: Path) -> list[tuple[Path, str]]:
-    """List (path, transcript) of the clips in a folder or a CSV.
+def _score(
+    clips: list[ListedClip], predictor: Predictor, top_p: float | None, file: ScoreFile
+) -> tuple[list[Mapping[str, object]], int]:
+    """Return the rows of all clips, and how many of them an earlier call had scored."""
+    from tqdm import tqdm
 
-    Raises:
-        DataError: the source does not exist, cannot be read, or holds no clip.
-    """
-    if source.is_dir():
-        videos = sorted(p for p in source.iterdir() if p.suffix.lower() in MEDIA and not p.name.startswith("."))
-        clips = [(p, _transcript(p.with_suffix(".txt"))) for p in videos]
-    elif source.is_file():
-        try:
-            with source.open(newline="", encoding="utf-8-sig") as file:
-                rows = list(csv.DictReader(file))
-            clips = [(source.parent / row["path"], row.get("text") or "") for row in rows]
-        except (KeyError, UnicodeDecodeError, csv.Error) as error:
-            raise DataError(f"{source} must be a UTF-8 CSV with the columns path and text") from error
-    else:
-        raise DataError(f"{source} does not exist; give a folder with videos or a CSV with the columns path and text")
-    if not clips:
-        raise DataError(f"{source} holds no clip; videos end in {', '.join(sorted(MEDIA))}")
-    return clips
+    from mesm.config import check_top_p
+
+    point = check_top_p(predictor.config.top_p if top_p is None else top_p)
+    origin = {"top_p": f"{point:g}", "checkpoint": f"{predictor.name} {predictor.sha256[:12]}"}
+    file.begin(["path", "text", *predictor.labels, "decided", "flags", "error", *origin])
+    rows: list[Mapping[str, object]] = []
+    kept = 0
+    try:
+        for clip in tqdm(clips, unit="clip"):
+            row: dict[str, object] = {"path": str(clip.path), "text": clip.text, "error": clip.error, **origin}
+            earlier = None if clip.error else file.earlier(row, clip.path)
+            if earlier is not None:
+                rows.append(earlier)
+                kept += 1
+                continue
+            if not clip.error:
+                row |= _predict(predictor, clip, top_p)
+            file.append(row)
+            rows.append(row)
+    except KeyboardInterrupt:
+        done = f"{len(rows)} of {len(clips)} clips are in {file.part}"
+        print(f"\n{done}; the same command goes on from there", file=sys.stderr)
+        raise
+    return rows, kept
 
 
-def _transcript(path: Path) -> str:
-    return path.read_text(errors="replace").strip() if path.is_file() else ""
+def _predict(predictor: Predictor, clip: ListedClip, top_p: float | None) -> dict[str, object]:
+    """Return the cells of one clip's scores, or of its error."""
+    from mesm.errors import MesmError
+
+    try:
+        prediction = predictor.predict(clip.path, clip.text, top_p)
+    except (MesmError, OSError) as error:
+        return {"error": str(error)}
+    scores = {n: round(float(s), 4) for n, s in zip(prediction.labels, prediction.scores, strict=True)}
+    return scores | {"decided": " ".join(prediction.decided), "flags": "; ".join(prediction.flags)}

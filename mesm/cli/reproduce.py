@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, TypeAlias
 
 from mesm.cli import measuring
@@ -100,11 +101,13 @@ def _checkpoints(options: list[str]) -> dict[str, list[str]]:
 def _command(arguments: argparse.Namespace, job: TableJob) -> str:
     """Return the command without folders of runs and files, which belong to this machine."""
     options = [f"--seeds {len(job.seeds)}"]
-    options += [f"--models {' '.join(arguments.models)}"] if arguments.models else []
-    options += [f"--checkpoint {model}={Path(n).name}" for model, names in job.checkpoints.items() for n in names]
+    options += [f"--models {' '.join(map(quote, arguments.models))}"] if arguments.models else []
+    options += [
+        f"--checkpoint {quote(f'{model}={Path(n).name}')}" for model, names in job.checkpoints.items() for n in names
+    ]
     options += [f"--{k} {getattr(arguments, k)}" for k in ("epochs", "clips") if getattr(arguments, k)]
     options += ["--retrain"] if arguments.retrain else []
-    corpus = measuring.corpus_argument(job.corpus, arguments.corpus)
+    corpus = quote(measuring.corpus_argument(job.corpus, arguments.corpus))
     return " ".join([f"mesm reproduce {arguments.what} --corpus {corpus}", *options])
 
 
@@ -214,7 +217,7 @@ def _case(arguments: argparse.Namespace, job: TableJob, records: Path) -> list[F
     from mesm.analysis.provenance import clip_origin
     from mesm.data.ingest.closeups import with_closeups
     from mesm.figures.privacy import default_privacy
-    from mesm.studies.case.exports import export_case
+    from mesm.studies.case.exports import clip_option, export_case
     from mesm.studies.case.mosaic import MosaicStyle, fit_window
     from mesm.studies.reproduction.measure import CASE_TOP_P, first_right_clip
 
@@ -228,7 +231,7 @@ def _case(arguments: argparse.Namespace, job: TableJob, records: Path) -> list[F
     style = MosaicStyle("points", loudest_only=arguments.what == "figure4")
     window, privacy = fit_window(sample.duration_s), default_privacy(licence)
     made = export_case(sample, prediction, window, style, origin, privacy)
-    command = f"{_command(arguments, job)} --clip {clip_id}"
+    command = f"{_command(arguments, job)} {clip_option(clip_id)}"
     return [replace(made, name=f"{arguments.what}-{made.name}", command=command)]
 
 

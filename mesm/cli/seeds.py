@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from shlex import quote
 
 from mesm.cli import measuring
 
@@ -32,8 +33,9 @@ def run(arguments: argparse.Namespace) -> int:
         data = evaluate_seeds(predictors, corpus, arguments.split, arguments.top_p, report)
     runs = list(predictors.values())
     command = (
-        f"mesm seeds {' '.join(run.name for run in runs)} --corpus {measuring.corpus_argument(corpus, arguments.corpus)} "
-        f"--split {arguments.split}" + (f" --top-p {arguments.top_p}" if arguments.top_p else "")
+        f"mesm seeds {' '.join(quote(run.name) for run in runs)} "
+        f"--corpus {quote(measuring.corpus_argument(corpus, arguments.corpus))} --split {quote(arguments.split)}"
+        + (f" --top-p {arguments.top_p}" if arguments.top_p else "")
     )
     name = arguments.name or runs[0].name
     provenance = new_provenance(corpus.id, name, [run.sha256 for run in runs], command)

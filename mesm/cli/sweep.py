@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from shlex import quote
 
 from mesm.cli import measuring
 
@@ -48,13 +49,13 @@ def run(arguments: argparse.Namespace) -> int:
                 write_atomic(arguments.progress, json.dumps({"done": done, "total": total}).encode())
 
         sweep = measure_sweep(predictor, corpus, top_ps, against=against, split=arguments.split, progress=report)
-    options = f" --against {against.name}" if against else ""
-    options += f" --split {arguments.split}" if arguments.split != "test" else ""
+    options = f" --against {quote(against.name)}" if against else ""
+    options += f" --split {quote(arguments.split)}" if arguments.split != "test" else ""
     provenance = new_provenance(
         corpus.id,
         predictor.name,
         [predictor.sha256],
-        f"mesm sweep {predictor.name} --corpus {corpus.id.key} --top-p {arguments.top_p}{options}",
+        f"mesm sweep {quote(predictor.name)} --corpus {quote(corpus.id.key)} --top-p {quote(arguments.top_p)}{options}",
         seed=predictor.metrics.seed,
         config=predictor.config.to_dict(),
     )

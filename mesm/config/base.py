@@ -93,7 +93,9 @@ class JsonConfig:
             )
         values: dict[str, object] = {}
         for key, value in data.items():
-            kind = kinds[key]
+            kind, default = kinds[key], getattr(cls, key, None)
+            if isinstance(default, tuple) and not isinstance(value, list | tuple):
+                raise ConfigError(f"{key} is {value!r}; it must be a list, such as {list(default)}")
             if not (isinstance(kind, type) and issubclass(kind, JsonConfig)):
                 values[key] = tuple(value) if isinstance(value, list) else value
             elif isinstance(value, Mapping):
@@ -189,6 +191,8 @@ def parse_setting(key: str, text: str, current: Any) -> Any:
     value = _parse_word(text)
     if isinstance(current, tuple) and not isinstance(value, list):
         return tuple(_parse_word(part.strip()) for part in text.split(",") if part.strip())
+    if isinstance(current, str):
+        return value if isinstance(value, str) else text
     if isinstance(current, bool) and not isinstance(value, bool):
         raise ConfigError(f"{key} must be true or false, not {short_repr(text)}")
     if isinstance(current, (int, float)) and not isinstance(value, (int, float)):

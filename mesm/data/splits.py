@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
+from mesm.data.text_files import read_text
 from mesm.errors import ConfigError, DataError
 from mesm.vocabulary import SPLITS
 
@@ -74,7 +75,7 @@ def read_lists(folder: str | os.PathLike[str]) -> dict[str, str]:
         path = Path(folder) / f"{split}_split.txt"
         if not path.is_file():
             raise DataError(f"{path} is missing; give the folder with train_split.txt, valid_split.txt, test_split.txt")
-        for line in path.read_text(encoding="utf-8-sig", errors="replace").splitlines():
+        for line in read_text(path).splitlines():
             clip_id = line.strip()
             if split_of.setdefault(clip_id, split) != split:
                 raise DataError(f"{clip_id!r} is in both the {split_of[clip_id]} and the {split} list; mend the lists")

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import zipfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 from mesm import __version__
@@ -37,6 +39,7 @@ FORMATS: dict[str, str] = {
 PICTURES = ("pdf", "svg", "png")
 #: Ways to print faces of people: unchanged, blurred, or sketched from landmarks.
 PRIVACY = ("none", "blur", "sketch")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 #: The dates inside a zip: the earliest it can hold, so that the same content gives the same bytes.
 _ZIP_DATE = (1980, 1, 1, 0, 0, 0)
 
@@ -108,7 +111,7 @@ def record_export(
         name="-".join([name or kind, *names]),
         title=title,
         caption=caption,
-        command=f"mesm figure {kind} {' '.join(dict.fromkeys(source.source for source in sources))}{options}",
+        command=f"mesm figure {kind} {' '.join(dict.fromkeys(quote(source.source) for source in sources))}{options}",
         origin=origin_of(*records) if origin is None else origin,
         draw=draw,
         table=table,
@@ -129,7 +132,7 @@ def corpus_export(
         name=f"{kind}-{slug(corpus.name)}",
         title=title,
         caption=caption,
-        command=f"mesm figure {kind} --corpus {corpus.key}",
+        command=f"mesm figure {kind} --corpus {quote(corpus.key)}",
         origin=origin,
         table=table,
         cites=(PAPER, *corpus_cites(f"{corpus.name} {beside}")),
@@ -224,7 +227,7 @@ def _json(made_from: Mapping[str, Json]) -> bytes:
 
 
 def _latex(export: FigureExport, command: str) -> str:
-    head = f"% {command}\n"
+    head = f"% {_CONTROL.sub('?', command)}\n"  # a line break in a name would end the comment
     if export.table is not None and export.draw is None:
         return head + export.table.to_latex(export.caption, export.name)
     lines = (

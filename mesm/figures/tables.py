@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from mesm.data.csv_files import csv_line
 from mesm.estimate import decimal_text
 
 Cell = str | float | int | None
@@ -17,6 +16,8 @@ _LATEX = str.maketrans(
         "\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
         "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
         "–": "--", "—": "---", "“": "``", "”": "''",
+        "<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}",
+        **dict.fromkeys(map(chr, [*range(0x20), *range(0x7F, 0xA0), 0x2028, 0x2029]), " "),
         "±": r"$\pm$", "×": r"$\times$", "≤": r"$\le$", "≥": r"$\ge$",
     }
 )  # fmt: skip
@@ -119,14 +120,14 @@ class Table:
         """Return CSV in full precision, with columns for groups and spreads if there are any; unknown cells are empty."""
         groups = any(row.group for row in self.rows)
         spreads = [i for i in range(len(self.columns)) if any(_spread(row, i) is not None for row in self.rows)]
-        out = io.StringIO()
-        writer = csv.writer(out, lineterminator="\n")
         head = ["group"] if groups else []
-        writer.writerow([*head, *self.names, *(f"{self.names[i]} spread" for i in spreads)])
+        lines = [csv_line([*head, *self.names, *(f"{self.names[i]} spread" for i in spreads)])]
         for row in self.rows:
             cells = [*((row.group,) if groups else ()), *row.cells, *(_spread(row, i) for i in spreads)]
-            writer.writerow(["" if cell is None or cell != cell else cell for cell in cells])  # NaN is unknown too
-        return out.getvalue()
+            lines.append(
+                csv_line(["" if cell is None or cell != cell else cell for cell in cells])
+            )  # NaN is unknown too
+        return "".join(lines)
 
     def to_latex(self, caption: str = "", label: str = "") -> str:
         """Return a booktabs `table`: best bold, second underlined, mean and spread; needs `\\usepackage{booktabs}`."""

@@ -45,7 +45,7 @@ def one_sentence_errors() -> Iterator[None]:
 
 def say_error(error: MesmError) -> None:
     """Show an error as one sentence, with a capital and a full stop."""
-    sentence = str(error)
+    sentence = str(error).replace("[", "\\[")  # no picture or link from a name inside it
     st.error(f"{sentence[:1].upper()}{sentence[1:]}{'' if sentence.endswith('.') else '.'}", icon=":material/error:")
 
 

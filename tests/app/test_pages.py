@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import wave
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +16,10 @@ from streamlit.testing.v1 import AppTest
 
 from mesm.analysis.checkpoints import read_facts
 from mesm.analysis.predictor import load
+from mesm.ui.corpora import Case
 from mesm.ui.frame import PAGES
 from tests.app.app_page import ROOT, open_page, texts
+from tests.app.conftest import make_sample
 
 
 def trouble(page: AppTest) -> list[str]:
@@ -166,6 +169,20 @@ def test_try_needs_a_clip_and_words(home: Path) -> None:
     assert any("transcript is empty" in i.value for i in score(page).info)
 
 
+def test_old_scores_do_not_stand_under_a_new_upload(home: Path) -> None:
+    page = open_page("pages/try_a_clip.py", checkpoint="tiny-mesm")
+    page.session_state["own-clip"] = Case(
+        "key", "your clip", replace(make_sample(0), speaker="![x](http://host/p.png)")
+    )
+    page.session_state["own-name"] = "an earlier upload"
+    page.run()
+    assert "Delete this clip" in [b.label for b in page.button]  # nothing new was chosen
+    assert r"speaker \!\[x\]\(http\://host/p\.png\)" in texts(page)
+    page.file_uploader[0].upload("new.mp4", b"x")
+    page.run()
+    assert "Delete this clip" not in [b.label for b in page.button] and len(page.metric) == 0
+
+
 def test_an_unreadable_upload_gets_one_sentence(home: Path) -> None:
     page = open_page("pages/try_a_clip.py", checkpoint="tiny-mesm")
     page.file_uploader[0].upload("../../secret name.mp4", b"this is no video" * 100)
@@ -208,6 +225,7 @@ def test_a_page_that_scores_nothing_loads_no_torch(filled: Path) -> None:
     code = """
 import sys
 from tests.app.app_page import open_page
+from mesm.ui.corpora import Case
 from mesm.ui.frame import PAGES
 for file in PAGES:
     if file not in ("pages/overview.py", "pages/case_studies.py"):

@@ -127,15 +127,36 @@ def test_openface_and_pyfeat_files(tmp_path: Path) -> None:
     head = ["frame", " success", *(f" {c}" for c in OPENFACE_COLUMNS)]
     lines = [head, ["0", "1", *(["0.5"] * 35)], ["1", "0", *(["9"] * 35)], ["2", "1", *(["1.5"] * 35)]]
     (tmp_path / "a.csv").write_text("\n".join(",".join(line) for line in lines))
-    kind, values, lost = read_action_units(tmp_path / "a.csv")
-    assert kind.source == "openface" and values[:, 0].tolist() == [0.5, 1.5] and lost == 1
+    units = read_action_units(tmp_path / "a.csv")
+    assert units.kind.source == "openface" and units.values[:, 0].tolist() == [0.5, 1.5] and units.without_face == 1
     lines = [["frame", *PYFEAT_COLUMNS], ["0", *(["0.25"] * 20)], ["1", *([""] * 20)]]
     (tmp_path / "b.csv").write_text("\n".join(",".join(line) for line in lines))
-    kind, values, lost = read_action_units(tmp_path / "b.csv")
-    assert kind.source == "pyfeat" and values.shape == (1, 20) and lost == 1
+    units = read_action_units(tmp_path / "b.csv")
+    assert units.kind.source == "pyfeat" and units.values.shape == (1, 20) and units.without_face == 1
     (tmp_path / "c.csv").write_text("frame,AU01\n0,1\n")
     with pytest.raises(DataError, match="neither OpenFace's"):
         read_action_units(tmp_path / "c.csv")
+
+
+@pytest.mark.parametrize(
+    ("names", "rows", "series"),
+    [
+        ("frame,face_id", ["1,0", "1,1", "2,0", "2,1", "3,0", "3,1"], [0, 2, 4]),  # equal: the first
+        ("frame,face_id", ["1,0", "1,1", "2,1", "3,1"], [1, 2, 3]),  # the one with the most frames
+        ("frame,face_id,confidence", ["1,0,.7", "1,1,.9", "2,0,.7", "2,1,.9"], [1, 3]),  # equal: the most confident
+        ("frame,face_id,confidence,x_0,x_1,y_0,y_1", ["1,0,.7,0,9,0,9", "1,1,.9,0,2,0,2"], [0]),  # equal: the largest
+        ("frame", ["1", "2", "2", "3"], [0, 1, 3]),  # no names: one row a frame
+        ("frame,FaceRectWidth,FaceRectHeight", ["1,5,5", "1,8,8", "2,8,8", "2,5,5"], [1, 2]),  # no names: by size
+        ("Frame , Identity", ["1,Person_0", "1,Person_1", "2,Person_1"], [1, 2]),
+        ("timestamp,face_id,success", ["0,0,1", "0,1,1", "1,0,0", "1,1,1", "2,0,0"], [1, 3]),  # a lost face is no frame
+    ],
+)
+def test_one_face_of_several_makes_the_series(names: str, rows: list[str], series: list[int], tmp_path: Path) -> None:
+    lines = [f"{row}," + ",".join([str(i / 8)] * 20) for i, row in enumerate(rows)]
+    (tmp_path / "a.csv").write_text("\n".join([f"{names},{','.join(PYFEAT_COLUMNS)}", *lines]))
+    units = read_action_units(tmp_path / "a.csv")
+    assert (units.values[:, 0] * 8).tolist() == series
+    assert units.other_faces == len(rows) - len(series)
 
 
 def test_word_vectors_of_a_file(tmp_path: Path) -> None:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import csv
 import io
+from shlex import quote
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mesm.figures.export import FigureExport, render
 from mesm.figures.tables import Row, Table, escape
 
 TABLE = Table(
@@ -68,3 +71,18 @@ def test_no_words_break_the_latex(words: str) -> None:
         assert out.count(special) == out.count("\\" + special) + (
             out.count(r"$\pm$") + out.count(r"$\times$") + out.count(r"$\le$") + out.count(r"$\ge$")
         ) * 2 * (special == "$")
+
+
+HOSTILE = ["a\nb", "\\input{/etc/passwd}", "$(touch x)", "100 % & #1_~^<>|", "=cmd|'/C calc'!A0", "a\r%\u2028"]
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_hostile_names_stay_text(name: str) -> None:
+    made = Table(("clip", "score"), (Row((name, 0.5)), Row(("-1", -0.5))))
+    latex = made.to_latex(name)
+    assert len(latex.splitlines()) == 12 and "\\input" not in latex.replace("\\textbackslash{}input", "")
+    row, numbers = list(csv.reader(io.StringIO(made.to_csv(), newline="")))[1:]
+    assert row == [f"'{name}" if name.startswith("=") else name, "0.5"] and numbers == ["-1", "-0.5"]
+    export = FigureExport("x", "", name, f"mesm figure case m@c --clip {quote(name)}", table=made)
+    (comment, *rest) = render(export, "tex").decode().split("\n")
+    assert comment.startswith("% mesm figure") and rest[0] == r"\begin{table}"

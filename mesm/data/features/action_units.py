@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -46,12 +47,26 @@ def rendered_set() -> FeatureSet:
     return FeatureSet("visual", OPENFACE_COLUMNS, _OPENFACE_UNITS, source, FRAME_INTERVAL_MS)
 
 
-def read_action_units(path: str | os.PathLike[str]) -> tuple[FeatureSet, np.ndarray, int]:
-    """Read the action units of a CSV by OpenFace or py-feat, distinguished by their column names.
+@dataclass(frozen=True)
+class ReadActionUnits:
+    """Hold the action units of one face of a file.
 
-    Returns:
-        The set of columns, (frames, 35 or 20) float32, and the number of frames that were left out because the detector
-        saw no face there (OpenFace: success 0; py-feat: empty cells).
+    Attributes:
+        kind: the set of columns.
+        values: (frames, 35 or 20) float32.
+        without_face: frames that were left out because the detector saw no face there (OpenFace: success 0; py-feat:
+            empty cells).
+        other_faces: rows of other faces that were left out.
+    """
+
+    kind: FeatureSet
+    values: np.ndarray
+    without_face: int
+    other_faces: int
+
+
+def read_action_units(path: str | os.PathLike[str]) -> ReadActionUnits:
+    """Read the action units of a CSV by OpenFace or py-feat, distinguished by their column names.
 
     Raises:
         DataError: the file cannot be read or is from neither.
@@ -61,7 +76,7 @@ def read_action_units(path: str | os.PathLike[str]) -> tuple[FeatureSet, np.ndar
         if set(kind.columns) <= set(table.columns):
             values = np.stack([table.numbers(name) for name in kind.columns], 1)
             kept = table.has_face & ~np.isnan(values).any(1)
-            return kind, values[kept].astype(np.float32), int(np.sum(~kept))
+            return ReadActionUnits(kind, values[kept].astype(np.float32), int(np.sum(~kept)), table.other_faces)
     raise DataError(
         f"{path} has neither OpenFace's columns (AU01_r ... AU45_c) nor py-feat's (AU01 ... AU43); write all of them"
     )

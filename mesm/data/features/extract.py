@@ -57,7 +57,8 @@ def write_action_units(
 ) -> Path:
     """Write action units per frame: from `<csv_folder>/<clip id>.csv`, else the known ones of rendered clips.
 
-    A clip without a CSV has no frame with action units, and the notes count them; so do frames without a face.
+    A clip without a CSV has no frame with action units, and the notes count them; so do frames without a face, and rows
+    of other faces than the one with the most frames.
 
     Raises:
         DataError: the folder has a CSV for no clip, files from two programs are mixed, or there is no folder and the
@@ -69,18 +70,20 @@ def write_action_units(
     first = next((p for row in corpus.index if (p := place / f"{row.clip_id}.csv").is_file()), None)
     if first is None:
         raise DataError(f"{place} has no <clip id>.csv for any clip of corpus {corpus.name!r}; name the files so")
-    kind = read_action_units(first)[0]
-    notes = {"clips_without_csv": 0, "frames_without_face": 0}
+    kind = read_action_units(first).kind
+    notes = {"clips_without_csv": 0, "frames_without_face": 0, "rows_of_other_faces": 0}
 
     def rows() -> Iterator[tuple[str, np.ndarray]]:
         for number, row in enumerate(corpus.index, 1):
             path = place / f"{row.clip_id}.csv"
             values = np.zeros((0, len(kind.columns)), np.float32)
             if path.is_file():
-                kind_of_file, values, lost = read_action_units(path)
-                if kind_of_file != kind:
-                    raise DataError(f"{path} is by {kind_of_file.source}, {first} by {kind.source}; use one of them")
-                notes["frames_without_face"] += lost
+                units = read_action_units(path)
+                if units.kind != kind:
+                    raise DataError(f"{path} is by {units.kind.source}, {first} by {kind.source}; use one of them")
+                values = units.values
+                notes["frames_without_face"] += units.without_face
+                notes["rows_of_other_faces"] += units.other_faces
             else:
                 notes["clips_without_csv"] += 1
             yield row.clip_id, values

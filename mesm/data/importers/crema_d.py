@@ -6,12 +6,12 @@ import os
 import re
 from pathlib import Path
 
+from mesm.data.clip_list import files_by_stem
 from mesm.data.importers.plan import (
     MediaSpan,
     Problem,
     Release,
     Utterance,
-    by_stem,
     existing_folder,
     nothing_found,
     one_hot,
@@ -46,7 +46,7 @@ _NAME = re.compile(r"^(\d{4})_([A-Z]{3})_([A-Z]{3})_([A-Z]{1,2})$")
 def read_release(source: str | os.PathLike[str]) -> Release:
     """List every clip that there is a video or a sound of."""
     root = existing_folder(source)
-    videos, sounds = by_stem(root, "flv", "mp4"), by_stem(root, "wav")
+    videos, sounds = files_by_stem(root, "video", "flv"), files_by_stem(root, "sound", "wav")
     names = sorted(name for name in videos.keys() | sounds.keys() if _NAME.match(name))
     if not names:
         raise nothing_found(root, "CREMA-D", "files such as VideoFlash/1001_DFA_ANG_XX.flv")

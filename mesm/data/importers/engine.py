@@ -18,7 +18,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from mesm.data.importers.decode import Outcome, Settings, relative, source_row
-from mesm.data.importers.plan import Problem, Release, Utterance
+from mesm.data.importers.plan import Problem, Release, Utterance, incomplete_hint
 from mesm.data.importers.workers import run_here, run_local
 from mesm.data.ingest.search import SEARCH_RULE
 from mesm.data.quality import TOKEN_LIMIT
@@ -177,7 +177,10 @@ def import_release(
             _write_quarantine(folder, utterances, problems, root)
         report = _close(writer, utterances, problems, before)
     if not report.stored:
-        raise DataError(f"nothing of {source} could be stored; see why in {folder / QUARANTINE_NAME}")
+        hint = incomplete_hint(report.quarantined)
+        raise DataError(
+            f"nothing of {source} could be stored; see why in {folder / QUARANTINE_NAME}{hint and f'; {hint}'}"
+        )
     return report
 
 

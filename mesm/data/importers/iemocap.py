@@ -18,9 +18,9 @@ from mesm.data.importers.plan import (
     existing_folder,
     nothing_found,
     one_hot,
-    read_text,
     visible,
 )
+from mesm.data.text_files import read_text
 from mesm.vocabulary import CORPUS_LABELS
 
 LABELS = CORPUS_LABELS["iemocap"]

@@ -1,26 +1,43 @@
 """Import any corpus from a CSV, TSV or JSONL with one row per utterance.
 
-Columns: `path` (of the video, or of a picture; relative to the manifest), and where there are any `id`, `audio`,
-`start_s`, `end_s`, `text`, `speaker`, `dialogue`, `session`, `split`, and one column per emotion.
+Columns, in any case of letters (see `mesm.data.csv_files`): `path` (of the video, or of a picture; relative to the
+manifest), and where there are any `id`, `audio`, `start_s`, `end_s`, `text`, `speaker`, `dialogue`, `session`, `split`,
+and one column per emotion. `NAMES` has the other names that a column may have. A row with more or fewer cells than the
+header is refused before anything is imported.
 """
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from mesm.data.importers.plan import MediaSpan, Problem, Release, Utterance, read_text, storable
+from mesm.data.csv_files import PATH_NAMES, TEXT_NAMES, match_columns, parse_csv
+from mesm.data.importers.plan import MediaSpan, Problem, Release, Utterance
+from mesm.data.text_files import read_text
 from mesm.errors import DataError
+from mesm.files import check_name
 from mesm.json_form import Json
 from mesm.vocabulary import EMOTIONS, SPLITS
 
 RULES = ("an emotion column holds an intensity in [0, 3]; an empty cell is 0, a row without any value has no label",)
-COLUMNS = ("id", "path", "audio", "start_s", "end_s", "text", "speaker", "dialogue", "session", "split")
+#: Column -> other names that it may have.
+NAMES: dict[str, tuple[str, ...]] = {
+    "id": ("clip_id", "utterance_id"),
+    "path": PATH_NAMES,
+    "audio": ("sound", "audio_path"),
+    "start_s": ("start",),
+    "end_s": ("end",),
+    "text": TEXT_NAMES,
+    "speaker": ("speaker_id",),
+    "dialogue": ("dialog", "dialogue_id", "dialog_id"),
+    "session": ("session_id",),
+    "split": (),
+}
+COLUMNS = tuple(NAMES)
+_NAMES = NAMES | dict.fromkeys(EMOTIONS, ())
 _SPLITS = {"": "", "dev": "valid", "val": "valid", "validation": "valid", **{name: name for name in SPLITS}}
 
 
@@ -31,7 +48,9 @@ def read_release(source: str | os.PathLike[str]) -> Release:
         raise DataError(f"{path} is not a file; give a CSV or JSONL with a column path and one row per utterance")
     rows = _rows(path)
     columns = list(dict.fromkeys(key for row in rows for key in row))
-    if not rows or "path" not in columns:
+    if not rows:
+        raise DataError(f"{path} has no row below its header; write one per utterance")
+    if "path" not in columns:
         raise DataError(f"{path} has no column 'path' (it has {', '.join(columns) or 'none'}); name the videos in it")
     unknown = [name for name in columns if name not in COLUMNS and name not in EMOTIONS]
     if unknown:
@@ -47,27 +66,27 @@ def read_release(source: str | os.PathLike[str]) -> Release:
     return Release(path.stem, labels, utterances, rule, RULES)
 
 
-def _rows(path: Path) -> list[dict[str, Json]]:
+def _rows(path: Path) -> Sequence[Mapping[str, Json]]:
     text = read_text(path)
     if text.lstrip().startswith("{"):
-        return [_json_row(path, number, line) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
-    head = text.partition("\n")[0]
-    delimiter = max(",;\t", key=head.count)
-    try:
-        rows = list(csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter, restkey="", strict=True))
-    except csv.Error as error:
-        raise DataError(f"{path} is not a readable table ({error}); save it again as CSV in UTF-8") from error
-    return [{key: value for key, value in row.items() if key} for row in rows]
+        return [_json_row(path, number, line) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
+    table = parse_csv(text, path, _NAMES)
+    table.require("path")
+    return table.good_rows()
 
 
 def _json_row(path: Path, number: int, line: str) -> dict[str, Json]:
     try:
         row = json.loads(line)
-    except json.JSONDecodeError as error:
-        raise DataError(f"line {number} of {path} is not JSON ({error.msg}); write one object per line") from error
+    except (ValueError, RecursionError) as error:
+        reason = getattr(error, "msg", "too large or too nested")
+        raise DataError(f"line {number} of {path} is not JSON ({reason}); write one object per line") from error
     if not isinstance(row, dict):
         raise DataError(f"line {number} of {path} is not an object; write one object per line")
-    return row
+    for key, value in row.items():
+        if isinstance(value, list | dict):
+            raise DataError(f"line {number} of {path} has a list or an object as {key!r}; write a word or a number")
+    return dict(zip(match_columns(list(row), _NAMES, path), row.values(), strict=True))
 
 
 def _number(path: Path, number: int, row: Mapping[str, Json], key: str) -> float | None:
@@ -86,6 +105,9 @@ def _number(path: Path, number: int, row: Mapping[str, Json], key: str) -> float
 def _utterance(path: Path, number: int, row: Mapping[str, Json], labels: tuple[str, ...]) -> Utterance:
     def word(key: str) -> str:
         return str(row.get(key) or "").strip()
+
+    def name(key: str) -> str:
+        return check_name(f"{key} in row {number} of {path}", word(key))
 
     start, end = (_number(path, number, row, key) for key in ("start_s", "end_s"))
     part = (start or 0.0, end)
@@ -106,14 +128,14 @@ def _utterance(path: Path, number: int, row: Mapping[str, Json], labels: tuple[s
     elif end is not None and not 0 <= part[0] < end:
         problem = Problem("misaligned", f"row {number} goes from {part[0]} s to {end} s")
     return Utterance(
-        id=storable(word("id") or f"{Path(video).stem or 'row'}_{number}"),
+        id=name("id") or f"{Path(video).stem or 'row'}_{number}",
         text=str(row.get("text") or ""),
         video=MediaSpan(path.parent / video, *part) if video else None,
         sound=MediaSpan(path.parent / sound, *part) if sound else None,
         labels={name: value or 0.0 for name, value in values.items()} if labelled else None,
-        speaker=storable(word("speaker")),
-        dialogue=storable(word("dialogue")),
-        session=storable(word("session")),
+        speaker=name("speaker"),
+        dialogue=name("dialogue"),
+        session=name("session"),
         split=_SPLITS[split],
         problem=problem,
     )

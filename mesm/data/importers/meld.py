@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import os
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
+from mesm.data.csv_files import read_csv
 from mesm.data.importers.plan import (
     MediaSpan,
     Problem,
@@ -16,7 +16,6 @@ from mesm.data.importers.plan import (
     existing_folder,
     nothing_found,
     one_hot,
-    read_text,
     visible,
 )
 
@@ -31,6 +30,7 @@ RULES = (
     "the largest face of a frame is taken to be the speaker's: a scene shows several",
 )
 _CODES = {"joy": "happiness", **{name: name for name in LABELS if name != "happiness"}}
+_COLUMNS = ("Dialogue_ID", "Utterance_ID", "Utterance", "Speaker", "Emotion")
 _CSV = re.compile(r"^(train|dev|test)_sent_emo\.csv$")
 _CLIP = re.compile(r"^dia(\d+)_utt(\d+)\.mp4$", re.IGNORECASE)
 
@@ -49,8 +49,9 @@ def read_release(source: str | os.PathLike[str]) -> Release:
     utterances: list[Utterance] = []
     for split in ("train", "dev", "test"):
         if split in tables:
-            rows = csv.DictReader(io.StringIO(read_text(tables[split]), newline=""))
-            utterances += [_utterance(root, videos, split, row) for row in rows]
+            table = read_csv(tables[split], dict.fromkeys(_COLUMNS, ()))
+            table.require(*_COLUMNS)
+            utterances += [_utterance(root, videos, split, row) for row in table.good_rows()]
     return Release("meld", LABELS, tuple(utterances), "own", RULES, META)
 
 
@@ -68,18 +69,17 @@ def _videos(root: Path) -> dict[tuple[str, str, str], Path]:
     return files
 
 
-def _utterance(root: Path, videos: dict[tuple[str, str, str], Path], split: str, row: dict[str, str]) -> Utterance:
-    dialogue, number = (row.get("Dialogue_ID") or "").strip(), (row.get("Utterance_ID") or "").strip()
-    emotion = (row.get("Emotion") or "").strip().lower()
+def _utterance(root: Path, videos: dict[tuple[str, str, str], Path], split: str, row: Mapping[str, str]) -> Utterance:
+    dialogue, number, emotion = row["Dialogue_ID"], row["Utterance_ID"], row["Emotion"].lower()
     name = f"{split}_dia{dialogue}_utt{number}"
     problem = None if emotion in _CODES else Problem("label_not_used", f"its label is {emotion!r}")
     missing = root / f"{split}_splits" / f"dia{dialogue}_utt{number}.mp4"
     return Utterance(
         id=name,
-        text=row.get("Utterance") or "",
+        text=row["Utterance"],
         video=MediaSpan(videos.get((split, dialogue, number), missing)),
         labels=None if problem else one_hot(_CODES[emotion], LABELS),
-        speaker=(row.get("Speaker") or "").strip(),
+        speaker=row["Speaker"],
         dialogue=f"{split}_dia{dialogue}",
         split={"dev": "valid"}.get(split, split),
         problem=problem,

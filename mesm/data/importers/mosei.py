@@ -5,23 +5,22 @@ The original download links are dead; users bring their copy.
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 import os
 from pathlib import Path
 
+from mesm.data.clip_list import files_by_stem
+from mesm.data.csv_files import read_csv
 from mesm.data.importers.plan import (
     MediaSpan,
     Problem,
     Release,
     Utterance,
-    by_stem,
     existing_folder,
     nothing_found,
-    read_text,
     visible,
 )
+from mesm.data.text_files import decode_text, read_text
 from mesm.vocabulary import CORPUS_LABELS
 
 LABELS = CORPUS_LABELS["mosei"]
@@ -37,6 +36,8 @@ RULES = (
     "speakers are unknown; one video counts as one dialogue, and no video is in two splits unless lists put it there",
 )
 _COLUMNS = ("Input.VIDEO_ID", "Input.CLIP", *(f"Answer.{name}" for name in LABELS))
+#: Bytes that hold a label table's header.
+_HEAD = 20_000
 
 
 def read_release(source: str | os.PathLike[str]) -> Release:
@@ -56,11 +57,14 @@ def _labels(root: Path) -> dict[tuple[str, str], dict[str, float]]:
     """Map (video, clip) -> emotion -> 1 where any rater gave more than 0."""
     emotions: dict[tuple[str, str], dict[str, float]] = {}
     for path in sorted(filter(visible, root.rglob("*.csv"))):
-        rows = csv.DictReader(io.StringIO(read_text(path), newline=""))
-        if not set(_COLUMNS) <= set(rows.fieldnames or ()):
+        with path.open("rb") as file:
+            if _COLUMNS[0].lower() not in decode_text(file.read(_HEAD)).lower():
+                continue  # a table of something else, which may be anything
+        table = read_csv(path, dict.fromkeys(_COLUMNS, ()))
+        if not set(_COLUMNS) <= set(table.columns):
             continue
-        for row in rows:
-            name = ((row["Input.VIDEO_ID"] or "").strip(), (row["Input.CLIP"] or "").strip())
+        for row in table.good_rows():
+            name = (row["Input.VIDEO_ID"], row["Input.CLIP"])
             if not all(name):
                 continue
             present = emotions.setdefault(name, dict.fromkeys(LABELS, 0.0))
@@ -101,8 +105,8 @@ class _Media:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.files = {
-            (kind, cut): by_stem(root / kind / cut, *extensions) if (root / kind / cut).is_dir() else {}
-            for kind, extensions in (("Videos", ("mp4", "avi", "mkv", "webm")), ("Audio", ("wav",)))
+            (kind, cut): files_by_stem(root / kind / cut, *media) if (root / kind / cut).is_dir() else {}
+            for kind, media in (("Videos", ("video", "mp4")), ("Audio", ("sound", "wav")))
             for cut in ("Segmented", "Full")
         }
 

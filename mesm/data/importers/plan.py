@@ -6,11 +6,12 @@ A plan lists where picture, sound, words and labels lie and, where that is alrea
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from mesm.errors import DataError
+from mesm.files import check_name
 from mesm.json_form import Json
 
 #: Why an utterance is not stored: the code that stands in the quarantine list, and what it means.
@@ -32,6 +33,16 @@ REASONS: dict[str, str] = {
     "duplicate_id": "another utterance has the same name",
     "broke_decoder": "decoding it ended the process",
 }
+
+
+#: Of these, what `--keep-incomplete` stores all the same.
+INCOMPLETE = ("empty_text", "missing_video", "missing_sound", "no_frames", "no_audio")
+
+
+def incomplete_hint(quarantined: Iterable[str]) -> str:
+    """Return how to store what lacks words, picture or sound, if any of these reasons is such; else ""."""
+    lacking = [reason for reason in quarantined if reason in INCOMPLETE]
+    return "--keep-incomplete stores clips without words, picture or sound too" if lacking else ""
 
 
 @dataclass(frozen=True)
@@ -84,6 +95,10 @@ class Utterance:
     expected_s: float | None = None
     problem: Problem | None = None
 
+    def __post_init__(self) -> None:
+        for what in ("id", "speaker", "dialogue", "session"):
+            check_name(what, getattr(self, what))
+
 
 @dataclass(frozen=True)
 class Release:
@@ -118,33 +133,6 @@ def nothing_found(source: Path, name: str, layout: str) -> DataError:
     return DataError(f"{source} holds nothing of {name}: expected {layout}; check the path, or name another importer")
 
 
-def read_text(path: Path) -> str:
-    """Read a text file of unknown encoding: UTF-8 where it is, else cp1252, which every byte can be.
-
-    C1 control characters come from cp1252 read as Latin-1 once (MELD's quotes) and are turned into what was meant.
-
-    Raises:
-        DataError: the file cannot be read.
-    """
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise DataError(f"{path} cannot be read ({error.strerror or error}); check its permissions") from error
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        text = data.decode("cp1252", errors="replace")
-    return text.translate(_C1)
-
-
-_C1 = {code: bytes([code]).decode("cp1252", errors="ignore") for code in range(0x80, 0xA0)}
-
-
-def storable(text: str) -> str:
-    """Replace the characters that UTF-8 cannot hold, which also stand for bytes of odd file names, by "?"."""
-    return text.encode(errors="replace").decode()
-
-
 def visible(path: Path) -> bool:
     """Return whether a file is neither hidden nor one of the `._` files that macOS leaves in archives."""
     return not path.name.startswith(".")
@@ -153,15 +141,3 @@ def visible(path: Path) -> bool:
 def one_hot(label: str, labels: tuple[str, ...], intensity: float = 1.0) -> dict[str, float]:
     """Return `intensity` for one label, 0 for the others."""
     return {name: intensity if name == label else 0.0 for name in labels}
-
-
-def by_stem(folder: Path, *extensions: str) -> dict[str, Path]:
-    """Map stem -> file, for every visible file below `folder` with one of the extensions (any case).
-
-    Where two files share a stem the first in the order of paths counts.
-    """
-    files: dict[str, Path] = {}
-    for path in sorted(folder.rglob("*")):
-        if path.suffix.lower().lstrip(".") in extensions and visible(path):
-            files.setdefault(path.stem, path)
-    return files

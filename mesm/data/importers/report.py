@@ -16,7 +16,7 @@ from mesm.batch import FRAME_INTERVAL_MS, Sample
 from mesm.data.importers.decode import Settings
 from mesm.data.importers.engine import assign_release_splits
 from mesm.data.importers.headers import examine
-from mesm.data.importers.plan import Release, Utterance
+from mesm.data.importers.plan import Release, Utterance, incomplete_hint
 from mesm.data.importers.workers import make_chunk
 from mesm.data.parquet_schema import row_schema, to_row
 from mesm.data.sources import SourceFacts
@@ -175,6 +175,8 @@ def dry_run_text(report: DryRun) -> str:
     ]
     for reason, count in report.quarantined.items():
         lines.append(f"    {reason:<16}{count:>7}   e.g. {', '.join(report.examples[reason])}")
+    if hint := incomplete_hint(report.quarantined):
+        lines.append(f"    {hint}")
     lines.append(
         f"  length       {report.hours:.2f} h; median {report.median_s:.1f} s, longest {report.longest_s:.1f} s"
     )

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
+from shlex import quote
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -398,7 +399,7 @@ def architecture(config: ModelConfig, origin: Mapping[str, Json]) -> FigureExpor
         name=f"architecture-{name}",
         title=f"The architecture of {name}",
         caption=architecture_caption(config),
-        command=f"mesm figure architecture {name}",
+        command=f"mesm figure architecture {quote(str(name))}",
         origin={key: value for key, value in origin.items() if key not in ("corpus", "licence")},
         draw=lambda width: plot_architecture(config, width),
     )

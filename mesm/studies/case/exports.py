@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from shlex import quote
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -129,7 +130,7 @@ def pair_names(
         checkpoint: its checkpoint.
     """
     if checkpoint is not None:
-        return (name, checkpoint), f"--other {checkpoint}"
+        return (name, checkpoint), f"--other {quote(checkpoint)}"
     if draw is not None:
         return ("trained attention", f"random attention {draw}"), f"--random {draw}"
     return (f"p = {top_p:g}", f"p = {other_p:g}"), f"--other-p {other_p:g}"
@@ -259,7 +260,13 @@ def _command(kind: str, sample: Sample, prediction: Prediction | None, origin: O
         return "# an uploaded clip is deleted, so no command makes this again"
     corpus = origin.get("corpus_key") or origin["corpus"]
     top_p = f" --top-p {prediction.top_p:g}" if prediction is not None and prediction.top_p is not None else ""
-    return f"mesm figure {kind} {origin['checkpoint']}@{corpus} --clip {sample.clip_id}{top_p}"
+    target = quote(f"{origin['checkpoint']}@{corpus}")
+    return f"mesm figure {kind} {target} {clip_option(sample.clip_id)}{top_p}"
+
+
+def clip_option(clip_id: str) -> str:
+    """Return the option of a command that names a clip, quoted for a shell."""
+    return f"--clip{'=' if clip_id.startswith('-') else ' '}{quote(clip_id)}"
 
 
 def _style_options(window: TimeWindow, style: MosaicStyle) -> str:

@@ -6,6 +6,7 @@ OpenFace: `timestamp`, `success`, `AU01_r` (0 to 5) and `AU01_c` (0 or 1). py-fe
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from mesm.data.store import Corpus
 from mesm.errors import DataError
 from mesm.studies.facs.atlas import COLUMN, UNITS
 
+_LOG = logging.getLogger(__name__)
 _COLUMN = re.compile(r"^AU(\d+)(_[rc])?$")
 #: OpenFace's largest intensity.
 _OPENFACE_MOST = 5.0
@@ -26,10 +28,15 @@ _OPENFACE_MOST = 5.0
 
 @dataclass(frozen=True)
 class UnitFile:
-    """Hold one file: (R,) seconds and (R, A) intensities in [0, 1], NaN where a unit or a row is unknown."""
+    """Hold one face of a file: (R,) seconds and (R, A) intensities in [0, 1], NaN where a unit or a row is unknown.
+
+    Attributes:
+        other_faces: rows of other faces, which were left out.
+    """
 
     times_s: np.ndarray
     intensity: np.ndarray
+    other_faces: int = 0
 
 
 def read_units(path: str | os.PathLike[str], fps: float | None = None) -> UnitFile:
@@ -52,7 +59,7 @@ def read_units(path: str | os.PathLike[str], fps: float | None = None) -> UnitFi
     for number, (name, most) in units.items():
         intensity[:, COLUMN[number]] = table.numbers(name) / most
     intensity[~table.has_face] = np.nan
-    return UnitFile(times_s, intensity)
+    return UnitFile(times_s, intensity, table.other_faces)
 
 
 def _unit_columns(table: ActionUnitTable) -> dict[int, tuple[str, float]]:
@@ -77,12 +84,14 @@ def units_of_clips(
 ) -> dict[str, np.ndarray]:
     """Return clip id -> (S, A) intensities of its face frames, for the clips that have a file.
 
-    A frame further than half the frame interval from every row stays NaN.
+    A frame further than half the frame interval from every row stays NaN. Rows of other faces than the one with the most
+    frames are counted in a warning.
 
     Raises:
         DataError: no clip has a file.
     """
     units: dict[str, np.ndarray] = {}
+    other_faces = 0
     for clip_id in clip_ids:
         path = Path(folder) / f"{clip_id}.csv"
         if not path.is_file():
@@ -94,6 +103,13 @@ def units_of_clips(
             near = gap.min(1) <= FRAME_INTERVAL_MS / 2000
             rows[near] = table.intensity[gap.argmin(1)[near]]
         units[clip_id] = rows
+        other_faces += table.other_faces
+    if other_faces:
+        _LOG.warning(
+            "%s: %d rows of other faces are left out; of each clip the face with the most frames counts",
+            folder,
+            other_faces,
+        )
     if not units:
         raise DataError(f"{folder} has no file named after a clip, such as {clip_ids[0]}.csv; name the files so")
     return units

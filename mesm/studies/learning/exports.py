@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
+from shlex import quote
 from typing import TYPE_CHECKING
 
 from mesm.config import RunConfig
@@ -63,7 +64,7 @@ def learning_export(runs: Sequence[TrainingRun]) -> FigureExport:
         name=f"learning-{'-'.join(names)}",
         title="Learning curves",
         caption="Training loss, and F1, WAcc and AUC of the validation split in percent, by epoch. Ring: best F1.",
-        command=f"mesm figure learning {' '.join(names)}",
+        command=f"mesm figure learning {' '.join(map(quote, names))}",
         origin=origin_of(runs=names),
         draw=partial(plot_learning_curves, chart),
         table=Table(("run", "epoch", LOSS_TITLE, *SCORES.values()), rows, digits=3),
@@ -85,7 +86,7 @@ def runs_export(runs: Sequence[tuple[TrainingRun, RunConfig]]) -> FigureExport:
         name=f"runs-{'-'.join(names)}",
         title="Training runs",
         caption="Training runs with the loss and the validation scores, in percent, of their last epoch.",
-        command=f"mesm figure runs {' '.join(names)}",
+        command=f"mesm figure runs {' '.join(map(quote, names))}",
         origin=origin_of(runs=names),
         table=Table(columns, tuple(rows), digits=3),
     )

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import fields
 from pathlib import Path
+from shlex import quote
 
 import numpy as np
 import torch
@@ -100,7 +101,7 @@ def find_or_evaluate(
         identity,
         predictor.name,
         (predictor.sha256,),
-        f"mesm evaluate {predictor.name} --corpus {identity.key} --split {split}",
+        f"mesm evaluate {quote(predictor.name)} --corpus {quote(identity.key)} --split {split}",
         seed=predictor.metrics.seed,
         config=predictor.config.to_dict(),
     )

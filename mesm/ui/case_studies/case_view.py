@@ -56,11 +56,11 @@ def show_case(case: Case, model: Model | None) -> None:
 def _show_facts(case: Case) -> None:
     sample = case.sample
     st.markdown(f"#### “{layout.plain(sample.text)}”" if sample.text else "#### no transcript")
-    facts = [case.name, f"{decimal_text(sample.duration_s, 1)} s"]
+    facts = [layout.plain(case.name), f"{decimal_text(sample.duration_s, 1)} s"]
     if sample.labels is not None:
         facts.insert(0, f"truth: **{captions.truth_words(sample.labels)}**")
     if sample.speaker:
-        facts.append(f"speaker {sample.speaker}")
+        facts.append(f"speaker {layout.plain(sample.speaker)}")
     if sample.truth is not None:
         facts.append(captions.carrier_words(sample.truth.informative))
     st.markdown(" · ".join(facts))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from shlex import quote
 from typing import Any, Generic, TypeVar
 
 from mesm.estimate import Estimate
@@ -51,7 +52,7 @@ def find_record(kind: str, model: Model, opened: OpenCorpus) -> RecordLookup[Any
     corpus, name = opened.corpus.id, model.facts.name
     record = records().first(kind, checkpoint_sha256=model.facts.sha256, corpus=corpus)
     of_other_weights = record is None and records().first(kind, checkpoint=name, corpus=corpus) is not None
-    return RecordLookup(record, of_other_weights, f"mesm {kind} {name} --corpus {corpus.key}")
+    return RecordLookup(record, of_other_weights, f"mesm {kind} {quote(name)} --corpus {quote(corpus.key)}")
 
 
 def headline_context(

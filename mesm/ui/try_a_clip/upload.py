@@ -18,13 +18,10 @@ from mesm.errors import DataError, MesmError
 from mesm.ui import layout
 from mesm.ui.corpora import Case
 
-VIDEO_TYPES = ("mp4", "mov", "webm", "avi", "mkv")
-PICTURE_TYPES = ("png", "jpg", "jpeg", "webp")
-SOUND_TYPES = ("wav", "mp3", "m4a", "ogg", "flac")
 TIMEOUT_S = 120.0
 #: An upload above this is refused before anything of it is written.
 MAX_BYTES = 200_000_000
-_KEY, _FACES, _FACTS = "own-clip", "own-faces", "own-facts"
+_KEY, _NAME, _FACES, _FACTS = "own-clip", "own-name", "own-faces", "own-facts"
 
 
 @dataclass(frozen=True)
@@ -171,14 +168,14 @@ def facts_of(media: bytes, file_id: str) -> MediaFacts | None:
     return None
 
 
-def keep(case: Case) -> None:
-    """Keep the clip in memory until the visitor's session ends."""
-    st.session_state[_KEY] = case
+def keep(case: Case, name: str) -> None:
+    """Keep the clip in memory until the visitor's session ends, with the name of its upload."""
+    st.session_state[_KEY], st.session_state[_NAME] = case, name
 
 
-def kept_clip() -> Case | None:
-    """Return the clip of this session."""
-    return st.session_state.get(_KEY)
+def kept_clip(name: str) -> Case | None:
+    """Return the clip of this session; None while another upload waits to be scored (`name`, "" for none)."""
+    return st.session_state.get(_KEY) if name in ("", st.session_state.get(_NAME)) else None
 
 
 def kept_faces() -> list[FaceChoice]:
@@ -188,7 +185,7 @@ def kept_faces() -> list[FaceChoice]:
 
 def forget() -> None:
     """Remove the clip and everything derived from it."""
-    for key in (_KEY, _FACES, _FACTS):
+    for key in (_KEY, _NAME, _FACES, _FACTS):
         st.session_state.pop(key, None)
 
 

@@ -10,8 +10,9 @@ import pytest
 from mesm.data.importers import find_release
 from mesm.data.importers.engine import assign_release_splits, import_release
 from mesm.data.importers.headers import examine
-from mesm.data.importers.plan import Release, read_text
+from mesm.data.importers.plan import Release
 from mesm.data.store import Corpus
+from mesm.data.text_files import read_text
 from mesm.errors import DataError
 from tests.data.importers import trees
 
@@ -58,6 +59,17 @@ def test_ravdess(left_half: np.ndarray, tmp_path: Path) -> None:
     assert angry.text == "Kids are talking by the door" and angry.speaker == "Actor_01"
     assert by_id["01-01-08-01-02-02-03"].text == "Dogs are sitting by the door"
     assert by_id["01-01-08-01-02-02-03"].labels == {name: float(name == "surprise") for name in release.labels}
+
+
+def test_an_audio_only_release_of_ravdess_can_be_kept(tmp_path: Path) -> None:
+    (tmp_path / "Actor_01").mkdir()
+    trees.write_wav(tmp_path / "Actor_01" / "03-01-05-02-01-01-01.wav", 1.0)
+    release = find_release("ravdess", tmp_path)
+    assert reasons(release) == {"03-01-05-02-01-01-01": "no_frames"}
+    (utterance,) = release.utterances
+    assert examine(utterance, keep_incomplete=True)[1] is None
+    with pytest.raises(DataError, match="--keep-incomplete stores clips without"):
+        import_release(release, tmp_path, tmp_path / "out", rule="random", workers=0)
 
 
 def test_crema_d(left_half: np.ndarray, tmp_path: Path) -> None:
@@ -119,7 +131,15 @@ def test_manifest_in_json_lines(left_half: np.ndarray, tmp_path: Path) -> None:
         ("path,split\na,dev\nb,exam\n", "row 2 of .* has split 'exam'"),
         ('{"path": "a"}\n{"path"\n', "line 2 of .* is not JSON"),
         ('{"path": "a"}\n[1]\n', "line 2 of .* is not an object"),
-        ("", "no column 'path'"),
+        ("", "is empty"),
+        ("path,text\n", "has no row"),
+        ("path,text\na,b\nc,Well, no\n", r"row 2 \(line 3\) has 3 cells, the header 2: quote the text"),
+        ("path,text\na\n", "row 1 .* has 1 cell, the header 2"),
+        ("path,text,Text\na,b,c\n", "2 columns 'text'"),
+        ("path,transcript,utterance\na,b,c\n", "2 columns for 'text'"),
+        ('path,id\na,"b\nc"\n', "the id in row 1 of .* holds a control character"),
+        ('{"path": "a", "text": ["b"]}\n', "line 1 of .* has a list"),
+        ('{"path": ' + "[" * 100_000, "line 1 of .* is not JSON"),
     ],
 )
 def test_manifests_that_cannot_be_read(content: str, sentence: str, tmp_path: Path) -> None:

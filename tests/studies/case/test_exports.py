@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import replace
 
 import pytest
 
+from mesm.cli import parser
 from mesm.cli.measuring import target_parts
 from mesm.errors import ConfigError
 from mesm.figures.export import provenance_of
@@ -17,6 +19,15 @@ ORIGIN = {
     "checkpoint": "made", "checkpoint_sha256": "0" * 64, "config": {}, "seed": 0, "trained_on": "toy", "corpus": "toy",
     "licence": "CC0", "corpus_digest": "0123456789abcdef", "corpus_key": "toy@01234567",
 }  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["my clip", "a $(touch x).mp4", "-x", "it's", "a;b|c&d`e`", "--help", '"', "你好"])
+def test_a_shell_reads_the_command_as_it_was_meant(name: str) -> None:
+    sample = replace(made_sample(), clip_id=name)
+    command = export_scores(sample, made_prediction(sample), ORIGIN | {"corpus_key": f"{name}@01234567"}).command
+    parsed = parser().parse_args(shlex.split(command)[1:])
+    assert (parsed.target, parsed.clip) == (f"made@{name}@01234567", name)
+    assert shlex.split(pair_names("made", 0.5, checkpoint=name)[1]) == ["--other", name]
 
 
 def test_the_command_opens_the_same_corpus_and_the_provenance_names_it() -> None:

@@ -55,7 +55,8 @@ def test_frames_take_the_row_nearest_in_time(tmp_path: Path) -> None:
     [
         ("frame,timestamp,smile\n1,0,1\n", "no columns such as AU01_r"),
         ("timestamp,AU01\n0,much\n", "'much' in column AU01"),
-        ("", "no columns such as"),
+        ("", "is empty"),
+        ("frame,timestamp,AU01\n1,0\n", r"row 1 \(line 2\) has 2 cells, the header 3"),
         ("timestamp,success,AU01_r\n0,much,1\n", "column success"),
     ],
 )
@@ -69,5 +70,15 @@ def test_files_must_be_named_after_clips(tmp_path: Path) -> None:
     corpus = Corpus(assets() / "marionette")
     with pytest.raises(DataError, match="has no file named after a clip"):
         units_of_clips(tmp_path, corpus, list(corpus.ids("test")))
-    with pytest.raises(DataError, match="not a readable CSV"):
+    with pytest.raises(DataError, match="cannot be read"):
         read_units(tmp_path / "missing.csv")
+
+
+def test_rows_of_other_faces_are_left_out_and_counted(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    corpus = Corpus(assets() / "marionette")
+    clip_id = corpus.ids("test")[0]
+    (tmp_path / f"{clip_id}.csv").write_text(OPENFACE + "1, 1, 0.000, 0.98, 1, 1.00, 2.50, 1.00, 0.00, 1.00\n")
+    table = read_units(tmp_path / f"{clip_id}.csv")
+    assert table.other_faces == 1 and np.allclose(table.intensity[:2, COLUMN[1]], [0, 1])
+    units_of_clips(tmp_path, corpus, [clip_id])
+    assert "1 rows of other faces are left out" in caplog.text

@@ -117,6 +117,18 @@ def test_equal_models_and_few_speakers_are_told_apart() -> None:
     assert comparison_table(data).to_text()
 
 
+def test_labels_in_another_order_are_compared_by_name() -> None:
+    first, second = evaluation(4, 1), evaluation(16, 2)
+    first, second = replace(first, thresholds=(0.5, 2.0)), replace(second, thresholds=(2.0, 0.5))
+    clips = second.per_clip
+    turned = replace(
+        second, labels=LABELS[::-1], thresholds=second.thresholds[::-1],
+        per_clip=replace(clips, scores=clips.scores[:, ::-1], truth=clips.truth[:, ::-1]),
+    )  # fmt: skip
+    assert compare(first, turned, draws=50).difference == compare(first, second, draws=50).difference
+    assert compare(first, turned, draws=50).labels == LABELS
+
+
 def test_seeds_against_seeds() -> None:
     first = average_over_seeds([evaluation(4, 1), evaluation(4, 2)], ["a", "b"], [0, 1])
     second = average_over_seeds([evaluation(12, 3), evaluation(12, 4)], ["c", "d"], [0, 1])
