@@ -105,7 +105,9 @@ def test_fallback_is_centred(height: int, width: int) -> None:
 def test_fallback_is_flagged_and_large_crop_shows_the_same() -> None:
     frame = np.random.default_rng(1).integers(0, 255, (100, 160, 3), dtype=np.uint8)
     track = track_faces(
-        [(0.0, frame), (0.5, frame)], large_px=64, detector=Given([], [a_face((30, 20, 76, 66)), a_face((0, 0, 20, 20))])
+        [(0.0, frame), (0.5, frame)],
+        large_px=64,
+        detector=Given([], [a_face((30, 20, 76, 66)), a_face((0, 0, 20, 20))]),
     )
     assert track.flags() == ("some_faces_missing", "several_faces")
     assert track.boxes.tolist() == [[30, 0, 130, 100], [29, 19, 77, 67]]

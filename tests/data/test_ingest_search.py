@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from PIL import Image, ImageFilter
 
 from mesm.data.ingest.faces import DetectedFace, MtcnnDetector, choose_face, track_faces
 from mesm.data.ingest.many import track_clips
-from mesm.data.ingest.search import CoarseToFine, _area_means, _summed
+from mesm.data.ingest.search import CoarseToFine, _area_means, _shorter_side, _summed
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +56,12 @@ def test_the_largest_of_two(fast: CoarseToFine, astronaut: np.ndarray) -> None:
     assert result is not None and result.box[2] < 512
     (both,) = fast.detect([np.concatenate([astronaut, astronaut], axis=1)])
     assert len([face for face in both if face.is_sure]) == 2
+
+
+def test_an_unsure_face_does_not_end_the_search() -> None:
+    arm = DetectedFace(np.array([0, 0, 400, 400], np.float32), np.zeros((5, 2), np.float32), 0.83)
+    face = replace(arm, box=np.array([500, 0, 560, 80], np.float32), probability=0.998)
+    assert _shorter_side([arm]) == 0 == _shorter_side([]) and _shorter_side([arm, face]) == 60
 
 
 def test_frames_without_a_face_and_too_small(fast: CoarseToFine) -> None:

@@ -232,10 +232,10 @@ def _read_track(
 
 
 def _in_phase(mix: np.ndarray, left: np.ndarray, right: np.ndarray) -> Sound:
-    """Return the mix of two channels, or half their difference where the mix cancels what they hold."""
+    """Return the mix of two channels, or their difference, as loud, where the mix cancels what they hold."""
     power = (np.mean(left**2) + np.mean(right**2)) / 2 if len(mix) else 0.0
     if power > SILENCE_RMS**2 and np.mean(mix**2) < CANCELLED_SHARE * power:
-        return Sound((left - right) / 2, ("out_of_phase",))
+        return Sound(np.clip((left - right) * np.float32(0.5**0.5), -1.0, 1.0), ("out_of_phase",))
     return Sound(mix)
 
 

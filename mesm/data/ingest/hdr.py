@@ -13,9 +13,7 @@ import numpy as np
 from av.video.reformatter import ColorPrimaries, Colorspace, ColorTrc
 
 #: BT.2020 -> BT.709 primaries, linear light (ITU-R BT.2087, annex 2).
-_TO_BT709 = np.array(
-    [[1.6605, -0.5876, -0.0728], [-0.1246, 1.1329, -0.0083], [-0.0182, -0.1006, 1.1187]], np.float32
-)
+_TO_BT709 = np.array([[1.6605, -0.5876, -0.0728], [-0.1246, 1.1329, -0.0083], [-0.0182, -0.1006, 1.1187]], np.float32)
 #: Linear light from which the highlights are compressed.
 _KNEE = 0.8
 #: Steps of the tables of the transfer functions, and rows that are converted together, which bounds the memory.

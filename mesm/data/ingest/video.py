@@ -13,6 +13,7 @@ from fractions import Fraction
 
 import av
 import numpy as np
+from av.sidedata.sidedata import Type as SideDataType
 from PIL import Image, ImageOps
 
 from mesm.batch import FRAME_INTERVAL_MS
@@ -72,7 +73,18 @@ def _upright(frame: av.VideoFrame, aspect: Fraction | None, hdr_px: int) -> np.n
         picture = tone_map(frame, max(1, round(width * scale)), max(1, round(height * scale)))
     else:
         picture = frame.to_ndarray(format="rgb24", width=width, height=height)
-    return np.ascontiguousarray(np.rot90(picture, k=round(frame.rotation / 90) % 4))
+    return _displayed(picture, frame)
+
+
+def _displayed(picture: np.ndarray, frame: av.VideoFrame) -> np.ndarray:
+    """Turn and mirror an (H, W, 3) picture by the frame's display matrix, to the nearest quarter."""
+    data = next((one for one in frame.side_data if one.type == SideDataType.DISPLAYMATRIX), None)
+    if data is None:
+        return picture
+    x_by_x, y_by_x, _, x_by_y, y_by_y, *_ = np.frombuffer(bytes(data), np.int32).tolist()
+    if abs(y_by_x) > abs(x_by_x):
+        picture, x_by_x, y_by_y = picture.transpose(1, 0, 2), x_by_y, y_by_x
+    return np.ascontiguousarray(picture[:: -1 if y_by_y < 0 else 1, :: -1 if x_by_x < 0 else 1])
 
 
 class FrameSampler:

@@ -18,9 +18,6 @@ from mesm.errors import DataError, MesmError
 from mesm.ui import layout
 from mesm.ui.corpora import Case
 
-VIDEO_TYPES = ("mp4", "mov", "webm", "avi", "mkv")
-PICTURE_TYPES = ("png", "jpg", "jpeg", "webp")
-SOUND_TYPES = ("wav", "mp3", "m4a", "ogg", "flac")
 TIMEOUT_S = 120.0
 #: An upload above this is refused before anything of it is written.
 MAX_BYTES = 200_000_000
