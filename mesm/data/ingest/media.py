@@ -174,9 +174,8 @@ class Decoding:
                 packet, self.broken = None, True
             if packet is None:
                 return
-            if (
-                packet.size == 0 and packet.pts is not None and packet.time_base is not None
-            ):  # unlike the flush at the end
+            # The flush at the end is empty too, but has no time.
+            if packet.size == 0 and packet.pts is not None and packet.time_base is not None:
                 self.repeated_until_s = float((packet.pts + (packet.duration or 0)) * packet.time_base)
                 continue
             self.packets += packet.size > 0
