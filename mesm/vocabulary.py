@@ -49,7 +49,7 @@ FLAGS: Mapping[str, str] = MappingProxyType(
         "out_of_phase": "the two sound channels cancel each other; their difference is used",
         "no_words": "there are no words",
         "text_cut": "the transcript is longer than the text encoder's limit; only its first part is used",
-        "language": "the text encoder hardly knows the language or script of the transcript; give it in English",
+        "language": "the text encoder hardly covers the language or script of the transcript; give it in English",
         "cut_off": "the file is truncated or damaged; the rest of it is used",
         "shortened": "only a part of the file is used",
     }

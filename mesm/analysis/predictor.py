@@ -184,7 +184,7 @@ class Predictor:
             "no_audio": not len(sample.mel),
             "no_words": not text.strip(),
             "text_cut": tokens > self.config.text_max_tokens,
-            "language": not self.text_encoder.knows_language(text),
+            "language": not self.text_encoder.covers_language(text),
         }
         return tuple(dict.fromkeys([*flags, *(flag for flag, holds in conditions.items() if holds)]))
 

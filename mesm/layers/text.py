@@ -98,7 +98,7 @@ class TextEncoder(nn.Module):
         """Count the tokens before any cut; more than `max_tokens` means that the text is cut."""
         return len(self.tokenizer(text)["input_ids"])
 
-    def knows_language(self, text: str) -> bool:
+    def covers_language(self, text: str) -> bool:
         """Return False for a language or script that the vocabulary hardly covers.
 
         In another script a piece holds hardly more than one letter or is unknown; in another language of this script

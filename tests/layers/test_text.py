@@ -74,4 +74,4 @@ def test_other_weights_are_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
     ],
 )
 def test_languages_outside_the_vocabulary(encoder: TextEncoder, text: str, known: bool) -> None:
-    assert encoder.knows_language(text) is known
+    assert encoder.covers_language(text) is known

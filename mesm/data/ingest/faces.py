@@ -204,7 +204,7 @@ class FaceFollower:
     """Stay with one person from frame to frame: the first sure face of `choose_face`, or a chosen one.
 
     Where the person is out of sight for less than 2 s and everybody else stays, the frame counts as one without a face;
-    a cut to other people begins anew. A chosen face is never left for another.
+    a cut to other people begins again. A chosen face is never left for another.
 
     Args:
         at: the chosen face: x and y of its middle and its longer side, as shares of the frame's width, height and
