@@ -51,6 +51,7 @@ def test_half_of_the_frames_are_enough() -> None:
     assert face_flags(replace(sample, face_points=np.stack([FRONT, FRONT, FRONT, turned(0.5)]))) == ()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("degrees", "flags"), [(45, ("turned_face",)), (-45, ("turned_face",)), (20, ())])
 def test_a_head_turned_by_45_degrees(degrees: int, flags: tuple[str, ...]) -> None:
     head = shared_head()
