@@ -26,7 +26,7 @@ import numpy as np
 import torch
 
 from benchmarks.timing import CLOCKS, conditions
-from mesm.data.ingest.faces import DetectedFace, MtcnnDetector
+from mesm.data.ingest.faces import DetectedFace, MtcnnDetector, choose_face
 from mesm.data.ingest.search import CoarseToFine
 
 SAME = 0.9
@@ -86,7 +86,7 @@ def overlap(one: DetectedFace | None, other: DetectedFace | None) -> float:
 
 
 def timed(
-    detect: Callable[[Sequence[np.ndarray]], list[DetectedFace | None]],
+    detect: Callable[[Sequence[np.ndarray]], list[list[DetectedFace]]],
     frames: Sequence[np.ndarray],
     together: int,
     now: Callable[[], float],
@@ -95,7 +95,7 @@ def timed(
     faces: list[DetectedFace | None] = []
     start = now()
     for i in range(0, len(frames), together):
-        faces += detect(frames[i : i + together])
+        faces += map(choose_face, detect(frames[i : i + together]))
     return faces, now() - start
 
 

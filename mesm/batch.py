@@ -97,7 +97,7 @@ class Sample:
         duration_s: length of the clip.
         labels: emotion name -> intensity in [0, 3] (0 or 1 where the corpus has no intensities); None if unlabelled.
         words: word times; empty when unknown.
-        quality: flags such as `no_face`, `some_faces_missing`, `silence`, `clipping`, `no_audio`, `no_video`.
+        quality: codes of `mesm.vocabulary.FLAGS`, as ingestion set them.
         media: file name of the preview within the corpus folder, or "".
     """
 

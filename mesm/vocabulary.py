@@ -1,8 +1,9 @@
-"""Define the names and the orders of emotions, modalities, splits and action units; every list of them is this one."""
+"""Define the names and the orders of emotions, modalities, splits, flags and action units; every list of them is this one."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 
 #: Order of every per-modality list, table and tuple.
 MODALITIES: tuple[str, ...] = ("text", "visual", "acoustic")
@@ -26,6 +27,40 @@ def order_splits(names: Iterable[str]) -> list[str]:
     """Return each name once: train, valid, test, then the others in alphabetical order."""
     unique = set(names)
     return [name for name in SPLITS if name in unique] + sorted(unique.difference(SPLITS))
+
+
+#: Flags: code -> what is known of a clip that qualifies its scores. `Sample.quality` and `Prediction.flags` hold codes.
+FLAGS: Mapping[str, str] = MappingProxyType(
+    {
+        "no_video": "there is no picture",
+        "no_face": "no face was detected; the centre of the picture is used",
+        "some_faces_missing": "no face was detected in some frames; the centre of the picture is used there",
+        "several_faces": "there are several faces; one person is followed, the largest unless another was chosen",
+        "tiny_face": "the face is small and was enlarged",
+        "turned_face": "the face is turned away from the camera in half of the frames or more",
+        "black_picture": "the picture is black",
+        "black_start": "the picture is black at the start",
+        "late_picture": "the picture begins after the sound; its first frame is used before that",
+        "hdr": "the picture has a high dynamic range (HDR) and was tone-mapped",
+        "no_audio": "there is no sound",
+        "silence": "the sound is silent",
+        "clipping": "the sound is clipped",
+        "two_sound_tracks": "there are several sound tracks; the one with the voice is used",
+        "out_of_phase": "the two sound channels cancel each other; their difference is used",
+        "no_words": "there are no words",
+        "text_cut": "the transcript is longer than the text encoder's limit; only its first part is used",
+        "language": "the text encoder hardly covers the language or script of the transcript; give it in English",
+        "cut_off": "the file is truncated or damaged; the rest of it is used",
+        "shortened": "only a part of the file is used",
+    }
+)
+#: Flags of the transcript; they depend on the text that is scored and on the checkpoint's text encoder.
+TEXT_FLAGS: tuple[str, ...] = ("no_words", "text_cut", "language")
+
+
+def flag_sentences(codes: Iterable[str]) -> tuple[str, ...]:
+    """Return the sentence of each flag; a code of another version is spelt out."""
+    return tuple(FLAGS.get(code, code.replace("_", " ")) for code in codes)
 
 
 #: Truth beyond the labels that a corpus may have, as its manifest lists it; `mesm.data.known_truth` reads it.

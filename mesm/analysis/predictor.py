@@ -24,6 +24,7 @@ from mesm.models.inputs import ReadFeatures
 from mesm.records.checkpoint import WEIGHTS
 from mesm.records.prediction import Prediction, Trace
 from mesm.runtime import pick_device
+from mesm.vocabulary import TEXT_FLAGS
 
 
 def load(name_or_path: str | os.PathLike[str] = "marionette-mesm", device: str = "auto") -> Predictor:
@@ -118,7 +119,7 @@ class Predictor:
         prepared = self.model.prepare(batch.to(self.device))
         tokens = self.text_encoder.count_tokens(text)
         return PreparedClip(
-            sample.clip_id, prepared, min(tokens, self.config.text_max_tokens), self._flags(sample, tokens)
+            sample.clip_id, prepared, min(tokens, self.config.text_max_tokens), self._flags(sample, text, tokens)
         )
 
     @torch.no_grad()
@@ -175,13 +176,17 @@ class Predictor:
         }
         return lambda sample: sample_features(sample, kinds, self.text_encoder.word_vectors)
 
-    def _flags(self, sample: Sample, tokens: int) -> tuple[str, ...]:
-        names = {"visual": ("face", len(sample.faces)), "acoustic": ("voice", len(sample.mel))}
-        absent = [names[m][0] for m in self.config.modalities if m in names and not names[m][1]]
-        flags = [f"no {name}: scores come from the other modalities" for name in absent]
-        if tokens > self.config.text_max_tokens:
-            flags.append(f"the transcript has {tokens} tokens; only the first {self.config.text_max_tokens} are used")
-        return tuple(flags)
+    def _flags(self, sample: Sample, text: str, tokens: int) -> tuple[str, ...]:
+        """Return the flags of a clip, those of the text by the text that is scored."""
+        flags = [flag for flag in sample.quality if flag not in TEXT_FLAGS]
+        conditions = {
+            "no_video": not len(sample.faces),
+            "no_audio": not len(sample.mel),
+            "no_words": not text.strip(),
+            "text_cut": tokens > self.config.text_max_tokens,
+            "language": not self.text_encoder.covers_language(text),
+        }
+        return tuple(dict.fromkeys([*flags, *(flag for flag, holds in conditions.items() if holds)]))
 
 
 def _with_text(sample: Sample, text: str) -> Sample:

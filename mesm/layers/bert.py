@@ -160,6 +160,7 @@ class BertTokenizer:
         self._tokenizer.no_truncation()
         self._tokenizer.no_padding()
         self._end = self._tokenizer.encode("").ids[-1]
+        self.unk_token_id = self._tokenizer.token_to_id("[UNK]")
 
     def __call__(
         self,

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from mesm.vocabulary import flag_sentences
+
 
 @dataclass(frozen=True)
 class LayerTrace:
@@ -42,7 +44,7 @@ class Prediction:
         thresholds: (E,) decision thresholds of the checkpoint; NaN for a label without a decision.
         modality_scores: modality -> (E,) probabilities of that branch alone; absent branches are missing.
         fusion_weights: modality -> weight used for this clip (renormalised when a branch is absent).
-        flags: sentences such as "no voice: scores from words and face only".
+        flags: codes of `mesm.vocabulary.FLAGS`: everything known of the clip that qualifies its scores.
         macs: stage name -> multiply-adds of this clip (see `mesm.analysis.cost`); empty if not counted.
     """
 
@@ -65,6 +67,11 @@ class Prediction:
     def top_p(self) -> float | None:
         """Return the nucleus mass of the trace; None for a model without attention."""
         return self.trace.top_p if self.trace is not None else None
+
+    @property
+    def flag_sentences(self) -> tuple[str, ...]:
+        """Return the flags, each as a sentence."""
+        return flag_sentences(self.flags)
 
     @property
     def decided(self) -> tuple[str, ...]:

@@ -18,7 +18,9 @@ from mesm.models import build_model, load_checkpoint, save_checkpoint
 from mesm.records.base import read_record
 from mesm.records.checkpoint import CheckpointMetrics
 from mesm.studies.evaluation.measure import evaluate
+from mesm.vocabulary import FLAGS
 from tests.analysis.small_model import CONFIG
+from tests.data.made_clips import grey, tone, write_clip
 from tests.training.corpora import tinted_corpus
 
 
@@ -84,8 +86,29 @@ def test_flags_say_what_is_missing(predictor: Predictor, corpus: Corpus) -> None
     sample = corpus["test00"]
     faceless = replace(sample, faces=sample.faces[:0], face_boxes=sample.face_boxes[:0])
     found = predictor.predict(faceless, text="word " * 80)
-    assert found.flags[0].startswith("no face") and "only the first 50" in found.flags[1]
+    assert found.flags == ("no_video", "text_cut")
+    assert found.flag_sentences[0] == "there is no picture" and "only its first part" in found.flag_sentences[1]
     assert set(found.modality_scores) == {"text", "acoustic"}
+
+
+def test_a_prediction_carries_what_ingestion_knows(predictor: Predictor, corpus: Corpus) -> None:
+    known = ("no_face", "silence", "no_words", "cut_off", "language")
+    sample = replace(corpus["test00"], quality=known)
+    assert predictor.predict(sample).flags == ("no_face", "silence", "cut_off")  # the text has words, in English
+    assert predictor.predict(sample, "Je suis tellement contente de te voir.").flags[-1] == "language"
+    assert set(known) <= FLAGS.keys()
+
+
+def test_no_clip_is_scored_without_its_flags(home: Path, tmp_path: Path) -> None:
+    write_clip(tmp_path / "a.mp4", [grey(90)] * 6, waveform=tone(0.6) * 0)
+    (tmp_path / "list.csv").write_text("path,text\na.mp4,hello there\na.mp4,\n")
+    command = ["predict", str(tmp_path / "list.csv"), "--out", str(tmp_path / "o.csv"), "--checkpoint", "small-fe2e"]
+    assert main(command) == 0
+    with (tmp_path / "o.csv").open() as file:
+        flags = [row["flags"] for row in csv.DictReader(file)]
+    assert all("no_face" in one and "silence" in one for one in flags)
+    assert ["no_words" in one for one in flags] == [False, True]
+    assert set(load("small-fe2e").predict(tmp_path / "a.mp4").flags) == {"no_face", "silence", "no_words"}
 
 
 def test_evaluate_agrees_with_single_clips(predictor: Predictor, corpus: Corpus) -> None:

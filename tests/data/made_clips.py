@@ -62,10 +62,41 @@ def write_clip(
 
 def held_upright(path: Path, height: int) -> Path:
     """Give an mp4 the display matrix that a phone writes: its pictures, `height` px high, turn 90 degrees clockwise."""
+    return displayed(path, 0, 1, -1, 0, height)
+
+
+def displayed(path: Path, a: int, b: int, c: int, d: int, height: int = 0) -> Path:
+    """Give an mp4 the display matrix that maps x, y to a x + c y, b x + d y."""
     content = bytearray(path.read_bytes())
     matrix = content.index(b"tkhd") + 44
-    content[matrix : matrix + 36] = struct.pack(">9i", 0, 1 << 16, 0, -(1 << 16), 0, 0, height << 16, 0, 1 << 30)
+    one = 1 << 16
+    content[matrix : matrix + 36] = struct.pack(
+        ">9i", a * one, b * one, 0, c * one, d * one, 0, height << 16, 0, 1 << 30
+    )
     path.write_bytes(content)
+    return path
+
+
+def speech_like(seconds: float, rate_hz: int = RATE_HZ, level: float = 0.3) -> np.ndarray:
+    """(samples,) float32: a buzz of 150 Hz in syllables, four a second."""
+    t = np.arange(round(seconds * rate_hz)) / rate_hz
+    buzz = sum(np.sin(2 * np.pi * 150 * k * t) / k for k in range(1, 20))
+    return (level * buzz * (1 - np.cos(2 * np.pi * 4 * t)) / 4).astype(np.float32)
+
+
+def write_sounds(path: Path, *tracks: np.ndarray, codec: str = "pcm_s16le", rate_hz: int = RATE_HZ) -> Path:
+    """A file of sound tracks: (samples,) mono, (2, samples) stereo, (6, samples) 5.1."""
+    with av.open(str(path), "w") as out:
+        channels = [np.atleast_2d(track).astype(np.float32) for track in tracks]
+        layouts = [{1: "mono", 2: "stereo", 6: "5.1"}[len(track)] for track in channels]
+        streams = [out.add_stream(codec, rate=rate_hz, layout=layout) for layout in layouts]
+        for stream, track, layout in zip(streams, channels, layouts, strict=True):
+            for start in range(0, track.shape[1], 1024):
+                block = np.ascontiguousarray(track[:, start : start + 1024])
+                frame = av.AudioFrame.from_ndarray(block, format="fltp", layout=layout)
+                frame.sample_rate, frame.pts, frame.time_base = rate_hz, start, Fraction(1, rate_hz)
+                out.mux(stream.encode(frame))
+            out.mux(stream.encode(None))
     return path
 
 

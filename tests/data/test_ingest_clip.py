@@ -65,7 +65,7 @@ def test_video_without_a_face(make_clip: Make) -> None:
 def test_one_frame_and_silence(make_clip: Make, astronaut: np.ndarray) -> None:
     sample = ingest_clip(make_clip("v.mp4", [astronaut], waveform=np.zeros(RATE_HZ, np.float32)), "")
     assert len(sample.faces) == 1 and sample.face_found.all()
-    assert sample.quality == ("silence",) and sample.text == "" and sample.words == ()
+    assert sample.quality == ("silence", "no_words") and sample.text == "" and sample.words == ()
     assert np.all(sample.mel[:-1] == -10)
 
 
@@ -107,7 +107,7 @@ def test_part(make_clip: Make, astronaut: np.ndarray) -> None:
     path = make_clip("v.mp4", [grey(0, 360, 512)] * 10 + [astronaut] * 10, waveform=tone(2.0))
     sample = ingest_clip(path, "text", start_s=1.2, end_s=1.9)
     assert sample.face_found.tolist() == [True, True] and sample.duration_s == pytest.approx(0.7, abs=0.01)
-    assert sample.quality == ()
+    assert sample.quality == ("shortened",)
     with pytest.raises(DataError, match="give 0 <= start < end"):
         ingest_clip(path, "text", start_s=2, end_s=1)
     with pytest.raises(DataError, match="give 0 <= start < end"):

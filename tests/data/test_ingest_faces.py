@@ -23,18 +23,18 @@ from mesm.data.ingest.faces import (
 class Given:
     """A detector that finds what it is told to."""
 
-    def __init__(self, *faces: DetectedFace | None) -> None:
+    def __init__(self, *faces: list[DetectedFace]) -> None:
         self.faces = list(faces)
 
-    def detect(self, frames: list[np.ndarray]) -> list[DetectedFace | None]:
+    def detect(self, frames: list[np.ndarray]) -> list[list[DetectedFace]]:
         result, self.faces = self.faces[: len(frames)], self.faces[len(frames) :]
         return result
 
 
-def a_face(box: tuple[float, ...], others: int = 0) -> DetectedFace:
+def a_face(box: tuple[float, ...]) -> DetectedFace:
     x0, y0, x1, y1 = box
     points = np.array([[x0, y0], [x1, y0], [(x0 + x1) / 2, (y0 + y1) / 2], [x0, y1], [x1, y1]], np.float32)
-    return DetectedFace(np.array(box, np.float32), points, 0.99, others)
+    return DetectedFace(np.array(box, np.float32), points, 0.99)
 
 
 def test_crop_is_facenets_own(astronaut: np.ndarray) -> None:
@@ -50,8 +50,7 @@ def test_a_batch_finds_what_single_frames_find(astronaut: np.ndarray) -> None:
     frames = [np.roll(astronaut, 11 * i, axis=1) for i in range(5)]
     detector = shared_detector()
     alone = [detector.detect([frame])[0] for frame in frames]
-    for one, other in zip(detector.detect(frames), alone, strict=True):
-        assert one is not None and other is not None
+    for (one, *_), (other, *_) in zip(detector.detect(frames), alone, strict=True):
         np.testing.assert_allclose(one.box, other.box, atol=0.05)
 
 
@@ -64,8 +63,7 @@ def test_points_lie_in_the_crop(astronaut: np.ndarray) -> None:
 
 def test_a_large_frame_costs_no_face(astronaut: np.ndarray) -> None:
     big = np.asarray(Image.fromarray(astronaut).resize((2048, 1440)))
-    (small_face,), (big_face,) = shared_detector().detect([astronaut]), shared_detector().detect([big])
-    assert small_face is not None and big_face is not None
+    ((small_face,),), ((big_face,),) = shared_detector().detect([astronaut]), shared_detector().detect([big])
     np.testing.assert_allclose(big_face.box / 4, small_face.box, atol=5)
 
 
@@ -73,7 +71,7 @@ def test_frames_of_several_sizes_and_no_face(astronaut: np.ndarray) -> None:
     noise = np.random.default_rng(0).integers(0, 255, (120, 160, 3), dtype=np.uint8)
     tiny = np.zeros((12, 300, 3), np.uint8)
     result = shared_detector().detect([astronaut, noise, tiny, astronaut])
-    assert [face is not None for face in result] == [True, False, False, True]
+    assert [bool(faces) for faces in result] == [True, False, False, True]
 
 
 def test_the_frame_that_breaks_mtcnn_is_the_only_one_lost(astronaut: np.ndarray) -> None:
@@ -88,7 +86,7 @@ def test_the_frame_that_breaks_mtcnn_is_the_only_one_lost(astronaut: np.ndarray)
     detector._mtcnn.detect = fragile
     marked = astronaut.copy()
     marked[0, 0, 0] = 77
-    assert [f is not None for f in detector.detect([astronaut, marked, astronaut])] == [True, False, True]
+    assert [bool(faces) for faces in detector.detect([astronaut, marked, astronaut])] == [True, False, True]
 
 
 @given(st.lists(st.floats(-50, 400), min_size=4, max_size=4), st.integers(1, 300), st.integers(1, 300))
@@ -107,7 +105,9 @@ def test_fallback_is_centred(height: int, width: int) -> None:
 def test_fallback_is_flagged_and_large_crop_shows_the_same() -> None:
     frame = np.random.default_rng(1).integers(0, 255, (100, 160, 3), dtype=np.uint8)
     track = track_faces(
-        [(0.0, frame), (0.5, frame)], large_px=64, detector=Given(None, a_face((30, 20, 76, 66), others=1))
+        [(0.0, frame), (0.5, frame)],
+        large_px=64,
+        detector=Given([], [a_face((30, 20, 76, 66)), a_face((0, 0, 20, 20))]),
     )
     assert track.flags() == ("some_faces_missing", "several_faces")
     assert track.boxes.tolist() == [[30, 0, 130, 100], [29, 19, 77, 67]]
@@ -121,8 +121,8 @@ def test_no_frame_and_no_face() -> None:
     nothing = track_faces([])
     assert nothing.flags() == ("no_video",) and nothing.faces.shape == (0, 48, 48, 3)
     frame = np.zeros((60, 60, 3), np.uint8)
-    track = track_faces([(0.0, frame)], large_px=0, detector=Given(None))
-    assert track.flags() == ("no_face",) and track.faces_large.shape == (0, 1, 1, 3)
+    track = track_faces([(0.0, frame)], large_px=0, detector=Given([]))
+    assert track.flags() == ("no_face", "black_picture") and track.faces_large.shape == (0, 1, 1, 3)
 
 
 def test_frames_are_taken_a_few_at_a_time() -> None:
@@ -136,10 +136,10 @@ def test_frames_are_taken_a_few_at_a_time() -> None:
             yield 0.5 * i, np.zeros((50, 50, 3), np.uint8)
 
     class Counting(Given):
-        def detect(self, frames: list[np.ndarray]) -> list[DetectedFace | None]:
+        def detect(self, frames: list[np.ndarray]) -> list[list[DetectedFace]]:
             nonlocal waiting
             waiting -= len(frames)
-            return [None] * len(frames)
+            return [[] for _ in frames]
 
     assert len(track_faces(frames(), detector=Counting()).faces) == 100  # type: ignore[arg-type]
 

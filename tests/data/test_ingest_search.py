@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,9 +11,9 @@ import torch
 from facenet_pytorch.models.utils.detect_face import imresample
 from PIL import Image, ImageFilter
 
-from mesm.data.ingest.faces import DetectedFace, MtcnnDetector, track_faces
+from mesm.data.ingest.faces import DetectedFace, MtcnnDetector, choose_face, track_faces
 from mesm.data.ingest.many import track_clips
-from mesm.data.ingest.search import CoarseToFine, _area_means, _summed
+from mesm.data.ingest.search import CoarseToFine, _area_means, _shorter_side, _summed
 
 
 @pytest.fixture(scope="module")
@@ -41,8 +42,7 @@ def looks(astronaut: np.ndarray) -> Iterator[np.ndarray]:
 def test_the_same_boxes_and_points(fast: CoarseToFine, astronaut: np.ndarray) -> None:
     plain = MtcnnDetector()
     for frame in looks(astronaut):
-        (expected,), (result,) = plain.detect([frame]), fast.detect([frame])
-        assert expected is not None and result is not None
+        ((expected,),), ((result,),) = plain.detect([frame]), fast.detect([frame])
         assert overlap(expected, result) > 0.95
         assert np.abs(expected.points - result.points).max() < 0.05 * (expected.box[2] - expected.box[0])
         assert result.probability == pytest.approx(expected.probability, abs=0.02)
@@ -52,15 +52,21 @@ def test_the_largest_of_two(fast: CoarseToFine, astronaut: np.ndarray) -> None:
     small = np.asarray(Image.fromarray(astronaut).resize((256, 180)))
     frame = np.zeros((360, 768, 3), np.uint8)
     frame[:, :512], frame[:180, 512:] = astronaut, small
-    (result,) = fast.detect([frame])
+    result = choose_face(fast.detect([frame])[0])
     assert result is not None and result.box[2] < 512
     (both,) = fast.detect([np.concatenate([astronaut, astronaut], axis=1)])
-    assert both is not None and both.others == 1
+    assert len([face for face in both if face.is_sure]) == 2
+
+
+def test_an_unsure_face_does_not_end_the_search() -> None:
+    arm = DetectedFace(np.array([0, 0, 400, 400], np.float32), np.zeros((5, 2), np.float32), 0.83)
+    face = replace(arm, box=np.array([500, 0, 560, 80], np.float32), probability=0.998)
+    assert _shorter_side([arm]) == 0 == _shorter_side([]) and _shorter_side([arm, face]) == 60
 
 
 def test_frames_without_a_face_and_too_small(fast: CoarseToFine) -> None:
     noise = np.random.default_rng(0).integers(0, 255, (90, 120, 3), dtype=np.uint8)
-    assert fast.detect([noise, np.zeros((12, 300, 3), np.uint8), np.zeros((60, 80, 3), np.uint8)]) == [None] * 3
+    assert fast.detect([noise, np.zeros((12, 300, 3), np.uint8), np.zeros((60, 80, 3), np.uint8)]) == [[]] * 3
 
 
 def test_pictures_are_torchs_area_averages() -> None:
@@ -119,10 +125,10 @@ def test_decoding_stays_a_little_ahead(astronaut: np.ndarray) -> None:
             yield 0.5 * i, astronaut
 
     class Counting:
-        def detect(self, batch: list[np.ndarray]) -> list[DetectedFace | None]:
+        def detect(self, batch: list[np.ndarray]) -> list[list[DetectedFace]]:
             nonlocal waiting
             waiting -= len(batch)
-            return [None] * len(batch)
+            return [[] for _ in batch]
 
     ((_, track),) = track_clips([("a", frames())], large_px=0, detector=Counting())
     assert len(track.faces) == 300 and most <= 16 + 8_000_000 // (360 * 512) + 3

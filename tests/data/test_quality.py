@@ -5,7 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import pytest
 
+from mesm.data.ingest import ingest_arrays
+from mesm.data.marionette.action_units import AU_NUMBERS
+from mesm.data.marionette.head import shared_head
+from mesm.data.marionette.identities import make_identity
+from mesm.data.marionette.scene import View, render
 from mesm.data.quality import face_flags, nose_offsets
 from tests.data.made_samples import make_sample
 
@@ -35,3 +41,21 @@ def test_flags() -> None:
     assert face_flags(sample) == ("tiny_face", "turned_face")
     assert face_flags(replace(sample, face_boxes=boxes * 2, face_points=points * 0 + FRONT)) == ()
     assert face_flags(replace(sample, face_found=np.zeros(3, bool))) == ()
+
+
+def test_half_of_the_frames_are_enough() -> None:
+    points = np.stack([FRONT, turned(0.5), FRONT, turned(-0.5)])
+    boxes = np.array([[0, 0, 48, 48]] * 4, np.float32)
+    sample = replace(make_sample(frames=4), face_boxes=boxes, face_points=points, face_found=np.ones(4, bool))
+    assert face_flags(sample) == ("turned_face",)
+    assert face_flags(replace(sample, face_points=np.stack([FRONT, FRONT, FRONT, turned(0.5)]))) == ()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("degrees", "flags"), [(45, ("turned_face",)), (-45, ("turned_face",)), (20, ())])
+def test_a_head_turned_by_45_degrees(degrees: int, flags: tuple[str, ...]) -> None:
+    head = shared_head()
+    view = View(yaw=float(np.deg2rad(degrees)))
+    frame = render(head, make_identity(head, 0, 0), np.zeros(len(AU_NUMBERS)), view, 160)
+    sample = ingest_arrays([frame.image], [0.0], None, 16_000, "Hello there.", clip_id="c")
+    assert sample.quality == ("no_audio", *flags)

@@ -57,3 +57,21 @@ def test_other_weights_are_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
     monkeypatch.setattr(text_module, "MINILM_SHA256", "1" * 64)
     with pytest.raises(CheckpointError, match="install the package again"):
         text_module.minilm_folder()
+
+
+@pytest.mark.parametrize(
+    ("text", "known"),
+    [
+        ("I never thought they would come.", True),
+        ("Ugh! No. I'm so happyyy 😀", True),
+        ("", True),
+        ("Ich hätte nie gedacht, dass sie kommen würden.", False),
+        ("Nunca pensé que vendrían a visitarnos.", False),
+        ("Я никогда не думал, что они придут.", False),
+        ("我从来没想过他们会来。", False),
+        ("لم أعتقد أبدا أنهم سيأتون.", False),
+        ("不", False),
+    ],
+)
+def test_languages_outside_the_vocabulary(encoder: TextEncoder, text: str, known: bool) -> None:
+    assert encoder.covers_language(text) is known

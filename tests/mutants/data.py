@@ -7,6 +7,7 @@ from tests.mutants.mutant import Mutant
 AUDIO, FACES, SEARCH = "mesm/data/ingest/audio.py", "mesm/data/ingest/faces.py", "mesm/data/ingest/search.py"
 STORE, MANIFEST, LOADING = "mesm/data/store.py", "mesm/data/manifest.py", "mesm/data/loading.py"
 TEST_AUDIO, TEST_FACES = "tests/data/test_ingest_audio.py", "tests/data/test_ingest_faces.py"
+TEST_CHOICE = "tests/data/test_ingest_choice.py"
 TEST_STORE, TEST_CORPORA, TEST_LOADING = (f"tests/data/test_{name}.py" for name in ("store", "corpora", "loading"))
 
 MUTANTS: list[Mutant] = [
@@ -35,10 +36,64 @@ MUTANTS: list[Mutant] = [
         f"{TEST_FACES}::test_crop_is_facenets_own",
     ),
     Mutant(  # the smallest face of a frame is tracked
+        FACES,
+        "        return max(sure, key=lambda face: face.area)",
+        "        return min(sure, key=lambda face: face.area)",
+        f"tests/data/test_ingest_search.py::test_the_largest_of_two {TEST_CHOICE}",
+    ),
+    Mutant(  # an arm is taken for the face beside it
+        FACES,
+        "    sure = [face for face in faces if face.is_sure]\n    if sure:",
+        "    sure = list(faces)\n    if sure:",
+        TEST_CHOICE,
+    ),
+    Mutant(  # every frame's largest face, whoever it is
+        FACES,
+        "        same = [] if self.place is None else",
+        "        same = [] if self.at is None or self.place is None else",
+        TEST_CHOICE,
+    ),
+    Mutant(  # a face that is large and unsure ends the search
         SEARCH,
-        "    best = max(kept, key=lambda i: float((boxes_P5[i, 2:4] - boxes_P5[i, :2]).prod()))",
-        "    best = min(kept, key=lambda i: float((boxes_P5[i, 2:4] - boxes_P5[i, :2]).prod()))",
-        "tests/data/test_ingest_search.py::test_the_largest_of_two",
+        "if face is not None and face.is_sure else 0.0",
+        "if face is not None else 0.0",
+        "tests/data/test_ingest_search.py::test_an_unsure_face_does_not_end_the_search",
+    ),
+    Mutant(  # frames of high dynamic range are read as they are
+        "mesm/data/ingest/video.py",
+        "    if is_hdr(frame):",
+        "    if not is_hdr(frame) and False:",
+        "tests/data/test_ingest_hdr.py",
+    ),
+    Mutant(  # repeated frames are damage
+        "mesm/data/ingest/media.py",
+        "packet.size == 0 and packet.pts is not None",
+        "packet.size < 0 and packet.pts is not None",
+        "tests/data/test_ingest_kinds.py::test_repeated_frames_are_no_damage",
+    ),
+    Mutant(  # a length that the header lacks is 0
+        "mesm/data/ingest/media.py",
+        "    return end_s - zero",
+        "    return 0.0",
+        "tests/data/test_ingest_kinds.py::test_the_length_is_measured_where_the_header_has_none",
+    ),
+    Mutant(  # the first sound track is read, whatever it holds
+        AUDIO,
+        "    if len(sounds) > 1:",
+        "    if len(sounds) > 99:",
+        "tests/data/test_ingest_kinds.py",
+    ),
+    Mutant(  # channels that cancel are added
+        AUDIO,
+        "np.mean(mix**2) < CANCELLED_SHARE * power:",
+        "np.mean(mix**2) < -CANCELLED_SHARE * power:",
+        "tests/data/test_ingest_kinds.py",
+    ),
+    Mutant(  # the transcript's flags are those of another text
+        "mesm/analysis/predictor.py",
+        "        flags = [flag for flag in sample.quality if flag not in TEXT_FLAGS]",
+        "        flags = list(sample.quality)",
+        "tests/analysis/test_predictor.py::test_a_prediction_carries_what_ingestion_knows",
     ),
     Mutant(  # speakers are divided between the splits
         "mesm/data/splits.py",
@@ -109,15 +164,15 @@ MUTANTS: list[Mutant] = [
     # Large faces are flagged as tiny.
     Mutant(
         "mesm/data/quality.py",
-        "if np.median(sides) < TINY_FACE_PX:",
-        "if np.median(sides) > TINY_FACE_PX:",
+        "if np.mean(sides < TINY_FACE_PX) >= 0.5:",
+        "if np.mean(sides > TINY_FACE_PX) >= 0.5:",
         "tests/data/test_quality.py",
     ),
     # A turned head is not flagged.
     Mutant(
         "mesm/data/quality.py",
+        "if np.mean(turns >= TURNED_NOSE) >= 0.5:",
         "if np.median(turns) >= TURNED_NOSE:",
-        "if np.max(turns) >= TURNED_NOSE * 10:",
         "tests/data/test_quality.py",
     ),
     # A pickle may name any function.

@@ -11,13 +11,12 @@ import numpy as np
 from mesm.batch import FRAME_INTERVAL_MS, SAMPLE_RATE_HZ, Sample
 from mesm.data.importers.headers import examine
 from mesm.data.importers.plan import MediaSpan, Problem, Utterance
-from mesm.data.ingest.audio import read_waveform
+from mesm.data.ingest.audio import Sound, read_sound
 from mesm.data.ingest.clip import CUT_OFF_S, assemble
 from mesm.data.ingest.faces import Detector, FaceTrack
 from mesm.data.ingest.many import track_clips
 from mesm.data.ingest.media import Limits, is_picture
 from mesm.data.ingest.video import FrameSampler, read_picture
-from mesm.data.quality import face_flags
 from mesm.data.sources import SourceFacts, SourceRow, SourceSpan
 from mesm.errors import DataError
 
@@ -64,6 +63,7 @@ class _Picture:
         self.utterance, self.limits = utterance, limits
         self.problem: Problem | None = None
         self.end_s, self.declared_s, self.broken = 0.0, 0.0, False
+        self.flags: tuple[str, ...] = ()
 
     def __iter__(self) -> Iterator[tuple[float, np.ndarray]]:
         try:
@@ -84,6 +84,7 @@ class _Picture:
             sampler = FrameSampler(part.path, start_s=part.start_s, end_s=part.end_s, limits=self.limits)
             yield from sampler
             self.end_s, self.declared_s, self.broken = sampler.end_s, sampler.declared_s, sampler.broken
+            self.flags = sampler.flags
 
 
 def make_outcomes(
@@ -130,40 +131,38 @@ def _assemble_sample(utterance: Utterance, track: FaceTrack, picture: _Picture, 
     if isinstance(sound, Problem):
         if not settings.keep_incomplete:
             return sound
-        sound = np.zeros(0, np.float32)
-    if not len(track.faces) and not len(sound):
+        sound = Sound(np.zeros(0, np.float32))
+    if not len(track.faces) and not len(sound.waveform):
         return picture.problem or Problem("no_frames", "neither picture nor sound could be decoded")
-    sound_s = len(sound) / SAMPLE_RATE_HZ
+    sound_s = len(sound.waveform) / SAMPLE_RATE_HZ
     cut_off = picture.broken or picture.declared_s - max(picture.end_s, sound_s) > CUT_OFF_S
     try:
-        sample = assemble(
+        return assemble(
             utterance.id,
             utterance.text,
             track,
-            sound,
+            sound.waveform,
             duration_s=max(picture.end_s, sound_s),
             labels=utterance.labels,
             speaker=utterance.speaker,
             split=utterance.split,
-            flags=("cut_off",) if cut_off else (),
+            flags=(*picture.flags, *sound.flags, *(("cut_off",) if cut_off else ())),
         )
     except DataError as error:  # arrays that no sample can have are a fault of the file
         return Problem("broken_video", str(error))
-    empty = () if sample.text else ("no_text",)
-    return replace(sample, quality=(*sample.quality, *face_flags(sample), *empty))
 
 
-def _sound(utterance: Utterance, limits: Limits) -> np.ndarray | Problem:
-    """Read (samples,) float32 at 16 kHz: the speaker's channel where there are two, else the mix."""
+def _sound(utterance: Utterance, limits: Limits) -> Sound | Problem:
+    """Read the sound: the speaker's channel where there are two, else the mix."""
     part = utterance.sound or utterance.video
     if part is None or not part.path.is_file():
         return Problem("missing_sound", "it has no sound")
     channel = {"left": 0, "right": 1}.get(utterance.side)
     try:
-        sound = read_waveform(part.path, start_s=part.start_s or None, end_s=part.end_s, channel=channel, limits=limits)
+        sound = read_sound(part.path, start_s=part.start_s or None, end_s=part.end_s, channel=channel, limits=limits)
     except DataError as error:
         return Problem("broken_sound", str(error))
-    if sound is None or not len(sound):
+    if sound is None or not len(sound.waveform):
         return Problem("no_audio", f"{part.path} holds no sound there")
     return sound
 

@@ -1,9 +1,10 @@
 """Convert a raw clip into a `Sample`: decoding, faces, mel, words. Done once and stored, never repeated in training.
 
-Start at `clip.ingest_clip`. It samples a frame every 500 ms (`video`), finds and cuts the face (`faces`; `search` does it
-faster, `many` for several clips at once, `choice` for one of several faces), computes the log mel power (`audio`), cleans
-the transcript (`text`) and sets quality flags. `media` opens the file; `guard` runs all of it in a child process with
-limits, for uploads; `preview` encodes the copy that a browser plays, `closeups` cuts larger faces from it.
+Start at `clip.ingest_clip`. It samples a frame every 500 ms (`video`; `hdr` maps high dynamic range to the standard one),
+finds a person's face and follows it (`faces`; `search` does it faster, `many` for several clips at once, `choice` lists
+several faces), computes the log mel power (`audio`), cleans the transcript (`text`) and sets quality flags. `media` opens
+the file; `guard` runs all of it in a child process with limits, for uploads; `preview` encodes the copy that a browser
+plays, `closeups` cuts larger faces from it.
 """
 
 from mesm.data.ingest.choice import FaceChoice

@@ -8,6 +8,7 @@ use as oracle; it is computed here because importing librosa's filters compiles 
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import av
@@ -15,7 +16,7 @@ import numpy as np
 from av.audio.resampler import AudioResampler
 
 from mesm.batch import CHUNK_HOPS, MEL_BANDS, MEL_FLOOR, SAMPLE_RATE_HZ
-from mesm.data.ingest.media import Decoding, Limits, audio_stream, open_media, origin_s
+from mesm.data.ingest.media import Decoding, Limits, audio_streams, open_media, origin_s
 from mesm.data.signal_settings import HOP, WINDOW
 from mesm.errors import DataError
 
@@ -23,6 +24,12 @@ from mesm.errors import DataError
 SILENCE_RMS = 1e-3
 #: A sample this close to full scale is clipped; a clip is flagged when more than this share of its samples are.
 CLIPPED_LEVEL, CLIPPED_SHARE = 0.999, 1e-3
+#: Two channels whose mix has less than this share of their power (-6 dB) are of opposite phase.
+CANCELLED_SHARE = 0.25
+#: A later sound track is read in place of the first where its voice is this much louder (6 dB).
+_LOUDER = 2.0
+#: Windows at either end of a waveform that lie partly outside it.
+_EDGE_HOPS = 2
 _BLOCK_HOPS = 4096
 #: A hole in the file's clock longer than this (0.1 s) is filled with silence, so that what follows stays in place.
 _GAP_SAMPLES = 1600
@@ -112,6 +119,19 @@ def to_mono_16k(waveform: np.ndarray, sample_rate_hz: int) -> np.ndarray:
     return np.concatenate(pieces) if pieces else np.zeros(0, np.float32)
 
 
+@dataclass(frozen=True)
+class Sound:
+    """Hold the sound of a file.
+
+    Attributes:
+        waveform: (samples,) float32 in [-1, 1] at 16 kHz.
+        flags: `two_sound_tracks` and `out_of_phase`, where they apply.
+    """
+
+    waveform: np.ndarray
+    flags: tuple[str, ...] = ()
+
+
 def read_waveform(
     path: str | os.PathLike[str],
     *,
@@ -120,7 +140,23 @@ def read_waveform(
     channel: int | None = None,
     limits: Limits | None = None,
 ) -> np.ndarray | None:
+    """Read the waveform of `read_sound`: (samples,) float32, or None when the file has no sound."""
+    sound = read_sound(path, start_s=start_s, end_s=end_s, channel=channel, limits=limits)
+    return None if sound is None else sound.waveform
+
+
+def read_sound(
+    path: str | os.PathLike[str],
+    *,
+    start_s: float | None = None,
+    end_s: float | None = None,
+    channel: int | None = None,
+    limits: Limits | None = None,
+) -> Sound | None:
     """Read the sound of a file, all channels mixed or one of two, at 16 kHz, on the clock of the clip.
+
+    Of several tracks the one with the voice is read (`voice_level`), the first among equals. Two channels of opposite
+    phase are subtracted: their sum would cancel the voice.
 
     Args:
         path: any file with sound.
@@ -133,37 +169,84 @@ def read_waveform(
     A sound that starts after the picture is preceded by silence, so that second 0 is second 0 of the clip.
 
     Returns:
-        (samples,) float32 in [-1, 1], or None when the file has no sound.
+        The sound, or None when the file has none.
     """
-    limits = limits or Limits()
+    limits, start_s = limits or Limits(), start_s or 0.0
+    seconds = limits.max_duration_s if end_s is None else end_s - start_s
     with open_media(path) as container:
-        stream = audio_stream(container)
-        if stream is None:
-            return None
-        zero = origin_s(container) + (start_s or 0.0)
-        seconds = limits.max_duration_s if end_s is None else end_s - (start_s or 0.0)
-        waveform = _decode(
-            Decoding(container, stream, zero - 0.5),
-            zero,
-            round(seconds * SAMPLE_RATE_HZ),
-            channel if stream.channels == 2 else None,
-        )
-    if waveform is None:
-        if end_s is not None:
-            return np.zeros(0, np.float32)
-        raise DataError(f"the sound of {path} cannot be decoded; convert it to wav and try again")
-    if end_s is None and len(waveform) > limits.max_duration_s * SAMPLE_RATE_HZ:
+        count = len(audio_streams(container))
+    tracks = [_read_track(path, number, start_s, round(seconds * SAMPLE_RATE_HZ), channel) for number in range(count)]
+    sounds = [track for track in tracks if track is not None and len(track.waveform)]
+    if not sounds:
+        if end_s is None and any(track is not None for track in tracks):
+            raise DataError(f"the sound of {path} cannot be decoded; convert it to wav and try again")
+        return None
+    sound = sounds[0]
+    if len(sounds) > 1:
+        levels = [voice_level(one.waveform) for one in sounds]
+        sound = sounds[next(n for n, level in enumerate(levels) if level >= max(levels) / _LOUDER)]
+        sound = replace(sound, flags=("two_sound_tracks", *sound.flags))
+    if end_s is not None:
+        return replace(sound, waveform=sound.waveform[: round(seconds * SAMPLE_RATE_HZ)])
+    if len(sound.waveform) > limits.max_duration_s * SAMPLE_RATE_HZ:
         raise DataError(
             f"{path} has more than {limits.max_duration_s:.0f} s of sound, above the limit; "
             "cut it, or give a start and an end"
         )
-    return waveform if end_s is None else waveform[: round(seconds * SAMPLE_RATE_HZ)]
+    return sound
 
 
-def _decode(frames: Decoding, zero: float, enough: int, channel: int | None) -> np.ndarray | None:
-    """Decode samples from second `zero` of the container's clock on, a little more than `enough`; None if there are none."""
-    resampler = AudioResampler(format="fltp", layout="mono" if channel is None else "stereo", rate=SAMPLE_RATE_HZ)
-    pieces: list[np.ndarray] = []
+def voice_level(waveform: np.ndarray) -> float:
+    """Compute the strength of syllables in a waveform: root mean square of 2 to 10 Hz in its level at 300 to 3400 Hz.
+
+    It is high where somebody speaks, low for tones and noise of the same level, and 0 for silence.
+    """
+    edges_mel = np.linspace(0, _mel(SAMPLE_RATE_HZ / 2), MEL_BANDS + 2)[1:-1]
+    bands = (edges_mel > _mel(300.0)) & (edges_mel < _mel(3400.0))
+    level = np.sqrt(mel_power(waveform)[bands].sum(axis=0))[_EDGE_HOPS:-_EDGE_HOPS]
+    if not len(level):
+        return 0.0
+    spectrum = np.fft.rfft(level - level.mean())
+    rate_hz = np.fft.rfftfreq(len(level), HOP / SAMPLE_RATE_HZ)
+    return float(np.sqrt(np.sum(np.abs(spectrum[(rate_hz >= 2) & (rate_hz <= 10)]) ** 2)) / len(level))
+
+
+def _read_track(
+    path: str | os.PathLike[str], number: int, start_s: float, enough: int, channel: int | None
+) -> Sound | None:
+    """Decode one track of a file: None for one without packets, an empty waveform for one that cannot be decoded."""
+    with open_media(path) as container:
+        stream = audio_streams(container)[number]
+        zero = origin_s(container) + start_s
+        frames = Decoding(container, stream, zero - 0.5)
+        if stream.channels != 2:
+            ((mix,),) = _decode(frames, zero, enough, "mono")
+            sound = Sound(mix)
+        elif channel is not None:
+            (sides,) = _decode(frames, zero, enough, "stereo")
+            sound = Sound(sides[channel])
+        else:
+            (mix,), (left, right) = _decode(frames, zero, enough, "mono", "stereo")
+            sound = _in_phase(mix, left, right)
+    return sound if frames.packets else None
+
+
+def _in_phase(mix: np.ndarray, left: np.ndarray, right: np.ndarray) -> Sound:
+    """Return the mix of two channels, or their difference, as loud, where the mix cancels what they hold."""
+    power = (np.mean(left**2) + np.mean(right**2)) / 2 if len(mix) else 0.0
+    if power > SILENCE_RMS**2 and np.mean(mix**2) < CANCELLED_SHARE * power:
+        return Sound(np.clip((left - right) * np.float32(0.5**0.5), -1.0, 1.0), ("out_of_phase",))
+    return Sound(mix)
+
+
+def _decode(frames: Decoding, zero: float, enough: int, *layouts: str) -> list[np.ndarray]:
+    """Decode samples from second `zero` of the container's clock on, a little more than `enough`.
+
+    Returns:
+        (channels, samples) float32 for each of the layouts; no samples where nothing can be decoded.
+    """
+    resamplers = [AudioResampler(format="fltp", layout=layout, rate=SAMPLE_RATE_HZ) for layout in layouts]
+    pieces: list[list[np.ndarray]] = [[np.zeros((r.layout.nb_channels, 0), np.float32)] for r in resamplers]
     before: int | None = None  # samples on the clip's clock that come before the first piece; negative: to be cut off
     total = 0
     for frame in frames:
@@ -177,15 +260,20 @@ def _decode(frames: Decoding, zero: float, enough: int, channel: int | None) -> 
             before = at
         gap = at - before - total
         if gap > _GAP_SAMPLES:
-            pieces.append(np.zeros(gap, np.float32))
+            for some in pieces:
+                some.append(np.zeros((len(some[0]), gap), np.float32))
             total += gap
-        for piece in resampler.resample(frame):
-            pieces.append(piece.to_ndarray()[channel or 0])
-            total += len(pieces[-1])
+        for resampler, some in zip(resamplers, pieces, strict=True):
+            new = [piece.to_ndarray() for piece in resampler.resample(frame)]
+            total += sum(piece.shape[1] for piece in new) if some is pieces[0] else 0
+            some += new
         if before + total > enough:
             break
-    if before is None:
-        return None
-    pieces += [piece.to_ndarray()[channel or 0] for piece in resampler.resample(None)]
-    waveform = np.concatenate([np.zeros(max(before, 0), np.float32), *pieces])[max(-before, 0) :]
-    return np.clip(np.nan_to_num(waveform), -1.0, 1.0)
+    waveforms = []
+    for resampler, some in zip(resamplers, pieces, strict=True):
+        if before is not None:
+            some += [piece.to_ndarray() for piece in resampler.resample(None)]
+            some.insert(0, np.zeros((len(some[0]), max(before, 0)), np.float32))
+        waveform = np.concatenate(some, axis=1)[:, max(-(before or 0), 0) :]
+        waveforms.append(np.clip(np.nan_to_num(waveform), -1.0, 1.0))
+    return waveforms

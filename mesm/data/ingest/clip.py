@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from mesm.batch import SAMPLE_RATE_HZ, Sample, Word
-from mesm.data.ingest.audio import mel_chunks, read_waveform, sound_flags, to_mono_16k
+from mesm.data.ingest.audio import mel_chunks, read_sound, sound_flags, to_mono_16k
 from mesm.data.ingest.faces import Detector, FaceTrack, track_faces
-from mesm.data.ingest.media import Limits, existing_file, is_picture
+from mesm.data.ingest.media import Limits, existing_file, is_picture, measured_s, open_media
 from mesm.data.ingest.text import clean_text, known_or_spread
 from mesm.data.ingest.video import FrameSampler, read_picture
+from mesm.data.quality import face_flags
 from mesm.errors import DataError
 
 #: Called with the stage of the work, in words, and the share of the whole that is done, in [0, 1].
@@ -79,6 +81,7 @@ def ingest_clip(
     detector: Detector | None = None,
     start_s: float | None = None,
     end_s: float | None = None,
+    face_at: tuple[float, float, float] | None = None,
     progress: StageProgress | None = None,
     limits: Limits | None = None,
 ) -> Sample:
@@ -90,6 +93,7 @@ def ingest_clip(
         clip_id: the file's name without extension unless given.
         audio_path: take the sound from here instead.
         start_s: with `end_s`, use only this part of the file; times in the sample count from it.
+        face_at: stay with this face, a `FaceChoice.at`; see `mesm.data.ingest.faces.FaceFollower`.
         progress: called as decoding goes on.
         limits: see `Limits`.
 
@@ -104,23 +108,35 @@ def ingest_clip(
     still = is_picture(path)
     sampler = FrameSampler(path, start_s=start_s, end_s=end_s, limits=limits)
     frames = [(0.0, read_picture(path, limits))] if still else _reporting(sampler, report)
-    track = track_faces(frames, large_px=large_px, detector=detector)
+    track = track_faces(frames, large_px=large_px, detector=detector, face_at=face_at)
     report("reading the sound", 0.9)
     source = audio_path or (None if still else path)
-    sound = None if source is None else read_waveform(source, start_s=start_s, end_s=end_s, limits=limits)
-    sound_s = 0.0 if sound is None else len(sound) / SAMPLE_RATE_HZ
+    sound = None if source is None else read_sound(source, start_s=start_s, end_s=end_s, limits=limits)
+    sound_s = 0.0 if sound is None else len(sound.waveform) / SAMPLE_RATE_HZ
     if len(track.faces) == 0 and sound_s == 0:
         raise DataError(f"{path} holds neither a picture nor a sound that can be decoded; record or convert it again")
-    cut_off = sampler.broken or sampler.declared_s - max(sampler.end_s, sound_s) > CUT_OFF_S
+    flags = list(sampler.flags)
+    if sound is not None:
+        flags += sound.flags
+    if sampler.broken or sampler.declared_s - max(sampler.end_s, sound_s) > CUT_OFF_S:
+        flags.append("cut_off")
+    if begin > 0 or (end_s is not None and source is not None and _goes_on(source, end_s)):
+        flags.append("shortened")
     report("done", 1.0)
     return assemble(
         clip_id or path.stem,
         text,
         track,
-        sound,
+        None if sound is None else sound.waveform,
         duration_s=max(sampler.end_s, sound_s),
-        flags=("cut_off",) if cut_off else (),
+        flags=tuple(flags),
     )
+
+
+def _goes_on(path: str | os.PathLike[str], end_s: float) -> bool:
+    """Return whether a file is longer than the part that ends at `end_s`, by more than rounding."""
+    with open_media(path) as container:
+        return measured_s(container) > end_s + 0.1
 
 
 def _reporting(sampler: FrameSampler, report: StageProgress) -> Iterator[tuple[float, np.ndarray]]:
@@ -143,10 +159,14 @@ def assemble(
     split: str = "",
     flags: tuple[str, ...] = (),
 ) -> Sample:
-    """Assemble a `Sample` from crops and a 16 kHz waveform; every ingestion ends here. `flags` are appended to its own."""
+    """Assemble a `Sample` from crops and a 16 kHz waveform; every ingestion ends here, and sets its flags.
+
+    Args:
+        flags: known of the file, beside those of the crops, the waveform and the text.
+    """
     heard = ("no_audio",) if sound is None or len(sound) == 0 else sound_flags(sound)
     line = clean_text(text)
-    return Sample(
+    sample = Sample(
         clip_id=clip_id,
         text=line,
         faces=track.faces,
@@ -161,5 +181,6 @@ def assemble(
         words=known_or_spread(words, line, duration_s),
         speaker=speaker,
         split=split,
-        quality=track.flags() + heard + flags,
     )
+    spoken = () if line else ("no_words",)
+    return replace(sample, quality=(*track.flags(), *heard, *flags, *face_flags(sample), *spoken))

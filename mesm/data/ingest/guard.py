@@ -17,14 +17,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import av
 import numpy as np
 
 from mesm.batch import Sample
 from mesm.data.ingest.audio import read_waveform
-from mesm.data.ingest.choice import CHOICE_PX, ChosenFace, FaceChoice, find_choices
+from mesm.data.ingest.choice import CHOICE_PX, FaceChoice, find_choices
 from mesm.data.ingest.clip import StageProgress, ingest_clip
-from mesm.data.ingest.media import audio_stream, existing_file, is_picture, open_media, video_stream
+from mesm.data.ingest.media import audio_stream, existing_file, is_picture, measured_s, open_media, video_stream
 from mesm.data.ingest.preview import encode_preview
 from mesm.data.ingest.video import FrameSampler, read_picture
 from mesm.data.store import Corpus, CorpusWriter
@@ -39,10 +38,10 @@ _LOOKED_AT = 8
 
 @dataclass(frozen=True)
 class MediaFacts:
-    """Hold the facts of a file's header, before anything of it is decoded.
+    """Hold the facts of a file, before anything of it is decoded.
 
     Attributes:
-        duration_s: 0 for a still picture, and where the file has no value.
+        duration_s: by the header, or by the packets where it has none; 0 for a still picture.
         has_picture: a moving or a still one.
         has_sound: there is a decoder for its sound.
     """
@@ -269,7 +268,7 @@ def _ingest(request: _Request, progress: StageProgress) -> _Answer:
         start_s=request.start_s,
         end_s=request.end_s,
         large_px=request.large_px,
-        detector=ChosenFace(request.face_at) if request.face_at else None,
+        face_at=request.face_at,
         progress=progress,
     )
     faces: list[FaceChoice] = []
@@ -310,8 +309,8 @@ def _probe(request: _Request, progress: StageProgress) -> _Answer:
         return _Answer(facts=MediaFacts(0.0, has_picture=True, has_sound=False))
     with open_media(request.path) as container:
         picture, sound = video_stream(container), audio_stream(container)
-        seconds = (container.duration or 0) / av.time_base
-        return _Answer(facts=MediaFacts(seconds, picture is not None, sound is not None))
+        has_picture, has_sound = picture is not None, sound is not None
+        return _Answer(facts=MediaFacts(measured_s(container), has_picture, has_sound))
 
 
 def _sound(request: _Request, progress: StageProgress) -> _Answer:

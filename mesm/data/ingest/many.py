@@ -85,9 +85,9 @@ def track_clips(
 
     def search() -> None:
         if batch:
-            faces = (detector or shared_detector()).detect([frame for _, _, frame in batch])
-            for (clip, time_s, frame), face in zip(batch, faces, strict=True):
-                builders[clip][1].add(time_s, frame, face)
+            detected = (detector or shared_detector()).detect([frame for _, _, frame in batch])
+            for (clip, time_s, frame), faces in zip(batch, detected, strict=True):
+                builders[clip][1].add(time_s, frame, faces)
             batch.clear()
 
     def finished(until: int) -> Iterator[tuple[Key, FaceTrack]]:

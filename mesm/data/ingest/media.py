@@ -6,6 +6,7 @@ files, no network, no text rendered as video.
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -27,6 +28,10 @@ CONTAINERS = (
 PICTURES = ("PNG", "JPEG", "WEBP")
 #: Some containers (AVI) find key frames by the time of decoding, which is ahead of the time of showing: seek so far back.
 _SEEK_BACK_S = 1.0
+
+
+#: Sound tracks that are read at most.
+_MOST_TRACKS = 8
 
 
 @dataclass(frozen=True)
@@ -91,12 +96,14 @@ def video_stream(container: av.container.InputContainer) -> av.VideoStream | Non
     return None
 
 
+def audio_streams(container: av.container.InputContainer) -> list[av.AudioStream]:
+    """Return the sounds of a container that there is a decoder for, at most `_MOST_TRACKS`."""
+    return [stream for stream in container.streams.audio if stream.codec_context is not None][:_MOST_TRACKS]
+
+
 def audio_stream(container: av.container.InputContainer) -> av.AudioStream | None:
     """Return the first sound of a container that there is a decoder for."""
-    for stream in container.streams.audio:
-        if stream.codec_context is not None:
-            return stream
-    return None
+    return next(iter(audio_streams(container)), None)
 
 
 def origin_s(container: av.container.InputContainer) -> float:
@@ -109,8 +116,39 @@ def origin_s(container: av.container.InputContainer) -> float:
     return min(starts, default=0.0)
 
 
+def declared_s(container: av.container.InputContainer) -> float:
+    """Return the length that a file's header claims for its picture and sounds, 0 for none; other tracks do not count."""
+    whole_s = (container.duration or 0) / av.time_base
+    streams = [s for s in (video_stream(container), *audio_streams(container)) if s is not None]
+    ends_s = [
+        float(((s.start_time or 0) + s.duration) * s.time_base)
+        for s in streams
+        if s.duration is not None and s.time_base is not None
+    ]
+    if ends_s and len(ends_s) == len(streams):
+        whole_s = min(whole_s, max(ends_s) - min(origin_s(container), 0.0))
+    return max(whole_s, 0.0)
+
+
+def measured_s(container: av.container.InputContainer) -> float:
+    """Return the length of a file: by its header, or by its packets where the header has none, which reads it all."""
+    if whole_s := declared_s(container):
+        return whole_s
+    end_s = zero = origin_s(container)
+    with suppress(av.error.FFmpegError):  # cut off: as far as it goes
+        for packet in container.demux():
+            if packet.pts is not None and packet.time_base is not None:
+                end_s = max(end_s, float((packet.pts + (packet.duration or 0)) * packet.time_base))
+    return end_s - zero
+
+
 class Decoding:
-    """Iterate over the frames of one stream, without damaged packets; `broken` is True afterwards if there were any.
+    """Iterate over the frames of one stream, without damaged packets.
+
+    Attributes:
+        packets: how many there were so far.
+        broken: whether some of them were damaged.
+        repeated_until_s: end of the last empty packet, which shows the frame before it again; on the container's clock.
 
     Args:
         container: open for reading.
@@ -121,7 +159,8 @@ class Decoding:
     def __init__(
         self, container: av.container.InputContainer, stream: av.VideoStream | av.AudioStream, from_s: float
     ) -> None:
-        self.container, self.stream, self.broken = container, stream, False
+        self.container, self.stream = container, stream
+        self.packets, self.broken, self.repeated_until_s = 0, False, -math.inf
         if from_s > _SEEK_BACK_S:
             with suppress(av.error.FFmpegError):  # a file that cannot seek is read from its start
                 container.seek(round((from_s - _SEEK_BACK_S) / (stream.time_base or 1)), stream=stream, backward=True)
@@ -135,6 +174,11 @@ class Decoding:
                 packet, self.broken = None, True
             if packet is None:
                 return
+            # The flush at the end is empty too, but has no time.
+            if packet.size == 0 and packet.pts is not None and packet.time_base is not None:
+                self.repeated_until_s = float((packet.pts + (packet.duration or 0)) * packet.time_base)
+                continue
+            self.packets += packet.size > 0
             try:
                 frames = packet.decode()
             except av.error.FFmpegError:

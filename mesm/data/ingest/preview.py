@@ -82,7 +82,9 @@ def encode_preview(
         sound = read_waveform(audio_path or path, start_s=start_s, end_s=end_s, limits=limits)
         every_frame = Limits(limits.max_duration_s, limits.max_pixels, round(limits.max_duration_s * PREVIEW_FPS) + 1)
         interval_ms = 1000 // PREVIEW_FPS
-        sampler = FrameSampler(path, start_s=start_s, end_s=end_s, interval_ms=interval_ms, limits=every_frame)
+        sampler = FrameSampler(
+            path, start_s=start_s, end_s=end_s, interval_ms=interval_ms, limits=every_frame, hdr_px=max_px
+        )
         frames = (picture for _, picture in sampler)
     return encode_arrays(frames, PREVIEW_FPS, sound, SAMPLE_RATE_HZ, out_path, max_px=max_px)
 

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 from torchvision.ops import batched_nms
 
-from mesm.data.ingest.faces import FULL_SEARCH_PX, SECOND_FACE_PROBABILITY, DetectedFace, MtcnnDetector
+from mesm.data.ingest.faces import FULL_SEARCH_PX, DetectedFace, MtcnnDetector, choose_face
 from mesm.data.signal_settings import MIN_FACE_PX
 
 #: Step of the pyramid, and thresholds of the three networks: facenet-pytorch's.
@@ -44,9 +44,9 @@ class CoarseToFine(MtcnnDetector):
         for network in (self._mtcnn.pnet, self._mtcnn.rnet, self._mtcnn.onet):
             network.to(memory_format=torch.channels_last)  # pooling few channels is three times as fast
 
-    def _detect_equal(self, frames: Sequence[np.ndarray]) -> list[DetectedFace | None]:
+    def _detect_equal(self, frames: Sequence[np.ndarray]) -> list[list[DetectedFace]]:
         height, width = frames[0].shape[:2]
-        faces: list[DetectedFace | None] = [None] * len(frames)
+        faces: list[list[DetectedFace]] = [[] for _ in frames]
         if min(height, width) <= MIN_FACE_PX:
             return faces
         finest = MIN_FACE_PX * max(1.0, max(height, width) / FULL_SEARCH_PX)
@@ -56,16 +56,18 @@ class CoarseToFine(MtcnnDetector):
             for steps in _LEFT_OUT:
                 scales, new = scales[:steps], scales[steps:]
                 search.propose(left, new)
-                for frame, face in zip(left, search.faces(left), strict=True):
-                    faces[frame] = face
+                for frame, some in zip(left, search.faces(left), strict=True):
+                    faces[frame] = some
                 left = [f for f in left if _shorter_side(faces[f]) < _LARGE_ENOUGH * finest / _FACTOR**steps]
                 if not left:
                     break
         return faces
 
 
-def _shorter_side(face: DetectedFace | None) -> float:
-    return 0.0 if face is None else float(min(face.box[2:] - face.box[:2]))
+def _shorter_side(faces: Sequence[DetectedFace]) -> float:
+    """Return the shorter side of the chosen face, 0 where none is sure: a surer one may be smaller."""
+    face = choose_face(faces)
+    return float(min(face.box[2:] - face.box[:2])) if face is not None and face.is_sure else 0.0
 
 
 def _scales(height: int, width: int, smallest: float) -> list[float]:
@@ -148,8 +150,8 @@ class _Search:
         self.frame_P = torch.cat([self.frame_P, frame_P[passed]])
         self.answers_P15 = torch.cat([self.answers_P15, torch.full((len(boxes_P5), 15), torch.nan)])
 
-    def faces(self, frames: Sequence[int]) -> list[DetectedFace | None]:
-        """Return the largest face of each of the frames, by the third network, among the proposals so far."""
+    def faces(self, frames: Sequence[int]) -> list[list[DetectedFace]]:
+        """Return the faces of each of the frames, by the third network, among the proposals so far."""
         mine = torch.isin(self.frame_P, torch.tensor(frames)).nonzero()[:, 0]
         mine = mine[batched_nms(self.boxes_P5[mine, :4], self.boxes_P5[mine, 4], self.frame_P[mine], 0.7)]
         squares_P5 = _squared(_shifted(self.boxes_P5, self.shifts_P4))
@@ -162,7 +164,7 @@ class _Search:
         x_P5 = width_P1 * answers_P15[:, 4:9] + boxes_P5[:, :1] - 1
         y_P5 = height_P1 * answers_P15[:, 9:14] + boxes_P5[:, 1:2] - 1
         points_P52, boxes_P5 = torch.stack([x_P5, y_P5], dim=2), _shifted(boxes_P5, answers_P15[:, :4])
-        return [_largest(boxes_P5[frame_P == frame], points_P52[frame_P == frame]) for frame in frames]
+        return [_distinct(boxes_P5[frame_P == frame], points_P52[frame_P == frame]) for frame in frames]
 
     def _at_scale(self, frames: np.ndarray, scale: float) -> tuple[Tensor, Tensor]:
         """Apply the first network at one scale: square proposals (P, 5) and their frames (P,)."""
@@ -213,8 +215,8 @@ def _squared(boxes_P5: Tensor) -> Tensor:
     return torch.cat([corner_P2, corner_P2 + longer_P1, boxes_P5[:, 4:]], dim=1)
 
 
-def _largest(boxes_P5: Tensor, points_P52: Tensor) -> DetectedFace | None:
-    """Return the largest of one frame's faces, after those that lie on a likelier one are taken out."""
+def _distinct(boxes_P5: Tensor, points_P52: Tensor) -> list[DetectedFace]:
+    """Return one frame's faces without those that lie on a likelier one."""
     order = boxes_P5[:, 4].argsort(descending=True).tolist()
     area_P = (boxes_P5[:, 2:4] - boxes_P5[:, :2] + 1).prod(dim=1)
     kept: list[int] = []
@@ -228,8 +230,4 @@ def _largest(boxes_P5: Tensor, points_P52: Tensor) -> DetectedFace | None:
         ]
         if all(share <= 0.7 for share in shared):
             kept.append(i)
-    if not kept:
-        return None
-    best = max(kept, key=lambda i: float((boxes_P5[i, 2:4] - boxes_P5[i, :2]).prod()))
-    others = sum(i != best and float(boxes_P5[i, 4]) >= SECOND_FACE_PROBABILITY for i in kept)
-    return DetectedFace(boxes_P5[best, :4].numpy(), points_P52[best].numpy(), float(boxes_P5[best, 4]), others)
+    return [DetectedFace(boxes_P5[i, :4].numpy(), points_P52[i].numpy(), float(boxes_P5[i, 4])) for i in kept]

@@ -13,14 +13,27 @@ from fractions import Fraction
 
 import av
 import numpy as np
+from av.sidedata.sidedata import Type as SideDataType
 from PIL import Image, ImageOps
 
 from mesm.batch import FRAME_INTERVAL_MS
-from mesm.data.ingest.media import PICTURES, Decoding, Limits, existing_file, open_media, origin_s, video_stream
+from mesm.data.ingest.hdr import is_hdr, tone_map
+from mesm.data.ingest.media import (
+    PICTURES,
+    Decoding,
+    Limits,
+    declared_s,
+    existing_file,
+    open_media,
+    origin_s,
+    video_stream,
+)
 from mesm.errors import DataError
 
 #: Containers round times to their clock, the coarsest in use to a millisecond.
 _CLOCK_S = 5e-4
+#: A picture that begins this much after the sound leaves the first sampled frames without one of their own.
+_LATE_S = 0.5
 #: Pixels more than this much wider or taller than square are a damaged header.
 _WIDEST = 4
 
@@ -50,23 +63,43 @@ def _check_pixels(path: object, width: int, height: int, limits: Limits) -> None
         )
 
 
-def _upright(frame: av.VideoFrame, aspect: Fraction | None) -> np.ndarray:
+def _upright(frame: av.VideoFrame, aspect: Fraction | None, hdr_px: int) -> np.ndarray:
     """Return the RGB picture as a player shows it: square pixels, turned by the stream's display matrix. (H, W, 3) uint8."""
-    width = frame.width
+    width, height = frame.width, frame.height
     if aspect and 1 / _WIDEST <= aspect <= _WIDEST:
         width = max(1, round(frame.width * float(aspect)))
-    picture = frame.to_ndarray(format="rgb24", width=width, height=frame.height)
-    return np.ascontiguousarray(np.rot90(picture, k=round(frame.rotation / 90) % 4))
+    if is_hdr(frame):
+        scale = min(1.0, hdr_px / max(width, height))
+        picture = tone_map(frame, max(1, round(width * scale)), max(1, round(height * scale)))
+    else:
+        picture = frame.to_ndarray(format="rgb24", width=width, height=height)
+    return _displayed(picture, frame)
+
+
+def _displayed(picture: np.ndarray, frame: av.VideoFrame) -> np.ndarray:
+    """Turn and mirror an (H, W, 3) picture by the frame's display matrix, to the nearest quarter."""
+    data = next((one for one in frame.side_data if one.type == SideDataType.DISPLAYMATRIX), None)
+    if data is None:
+        return picture
+    x_by_x, y_by_x, _, x_by_y, y_by_y, *_ = np.frombuffer(bytes(data), np.int32).tolist()
+    if abs(y_by_x) > abs(x_by_x):
+        picture, x_by_x, y_by_y = picture.transpose(1, 0, 2), x_by_y, y_by_x
+    return np.ascontiguousarray(picture[:: -1 if y_by_y < 0 else 1, :: -1 if x_by_x < 0 else 1])
 
 
 class FrameSampler:
     """Iterate over (time in seconds, (H, W, 3) uint8 RGB) pairs of one video, one every `interval_ms`.
 
-    Times count from `start_s`, or from the start of the clip. After the iteration `end_s` is where the picture
-    ended on the same clock, and `broken` is True if there was damaged data.
+    Times count from `start_s`, or from the start of the clip. Every attribute is final after the iteration.
+
+    Args:
+        hdr_px: frames of high dynamic range are reduced to this longer side before they are tone-mapped, the slow part.
 
     Attributes:
         declared_s: length that the file claims for the requested part, or 0 if it claims none.
+        end_s: end of the picture on the same clock.
+        broken: whether there was damaged data.
+        flags: `hdr` and `late_picture`, where they apply.
     """
 
     def __init__(
@@ -77,13 +110,15 @@ class FrameSampler:
         end_s: float | None = None,
         interval_ms: int = FRAME_INTERVAL_MS,
         limits: Limits | None = None,
+        hdr_px: int = 10**9,
     ) -> None:
         self.path, self.start_s, self.stop_s = path, start_s or 0.0, end_s
         self.interval_s = interval_ms / 1000
-        self.limits = limits or Limits()
+        self.limits, self.hdr_px = limits or Limits(), hdr_px
         self.end_s = 0.0
         self.declared_s = 0.0
         self.broken = False
+        self.flags: tuple[str, ...] = ()
 
     def __iter__(self) -> Iterator[tuple[float, np.ndarray]]:
         with open_media(self.path) as container:
@@ -92,7 +127,7 @@ class FrameSampler:
                 return
             context = stream.codec_context
             _check_pixels(self.path, context.width, context.height, self.limits)
-            self._declare((container.duration or 0) / av.time_base)
+            self._declare(declared_s(container))
             context.thread_type = "AUTO"
             zero = origin_s(container) + self.start_s
             frames = Decoding(container, stream, zero)
@@ -119,8 +154,10 @@ class FrameSampler:
                 continue
             at = float(frame.pts * frame.time_base) - zero
             _check_pixels(self.path, frame.width, frame.height, self.limits)
+            if shown is None:
+                self.flags = (("hdr",) if is_hdr(frame) else ()) + (("late_picture",) if at >= _LATE_S else ())
             while shown is not None and index * self.interval_s < min(at - _CLOCK_S, stop):
-                yield self._checked(index), _upright(shown, aspect)
+                yield self._checked(index), _upright(shown, aspect, self.hdr_px)
                 index += 1
             if at >= stop:
                 break
@@ -128,10 +165,10 @@ class FrameSampler:
             if frame.duration:
                 length = float(frame.duration * frame.time_base)
         else:
-            stop = min(stop, shown_at + length)
+            stop = min(stop, max(shown_at + length, frames.repeated_until_s - zero))
         self.end_s = max(stop, 0.0) if shown is not None else 0.0
         while shown is not None and self.end_s > 0 and (index == 0 or index * self.interval_s < self.end_s - _CLOCK_S):
-            yield self._checked(index), _upright(shown, aspect)
+            yield self._checked(index), _upright(shown, aspect, self.hdr_px)
             index += 1
 
     def _checked(self, index: int) -> float:

@@ -8,26 +8,13 @@ from mesm.estimate import decimal_text
 from mesm.figures.style import MODALITY_WORDS
 from mesm.records.prediction import LayerTrace, Prediction
 from mesm.studies.case.mosaic import MosaicStyle, TimeWindow
+from mesm.vocabulary import flag_sentences
 
 _OVERLAY_SENTENCES = {
     "mask": "Faded: dropped here. Later layers see only what is in full colour.",
     "heat map": "Colour: attention relative to uniform (1×). Faded: dropped by an earlier layer.",
     "contours": "Lines: borders of the sites that the layer keeps.",
     "points": "Points: sites that the layer keeps, as in the paper's Figures 3 and 4.",
-}
-_QUALITY_SENTENCES = {
-    "no_face": "no face was detected; the centre of the picture is used",
-    "some_faces_missing": "no face was detected in some frames; the centre of the picture is used there",
-    "several_faces": "there are several faces; the largest is used",
-    "no_video": "there is no picture",
-    "no_audio": "there is no sound",
-    "silence": "the sound is silent",
-    "clipping": "the sound is clipped",
-    "cut_off": "the file is truncated",
-    "tiny_face": "the face is small and was enlarged",
-    "turned_face": "the face is turned away from the camera",
-    "no_text": "there are no words",
-    "text_cut": "the transcript is longer than the text encoder's limit",
 }
 
 
@@ -99,5 +86,5 @@ def truth_words(labels: Mapping[str, float] | None) -> str:
 
 def quality_words(flags: Sequence[str]) -> str:
     """Return the quality flags as one sentence, or "" without any."""
-    sentence = "; ".join(_QUALITY_SENTENCES.get(flag, flag.replace("_", " ")) for flag in flags)
+    sentence = "; ".join(flag_sentences(flags))
     return sentence[:1].upper() + sentence[1:] + "." if sentence else ""

@@ -79,8 +79,8 @@ def _show_headline(prediction: Prediction, case: Case) -> None:
         top = int(prediction.scores.argmax())
         st.metric("Top score", f"{prediction.labels[top]} {decimal_text(prediction.scores[top], 2)}")
     st.markdown(f"At or above the decision threshold: **{', '.join(prediction.decided) or 'none'}**")
-    for flag in prediction.flags:
-        st.caption(f":material/info: {flag[:1].upper()}{flag[1:]}.")
+    if more := captions.quality_words([flag for flag in prediction.flags if flag not in case.sample.quality]):
+        st.caption(f":material/info: {more}")
     unscored = [n for n, v in (case.sample.labels or {}).items() if v > 0 and n not in prediction.labels]
     if unscored:
         st.caption(f":material/info: This checkpoint does not score {', '.join(unscored)}.")

@@ -6,7 +6,6 @@ from typing import Any
 
 import streamlit as st
 
-from mesm.data.clip_list import PICTURE_SUFFIXES, SOUND_SUFFIXES, VIDEO_SUFFIXES
 from mesm.figures.png import encode_png
 from mesm.ui import layout
 from mesm.ui.try_a_clip import transcription, upload
@@ -21,18 +20,16 @@ def pick_files() -> tuple[bytes | None, bytes | None, str]:
     """Return picture or video, the sound beside it, and a name for this upload."""
     source = st.segmented_control("From", [VIDEO, FILES, RECORD], default=VIDEO, required=True, key="from_where")
     if source == VIDEO:
-        media: Any = st.file_uploader("Video", VIDEO_SUFFIXES, help="One person, a few seconds, at most 200 MB.")
+        media: Any = st.file_uploader(
+            "Video", help="One person, a few seconds, at most 200 MB. Its content decides what it is, not its name."
+        )
         sound: Any = None
     else:
         left, right = st.columns(2)
         with left:
-            media = (
-                st.file_uploader("Picture", PICTURE_SUFFIXES)
-                if source == FILES
-                else st.camera_input("Picture of a face")
-            )
+            media = st.file_uploader("Picture") if source == FILES else st.camera_input("Picture of a face")
         with right:
-            sound = st.file_uploader("Sound", SOUND_SUFFIXES) if source == FILES else st.audio_input("Speech")
+            sound = st.file_uploader("Sound") if source == FILES else st.audio_input("Speech")
     name = "/".join(one.file_id for one in (media, sound) if one is not None)
     return (
         media.getvalue() if media is not None else None,

@@ -21,6 +21,7 @@ from mesm.data.importers.decode import Outcome, Settings, make_outcomes
 from mesm.data.importers.plan import MediaSpan, Release, Utterance
 from mesm.data.importers.report import dry_run, dry_run_text
 from mesm.data.importers.resplit import resplit
+from mesm.data.ingest.faces import DetectedFace
 from mesm.data.sources import SourceSpan, read_sources
 from mesm.data.store import Corpus
 from mesm.errors import ConfigError, DataError
@@ -167,8 +168,8 @@ def test_hostile_files(grey_clip: Path, left_half: np.ndarray, tmp_path: Path) -
 class _Blind:
     """Finds no face, at once."""
 
-    def detect(self, frames: Sequence[np.ndarray]) -> list[None]:
-        return [None] * len(frames)
+    def detect(self, frames: Sequence[np.ndarray]) -> list[list[DetectedFace]]:
+        return [[] for _ in frames]
 
 
 @pytest.mark.slow
