@@ -10,6 +10,9 @@ EXAMPLE = """examples:
   mesm ingest photo.jpg --audio voice.wav --text "What a surprise." --out clip_dir
 """
 
+#: Time limit on decoding the clip and encoding its preview.
+DECODE_S = 1200.0
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `mesm ingest`."""
@@ -25,6 +28,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--large-px", type=int, default=96, metavar="N", help="side of the crops for display (default 96)"
     )
+    parser.add_argument(
+        "--no-guard", action="store_true", help="decode a file that you trust in this process, without limits"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -32,7 +38,7 @@ def run(arguments: argparse.Namespace) -> int:
     from dataclasses import replace
     from pathlib import Path
 
-    from mesm.data.ingest import encode_preview, ingest_clip
+    from mesm.data.ingest import encode_preview, ingest_clip, ingest_untrusted
     from mesm.data.ingest.media import existing_file
     from mesm.data.store import CorpusWriter
     from mesm.errors import DataError
@@ -44,16 +50,18 @@ def run(arguments: argparse.Namespace) -> int:
     if clip_id in writer.stored:
         raise DataError(f"{folder} already has a clip {clip_id!r}; give another --clip-id or --out")
     part = {"audio_path": arguments.audio, "start_s": arguments.start, "end_s": arguments.end}
-    sample = ingest_clip(
-        clip,
-        arguments.text,
-        clip_id=clip_id,
-        large_px=arguments.large_px,
-        progress=_show_progress if sys.stderr.isatty() else None,
+    options = {
+        "clip_id": clip_id,
+        "large_px": arguments.large_px,
+        "progress": _show_progress if sys.stderr.isatty() else None,
         **part,
-    )
+    }
     media = f"media/{len(writer.stored):05d}-{slug(clip_id)}.mp4"  # two names can have one slug
-    encode_preview(clip, folder / media, **part)
+    if arguments.no_guard:
+        sample = ingest_clip(clip, arguments.text, **options)
+        encode_preview(clip, folder / media, **part)
+    else:
+        sample = ingest_untrusted(clip, arguments.text, preview_path=folder / media, timeout_s=DECODE_S, **options)
     writer.add(replace(sample, media=media, speaker=arguments.speaker))
     writer.close()
     faces = int(sample.face_found.sum())

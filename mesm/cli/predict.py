@@ -23,6 +23,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", required=True, help="CSV to write: one row per clip, one column per emotion")
     parser.add_argument("--checkpoint", default="marionette-mesm", help="name or folder (default: marionette-mesm)")
     parser.add_argument("--top-p", type=float, help="nucleus mass in (0, 1]; default: the checkpoint's")
+    parser.add_argument(
+        "--no-guard", action="store_true", help="decode files that you trust in this process, without limits"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -38,7 +41,7 @@ def run(arguments: argparse.Namespace) -> int:
     for path, text in tqdm(clips, unit="clip"):
         row: dict[str, object] = {"path": str(path), "text": text, "error": ""}
         try:
-            prediction = predictor.predict(path, text, arguments.top_p)
+            prediction = predictor.predict(path, text, arguments.top_p, guarded=not arguments.no_guard)
             row |= {n: round(float(s), 4) for n, s in zip(prediction.labels, prediction.scores, strict=True)}
             row |= {"decided": " ".join(prediction.decided), "flags": "; ".join(prediction.flags)}
         except MesmError as error:

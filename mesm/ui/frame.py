@@ -25,6 +25,8 @@ _FRAMED = "framed"
 
 def navigation() -> Page:
     """Return the page of the URL, and build the side bar that leads to the others."""
+    # Before the navigation, and a file of this server: a browser would fetch a page's own icon from Google.
+    st.set_page_config("MESM", str(assets() / "icon.svg"), "wide")
     if (assets() / "logo.svg").is_file():
         st.logo(str(assets() / "logo.svg"), size="large")
     page = st.navigation(
