@@ -28,7 +28,7 @@ from mesm.data.parquet_schema import ARRAYS, Row, from_row, row_schema, to_row
 from mesm.data.remote import require_local, resolve_folder
 from mesm.errors import DataError
 from mesm.files import write_atomic
-from mesm.json_form import Json
+from mesm.json_form import Json, from_json
 from mesm.records.base import CorpusId
 
 _INDEX = ("clip_id", "split", "speaker", "text", "duration_s", "labels", "quality", "media", "n_frames", "n_chunks")
@@ -156,7 +156,7 @@ class CorpusWriter:
             self.manifest,
             shards=(*self.manifest.shards, shard),
             splits=splits,
-            speakers={k: sorted(v) for k, v in speakers.items()},
+            speakers={k: tuple(sorted(v)) for k, v in speakers.items()},
         )
         self.manifest.write(self.folder)
         self._waiting = []
@@ -231,7 +231,9 @@ class Corpus:
                 raise DataError(
                     f"{self.folder / shard.file} has {len(listed)} clips, the manifest has {shard.rows}; {_REMEDY}"
                 )
-            rows += [IndexRow(**{**row, "quality": tuple(row["quality"])}) for row in listed]
+            rows += [
+                from_json(IndexRow, row, f"clip {i} of {self.folder / shard.file}") for i, row in enumerate(listed)
+            ]
         return tuple(rows)
 
     @cached_property

@@ -21,7 +21,7 @@ from typing import Any, Generic, TypeVar, cast
 
 from mesm.errors import DataError
 from mesm.files import slug, write_atomic
-from mesm.json_form import Json, from_json, to_json
+from mesm.json_form import Json, from_json, members, read_json, to_json
 
 RECORD_SCHEMA = 2
 #: Kind -> module and dataclass of its data.
@@ -169,14 +169,18 @@ def read_record(path: str | os.PathLike[str]) -> Record[Any]:
         DataError: it is no record, damaged, or of a later schema; one sentence with the remedy.
     """
     try:
-        content = json.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, RecursionError, ValueError) as error:
+        content = read_json(path)
+    except DataError as error:
         raise DataError(f"{path} is not a readable record ({error}); make it again with its command") from error
     schema = content.get("schema") if isinstance(content, dict) else None
-    if schema not in (1, RECORD_SCHEMA) or not {"kind", "provenance", "data"} <= set(content):
+    if (
+        not isinstance(content, dict)
+        or schema not in (1, RECORD_SCHEMA)
+        or not {"kind", "provenance", "data"} <= set(content)
+    ):
         raise DataError(f"{path} is not a record of schema 1 to {RECORD_SCHEMA}; make it again with its command")
     try:
-        kind, origin, data = str(content["kind"]), content["provenance"], content["data"]
+        kind, origin, data = str(content["kind"]), members(content["provenance"]), members(content["data"])
         dataclass_, upgrade = data_class(kind)
         if schema == 1:
             origin = _provenance_from_schema_1(origin)

@@ -6,13 +6,12 @@ version does not know are kept (`other`) and written again.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TypeVar
 
 from mesm.errors import DataError
-from mesm.json_form import Json, from_json, to_json
+from mesm.json_form import Json, from_json, read_json, to_json
 from mesm.records.evaluation import ClassScores, Evaluation, Scores
 
 WEIGHTS, CONFIG, METRICS, CARD = "model.safetensors", "config.json", "metrics.json", "README.md"
@@ -146,8 +145,8 @@ def read_metrics(folder: Path) -> CheckpointMetrics:
     if not path.is_file():
         return CheckpointMetrics()
     try:
-        return CheckpointMetrics.from_json(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, UnicodeDecodeError, RecursionError, ValueError) as error:
+        return CheckpointMetrics.from_json(read_json(path))
+    except DataError as error:
         raise DataError(f"{path} is not readable ({error}); evaluate or train the checkpoint again") from error
 
 

@@ -33,6 +33,17 @@ def remove(key: str) -> None:
     items().pop(key, None)
 
 
+def is_made_again(export: FigureExport) -> bool:
+    """Return whether a command makes the export again; none does for one of an own clip."""
+    return not export.command.startswith("#")
+
+
+def remove_own() -> None:
+    """Remove the exports of the visitor's own clip."""
+    for key in [key for key, item in items().items() if not is_made_again(item.export)]:
+        remove(key)
+
+
 def empty() -> None:
     """Remove all."""
     items().clear()
