@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from streamlit.runtime.scriptrunner import get_script_run_ctx
-
 from mesm.ui.corpora import Case
 
 P = ParamSpec("P")
@@ -41,9 +39,6 @@ def clip_cache(
 
 
 def forget_own_clip() -> None:
-    """Remove everything that was kept about the clip of this visit, and its uploaded files."""
+    """Remove everything that was kept about the clip of this visit."""
     for cache in _own_caches:
         cache.clear()
-    if (context := get_script_run_ctx()) is not None:
-        # A session's files are removed by themselves only when it ends.
-        context.uploaded_file_mgr.remove_session_files(context.session_id)

@@ -15,7 +15,6 @@ from mesm.ui.try_a_clip import transcription, upload
 VIDEO, FILES, RECORD = "a video", "a picture and a sound", "camera and microphone"
 #: Clips longer than the first are cut to a chosen part, of at most the second.
 WHOLE_S, LONGEST_S = 12.0, 50.0
-_TEXT = "transcript"
 
 
 def pick_files() -> tuple[bytes | None, bytes | None, str]:
@@ -80,8 +79,10 @@ def pick_part(media: bytes | None, sound: bytes | None, name: str) -> tuple[floa
 def pick_transcript(media: bytes | None, sound: bytes | None, part: tuple[float, float] | None) -> str:
     """Return the transcript: typed, or made by a speech model and then corrected."""
     if heard := st.session_state.pop("heard", None):
-        st.session_state[_TEXT] = heard
-    text = st.text_area("Transcript", max_chars=1000, height=80, key=_TEXT, help="MESM uses it as the attention query.")
+        st.session_state[upload.TRANSCRIPT] = heard
+    text = st.text_area(
+        "Transcript", max_chars=1000, height=80, key=upload.TRANSCRIPT, help="MESM uses it as the attention query."
+    )
     source = sound if sound is not None else media
     if (
         st.button(

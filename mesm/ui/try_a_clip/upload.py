@@ -27,6 +27,8 @@ SOUND_TYPES = ("wav", "mp3", "m4a", "ogg", "flac")
 TIMEOUT_S = 120.0
 #: An upload above this is refused before anything of it is written.
 MAX_BYTES = 200_000_000
+#: Key of the widget that takes the transcript.
+TRANSCRIPT = "transcript"
 _KEY, _FACES, _FACTS, _ROUND = "own-clip", "own-faces", "own-facts", "own-round"
 
 
@@ -75,10 +77,16 @@ def _on_disk(*contents: bytes | None) -> Iterator[tuple[Path, ...]]:
             raise DataError(str(error).replace(f"{folder}{os.sep}", "")) from None
 
 
-def _while_open(stage: str, share: float) -> None:
-    """Raise where the page was closed; Streamlit ends a script there at its next message."""
-    if get_script_run_ctx() is not None:
-        st.html("")
+def _while_open() -> Callable[[str, float], None] | None:
+    """Return a report that raises where the page was closed: Streamlit ends a script there at its next message."""
+    if get_script_run_ctx() is None:
+        return None
+    place = st.empty()
+
+    def report(stage: str, share: float) -> None:
+        place.empty()
+
+    return report
 
 
 def probe(media: bytes) -> MediaFacts:
@@ -88,7 +96,7 @@ def probe(media: bytes) -> MediaFacts:
         DataError: it cannot be read.
     """
     with _on_disk(media) as (file,):
-        return probe_untrusted(file, progress=_while_open)
+        return probe_untrusted(file, progress=_while_open())
 
 
 def waveform(media: bytes, part: tuple[float, float]) -> np.ndarray:
@@ -98,7 +106,7 @@ def waveform(media: bytes, part: tuple[float, float]) -> np.ndarray:
         DataError: it cannot be read.
     """
     with _on_disk(media) as (file,):
-        return waveform_untrusted(file, part[0], part[0] + part[1], progress=_while_open)
+        return waveform_untrusted(file, part[0], part[0] + part[1], progress=_while_open())
 
 
 def ingest(
@@ -197,16 +205,25 @@ def kept_faces() -> list[FaceChoice]:
 
 
 def forget() -> None:
-    """Remove the clip and everything derived from it: files, faces, scores, pictures, exports."""
+    """Remove the clip and everything derived from it: faces, scores, pictures, exports."""
     for key in (_KEY, _FACES, _FACTS):
         st.session_state.pop(key, None)
     basket.remove_own()
     clip_cache.forget_own_clip()
-    st.session_state[_ROUND] = upload_round() + 1  # else the widgets would hold the files
+
+
+def delete() -> None:
+    """Forget the clip, and remove its files and its transcript from the widgets that took them."""
+    forget()
+    if (context := get_script_run_ctx()) is not None:
+        # A session's files are removed by themselves only when it ends.
+        context.uploaded_file_mgr.remove_session_files(context.session_id)
+    st.session_state[TRANSCRIPT] = ""
+    st.session_state[_ROUND] = upload_round() + 1
 
 
 def upload_round() -> int:
-    """Return the part of the upload widgets' keys that changes when a clip is forgotten."""
+    """Return the part of the upload widgets' keys that changes when a clip is deleted: with a new key they are empty."""
     return int(st.session_state.get(_ROUND, 0))
 
 
