@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import os
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -68,8 +69,8 @@ DAMAGES: dict[str, Callable[[Path, bytes], Any]] = {
     "binary": _write(bytes(range(256)) * 40),
     "UTF-16": lambda path, good: path.write_bytes(good.decode("latin1").encode("utf-16")),
     "cut": lambda path, good: path.write_bytes(good[: len(good) // 2]),
-    "not a number": lambda path, good: path.write_bytes(good.replace(b"1", b"NaN")),
-    "infinite": lambda path, good: path.write_bytes(good.replace(b"1", b"1e999")),
+    "not a number": lambda path, good: path.write_bytes(re.sub(rb"\d+(\.\d+)?", b"NaN", good)),
+    "infinite": lambda path, good: path.write_bytes(re.sub(rb"\d+(\.\d+)?", b"1e999", good)),
     "half a character": _write(b'{"name": "\\ud800", "cases": ["\\ud800"]}'),
     "16 GB": _huge,
     "folder": _folder,
