@@ -103,7 +103,8 @@ def test_every_damage_of_a_file_is_a_sentence_or_a_gap(whole: Path, file: str) -
 def test_values_of_another_kind(whole: Path, file: str) -> None:
     path = whole / file
     good = path.read_text()
-    for what, changed in with_wrong_values(json.loads(good)):
+    variants = list(with_wrong_values(json.loads(good)))
+    for what, changed in variants[:: max(1, len(variants) // 30)]:
         path.write_text(json.dumps(changed))
         try:
             read_everything()
