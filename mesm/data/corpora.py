@@ -50,7 +50,7 @@ def find_corpora(home: str | os.PathLike[str] | None = None) -> dict[str, Path]:
 
 
 def find_damaged_corpora(home: str | os.PathLike[str] | None = None) -> dict[str, DataError]:
-    """Map the folder name of every corpus whose manifest cannot be read to the sentence that says why."""
+    """Map the folder name of every corpus whose manifest cannot be read to its error."""
     return {
         path.name: manifest
         for folder in corpus_folders(home)
@@ -86,7 +86,7 @@ def open_corpus(key_or_path: str | os.PathLike[str], home: str | os.PathLike[str
 
 
 def _manifests(folder: Path) -> list[tuple[Manifest | DataError, Path]]:
-    """Read the manifest of every corpus in a folder; an unreadable one is the error that says why."""
+    """Read the manifest of every corpus in a folder; an unreadable one is its error."""
     manifests: list[tuple[Manifest | DataError, Path]] = []
     for path in sorted(folder.glob(f"*/{MANIFEST_NAME}")):
         try:

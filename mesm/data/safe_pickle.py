@@ -3,7 +3,7 @@
 A pickle is a program. This reader runs it with harmless functions of its own in place of every importable name:
 numpy's classes never see the file's state, so a file cannot choose a dtype's flags, reserve memory that it does not
 fill, or name anything else. The program runs in Python's own interpreter of pickles, not in the one written in C, since
-each operation has to be paid from a budget of values, bytes and time: a few bytes can ask for gigabytes or hours. What a
+each operation has to be paid from a budget of values, bytes and time: a few bytes can cost gigabytes or hours. What a
 program left behind is walked once more before it is returned.
 """
 
@@ -350,7 +350,7 @@ class _Walk:
         return result
 
     def _check(self, values: int, size: int) -> None:
-        """Check that what one container unfolds to is within the whole budget, and look at the clock."""
+        """Check that what one container unfolds to is within the whole budget, and check the time."""
         if values > MAX_VALUES or size > self.budget.bytes:
             self.budget.spend(values, size)
         self.budget.spend(0)
@@ -394,8 +394,8 @@ def load_plain_pickle(path: str | os.PathLike[str], max_bytes: int = 1 << 30, ma
         the value; an `OrderedDict` becomes a dict, and arrays are writable copies in C order.
 
     Raises:
-        DataError: the file is missing, too large or damaged, or refers to anything else, which the sentence names; or it asks
-            for more than `MAX_VALUES`, a multiple of `max_bytes`, or `max_seconds`.
+        DataError: the file is missing, too large or damaged, or refers to anything else, which the sentence names; or it needs
+            more than `MAX_VALUES`, a multiple of `max_bytes`, or `max_seconds`.
     """
     path = Path(path)
     try:

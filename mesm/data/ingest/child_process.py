@@ -28,7 +28,7 @@ _BEAT_S = 0.5
 
 
 class ChildProcess:
-    """Run `python -m MODULE` as a child when it is first asked, and again after it was ended or has crashed.
+    """Run `python -m MODULE` as a child at the first request, and again after it was ended or has crashed.
 
     Args:
         module: gets this process's number as its argument, and must end by itself when idle or too slow.
@@ -50,7 +50,7 @@ class ChildProcess:
     ) -> bool:
         """Send one request; return False if the child ended, wrote nonsense or took too long, and is ended.
 
-        A child that has answered before and now ends is asked again in a new process: the fault may be an earlier
+        A request whose child has answered others and now ends is sent again to a new child: the fault may be an earlier
         request's.
 
         Args:
