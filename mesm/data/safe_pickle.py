@@ -194,13 +194,13 @@ class _Operations(dict[int, Callable[..., None]]):
         return super().__getitem__(code)
 
 
-class _PlainUnpickler(_PythonUnpickler):  # type: ignore[misc]
+class _PlainUnpickler(_PythonUnpickler):
     """Run a program within a budget. Only its own functions are called, and only lists, dicts and sets are filled."""
 
     def __init__(self, data: bytes, budget: _Budget) -> None:
         super().__init__(io.BytesIO(data), encoding="latin1")
         self.budget = budget
-        self.dispatch = _Operations(type(self).dispatch, budget)
+        vars(self)["dispatch"] = _Operations(type(self).dispatch, budget)
 
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) not in _NAMES:
