@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import re
 import shutil
+import stat
 import tempfile
 import unicodedata
 from pathlib import Path
@@ -22,6 +24,21 @@ def file_sha256(path: Path) -> str:
     """Return the SHA-256 digest of a file, in hex."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def read_regular(path: Path, limit: int, end: bool = False) -> bytes:
+    """Read at most `limit` bytes of a regular file, its first ones or, with `end`, its last.
+
+    Raises:
+        OSError: it cannot be read, or is a pipe or a device, which might never end.
+    """
+    status = path.stat()
+    if not stat.S_ISREG(status.st_mode):
+        raise OSError(errno.EINVAL, "no regular file", str(path))
+    with path.open("rb") as file:
+        if end:
+            file.seek(max(0, status.st_size - limit))
+        return file.read(limit)
 
 
 def slug(name: str) -> str:

@@ -36,4 +36,4 @@ own = upload.kept_clip(name)
 if own is not None:
     st.divider()
     case_view.show_case(own, model)
-    st.button("Delete this clip", on_click=upload.forget, icon=":material/delete:")
+    st.button("Delete this clip", on_click=upload.delete, icon=":material/delete:")

@@ -10,10 +10,13 @@ from safetensors import SafetensorError, safe_open
 
 from mesm.config import ModelConfig
 from mesm.errors import CheckpointError, ConfigError, DataError
-from mesm.files import file_sha256
+from mesm.files import file_sha256, read_regular
 from mesm.json_form import read_json
-from mesm.records.checkpoint import CARD, CONFIG, WEIGHTS, CheckpointMetrics, read_metrics
+from mesm.records.checkpoint import CARD, CONFIG, METRICS, WEIGHTS, CheckpointMetrics, read_metrics
 from mesm.runtime import assets, workspace
+
+#: Longest model card.
+_CARD_BYTES = 2**20
 
 
 @dataclass(frozen=True)
@@ -89,11 +92,15 @@ def read_facts(folder: Path) -> CheckpointFacts:
     try:
         config = ModelConfig.from_stored(read_json(folder / CONFIG))
         metrics = read_metrics(folder)
-        card = (folder / CARD).read_text() if (folder / CARD).is_file() else ""
+        if metrics.thresholds and len(metrics.thresholds) != len(config.labels):
+            raise DataError(
+                f"{METRICS} has {len(metrics.thresholds)} thresholds for {len(config.labels)} labels; train it again"
+            )
+        card = read_regular(folder / CARD, _CARD_BYTES).decode(errors="replace") if (folder / CARD).is_file() else ""
         with safe_open(folder / WEIGHTS, framework="numpy"):  # fails where the file is not whole
             pass
         return CheckpointFacts(checkpoint_name(folder), folder, config, file_sha256(folder / WEIGHTS), metrics, card)
     except (ConfigError, DataError) as error:
         raise CheckpointError(f"checkpoint {folder.name}: {error}") from error
-    except (OSError, ValueError, TypeError, KeyError, SafetensorError) as error:
+    except (OSError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError, SafetensorError) as error:
         raise CheckpointError(f"checkpoint {folder} cannot be read ({error}); copy or train it again") from error

@@ -26,6 +26,9 @@ from mesm.records.prediction import Prediction, Trace
 from mesm.runtime import pick_device
 from mesm.vocabulary import TEXT_FLAGS
 
+#: Time limit on decoding one file; an utterance takes seconds.
+DECODE_S = 600.0
+
 
 def load(name_or_path: str | os.PathLike[str] = "marionette-mesm", device: str = "auto") -> Predictor:
     """Load a `Predictor` from a bundled or workspace checkpoint's name, a folder (also of a run), or a hub id.
@@ -156,16 +159,24 @@ class Predictor:
         text: str | None = None,
         top_p: float | None = None,
         trace: bool = False,
+        guarded: bool = True,
     ) -> Prediction:
         """Score a clip: a media file (ingested here) or a `Sample`.
+
+        Args:
+            guarded: decode a file in a child process with limits, which stays for the next file; False, for files that
+                you trust, decodes it in this process.
 
         Raises:
             DataError: the file cannot be read, or MESM lacks a transcript.
         """
         if not isinstance(clip, Sample):
-            from mesm.data.ingest import ingest_clip
+            from mesm.data.ingest import ingest_clip, ingest_untrusted, shared_decoder
 
-            clip = ingest_clip(clip, text or "")
+            if guarded:
+                clip = ingest_untrusted(clip, text or "", timeout_s=DECODE_S, decoder=shared_decoder())
+            else:
+                clip = ingest_clip(clip, text or "")
         return self.run(self.prepare(clip, text), top_p, trace)
 
     def _read_features(self, inputs: Features) -> ReadFeatures:

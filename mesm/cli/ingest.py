@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import random
 import sys
+import tempfile
 import time
 from collections.abc import Container
 from pathlib import Path
@@ -21,6 +22,9 @@ EXAMPLE = """examples:
   mesm ingest photo.jpg --audio voice.wav --text "What a surprise." --out clip_dir
 """
 
+#: Time limit on decoding the clip and encoding its preview.
+DECODE_S = 1200.0
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `mesm ingest`."""
@@ -36,18 +40,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--large-px", type=int, default=96, metavar="N", help="side of the crops for display (default 96)"
     )
+    parser.add_argument(
+        "--no-guard", action="store_true", help="decode a file that you trust in this process, without limits"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Ingest one clip, store it, print a summary."""
     from dataclasses import replace
 
-    from mesm.data.ingest import encode_preview, ingest_clip
+    from mesm.data.ingest import encode_preview, ingest_clip, ingest_untrusted
     from mesm.data.ingest.media import existing_file
     from mesm.data.manifest import MANIFEST_NAME
     from mesm.data.store import Corpus
     from mesm.errors import DataError
-    from mesm.files import check_name, check_writable, slug
+    from mesm.files import check_name, check_writable, slug, write_atomic
 
     clip, folder = existing_file(arguments.clip), Path(arguments.out)
     clip_id = check_name("clip id", arguments.clip_id or clip.stem)
@@ -61,19 +68,24 @@ def run(arguments: argparse.Namespace) -> int:
     if (folder / MANIFEST_NAME).is_file():
         refuse_stored(Corpus(folder).ids())
     part = {"audio_path": arguments.audio, "start_s": arguments.start, "end_s": arguments.end}
-    sample = ingest_clip(
-        clip,
-        arguments.text,
-        clip_id=clip_id,
-        large_px=arguments.large_px,
-        progress=_show_progress if sys.stderr.isatty() else None,
+    options = {
+        "clip_id": clip_id,
+        "large_px": arguments.large_px,
+        "progress": _show_progress if sys.stderr.isatty() else None,
         **part,
-    )
-    with _open_in_turn(folder) as writer:
-        refuse_stored(writer.stored)  # another command may have added one while this clip was decoded
-        media = f"media/{len(writer.stored):05d}-{slug(clip_id)}.mp4"  # two names can have one slug
-        encode_preview(clip, folder / media, **part)
-        writer.add(replace(sample, media=media, speaker=arguments.speaker))
+    }
+    with tempfile.TemporaryDirectory(prefix="mesm-") as scratch:
+        preview = Path(scratch) / "preview.mp4"
+        if arguments.no_guard:
+            sample = ingest_clip(clip, arguments.text, **options)
+            encode_preview(clip, preview, **part)
+        else:
+            sample = ingest_untrusted(clip, arguments.text, preview_path=preview, timeout_s=DECODE_S, **options)
+        with _open_in_turn(folder) as writer:
+            refuse_stored(writer.stored)  # another command may have added one while this clip was decoded
+            media = f"media/{len(writer.stored):05d}-{slug(clip_id)}.mp4"  # two names can have one slug
+            write_atomic(folder / media, preview.read_bytes())
+            writer.add(replace(sample, media=media, speaker=arguments.speaker))
     faces = int(sample.face_found.sum())
     print(f"{clip_id}: {sample.duration_s:.1f} s -> {folder}")
     print(f"  frames   {len(sample.faces)}, one every 500 ms; a face in {faces}")

@@ -29,6 +29,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--checkpoint", default="marionette-mesm", help="name or folder (default: marionette-mesm)")
     parser.add_argument("--top-p", type=float, help="nucleus mass in (0, 1]; default: the checkpoint's")
     parser.add_argument("--restart", action="store_true", help="score every clip again, and replace OUT of any kind")
+    parser.add_argument(
+        "--no-guard", action="store_true", help="decode files that you trust in this process, without limits"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -44,7 +47,7 @@ def run(arguments: argparse.Namespace) -> int:
     if out.exists() and out.samefile(source):
         raise DataError(f"--out {out} is the list of clips itself; choose another file")
     with ScoreFile(out, restart=arguments.restart) as file:
-        rows, kept = _score(clips, load(arguments.checkpoint), arguments.top_p, file)
+        rows, kept = _score(clips, load(arguments.checkpoint), arguments.top_p, file, guarded=not arguments.no_guard)
         file.finish(rows)
     failed = sum(bool(row["error"]) for row in rows)
     again = f" ({kept} of them before)" if kept else ""
@@ -56,7 +59,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _score(
-    clips: list[ListedClip], predictor: Predictor, top_p: float | None, file: ScoreFile
+    clips: list[ListedClip], predictor: Predictor, top_p: float | None, file: ScoreFile, *, guarded: bool
 ) -> tuple[list[Mapping[str, object]], int]:
     """Return the rows of all clips, and how many of them an earlier call had scored."""
     from tqdm import tqdm
@@ -77,7 +80,7 @@ def _score(
                 kept += 1
                 continue
             if not clip.error:
-                row |= _predict(predictor, clip, top_p)
+                row |= _predict(predictor, clip, top_p, guarded=guarded)
             file.append(row)
             rows.append(row)
     except KeyboardInterrupt:
@@ -87,12 +90,12 @@ def _score(
     return rows, kept
 
 
-def _predict(predictor: Predictor, clip: ListedClip, top_p: float | None) -> dict[str, object]:
+def _predict(predictor: Predictor, clip: ListedClip, top_p: float | None, *, guarded: bool) -> dict[str, object]:
     """Return the cells of one clip's scores, or of its error."""
     from mesm.errors import MesmError
 
     try:
-        prediction = predictor.predict(clip.path, clip.text, top_p)
+        prediction = predictor.predict(clip.path, clip.text, top_p, guarded=guarded)
     except (MesmError, OSError) as error:
         return {"error": str(error)}
     scores = {n: round(float(s), 4) for n, s in zip(prediction.labels, prediction.scores, strict=True)}

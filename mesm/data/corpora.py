@@ -26,13 +26,15 @@ def corpus_folders(home: str | os.PathLike[str] | None = None) -> tuple[Path, ..
 
 
 def find_corpora(home: str | os.PathLike[str] | None = None) -> dict[str, Path]:
-    """Map the key of every corpus to its folder, the bundled ones first; a damaged manifest is left out.
+    """Map the key of every corpus to its folder, the bundled ones first; see `find_damaged_corpora` for the rest.
 
     Of several folders with the same name and digest in the workspace, which hold parts of one corpus or copies of it,
     the one with the most clips is listed.
     """
     keys: dict[str, Path] = {}
-    bundled, others = (_manifests(folder) for folder in corpus_folders(home))
+    bundled, others = (
+        [(m, path) for m, path in _manifests(folder) if isinstance(m, Manifest)] for folder in corpus_folders(home)
+    )
     for manifest, folder in bundled:
         keys.setdefault(manifest.name, folder)
     largest: dict[tuple[str, str], tuple[Manifest, Path]] = {}
@@ -45,6 +47,16 @@ def find_corpora(home: str | os.PathLike[str] | None = None) -> dict[str, Path]:
         alone = name not in keys and names.count(name) == 1
         keys[name if alone else f"{name}@{digest[:KEY_DIGITS]}"] = folder
     return keys
+
+
+def find_damaged_corpora(home: str | os.PathLike[str] | None = None) -> dict[str, DataError]:
+    """Map the folder name of every corpus whose manifest cannot be read to its error."""
+    return {
+        path.name: manifest
+        for folder in corpus_folders(home)
+        for manifest, path in _manifests(folder)
+        if isinstance(manifest, DataError)
+    }
 
 
 def open_corpus(key_or_path: str | os.PathLike[str], home: str | os.PathLike[str] | None = None) -> Corpus:
@@ -73,14 +85,15 @@ def open_corpus(key_or_path: str | os.PathLike[str], home: str | os.PathLike[str
     )
 
 
-def _manifests(folder: Path) -> list[tuple[Manifest, Path]]:
-    readable = []
+def _manifests(folder: Path) -> list[tuple[Manifest | DataError, Path]]:
+    """Read the manifest of every corpus in a folder; an unreadable one is its error."""
+    manifests: list[tuple[Manifest | DataError, Path]] = []
     for path in sorted(folder.glob(f"*/{MANIFEST_NAME}")):
         try:
-            readable.append((Manifest.read(path.parent), path.parent))
-        except DataError:
-            continue  # `open_corpus` reports it when its folder is given
-    return readable
+            manifests.append((Manifest.read(path.parent), path.parent))
+        except DataError as error:
+            manifests.append((error, path.parent))
+    return manifests
 
 
 def _clips(manifest: Manifest) -> int:

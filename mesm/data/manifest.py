@@ -13,7 +13,7 @@ from mesm.data.remote import resolve_folder
 from mesm.data.signal_settings import signal_settings
 from mesm.errors import ConfigError, DataError
 from mesm.files import write_atomic
-from mesm.json_form import Json, from_json
+from mesm.json_form import Json, from_json, members, read_json
 from mesm.vocabulary import CAPABILITIES
 
 MANIFEST_NAME = "manifest.json"
@@ -81,7 +81,7 @@ class Manifest:
     versions: dict[str, str] = field(default_factory=package_versions)
     shards: tuple[Shard, ...] = ()
     splits: dict[str, int] = field(default_factory=dict)
-    speakers: dict[str, list[str]] = field(default_factory=dict)
+    speakers: dict[str, tuple[str, ...]] = field(default_factory=dict)
     sources: dict[str, Json] = field(default_factory=dict)
     complete: bool = False
     schema: int = STORE_SCHEMA
@@ -136,23 +136,23 @@ class Manifest:
         path = resolve_folder(folder) / MANIFEST_NAME
         if not path.is_file():
             raise DataError(f"{folder} is no corpus: it has no {MANIFEST_NAME}; give a folder that one was built in")
+        content = read_json(path)
+        schema = content.get("schema") if isinstance(content, dict) else None
+        if isinstance(content, dict) and isinstance(schema, int) and schema != STORE_SCHEMA:
+            raise DataError(f"{path} has schema {schema}, this version reads {STORE_SCHEMA}; build the corpus again")
         try:
-            content = json.loads(path.read_text(encoding="utf-8"))
-            schema = content["schema"]
-            if schema != STORE_SCHEMA:
-                raise DataError(
-                    f"{path} has schema {schema}, this version reads {STORE_SCHEMA}; build the corpus again"
-                )
-            content["labels"] = tuple(content["labels"])
-            content["shards"] = tuple(Shard(**shard) for shard in content["shards"])
+            content = members(content)
             # A manifest of an earlier version has no such field: the only generator of that time knew everything but neutral faces.
-            content.setdefault("capabilities", _generated(folder) if "generator" in content["meta"] else ())
-            content["capabilities"] = tuple(content["capabilities"])
-            return cls(**content)
-        except (OSError, UnicodeDecodeError, json.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
-            raise DataError(f"{path} is damaged ({error}); restore it or build the corpus again") from error
+            if "capabilities" not in content and "generator" in members(content.get("meta")):
+                content["capabilities"] = list[Json](_generated(folder))
+            manifest = from_json(cls, content, MANIFEST_NAME)
         except ConfigError as error:
             raise DataError(f"{path} is of another version of mesm ({error}); build the corpus again") from error
+        except DataError as error:
+            raise DataError(f"{path} is damaged ({error}); restore it or build the corpus again") from error
+        if schema is None or not manifest.name or any(shard.rows < 1 for shard in manifest.shards):
+            raise DataError(f"{path} lacks a schema, a name or clips; restore it or build the corpus again")
+        return manifest
 
 
 def _generated(folder: str | os.PathLike[str]) -> list[str]:

@@ -28,7 +28,7 @@ from mesm.data.parquet_schema import ARRAYS, Row, from_row, row_schema, to_row
 from mesm.data.remote import require_local, resolve_folder
 from mesm.errors import DataError
 from mesm.files import write_atomic
-from mesm.json_form import Json
+from mesm.json_form import Json, from_json
 from mesm.locks import FolderLock
 from mesm.records.base import CorpusId
 
@@ -173,7 +173,7 @@ class CorpusWriter:
             self.manifest,
             shards=(*self.manifest.shards, shard),
             splits=splits,
-            speakers={k: sorted(v) for k, v in speakers.items()},
+            speakers={k: tuple(sorted(v)) for k, v in speakers.items()},
         )
         self._waiting = []
 
@@ -250,7 +250,9 @@ class Corpus:
                 raise DataError(
                     f"{self.folder / shard.file} has {len(listed)} clips, the manifest has {shard.rows}; {_REMEDY}"
                 )
-            rows += [IndexRow(**{**row, "quality": tuple(row["quality"])}) for row in listed]
+            rows += [
+                from_json(IndexRow, row, f"clip {i} of {self.folder / shard.file}") for i, row in enumerate(listed)
+            ]
         return tuple(rows)
 
     @cached_property
@@ -331,6 +333,9 @@ class Corpus:
         """Open one shard, open; anything that goes wrong while it is read becomes one sentence that names it."""
         path = self.folder / self.manifest.shards[number].file
         try:
+            # A pipe would block for ever; in object storage there is none, and asking costs a request.
+            if type(path) is type(Path()) and path.exists() and not path.is_file():
+                raise DataError(f"{path} is no regular file; {_REMEDY}")
             with path.open("rb") as file:
                 yield file
         except DataError:

@@ -39,17 +39,17 @@ def private_faces(sample: Sample, privacy: str) -> Sample:
         raise ConfigError(f"--privacy {privacy!r} must be one of {', '.join(PRIVACY)}")
     if privacy == "none" or not len(sample.faces):
         return sample
-    faces = np.stack([_blurred(face) for face in sample.faces])
+    faces = np.stack([blurred(face) for face in sample.faces])
     if privacy == "sketch":
         faces = np.stack([_sketched(sample, i) for i in range(len(sample.faces))])
     return replace(sample, faces=faces, faces_large=np.zeros((0, 1, 1, 3), np.uint8), media="")
 
 
-def _blurred(face: np.ndarray) -> np.ndarray:
-    """Return the means of large squares, smoothed."""
-    cells = FACE_SIZE_PX // _BLOCK_PX
-    means = face.reshape(cells, _BLOCK_PX, cells, _BLOCK_PX, 3).mean(axis=(1, 3))
-    picture = Image.fromarray(np.rint(means).astype(np.uint8)).resize((FACE_SIZE_PX,) * 2, Image.Resampling.BICUBIC)
+def blurred(face: np.ndarray) -> np.ndarray:
+    """Return a face, whose side is a multiple of the smallest crop's, as the means of four by four squares, smoothed."""
+    cells, side = FACE_SIZE_PX // _BLOCK_PX, len(face)
+    means = face.reshape(cells, side // cells, cells, side // cells, 3).mean(axis=(1, 3))
+    picture = Image.fromarray(np.rint(means).astype(np.uint8)).resize((side,) * 2, Image.Resampling.BICUBIC)
     return np.asarray(picture.filter(ImageFilter.GaussianBlur(2)))
 
 

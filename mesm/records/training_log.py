@@ -8,9 +8,12 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 from mesm.errors import DataError
+from mesm.files import read_regular
 from mesm.json_form import from_json, members, parse_json
 
 LOG_NAME = "metrics.jsonl"
+#: As much of a log as is read: some hundred thousand epochs.
+_LOG_BYTES = 64 * 2**20
 
 
 @dataclass(frozen=True)
@@ -37,13 +40,14 @@ class EpochReport:
 def read_log(folder: str | os.PathLike[str]) -> Iterator[EpochReport]:
     """Yield the epochs of a run so far; a half-written or damaged line is left out."""
     try:
-        lines = (Path(folder) / LOG_NAME).read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError):
+        lines = read_regular(Path(folder) / LOG_NAME, _LOG_BYTES).splitlines()
+    except OSError:
         return
-    names = [f.name for f in fields(EpochReport)]
     for line in lines:
         try:
             row = members(parse_json(line, LOG_NAME))
-            yield from_json(EpochReport, {name: row[name] for name in names if name in row})
+            report = from_json(EpochReport, {f.name: row[f.name] for f in fields(EpochReport) if f.name in row})
         except DataError:
             continue
+        if report.epoch >= 0:
+            yield report

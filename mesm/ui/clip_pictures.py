@@ -6,12 +6,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 import streamlit as st
 
-from mesm.batch import Sample
 from mesm.figures.png import encode_png
 from mesm.records.prediction import LayerTrace, Prediction, Trace
 from mesm.studies.case.difference import difference_mosaics
 from mesm.studies.case.mosaic import MosaicStyle, Scene, TimeWindow, draw, face_scene, mel_scene
-from mesm.ui.corpora import Case
+from mesm.ui.clip_cache import clip_cache
+from mesm.ui.corpora import Case, hides_faces
 
 
 def draw_clip(
@@ -23,27 +23,34 @@ def draw_clip(
         source: digest of the weights that made the prediction; "" without one.
     """
     trace = prediction.trace if prediction else None
-    return _draw_clip(source, case.key, trace.top_p if trace else 1.0, window, style, case.sample, trace)
+    return _draw_clip(case, hides_faces(case.licence), source, trace.top_p if trace else 1.0, window, style, trace)
 
 
-@st.cache_data(max_entries=24, show_spinner=False)
+@clip_cache(st.cache_data, max_entries=24)
 def _draw_clip(
-    source: str, clip: str, top_p: float, window: TimeWindow, style: MosaicStyle, _sample: Sample, _trace: Trace | None
+    _case: Case,
+    clip: str,
+    is_hidden: bool,
+    source: str,
+    top_p: float,
+    window: TimeWindow,
+    style: MosaicStyle,
+    _trace: Trace | None,
 ) -> tuple[bytes, bytes]:
     layers = _trace.layers if _trace else {}
     faces, sounds = layers.get("visual", ()), layers.get("acoustic", ())
-    scenes = _scenes(clip, window, style, len(faces), len(sounds), _sample)
+    scenes = _scenes(_case, is_hidden, window, style, len(faces), len(sounds))
     with ThreadPoolExecutor(1) as second:  # numpy and zlib let both run at once
         face_png = second.submit(lambda: encode_png(draw(scenes[0], faces)))
         mel_png = encode_png(draw(scenes[1], sounds))
         return face_png.result(), mel_png
 
 
-@st.cache_resource(max_entries=4, show_spinner=False)
+@clip_cache(st.cache_resource, max_entries=4)
 def _scenes(
-    clip: str, window: TimeWindow, style: MosaicStyle, faces: int, sounds: int, _sample: Sample
+    _case: Case, clip: str, is_hidden: bool, window: TimeWindow, style: MosaicStyle, faces: int, sounds: int
 ) -> tuple[Scene, Scene]:
-    return face_scene(_sample, window, style, faces), mel_scene(_sample, window, style, sounds)
+    return face_scene(_case.shown, window, style, faces), mel_scene(_case.shown, window, style, sounds)
 
 
 def draw_difference(
@@ -54,5 +61,5 @@ def draw_difference(
     style: MosaicStyle,
 ) -> tuple[bytes, bytes]:
     """Draw two traces of a clip over each other: faces, spectrogram."""
-    faces, sounds = difference_mosaics(case.sample, first, second, window, style)
+    faces, sounds = difference_mosaics(case.shown, first, second, window, style)
     return encode_png(faces), encode_png(sounds)

@@ -8,7 +8,7 @@ import streamlit as st
 
 from mesm import runtime
 from mesm.analysis.checkpoints import find_checkpoints
-from mesm.data.corpora import find_corpora
+from mesm.data.corpora import find_corpora, find_damaged_corpora
 from mesm.studies.case.mosaic import OVERLAYS, MosaicStyle
 from mesm.ui import layout, models, state
 from mesm.ui.corpora import OpenCorpus, open_corpus_cached
@@ -18,7 +18,7 @@ from mesm.vocabulary import EMOTIONS
 #: Preferred where they exist: what the project ships.
 FIRST_CHECKPOINT, FIRST_CORPUS = "marionette-mesm", "marionette"
 LAYERS: dict[str, tuple[int, ...]] = {"all": (0, 1, 2), "L1": (0,), "L2": (1,), "L3": (2,)}
-TOP_P_STEP = 0.01
+LOWEST_TOP_P, TOP_P_STEP = 0.05, 0.01
 
 
 def pick_model() -> Model | None:
@@ -42,7 +42,8 @@ def pick_corpus(needed: bool = True) -> OpenCorpus | None:
     Args:
         needed: False on a page that only shows the choice.
     """
-    key = _pick("Corpus", "corpus", list(find_corpora()), FIRST_CORPUS)
+    names = dict.fromkeys([*find_corpora(), *find_damaged_corpora()])
+    key = _pick("Corpus", "corpus", list(names), FIRST_CORPUS)
     if not needed:
         return None
     if key is None:
@@ -95,7 +96,7 @@ def top_p_slider(model: Model) -> float:
         why = "This model has no attention: it computes every site."
         return st.slider("top-p", TOP_P_STEP, 1.0, 1.0, TOP_P_STEP, disabled=True, help=why)
     meaning = "Attention mass that the kept sites of each layer hold. At 1 every site is kept."
-    return st.slider("top-p", 0.05, 1.0, reference, TOP_P_STEP, key="p", bind="query-params", help=meaning)
+    return st.slider("top-p", LOWEST_TOP_P, 1.0, reference, TOP_P_STEP, key="p", bind="query-params", help=meaning)
 
 
 def pick_style(has_mask: bool = True) -> MosaicStyle:

@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from mesm.analysis.checkpoints import CheckpointFacts
 from mesm.analysis.provenance import clip_origin
 from mesm.batch import Sample
-from mesm.data.corpora import find_corpora
+from mesm.data.corpora import find_corpora, find_damaged_corpora
 from mesm.data.ingest.closeups import with_closeups
 from mesm.data.manifest import MANIFEST_NAME, Manifest
 from mesm.data.store import Corpus
 from mesm.errors import DataError
-from mesm.figures.privacy import default_privacy
+from mesm.figures.privacy import default_privacy, private_faces
 from mesm.json_form import Json
 from mesm.records.base import CorpusId
+
+#: Environment variable of a server whose owner may show the faces of every corpus.
+SHOW_FACES = "MESM_SHOW_FACES"
+_LOCAL = ("localhost", "127.0.0.1", "::1", "")
 
 
 @dataclass(frozen=True)
@@ -51,6 +59,27 @@ class Case:
         """Return the sources of a figure of this clip with a checkpoint."""
         return clip_origin(checkpoint, self.corpus, self.licence, self.corpus_key)
 
+    @cached_property
+    def shown(self) -> Sample:
+        """Return the sample as pages draw it: with its faces blurred where they must not be seen."""
+        return private_faces(self.sample, "blur") if hides_faces(self.licence) else self.sample
+
+
+def hides_faces(licence: str) -> bool:
+    """Return whether the faces of a clip are hidden: on a server that others reach, unless its licence is CC0.
+
+    MESM_SHOW_FACES=1 in the server's environment shows them to everybody.
+    """
+    return default_privacy(licence) != "none" and is_public() and os.environ.get(SHOW_FACES) != "1"
+
+
+def is_public() -> bool:
+    """Return whether other machines reach this server: by its own address, or by that in the visitor's browser."""
+    hosts = {str(st.get_option("server.address") or "").lower()}
+    if get_script_run_ctx() is not None and st.context.url:
+        hosts.add((urlsplit(st.context.url).hostname or "").lower())
+    return not all(host in _LOCAL for host in hosts)
+
 
 @dataclass(frozen=True)
 class OpenCorpus:
@@ -70,12 +99,22 @@ class OpenCorpus:
         """Name and digest, as records and figures have them."""
         return CorpusId(self.corpus.name, self.corpus.digest)
 
+    @property
+    def licence(self) -> str:
+        """Return the licence of its faces; "" if not known."""
+        return str(self.corpus.manifest.meta.get("licence", ""))
+
+    @property
+    def hides_faces(self) -> bool:
+        """Return whether its faces are blurred on the pages."""
+        return hides_faces(self.licence)
+
     def case(self, clip_id: str) -> Case:
         """Return one of its clips, with close-ups of the faces where its preview allows them."""
         preview = self.corpus.media_path(clip_id)
         sample = with_closeups(self.corpus[clip_id], preview)
-        licence = str(self.corpus.manifest.meta.get("licence", ""))
-        return Case(f"{self.digest}/{clip_id}", f"clip {clip_id}", sample, preview, self.identity, licence, self.key)
+        shown = None if self.hides_faces else preview
+        return Case(f"{self.digest}/{clip_id}", f"clip {clip_id}", sample, shown, self.identity, self.licence, self.key)
 
 
 def has_rendered_faces(name: str) -> bool:
@@ -98,6 +137,8 @@ def open_corpus_cached(key: str) -> OpenCorpus:
     """
     folder = find_corpora().get(key)
     if folder is None:
+        if key in (damaged := find_damaged_corpora()):
+            raise damaged[key]
         raise DataError(f"the corpus {key} is neither bundled nor in this workspace")
     try:
         digest = hashlib.sha256((folder / MANIFEST_NAME).read_bytes()).hexdigest()[:16]

@@ -65,12 +65,13 @@ def _contents(export: FigureExport, key: str) -> None:
                 on_click="ignore",
             )
     forms = tuple(f for f in export.formats if f != "json") if export.draw is None else PICTURES[:1]
+    basket.offer(key, export, forms, width)
     st.button(
         "In the basket" if basket.key_of(export) in basket.items() else "Add to basket",
         key=f"basket-{key}",
         icon=":material/add_shopping_cart:",
-        on_click=basket.add,
-        args=(export, forms, width),
+        on_click=basket.add_offered,
+        args=(key,),
         help="The Export page writes the basket as one zip.",
     )
     st.code(full_command(export, export.formats[0], width), language="bash", wrap_lines=True)

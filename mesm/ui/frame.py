@@ -6,6 +6,7 @@ import streamlit as st
 from streamlit.errors import StreamlitAPIException
 from streamlit.navigation.page import Page
 
+from mesm.data.ingest.private_folder import sweep_once
 from mesm.runtime import assets
 from mesm.ui import record_cache
 
@@ -25,6 +26,9 @@ _FRAMED = "framed"
 
 def navigation() -> Page:
     """Return the page of the URL, and build the side bar that leads to the others."""
+    sweep_once()
+    # Before the navigation, and a file of this server: a browser would fetch a page's own icon from Google.
+    st.set_page_config("MESM", str(assets() / "icon.svg"), "wide")
     if (assets() / "logo.svg").is_file():
         st.logo(str(assets() / "logo.svg"), size="large")
     page = st.navigation(

@@ -14,14 +14,16 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from mesm.errors import DataError
-from mesm.files import write_atomic
+from mesm.files import read_regular, write_atomic
+from mesm.json_form import from_json, read_json
 from mesm.locks import is_alive, process_start
 
 PROCESS, LOG, PROGRESS = "process.json", "log.txt", "progress.json"
-#: Characters at the end of a log that are searched for its last line.
+#: Bytes at the end of a log that are searched for its last line.
 _LOG_TAIL = 4000
 
 
@@ -80,7 +82,7 @@ def stop_job(folder: Path, patience_s: float = 5.0) -> None:
 def read_failure(folder: Path, verb: str) -> str:
     """Return the error sentence of `mesm VERB`, or the last line of a traceback; "" if it did not fail by itself."""
     try:
-        lines = (folder / LOG).read_text(errors="replace")[-_LOG_TAIL:].strip().splitlines()
+        lines = read_regular(folder / LOG, _LOG_TAIL, end=True).decode(errors="replace").strip().splitlines()
     except OSError:
         return ""
     last = lines[-1].split("\r")[-1] if lines else ""
@@ -93,14 +95,31 @@ def read_failure(folder: Path, verb: str) -> str:
 def read_progress(folder: Path) -> float:
     """Return the share of a job that is done, in [0, 1]; 0 before its first report."""
     try:
-        progress = json.loads((folder / PROGRESS).read_text())
-        return float(min(1.0, progress["done"] / max(progress["total"], 1)))
-    except (OSError, ValueError, KeyError, TypeError):
+        progress = from_json(_Progress, read_json(folder / PROGRESS))
+    except DataError:
         return 0.0
+    return min(1.0, max(0.0, progress.done / max(progress.total, 1)))
+
+
+@dataclass(frozen=True)
+class _Process:
+    """Hold pid and start time of a job's process."""
+
+    pid: int
+    started: str
+
+
+@dataclass(frozen=True)
+class _Progress:
+    """Hold the number of items that are done, and of all."""
+
+    done: float
+    total: float
 
 
 def _read_process(folder: Path) -> tuple[int, str] | None:
-    with contextlib.suppress(OSError, ValueError, KeyError, TypeError, RecursionError):
-        process = json.loads((folder / PROCESS).read_text())
-        return int(process["pid"]), str(process["started"])
+    with contextlib.suppress(DataError):
+        process = from_json(_Process, read_json(folder / PROCESS))
+        if 1 < process.pid < 2**31:  # others are groups of processes, or none at all
+            return process.pid, process.started
     return None

@@ -20,6 +20,7 @@ from mesm.errors import CheckpointError
 from mesm.records.base import Record
 from mesm.records.evaluation import Evaluation
 from mesm.records.prediction import Prediction
+from mesm.ui.clip_cache import clip_cache
 from mesm.ui.corpora import Case, OpenCorpus, has_rendered_faces
 from mesm.ui.record_cache import records
 
@@ -88,16 +89,23 @@ class Model:
             redrawn: seed with which the attention's weights are drawn again; None leaves them as they were trained.
         """
         with self.lock:
-            clip = self._prepared.pop(case.key, None) or self.predictor.prepare(case.sample)
-            self._prepared[case.key] = clip
-            if len(self._prepared) > PREPARED_CLIPS:
-                self._prepared.popitem(last=False)
+            clip = self._prepare(case)
             if redrawn is None:
                 return self.predictor.run(clip, top_p)
             from mesm.analysis.attention_controls import control_attention
 
             with control_attention(self.predictor.attention_model, redrawn, "moment_matched"):
                 return self.predictor.run(clip, top_p)
+
+    def _prepare(self, case: Case) -> PreparedClip:
+        """Return the part of the work that does not depend on top-p; of an own clip it is kept for the visit only."""
+        if case.corpus is None:
+            return _prepare_own(case, self.facts.sha256, self.predictor)
+        clip = self._prepared.pop(case.key, None) or self.predictor.prepare(case.sample)
+        self._prepared[case.key] = clip
+        if len(self._prepared) > PREPARED_CLIPS:
+            self._prepared.popitem(last=False)
+        return clip
 
     def judge(self, opened: OpenCorpus, progress: Callable[[int, int], None]) -> dict[str, Verdict]:
         """Score every clip of a corpus, once; `progress` moves widgets, which `cache_data` would not allow."""
@@ -117,6 +125,11 @@ class Model:
                     verdicts |= _verdicts_of(result)
                 self._verdicts[opened.digest] = verdicts
             return self._verdicts[opened.digest]
+
+
+@clip_cache(st.cache_resource, max_entries=1)
+def _prepare_own(_case: Case, clip: str, checkpoint: str, _predictor: Predictor) -> PreparedClip:
+    return _predictor.prepare(_case.sample)
 
 
 def open_model(folder: Path) -> Model:
@@ -162,21 +175,21 @@ def predict(model: Model, case: Case, top_p: float, redrawn: int | None = None) 
     if not model.is_loaded:
         with st.spinner("Loading the model …"):
             assert model.predictor is not None
-    return _predict(model.facts.sha256, case.key, top_p, redrawn, model, case)
+    return _predict(case, model.facts.sha256, top_p, redrawn, model)
 
 
-@st.cache_data(max_entries=48, show_spinner=False)
-def _predict(checkpoint: str, clip: str, top_p: float, redrawn: int | None, _model: Model, _case: Case) -> Prediction:
+@clip_cache(st.cache_data, max_entries=48)
+def _predict(_case: Case, clip: str, checkpoint: str, top_p: float, redrawn: int | None, _model: Model) -> Prediction:
     return _model.run(_case, top_p, redrawn)
 
 
 def find_label_flip(model: Model, case: Case) -> FlipReport:
     """Return the clip's scores over top-p; some thirty runs of the model."""
-    return _find_label_flip(model.facts.sha256, case.key, model, case)
+    return _find_label_flip(case, model.facts.sha256, model)
 
 
-@st.cache_data(max_entries=64, show_spinner="Scoring the clip at thirty values of p …")
-def _find_label_flip(checkpoint: str, clip: str, _model: Model, _case: Case) -> FlipReport:
+@clip_cache(st.cache_data, max_entries=64, show_spinner="Scoring the clip at thirty values of p …")
+def _find_label_flip(_case: Case, clip: str, checkpoint: str, _model: Model) -> FlipReport:
     from mesm.studies.case.label_flip import flip_report
 
     return flip_report(lambda top_p: _model.run(_case, top_p))

@@ -6,6 +6,8 @@ import collections
 import os
 import pickle
 import pickletools
+import time
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -122,3 +124,83 @@ def test_missing_damaged_and_large_files(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-200])
     with pytest.raises(DataError, match="not a whole pickle"):
         load_plain_pickle(path)
+
+
+def shared_lists(levels: int) -> bytes:
+    """Lists of ten times the list before, by memo: thirty bytes a level."""
+    return b"]q\x00" + b"".join(b"0]q%c(%se" % (n, b"h%c" % (n - 1) * 10) for n in range(1, levels + 1)) + b"."
+
+
+def nested_tuples(levels: int) -> bytes:
+    """A dict with one key whose hash takes 2 ** levels steps."""
+    return b"}N" + b"2\x86" * levels + b"Ns."
+
+
+def colliding(keys: int) -> bytes:
+    """Dict keys of one hash."""
+    step = 2**61 - 1
+    return b"".join([b"\x80\x02}(", *(pickle.dumps(step * n, 2)[2:-1] + b"N" for n in range(1, keys)), b"u."])
+
+
+HOSTILE = {
+    "lists in lists by memo": (shared_lists(12), "million values"),
+    "memo index of 2^28": (b"]r\x00\x00\x00\x10.", ""),
+    "memo index of 2^31": (b"]r\xff\xff\xff\x7f.", ""),
+    "memo index in text": (b"]p99999999999\n.", ""),
+    "key that is never hashed": (nested_tuples(200), "tuple as a key"),
+    "key in a set that is never hashed": (b"\x80\x04\x8f(N" + b"2\x86" * 200 + b"\x90.", "tuple as a key"),
+    "frozen set of such": (b"\x80\x04(N" + b"2\x86" * 200 + b"\x91.", "tuple as a key"),
+    "call of set with such": (b"c__builtin__\nset\n(]N" + b"2\x86" * 200 + b"atR.", "tuple as a key"),
+    "colliding keys": (colliding(20_000), "takes more than"),
+    "integer of a million bytes": (b"\x8b\x40\x42\x0f\x00" + b"\x7f" * 1_000_000 + b".", "integer of 79"),
+    "integer of 5000 digits": (b"I" + b"9" * 5000 + b"\n.", "not a whole pickle"),
+    "bytearray of 2^40 claimed bytes": (b"\x96" + (2**40).to_bytes(8, "little") + b".", "not a whole pickle"),
+    "text encoded again and again": (
+        b"c_codecs\nencode\nq\x00(X\xa0\x86\x01\x00"
+        + b"a" * 100_000
+        + b"q\x01t]0"
+        + b"h\x00(h\x01tR0" * 50_000
+        + b"N.",
+        "unfolds",
+    ),
+    "list made a set again and again": (
+        b"c__builtin__\nset\nq\x00(" + b"](" + b"N" * 10_000 + b"eq\x01" + b"h\x00(h\x01tR0" * 2000 + b"N.",
+        "million values",
+    ),
+    "list inside itself": (b"]q\x00h\x00a.", "list inside itself"),
+    "100 000 lists in lists": (b"]" * 100_000 + b"a" * 99_999 + b".", "nested too deep"),
+    "a million marks": (b"(" * 1_000_000 + b".", "million values"),
+    "state of a function": (b"c_codecs\nencode\n(N}S'__defaults__'\n(S'utf-8'\ntstb.", "state of function"),
+    "state of a class": (b"cnumpy\nndarray\n(N}S'__init__'\nNstb.", "state of type"),
+    "new object of a class": (b"c__builtin__\nset\n)\x81.", "object of a class"),
+    "call of a list": (b"]N\x85R.", "call of list"),
+    "members of a text": (b"S'a'\nNa.", "members of str"),
+    "extension code": (b"\x82\x01.", "not a whole pickle"),
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_few_bytes_cannot_take_the_machine(tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mesm.data.safe_pickle.MAX_VALUES", 300_000)  # else some of them take ten seconds
+    program, part = HOSTILE[name]
+    (tmp_path / "p.pkl").write_bytes(program)
+    tracemalloc.start()
+    before = time.thread_time()
+    seconds = 0.5 if name == "colliding keys" else 60.0
+    try:
+        load_plain_pickle(tmp_path / "p.pkl", max_bytes=10_000_000, max_seconds=seconds)
+    except DataError as error:
+        sentence = str(error)
+        assert part and part in sentence and "\n" not in sentence and len(sentence) < 400, sentence
+    else:
+        assert not part, "it was read"
+    finally:
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+    assert time.thread_time() - before < 5 and peak < 100_000_000
+
+
+def test_shared_values_stay_shared(tmp_path: Path) -> None:
+    row = ["a", 1.0]
+    first, second = load_plain_pickle(written(tmp_path, [row, row]))
+    assert first == row and first is second

@@ -92,7 +92,7 @@ def test_adding_to_a_complete_corpus(tmp_path: Path) -> None:
     store(tmp_path, clips(3))
     corpus = store(tmp_path, [replace(clip, clip_id=f"more {clip.clip_id}", speaker="B") for clip in clips(2)])
     assert corpus.ids() == ("c0", "c1", "c2", "more c0", "more c1")
-    assert corpus.manifest.splits == {"train": 5} and corpus.manifest.speakers == {"train": ["B"]}
+    assert corpus.manifest.splits == {"train": 5} and corpus.manifest.speakers == {"train": ("B",)}
 
 
 @pytest.mark.parametrize(

@@ -54,8 +54,8 @@ MUTANTS: list[Mutant] = [
     # Progress is a count instead of a share.
     Mutant(
         "mesm/ui/jobs.py",
-        '        return float(min(1.0, progress["done"] / max(progress["total"], 1)))',
-        '        return float(progress["done"])',
+        "    return min(1.0, max(0.0, progress.done / max(progress.total, 1)))",
+        "    return progress.done",
         "tests/ui/test_jobs.py",
     ),
     # Relative scores are percent of percent.

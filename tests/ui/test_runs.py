@@ -155,3 +155,14 @@ def test_a_colour_stays_with_its_run(home: Path) -> None:
     assert {name: later[name] for name in numbers} == numbers
     styles = [(run_style(n).colour, run_style(n).marker) for n in range(12)]
     assert len(set(styles)) == 12
+
+
+def test_no_more_than_a_few_runs_at_once(home: Path) -> None:
+    for name in ("one", "two"):
+        jobs.mark_process(write_run(home, name, 1), os.getpid())
+    stopped = training_runs.read_run(write_run(home, "three", 1))
+    with pytest.raises(ConfigError, match=r"one.*are running, and at most 2 may at a time; stop one or wait"):
+        training_runs.resume_run(stopped)
+    with pytest.raises(ConfigError, match="at most 2"):
+        training_runs.start_run("four", "marionette-fe2e", home, {}, 0, None)
+    assert not (home / "runs" / "four").exists()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -59,8 +59,8 @@ def crop_half(frame: np.ndarray, side: str) -> np.ndarray:
 class _Picture:
     """Iterate over the frames of one utterance; an error of decoding is kept as `problem`, not raised."""
 
-    def __init__(self, utterance: Utterance, limits: Limits) -> None:
-        self.utterance, self.limits = utterance, limits
+    def __init__(self, utterance: Utterance, limits: Limits, advance: Callable[[], None] = lambda: None) -> None:
+        self.utterance, self.limits, self.advance = utterance, limits, advance
         self.problem: Problem | None = None
         self.end_s, self.declared_s, self.broken = 0.0, 0.0, False
         self.flags: tuple[str, ...] = ()
@@ -68,6 +68,7 @@ class _Picture:
     def __iter__(self) -> Iterator[tuple[float, np.ndarray]]:
         try:
             for time_s, frame in self._frames():
+                self.advance()
                 yield time_s, crop_half(frame, self.utterance.side)
         except DataError as error:
             self.problem = Problem("broken_video", str(error))
@@ -88,27 +89,35 @@ class _Picture:
 
 
 def make_outcomes(
-    utterances: Sequence[Utterance], settings: Settings, detector: Detector | None = None
+    utterances: Sequence[Utterance],
+    settings: Settings,
+    detector: Detector | None = None,
+    advance: Callable[[], None] = lambda: None,
 ) -> list[Outcome]:
     """Decode utterances and detect their faces: one outcome per utterance, in order.
 
     Frames of several utterances share the detector's batches; decoding runs ahead in a thread.
+
+    Args:
+        advance: called at every header, frame and sound.
     """
     limits, outcomes = settings.limits(), {}
     pictures: dict[int, tuple[SourceFacts, _Picture]] = {}
     for number, utterance in enumerate(utterances):
+        advance()
         facts, problem = examine(utterance, limits, keep_incomplete=settings.keep_incomplete)
         if problem is None:
             picture = utterance
             if settings.keep_incomplete and utterance.video is not None and not facts.fps and not facts.width:
                 picture = _without_picture(utterance)
-            pictures[number] = (facts, _Picture(picture, limits))
+            pictures[number] = (facts, _Picture(picture, limits, advance))
         else:
             outcomes[number] = Outcome(utterance.id, facts, problem=problem)
     tracks = track_clips(
         ((number, frames) for number, (_, frames) in pictures.items()), large_px=settings.large_px, detector=detector
     )
     for number, track in tracks:
+        advance()
         facts, frames = pictures[number]
         made = _assemble_sample(utterances[number], track, frames, settings)
         sample, problem = (None, made) if isinstance(made, Problem) else (made, None)

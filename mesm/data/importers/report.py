@@ -17,7 +17,7 @@ from mesm.data.importers.decode import Settings
 from mesm.data.importers.engine import assign_release_splits
 from mesm.data.importers.headers import examine
 from mesm.data.importers.plan import Release, Utterance, incomplete_hint
-from mesm.data.importers.workers import make_chunk
+from mesm.data.importers.workers import run_local
 from mesm.data.parquet_schema import row_schema, to_row
 from mesm.data.sources import SourceFacts
 from mesm.vocabulary import SPLITS, order_splits
@@ -149,9 +149,10 @@ def _estimate(
         return 0, 0.0, 0.0
     near_median = np.argsort(np.abs(lengths - np.median(lengths)), kind="stable")[:trial]
     chosen = [usable[i][0] for i in near_median]
-    make_chunk(chosen[:1], settings)  # the networks are built once, whatever is imported
+    outcomes = run_local([chosen[:1], chosen], settings, 1)
+    next(outcomes)  # the networks are built once, whatever is imported
     start = time.perf_counter()
-    samples = [outcome.sample for outcome in make_chunk(chosen, settings) if outcome.sample is not None]
+    samples = [outcome.sample for outcome in outcomes if outcome.sample is not None]
     took_s = time.perf_counter() - start
     share = float(lengths.sum()) / max(float(lengths[near_median].sum()), 1e-9)
     return len(samples), round(share * took_s / 60, 2), round(share * _stored_bytes(release, samples) / 1e6, 2)

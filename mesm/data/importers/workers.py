@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -11,12 +12,17 @@ from functools import lru_cache
 
 from mesm.data.importers.decode import Outcome, Settings, make_outcomes
 from mesm.data.importers.plan import Problem, Utterance
+from mesm.data.ingest import limits
 from mesm.data.ingest.search import CoarseToFine
 from mesm.data.sources import SourceFacts
 
 Chunk = Sequence[Utterance]
 #: Chunks that are under way or wait to be written, per worker: this bounds the memory.
 _AHEAD = 2
+#: Longest time without a frame, and the heap of a worker.
+STALL_S, _MEMORY_MB = 120.0, 4096
+#: A worker that ended, or had no memory for a frame.
+_ENDED = (BrokenProcessPool, MemoryError)
 
 
 @lru_cache(maxsize=1)
@@ -36,18 +42,33 @@ def make_chunk(chunk: Chunk, settings: Settings) -> list[Outcome]:
     return make_outcomes(chunk, settings, _detector())
 
 
+def make_chunk_guarded(chunk: Chunk, settings: Settings, stall_s: float) -> list[Outcome]:
+    """Make the outcomes of one chunk; this process ends where no frame is decoded for `stall_s` seconds."""
+    limits.end_after(stall_s)
+    try:
+        return make_outcomes(chunk, settings, _detector(), lambda: limits.end_after(stall_s))
+    finally:
+        limits.end_never()
+
+
 def run_here(chunks: Sequence[Chunk], settings: Settings) -> Iterator[Outcome]:
-    """Run chunks in this process."""
+    """Run chunks in this process, without limits."""
     for chunk in chunks:
         yield from make_chunk(chunk, settings)
 
 
 def _pool(workers: int) -> ProcessPoolExecutor:
-    return ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), one_thread)
+    return ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _begin_worker, (os.getpid(),))
 
 
-def run_local(chunks: Sequence[Chunk], settings: Settings, workers: int) -> Iterator[Outcome]:
-    """Run chunks in `workers` processes. A file that ends its process costs only itself."""
+def _begin_worker(parent: int) -> None:
+    limits.end_with_parent(parent)
+    limits.limit_memory(_MEMORY_MB)
+    one_thread()
+
+
+def run_local(chunks: Sequence[Chunk], settings: Settings, workers: int, stall_s: float = STALL_S) -> Iterator[Outcome]:
+    """Run chunks in `workers` processes with limits. A file that ends its process, or hangs it, costs only itself."""
     waiting: deque[tuple[Chunk, Future[list[Outcome]]]] = deque()
     left = deque(chunks)
     pool = _pool(workers)
@@ -55,16 +76,16 @@ def run_local(chunks: Sequence[Chunk], settings: Settings, workers: int) -> Iter
         while left or waiting:
             while left and len(waiting) < _AHEAD * workers:
                 chunk = left.popleft()
-                waiting.append((chunk, pool.submit(make_chunk, chunk, settings)))
+                waiting.append((chunk, pool.submit(make_chunk_guarded, chunk, settings, stall_s)))
             chunk, future = waiting[0]
             try:
                 outcomes = future.result()
-            except BrokenProcessPool:
+            except _ENDED:
                 # Which of the chunks under way did it is not known: take their utterances one by one.
                 pool.shutdown(wait=True, cancel_futures=True)
                 suspects = [utterance for chunk, _ in waiting for utterance in chunk]
                 waiting.clear()
-                yield from _one_by_one(suspects, settings)
+                yield from _one_by_one(suspects, settings, stall_s)
                 pool = _pool(workers)
                 continue
             waiting.popleft()
@@ -73,16 +94,20 @@ def run_local(chunks: Sequence[Chunk], settings: Settings, workers: int) -> Iter
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _one_by_one(utterances: Sequence[Utterance], settings: Settings) -> Iterator[Outcome]:
+def _one_by_one(utterances: Sequence[Utterance], settings: Settings, stall_s: float) -> Iterator[Outcome]:
     pool = _pool(1)
     try:
         for utterance in utterances:
             try:
-                yield from pool.submit(make_chunk, [utterance], settings).result()
-            except BrokenProcessPool:
+                yield from pool.submit(make_chunk_guarded, [utterance], settings, stall_s).result()
+            except _ENDED:
                 pool.shutdown(wait=True, cancel_futures=True)
                 pool = _pool(1)
-                problem = Problem("broke_decoder", "the process that decoded it ended; the file may be damaged")
+                problem = Problem(
+                    "broke_decoder",
+                    f"decoding it crashed, stood still for {stall_s:.0f} s or took more than {_MEMORY_MB} MB; "
+                    "the file may be damaged",
+                )
                 yield Outcome(utterance.id, SourceFacts(), problem=problem)
     finally:
         pool.shutdown(wait=True, cancel_futures=True)

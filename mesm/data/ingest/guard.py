@@ -1,6 +1,6 @@
-"""Decode an untrusted file in a process of its own, with a limit on time and memory.
+"""Decode untrusted files in a child process with limits on time, processor time and memory that outlive this one.
 
-The child is this module run as a program. It gets a `_Request` on stdin, writes `_Message`s, one JSON line each, to
+The child is this module run as a program. It gets `_Request`s on stdin, writes `_Message`s, one JSON line each, to
 stdout, and leaves the sample as a one-clip corpus: nothing that comes back is ever unpickled.
 """
 
@@ -9,31 +9,38 @@ from __future__ import annotations
 import base64
 import json
 import os
-import subprocess
 import sys
-import tempfile
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 
 from mesm.batch import Sample
+from mesm.data.ingest import limits
 from mesm.data.ingest.audio import read_waveform
+from mesm.data.ingest.child_process import ChildProcess
 from mesm.data.ingest.choice import CHOICE_PX, FaceChoice, find_choices
 from mesm.data.ingest.clip import StageProgress, ingest_clip
 from mesm.data.ingest.media import audio_stream, existing_file, is_picture, measured_s, open_media, video_stream
 from mesm.data.ingest.preview import encode_preview
+from mesm.data.ingest.private_folder import private_folder
 from mesm.data.ingest.video import FrameSampler, read_picture
 from mesm.data.store import Corpus, CorpusWriter
 from mesm.errors import DataError, MesmError
-from mesm.json_form import from_json, to_json
+from mesm.json_form import Json, from_json, parse_json, to_json
 
 _CLIP_ID = "clip"
-_PACKAGE_ROOT = Path(__file__).resolve().parents[3]
+_MODULE = "mesm.data.ingest.guard"
 #: Frames that are searched for one with several faces.
 _LOOKED_AT = 8
+#: Seconds after which a child without a request ends, and which it has beyond its time before it ends itself.
+_IDLE_S, _GRACE_S = 60.0, 5.0
+#: Files of visitors that are decoded at the same time.
+_places = threading.BoundedSemaphore(max(4, os.cpu_count() or 1))
 
 
 @dataclass(frozen=True)
@@ -64,6 +71,7 @@ class _Request:
     verb: str
     path: str
     memory_mb: int
+    timeout_s: float
     folder: str = ""
     text: str = ""
     clip_id: str = _CLIP_ID
@@ -117,6 +125,7 @@ def ingest_untrusted(
     timeout_s: float = 120.0,
     memory_mb: int = 4096,
     progress: StageProgress | None = None,
+    decoder: ChildProcess | None = None,
 ) -> Sample:
     """Run `ingest_clip` on an untrusted file, such as an upload.
 
@@ -126,7 +135,9 @@ def ingest_untrusted(
         on_faces: called with the faces to choose from if there are several.
         timeout_s: the child is ended after this long.
         memory_mb: heap the child may use; enforced where the system can (Linux).
-        progress: called with what is being done and the share done.
+        progress: called with what is being done and the share done, and again while the child is silent; whatever it
+            raises ends the child.
+        decoder: a child process that stays for the next file, such as `shared_decoder()`; by default one for this file.
 
     Raises:
         DataError: one sentence, also when the file breaks the decoder, takes too long or needs too much memory.
@@ -135,6 +146,7 @@ def ingest_untrusted(
         "ingest",
         str(path),
         memory_mb,
+        timeout_s,
         text=text,
         clip_id=clip_id or Path(path).stem or _CLIP_ID,
         audio_path=None if audio_path is None else str(existing_file(audio_path).absolute()),
@@ -147,36 +159,48 @@ def ingest_untrusted(
     )
     if progress is not None:
         progress("starting the decoder", 0.0)
-    with tempfile.TemporaryDirectory(prefix="mesm-") as folder:
-        answer = _send_request(replace(request, folder=folder), timeout_s, progress)
+    with private_folder() as folder:
+        answer = _send_request(replace(request, folder=str(folder)), decoder, progress)
         if on_faces is not None and answer.faces:
             on_faces([FaceChoice(face.at, _picture(face.rgb)) for face in answer.faces])
         return Corpus(folder)[request.clip_id]
 
 
-def probe_untrusted(path: str | os.PathLike[str], *, timeout_s: float = 30.0, memory_mb: int = 2048) -> MediaFacts:
+def probe_untrusted(
+    path: str | os.PathLike[str],
+    *,
+    timeout_s: float = 30.0,
+    memory_mb: int = 2048,
+    progress: StageProgress | None = None,
+) -> MediaFacts:
     """Read the length of a file, and whether it has a picture and a sound.
 
     Raises:
         DataError: as `ingest_untrusted`.
     """
-    facts = _send_request(_Request("probe", str(path), memory_mb), timeout_s).facts
+    facts = _send_request(_Request("probe", str(path), memory_mb, timeout_s), progress=progress).facts
     assert facts is not None
     return facts
 
 
 def waveform_untrusted(
-    path: str | os.PathLike[str], start_s: float, end_s: float, *, timeout_s: float = 60.0, memory_mb: int = 2048
+    path: str | os.PathLike[str],
+    start_s: float,
+    end_s: float,
+    *,
+    timeout_s: float = 60.0,
+    memory_mb: int = 2048,
+    progress: StageProgress | None = None,
 ) -> np.ndarray:
     """Read the sound of a part of a file: (samples,) float32 mono at 16 kHz; empty where there is none.
 
     Raises:
         DataError: as `ingest_untrusted`.
     """
-    with tempfile.TemporaryDirectory(prefix="mesm-") as folder:
-        request = _Request("sound", str(path), memory_mb, folder, start_s=start_s, end_s=end_s)
-        _send_request(request, timeout_s)
-        return np.frombuffer((Path(folder) / "sound").read_bytes(), np.float32)
+    with private_folder() as folder:
+        request = _Request("sound", str(path), memory_mb, timeout_s, str(folder), start_s=start_s, end_s=end_s)
+        _send_request(request, progress=progress)
+        return np.frombuffer((folder / "sound").read_bytes(), np.float32)
 
 
 def _picture(rgb: str) -> np.ndarray:
@@ -184,65 +208,69 @@ def _picture(rgb: str) -> np.ndarray:
     return np.frombuffer(base64.b64decode(rgb), np.uint8).reshape(CHOICE_PX, CHOICE_PX, 3)
 
 
-def _send_request(request: _Request, timeout_s: float, progress: StageProgress | None = None) -> _Answer:
+class _Conversation:
+    """Follow the messages of one request; `answer` is the last one."""
+
+    def __init__(self, progress: StageProgress | None) -> None:
+        self.progress = progress
+        self.last = _Message("starting the decoder")
+        self.answer: _Answer | None = None
+
+    def receive(self, line: Json) -> bool:
+        """Take a message; return True for the last one."""
+        message = from_json(_Message, line)
+        self.answer = message.answer
+        if message.answer is None:
+            self.last = message
+            self.report()
+        return message.answer is not None
+
+    def report(self) -> None:
+        """Report the stage, also while nothing changes: on a page that was left, this raises and so ends the work."""
+        if self.progress is not None:
+            self.progress(self.last.stage, self.last.share)
+
+
+def _send_request(
+    request: _Request, decoder: ChildProcess | None = None, progress: StageProgress | None = None
+) -> _Answer:
     """Send one request about one file to a child process and return its answer, or raise `DataError`."""
     source = existing_file(request.path).absolute()
-    answer = _run_child(replace(request, path=str(source)), timeout_s, progress)
-    if answer is None:
+    talk = _Conversation(progress)
+    with nullcontext(decoder) if decoder is not None else _own_decoder(talk.report) as child:
+        content = to_json(replace(request, path=str(source)))
+        child.ask(content, request.timeout_s, talk.receive, talk.report)
+    if talk.answer is None:
         raise DataError(
-            f"{source.name} could not be decoded within {timeout_s:.0f} s and {request.memory_mb} MB of memory, "
+            f"{source.name} could not be decoded within {request.timeout_s:.0f} s and {request.memory_mb} MB of memory, "
             "or it broke the decoder; cut it shorter or convert it to mp4"
         )
-    if answer.error:
-        raise DataError(answer.error.replace(str(source), source.name))
-    return answer
+    if talk.answer.error:
+        raise DataError(talk.answer.error.replace(str(source), source.name))
+    return talk.answer
 
 
-def _run_child(request: _Request, timeout_s: float, progress: StageProgress | None) -> _Answer | None:
-    """Run the child process and return its answer, or None if it ended without one."""
-    search = os.pathsep.join(filter(None, [str(_PACKAGE_ROOT), os.environ.get("PYTHONPATH")]))
-    with subprocess.Popen(
-        [sys.executable, "-m", "mesm.data.ingest.guard"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        env={**os.environ, "PYTHONPATH": search},
-        text=True,
-        encoding="utf-8",
-    ) as child:
-        assert child.stdin is not None and child.stdout is not None
-        timer = threading.Timer(timeout_s, child.kill)
-        timer.start()
-        answer = None
-        try:
-            child.stdin.write(json.dumps(to_json(request)))
-            child.stdin.close()
-            for line in child.stdout:
-                message = from_json(_Message, json.loads(line))
-                answer = message.answer
-                if answer is None and progress is not None:
-                    progress(message.stage, message.share)
-        except (BrokenPipeError, json.JSONDecodeError, DataError):
-            answer = None
-        finally:
-            timer.cancel()
-            child.kill()
-    return answer
+@cache
+def shared_decoder() -> ChildProcess:
+    """Return the child process that decodes all files of a command; a crash or a time-out costs one file."""
+    return ChildProcess(_MODULE)
 
 
-def _limit(memory_mb: int) -> None:
-    """Set limits on heap and core dumps; systems without the module have none to set."""
+@contextmanager
+def _own_decoder(report: Callable[[], None]) -> Iterator[ChildProcess]:
+    """Start a child process for one file, so that no visitor's file meets another's; only a few run at a time."""
+    while not _places.acquire(timeout=1.0):
+        report()
     try:
-        import resource
-    except ImportError:
-        return
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    # RLIMIT_AS would count torch's mapped libraries, gigabytes that are never touched.
-    resource.setrlimit(resource.RLIMIT_DATA, (memory_mb * 2**20, memory_mb * 2**20))
+        with ChildProcess(_MODULE) as child:
+            yield child
+    finally:
+        _places.release()
 
 
 def _serve() -> None:
-    """Serve one request in the child process: request on stdin, messages on stdout."""
+    """Serve requests in the child process: one on each line of stdin, messages on stdout."""
+    limits.end_with_parent(int(sys.argv[1]))
     out = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # whatever a decoder prints must not be mistaken for a message
 
@@ -250,13 +278,18 @@ def _serve() -> None:
         out.write(json.dumps(to_json(message)) + "\n")
         out.flush()
 
-    request = from_json(_Request, json.loads(sys.stdin.read()))
-    _limit(request.memory_mb)
-    try:
-        answer = _VERBS[request.verb](request, lambda stage, share: send(_Message(stage, share)))
-    except MesmError as error:
-        answer = _Answer(str(error))
-    send(_Message(answer=answer))
+    limits.end_after(_IDLE_S)
+    for line in sys.stdin:
+        request = from_json(_Request, parse_json(line, "a request"))
+        limits.end_after(request.timeout_s + _GRACE_S)
+        limits.limit_memory(request.memory_mb)
+        limits.limit_processor_time(request.timeout_s * (os.cpu_count() or 1))
+        try:
+            answer = _VERBS[request.verb](request, lambda stage, share: send(_Message(stage, share)))
+        except MesmError as error:
+            answer = _Answer(str(error))
+        limits.end_after(_IDLE_S)
+        send(_Message(answer=answer))
 
 
 def _ingest(request: _Request, progress: StageProgress) -> _Answer:

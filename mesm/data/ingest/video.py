@@ -10,6 +10,7 @@ import math
 import os
 from collections.abc import Iterator
 from fractions import Fraction
+from typing import Any
 
 import av
 import numpy as np
@@ -78,7 +79,8 @@ def _upright(frame: av.VideoFrame, aspect: Fraction | None, hdr_px: int) -> np.n
 
 def _displayed(picture: np.ndarray, frame: av.VideoFrame) -> np.ndarray:
     """Turn and mirror an (H, W, 3) picture by the frame's display matrix, to the nearest quarter."""
-    data = next((one for one in frame.side_data if one.type == SideDataType.DISPLAYMATRIX), None)
+    sides: Any = frame.side_data  # typed as a mapping, iterates over its values
+    data = next((one for one in sides if one.type == SideDataType.DISPLAYMATRIX), None)
     if data is None:
         return picture
     x_by_x, y_by_x, _, x_by_y, y_by_y, *_ = np.frombuffer(bytes(data), np.int32).tolist()

@@ -47,7 +47,7 @@ def show_action_units(case: Case, model: Model, prediction: Prediction) -> None:
         layer = LAYERS.index(picked)
         some = usable[:MOST_FACES]
         picture = draw_regions(
-            case.sample.faces[some],
+            case.shown.faces[some],
             layers[layer].kept[some],
             {name: names[name].coverage[: len(some)] for name in chosen},
             state.dark(),
@@ -60,7 +60,7 @@ def show_action_units(case: Case, model: Model, prediction: Prediction) -> None:
         )
         _table(regions, len(layers))
         origin = case.origin(model.facts)
-        export = export_regions(case.sample, prediction, (regions, usable), chosen, layer, origin, case.privacy)
+        export = export_regions(case.shown, prediction, (regions, usable), chosen, layer, origin, case.privacy)
         export_menu.offer(export, "regions")
 
 

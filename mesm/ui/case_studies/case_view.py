@@ -12,7 +12,7 @@ from mesm.studies.case.mosaic import SPANS_S, MosaicStyle, TimeWindow, fit_windo
 from mesm.studies.case.screen import chart_scores, chart_work
 from mesm.ui import clip_pictures, controls, export_menu, layout, models, state
 from mesm.ui.case_studies import action_units, compare, notebook_view, over_p, player
-from mesm.ui.corpora import Case
+from mesm.ui.corpora import Case, hides_faces
 from mesm.ui.models import Model
 
 
@@ -22,7 +22,9 @@ def show_case(case: Case, model: Model | None) -> None:
     prediction = None
     left, right = st.columns([1, 2.6], gap="medium")
     with left:
-        if case.preview is None:
+        if hides_faces(case.licence):
+            st.caption("Faces are blurred and the video is left out, because other machines reach this server.")
+        elif case.preview is None:
             st.caption("This clip has no video preview.")
         else:
             st.video(case.preview, alt=f"The clip: {case.sample.text or 'no transcript'}")
@@ -39,7 +41,7 @@ def show_case(case: Case, model: Model | None) -> None:
     _show_mosaics(case, model, prediction, window, style)
     if model is not None and prediction is not None:
         sample, origin = case.sample, case.origin(model.facts)
-        export_menu.offer(exports.export_case(sample, prediction, window, style, origin, case.privacy), "case")
+        export_menu.offer(exports.export_case(case.shown, prediction, window, style, origin, case.privacy), "case")
         scores, work = st.columns([1.3, 1], gap="medium")
         with scores:
             _show_scores(prediction, case)

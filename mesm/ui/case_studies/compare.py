@@ -38,7 +38,7 @@ def show_comparison(case: Case, model: Model, prediction: Prediction, window: Ti
         _show_facts(chart, second)
         if _show_masks(case, names, pair, window, style):
             view = (window, style)
-            export = exports.export_difference(case.sample, pair, names, view, origin, option, case.privacy)
+            export = exports.export_difference(case.shown, pair, names, view, origin, option, case.privacy)
             export_menu.offer(export, "difference")
         alt = f"Bar chart: the scores of {names[0]} beside those of {names[1]}."
         layout.chart(chart_pair(chart, state.dark()), "two-answers", alt)

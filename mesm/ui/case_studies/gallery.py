@@ -55,7 +55,7 @@ def _card(
     opened: OpenCorpus, row: IndexRow, emotion: str, verdicts: Mapping[str, Verdict] | None, is_open: bool
 ) -> None:
     truth = truth_words(row.labels)
-    face = thumbnail(opened.digest, row.clip_id, opened)
+    face = thumbnail(opened.digest, row.clip_id, opened.hides_faces, opened)
     st.image(face, width="stretch", output_format="PNG", alt=f"Face of clip {row.clip_id}: {truth}")
     verdict = (verdicts or {}).get(row.clip_id)
     right = verdict.right if verdict is not None else None
@@ -78,9 +78,9 @@ def card_label(row: IndexRow, emotion: str, right: bool | None) -> str:
 
 
 @st.cache_data(max_entries=400, show_spinner=False)
-def thumbnail(digest: str, clip_id: str, _shelf: OpenCorpus) -> bytes:
-    """Return the face of a clip as PNG: at the apex if it is known, else in the middle."""
-    return encode_png(best_face(_shelf.case(clip_id).sample))
+def thumbnail(digest: str, clip_id: str, is_hidden: bool, _shelf: OpenCorpus) -> bytes:
+    """Return the face of a clip as PNG: at the apex if it is known, else in the middle; blurred where it is hidden."""
+    return encode_png(best_face(_shelf.case(clip_id).shown))
 
 
 def best_face(sample: Sample) -> np.ndarray:

@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 from mesm import runtime
 from mesm.errors import DataError
 from mesm.files import write_atomic
+from mesm.json_form import from_json, items, members, read_json
 
 FILE = "notebook.json"
 #: Longest note.
@@ -63,10 +64,12 @@ def read() -> dict[tuple[str, str, str], Entry]:
         return {}
     names = {field.name for field in fields(Entry)}
     try:
-        rows = json.loads(path().read_text())["cases"]
-        entries = [Entry(**{k: v for k, v in row.items() if k in names}) for row in rows]
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        raise DataError(f"{FILE} of the workspace is not a notebook; move it away to begin a new one") from error
+        rows = map(members, items(members(read_json(path())).get("cases")))
+        entries = [from_json(Entry, {k: v for k, v in row.items() if k in names}, "a case") for row in rows]
+    except DataError as error:
+        raise DataError(
+            f"{FILE} of the workspace is not a notebook ({error}); move it away to begin a new one"
+        ) from error
     return {entry.key: entry for entry in entries}
 
 

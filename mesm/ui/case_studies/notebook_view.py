@@ -12,7 +12,7 @@ from mesm.analysis.checkpoints import find_checkpoints
 from mesm.errors import MesmError
 from mesm.figures.privacy import default_privacy, private_faces
 from mesm.studies.case.mosaic import MosaicStyle, fit_window
-from mesm.ui import clip_pictures, layout, models, state
+from mesm.ui import clip_pictures, controls, layout, models, state
 from mesm.ui.case_studies import notebook, notebook_export
 from mesm.ui.case_studies.notebook import Entry
 from mesm.ui.case_studies.notebook_export import NotebookPage
@@ -102,7 +102,7 @@ def show_notebook() -> None:
 def _open(entry: Entry) -> None:
     """Restore the view of an entry; the gallery's filters stay as they are."""
     st.session_state["checkpoint"], st.session_state["corpus"] = entry.checkpoint, entry.corpus
-    st.session_state["p"] = entry.top_p
+    st.session_state["p"] = min(1.0, max(controls.LOWEST_TOP_P, entry.top_p))
     state.remember("clip", entry.clip_id)
 
 

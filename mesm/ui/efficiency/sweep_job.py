@@ -7,8 +7,9 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from mesm.errors import ConfigError
+from mesm.errors import ConfigError, DataError
 from mesm.files import write_atomic
+from mesm.json_form import read_json
 from mesm.runtime import workspace
 from mesm.ui import jobs
 
@@ -74,10 +75,12 @@ def start_sweep(checkpoint: Path, corpus: Path, top_ps: str, against: Path | Non
 
 def current_sweep() -> SweepJob | None:
     """Return the workspace's sweep, running or ended; None if there is none."""
-    try:
-        return SweepJob(_folder(), str(json.loads((_folder() / _TITLE).read_text())))
-    except (OSError, ValueError):
+    if not (_folder() / _TITLE).exists():
         return None
+    try:
+        return SweepJob(_folder(), str(read_json(_folder() / _TITLE)))
+    except DataError:  # it can still be watched and stopped
+        return SweepJob(_folder(), "a sweep")
 
 
 def _folder() -> Path:

@@ -6,7 +6,7 @@ import streamlit as st
 
 from mesm.figures.export import ExportItem, FigureExport
 
-_KEY = "basket"
+_KEY, _OFFERED = "basket", "offered"
 #: More than a paper has figures; keeps the memory of a visit bounded.
 MOST = 60
 
@@ -28,9 +28,32 @@ def add(export: FigureExport, forms: tuple[str, ...], width: str) -> None:
         held[key_of(export)] = ExportItem(export, forms, width)
 
 
+def offer(place: str, export: FigureExport, forms: tuple[str, ...], width: str) -> None:
+    """Hold what a menu offers. Streamlit keeps a button's arguments for the whole visit, so it must not have the export."""
+    st.session_state.setdefault(_OFFERED, {})[place] = ExportItem(export, forms, width)
+
+
+def add_offered(place: str) -> None:
+    """Add what the menu at a place offers."""
+    if (item := st.session_state.get(_OFFERED, {}).get(place)) is not None:
+        add(item.export, item.forms, item.width)
+
+
 def remove(key: str) -> None:
     """Remove one."""
     items().pop(key, None)
+
+
+def is_made_again(export: FigureExport) -> bool:
+    """Return whether a command makes the export again; none does for one of an own clip."""
+    return not export.command.startswith("#")
+
+
+def remove_own() -> None:
+    """Remove the exports of the visitor's own clip."""
+    for held in (items(), st.session_state.get(_OFFERED, {})):
+        for key in [key for key, item in held.items() if not is_made_again(item.export)]:
+            del held[key]
 
 
 def empty() -> None:

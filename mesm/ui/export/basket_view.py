@@ -59,7 +59,8 @@ def _item(key: str, item: ExportItem) -> None:
         st.code(full_command(export, forms[0] if forms else "json", width), language="bash", wrap_lines=True)
         st.button("Remove", key=f"remove-{key}", on_click=basket.remove, args=(key,), icon=":material/delete:")
     with picture, layout.one_sentence_errors():
-        st.image(_preview(key, width, export), width="stretch", alt=export.caption)
+        draw = _preview if basket.is_made_again(export) else _preview_own
+        st.image(draw(key, width, export), width="stretch", alt=export.caption)
 
 
 def _faces(export: FigureExport) -> str:
@@ -71,3 +72,8 @@ def _faces(export: FigureExport) -> str:
 @st.cache_data(max_entries=basket.MOST, show_spinner="Drawing …")
 def _preview(key: str, width: str, _exhibit: FigureExport) -> bytes:
     return render(_exhibit, "png", width)
+
+
+def _preview_own(key: str, width: str, exhibit: FigureExport) -> bytes:
+    """Draw a figure of the visitor's own clip, which no cache keeps."""
+    return render(exhibit, "png", width)

@@ -28,6 +28,8 @@ CONFIG = "config.json"
 RUNNING, FINISHED, STOPPED, FAILED = "running", "finished", "stopped", "failed"
 #: Seconds that a run has to end its step and to save its state.
 _PATIENCE_S = 20.0
+#: Runs of the workspace that may be running when one is started.
+MOST_RUNNING = 2
 #: Settings that `mesm train` takes by options of their own.
 _OWN_OPTIONS = ("train.corpus", "train.init_from", "train.seed")
 
@@ -76,10 +78,13 @@ def list_runs() -> dict[str, Run]:
 
 
 def read_run(folder: Path) -> Run:
-    """Read a run from its folder; a damaged or half-written file counts as missing."""
-    config = None
-    with contextlib.suppress(OSError, ValueError, KeyError, TypeError, MesmError):
-        config = RunConfig.from_dict(members(read_json(folder / CONFIG)))
+    """Read a run from its folder; a damaged file counts as missing, and that of its settings is the run's failure."""
+    config, damage = None, ""
+    if (folder / CONFIG).exists():
+        try:
+            config = RunConfig.from_dict(members(read_json(folder / CONFIG)))
+        except (MesmError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError) as error:
+            damage = f"{CONFIG} of run {folder.name} cannot be read ({error}); restore it, or start the run again"
     status, failure = STOPPED, ""
     if (folder / "checkpoint" / "model.safetensors").is_file():
         status = FINISHED
@@ -87,7 +92,7 @@ def read_run(folder: Path) -> Run:
         status = RUNNING
     elif status == STOPPED and (failure := jobs.read_failure(folder, "train")):
         status = FAILED
-    return Run(folder.name, folder, creation_number(folder), status, config, tuple(read_log(folder)), failure)
+    return Run(folder.name, folder, creation_number(folder), status, config, tuple(read_log(folder)), failure or damage)
 
 
 def start_run(name: str, preset: str, corpus: Path, settings: Mapping[str, str], seed: int, init: Path | None) -> Run:
@@ -99,7 +104,7 @@ def start_run(name: str, preset: str, corpus: Path, settings: Mapping[str, str],
         init: folder of the checkpoint to start from.
 
     Raises:
-        ConfigError: the name is taken or unusable, or a setting does not exist.
+        ConfigError: the name is taken or unusable, a setting does not exist, or `MOST_RUNNING` runs are running.
     """
     if not name.strip() or slug(name) != name or name.startswith("."):
         raise ConfigError(f"the name {name!r} cannot be a folder's name; use letters, digits, - and .")
@@ -107,6 +112,7 @@ def start_run(name: str, preset: str, corpus: Path, settings: Mapping[str, str],
     if folder.exists():
         raise ConfigError(f"there is a run named {name} already; choose another name, or resume it")
     PRESETS[preset].with_settings(settings)
+    _check_room()
     arguments = ["--preset", preset, "--corpus", str(corpus), "--out", str(folder), "--seed", str(seed)]
     arguments += ["--init", str(init)] if init is not None else []
     for key, value in settings.items():
@@ -119,13 +125,23 @@ def resume_run(run: Run) -> Run:
     """Resume a stopped run from its last state.
 
     Raises:
-        ConfigError: the run is running, or it ended before the first state.
+        ConfigError: the run is running, it ended before the first state, or `MOST_RUNNING` others are running.
     """
     if run.status == RUNNING:
         raise ConfigError(f"run {run.name} is running; stop it first")
     if run.config is None:
         raise ConfigError(f"run {run.name} ended before it began; start it again under another name")
+    _check_room()
     return _start_training(run.folder, ["--resume", str(run.folder)])
+
+
+def _check_room() -> None:
+    """Raise `ConfigError` where as many runs are running as may."""
+    running = [run.name for run in list_runs().values() if run.status == RUNNING]
+    if len(running) >= MOST_RUNNING:
+        raise ConfigError(
+            f"{', '.join(running)} are running, and at most {MOST_RUNNING} may at a time; stop one or wait for its end"
+        )
 
 
 def stop_run(run: Run) -> None:

@@ -7,29 +7,41 @@ from typing import Any
 import streamlit as st
 
 from mesm.figures.png import encode_png
+from mesm.figures.privacy import blurred
 from mesm.ui import layout
+from mesm.ui.corpora import hides_faces
 from mesm.ui.try_a_clip import transcription, upload
 
 VIDEO, FILES, RECORD = "a video", "a picture and a sound", "camera and microphone"
 #: Clips longer than the first are cut to a chosen part, of at most the second.
 WHOLE_S, LONGEST_S = 12.0, 50.0
-_TEXT = "transcript"
 
 
 def pick_files() -> tuple[bytes | None, bytes | None, str]:
     """Return picture or video, the sound beside it, and a name for this upload."""
+    turn = upload.upload_round()
     source = st.segmented_control("From", [VIDEO, FILES, RECORD], default=VIDEO, required=True, key="from_where")
     if source == VIDEO:
         media: Any = st.file_uploader(
-            "Video", help="One person, a few seconds, at most 200 MB. Its content decides what it is, not its name."
+            "Video",
+            help="One person, a few seconds, at most 200 MB. Its content decides what it is, not its name.",
+            key=f"video-{turn}",
         )
         sound: Any = None
     else:
         left, right = st.columns(2)
         with left:
-            media = st.file_uploader("Picture") if source == FILES else st.camera_input("Picture of a face")
+            media = (
+                st.file_uploader("Picture", key=f"picture-{turn}")
+                if source == FILES
+                else st.camera_input("Picture of a face", key=f"camera-{turn}")
+            )
         with right:
-            sound = st.file_uploader("Sound") if source == FILES else st.audio_input("Speech")
+            sound = (
+                st.file_uploader("Sound", key=f"sound-{turn}")
+                if source == FILES
+                else st.audio_input("Speech", key=f"speech-{turn}")
+            )
     name = "/".join(one.file_id for one in (media, sound) if one is not None)
     return (
         media.getvalue() if media is not None else None,
@@ -69,8 +81,10 @@ def pick_part(media: bytes | None, sound: bytes | None, name: str) -> tuple[floa
 def pick_transcript(media: bytes | None, sound: bytes | None, part: tuple[float, float] | None) -> str:
     """Return the transcript: typed, or made by a speech model and then corrected."""
     if heard := st.session_state.pop("heard", None):
-        st.session_state[_TEXT] = heard
-    text = st.text_area("Transcript", max_chars=1000, height=80, key=_TEXT, help="MESM uses it as the attention query.")
+        st.session_state[upload.TRANSCRIPT] = heard
+    text = st.text_area(
+        "Transcript", max_chars=1000, height=80, key=upload.TRANSCRIPT, help="MESM uses it as the attention query."
+    )
     source = sound if sound is not None else media
     if (
         st.button(
@@ -97,7 +111,8 @@ def pick_face() -> tuple[float, float, float] | None:
     st.markdown("Several faces were detected. The largest is used; choose another to score it instead.")
     chosen = None
     for number, (column, face) in enumerate(zip(st.columns(6), faces, strict=False)):
-        column.image(encode_png(face.picture), alt=f"Face {number + 1} of {len(faces)} in the clip", width="stretch")
+        picture = blurred(face.picture) if hides_faces("") else face.picture
+        column.image(encode_png(picture), alt=f"Face {number + 1} of {len(faces)} in the clip", width="stretch")
         if column.button(f"Face {number + 1}", key=f"face-{number}", width="stretch"):
             chosen = face.at
     return chosen

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import tempfile
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -12,16 +12,22 @@ from pathlib import Path
 
 import numpy as np
 import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from mesm.data.ingest import FaceChoice, MediaFacts, ingest_untrusted, probe_untrusted, waveform_untrusted
+from mesm.data.ingest.private_folder import private_folder
 from mesm.errors import DataError, MesmError
-from mesm.ui import layout
-from mesm.ui.corpora import Case
+from mesm.ui import clip_cache, layout
+from mesm.ui.corpora import Case, hides_faces
+from mesm.ui.export import basket
 
 TIMEOUT_S = 120.0
 #: An upload above this is refused before anything of it is written.
 MAX_BYTES = 200_000_000
 _KEY, _NAME, _FACES, _FACTS = "own-clip", "own-name", "own-faces", "own-facts"
+#: Key of the widget that takes the transcript.
+TRANSCRIPT = "transcript"
+_ROUND = "own-round"
 
 
 @dataclass(frozen=True)
@@ -58,15 +64,27 @@ def _on_disk(*contents: bytes | None) -> Iterator[tuple[Path, ...]]:
             raise DataError(
                 f"the upload has {len(content) / 1e6:.0f} MB, above the limit of {MAX_BYTES // 10**6}; cut it"
             )
-    with tempfile.TemporaryDirectory(prefix="mesm-upload-") as name:
-        files = tuple(Path(name) / what for what in ("the upload", "the sound")[: len(contents)])
+    with private_folder() as folder:
+        files = tuple(folder / what for what in ("the upload", "the sound")[: len(contents)])
         for file, content in zip(files, contents, strict=True):
             if content is not None:
                 file.write_bytes(content)
         try:
             yield files
         except DataError as error:
-            raise DataError(str(error).replace(f"{name}/", "")) from None
+            raise DataError(str(error).replace(f"{folder}{os.sep}", "")) from None
+
+
+def _while_open() -> Callable[[str, float], None] | None:
+    """Return a report that raises where the page was closed: Streamlit ends a script there at its next message."""
+    if get_script_run_ctx() is None:
+        return None
+    place = st.empty()
+
+    def report(stage: str, share: float) -> None:
+        place.empty()
+
+    return report
 
 
 def probe(media: bytes) -> MediaFacts:
@@ -76,7 +94,7 @@ def probe(media: bytes) -> MediaFacts:
         DataError: it cannot be read.
     """
     with _on_disk(media) as (file,):
-        return probe_untrusted(file)
+        return probe_untrusted(file, progress=_while_open())
 
 
 def waveform(media: bytes, part: tuple[float, float]) -> np.ndarray:
@@ -86,7 +104,7 @@ def waveform(media: bytes, part: tuple[float, float]) -> np.ndarray:
         DataError: it cannot be read.
     """
     with _on_disk(media) as (file,):
-        return waveform_untrusted(file, part[0], part[0] + part[1])
+        return waveform_untrusted(file, part[0], part[0] + part[1], progress=_while_open())
 
 
 def ingest(
@@ -118,8 +136,8 @@ def ingest(
             timeout_s=TIMEOUT_S,
             progress=progress,
         )
-        shown = preview.read_bytes() if preview.is_file() else None
-        return Case(upload.key, "your clip", replace(sample, media=""), shown)
+        video = preview.read_bytes() if preview.is_file() and not hides_faces("") else None
+        return Case(upload.key, "your clip", replace(sample, media=""), video)
 
 
 def ingest_with_steps(upload: Upload) -> Case | None:
@@ -139,8 +157,9 @@ def ingest_with_steps(upload: Upload) -> Case | None:
             bar.progress(1.0, "Done. The uploaded file is deleted.")
             sample = case.sample
             st.write(f"Frames: {len(sample.faces)}; a face was detected in {int(sample.face_found.sum())}.")
-            if len(sample.faces_large):
-                st.image(list(sample.faces_large[:8]), width=72)
+            shown = case.shown
+            if len(shown.faces_large) or len(shown.faces):
+                st.image(list((shown.faces_large if len(shown.faces_large) else shown.faces)[:8]), width=72)
             st.write(f"Sound: {len(sample.mel)} mel chunks of 400 ms.")
             st.write(f"Words: {len(sample.words)}.")
             status.update(label="The clip is decoded.", state="complete", expanded=False)
@@ -184,9 +203,26 @@ def kept_faces() -> list[FaceChoice]:
 
 
 def forget() -> None:
-    """Remove the clip and everything derived from it."""
+    """Remove the clip and everything derived from it: faces, scores, pictures, exports."""
     for key in (_KEY, _NAME, _FACES, _FACTS):
         st.session_state.pop(key, None)
+    basket.remove_own()
+    clip_cache.forget_own_clip()
+
+
+def delete() -> None:
+    """Forget the clip, and remove its files and its transcript from the widgets that took them."""
+    forget()
+    if (context := get_script_run_ctx()) is not None:
+        # A session's files are removed by themselves only when it ends.
+        context.uploaded_file_mgr.remove_session_files(context.session_id)
+    st.session_state[TRANSCRIPT] = ""
+    st.session_state[_ROUND] = upload_round() + 1
+
+
+def upload_round() -> int:
+    """Return the part of the upload widgets' keys that changes when a clip is deleted: with a new key they are empty."""
+    return int(st.session_state.get(_ROUND, 0))
 
 
 def digest_of(*parts: bytes | str | float | None) -> str:
