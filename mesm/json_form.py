@@ -13,7 +13,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-import os
 import re
 import reprlib
 import stat
@@ -46,24 +45,25 @@ _DEPTH = 64
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
-def read_json(path: str | os.PathLike[str], limit: int = JSON_BYTES) -> Json:
+def read_json(path: str | Path, limit: int = JSON_BYTES) -> Json:
     """Read a JSON file from disk; whatever it is and holds, the caller gets a value or one `DataError`.
 
     The one way to read a JSON file that a user, a disk or a stranger may have changed. `from_json` then checks its form.
 
     Args:
-        path: of a regular file; a pipe or a device is refused unread.
+        path: of a regular file; a pipe or a device is refused unread. A remote path is opened by its own `open`.
         limit: largest size in bytes.
 
     Raises:
         DataError: one sentence with the path: it is missing, unreadable, no regular file, too large, no UTF-8, or no JSON
             value (see `parse_json`).
     """
+    place = Path(path) if isinstance(path, str) else path
     try:
         # Not opened: a pipe without a writer would block.
-        if not stat.S_ISREG(Path(path).stat().st_mode):
+        if isinstance(place, Path) and not stat.S_ISREG(place.stat().st_mode):
             raise DataError(f"{path} is no regular file; restore it or remove it")
-        with Path(path).open("rb") as file:
+        with place.open("rb") as file:
             data = file.read(limit + 1)
     except DataError:
         raise
@@ -71,7 +71,7 @@ def read_json(path: str | os.PathLike[str], limit: int = JSON_BYTES) -> Json:
         raise DataError(f"{path} cannot be read ({getattr(error, 'strerror', None) or error})") from error
     if len(data) > limit:
         raise DataError(f"{path} has more than {limit} bytes, which is too large for what it should hold")
-    return parse_json(data, os.fspath(path))
+    return parse_json(data, str(path))
 
 
 def parse_json(text: str | bytes, where: str) -> Json:

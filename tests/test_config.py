@@ -147,12 +147,12 @@ def test_a_list_needs_no_json(setting: str, value: object) -> None:
 @pytest.mark.parametrize(
     ("setting", "sentence"),
     [
-        ("labels=1,2", "labels holds words, not 1"),
+        ("labels=1,2", "label is 1; it must be one of"),
         ("labels=happy,fear", "label is 'happy'; it must be one of"),
-        ('labels={"a": 1}', "labels holds words"),
-        ("attention_width=8,wide,32", "attention_width holds numbers, not 'wide'"),
-        ("attention_width=true", "attention_width holds numbers, not True"),
-        ("top_p=true", "top_p must be a number, not 'true'"),
+        ('labels={"a": 1}', "label is {'a': 1}; it must be one of"),
+        ("attention_width=8,wide,32", "attention_width is 'wide'; it must be a whole number"),
+        ("attention_width=true", "attention_width is True; it must be a whole number"),
+        ("top_p=true", "top_p is True; it must be a number"),
         ("top_p=" + "[" * 100_000, "top_p must be a number"),
         ("head_dim=" + "9" * 5000, "head_dim must be a number"),
         ("positions=1", "positions must be true or false, not '1'"),
@@ -173,7 +173,7 @@ def test_a_stored_config_has_every_setting() -> None:
     stored = MESMConfig(top_p=0.4, gate="hard").to_dict()
     assert ModelConfig.from_stored(stored) == MESMConfig(top_p=0.4, gate="hard")
     del stored["top_p"], stored["gate"]
-    with pytest.raises(ConfigError, match="lacks gate, top_p; add them as they were when it was trained"):
+    with pytest.raises(ConfigError, match="lacks 'gate'; copy it from where the checkpoint comes from"):
         ModelConfig.from_stored(stored)
 
 

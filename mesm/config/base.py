@@ -95,7 +95,9 @@ class JsonConfig:
         for key, value in data.items():
             kind, default = kinds[key], getattr(cls, key, None)
             if isinstance(default, tuple) and not isinstance(value, list | tuple):
-                raise ConfigError(f"{key} is {value!r}; it must be a list, such as {list(default)}")
+                raise ConfigError(
+                    f"{key} is {short_repr(value)}; it must be a list, such as {short_repr(list(default))}"
+                )
             if not (isinstance(kind, type) and issubclass(kind, JsonConfig)):
                 values[key] = tuple(value) if isinstance(value, list) else value
             elif isinstance(value, Mapping):

@@ -170,7 +170,7 @@ def read_record(path: str | os.PathLike[str]) -> Record[Any]:
         DataError: it is no record, damaged, or of a later schema; one sentence with the remedy.
     """
     try:
-        content = members(read_json(path))
+        content = members(read_json(Path(path)))
     except DataError as error:
         raise DataError(f"{error}; it should be a record: make it again with its command") from error
     schema = content.get("schema")

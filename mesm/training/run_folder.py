@@ -85,7 +85,7 @@ class RunFolder:
             )
         try:
             return RunConfig.from_dict(members(read_json(config)))
-        except (DataError, KeyError) as error:
+        except (DataError, ConfigError, KeyError) as error:
             raise DataError(
                 f"{config} is damaged ({error}); delete it and give the command that started the run again, "
                 "which resumes it from its state"

@@ -12,7 +12,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from mesm.analysis.checkpoints import read_facts
-from mesm.data.store import IndexRow
+from mesm.data.store import Corpus, IndexRow
 from mesm.errors import DataError
 from mesm.presets import PRESETS
 from mesm.records.training_log import LOG_NAME
@@ -170,7 +170,8 @@ def test_a_damaged_notebook_is_one_sentence(own_notebook: Path) -> None:
 def test_two_visitors_do_not_disturb_each_other(home: Path) -> None:
     """One shared model, two threads: another p each, one of them with a redrawn attention."""
     model = Model(read_facts(home / "checkpoints" / "tiny-mesm"))
-    cases = [Case(f"k{n}", "c", make_sample(n)) for n in (1, 2)]
+    noise = Corpus(home / "corpora" / "noise").id  # an own clip belongs to the visit that uploaded it
+    cases = [Case(f"k{n}", "c", make_sample(n), corpus=noise) for n in (1, 2)]
     asked = [(cases[0], 0.4, None), (cases[1], 0.9, 3)]
     alone = [model.run(*one) for one in asked]
     found: dict[int, list] = {0: [], 1: []}
@@ -186,9 +187,7 @@ def test_two_visitors_do_not_disturb_each_other(home: Path) -> None:
     for who in (0, 1):
         for prediction in found[who]:
             np.testing.assert_array_equal(prediction.scores, alone[who].scores)
-            np.testing.assert_array_equal(
-                prediction.trace.layers["visual"][0].kept, alone[who].trace.layers["visual"][0].kept
-            )
+            np.testing.assert_array_equal(prediction.layers["visual"][0].kept, alone[who].layers["visual"][0].kept)
 
 
 def test_two_sessions_have_their_own_views(home: Path) -> None:

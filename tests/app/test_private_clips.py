@@ -90,7 +90,7 @@ def test_forgetting_a_clip_and_ending_a_visit_remove_it_from_the_process(home: P
     next(b for b in page.button if b.label == "Delete this clip").click()
     page.run()
     assert not page.exception
-    assert (alive(PreparedClip), alive(Scene), session_entries()) == (*before, 0)
+    assert alive(PreparedClip) <= before[0] and alive(Scene) <= before[1] and session_entries() == 0
     assert [ref() for ref in arrays] == [None, None]
     page.run()  # a widget's value before the last run stays until the next
     assert page.text_area[0].value == "" and not page.exception
@@ -101,7 +101,7 @@ def test_forgetting_a_clip_and_ending_a_visit_remove_it_from_the_process(home: P
     del page
     caching.clear_session_data_cache("test session id")  # as the server does when the page is closed
     caching.clear_session_resource_cache("test session id")
-    assert (alive(PreparedClip), alive(Scene), session_entries()) == (*before, 0)
+    assert alive(PreparedClip) <= before[0] and alive(Scene) <= before[1] and session_entries() == 0
     assert [ref() for ref in arrays] == [None, None]
 
 

@@ -28,7 +28,7 @@ class Scorer:
         self.texts: list[str] = []
         self.stop_at: str | None = None
 
-    def predict(self, path: Path, text: str, top_p: float | None) -> Prediction:
+    def predict(self, path: Path, text: str, top_p: float | None, guarded: bool = True) -> Prediction:
         if not path.is_file():
             raise DataError(f"{path} does not exist; check the path")
         if text == self.stop_at:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -70,13 +71,15 @@ def test_no_corpora(home: Path) -> None:
 
 
 def test_the_digest_is_the_design_or_the_clips(tmp_path: Path) -> None:
-    made = Manifest("m", ("anger",), {"generator": 4, "seed": 0, "command": "x"}, capabilities=("design",))
-    same = Manifest("m", ("anger",), {"seed": 0, "command": "y", "generator": 4})
+    made = Manifest(
+        "m", ("anger",), {"generator": 4, "seed": 0, "command": "x"}, capabilities=("design",), complete=True
+    )
+    same = Manifest("m", ("anger",), {"seed": 0, "command": "y", "generator": 4}, complete=True)
     assert made.digest == same.digest and len(made.digest) == 16
     others = [
-        Manifest("n", made.labels, made.meta),
-        Manifest("m", ("fear",), made.meta),
-        Manifest("m", made.labels, {**made.meta, "seed": 1}),
+        replace(made, name="n"),
+        replace(made, labels=("fear",)),
+        replace(made, meta={**made.meta, "seed": 1}),
     ]
     assert len({made.digest, *(other.digest for other in others)}) == 4
     one, two, copy = (Corpus(write(tmp_path / name, "r", seed=seed)) for name, seed in (("a", 0), ("b", 1), ("c", 0)))

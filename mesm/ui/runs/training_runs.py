@@ -92,7 +92,7 @@ def read_run(folder: Path) -> Run:
         status = RUNNING
     elif status == STOPPED and (failure := jobs.read_failure(folder, "train")):
         status = FAILED
-    return Run(folder.name, folder, creation_number(folder), status, config, tuple(read_log(folder)), failure or damage)
+    return Run(folder.name, folder, creation_number(folder), status, config, tuple(read_log(folder)), damage or failure)
 
 
 def start_run(name: str, preset: str, corpus: Path, settings: Mapping[str, str], seed: int, init: Path | None) -> Run:
