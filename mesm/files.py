@@ -18,6 +18,8 @@ from mesm.errors import DataError
 PART = ".part"
 #: Most characters of a clip's, a speaker's or a session's name.
 MAX_NAME = 200
+#: Unicode categories of control characters, surrogates, and separators of lines and paragraphs.
+_UNPRINTABLE = ("Cc", "Cs", "Zl", "Zp")
 
 
 def file_sha256(path: Path) -> str:
@@ -66,6 +68,11 @@ def check_writable(folder: str | os.PathLike[str]) -> Path:
     return folder
 
 
+def name_of_file(stem: str) -> str:
+    """Return a name that `check_name` takes for a clip whose file has this stem: odd characters become _, the end is cut."""
+    return "".join("_" if unicodedata.category(c) in _UNPRINTABLE else c for c in stem)[: MAX_NAME - 20]
+
+
 def check_name(what: str, name: str) -> str:
     """Return the name of a clip, speaker or session if it can stand in files, commands and pages.
 
@@ -75,7 +82,7 @@ def check_name(what: str, name: str) -> str:
     """
     if len(name) > MAX_NAME:
         raise DataError(f"the {what} {name[:40]!r}... has {len(name)} characters; use at most {MAX_NAME}")
-    bad = next((c for c in name if unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp")), None)
+    bad = next((c for c in name if unicodedata.category(c) in _UNPRINTABLE), None)
     if bad is not None:
         kind = "a byte that is not UTF-8" if unicodedata.category(bad) == "Cs" else "a control character"
         raise DataError(f"the {what} {name!r} holds {kind}; give it another name")

@@ -18,7 +18,7 @@ from mesm.data.csv_files import PATH_NAMES, TEXT_NAMES, match_columns, parse_csv
 from mesm.data.importers.plan import MediaSpan, Problem, Release, Utterance
 from mesm.data.text_files import read_text
 from mesm.errors import DataError
-from mesm.files import check_name
+from mesm.files import check_name, name_of_file
 from mesm.json_form import Json
 from mesm.vocabulary import EMOTIONS, SPLITS
 
@@ -128,7 +128,7 @@ def _utterance(path: Path, number: int, row: Mapping[str, Json], labels: tuple[s
     elif end is not None and not 0 <= part[0] < end:
         problem = Problem("misaligned", f"row {number} goes from {part[0]} s to {end} s")
     return Utterance(
-        id=name("id") or f"{Path(video).stem or 'row'}_{number}",
+        id=name("id") or f"{name_of_file(Path(video).stem) or 'row'}_{number}",
         text=str(row.get("text") or ""),
         video=MediaSpan(path.parent / video, *part) if video else None,
         sound=MediaSpan(path.parent / sound, *part) if sound else None,
