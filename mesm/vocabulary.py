@@ -21,6 +21,11 @@ CORPUS_LABELS: dict[str, tuple[str, ...]] = {
 }
 
 SPLITS: tuple[str, ...] = ("train", "valid", "test")
+#: Name of a split in releases -> its name here.
+SPLIT_NAMES: dict[str, str] = {
+    "training": "train", "dev": "valid", "val": "valid", "validation": "valid", "testing": "test",
+    **{name: name for name in SPLITS},
+}  # fmt: skip
 
 
 def order_splits(names: Iterable[str]) -> list[str]:

@@ -8,12 +8,17 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-NAMES = ("iemocap", "mosei", "mesm-processed", "meld", "ravdess", "crema-d", "manifest")
+NAMES = (
+    "iemocap", "mosei", "mesm-processed", "meld", "ravdess", "crema-d", "voices", "faces", "sentences", "manifest",
+)  # fmt: skip
 EXAMPLE = """examples:
   mesm corpus import iemocap IEMOCAP_full_release corpora/iemocap --dry-run
   mesm corpus import iemocap IEMOCAP_full_release corpora/iemocap --splits lists:IEMOCAP_SPLIT
   mesm corpus import mesm-processed DOWNLOAD corpora/mosei --part mosei
   mesm corpus import manifest clips.csv corpora/mine --splits speaker
+  mesm corpus import voices EmoDB/wav corpora/emodb
+  mesm corpus import faces fer2013_train.parquet corpora/fer2013
+  mesm corpus import sentences goemotions/data corpora/goemotions
   mesm corpus split corpora/iemocap corpora/iemocap-5 --splits session:Ses05
 """
 _SPLITS = (

@@ -14,7 +14,7 @@ from typing import Any
 
 from mesm.data.importers.plan import REASONS, Problem, Release, Utterance
 
-#: What can be imported -> its module.
+#: What can be imported -> its module, and the function there unless it is `read_release`.
 IMPORTERS: dict[str, str] = {
     "iemocap": "iemocap",
     "mosei": "mosei",
@@ -22,6 +22,9 @@ IMPORTERS: dict[str, str] = {
     "meld": "meld",
     "ravdess": "ravdess",
     "crema-d": "crema_d",
+    "voices": "labelled_folder:read_voices",
+    "faces": "labelled_folder:read_faces",
+    "sentences": "sentences",
     "manifest": "manifest_csv",
 }
 
@@ -32,7 +35,9 @@ def find_release(importer: str, source: str | os.PathLike[str], **options: Any) 
     Raises:
         DataError: the folder is not such a release.
     """
-    return importlib.import_module(f"mesm.data.importers.{IMPORTERS[importer]}").read_release(source, **options)
+    module, _, function = IMPORTERS[importer].partition(":")
+    read = getattr(importlib.import_module(f"mesm.data.importers.{module}"), function or "read_release")
+    return read(source, **options)
 
 
 __all__ = ["IMPORTERS", "REASONS", "Problem", "Release", "Utterance", "find_release"]

@@ -16,6 +16,7 @@ from mesm.data.importers.plan import (
     nothing_found,
     one_hot,
 )
+from mesm.vocabulary import MODALITIES
 
 LABELS = ("anger", "disgust", "fear", "happiness", "sadness", "neutral")
 META = {"licence": "ODbL 1.0", "citation": "Cao et al. 2014, doi:10.1109/TAFFC.2014.2336244"}
@@ -50,11 +51,13 @@ def read_release(source: str | os.PathLike[str]) -> Release:
     names = sorted(name for name in videos.keys() | sounds.keys() if _NAME.match(name))
     if not names:
         raise nothing_found(root, "CREMA-D", "files such as VideoFlash/1001_DFA_ANG_XX.flv")
-    utterances = tuple(_utterance(root, name, videos.get(name), sounds.get(name)) for name in names)
+    # A folder of the sounds alone is a release of its own; beside videos, one that is missing is missing.
+    modalities = MODALITIES if videos else ("text", "acoustic")
+    utterances = tuple(_utterance(root, name, videos.get(name), sounds.get(name), modalities) for name in names)
     return Release("crema_d", LABELS, utterances, "speaker", RULES, META)
 
 
-def _utterance(root: Path, name: str, video: Path | None, sound: Path | None) -> Utterance:
+def _utterance(root: Path, name: str, video: Path | None, sound: Path | None, modalities: tuple[str, ...]) -> Utterance:
     actor, sentence, emotion, level = name.split("_")
     label = _EMOTIONS.get(emotion, "")
     problem = None
@@ -69,5 +72,6 @@ def _utterance(root: Path, name: str, video: Path | None, sound: Path | None) ->
         sound=None if sound is None else MediaSpan(sound),
         labels=one_hot(label, LABELS, _INTENSITIES.get(level, 1.0)) if label else None,
         speaker=actor,
+        modalities=modalities,
         problem=problem,
     )

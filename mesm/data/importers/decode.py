@@ -11,9 +11,10 @@ import numpy as np
 from mesm.batch import FRAME_INTERVAL_MS, SAMPLE_RATE_HZ, Sample
 from mesm.data.importers.headers import examine
 from mesm.data.importers.plan import MediaSpan, Problem, Utterance
+from mesm.data.importers.still_pictures import read_still
 from mesm.data.ingest.audio import Sound, read_sound
 from mesm.data.ingest.clip import CUT_OFF_S, assemble
-from mesm.data.ingest.faces import Detector, FaceTrack
+from mesm.data.ingest.faces import Detector, FaceTrack, WholeFrame
 from mesm.data.ingest.many import track_clips
 from mesm.data.ingest.media import Limits, is_picture
 from mesm.data.ingest.video import FrameSampler, read_picture
@@ -75,9 +76,11 @@ class _Picture:
 
     def _frames(self) -> Iterator[tuple[float, np.ndarray]]:
         part, interval_s = self.utterance.video, FRAME_INTERVAL_MS / 1000
+        if "visual" not in self.utterance.modalities:
+            return
         if part is None:
             for index, path in enumerate(self.utterance.pictures):
-                yield index * interval_s, read_picture(path, self.limits)
+                yield index * interval_s, read_still(path, self.limits)
             self.end_s = len(self.utterance.pictures) * interval_s
         elif is_picture(part.path):
             yield 0.0, read_picture(part.path, self.limits)
@@ -113,16 +116,26 @@ def make_outcomes(
             pictures[number] = (facts, _Picture(picture, limits, advance))
         else:
             outcomes[number] = Outcome(utterance.id, facts, problem=problem)
-    tracks = track_clips(
-        ((number, frames) for number, (_, frames) in pictures.items()), large_px=settings.large_px, detector=detector
-    )
-    for number, track in tracks:
+    for number, track in _tracks(utterances, pictures, settings, detector):
         advance()
         facts, frames = pictures[number]
         made = _assemble_sample(utterances[number], track, frames, settings)
         sample, problem = (None, made) if isinstance(made, Problem) else (made, None)
         outcomes[number] = Outcome(utterances[number].id, facts, sample, problem)
     return [outcomes[number] for number in range(len(utterances))]
+
+
+def _tracks(
+    utterances: Sequence[Utterance],
+    pictures: dict[int, tuple[SourceFacts, _Picture]],
+    settings: Settings,
+    detector: Detector | None,
+) -> Iterator[tuple[int, FaceTrack]]:
+    """Yield the number and the faces of each utterance: detected, or whole pictures where they are crops already."""
+    for cropped in (False, True):
+        frames = [(n, picture) for n, (_, picture) in pictures.items() if utterances[n].cropped is cropped]
+        search = WholeFrame() if cropped else detector
+        yield from track_clips(frames, large_px=0 if cropped else settings.large_px, detector=search)
 
 
 def _without_picture(utterance: Utterance) -> Utterance:
@@ -134,14 +147,15 @@ def _assemble_sample(utterance: Utterance, track: FaceTrack, picture: _Picture, 
     """Add sound, words and flags to an utterance whose frames have been cut."""
     if picture.problem is not None and not settings.keep_incomplete:
         return picture.problem
-    if not len(track.faces) and not settings.keep_incomplete:
+    if "visual" in utterance.modalities and not len(track.faces) and not settings.keep_incomplete:
         return Problem("no_frames", "no picture could be decoded")
-    sound = _sound(utterance, settings.limits())
+    with_sound = "acoustic" in utterance.modalities
+    sound = _sound(utterance, settings.limits()) if with_sound else Sound(np.zeros(0, np.float32))
     if isinstance(sound, Problem):
         if not settings.keep_incomplete:
             return sound
         sound = Sound(np.zeros(0, np.float32))
-    if not len(track.faces) and not len(sound.waveform):
+    if not len(track.faces) and not len(sound.waveform) and utterance.modalities != ("text",):
         return picture.problem or Problem("no_frames", "neither picture nor sound could be decoded")
     sound_s = len(sound.waveform) / SAMPLE_RATE_HZ
     cut_off = picture.broken or picture.declared_s - max(picture.end_s, sound_s) > CUT_OFF_S

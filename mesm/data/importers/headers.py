@@ -81,11 +81,13 @@ def examine(
     facts, limits = SourceFacts(), limits or Limits()
     if utterance.problem is not None:
         return facts, utterance.problem
-    if not clean_text(utterance.text) and not keep_incomplete:
+    if "text" in utterance.modalities and not clean_text(utterance.text) and not keep_incomplete:
         return facts, Problem("empty_text", "its transcript is empty")
-    facts, problem = _of_picture(utterance, facts, limits)
+    problem: Problem | None = None
+    if "visual" in utterance.modalities:
+        facts, problem = _of_picture(utterance, facts, limits)
     heard: Problem | None = None
-    if problem is None or keep_incomplete:
+    if "acoustic" in utterance.modalities and (problem is None or keep_incomplete):
         facts, heard = _of_sound(utterance, facts)
     if keep_incomplete and ((_only_lacks(problem) and heard is None) or (_only_lacks(heard) and problem is None)):
         problem = heard = None

@@ -10,9 +10,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from mesm.data.importers.still_pictures import StillPicture
 from mesm.errors import DataError
 from mesm.files import check_name
 from mesm.json_form import Json
+from mesm.vocabulary import MODALITIES
 
 #: Why an utterance is not stored: the code that stands in the quarantine list, and what it means.
 REASONS: dict[str, str] = {
@@ -72,19 +74,22 @@ class Utterance:
     Attributes:
         id: unique in its corpus.
         video: where the picture is; None with `pictures`.
-        pictures: still pictures, `picture_interval_s` apart, instead of a video.
+        pictures: still pictures, `FRAME_INTERVAL_MS` apart, instead of a video.
+        cropped: the pictures are face crops already: each is taken whole, no face is searched for.
         sound: where the sound is; None = in the video.
         side: "left" or "right": the half of the picture, and the channel of a sound with two, that are the speaker's.
         labels: emotion -> intensity in [0, 3]; None = unlabelled.
         dialogue: recording that the utterance was cut from; `session` the recording session.
         expected_s: length according to the annotation, where the file was cut by it.
+        modalities: what the release holds of it by design; the lack of another one is no problem.
         problem: why it cannot be stored, if that is known without opening its media.
     """
 
     id: str
     text: str = ""
     video: MediaSpan | None = None
-    pictures: tuple[Path, ...] = ()
+    pictures: tuple[StillPicture, ...] = ()
+    cropped: bool = False
     sound: MediaSpan | None = None
     side: str = ""
     labels: Mapping[str, float] | None = None
@@ -93,6 +98,7 @@ class Utterance:
     session: str = ""
     split: str = ""
     expected_s: float | None = None
+    modalities: tuple[str, ...] = MODALITIES
     problem: Problem | None = None
 
     def __post_init__(self) -> None:

@@ -1,4 +1,8 @@
-"""Import RAVDESS (Livingstone & Russo 2018): `Actor_NN/MM-VC-EE-II-SS-RR-AA.mp4`, labelled by the file's name."""
+"""Import RAVDESS (Livingstone & Russo 2018): `Actor_NN/MM-VC-EE-II-SS-RR-AA.mp4`, labelled by the file's name.
+
+The releases of sound only (`03-...wav`, also as flac) and of picture only (`02-...mp4`) have the two modalities that they
+have; beside full takes their files are copies.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +21,7 @@ from mesm.data.importers.plan import (
     one_hot,
     visible,
 )
+from mesm.vocabulary import MODALITIES
 
 LABELS = ("anger", "disgust", "fear", "happiness", "sadness", "surprise", "neutral")
 META = {"licence": "CC BY-NC-SA 4.0", "citation": "Livingstone & Russo 2018, doi:10.1371/journal.pone.0196391"}
@@ -30,6 +35,8 @@ _EMOTIONS = {
     "08": "surprise",
 }  # fmt: skip
 _SENTENCES = {"01": "Kids are talking by the door", "02": "Dogs are sitting by the door"}
+#: First field of a name -> the modalities of a take without the others.
+_MODALITIES = {"02": ("text", "visual"), "03": ("text", "acoustic")}
 _NAME = re.compile(r"^(\d\d)-(\d\d)-(\d\d)-(\d\d)-(\d\d)-(\d\d)-(\d\d)$")
 
 
@@ -60,8 +67,10 @@ def _utterance(path: Path, is_whole_there: bool) -> Utterance:
     return Utterance(
         id=path.stem,
         text=_SENTENCES.get(sentence, ""),
-        video=MediaSpan(path),
+        video=MediaSpan(path) if modality != "03" else None,
+        sound=MediaSpan(path) if modality == "03" else None,
         labels=one_hot(label, LABELS, 2.0 if intensity == "02" else 1.0) if label in LABELS else None,
         speaker=f"Actor_{actor}",
+        modalities=_MODALITIES.get(modality, MODALITIES),
         problem=problem,
     )

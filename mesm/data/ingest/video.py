@@ -10,7 +10,8 @@ import math
 import os
 from collections.abc import Iterator
 from fractions import Fraction
-from typing import Any
+from pathlib import Path
+from typing import Any, BinaryIO
 
 import av
 import numpy as np
@@ -46,15 +47,19 @@ def read_picture(path: str | os.PathLike[str], limits: Limits | None = None) -> 
         (H, W, 3) uint8 RGB.
     """
     path = existing_file(path)
-    limits = limits or Limits()
+    return decode_picture(path, str(path), limits or Limits())
+
+
+def decode_picture(source: Path | BinaryIO, name: str, limits: Limits) -> np.ndarray:
+    """Decode the still picture in a file or a stream: (H, W, 3) uint8 RGB; `name` stands in the error's sentence."""
     try:
-        with Image.open(path, formats=PICTURES) as picture:
-            _check_pixels(path, picture.width, picture.height, limits)
+        with Image.open(source, formats=PICTURES) as picture:
+            _check_pixels(name, picture.width, picture.height, limits)
             return np.asarray(ImageOps.exif_transpose(picture).convert("RGB"))
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         if isinstance(error, DataError):
             raise
-        raise DataError(f"{path} is a picture that cannot be read ({error}); save it again as png or jpg") from error
+        raise DataError(f"{name} is a picture that cannot be read ({error}); save it again as png or jpg") from error
 
 
 def _check_pixels(path: object, width: int, height: int, limits: Limits) -> None:
