@@ -182,12 +182,18 @@ class EndToEndConfig(ModelConfig):
     """Hidden units between the text's vector and its scores; 0 is the paper's single linear layer."""
     text_trainable: bool = False
     """The paper fine-tunes ALBERT; the shipped checkpoints keep MiniLM frozen and refer to it by name and hash."""
+    face_scaling: str = chosen("corpus", ("corpus", "crop", "grey"))
+    """`corpus` subtracts `face_mean` and divides by `face_std`; `crop` scales each crop to mean 0 and spread 1 per channel,
+    `grey` its luma, so that camera and light do not count."""
     face_mean: tuple[float, ...] = bounded((159.0, 111.0, 102.0), -1000, 1000)
     """RGB mean on the 0..255 scale."""
     face_std: tuple[float, ...] = bounded((37.0, 33.0, 32.0), 0, 1000, above=True)
     """RGB standard deviation on the 0..255 scale."""
     mel_scaling: str = chosen("log", ("power", "log"))
     """`power` is the paper's; `log` (log10 of the power) is what lets a quiet voice count."""
+    mel_level: str = chosen("kept", ("kept", "removed"))
+    """`removed` subtracts each clip's level, so that the gain of a recording does not count; `mel_mean` and `mel_std`
+    then apply to the rest. Needs mel_scaling=log."""
     mel_mean: float = bounded(-2.0, -1e6, 1e6)
     """Subtracted after scaling."""
     mel_std: float = bounded(2.0, 0, 1e6, above=True)
@@ -205,6 +211,8 @@ class EndToEndConfig(ModelConfig):
         for name in ("face_mean", "face_std"):
             if len(getattr(self, name)) != 3:
                 raise ConfigError(f"{name} is {getattr(self, name)}; it must be three numbers, for red, green and blue")
+        if self.mel_level == "removed" and self.mel_scaling != "log":
+            raise ConfigError("mel_level=removed subtracts a level in log power; set mel_scaling=log, or mel_level=kept")
 
     @property
     def cnn(self) -> str:

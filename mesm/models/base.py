@@ -89,7 +89,7 @@ class EmotionModel(Scorer[Prepared]):
             if len(values):
                 branch = self.branches[modality]
                 assert isinstance(branch, SegmentBranch)
-                maps[modality] = branch.prepare(values)
+                maps[modality] = branch.prepare(values, counts[modality])
         present_BM = torch.stack(present, 1)
         self.check_present(batch, present_BM)
         return Prepared(text_BD, maps, counts, present_BM)

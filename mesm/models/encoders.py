@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from mesm.config import EndToEndConfig, MESMConfig
 from mesm.errors import ConfigError
+from mesm.layers.standardise import remove_level, standardise_crops
 from mesm.layers.sparse_vgg import LayerTensors, SparseVGG
 from mesm.layers.transformer import SequenceTransformer
 from mesm.layers.versioned_cache import VersionedCache
@@ -82,7 +83,7 @@ class SegmentBranch(nn.Module):
         self.transformer = SequenceTransformer(config)
         self.dropout = nn.Dropout(config.dropout)
         self.out = nn.Linear(config.transformer_dim, len(config.labels))
-        self.scaling = config.mel_scaling
+        self.config = config
         shape = (1, in_channels, 1, 1)
         mean, std = (
             (config.face_mean, config.face_std) if modality == "visual" else ((config.mel_mean,), (config.mel_std,))
@@ -90,16 +91,25 @@ class SegmentBranch(nn.Module):
         self.register_buffer("mean", torch.tensor(mean).view(shape), persistent=False)
         self.register_buffer("std", torch.tensor(std).view(shape), persistent=False)
 
-    def normalise(self, segments_SCHW: Tensor) -> Tensor:
-        """Normalise raw faces (0..255) or log10 mel power to the CNN's input; float32, or float64 in a model of that type."""
+    def normalise(self, segments_SCHW: Tensor, counts_B: Tensor) -> Tensor:
+        """Normalise raw faces (0..255) or log10 mel power to the CNN's input; float32, or float64 in a model of that type.
+
+        Args:
+            segments_SCHW: faces or mel chunks, one clip's after the other.
+            counts_B: (B,) segments of each clip.
+        """
         x = segments_SCHW.to(torch.promote_types(self.mean.dtype, torch.float32))  # type: ignore[arg-type]
-        if self.modality == "acoustic" and self.scaling == "power":
+        if self.modality == "visual" and self.config.face_scaling != "corpus":
+            return standardise_crops(x, grey=self.config.face_scaling == "grey")
+        if self.modality == "acoustic" and self.config.mel_scaling == "power":
             x = torch.pow(10.0, x)
+        elif self.modality == "acoustic" and self.config.mel_level == "removed":
+            x = remove_level(x, counts_B)
         return (x - self.mean) / self.std  # type: ignore[operator]
 
-    def prepare(self, segments_SCHW: Tensor) -> Tensor:
+    def prepare(self, segments_SCHW: Tensor, counts_B: Tensor) -> Tensor:
         """Compute the part that does not depend on top_p: MESM's stem, or FE2E's whole CNN."""
-        x = self.normalise(segments_SCHW)
+        x = self.normalise(segments_SCHW, counts_B)
         return self.cnn.stem(x) if isinstance(self.cnn, SparseVGG) else self.cnn(x)
 
     def finish(
