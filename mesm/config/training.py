@@ -21,6 +21,7 @@ from mesm.json_form import Json, members, short_repr
 
 FUSIONS = ("learned", "held_out")
 TRAINING_QUERIES = ("own", "shuffled")
+AUGMENTATIONS = ("light", "broad")
 
 #: Name of a setting in older versions -> its name now.
 RENAMED_SETTINGS: dict[str, str] = {
@@ -101,7 +102,10 @@ class TrainConfig(JsonConfig):
     """Text that queries the attention about each clip in training: its `own`, or, `shuffled`, another clip's of the
     batch, so that a mask that depends on the text carries no information on the label."""
     augment: bool = True
-    """Flip, shift and brightness of faces; gain and masked bands of mels."""
+    """Augment the training batches."""
+    augmentation: str = chosen("light", AUGMENTATIONS)
+    """`light`: flip, shift and brightness of faces, gain and masked bands of mels, for clips of one studio. `broad`: also
+    scale, colour, blur, noise, compression and occlusion; recording level, noise, room and response of the voice."""
     label: LabelLossConfig = field(default_factory=LabelLossConfig)
     """Label loss."""
     branch: BranchLossConfig = field(default_factory=BranchLossConfig)

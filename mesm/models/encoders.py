@@ -9,8 +9,8 @@ from torch import Tensor, nn
 
 from mesm.config import EndToEndConfig, MESMConfig
 from mesm.errors import ConfigError
-from mesm.layers.standardise import remove_level, standardise_crops
 from mesm.layers.sparse_vgg import LayerTensors, SparseVGG
+from mesm.layers.standardise import remove_level, standardise_crops
 from mesm.layers.transformer import SequenceTransformer
 from mesm.layers.versioned_cache import VersionedCache
 from mesm.layers.vgg import DenseVGG

@@ -92,7 +92,9 @@ def _numbered(path: Path, names: Sequence[str]) -> Iterator[Utterance]:
             continue
         numbers = [int(word) for word in cells[1].split(",")]
         if max(numbers) >= len(names):
-            raise DataError(f"line {number} of {path} has label {max(numbers)}, {_LABEL_LIST} names {len(names)} labels")
+            raise DataError(
+                f"line {number} of {path} has label {max(numbers)}, {_LABEL_LIST} names {len(names)} labels"
+            )
         identifier = cells[2].strip() if len(cells) > 2 else ""
         yield _sentence(identifier or f"{path.stem}_{number}", cells[0], [names[n] for n in numbers], _split_of(path))
 

@@ -14,6 +14,7 @@ from mesm.data.store import Corpus
 from mesm.errors import ConfigError
 from mesm.models import ModelOutput
 from mesm.training.augment import augment
+from mesm.training.broad_augment import broad_augment
 from mesm.training.objectives.attention_supervision import AttentionSupervision, FaceRegions
 from mesm.training.objectives.auxiliary_targets import AuxiliaryHeads, AuxiliaryTargets
 from mesm.training.objectives.branch_loss import BranchLoss
@@ -75,7 +76,8 @@ class Objectives:
         regions = self.attention.regions if self.attention is not None else None
         regions_SRHW = None if regions is None else regions.of(batch.clip_ids)
         if self.run.train.augment:
-            batch, regions_SRHW = augment(batch, torch.Generator().manual_seed(seed), regions_SRHW)
+            change = broad_augment if self.run.train.augmentation == "broad" else augment
+            batch, regions_SRHW = change(batch, torch.Generator().manual_seed(seed), regions_SRHW)
         rng = np.random.default_rng(seed)
         shuffled = self.run.train.queries == "shuffled"
         order = rng.permutation(len(batch)) if shuffled else np.arange(len(batch))
