@@ -69,12 +69,13 @@ def flag_sentences(codes: Iterable[str]) -> tuple[str, ...]:
 
 
 #: Truth beyond the labels that a corpus may have, as its manifest lists it; `mesm.data.known_truth` reads it.
+#:   displays       `Truth.displays`: the emotion that each modality of a clip displays, whatever the clip's labels
 #:   action_units   `Truth.au_intensity` of every frame, and the action units of each emotion's prototype
 #:   regions        `Truth.au_region`: the pixels that each action unit moves
 #:   prosody        `Truth.prosody`: the voice's parameters
 #:   neutral_faces  a file of faces without emotion, with the regions that each emotion would move
 #:   design         the chances by which the clips were drawn, hence the ideal observer's scores
-CAPABILITIES: tuple[str, ...] = ("action_units", "regions", "prosody", "neutral_faces", "design")
+CAPABILITIES: tuple[str, ...] = ("displays", "action_units", "regions", "prosody", "neutral_faces", "design")
 
 #: FACS action units the project knows, by number (Ekman, Friesen & Hager 2002), with the name of the movement.
 ACTION_UNITS: dict[int, str] = {

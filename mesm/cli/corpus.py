@@ -20,6 +20,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     build.add_argument("--seed", type=int, default=0)
     build.add_argument("--workers", type=int, default=2, help="processes; they change the speed only")
     build.add_argument("--out", required=True, metavar="DIR", help="folder of the corpus")
+    mix = parts.add_parser(
+        "compose",
+        help="compose clips from banks of faces, voices and sentences",
+        description=(
+            "A recipe (TOML) names the corpus, the number of clips, a seed, and a [[bank]] for each stored corpus that a "
+            "modality is drawn from, with corpus, modality (text, visual or acoustic) and weight."
+        ),
+    )
+    mix.add_argument("recipe", metavar="RECIPE.toml")
+    mix.add_argument(
+        "--out", required=True, metavar="DIR", help="folder of the corpus; an interrupted one is completed"
+    )
     sheet = parts.add_parser("sheet", help="contact sheet: people down, neutral and six emotions across")
     sheet.add_argument("corpus", choices=["marionette"])
     sheet.add_argument("--out", required=True, metavar="FILE.png")
@@ -53,6 +65,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Run one subcommand."""
     actions = {
         "build": _build,
+        "compose": _compose,
         "sheet": _sheet,
         "card": _card,
         "audit": _audit,
@@ -71,6 +84,15 @@ def _build(arguments: argparse.Namespace) -> int:
     clips = arguments.clips if arguments.clips is not None else PRESETS[arguments.preset]
     corpus = build(arguments.out, clips, arguments.seed, arguments.workers)
     print(f"{len(corpus)} clips in {arguments.out}; see them with mesm corpus card {arguments.out}")
+    return 0
+
+
+def _compose(arguments: argparse.Namespace) -> int:
+    from mesm.data.composed import Recipe, compose
+
+    corpus = compose(Recipe.read(arguments.recipe), arguments.out)
+    splits = ", ".join(f"{split} {count}" for split, count in corpus.manifest.splits.items())
+    print(f"{len(corpus)} clips in {arguments.out}: {splits}")
     return 0
 
 

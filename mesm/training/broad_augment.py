@@ -20,9 +20,11 @@ from mesm.batch import Batch
 _GEOMETRY = v2.Compose(
     [
         v2.RandomHorizontalFlip(),
-        v2.RandomAffine(degrees=12, translate=(0.07, 0.07), scale=(0.85, 1.25), shear=5, interpolation=v2.InterpolationMode.BILINEAR),
+        v2.RandomAffine(
+            degrees=12, translate=(0.07, 0.07), scale=(0.85, 1.25), shear=5, interpolation=v2.InterpolationMode.BILINEAR
+        ),
     ]
-)  # fmt: skip
+)
 #: Light, colour, optics and compression, on uint8 pictures.
 _APPEARANCE = v2.Compose(
     [

@@ -117,10 +117,17 @@ def draw_prosody(display: Display, rng: np.random.Generator) -> np.ndarray:
     return effect(display) + rng.normal(0, 1, len(PARAMETERS)) * np.array(UTTERANCE_SPREAD)
 
 
-def plan_clip(seed: int, number: int, speakers: int) -> ClipPlan:
-    """Draw one clip of the corpus with this seed and number of speakers."""
-    rng = generator(seed, number)
-    speaker = number % speakers
+@dataclass(frozen=True)
+class Design:
+    """Hold the emotions of a clip and the modalities that show them; see `ClipPlan`."""
+
+    labels: dict[str, int]
+    informative: dict[str, bool]
+    displays: dict[str, Display]
+
+
+def draw_design(rng: np.random.Generator) -> Design:
+    """Draw the emotions of a clip, the informative modalities, and the display of each."""
     emotions = {} if rng.random() < NO_EMOTION else _emotions(rng)
     informative = {name: bool(rng.random() < INFORMATIVE[name]) for name in MODALITIES}
     displays: dict[str, Display] = {}
@@ -131,13 +138,21 @@ def plan_clip(seed: int, number: int, speakers: int) -> ClipPlan:
             odd = rng.random() < AT_ODDS
             displays[name] = _displayed(_emotions(rng, emotions)) if odd else {}
     displays["text"] = _one_of(displays["text"], rng)
+    return Design({name: emotions.get(name, 0) for name in LABELS}, informative, displays)
+
+
+def plan_clip(seed: int, number: int, speakers: int) -> ClipPlan:
+    """Draw one clip of the corpus with this seed and number of speakers."""
+    rng = generator(seed, number)
+    speaker = number % speakers
+    design = draw_design(rng)
     return ClipPlan(
         number=number,
         speaker=speaker,
         split=speaker_split(speaker),
-        labels={name: emotions.get(name, 0) for name in LABELS},
-        informative=informative,
-        displays=displays,
-        apex=draw_apex(displays["visual"], rng),
-        prosody=draw_prosody(displays["acoustic"], rng),
+        labels=design.labels,
+        informative=design.informative,
+        displays=design.displays,
+        apex=draw_apex(design.displays["visual"], rng),
+        prosody=draw_prosody(design.displays["acoustic"], rng),
     )

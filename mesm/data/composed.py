@@ -1,0 +1,269 @@
+"""Compose clips of three modalities from banks of one: faces, voices and sentences of different releases.
+
+No freely available release has words, voice and face of everyday emotion with a stated licence. A composed clip takes
+each modality from another bank, by the designed problem of the demo corpus (`mesm.data.marionette.problem`): the clip has
+no emotion, one or two; each modality displays them, or at odds another one, or none. A bank is any stored corpus; a
+composed split draws from the same split of each bank, so no person, speaker or sentence is in two splits.
+
+Start at `Recipe.read` and `compose`. Deterministic: the same recipe and banks give the same bytes.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from tqdm import tqdm
+
+from mesm.batch import CHUNK_MS, FACE_SIZE_PX, FRAME_INTERVAL_MS, Sample, Truth
+from mesm.data.marionette.problem import LABELS, Display, draw_design, generator
+from mesm.data.store import Corpus, CorpusWriter
+from mesm.errors import ConfigError, DataError
+from mesm.json_form import Json, to_json
+from mesm.vocabulary import MODALITIES, SPLITS
+
+#: Of ten clips seven train, one validates, two test, as in the demo corpus.
+_SPLIT_OF_TEN = ("train",) * 7 + ("valid",) + ("test",) * 2
+#: Purposes of `problem.generator`.
+_DRAWS, _MOTION = 4, 5
+#: Largest departure of a still picture's frames from its middle: shift in pixels, turn in degrees, scale.
+_SHIFT_PX, _TURN_DEG, _ZOOM = 1.5, 3.0, 0.04
+_MOST_FRAMES = 12
+
+
+@dataclass(frozen=True)
+class Bank:
+    """Describe a corpus that one modality is drawn from.
+
+    Attributes:
+        corpus: its folder.
+        weight: how often it is drawn, relative to the modality's other banks.
+    """
+
+    corpus: str
+    modality: str
+    weight: float = 1.0
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Describe a composed corpus: how many clips, and the banks of each modality."""
+
+    name: str
+    clips: int
+    banks: tuple[Bank, ...]
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if not self.name or self.clips < 1:
+            raise ConfigError(
+                f"the recipe has name {self.name!r} and {self.clips} clips; give a name and at least 1 clip"
+            )
+        for modality in MODALITIES:
+            if not any(bank.modality == modality and bank.weight > 0 for bank in self.banks):
+                raise ConfigError(f"the recipe has no bank with modality = {modality!r}; add one with [[bank]]")
+
+    @classmethod
+    def read(cls, path: str | os.PathLike[str]) -> Recipe:
+        """Read a TOML file: `name`, `clips`, `seed`, and `[[bank]]` tables with `corpus`, `modality`, `weight`.
+
+        The folders of the banks are relative to the file.
+
+        Raises:
+            ConfigError: the file cannot be read, or a setting is unknown or of another type.
+        """
+        try:
+            content = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+            banks = tuple(Bank(**bank) for bank in content.pop("bank", ()))
+            recipe = cls(banks=banks, **content)
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, TypeError) as error:
+            raise ConfigError(f"{path} is no recipe ({error}); it needs name, clips and [[bank]] tables") from error
+        folder = Path(path).parent
+        return replace(recipe, banks=tuple(replace(bank, corpus=str(folder / bank.corpus)) for bank in banks))
+
+
+@dataclass(frozen=True)
+class _Drawer:
+    """Draw the clips of one modality and split that display an emotion ("" for none).
+
+    Attributes:
+        clips: emotion -> bank -> clip ids.
+    """
+
+    modality: str
+    split: str
+    banks: Sequence[tuple[Bank, Corpus]]
+    clips: Mapping[str, Mapping[int, Sequence[str]]]
+
+    def draw(self, emotion: str, rng: np.random.Generator) -> Sample:
+        """Return a clip with this emotion."""
+        choices = self.clips.get(emotion, {})
+        if not choices:
+            raise DataError(
+                f"no {self.modality} bank has a {self.split} clip of {emotion or 'no emotion'}; add a bank, or split one "
+                "again with mesm corpus split"
+            )
+        numbers = list(choices)
+        weights = np.array([self.banks[n][0].weight for n in numbers])
+        number = numbers[int(rng.choice(len(numbers), p=weights / weights.sum()))]
+        ids = choices[number]
+        return self.banks[number][1].read(ids[int(rng.integers(len(ids)))])
+
+
+def compose(recipe: Recipe, folder: str | os.PathLike[str], *, progress: bool = True) -> Corpus:
+    """Write the composed corpus, or go on with one that was interrupted.
+
+    Raises:
+        DataError: a bank is missing, or holds no clip of an emotion in a split.
+    """
+    drawers = _drawers(recipe)
+    meta = _meta(recipe, drawers)
+    with CorpusWriter(folder, recipe.name, LABELS, meta, capabilities=("displays",)) as writer:
+        for number in tqdm(range(recipe.clips), desc="clips", unit="clip", disable=not progress):
+            if clip_name(recipe, number) not in writer.stored:
+                writer.add(_compose_clip(recipe, number, drawers))
+    return Corpus(folder)
+
+
+def clip_name(recipe: Recipe, number: int) -> str:
+    """Return the id of a composed clip."""
+    return f"{recipe.name}{recipe.seed}-{number:05d}"
+
+
+def _drawers(recipe: Recipe) -> dict[tuple[str, str], _Drawer]:
+    """Index the banks: (modality, split) -> drawer."""
+    drawers = {}
+    for modality in MODALITIES:
+        banks = [(bank, Corpus(bank.corpus)) for bank in recipe.banks if bank.modality == modality and bank.weight > 0]
+        index: dict[str, dict[str, dict[int, list[str]]]] = {split: {} for split in SPLITS}
+        for number, (_, corpus) in enumerate(banks):
+            for clip_id, split, emotion in _displayed(corpus, modality):
+                if split in index:
+                    index[split].setdefault(emotion, defaultdict(list))[number].append(clip_id)
+        for split in SPLITS:
+            drawers[modality, split] = _Drawer(modality, split, banks, index[split])
+    return drawers
+
+
+def _displayed(corpus: Corpus, modality: str) -> Iterator[tuple[str, str, str]]:
+    """Yield (clip, split, emotion) of the clips that display one known emotion, or none, in this modality."""
+    generated = "displays" in corpus.capabilities or corpus.manifest.design is not None
+    for row in corpus.index:
+        if generated:
+            truth = corpus.read(row.clip_id).truth
+            names = list(truth.displays.get(modality, {})) if truth is not None else []
+        else:
+            names = [name for name in row.present if name != "neutral"]
+        if len(names) <= 1 and all(name in LABELS for name in names) and row.labels is not None:
+            yield row.clip_id, row.split, names[0] if names else ""
+
+
+def _compose_clip(recipe: Recipe, number: int, drawers: Mapping[tuple[str, str], _Drawer]) -> Sample:
+    design = draw_design(generator(recipe.seed, number))
+    split = _SPLIT_OF_TEN[number % 10]
+    rng = generator(recipe.seed, number, _DRAWS)
+    displays: dict[str, Display] = {}
+    parts: dict[str, Sample] = {}
+    for modality in MODALITIES:
+        emotion = _strongest(design.displays[modality], rng)
+        displays[modality] = {emotion: design.displays[modality][emotion]} if emotion else {}
+        parts[modality] = drawers[modality, split].draw(emotion, rng)
+    face, voice, words = parts["visual"], parts["acoustic"], parts["text"]
+    duration_s = len(voice.mel) * CHUNK_MS / 1000
+    face = _in_motion(face, duration_s, generator(recipe.seed, number, _MOTION))
+    return replace(
+        face,
+        clip_id=clip_name(recipe, number),
+        text=words.text,
+        mel=voice.mel,
+        duration_s=max(duration_s, float(face.face_times_s.max(initial=0.0))),
+        labels={name: float(level) for name, level in design.labels.items()},
+        words=(),
+        speaker=voice.speaker,
+        split=split,
+        quality=(),
+        media="",
+        truth=_truth(face, design.informative, displays, [parts[m].clip_id for m in MODALITIES]),
+    )
+
+
+def _strongest(display: Display, rng: np.random.Generator) -> str:
+    """Draw the one emotion that a bank's clip can show, the stronger one more often; "" for none."""
+    if not display:
+        return ""
+    names, levels = list(display), np.array(list(display.values()))
+    return names[int(rng.choice(len(names), p=levels / levels.sum()))]
+
+
+def _in_motion(face: Sample, duration_s: float, rng: np.random.Generator) -> Sample:
+    """Turn a still picture into a short sequence with small motion, so that its length does not tell a bank."""
+    if len(face.faces) != 1:
+        return face
+    count = int(np.clip(np.ceil(duration_s * 1000 / FRAME_INTERVAL_MS), 1, _MOST_FRAMES))
+    steps = rng.normal(0, 0.5, (count, 4)).cumsum(0)
+    steps = np.clip(steps - steps.mean(0), -1, 1)
+    picture = Image.fromarray(face.faces[0])
+    frames = [_moved(picture, *(step * (_SHIFT_PX, _SHIFT_PX, _TURN_DEG, _ZOOM))) for step in steps]
+    return replace(
+        face,
+        faces=np.stack(frames),
+        faces_large=np.zeros((0, 1, 1, 3), np.uint8),
+        face_times_s=np.arange(count, dtype=np.float32) * FRAME_INTERVAL_MS / 1000,
+        face_boxes=face.face_boxes.repeat(count, 0),
+        face_points=face.face_points.repeat(count, 0),
+        face_found=face.face_found.repeat(count),
+    )
+
+
+def _moved(picture: Image.Image, dx: float, dy: float, turn_deg: float, zoom: float) -> np.ndarray:
+    """Return the picture shifted, turned and zoomed about its middle; edges repeat."""
+    pad = 8
+    padded = Image.fromarray(np.pad(np.asarray(picture), ((pad, pad), (pad, pad), (0, 0)), mode="edge"))
+    middle, cos, sin = (FACE_SIZE_PX + 2 * pad) / 2, np.cos(np.radians(turn_deg)), np.sin(np.radians(turn_deg))
+    scale = 1 / (1 + zoom)
+    a, b, d, e = cos * scale, sin * scale, -sin * scale, cos * scale
+    c, f = middle - a * (middle + dx) - b * (middle + dy), middle - d * (middle + dx) - e * (middle + dy)
+    moved = padded.transform(padded.size, Image.Transform.AFFINE, (a, b, c, d, e, f), Image.Resampling.BILINEAR)
+    return np.asarray(moved)[pad : pad + FACE_SIZE_PX, pad : pad + FACE_SIZE_PX]
+
+
+def _truth(face: Sample, informative: dict[str, bool], displays: dict[str, Display], sources: Sequence[str]) -> Truth:
+    """Return the truth of a composed clip: its displays, and a rendered face's action units; a recorded face has none."""
+    extra: dict[str, Json] = {"sources": to_json(dict(zip(MODALITIES, sources, strict=True)))}
+    if face.truth is not None:
+        return replace(face.truth, informative=informative, displays=displays, prosody={}, extra=extra)
+    frames = len(face.faces)
+    return Truth(
+        au_numbers=(),
+        au_intensity=np.zeros((frames, 0), np.float32),
+        au_emotion_intensity=np.zeros((frames, 0), np.float32),
+        au_region=np.zeros((frames, 0, FACE_SIZE_PX, FACE_SIZE_PX), np.uint8),
+        head=np.zeros((0, FACE_SIZE_PX, FACE_SIZE_PX), np.uint8),
+        landmarks=np.zeros((0, 68, 2), np.float32),
+        pose=np.zeros((0, 3), np.float32),
+        informative=informative,
+        displays=displays,
+        extra=extra,
+    )
+
+
+def _meta(recipe: Recipe, drawers: Mapping[tuple[str, str], _Drawer]) -> dict[str, Json]:
+    """Return the manifest's facts: every source with its identity, licence and citation."""
+    sources = [
+        {
+            "corpus": corpus.name,
+            "digest": corpus.digest,
+            "modality": bank.modality,
+            "weight": bank.weight,
+            **{key: corpus.manifest.meta[key] for key in ("licence", "citation") if key in corpus.manifest.meta},
+        }
+        for modality in MODALITIES
+        for bank, corpus in drawers[modality, SPLITS[0]].banks
+    ]
+    return {"kind": "composed", "clips": recipe.clips, "seed": recipe.seed, "sources": to_json(sources)}
