@@ -47,7 +47,12 @@ RIDDLES = (
     "going down from 1",
 )
 #: Sentences that the corpora's people speak, and the words of old records: data, not the project's language.
-QUOTED = ("mesm/data/marionette/sentences.py", "mesm/data/importers/crema_d.py", "mesm/records/ablation.py")
+QUOTED = (
+    "mesm/data/marionette/sentences.py",
+    "mesm/data/importers/crema_d.py",
+    "mesm/data/importers/labelled_folder.py",
+    "mesm/records/ablation.py",
+)
 #: A name holds a thing; these name a deed, and every function could have one.
 EMPTY_NAMES = {"asked", "found", "given", "here", "nobody", "said", "there", "wanted"}
 

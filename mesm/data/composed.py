@@ -202,7 +202,7 @@ def _strongest(display: Display, rng: np.random.Generator) -> str:
 
 
 def _in_motion(face: Sample, duration_s: float, rng: np.random.Generator) -> Sample:
-    """Turn a still picture into a short sequence with small motion, so that its length does not tell a bank."""
+    """Turn a still picture into a short sequence with small motion, so that lengths are alike in all banks."""
     if len(face.faces) != 1:
         return face
     count = int(np.clip(np.ceil(duration_s * 1000 / FRAME_INTERVAL_MS), 1, _MOST_FRAMES))

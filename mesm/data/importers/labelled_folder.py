@@ -49,7 +49,7 @@ class NameForm:
     Attributes:
         pattern: with the groups `emotion` and `speaker`, and `word` for a release whose sentence has one free word.
         emotions: code in a name -> emotion; a code that is missing has no label.
-        sentence: what is said, with `{word}`; "" where it differs from file to file.
+        sentence: the spoken words, with `{word}`; "" where it differs from file to file.
     """
 
     pattern: re.Pattern[str]
