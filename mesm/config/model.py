@@ -212,7 +212,9 @@ class EndToEndConfig(ModelConfig):
             if len(getattr(self, name)) != 3:
                 raise ConfigError(f"{name} is {getattr(self, name)}; it must be three numbers, for red, green and blue")
         if self.mel_level == "removed" and self.mel_scaling != "log":
-            raise ConfigError("mel_level=removed subtracts a level in log power; set mel_scaling=log, or mel_level=kept")
+            raise ConfigError(
+                "mel_level=removed subtracts a level in log power; set mel_scaling=log, or mel_level=kept"
+            )
 
     @property
     def cnn(self) -> str:
