@@ -7,7 +7,7 @@ optim.py            parameter groups, schedule, gradient clipping
 augment.py          augmentation of a batch; broad_augment.py the one for other cameras and rooms
 validation.py       thresholds and metrics of the validation split; metrics.py has the formulas, scoring.py the loop
 calibration.py      fusion weights fitted on the validation split
-run_folder.py       config, state and log of a run; progress.py the reports of a running one
+run_folder.py       config, state and log of a run; run_state.py how far it has come; progress.py the reports of a running one
 search.py           hyperparameter search
 tensorboard_log.py  event files
 """

@@ -19,17 +19,21 @@ from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
-from mesm.config import RunConfig
+from mesm.config import ModelConfig, RunConfig
 from mesm.data.remote import is_url
 from mesm.errors import ConfigError, DataError, MesmError
 from mesm.files import write_atomic
 from mesm.json_form import members, read_json
 from mesm.locks import FolderLock
+from mesm.models.checkpoint import save_state
 from mesm.records.training_log import LOG_NAME, EpochReport
+
+if TYPE_CHECKING:
+    from mesm.training.run_state import RunState
 
 
 class RunFolder:
@@ -120,6 +124,16 @@ class RunFolder:
         except Exception as error:  # torch has many for a file that it cannot read
             raise DataError(f"{path} is damaged{_REMEDY}") from error
         raise DataError(f"{path} is damaged ({damaged} has another checksum){_REMEDY}")
+
+    def write_from_state(self, state: RunState, config: ModelConfig, *, best: bool) -> None:
+        """Write the files that follow from a state: after it, so that a kill between the two loses nothing.
+
+        Args:
+            best: also the weights of the epoch to keep so far.
+        """
+        self.write_log(state.log)
+        if self.writes and best and state.best is not None:
+            save_state(self.best, state.best.weights, config, state.best.metrics, "")
 
     def write_log(self, reports: Iterable[EpochReport]) -> None:
         """Write metrics.jsonl, whole."""

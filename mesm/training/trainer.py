@@ -11,7 +11,7 @@ import json
 import os
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,20 +24,18 @@ from mesm.config import RunConfig, TrainConfig
 from mesm.data.loading import SplitLoader
 from mesm.data.remote import is_url
 from mesm.data.store import Corpus
-from mesm.errors import ConfigError, DataError, MesmError
+from mesm.errors import DataError
 from mesm.models import load_checkpoint, save_checkpoint
 from mesm.models.card import model_card
-from mesm.models.checkpoint import save_state
-from mesm.records.checkpoint import CheckpointMetrics
-from mesm.records.training_log import read_log
 from mesm.runtime import seed_everything
 from mesm.stopping import Stopped, StopSignals
 from mesm.training.calibration import refit_fusion
 from mesm.training.model_setup import build_training_model
 from mesm.training.objectives import Objectives
 from mesm.training.optim import build_optimizer, build_schedule, clip_gradients
-from mesm.training.progress import EpochReport, StepReport, TrainingProgress
-from mesm.training.run_folder import RunFolder, same_settings, with_corpus
+from mesm.training.progress import StepReport, TrainingProgress
+from mesm.training.run_folder import RunFolder, with_corpus
+from mesm.training.run_state import RunState, check_same_run, unfit_state_errors
 from mesm.training.validation import Validation, checkpoint_metrics
 
 
@@ -97,11 +95,7 @@ class Trainer:
             auxiliary.wrap(self.accelerator.prepare_model)
         steps = -(-len(self.train_loader) // run.train.accumulate) * run.train.epochs
         self.schedule = build_schedule(self.optimizer, run.train, steps)
-        self.epoch, self.next_batch, self.best_f1, self.best_epoch = 0, 0, -1.0, -1
-        self.seconds = 0.0
-        self.losses: list[float] = []
-        self.log: list[EpochReport] = []
-        self.best: _BestEpoch | None = None
+        self.state = RunState()
 
     def _loader(self, split: str, *, shuffle: bool) -> SplitLoader:
         return SplitLoader(
@@ -131,41 +125,31 @@ class Trainer:
             self.folder.open(self.run)
             self._load_state()
             try:
-                while not self._is_over():
+                while not self.state.is_over(self.run.train):
                     with stop.held():
                         self._train_epoch(save_minutes, stop)
                     validation = Validation.of(self.model, self.valid_loader, self.device)
                     with stop.held():
                         self._end_epoch(validation)
-                    self.progress(self.log[-1])
+                    self.progress(self.state.log[-1])
             except Stopped as stopped:
                 self._save_state()
-                raise Stopped(stopped.number, f"stopped after {self._position()}") from None
+                raise Stopped(stopped.number, f"stopped after {self.state.position()}") from None
             return self._write_checkpoint()
-
-    def _is_over(self) -> bool:
-        if self.run.train.patience and self.epoch - 1 - self.best_epoch >= self.run.train.patience:
-            return True
-        return self.epoch >= self.run.train.epochs
-
-    def _position(self) -> str:
-        if self.next_batch:
-            return f"epoch {self.epoch} step {self.next_batch}"
-        return f"epoch {self.epoch - 1}" if self.epoch else "the start"
 
     def _train_epoch(self, save_minutes: float, stop: StopSignals) -> None:
         """Train the rest of the epoch, or up to the first optimiser step after a signal."""
         self.wrapped.train()
         steps, saved, wait = len(self.train_loader), time.perf_counter(), 0.0
-        batches = self.train_loader.epoch(self.epoch, self.next_batch)
-        for index in range(self.next_batch, steps):
+        batches = self.train_loader.epoch(self.state.epoch, self.state.next_batch)
+        for index in range(self.state.next_batch, steps):
             started = time.perf_counter()
             batch = next(batches)
             wait += time.perf_counter() - started
-            self.losses.append(self.step(batch, index))
-            self.next_batch = index + 1
-            self.seconds += time.perf_counter() - started
-            self.progress(StepReport(self.epoch, index + 1, steps, len(batch), self.losses[-1], wait))
+            self.state.losses.append(self.step(batch, index))
+            self.state.next_batch = index + 1
+            self.state.seconds += time.perf_counter() - started
+            self.progress(StepReport(self.state.epoch, index + 1, steps, len(batch), self.state.losses[-1], wait))
             if (index + 1) % self.run.train.accumulate and index + 1 < steps:
                 continue  # gradients that wait for the next batch are in no state
             if self._is_stopped(stop):
@@ -192,16 +176,16 @@ class Trainer:
             DataError: the loss is not finite.
         """
         config = self.run.train
-        seed = _step_seed(config.seed, self.epoch, index, self.accelerator.process_index)
+        seed = _step_seed(config.seed, self.state.epoch, index, self.accelerator.process_index)
         torch.manual_seed(seed)
         step = self.objectives.prepare(batch, seed).to(self.device)
         last = (index + 1) % config.accumulate == 0 or index + 1 == len(self.train_loader)
         sync = contextlib.nullcontext() if last else self.accelerator.no_sync(self.wrapped)
         with sync, self.accelerator.autocast():
-            loss = self.objectives.loss(self.wrapped, step, _draw_top_p(config, self.epoch, index))
+            loss = self.objectives.loss(self.wrapped, step, _draw_top_p(config, self.state.epoch, index))
             if not bool(torch.isfinite(loss)):
                 raise DataError(
-                    f"the loss is {loss.item()} in epoch {self.epoch}, batch {index} (clips {', '.join(batch.clip_ids[:4])}"
+                    f"the loss is {loss.item()} in epoch {self.state.epoch}, batch {index} (clips {', '.join(batch.clip_ids[:4])}"
                     ", ...); lower the learning rate or check these clips, then resume from the last state"
                 )
             self.accelerator.backward(loss / config.accumulate)
@@ -213,32 +197,18 @@ class Trainer:
         return float(loss.detach())
 
     def _end_epoch(self, validation: Validation) -> None:
-        """Log the epoch, take its weights if it is the one to keep so far, and save."""
-        kept = False
-        # Without an F1 no epoch is better than another, and the last is kept.
-        if self.run.train.keep == "last" or validation.f1 is None or validation.f1 > self.best_f1:
-            self.best_f1, self.best_epoch, kept = validation.f1 or 0.0, self.epoch, True
-            weights = {name: value.detach().cpu().clone() for name, value in self.model.state_dict().items()}
-            self.best = _BestEpoch(weights, checkpoint_metrics(self.run, self.corpus, validation, self.epoch))
-        loss = round(float(np.mean(self.losses)), 5) if self.losses else None
-        summary, lr = validation.summary, self.optimizer.param_groups[0]["lr"]
-        scores = (summary["f1"], summary["wacc"], summary["auc"])
-        self.log.append(EpochReport(self.epoch, loss, *scores, round(self.seconds, 1), lr))
-        self.epoch, self.next_batch, self.losses = self.epoch + 1, 0, []
+        """Take the epoch's weights if it is the one to keep so far, log it, and save."""
+        metrics = checkpoint_metrics(self.run, self.corpus, validation, self.state.epoch)
+        kept = self.state.keep_if_best(self.run.train, validation.f1, self.model, metrics)
+        self.state.end_epoch(validation, self.optimizer.param_groups[0]["lr"])
         self._save_state()
-        self._write_from_state(best=kept)
-
-    def _write_from_state(self, *, best: bool) -> None:
-        """Write the files that follow from the state: after it, so that a kill between the two loses nothing."""
-        self.folder.write_log(self.log)
-        if self.folder.writes and best and self.best is not None:
-            save_state(self.folder.best, self.best.weights, self.model.config, self.best.metrics, "")
+        self.folder.write_from_state(self.state, self.model.config, best=kept)
 
     def _write_checkpoint(self) -> Path:
         """Write the result from the kept epoch, with fusion weights fitted on the validation split with `held_out`."""
         if self.folder.writes:
             best = load_checkpoint(self.folder.best)
-            content = replace(best.metrics, train_seconds=round(self.seconds, 1))
+            content = replace(best.metrics, train_seconds=round(self.state.seconds, 1))
             if self.run.train.fusion == "held_out" and best.model.has_branches and len(best.config.modalities) > 1:
                 best.model.to(self.device)
                 weights_E = self.objectives.label_loss.weights_E
@@ -257,65 +227,25 @@ class Trainer:
                 "auxiliary": self.objectives.state_dict(),
                 "optimizer": self.optimizer.state_dict(),
                 "schedule": self.schedule.state_dict(),
-                "position": [self.epoch, self.next_batch, self.best_f1, self.best_epoch, self.seconds],
-                "losses": self.losses,
-                "log": [asdict(report) for report in self.log],
-                "best": self.best and [self.best.weights, json.dumps(self.best.metrics.to_json())],
+                **self.state.to_stored(),
             }
         )
 
     def _load_state(self) -> None:
-        state = self.folder.load_state(self.device)
-        if state is not None:
-            try:
-                self._take_state(state)
-            except MesmError:
-                raise
-            except (KeyError, IndexError, TypeError, AttributeError, ValueError, RuntimeError) as error:
-                reason = str(error).partition("\n")[0]
-                raise DataError(
-                    f"the state in {self.folder.path} is not of this run or this version ({reason}); choose another --out"
-                ) from error
-        self._write_from_state(best=True)
+        stored = self.folder.load_state(self.device)
+        if stored is not None:
+            with unfit_state_errors(self.folder.path):
+                self._take_state(stored)
+        self.folder.write_from_state(self.state, self.model.config, best=True)
 
-    def _take_state(self, state: Mapping[str, Any]) -> None:
-        """Continue from a state.
-
-        Raises:
-            ConfigError: it is of a run with other settings.
-            DataError: the corpus has other clips now.
-        """
-        folder = self.folder.path
-        # States of earlier versions lack "run", "corpus", "losses", "log" and "best".
-        if "run" in state and not same_settings(RunConfig.from_dict(json.loads(state["run"])), self.run):
-            raise ConfigError(f"the state in {folder} is of a run with other settings; choose another --out")
-        if state.get("corpus", self.corpus.manifest.clips_digest) != self.corpus.manifest.clips_digest:
-            raise DataError(
-                f"corpus {self.corpus.folder} has other clips or splits than the one that run {folder} began with; "
-                "give that one with --corpus, or start a new run"
-            )
-        self.model.load_state_dict(state["model"])
-        self.objectives.load_state_dict(state["auxiliary"] if "auxiliary" in state else state["causes"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        self.schedule.load_state_dict(state["schedule"])
-        self.epoch, self.next_batch, self.best_f1, self.best_epoch, self.seconds = state["position"]
-        self.losses = list(state.get("losses", []))
-        if "log" in state:
-            self.log = [EpochReport(**line) for line in state["log"]]
-        else:
-            self.log = [report for report in read_log(folder) if report.epoch < self.epoch]
-        if state.get("best"):
-            weights, metrics = state["best"]
-            weights = {name: value.cpu() for name, value in weights.items()}
-            self.best = _BestEpoch(weights, CheckpointMetrics.from_json(json.loads(metrics)))
-
-
-@dataclass(frozen=True)
-class _BestEpoch:
-    """Hold weights (on the CPU) and metrics of the epoch to keep so far."""
-
-    weights: dict[str, torch.Tensor]
-    metrics: CheckpointMetrics
+    def _take_state(self, stored: Mapping[str, Any]) -> None:
+        """Continue from a stored state; see `check_same_run` for the errors."""
+        check_same_run(stored, self.run, self.corpus, self.folder.path)
+        self.model.load_state_dict(stored["model"])
+        self.objectives.load_state_dict(stored["auxiliary"] if "auxiliary" in stored else stored["causes"])
+        self.optimizer.load_state_dict(stored["optimizer"])
+        self.schedule.load_state_dict(stored["schedule"])
+        self.state = RunState.from_stored(stored, self.folder.path)
 
 
 def resume(
