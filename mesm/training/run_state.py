@@ -93,7 +93,8 @@ class RunState:
     @classmethod
     def from_stored(cls, stored: Mapping[str, Any], folder: Path) -> RunState:
         """Read what `to_stored` returned; the log of an earlier version is the file in the run's folder."""
-        state = cls(*stored["position"])
+        epoch, next_batch, best_f1, best_epoch, seconds = stored["position"]
+        state = cls(epoch, next_batch, best_f1, best_epoch, seconds)
         state.losses = list(stored.get("losses", []))
         if "log" in stored:
             state.log = [EpochReport(**line) for line in stored["log"]]
