@@ -133,7 +133,7 @@ class Record(Generic[D]):
     def file_name(self) -> str:
         """Name of the record's file."""
         origin = self.provenance
-        corpus = slug(origin.corpus.name) + (f"-{origin.corpus.digest[:8]}" if origin.corpus.digest else "")
+        corpus = slug(origin.corpus.name) + (f"-{slug(origin.corpus.digest[:8])}" if origin.corpus.digest else "")
         parts = (self.kind, slug(origin.checkpoint) if origin.checkpoint else "", corpus)
         return f"{'_'.join(part for part in parts if part)}.json"
 

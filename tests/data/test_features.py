@@ -133,6 +133,13 @@ def test_openface_and_pyfeat_files(tmp_path: Path) -> None:
     (tmp_path / "b.csv").write_text("\n".join(",".join(line) for line in lines))
     units = read_action_units(tmp_path / "b.csv")
     assert units.kind.source == "pyfeat" and units.values.shape == (1, 20) and units.without_face == 1
+    lines = [
+        ["frame", *PYFEAT_COLUMNS],
+        *([str(i), cell, *(["0.25"] * 19)] for i, cell in enumerate(["1", "inf", "1e300"])),
+    ]
+    (tmp_path / "b.csv").write_text("\n".join(",".join(line) for line in lines))
+    units = read_action_units(tmp_path / "b.csv")
+    assert units.values[:, 0].tolist() == [1] and units.without_face == 2, "what float32 cannot hold was not measured"
     (tmp_path / "c.csv").write_text("frame,AU01\n0,1\n")
     with pytest.raises(DataError, match="neither OpenFace's"):
         read_action_units(tmp_path / "c.csv")

@@ -84,6 +84,12 @@ def test_a_record_survives_the_disk(tmp_path: Path) -> None:
     assert replace(again.data, per_clip=SMALL.per_clip) == SMALL
 
 
+@pytest.mark.parametrize("digest", ["\0\0", "../../xx", "/etc/x"])
+def test_a_record_stays_in_its_folder(tmp_path: Path, digest: str) -> None:
+    assert write_record(tmp_path / "records", record(CorpusId("noise", digest))).parent == tmp_path / "records"
+    assert [path.name for path in tmp_path.iterdir()] == ["records"]
+
+
 @pytest.mark.parametrize("text", ["", "[]", "{}", "null", '{"schema": 3, "kind": "evaluate", "provenance": {}, "data": {}}',
                                   '{"schema": 2, "kind": "evaluate", "provenance": {}, "data": {}}', "[" * 100_000])  # fmt: skip
 def test_a_damaged_file_is_one_sentence(tmp_path: Path, text: str) -> None:

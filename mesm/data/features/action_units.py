@@ -55,7 +55,7 @@ class ReadActionUnits:
         kind: the set of columns.
         values: (frames, 35 or 20) float32.
         without_face: frames that were left out because the detector saw no face there (OpenFace: success 0; py-feat:
-            empty cells).
+            empty or infinite cells).
         other_faces: rows of other faces that were left out.
     """
 
@@ -75,8 +75,10 @@ def read_action_units(path: str | os.PathLike[str]) -> ReadActionUnits:
     for kind in (openface_set(), pyfeat_set()):
         if set(kind.columns) <= set(table.columns):
             values = np.stack([table.numbers(name) for name in kind.columns], 1)
-            kept = table.has_face & ~np.isnan(values).any(1)
-            return ReadActionUnits(kind, values[kept].astype(np.float32), int(np.sum(~kept)), table.other_faces)
+            with np.errstate(over="ignore"):
+                values = values.astype(np.float32)
+            kept = table.has_face & np.isfinite(values).all(1)
+            return ReadActionUnits(kind, values[kept], int(np.sum(~kept)), table.other_faces)
     raise DataError(
         f"{path} has neither OpenFace's columns (AU01_r ... AU45_c) nor py-feat's (AU01 ... AU43); write all of them"
     )

@@ -11,7 +11,7 @@ import av
 from PIL import Image
 
 from mesm.data.importers.plan import MediaSpan, Problem, Utterance
-from mesm.data.ingest.media import PICTURES, Limits, audio_stream, is_picture, open_media, video_stream
+from mesm.data.ingest.media import PICTURES, Limits, audio_stream, existing_file, is_picture, open_media, video_stream
 from mesm.data.ingest.text import clean_text
 from mesm.data.sources import SourceFacts
 from mesm.errors import DataError
@@ -46,12 +46,16 @@ def read_header(path: Path) -> Header:
     Raises:
         DataError: it is none, or it is damaged.
     """
-    if is_picture(path):
+    if is_picture(existing_file(path)):
         try:
             with Image.open(path, formats=PICTURES) as still:
                 return Header(still=True, video=True, width=still.width, height=still.height)
         except Image.DecompressionBombError as error:
             raise DataError(f"{path} is a picture that is too large to open ({error}); shrink it") from error
+        except (OSError, SyntaxError, ValueError) as error:
+            raise DataError(
+                f"{path} is a picture that cannot be read ({error}); save it again as png or jpg"
+            ) from error
     with open_media(path) as container:
         picture, sound = video_stream(container), audio_stream(container)
         lengths = [

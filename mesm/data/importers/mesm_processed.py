@@ -31,6 +31,7 @@ from mesm.data.importers.plan import (
 )
 from mesm.data.safe_pickle import load_plain_pickle
 from mesm.errors import DataError
+from mesm.files import check_name
 
 _FOLDERS = {"iemocap": "IEMOCAP_RAW_PROCESSED", "mosei": "MOSEI_RAW_PROCESSED"}
 _LISTS = {"iemocap": "IEMOCAP_SPLIT", "mosei": "MOSEI_SPLIT"}
@@ -64,11 +65,19 @@ def read_release(source: str | os.PathLike[str], part: str = "") -> Release:
             f"{folder / 'meta.pkl'} holds a {type(meta).__name__}, not a table of utterances; copy it again"
         )
     make = {"iemocap": _of_iemocap, "mosei": _of_mosei}[name]
-    utterances = tuple(make(folder, str(key), entry) for key, entry in sorted(meta.items(), key=lambda e: str(e[0])))
+    utterances = tuple(make(folder, _name(key), entry) for key, entry in sorted(meta.items(), key=lambda e: str(e[0])))
     release = {"iemocap": iemocap, "mosei": mosei}[name]
     lists = root / _LISTS[name]
     rule = f"lists:{lists}" if lists.is_dir() else "dialogue" if name == "mosei" else "random"
     return Release(name, release.LABELS, utterances, rule, RULES, dict(release.META))
+
+
+def _name(key: object) -> str:
+    """Return an utterance's name, which names its folder too: a path in its place would read files of other folders."""
+    name = check_name("utterance", str(key))
+    if name != Path(name).name or name == "..":
+        raise DataError(f"meta.pkl has the utterance {name!r}, which is no name of a folder; copy it again")
+    return name
 
 
 def _entry(entry: Any) -> tuple[str, Any]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -49,11 +50,19 @@ class Limits:
 def existing_file(path: str | os.PathLike[str]) -> Path:
     """Return the path if it is a file with content, else `DataError`."""
     path = Path(path)
-    if path.is_dir():
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        raise DataError(f"{path} does not exist; check the path") from None
+    except (OSError, ValueError) as error:  # also a name that is too long or holds a NUL
+        raise DataError(
+            f"{path} cannot be read ({getattr(error, 'strerror', None) or error}); check the path"
+        ) from error
+    if stat.S_ISDIR(status.st_mode):
         raise DataError(f"{path} is a folder; give one video, or a picture and a sound")
-    if not path.is_file():
-        raise DataError(f"{path} does not exist; check the path")
-    if path.stat().st_size == 0:
+    if not stat.S_ISREG(status.st_mode):
+        raise DataError(f"{path} is no regular file; give a video, a sound or a picture")
+    if status.st_size == 0:
         raise DataError(f"{path} is empty (0 bytes); copy or record it again")
     return path
 

@@ -168,3 +168,15 @@ def test_both_copies_need_a_choice(left_half: np.ndarray, tmp_path: Path) -> Non
     assert find_release("mesm-processed", tmp_path, part="iemocap").name == "iemocap"
     with pytest.raises(DataError, match="holds nothing of"):
         find_release("mesm-processed", tmp_path / "MOSEI_RAW_PROCESSED" / "v_1")
+
+
+def test_a_processed_copy_without_sounds_and_with_paths_as_names(left_half: np.ndarray, tmp_path: Path) -> None:
+    meta: dict[str, dict[str, object]] = {"v_1": {"text": "x", "label": [1, 0, 0, 0, 0, 0]}}
+    root = processed(tmp_path / "copy", left_half, meta, "mosei")
+    next(root.rglob("audio.wav")).unlink()
+    (utterance,) = find_release("mesm-processed", root).utterances
+    assert utterance.id == "v_1" and utterance.pictures, "the missing sound is reported when it is read"
+    for name in ("../v_1", "/etc/v_1", "..", "a\0b", "x" * 300):
+        (root / "MOSEI_RAW_PROCESSED" / "meta.pkl").write_bytes(pickle.dumps({name: meta["v_1"]}))
+        with pytest.raises(DataError, match="utterance"):
+            find_release("mesm-processed", root)
