@@ -110,7 +110,7 @@ def _other(draw: Draw, value: Json) -> Json:
     if chance < 10 and isinstance(value, bool):
         return not value
     if chance < 10 and isinstance(value, int | float):
-        return draw(_FINITE | st.sampled_from([-value, value * 1000, value + 1, value / 2]))
+        return draw(_FINITE | st.sampled_from([-value, value * 1000, value + 1, value // 2]))
     if chance < 10 and isinstance(value, str):
         return draw(TEXTS)
     return draw(JSON | st.just([value]) | st.just({"a": value}))
