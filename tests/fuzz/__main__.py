@@ -46,7 +46,7 @@ def run_apart(name: str, cases: int, seconds: float, seed: int, keep: Path) -> C
     except subprocess.TimeoutExpired:
         return Counts(failed=1, failures={"hangs": shell(command)})
     except (IndexError, ValueError, TypeError):
-        return Counts(failed=1, failures={f"ended with {done.returncode}: {done.stderr[-3000:]}": shell(command)})
+        return Counts(failed=1, failures={f"ended with {done.returncode}: {done.stderr[:3000]}": shell(command)})
 
 
 def shell(command: list[str]) -> str:
