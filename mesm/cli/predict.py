@@ -54,7 +54,7 @@ def run(arguments: argparse.Namespace) -> int:
     print(f"{escape_bytes(str(out))}: {len(rows) - failed} clips scored{again}, {failed} failed")
     if left_out:
         shown = ", ".join(map(escape_bytes, left_out[:20])) + (" ..." if len(left_out) > 20 else "")
-        print(f"left out, because no clips: {shown}")
+        print(f"left out (no clips; folders inside are not searched): {shown}")
     return 0 if failed < len(rows) else 1
 
 

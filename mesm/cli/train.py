@@ -57,6 +57,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _train(arguments: argparse.Namespace) -> Path:
     """Train or resume, and return the folder of the checkpoint."""
     from mesm.data.corpora import open_corpus
+    from mesm.records.training_log import read_log
     from mesm.training.trainer import Trainer, resume
 
     if arguments.resume:
@@ -70,7 +71,11 @@ def _train(arguments: argparse.Namespace) -> Path:
     trainer = Trainer(run_config(arguments), arguments.out, progress_of(arguments))
     for note in trainer.setup.notes if os.environ.get("RANK", "0") == "0" else ():
         print(note, file=sys.stderr)
-    return trainer.fit()
+    before = len(list(read_log(arguments.out)))
+    checkpoint = trainer.fit()
+    if before and len(trainer.state.log) == before:
+        print(f"{arguments.out} was finished before; nothing was trained", file=sys.stderr)
+    return checkpoint
 
 
 def progress_of(arguments: argparse.Namespace) -> TrainingProgress | None:

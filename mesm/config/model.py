@@ -133,14 +133,13 @@ class ModelConfig(JsonConfig):
         """Read the content of a checkpoint's config.json.
 
         Raises:
-            ConfigError: it lacks a setting that every version has stored, for which today's default could be another; see
+            ConfigError: it lacks a setting that every version has stored, whose default today could be another one; see
                 also `from_dict`.
         """
         config = cls.from_dict(cast(Mapping[str, Json], data))
-        for kind, names in _ALWAYS_STORED.items():
-            missing = [name for name in names if isinstance(config, kind) and name not in cast(dict, data)]
-            if missing:
-                raise ConfigError(f"config.json lacks {missing[0]!r}; copy it from where the checkpoint comes from")
+        missing = [f.name for f in fields(config) if f.name not in cast(dict, data) and f.name not in _LATER_SETTINGS]
+        if missing:
+            raise ConfigError(f"config.json lacks {', '.join(missing)}; copy it from where the checkpoint comes from")
         return config
 
     def with_settings(self, settings: Mapping[str, str]) -> Self:
@@ -321,11 +320,8 @@ def config_class(name: str) -> type[ModelConfig]:
     return MODEL_CONFIGS[name]
 
 
-#: Settings without which a stored config would become another model under today's defaults.
-_ALWAYS_STORED: dict[type[ModelConfig], tuple[str, ...]] = {
-    ModelConfig: ("name", "labels", "modalities", "width"),
-    MESMConfig: ("attention_width", "gate", "query", "top_p"),
-}
+#: Settings that came after the first version of a stored config; a config without them means their defaults.
+_LATER_SETTINGS = ("face_scaling", "mel_level")
 
 
 def model_config(name: str = "mesm", **settings: Any) -> ModelConfig:

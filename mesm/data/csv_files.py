@@ -168,6 +168,8 @@ def _row(number: int, line: int, values: Sequence[str], wrong: str, columns: Seq
     last = max((i for i, name in enumerate(columns) if name), default=-1)
     if wrong:
         return Row(number, line, cells, f"{place} {wrong}")
+    while len(values) > len(columns) and not values[-1]:  # commas at the end of a line
+        values = values[:-1]
     if len(values) != len(columns):
         remedy = "quote the text" if len(values) > len(columns) else "add the missing cells, also empty ones"
         count = f"{len(values)} cell{'s' * (len(values) != 1)}"

@@ -107,7 +107,10 @@ def disjoint_split(groups: Mapping[str, str], seed: int) -> dict[str, str]:
     for group in groups.values():
         sizes[group] += 1
     if len(sizes) < len(SPLITS):
-        raise DataError(f"there are only {len(sizes)} groups ({', '.join(sizes)}); {len(SPLITS)} splits need as many")
+        raise DataError(
+            f"{len(SPLITS)} splits need as many speakers, dialogues or sessions, and there are {len(sizes)} "
+            f"({', '.join(sizes)}); divide by clips with --splits random, or by lists with --splits lists:FOLDER"
+        )
     names = sorted(sizes)
     shuffled = [names[i] for i in np.random.default_rng(seed).permutation(len(names))]
     due = {split: share * len(groups) for split, share in zip(SPLITS, SHARES, strict=True)}

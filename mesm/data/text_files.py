@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import os
+import re
 from pathlib import Path
 
 from mesm.errors import DataError
@@ -17,6 +18,8 @@ _BOMS = (
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
+#: Three characters in a row that are neither ASCII nor usual punctuation: no Western European word has them.
+_OTHER_SCRIPT = re.compile(r"[^\x00-\x7f\u2018\u2019\u201c\u201d\u2013\u2014\u2026\u00a0\u00ab\u00bb]{3,}")
 _C1 = {code: bytes([code]).decode("cp1252", errors="ignore") for code in range(0x80, 0xA0)}
 
 
@@ -37,14 +40,21 @@ def read_text(path: str | os.PathLike[str], max_bytes: int = MAX_BYTES) -> str:
         raise DataError(f"{path} cannot be read ({reason}); check the path and its permissions") from error
     if len(data) > max_bytes:
         raise DataError(f"{path} has more than {max_bytes // 10**6} MB, too many for a text file; divide it")
-    text = decode_text(data)
+    try:
+        text = decode_text(data)
+    except DataError as error:
+        raise DataError(f"{path} {error}") from error
     if "\0" in text:
         raise DataError(f"{path} is not text (it holds NUL bytes); export it again as plain text in UTF-8")
     return text
 
 
 def decode_text(data: bytes) -> str:
-    """Decode text of unknown encoding, see `read_text`; a byte that no encoding has becomes U+FFFD."""
+    """Decode text of unknown encoding, see `read_text`; a byte that no encoding has becomes U+FFFD.
+
+    Raises:
+        DataError: it is neither Unicode nor plausible as cp1252, such as Japanese or Cyrillic text of an older encoding.
+    """
     for mark, encoding in _BOMS:
         if data.startswith(mark):
             return data[len(mark) :].decode(encoding, errors="replace")
@@ -56,6 +66,10 @@ def decode_text(data: bytes) -> str:
         text = data.decode("utf-8")
     except UnicodeDecodeError:
         text = data.decode("cp1252", errors="replace")
+        if (other := _OTHER_SCRIPT.search(text)) is not None:
+            raise DataError(
+                f"is neither UTF-8 nor Western European text (it would read {other[0][:20]!r}); save it as UTF-8"
+            ) from None
     return text.translate(_C1)
 
 

@@ -176,7 +176,8 @@ def load_checkpoint(source: str | os.PathLike[str]) -> Checkpoint:
     try:
         model.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in state.items()})
     except RuntimeError as error:
-        raise CheckpointError(f"checkpoint {folder.name}: weights and config do not fit ({error})") from error
+        reason = str(error).strip().splitlines()[-1].strip()
+        raise CheckpointError(f"checkpoint {folder.name}: weights and config do not fit ({reason})") from error
     return Checkpoint(folder, model.eval(), metrics, card)
 
 

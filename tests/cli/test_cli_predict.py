@@ -125,7 +125,7 @@ def test_a_name_that_is_not_utf8(tmp_path: Path, scorer: Scorer, capsys: pytest.
     (folder / os.fsdecode(b"\xe9.xyz")).write_bytes(b"other")
     assert predict(folder, "--out", tmp_path / "scores.csv") == 0
     assert read(tmp_path / "scores.csv")[0]["path"] == str(folder / r"caf\xe9.mp4")
-    assert r"no clips: \xe9.xyz" in capsys.readouterr().out
+    assert r"are not searched): \xe9.xyz" in capsys.readouterr().out
     assert predict(folder, "--out", tmp_path / "scores.csv") == 0 and scorer.texts == [""]
     assert main(["ingest", str(folder / name), "--out", str(tmp_path / "corpus")]) == 2
     assert "holds a byte that is not UTF-8; give it another name" in capsys.readouterr().err

@@ -3,10 +3,11 @@
 import codecs
 import csv
 import io
+import re
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from mesm.data.csv_files import PATH_NAMES, TEXT_NAMES, CsvTable, csv_line, parse_csv, read_csv, safe_cell
@@ -48,6 +49,7 @@ def test_any_table_comes_back_in_any_encoding(rows: list[list[str]], encoding: s
 def test_a_table_in_cp1252_keeps_its_accents(rows: list[list[str]]) -> None:
     out = io.StringIO()
     csv.writer(out, delimiter=";").writerows([["path", "text"], ["é.mp4", ""], *rows])  # é; is no UTF-8
+    assume(not re.search(r"[^\x00-\x7f]{3}", out.getvalue()))  # see the test of other scripts
     assert read_back(parse(decode_text(out.getvalue().encode("cp1252"))))[1:] == [[c.strip() for c in r] for r in rows]
 
 
@@ -173,3 +175,27 @@ def test_names_that_can_stand_in_files_and_pages() -> None:
     for name in ("a\nb", "a\x1b[0m", "a\x85", "a\u2028b", "caf\udce9", "x" * 201):
         with pytest.raises(DataError, match="the id"):
             check_name("id", name)
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding"), [("とても嬉しいです", "shift_jis"), ("我很高兴见到你", "gbk"), ("Я очень рад", "koi8-r")]
+)
+def test_other_scripts_in_older_encodings_are_refused(text: str, encoding: str, tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    path.write_bytes(text.encode(encoding))
+    with pytest.raises(DataError, match=r"a\.txt is neither UTF-8 nor Western European text .* save it as UTF-8"):
+        read_text(path)
+    path.write_text(text, encoding="utf-8")
+    assert read_text(path) == text
+
+
+@pytest.mark.parametrize(
+    "text", ["«Où êtes-vous allé, déjà ?» – “À l’été…”", "Größe: naïve façade, coöperation", "¿Qué pasó, señor?"]
+)
+def test_western_text_in_cp1252_is_read(text: str, tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_bytes(text.encode("cp1252"))
+    assert read_text(tmp_path / "a.txt") == text
+
+
+def test_empty_cells_beyond_the_header_do_not_count() -> None:
+    assert read_back(parse("path,text\na.mp4,Hello,\nb.mp4,Well,,\n")) == [["a.mp4", "Hello"], ["b.mp4", "Well"]]

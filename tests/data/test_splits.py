@@ -40,7 +40,7 @@ def test_the_papers_sizes() -> None:
 @given(st.dictionaries(st.integers(0, 300).map(str), st.sampled_from("abcdefghij"), min_size=1), st.integers(0, 3))
 def test_groups_stay_together(groups: dict[str, str], seed: int) -> None:
     if len(set(groups.values())) < 3:
-        with pytest.raises(DataError, match="3 splits need as many"):
+        with pytest.raises(DataError, match="3 splits need as many speakers, dialogues or sessions, and there are"):
             disjoint_split(groups, seed)
         return
     result = disjoint_split(groups, seed)

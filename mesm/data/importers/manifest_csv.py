@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -98,7 +99,9 @@ def _number(path: Path, number: int, row: Mapping[str, Json], key: str) -> float
     except ValueError:
         parsed = math.nan
     if not math.isfinite(parsed):
-        raise DataError(f"row {number} of {path} has {key} {value!r}; give a number, or leave the cell empty")
+        comma = re.fullmatch(r"[+-]?\d+,\d+", str(value).strip())
+        remedy = f"write {str(value).strip().replace(',', '.')}" if comma else "give a number, or leave the cell empty"
+        raise DataError(f"row {number} of {path} has {key} {value!r}; {remedy}")
     return parsed
 
 

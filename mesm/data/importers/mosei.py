@@ -20,7 +20,7 @@ from mesm.data.importers.plan import (
     nothing_found,
     visible,
 )
-from mesm.data.text_files import decode_text, read_text
+from mesm.data.text_files import read_text
 from mesm.vocabulary import CORPUS_LABELS
 
 LABELS = CORPUS_LABELS["mosei"]
@@ -58,7 +58,8 @@ def _labels(root: Path) -> dict[tuple[str, str], dict[str, float]]:
     emotions: dict[tuple[str, str], dict[str, float]] = {}
     for path in sorted(filter(visible, root.rglob("*.csv"))):
         with path.open("rb") as file:
-            if _COLUMNS[0].lower() not in decode_text(file.read(_HEAD)).lower():
+            # Of ASCII letters, in any encoding: UTF-16 has a zero beside each.
+            if _COLUMNS[0].lower().encode() not in file.read(_HEAD).lower().replace(b"\0", b""):
                 continue  # a table of something else, which may be anything
         table = read_csv(path, dict.fromkeys(_COLUMNS, ()))
         if not set(_COLUMNS) <= set(table.columns):
