@@ -77,7 +77,7 @@ def test_a_large_file_is_refused(tmp_path: Path) -> None:
         read_json(path, path.stat().st_size - 1)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(JSON)
 def test_any_value_comes_back(value: Json) -> None:
     text = json.dumps(value)
@@ -94,7 +94,7 @@ def test_a_byte_order_mark_is_no_error(tmp_path: Path) -> None:
     assert read_json(tmp_path / "x.json") == {"a": "é"}
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.binary(max_size=200) | JSON.map(lambda v: json.dumps(v).encode()))
 def test_any_bytes_are_a_value_or_one_sentence(data: bytes) -> None:
     try:
@@ -112,7 +112,7 @@ class _Part:
     more: dict[str, tuple[float, ...]]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(
     JSON
     | st.fixed_dictionaries({"name": st.just("a") | JSON, "number": JSON, "pair": JSON, "scores": JSON, "more": JSON})

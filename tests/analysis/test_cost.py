@@ -89,6 +89,7 @@ random_masks = given(
 )
 
 
+@pytest.mark.slow
 @random_masks
 @settings(max_examples=5, deadline=None)
 def test_conv_stages_equal_fvcores_count_exactly(modality, segments, top_p, seed, stem_blocks):

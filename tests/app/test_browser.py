@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from typing import Any
 
+import pytest
+
 from tests.app.browser import FACES, SOUND, in_address, open_page, picture
 
 VIEW = "checkpoint=tiny-mesm&corpus=noise&clip=clip04"
@@ -35,6 +37,7 @@ def test_moving_top_p_changes_the_pictures(chromium: Any, address: str) -> None:
     assert page.get_by_role("img", name=FACES).last.bounding_box() == box  # and nothing jumped
 
 
+@pytest.mark.slow
 def test_a_link_shows_what_was_seen(chromium: Any, address: str) -> None:
     page = open_page(chromium, f"{address}/case_studies?{VIEW}&p=0.3")
     page.get_by_test_id("stButtonGroup").get_by_text("sadness").last.click()

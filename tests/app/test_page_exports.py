@@ -98,6 +98,7 @@ def same_as_the_command(exhibit: FigureExport, form: str, folder: Path) -> None:
     assert (folder / f"{exhibit.name}.{form}").read_bytes() == render(exhibit, form), exhibit.command
 
 
+@pytest.mark.slow
 def test_the_command_makes_the_same_files_of_two_answers(
     home: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -23,6 +23,7 @@ def run(*arguments: str) -> int:
     return ingest.run(parser.parse_args(arguments))
 
 
+@pytest.mark.slow
 def test_clip_after_clip_into_one_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     picture, out = tmp_path / "my picture.png", tmp_path / "clips"
     Image.fromarray(data.astronaut()[:300]).save(picture)
@@ -79,6 +80,7 @@ def test_commands_at_the_same_time_add_all_their_clips(tmp_path: Path) -> None:
     corpus.verify()
 
 
+@pytest.mark.slow
 def test_a_folder_that_stays_busy_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ingest, "PATIENCE_S", 0.2)
     picture = tmp_path / "a.png"

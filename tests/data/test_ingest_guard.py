@@ -21,6 +21,7 @@ from mesm.data.ingest.private_folder import private_folder, sweep
 from mesm.errors import DataError
 
 
+@pytest.mark.slow
 def test_same_as_inside(astronaut_clip: Path, tmp_path: Path) -> None:
     heard: list[str] = []
     preview = tmp_path / "p.mp4"

@@ -95,6 +95,7 @@ def test_a_clip_depends_on_nothing_but_its_number(folder: Path) -> None:
     assert alone.text == stored.text and alone.words == stored.words
 
 
+@pytest.mark.slow
 def test_an_interrupted_build_is_completed(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupted(writer: CorpusWriter, sample: object, add=CorpusWriter.add) -> None:  # type: ignore[no-untyped-def]
         if len(writer.stored) == 3:

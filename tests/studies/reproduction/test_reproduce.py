@@ -63,6 +63,7 @@ def test_the_lines_are_the_papers(folder: Path) -> None:
     assert job.stages("MESM") == ("fe2e", "mesm", "mesm-text-guided") and job.stages("FE2E") == ("fe2e",)
 
 
+@pytest.mark.slow
 def test_table_4_with_seeds_is_trained_once(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     command = ["reproduce", "table4", "--corpus", str(folder), "--models", "emo-embs", "mult", "fe2e"]
     command += ["--epochs", "1", "--seeds", "2", *places(tmp_path)]
