@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from matplotlib.figure import Figure
 from matplotlib.text import Text
@@ -65,6 +65,7 @@ def test_the_example_follows_the_models_rule(top_p: float, modality: str) -> Non
 
 @settings(max_examples=40, deadline=None)
 @given(seed=st.integers(0, 2**32 - 1), top_p=st.floats(0.01, 1.0), levels=st.integers(1, 6))
+@example(seed=0, top_p=1 - 1e-16, levels=3)
 def test_the_numpy_nucleus_is_the_models(seed: int, top_p: float, levels: int) -> None:
     rng = np.random.default_rng(seed)
     active = rng.random((5, 7)) < 0.7

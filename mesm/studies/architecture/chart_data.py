@@ -112,7 +112,7 @@ def keep_nucleus(attention_HW: np.ndarray, active_HW: np.ndarray, top_p: float) 
     count = int(((np.cumsum(falling) - falling) < top_p).sum())
     kept = np.zeros(mass.size, bool)
     kept[order[:count]] = True
-    return kept.reshape(attention_HW.shape)
+    return kept.reshape(attention_HW.shape) & active_HW  # a mass that rounding keeps below p adds no inactive site
 
 
 def architecture_caption(config: ModelConfig) -> str:
