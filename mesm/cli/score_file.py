@@ -9,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from mesm.data.csv_files import Row, csv_line, read_csv, safe_cell
+from mesm.data.csv_files import CsvRow, csv_line, read_csv, safe_cell
 from mesm.errors import DataError
 from mesm.files import write_atomic
 
@@ -119,9 +119,9 @@ class ScoreFile:
             ) from error
 
 
-def _is_scored(row: Row) -> bool:
+def _is_scored(row: CsvRow) -> bool:
     return not row.error and not row.cells["error"]
 
 
-def _key(row: Row) -> tuple[str, ...]:
+def _key(row: CsvRow) -> tuple[str, ...]:
     return tuple(row.cells[name] for name in KEY)

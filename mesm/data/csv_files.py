@@ -27,7 +27,7 @@ _FORMULA = tuple("=+-@＝＋－＠")
 
 
 @dataclass(frozen=True)
-class Row:
+class CsvRow:
     """Hold one row of a table.
 
     Attributes:
@@ -49,7 +49,7 @@ class CsvTable:
 
     path: Path
     columns: tuple[str, ...]
-    rows: tuple[Row, ...]
+    rows: tuple[CsvRow, ...]
 
     def require(self, *columns: str) -> None:
         """Raise `DataError` for the first of these columns that the table lacks."""
@@ -162,21 +162,21 @@ def _key(name: str) -> str:
     return name.casefold().replace(" ", "_").replace("-", "_")
 
 
-def _row(number: int, line: int, values: Sequence[str], wrong: str, columns: Sequence[str]) -> Row:
+def _row(number: int, line: int, values: Sequence[str], wrong: str, columns: Sequence[str]) -> CsvRow:
     place = f"row {number} (line {line})"
     cells = {name: value for name, value in zip(columns, values, strict=False) if name}
     last = max((i for i, name in enumerate(columns) if name), default=-1)
     if wrong:
-        return Row(number, line, cells, f"{place} {wrong}")
+        return CsvRow(number, line, cells, f"{place} {wrong}")
     while len(values) > len(columns) and not values[-1]:  # commas at the end of a line
         values = values[:-1]
     if len(values) != len(columns):
         remedy = "quote the text" if len(values) > len(columns) else "add the missing cells, also empty ones"
         count = f"{len(values)} cell{'s' * (len(values) != 1)}"
-        return Row(number, line, cells, f"{place} has {count}, the header {len(columns)}: {remedy}")
+        return CsvRow(number, line, cells, f"{place} has {count}, the header {len(columns)}: {remedy}")
     if any(values[last + 1 :]):  # an unnamed column in front, as pandas writes it, may hold anything
-        return Row(number, line, cells, f"{place} has a cell {values[-1]!r} under no name: quote the text")
-    return Row(number, line, cells)
+        return CsvRow(number, line, cells, f"{place} has a cell {values[-1]!r} under no name: quote the text")
+    return CsvRow(number, line, cells)
 
 
 def _listed(names: Sequence[str]) -> str:
