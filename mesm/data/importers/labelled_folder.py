@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from PIL import Image
 
+from mesm.data.clip_list import PICTURE_SUFFIXES, SOUND_SUFFIXES
 from mesm.data.importers.emotion_names import emotion_name, in_order
 from mesm.data.importers.plan import (
     MediaSpan,
@@ -34,8 +35,6 @@ from mesm.errors import DataError
 from mesm.files import name_of_file
 from mesm.vocabulary import SPLIT_NAMES
 
-SOUND_FILES = frozenset((".wav", ".flac", ".mp3", ".ogg", ".opus", ".m4a", ".aac", ".aif", ".aiff"))
-PICTURE_FILES = frozenset((".png", ".jpg", ".jpeg", ".webp"))
 #: Pictures whose longer side is at most this are face crops, taken whole: FER2013's have 48 pixels, RAF-DB's 100.
 CROPPED_PX = 112
 #: Share of a folder's files with one form of name from which that form decides.
@@ -81,7 +80,7 @@ NAME_FORMS: dict[str, NameForm] = {
 def read_voices(source: str | os.PathLike[str]) -> Release:
     """List the sounds below a folder."""
     root = Path(source)
-    files = _files(root, SOUND_FILES)
+    files = _files(root, SOUND_SUFFIXES)
     if not files:
         raise nothing_found(root, "sounds", "files such as anger/0001.wav")
     named = [(name, form) for name, form in NAME_FORMS.items() if _share(form, files) >= _MOST]
@@ -92,21 +91,21 @@ def read_voices(source: str | os.PathLike[str]) -> Release:
 def read_faces(source: str | os.PathLike[str]) -> Release:
     """List the pictures below a folder, or the rows of its Parquet files or of one Parquet file."""
     root = Path(source)
-    tables = [root] if root.is_file() else _files(root, frozenset((".parquet",)))
+    tables = [root] if root.is_file() else _files(root, ("parquet",))
     if tables:
         utterances = [utterance for table in tables for utterance in _rows(table)]
         return _release(name_of_file(root.resolve().stem), utterances)
-    files = _files(root, PICTURE_FILES)
+    files = _files(root, PICTURE_SUFFIXES)
     if not files:
         raise nothing_found(root, "pictures", "files such as anger/0001.png, or a Parquet file with pictures")
     cropped = _are_crops(files)
     return _release(name_of_file(root.resolve().name), [_face(root, path, cropped) for path in files])
 
 
-def _files(root: Path, extensions: frozenset[str]) -> list[Path]:
+def _files(root: Path, suffixes: Sequence[str]) -> list[Path]:
     if not root.exists():
         raise DataError(f"{root} does not exist; check the path")
-    return sorted(p for p in root.rglob("*") if p.suffix.lower() in extensions and visible(p))
+    return sorted(p for p in root.rglob("*") if p.suffix.lower().lstrip(".") in suffixes and visible(p))
 
 
 def _release(name: str, utterances: Sequence[Utterance], meta: Mapping[str, str] | None = None) -> Release:

@@ -22,7 +22,7 @@ except ImportError:  # Windows: folders are removed by their age alone
 
 PREFIX = "mesm-"
 _LOCK = ".owner"
-#: A folder without a lock may be about to get it; without any locks, only age tells.
+#: A folder without a lock may be about to get it; without any locks, its age decides.
 _NEW_S, _OLD_S = 60.0, 86400.0
 
 
