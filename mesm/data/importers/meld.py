@@ -18,6 +18,7 @@ from mesm.data.importers.plan import (
     one_hot,
     visible,
 )
+from mesm.vocabulary import SPLIT_NAMES
 
 LABELS = ("anger", "disgust", "fear", "happiness", "sadness", "surprise", "neutral")
 META: dict[str, str | bool] = {
@@ -81,6 +82,6 @@ def _utterance(root: Path, videos: dict[tuple[str, str, str], Path], split: str,
         labels=None if problem else one_hot(_CODES[emotion], LABELS),
         speaker=row["Speaker"],
         dialogue=f"{split}_dia{dialogue}",
-        split={"dev": "valid"}.get(split, split),
+        split=SPLIT_NAMES[split],
         problem=problem,
     )
