@@ -96,6 +96,7 @@ def test_a_track_without_packets_is_no_sound(tmp_path: Path, make_clip: Make) ->
 
 
 def test_repeated_frames_are_no_damage() -> None:
+    # A still of the demo corpus's clip m0-00006 with its sound, by FFmpeg's libtheora (-loop 1 -r 25 -t 3.4 -g 250).
     sample = ingest_clip(CASES / "repeats.ogv", "Hello there.")
     assert sample.quality == () and sample.duration_s == pytest.approx(3.4, abs=0.01) and len(sample.faces) == 7
 
