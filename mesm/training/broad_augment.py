@@ -31,6 +31,7 @@ _OCCLUSION_CHANCE, _OCCLUSION_PX = 0.2, (8, 20)
 _NOISE_FACE_CHANCE, _NOISE_FACE = 0.3, 10.0
 #: Standard deviations and chances on the log10 scale of the mel power; 1 dB is 0.1.
 _GAIN, _TILT, _RIPPLE = 1.0, 0.3, 0.15
+_CUT_CHANCE, _SILENCE = 0.75, 3.5
 _NOISE_CHANCE, _ROOM_CHANCE, _BAND_LIMIT_CHANCE = 0.5, 0.3, 0.25
 
 
@@ -48,7 +49,8 @@ def broad_augment(
         The batch and the regions.
     """
     faces, regions = _faces(batch.faces.float(), batch.face_counts, regions_SRHW, generator)
-    return replace(batch, faces=faces, mels=_mels(batch.mels, batch.chunk_counts, generator)), regions
+    mels, chunk_counts = _mels(batch.mels, batch.chunk_counts, generator)
+    return replace(batch, faces=faces, mels=mels, chunk_counts=chunk_counts), regions
 
 
 def _faces(
@@ -148,11 +150,17 @@ def _occlusion(clips: int, size: int, generator: torch.Generator) -> Tensor:
     return rows[:, :, None] & columns[:, None, :]
 
 
-def _mels(mels_SCHW: Tensor, counts_B: Tensor, generator: torch.Generator) -> Tensor:
+def _mels(mels_SCHW: Tensor, counts_B: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Change each clip's chunks, and cut the silent ones before and after the speech of most clips."""
     if not len(mels_SCHW):
-        return mels_SCHW
-    clips = mels_SCHW.split(counts_B.tolist())
-    return torch.cat([_voice(clip, generator) if len(clip) else clip for clip in clips])
+        return mels_SCHW, counts_B
+    clips = []
+    for clip in mels_SCHW.split(counts_B.tolist()):
+        if len(clip) and float(torch.rand(1, generator=generator)) < _CUT_CHANCE:
+            loud = torch.nonzero(clip.amax((1, 2, 3)) > clip.max() - _SILENCE).flatten()
+            clip = clip[int(loud[0]) : int(loud[-1]) + 1]
+        clips.append(_voice(clip, generator) if len(clip) else clip)
+    return torch.cat(clips), torch.tensor([len(clip) for clip in clips], dtype=counts_B.dtype)
 
 
 def _voice(mel_SCHW: Tensor, generator: torch.Generator) -> Tensor:

@@ -87,3 +87,11 @@ def test_clips_without_faces_or_voice_pass() -> None:
     batch = batch_of(torch.zeros(0, 3, 48, 48), torch.zeros(0, 1, 128, 32))
     out, regions = broad_augment(batch, torch.Generator().manual_seed(0), None)
     assert not len(out.faces) and not len(out.mels) and regions is None
+
+
+def test_silence_around_the_speech_is_cut_from_most_clips() -> None:
+    mels = torch.full((60, 1, 128, 32), -9.0)
+    mels.view(10, 6, -1)[:, 2:4] = -2.0
+    out, _ = broad_augment(batch_of(torch.zeros(60, 3, 48, 48), mels, 6), torch.Generator().manual_seed(0))
+    assert set(out.chunk_counts.tolist()) == {2, 6} and int(out.chunk_counts.sum()) == len(out.mels)
+    assert int((out.chunk_counts == 2).sum()) in range(5, 10)
