@@ -43,12 +43,18 @@ class Bank:
 
     Attributes:
         corpus: its folder.
-        weight: how often it is drawn, relative to the modality's other banks.
+        weight: how often it is drawn, relative to the modality's other banks; 0 for never.
+        alone: how many of its clips also join by themselves, with this modality only; -1 for all. A composed clip costs
+            a model many segments, a picture alone one, so a bank of pictures teaches more this way.
+        frames: most frames of a clip that joins alone: those with the most movement of the emotion where that is known,
+            else evenly spaced; 0 for all.
     """
 
     corpus: str
     modality: str
     weight: float = 1.0
+    alone: int = 0
+    frames: int = 0
 
 
 @dataclass(frozen=True)
@@ -61,11 +67,11 @@ class Recipe:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if not self.name or self.clips < 1:
+        if not self.name or self.clips < 0 or not (self.clips or any(bank.alone for bank in self.banks)):
             raise ConfigError(
-                f"the recipe has name {self.name!r} and {self.clips} clips; give a name and at least 1 clip"
+                f"the recipe has name {self.name!r} and {self.clips} clips; give a name, and clips or banks with alone"
             )
-        for modality in MODALITIES:
+        for modality in MODALITIES if self.clips else ():
             if not any(bank.modality == modality and bank.weight > 0 for bank in self.banks):
                 raise ConfigError(f"the recipe has no bank with modality = {modality!r}; add one with [[bank]]")
 
@@ -122,13 +128,78 @@ def compose(recipe: Recipe, folder: str | os.PathLike[str], *, progress: bool = 
     Raises:
         DataError: a bank is missing, or holds no clip of an emotion in a split.
     """
-    drawers = _drawers(recipe)
-    meta = _meta(recipe, drawers)
+    drawers = _drawers(recipe) if recipe.clips else {}
+    meta = _meta(recipe)
     with CorpusWriter(folder, recipe.name, LABELS, meta, capabilities=("displays",)) as writer:
         for number in tqdm(range(recipe.clips), desc="clips", unit="clip", disable=not progress):
             if clip_name(recipe, number) not in writer.stored:
                 writer.add(_compose_clip(recipe, number, drawers))
+        for bank in recipe.banks:
+            if bank.alone:
+                _add_alone(bank, writer, progress)
     return Corpus(folder)
+
+
+def _add_alone(bank: Bank, writer: CorpusWriter, progress: bool) -> None:
+    """Add clips of a bank, or `bank.alone` of them drawn at random, with the bank's modality only."""
+    corpus = Corpus(bank.corpus)
+    chosen = list(_displayed(corpus, bank.modality))
+    if 0 < bank.alone < len(chosen):
+        order = np.random.default_rng(0).permutation(len(chosen))[: bank.alone]
+        chosen = [chosen[i] for i in sorted(order)]
+    for clip_id, _, emotion in tqdm(chosen, desc=corpus.name, unit="clip", disable=not progress):
+        name = f"{corpus.name}-{bank.modality}-{clip_id}"
+        if name not in writer.stored:
+            writer.add(_alone(corpus.read(clip_id), name, bank, emotion))
+
+
+def _alone(sample: Sample, name: str, bank: Bank, emotion: str) -> Sample:
+    """Return a clip with one modality, labelled with the emotion that it displays ("" for none)."""
+    visual, acoustic = bank.modality == "visual", bank.modality == "acoustic"
+    sample = _frames(sample, _kept_frames(sample, bank.frames) if visual else np.arange(0))
+    displays: dict[str, Display] = {bank.modality: {emotion: 1.0} if emotion else {}}
+    informative = {modality: modality == bank.modality and bool(emotion) for modality in MODALITIES}
+    return replace(
+        sample,
+        clip_id=name,
+        text=sample.text if bank.modality == "text" else "",
+        mel=sample.mel if acoustic else sample.mel[:0],
+        labels={label: float(label == emotion) for label in LABELS},
+        words=(),
+        quality=(),
+        media="",
+        truth=_truth(sample, informative, displays, {bank.modality: sample.clip_id}),
+    )
+
+
+def _kept_frames(sample: Sample, most: int) -> np.ndarray:
+    """Return the indices of at most `most` frames, in order."""
+    count = len(sample.faces)
+    if not 0 < most < count:
+        return np.arange(count)
+    truth = sample.truth
+    if truth is not None and truth.au_emotion_intensity.size:
+        return np.sort(np.argsort(-truth.au_emotion_intensity.sum(1), kind="stable")[:most])
+    return np.linspace(0, count - 1, most).round().astype(int)
+
+
+def _frames(sample: Sample, kept: np.ndarray) -> Sample:
+    """Return a clip with these frames only, its truth with it; without a larger crop of them."""
+    truth = sample.truth
+    if truth is not None:
+        names = ("au_intensity", "au_emotion_intensity", "au_region", "head", "landmarks", "pose")
+        arrays = {name: getattr(truth, name) for name in names}
+        truth = replace(truth, **{name: rows[kept] if len(rows) else rows for name, rows in arrays.items()})
+    return replace(
+        sample,
+        faces=sample.faces[kept],
+        faces_large=np.zeros((0, 1, 1, 3), np.uint8),
+        face_times_s=sample.face_times_s[kept],
+        face_boxes=sample.face_boxes[kept],
+        face_points=sample.face_points[kept] if len(sample.face_points) else sample.face_points,
+        face_found=sample.face_found[kept],
+        truth=truth,
+    )
 
 
 def clip_name(recipe: Recipe, number: int) -> str:
@@ -189,7 +260,7 @@ def _compose_clip(recipe: Recipe, number: int, drawers: Mapping[tuple[str, str],
         split=split,
         quality=(),
         media="",
-        truth=_truth(face, design.informative, displays, [parts[m].clip_id for m in MODALITIES]),
+        truth=_truth(face, design.informative, displays, {m: parts[m].clip_id for m in MODALITIES}),
     )
 
 
@@ -233,9 +304,11 @@ def _moved(picture: Image.Image, dx: float, dy: float, turn_deg: float, zoom: fl
     return np.asarray(moved)[pad : pad + FACE_SIZE_PX, pad : pad + FACE_SIZE_PX]
 
 
-def _truth(face: Sample, informative: dict[str, bool], displays: dict[str, Display], sources: Sequence[str]) -> Truth:
+def _truth(
+    face: Sample, informative: dict[str, bool], displays: dict[str, Display], sources: Mapping[str, str]
+) -> Truth:
     """Return the truth of a composed clip: its displays, and a rendered face's action units; a recorded face has none."""
-    extra: dict[str, Json] = {"sources": to_json(dict(zip(MODALITIES, sources, strict=True)))}
+    extra: dict[str, Json] = {"sources": to_json(dict(sources))}
     if face.truth is not None:
         return replace(face.truth, informative=informative, displays=displays, prosody={}, extra=extra)
     frames = len(face.faces)
@@ -253,17 +326,13 @@ def _truth(face: Sample, informative: dict[str, bool], displays: dict[str, Displ
     )
 
 
-def _meta(recipe: Recipe, drawers: Mapping[tuple[str, str], _Drawer]) -> dict[str, Json]:
+def _meta(recipe: Recipe) -> dict[str, Json]:
     """Return the manifest's facts: every source with its identity, licence and citation."""
-    sources = [
-        {
-            "corpus": corpus.name,
-            "digest": corpus.digest,
-            "modality": bank.modality,
-            "weight": bank.weight,
-            **{key: corpus.manifest.meta[key] for key in ("licence", "citation") if key in corpus.manifest.meta},
-        }
-        for modality in MODALITIES
-        for bank, corpus in drawers[modality, SPLITS[0]].banks
-    ]
+    sources = []
+    for bank in recipe.banks:
+        if (recipe.clips and bank.weight > 0) or bank.alone:
+            corpus = Corpus(bank.corpus)
+            facts = {key: corpus.manifest.meta[key] for key in ("licence", "citation") if key in corpus.manifest.meta}
+            drawn = {"modality": bank.modality, "weight": bank.weight, "alone": bank.alone}
+            sources.append({"corpus": corpus.name, "digest": corpus.digest, **drawn, **facts})
     return {"kind": "composed", "clips": recipe.clips, "seed": recipe.seed, "sources": to_json(sources)}

@@ -83,6 +83,10 @@ def model_card(name: str, config: ModelConfig, metrics: CheckpointMetrics) -> st
             f"{', '.join(config.modalities)}, which uses the corpus's design but not the labels (WAcc "
             f"{metrics.ceiling_wacc:.1f})."
         )
+    if metrics.sources:
+        lines += ["", "## Sources and licences", "", *(f"- {source}" for source in metrics.sources)]
+        if any("NC" in source.split(";")[1] for source in metrics.sources):
+            lines += ["", "A source allows non-commercial use only; so do these weights."]
     lines += ["", "## Limits", "", _LIMITS.get(corpus, _ANY_CORPUS)]
     if isinstance(config, MESMConfig) and config.query != "none":
         lines += [

@@ -86,6 +86,7 @@ class CheckpointMetrics:
         ceiling_wacc: WAcc of an ideal observer of the checkpoint's modalities; None without a known design.
         ceiling_share: share of the way from chance (50) to it.
         converted_from: file of the authors' weights.
+        sources: corpora that the weights were trained on, each with its licence and citation.
         other: keys that this version does not know.
     """
 
@@ -105,6 +106,7 @@ class CheckpointMetrics:
     ceiling_wacc: float | None = None
     ceiling_share: float | None = None
     converted_from: str = ""
+    sources: tuple[str, ...] = ()
     other: dict[str, Json] = field(default_factory=dict)
 
     @property

@@ -30,9 +30,9 @@ _JPEG_CHANCE, _JPEG_QUALITY = 0.15, (20, 80)
 _OCCLUSION_CHANCE, _OCCLUSION_PX = 0.2, (8, 20)
 _NOISE_FACE_CHANCE, _NOISE_FACE = 0.3, 10.0
 #: Standard deviations and chances on the log10 scale of the mel power; 1 dB is 0.1.
-_GAIN, _TILT, _RIPPLE = 1.0, 0.3, 0.15
+_GAIN, _TILT, _RIPPLE = 1.0, 0.15, 0.1
 _CUT_CHANCE, _SILENCE = 0.75, 3.5
-_NOISE_CHANCE, _ROOM_CHANCE, _BAND_LIMIT_CHANCE = 0.5, 0.3, 0.25
+_NOISE_CHANCE, _ROOM_CHANCE, _BAND_LIMIT_CHANCE = 0.35, 0.2, 0.15
 
 
 def broad_augment(

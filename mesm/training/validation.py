@@ -13,6 +13,7 @@ import torch
 from mesm.config import RunConfig
 from mesm.data.loading import SplitLoader
 from mesm.data.store import Corpus
+from mesm.json_form import members
 from mesm.models import AnyScorer
 from mesm.records.checkpoint import CheckpointMetrics, SplitMetrics
 from mesm.statistics import rounded
@@ -75,8 +76,21 @@ def checkpoint_metrics(run: RunConfig, corpus: Corpus, validation: Validation, e
             thresholds_top_p=run.model.top_p,
             epoch=epoch,
             train=train,
+            sources=corpus_sources(corpus),
         )
     )
+
+
+def corpus_sources(corpus: Corpus) -> tuple[str, ...]:
+    """Return one line per corpus that the clips come from: its name, licence and citation, as far as they are known."""
+    meta = corpus.manifest.meta
+    listed = meta.get("sources") if meta.get("kind") == "composed" else [{**meta, "corpus": corpus.name}]
+    lines = []
+    for source in listed if isinstance(listed, list) else []:
+        facts = members(source)
+        licence = facts.get("licence") or "licence not stated"
+        lines.append("; ".join(str(fact) for fact in (facts["corpus"], licence, facts.get("citation")) if fact))
+    return tuple(dict.fromkeys(lines))
 
 
 def _run_name(checkpoint: str) -> str:
