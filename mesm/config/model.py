@@ -179,6 +179,8 @@ class EndToEndConfig(ModelConfig):
 
     text_hidden: int = bounded(0, 0, 8192)
     """Hidden units between the text's vector and its scores; 0 is the paper's single linear layer."""
+    text_lexicon: int = bounded(0, 0, 2**22)
+    """Entries of a table with a score per word piece and pair of pieces, added to the text branch's; 0: none."""
     text_trainable: bool = False
     """The paper fine-tunes ALBERT; the shipped checkpoints keep MiniLM frozen and refer to it by name and hash."""
     face_scaling: str = chosen("corpus", ("corpus", "crop", "grey"))
@@ -210,6 +212,10 @@ class EndToEndConfig(ModelConfig):
         for name in ("face_mean", "face_std"):
             if len(getattr(self, name)) != 3:
                 raise ConfigError(f"{name} is {getattr(self, name)}; it must be three numbers, for red, green and blue")
+        if self.text_lexicon and not self.text_trainable and self.text_source != "minilm":
+            raise ConfigError(
+                "text_lexicon beside a frozen encoder needs text_source=minilm, whose word pieces it counts"
+            )
         if self.mel_level == "removed" and self.mel_scaling != "log":
             raise ConfigError(
                 "mel_level=removed subtracts a level in log power; set mel_scaling=log, or mel_level=kept"
@@ -321,7 +327,7 @@ def config_class(name: str) -> type[ModelConfig]:
 
 
 #: Settings that came after the first version of a stored config; a config without them means their defaults.
-_LATER_SETTINGS = ("face_scaling", "mel_level")
+_LATER_SETTINGS = ("face_scaling", "mel_level", "text_lexicon")
 
 
 def model_config(name: str = "mesm", **settings: Any) -> ModelConfig:

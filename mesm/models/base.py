@@ -16,6 +16,7 @@ from mesm.layers.text import TextEncoder
 from mesm.layers.versioned_cache import VersionedCache
 from mesm.layers.vgg import VGGTrunk
 from mesm.models.encoders import SegmentBranch, TextBranch
+from mesm.layers.lexicon import minilm_tokenizer
 from mesm.models.inputs import FrozenText, Inputs, TokenText
 from mesm.models.output import ModelOutput, Prepared
 from mesm.models.scorer import Scorer
@@ -45,7 +46,13 @@ class EmotionModel(Scorer[Prepared]):
     @property
     def inputs(self) -> Inputs:
         """Return the kind of input: token ids for a trainable text encoder, vectors of a frozen one."""
-        return FrozenText() if self.text_encoder is None else TokenText(self.text_encoder.tokenize)
+        if self.text_encoder is not None:
+            return TokenText(self.text_encoder.tokenize)
+        return FrozenText(minilm_tokenizer(self.config.text_max_tokens) if self._has_lexicon else None)
+
+    @property
+    def _has_lexicon(self) -> bool:
+        return self.config.text_lexicon > 0 and "text" in self.config.modalities
 
     def forward(
         self,
@@ -92,7 +99,7 @@ class EmotionModel(Scorer[Prepared]):
                 maps[modality] = branch.prepare(values, counts[modality])
         present_BM = torch.stack(present, 1)
         self.check_present(batch, present_BM)
-        return Prepared(text_BD, maps, counts, present_BM)
+        return Prepared(text_BD, maps, counts, present_BM, self._tokens(batch))
 
     def finish(
         self, prepared: Prepared, top_p: float | None = None, trace: bool = False, query_BD: Tensor | None = None
@@ -115,7 +122,7 @@ class EmotionModel(Scorer[Prepared]):
         for i, modality in enumerate(self.config.modalities):
             branch = self.branches[modality]
             if isinstance(branch, TextBranch):
-                scores_BE, summaries[modality] = branch(prepared.text_BD)
+                scores_BE, summaries[modality] = branch(prepared.text_BD, prepared.tokens)
             elif modality in prepared.maps:
                 assert isinstance(branch, SegmentBranch)
                 counts_B = prepared.counts[modality]
@@ -136,6 +143,13 @@ class EmotionModel(Scorer[Prepared]):
         return ModelOutput(
             fused_BE, logits_BME, prepared.present_BM, weights_BM, layers, segments=segments, summaries=summaries
         )
+
+    def _tokens(self, batch: Batch) -> tuple[Tensor, Tensor] | None:
+        if not self._has_lexicon:
+            return None
+        if batch.token_ids is None or batch.token_mask is None:
+            raise DataError("this model has a lexicon; collate the batch with tokenize=")
+        return batch.token_ids, batch.token_mask
 
     def _text_vectors(self, batch: Batch) -> Tensor:
         if self.text_encoder is not None:

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from mesm.config import EndToEndConfig, MESMConfig
 from mesm.errors import ConfigError
+from mesm.layers.lexicon import Lexicon
 from mesm.layers.sparse_vgg import LayerTensors, SparseVGG
 from mesm.layers.standardise import remove_level, standardise_crops
 from mesm.layers.transformer import SequenceTransformer
@@ -26,6 +27,7 @@ class TextBranch(nn.Module):
     def __init__(self, config: EndToEndConfig) -> None:
         super().__init__()
         classes, hidden = len(config.labels), config.text_hidden
+        self.lexicon = Lexicon(config.text_lexicon, classes) if config.text_lexicon else None
         if hidden:
             self.out: nn.Module = nn.Sequential(
                 nn.Linear(config.text_dim, hidden), nn.ReLU(), nn.Dropout(config.dropout), nn.Linear(hidden, classes)
@@ -33,12 +35,18 @@ class TextBranch(nn.Module):
         else:
             self.out = nn.Linear(config.text_dim, classes)
 
-    def forward(self, text_BD: Tensor) -> tuple[Tensor, Tensor]:
-        """Compute (B, E) logits from (B, D), and the (B, hidden) vectors before the last layer."""
-        if isinstance(self.out, nn.Sequential):
-            hidden = self.out[:-1](text_BD)
-            return self.out[-1](hidden), hidden
-        return self.out(text_BD), text_BD
+    def forward(self, text_BD: Tensor, tokens: tuple[Tensor, Tensor] | None = None) -> tuple[Tensor, Tensor]:
+        """Compute (B, E) logits from (B, D), and the (B, hidden) vectors before the last layer.
+
+        Args:
+            tokens: (B, T) ids and mask of the word pieces; needed with a lexicon.
+        """
+        hidden = self.out[:-1](text_BD) if isinstance(self.out, nn.Sequential) else text_BD
+        logits_BE = self.out[-1](hidden) if isinstance(self.out, nn.Sequential) else self.out(text_BD)
+        if self.lexicon is not None:
+            assert tokens is not None
+            logits_BE = logits_BE + self.lexicon(*tokens)
+        return logits_BE, hidden
 
 
 @dataclass(frozen=True)

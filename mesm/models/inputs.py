@@ -24,7 +24,7 @@ ReadFeatures = Callable[[Sample], Mapping[str, np.ndarray]]
 
 
 class LoaderArguments(TypedDict, total=False):
-    """Hold the keyword arguments of `collate` and `SplitLoader`; exactly one is set.
+    """Hold the keyword arguments of `collate` and `SplitLoader`; features, or one or both of the others.
 
     Keys:
         tokenize: B texts -> (B, T) int64 token ids and (B, T) bool mask.
@@ -71,13 +71,20 @@ class TokenText(Inputs):
 
 @dataclass(frozen=True)
 class FrozenText(Inputs):
-    """Hold faces, mels and the vectors of a frozen text encoder outside of the model."""
+    """Hold faces, mels and the vectors of a frozen text encoder outside of the model.
+
+    Attributes:
+        tokenize: of that encoder, for a text branch with a lexicon; None for none.
+    """
+
+    tokenize: Callable[[Sequence[str]], tuple[Tensor, Tensor]] | None = None
 
     def loader_arguments(
         self, vectors: Callable[[], Mapping[str, Tensor]], features: Callable[[Features], ReadFeatures]
     ) -> LoaderArguments:
-        """Return the text vectors as the only argument."""
-        return {"text_vectors": vectors()}
+        """Return the text vectors, and the tokenizer for a lexicon."""
+        tokens: LoaderArguments = {} if self.tokenize is None else {"tokenize": self.tokenize}
+        return {"text_vectors": vectors(), **tokens}
 
 
 @dataclass(frozen=True)

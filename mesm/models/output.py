@@ -20,6 +20,7 @@ class Prepared:
         maps: modality -> (S, C, H, W) stem maps (MESM) or (S, C, h, w) final maps (FE2E); absent branches are missing.
         counts: modality -> (B,) segments per utterance.
         present_BM: (B, M) bool, which branches each clip has.
+        tokens: ids and mask of the texts' word pieces, for a text branch with a lexicon.
         first_attention: modality -> cache of the first layer's attention under the clips' own texts. Not a field of the
             constructor: every new `Prepared`, also one made with `dataclasses.replace`, starts with an empty dict.
     """
@@ -28,6 +29,7 @@ class Prepared:
     maps: dict[str, Tensor]
     counts: dict[str, Tensor]
     present_BM: Tensor
+    tokens: tuple[Tensor, Tensor] | None = None
     first_attention: dict[str, VersionedCache[Tensor]] = field(default_factory=dict, init=False, repr=False)
 
 

@@ -12,6 +12,9 @@ from mesm.config import TrainConfig
 from mesm.models import AnyScorer
 
 
+_LEXICON_LR_FACTOR = 5.0
+
+
 def parameter_groups(model: AnyScorer, config: TrainConfig) -> list[dict]:
     """Group the trainable parameters: trunk, attention, its bilinear score and text encoder; empty groups are left out."""
     attention = {id(p) for p in model.attention_parameters()}
@@ -21,12 +24,14 @@ def parameter_groups(model: AnyScorer, config: TrainConfig) -> list[dict]:
         "attention": config.attention_lr_factor,
         "bilinear": config.bilinear_lr_factor,
         "text": config.text_lr_factor,
+        # A row of the table moves only where its word occurs.
+        "lexicon": _LEXICON_LR_FACTOR,
     }
     groups: dict[str, list[nn.Parameter]] = {name: [] for name in factor}
     for path, parameter in model.named_parameters():
         if not parameter.requires_grad:
             continue
-        name = "text" if id(parameter) in text else "trunk"
+        name = "text" if id(parameter) in text else "lexicon" if ".lexicon." in path else "trunk"
         if id(parameter) in attention:
             name = "bilinear" if path.endswith("bilinear.weight") else "attention"
         groups[name].append(parameter)

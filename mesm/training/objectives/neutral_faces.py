@@ -135,6 +135,9 @@ class NeutralFaces(Objective):
             face_counts=F.pad(batch.face_counts, (0, count), value=1),
             chunk_counts=F.pad(batch.chunk_counts, (0, count), value=0),
             text_vectors=torch.cat([batch.text_vectors, vectors]),
+            # Neutral faces train the visual branch only: their texts have no word pieces.
+            token_ids=None if batch.token_ids is None else F.pad(batch.token_ids, (0, 0, 0, count)),
+            token_mask=None if batch.token_mask is None else F.pad(batch.token_mask, (0, 0, 0, count)),
             labels=torch.cat([batch.labels, self.frequencies_E.expand(count, -1)]),
         )
         return extended, named
