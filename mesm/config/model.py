@@ -195,6 +195,9 @@ class EndToEndConfig(ModelConfig):
     mel_level: str = chosen("kept", ("kept", "removed"))
     """`removed` subtracts each clip's level, so that the gain of a recording does not count; `mel_mean` and `mel_std`
     then apply to the rest. Needs mel_scaling=log."""
+    mel_statistics: bool = False
+    """Add a linear score of the voice's statistics over the clip (mean, spread and change per band) to the acoustic
+    branch's."""
     mel_mean: float = bounded(-2.0, -1e6, 1e6)
     """Subtracted after scaling."""
     mel_std: float = bounded(2.0, 0, 1e6, above=True)
@@ -327,7 +330,7 @@ def config_class(name: str) -> type[ModelConfig]:
 
 
 #: Settings that came after the first version of a stored config; a config without them means their defaults.
-_LATER_SETTINGS = ("face_scaling", "mel_level", "text_lexicon")
+_LATER_SETTINGS = ("face_scaling", "mel_level", "text_lexicon", "mel_statistics")
 
 
 def model_config(name: str = "mesm", **settings: Any) -> ModelConfig:

@@ -11,12 +11,13 @@ from mesm.batch import Batch
 from mesm.config import EndToEndConfig, check_top_p
 from mesm.errors import DataError
 from mesm.layers.fusion import WeightedFusion
+from mesm.layers.lexicon import minilm_tokenizer
 from mesm.layers.sparse_vgg import LayerTensors, SparseVGG
 from mesm.layers.text import TextEncoder
 from mesm.layers.versioned_cache import VersionedCache
 from mesm.layers.vgg import VGGTrunk
+from mesm.layers.voice_statistics import voice_statistics
 from mesm.models.encoders import SegmentBranch, TextBranch
-from mesm.layers.lexicon import minilm_tokenizer
 from mesm.models.inputs import FrozenText, Inputs, TokenText
 from mesm.models.output import ModelOutput, Prepared
 from mesm.models.scorer import Scorer
@@ -99,7 +100,9 @@ class EmotionModel(Scorer[Prepared]):
                 maps[modality] = branch.prepare(values, counts[modality])
         present_BM = torch.stack(present, 1)
         self.check_present(batch, present_BM)
-        return Prepared(text_BD, maps, counts, present_BM, self._tokens(batch))
+        heard = self.config.mel_statistics and "acoustic" in maps
+        statistics_BF = voice_statistics(batch.mels, batch.chunk_counts) if heard else None
+        return Prepared(text_BD, maps, counts, present_BM, self._tokens(batch), statistics_BF)
 
     def finish(
         self, prepared: Prepared, top_p: float | None = None, trace: bool = False, query_BD: Tensor | None = None
@@ -130,7 +133,15 @@ class EmotionModel(Scorer[Prepared]):
                 cache: VersionedCache[Tensor] | None = None
                 if own_query and not torch.is_grad_enabled():
                     cache = prepared.first_attention.setdefault(modality, VersionedCache())
-                result = branch.finish(prepared.maps[modality], query_SD, counts_B, top_p, trace, cache)
+                result = branch.finish(
+                    prepared.maps[modality],
+                    query_SD,
+                    counts_B,
+                    top_p,
+                    trace,
+                    cache,
+                    prepared.statistics_BF if modality == "acoustic" else None,
+                )
                 scores_BE, segments[modality] = result.logits_BE, result.segments_SD
                 summaries[modality] = result.summary_BD
                 if result.layers:

@@ -16,6 +16,7 @@ from mesm.layers.transformer import SequenceTransformer
 from mesm.layers.versioned_cache import VersionedCache
 from mesm.layers.vgg import DenseVGG
 from mesm.layers.vgg11 import VGG11, vgg11_weights
+from mesm.layers.voice_statistics import VoiceStatistics
 
 #: Modality -> (input channels, height and width of the CNN's last map) (paper, section 4.2).
 SEGMENT_SHAPES: dict[str, tuple[int, tuple[int, int]]] = {"visual": (3, (3, 3)), "acoustic": (1, (8, 2))}
@@ -91,6 +92,9 @@ class SegmentBranch(nn.Module):
         self.transformer = SequenceTransformer(config)
         self.dropout = nn.Dropout(config.dropout)
         self.out = nn.Linear(config.transformer_dim, len(config.labels))
+        self.statistics: VoiceStatistics | None = None
+        if modality == "acoustic" and config.mel_statistics:
+            self.statistics = VoiceStatistics(len(config.labels), config.dropout)
         self.config = config
         shape = (1, in_channels, 1, 1)
         mean, std = (
@@ -128,6 +132,7 @@ class SegmentBranch(nn.Module):
         top_p: float,
         trace: bool,
         first_attention: VersionedCache[Tensor] | None = None,
+        statistics_BF: Tensor | None = None,
     ) -> BranchOutput:
         """Compute the logits from `prepare`'s maps.
 
@@ -138,6 +143,7 @@ class SegmentBranch(nn.Module):
             top_p: nucleus mass in (0, 1].
             trace: also return the attention layers.
             first_attention: see `SparseVGG.sparse_part`.
+            statistics_BF: `voice_statistics` of each utterance; needed where the config has them.
         """
         layers: tuple[LayerTensors, ...] = ()
         if isinstance(self.cnn, SparseVGG):
@@ -145,7 +151,13 @@ class SegmentBranch(nn.Module):
             maps_SCHW, layers = result.features_SCHW, result.layers
         segments_SD = self.flatten(maps_SCHW.flatten(1))
         summary_BD = self.transformer(segments_SD, counts_B)
-        return BranchOutput(self.out(self.dropout(summary_BD)), segments_SD, summary_BD, layers)
+        logits_BE = self.out(self.dropout(summary_BD))
+        if self.statistics is not None:
+            assert statistics_BF is not None
+            # In a batch of which some clips have no sound, these would count as silence in the batch's statistics.
+            heard_B = counts_B > 0
+            logits_BE = logits_BE.index_add(0, heard_B.nonzero()[:, 0], self.statistics(statistics_BF[heard_B]))
+        return BranchOutput(logits_BE, segments_SD, summary_BD, layers)
 
 
 def load_cnn(model: nn.Module, source: str) -> None:

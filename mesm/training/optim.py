@@ -11,7 +11,6 @@ from torch.optim.lr_scheduler import LambdaLR
 from mesm.config import TrainConfig
 from mesm.models import AnyScorer
 
-
 _LEXICON_LR_FACTOR = 5.0
 
 

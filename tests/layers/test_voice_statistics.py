@@ -1,0 +1,35 @@
+"""Statistics of the voice: known values, no level, no silence, and none for a clip without sound."""
+
+from __future__ import annotations
+
+import torch
+
+from mesm.layers.voice_statistics import COLUMNS, VoiceStatistics, voice_statistics
+
+
+def test_values_of_a_known_voice() -> None:
+    hops = torch.full((1, 1, 128, 32), -9.0)
+    hops[..., 8:24:2], hops[..., 9:24:2] = -1.0, -2.0
+    row = voice_statistics(hops, torch.tensor([1]))[0]
+    level = torch.log10(torch.tensor((8 * 0.1 + 8 * 0.01) / 32))
+    assert torch.allclose(row[:128], -1.5 - level.expand(128), atol=1e-4)
+    assert torch.allclose(row[128:256], torch.full((128,), 0.5), atol=1e-4)
+    assert torch.allclose(row[256:384], torch.ones(128), atol=1e-4)
+    assert torch.allclose(row[-2:], torch.tensor([0.16, 0.5]))
+
+
+def test_a_gain_changes_nothing_and_clips_are_apart() -> None:
+    mels = torch.randn(5, 1, 128, 32, generator=torch.Generator().manual_seed(0)) - 3
+    counts = torch.tensor([2, 0, 3])
+    rows = voice_statistics(mels, counts)
+    assert rows.shape == (3, COLUMNS) and float(rows[1].abs().sum()) == 0
+    assert torch.allclose(rows, voice_statistics(mels + 1.5, counts), atol=1e-4)
+    assert torch.allclose(rows[2], voice_statistics(mels[2:], torch.tensor([3]))[0], atol=1e-5)
+
+
+def test_one_clip_in_training_is_scaled_as_in_inference() -> None:
+    head = VoiceStatistics(6, 0.0)
+    with torch.no_grad():
+        head.linear.weight.normal_()
+    row = torch.randn(1, COLUMNS)
+    assert torch.allclose(head.train()(row), head.eval()(row), atol=1e-5)
