@@ -34,7 +34,7 @@ def order_splits(names: Iterable[str]) -> list[str]:
     return [name for name in SPLITS if name in unique] + sorted(unique.difference(SPLITS))
 
 
-#: Query of a clip without words: MESM's face and voice are asked by this sentence, and its text branch stays absent.
+#: Query of face and voice in a clip without words; its text branch counts as absent all the same.
 NEUTRAL_QUERY = "This is a person."
 
 #: Flags: code -> what is known of a clip that qualifies its scores. `Sample.quality` and `Prediction.flags` hold codes.

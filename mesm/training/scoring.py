@@ -111,7 +111,7 @@ def text_vectors(corpus: Corpus, encoder: TextEncoder, splits: tuple[str, ...]) 
 
 
 def clip_notes(config: ModelConfig, rows: Sequence[IndexRow]) -> tuple[str, ...]:
-    """Return a sentence on the clips that a model cannot read, and one on those that it asks by the neutral sentence."""
+    """Return a sentence on the clips that a model cannot read, and one on those with the neutral query."""
     read = [row for row in rows if set(row.modalities) & set(config.modalities)]
     silent = sum("text" not in row.modalities for row in read) if config.has_text_query else 0
     notes = []

@@ -72,8 +72,8 @@ def test_train_evaluate_and_sweep(name: str, modalities: tuple[str, ...], tmp_pa
         modalities
     )
     silent = sum("text" not in row.modalities for row in corpus.index if row.split == "test")
-    said = f"{silent} of 6 clips have no words: face and voice are queried by “{NEUTRAL_QUERY}”"
-    assert (said in summary_lines(evaluation)) == (name == "mesm" and silent > 0)
+    sentence = f"{silent} of 6 clips have no words: face and voice are queried by “{NEUTRAL_QUERY}”"
+    assert (sentence in summary_lines(evaluation)) == (name == "mesm" and silent > 0)
     if name == "fe2e":
         return
     if modalities == ("text",):
@@ -81,7 +81,7 @@ def test_train_evaluate_and_sweep(name: str, modalities: tuple[str, ...], tmp_pa
             measure_sweep(predictor, corpus, (0.5,))
         return
     sweep = measure_sweep(predictor, corpus, (0.3, 0.7), draws=10)
-    assert sweep.clips == 6 and said in notes(sweep)
+    assert sweep.clips == 6 and sentence in notes(sweep)
 
 
 def test_clips_without_the_models_modalities_are_left_out_and_counted(tmp_path: Path) -> None:
