@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mesm.errors import DataError
+from mesm.vocabulary import NEUTRAL_QUERY
 
 if TYPE_CHECKING:
     import torch
@@ -34,6 +35,11 @@ MEL_FLOOR = 1e-10
 LOUD_FRACTION = 0.1
 #: Intensity from which an action unit counts as active: FACS's trace to slight, above stray movements.
 ACTIVE_INTENSITY = 0.2
+
+
+def query_text(text: str) -> str:
+    """Return the text that queries face and voice: a clip's transcript, or `NEUTRAL_QUERY` for a clip without words."""
+    return text if text.strip() else NEUTRAL_QUERY
 
 
 @dataclass(frozen=True)
@@ -156,7 +162,7 @@ class Batch:
         clip_ids: B names.
         token_ids: (B, T) int64, and `token_mask` (B, T) bool, True where a token is; None when vectors are given.
         text_vectors: (B, D) float32 from a frozen text encoder; saves running it again.
-        has_text: (B,) bool, False for an empty transcript.
+        has_text: (B,) bool, False for an empty transcript; tokens or vectors are then `NEUTRAL_QUERY`'s.
         faces: (S, 3, 48, 48) uint8; `face_counts` (B,) int64, its sum is S; 0 = this clip has no picture.
         mels: (chunks, 1, 128, 32) float32 log10 mel power; `chunk_counts` (B,) int64.
         labels: (B, E) float32 0/1 in the order of the checkpoint's labels, or None.

@@ -34,6 +34,9 @@ def order_splits(names: Iterable[str]) -> list[str]:
     return [name for name in SPLITS if name in unique] + sorted(unique.difference(SPLITS))
 
 
+#: Query of face and voice in a clip without words; its text branch counts as absent all the same.
+NEUTRAL_QUERY = "This is a person."
+
 #: Flags: code -> what is known of a clip that qualifies its scores. `Sample.quality` and `Prediction.flags` hold codes.
 FLAGS: Mapping[str, str] = MappingProxyType(
     {
@@ -53,6 +56,7 @@ FLAGS: Mapping[str, str] = MappingProxyType(
         "two_sound_tracks": "there are several sound tracks; the one with the voice is used",
         "out_of_phase": "the two sound channels cancel each other; their difference is used",
         "no_words": "there are no words",
+        "neutral_query": f"face and voice are queried by the neutral sentence “{NEUTRAL_QUERY}”, for there are no words",
         "text_cut": "the transcript is longer than the text encoder's limit; only its first part is used",
         "language": "the text encoder hardly covers the language or script of the transcript; give it in English",
         "cut_off": "the file is truncated or damaged; the rest of it is used",
@@ -60,7 +64,7 @@ FLAGS: Mapping[str, str] = MappingProxyType(
     }
 )
 #: Flags of the transcript; they depend on the text that is scored and on the checkpoint's text encoder.
-TEXT_FLAGS: tuple[str, ...] = ("no_words", "text_cut", "language")
+TEXT_FLAGS: tuple[str, ...] = ("no_words", "neutral_query", "text_cut", "language")
 
 
 def flag_sentences(codes: Iterable[str]) -> tuple[str, ...]:

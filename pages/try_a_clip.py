@@ -25,8 +25,6 @@ if is_clicked or face_at is not None:
     if media is None:
         upload.forget()
         layout.empty("There is no clip yet.", "Choose a file or record one above.")
-    elif model is not None and model.facts.has_attention and not text.strip():
-        layout.empty("The transcript is empty.", "This model uses it as the attention query: type the transcript.")
     elif part is not None:
         decoded = upload.ingest_with_steps(Upload(media, sound, text, part, face_at))
         if decoded is not None:

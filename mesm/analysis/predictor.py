@@ -12,7 +12,7 @@ import torch
 from mesm.analysis.checkpoints import checkpoint_in_run, checkpoint_name, find_checkpoints
 from mesm.analysis.tracing import clip_traces
 from mesm.analysis.utterance_cost import utterance_costs
-from mesm.batch import Sample
+from mesm.batch import Sample, query_text
 from mesm.config import ModelConfig, check_top_p
 from mesm.data.features.extract import sample_features
 from mesm.data.loading import collate
@@ -112,15 +112,16 @@ class Predictor:
         """Compute everything on a clip that does not depend on top_p; `text` replaces its transcript.
 
         Raises:
-            DataError: MESM without a transcript, or nothing to score.
+            DataError: nothing to score.
         """
         text = sample.text if text is None else text
+        query = query_text(text)
         arguments = self.model.inputs.loader_arguments(
-            vectors=lambda: {sample.clip_id: self.text_encoder.vectors([text])[0]}, features=self._read_features
+            vectors=lambda: {sample.clip_id: self.text_encoder.vectors([query])[0]}, features=self._read_features
         )
         batch = collate([sample if text == sample.text else _with_text(sample, text)], (), **arguments)
         prepared = self.model.prepare(batch.to(self.device))
-        tokens = self.text_encoder.count_tokens(text)
+        tokens = self.text_encoder.count_tokens(query)
         return PreparedClip(
             sample.clip_id, prepared, min(tokens, self.config.text_max_tokens), self._flags(sample, text, tokens)
         )
@@ -168,7 +169,7 @@ class Predictor:
                 you trust, decodes it in this process.
 
         Raises:
-            DataError: the file cannot be read, or MESM lacks a transcript.
+            DataError: the file cannot be read.
         """
         if not isinstance(clip, Sample):
             from mesm.data.ingest import ingest_clip, ingest_untrusted, shared_decoder
@@ -194,6 +195,7 @@ class Predictor:
             "no_video": not len(sample.faces),
             "no_audio": not len(sample.mel),
             "no_words": not text.strip(),
+            "neutral_query": not text.strip() and self.config.has_text_query,
             "text_cut": tokens > self.config.text_max_tokens,
             "language": not self.text_encoder.covers_language(text),
         }

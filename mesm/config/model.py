@@ -168,6 +168,11 @@ class ModelConfig(JsonConfig):
         return self.attention_layers > 0
 
     @property
+    def has_text_query(self) -> bool:
+        """Return True if face and voice are queried by the text's vector."""
+        return self.has_attention and getattr(self, "query", "none") != "none"
+
+    @property
     def top_p(self) -> float:
         """Return the reference nucleus mass; 1, every site, for a model without attention."""
         return 1.0

@@ -9,9 +9,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 import numpy as np
 import torch
 
-from mesm.batch import CHUNK_HOPS, FACE_SIZE_PX, MEL_BANDS, Batch, FeatureRows, Sample
+from mesm.batch import CHUNK_HOPS, FACE_SIZE_PX, MEL_BANDS, Batch, FeatureRows, Sample, query_text
 from mesm.data.store import Corpus, IndexRow
 from mesm.errors import DataError
+from mesm.vocabulary import MODALITIES
 
 #: list of B texts -> (B, T) int64 token ids and (B, T) bool mask, True where a token is.
 Tokenize = Callable[[list[str]], tuple[torch.Tensor, torch.Tensor]]
@@ -34,7 +35,7 @@ def collate(
     Args:
         samples: B clips.
         labels: emotion names in the order of the columns of `Batch.labels`.
-        tokenize: fills `token_ids` and `token_mask`.
+        tokenize: fills `token_ids` and `token_mask`, from `query_text` of each clip.
         text_vectors: clip id -> (D,) vector of its text; fills `text_vectors`.
         features: fills `features`.
 
@@ -46,7 +47,7 @@ def collate(
     """
     if not samples:
         raise DataError("a batch needs at least one clip; the list is empty")
-    ids = None if tokenize is None else tokenize([sample.text for sample in samples])
+    ids = None if tokenize is None else tokenize([query_text(sample.text) for sample in samples])
     vectors = None if text_vectors is None else torch.stack([_vector(text_vectors, s.clip_id) for s in samples])
     faces = torch.from_numpy(np.concatenate([sample.faces for sample in samples]))
     mels = torch.from_numpy(np.concatenate([sample.mel for sample in samples]).astype(np.float32))
@@ -124,6 +125,7 @@ class SplitLoader:
         cache_bytes: int = 2**30,
         part: tuple[int, int] = (0, 1),
         limit: int = 0,
+        modalities: Sequence[str] = MODALITIES,
     ) -> None:
         """Choose what to read.
 
@@ -140,6 +142,7 @@ class SplitLoader:
             cache_bytes: the split stays in memory after the first reading if it fits; 0 for never.
             part: (rank, processes): this process gets every n-th batch, all processes equally many.
             limit: use at most so many clips, the same ones whatever the seed; 0 for all.
+            modalities: of the model; clips that have none of them are left out, and counted as `left_out`.
         """
         missing = [name for name in labels if name not in corpus.labels]
         if missing and corpus.labels:
@@ -151,6 +154,14 @@ class SplitLoader:
         if not self.rows:
             known = ", ".join(sorted(corpus.manifest.splits)) or "no clips at all"
             raise DataError(f"corpus {corpus.name!r} has no clips in split {split!r}; it has {known}")
+        total = len(self.rows)
+        self.rows = tuple(row for row in self.rows if any(modality in row.modalities for modality in modalities))
+        self.left_out = total - len(self.rows)
+        if not self.rows:
+            raise DataError(
+                f"none of the {total} {split or ''} clips of corpus {corpus.name!r} has {' or '.join(modalities)}, all that "
+                "the model reads; give another corpus or model"
+            )
         if 0 < limit < len(self.rows):
             chosen = np.sort(np.random.default_rng(0).permutation(len(self.rows))[:limit])
             self.rows = tuple(self.rows[i] for i in chosen)

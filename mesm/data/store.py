@@ -31,6 +31,7 @@ from mesm.files import write_atomic
 from mesm.json_form import Json, from_json
 from mesm.locks import FolderLock
 from mesm.records.base import CorpusId
+from mesm.vocabulary import MODALITIES
 
 _INDEX = ("clip_id", "split", "speaker", "text", "duration_s", "labels", "quality", "media", "n_frames", "n_chunks")
 _PLAIN = (*_INDEX, "large_px", "words", *ARRAYS)
@@ -58,6 +59,12 @@ class IndexRow:
     def group(self) -> str:
         """Return the unit that splits and intervals keep together: the speaker, or the clip of an unknown one."""
         return self.speaker or self.clip_id
+
+    @property
+    def modalities(self) -> tuple[str, ...]:
+        """List the modalities that the clip has, in the order of `MODALITIES`."""
+        has = {"text": bool(self.text.strip()), "visual": self.n_frames > 0, "acoustic": self.n_chunks > 0}
+        return tuple(name for name in MODALITIES if has[name])
 
     @property
     def present(self) -> tuple[str, ...]:

@@ -73,7 +73,7 @@ class EmotionModel(Scorer[Prepared]):
             second_query_index_B: (B,) int64, the same for a second output from the same stem maps, `ModelOutput.second`.
 
         Raises:
-            DataError: a clip without a transcript (MESM), or without any modality.
+            DataError: a clip without any modality.
             ConfigError: top_p out of range.
         """
         prepared = self.prepare(batch)

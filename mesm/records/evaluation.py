@@ -59,7 +59,8 @@ class ClipScores:
         speakers: N groups that the intervals resample.
         scores: (N, E) in [0, 1], rounded to 4 places.
         truth: (N, E) 0 or 1.
-        conv_stack_ratio: (N,) multiply-adds of the convolution stack over FE2E's; empty for a model without one.
+        conv_stack_ratio: (N,) multiply-adds of the convolution stack over FE2E's, NaN for a clip without face and sound;
+            empty for a model without one.
     """
 
     ids: tuple[str, ...]
@@ -122,6 +123,7 @@ class Evaluation(ScoredModel):
         branches: modality -> emotion -> AUC in percent of that branch's own scores.
         macs_ratio_range: 5th, 50th and 95th percentile of `ClipScores.conv_stack_ratio`.
         macs: stage -> mean multiply-adds per clip.
+        notes: sentences on clips that were left out, or queried by the neutral sentence.
     """
 
     left_out: tuple[str, ...]
@@ -130,6 +132,7 @@ class Evaluation(ScoredModel):
     macs_ratio_range: tuple[float, float, float] | None
     macs: dict[str, int]
     per_clip: ClipScores
+    notes: tuple[str, ...] = ()
 
     def check(self) -> None:
         """Raise `DataError` if labels, clips, scores and thresholds do not belong together."""

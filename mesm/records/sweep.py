@@ -84,6 +84,7 @@ class Sweep:
         reference: None for a sweep without FE2E.
         positives: (E,) clips that show each emotion; empty in records of earlier versions.
         own_thresholds: whether the corpus has no validation split, so that each point has the checkpoint's thresholds.
+        notes: sentences on clips that were left out, or queried by the neutral sentence.
     """
 
     split: str
@@ -98,6 +99,7 @@ class Sweep:
     reference: DenseReference | None = None
     positives: tuple[int, ...] = ()
     own_thresholds: bool = False
+    notes: tuple[str, ...] = ()
 
     def check(self) -> None:
         """Raise `DataError` if points, labels and clips do not belong together."""

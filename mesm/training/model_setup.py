@@ -16,7 +16,7 @@ from mesm.models.checkpoint import warm_start
 from mesm.models.encoders import load_cnn
 from mesm.models.inputs import LoaderArguments
 from mesm.training.baseline_setup import build_on_features
-from mesm.training.scoring import loader_arguments
+from mesm.training.scoring import clip_notes, loader_arguments
 from mesm.training.validation import undecidable
 
 
@@ -46,7 +46,8 @@ def build_training_model(
         ConfigError: a frozen part of a trained model without one to start from.
         CheckpointError: `init_from` does not fit.
     """
-    notes = _undecidable_note(run, corpus)
+    rows = [row for row in corpus.index if row.split in ("train", "valid")]
+    notes = clip_notes(run.model, rows) + _undecidable_note(run, corpus)
     if isinstance(run.model, FeatureModelConfig):
         features = open_features(corpus, run.model.modalities)
         baseline = build_on_features(run.model, features, corpus.ids("train"))

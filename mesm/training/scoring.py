@@ -9,13 +9,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mesm.batch import Batch
+from mesm.batch import Batch, query_text
+from mesm.config import ModelConfig
 from mesm.data.features.extract import open_features
-from mesm.data.store import Corpus
+from mesm.data.store import Corpus, IndexRow
 from mesm.errors import DataError
 from mesm.layers.text import TextEncoder
 from mesm.models import AnyScorer, ModelOutput
 from mesm.models.inputs import LoaderArguments
+from mesm.vocabulary import NEUTRAL_QUERY
 
 
 @dataclass(frozen=True)
@@ -101,8 +103,20 @@ def loader_arguments(
 
 
 def text_vectors(corpus: Corpus, encoder: TextEncoder, splits: tuple[str, ...]) -> dict[str, Tensor]:
-    """Return clip id -> (D,) vector of a frozen encoder, each distinct transcript encoded once."""
-    rows = [(row.clip_id, row.text) for row in corpus.index if row.split in splits]
+    """Return clip id -> (D,) vector of a frozen encoder, each distinct `query_text` encoded once."""
+    rows = [(row.clip_id, query_text(row.text)) for row in corpus.index if row.split in splits]
     texts = sorted({text for _, text in rows})
     vectors = dict(zip(texts, encoder.vectors(texts), strict=True))
     return {clip_id: vectors[text] for clip_id, text in rows}
+
+
+def clip_notes(config: ModelConfig, rows: Sequence[IndexRow]) -> tuple[str, ...]:
+    """Return a sentence on the clips that a model cannot read, and one on those with the neutral query."""
+    read = [row for row in rows if set(row.modalities) & set(config.modalities)]
+    silent = sum("text" not in row.modalities for row in read) if config.has_text_query else 0
+    notes = []
+    if len(read) < len(rows):
+        notes.append(f"{len(rows) - len(read)} of {len(rows)} clips have no {' or '.join(config.modalities)}: left out")
+    if silent:
+        notes.append(f"{silent} of {len(read)} clips have no words: face and voice are queried by “{NEUTRAL_QUERY}”")
+    return tuple(notes)

@@ -108,6 +108,7 @@ class Trainer:
             **self.setup.inputs,
             part=(self.accelerator.process_index, self.accelerator.num_processes) if shuffle else (0, 1),
             limit=self.run.train.max_clips if shuffle else 0,
+            modalities=self.run.model.modalities,
         )
 
     def fit(self, save_minutes: float = 10.0) -> Path:

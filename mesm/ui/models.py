@@ -170,7 +170,7 @@ def predict(model: Model, case: Case, top_p: float, redrawn: int | None = None) 
 
     Raises:
         CheckpointError: the weights cannot be loaded.
-        DataError: the clip cannot be scored, e.g. MESM without a transcript.
+        DataError: the clip cannot be scored: it has none of the model's modalities.
     """
     if not model.is_loaded:
         with st.spinner("Loading the model …"):

@@ -18,7 +18,7 @@ from mesm.models import build_model, load_checkpoint, save_checkpoint
 from mesm.records.base import read_record
 from mesm.records.checkpoint import CheckpointMetrics
 from mesm.studies.evaluation.measure import evaluate
-from mesm.vocabulary import FLAGS
+from mesm.vocabulary import FLAGS, NEUTRAL_QUERY
 from tests.analysis.small_model import CONFIG
 from tests.data.made_clips import grey, tone, write_clip
 from tests.training.corpora import tinted_corpus
@@ -76,8 +76,11 @@ def test_another_text_asks_another_question(predictor: Predictor, corpus: Corpus
     b = predictor.run(predictor.prepare(sample, "The tide comes in at noon")).trace
     assert a is not None and b is not None
     assert not np.array_equal(a.layers["visual"][0].attention, b.layers["visual"][0].attention)
-    with pytest.raises(DataError, match="has no transcript"):
-        predictor.prepare(sample, " ")
+    silent, neutral = (predictor.run(predictor.prepare(sample, text)) for text in (" ", NEUTRAL_QUERY))
+    assert silent.trace is not None and neutral.trace is not None
+    assert np.array_equal(silent.trace.layers["visual"][0].attention, neutral.trace.layers["visual"][0].attention)
+    assert silent.flags[-2:] == ("no_words", "neutral_query") and "neutral_query" not in neutral.flags
+    assert set(silent.modality_scores) == {"visual", "acoustic"}
     with pytest.raises(ConfigError, match="top_p is 0"):
         predictor.run(predictor.prepare(sample), 0.0)
 

@@ -11,7 +11,7 @@ import pytest
 from av.audio.resampler import AudioResampler
 
 from mesm.data.ingest import ingest_arrays, ingest_clip, probe_untrusted
-from mesm.data.ingest.audio import mel_chunks, read_sound, read_waveform, voice_level
+from mesm.data.ingest.audio import mel_chunks, read_sound, read_waveform, to_mono_16k, voice_level
 from mesm.data.ingest.video import FrameSampler
 from tests.data.made_clips import displayed, grey, speech_like, tone, write_sounds
 
@@ -75,6 +75,22 @@ def test_channels_that_cancel_are_subtracted(
     left = read_waveform(path, channel=0)
     assert left is not None and rms(left) == pytest.approx(rms(voice), rel=0.05)
     assert flags == tuple(flag for flag in ingest_clip(path, "Hello.").quality if flag == "out_of_phase")
+
+
+@pytest.mark.parametrize("silent", [False, True])
+@pytest.mark.parametrize(("name", "codec"), [("a.wav", "pcm_s16le"), ("a.mp4", "aac")])
+def test_of_surround_sound_the_centre_is_read(tmp_path: Path, name: str, codec: str, silent: bool) -> None:
+    voice, music = speech_like(1.0, level=0.2), tone(1.0, 500, level=0.5)
+    channels = np.stack([music, -music, voice, music, music, music])
+    if silent:  # a stereo recording in the frame of six channels
+        channels = np.stack([voice, voice, *4 * [np.zeros_like(voice)]])
+    sound = read_sound(write_sounds(tmp_path / name, channels, codec=codec))
+    assert sound is not None
+    expected = to_mono_16k(voice, 44_100)
+    size = min(len(expected), len(sound.waveform))
+    assert np.corrcoef(expected[:size], sound.waveform[:size])[0, 1] > 0.95
+    if not silent:
+        assert rms(sound.waveform) == pytest.approx(rms(voice), rel=0.05)
 
 
 def test_surround_and_telephone(tmp_path: Path) -> None:

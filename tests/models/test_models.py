@@ -184,12 +184,12 @@ def test_a_missing_face_or_voice_drops_the_branch(name: str) -> None:
             assert not weights.any() and not output.modality_logits_BME.any()
 
 
-def test_mesm_without_a_transcript_says_so(batch: Batch) -> None:
+@pytest.mark.parametrize("name", ["fe2e", "mesm"])
+def test_a_clip_without_words_is_scored_by_face_and_voice(name: str, batch: Batch) -> None:
     silent = replace(batch, has_text=torch.tensor([True, False, True]))
-    with pytest.raises(DataError, match=r"clip 'clip1' has no transcript"):
-        build_model(TINY).eval()(silent)
-    dense = build_model(tiny("fe2e")).eval()(silent)
-    assert dense.present_BM[1].tolist() == [False, True, True]
+    output = build_model(tiny(name)).eval()(silent)
+    assert output.present_BM[1].tolist() == [False, True, True]
+    assert not output.modality_logits_BME[1, 0].any() and output.logits_BE[1].any()
 
 
 @pytest.mark.parametrize("top_p", [0.0, -0.1, 1.1])

@@ -1,4 +1,7 @@
-"""Import raw CMU-MOSEI (Zadeh et al. 2018): `Videos/`, `Audio/`, `Transcript/` and label CSVs of several raters.
+"""Import raw CMU-MOSEI (Zadeh et al. 2018): `Videos/`, `Audio/`, `Transcript/` and label CSVs, of the raters or averaged.
+
+A label CSV has one row per clip and rater (`Input.VIDEO_ID`, `Answer.anger`, ...), or one per clip with the averages
+(`video`, `segment`, `anger`, ..., with or without `start`, `end` and `text`); `_NAMES` has the other names of the columns.
 
 The original download links are dead; users bring their copy.
 """
@@ -8,9 +11,10 @@ from __future__ import annotations
 import math
 import os
 from pathlib import Path
+from typing import TypeAlias
 
 from mesm.data.clip_list import files_by_stem
-from mesm.data.csv_files import read_csv
+from mesm.data.csv_files import TEXT_NAMES, read_csv
 from mesm.data.importers.plan import (
     MediaSpan,
     Problem,
@@ -24,18 +28,38 @@ from mesm.data.text_files import read_text
 from mesm.vocabulary import CORPUS_LABELS
 
 LABELS = CORPUS_LABELS["mosei"]
+#: Ratings go from 0 to 3. The authors' label is 1 where any rater gave more than 0 (Dai et al. 2021, section 3); an average
+#: of ratings is above 0 in just these clips, so one limit serves raters' files and averaged ones.
+PRESENT_ABOVE = 0.0
 META: dict[str, str | bool] = {
     "licence": "CMU-MOSEI end user licence agreement; videos from YouTube",
     "publish_faces": False,
     "citation": "Zadeh et al. 2018, doi:10.18653/v1/P18-1208",
 }
 RULES = (
-    "an emotion is present (1) where any rater gave it more than 0",
+    f"an emotion is present (1) where a rater's number, or the raters' average, is above {PRESENT_ABOVE:g}",
     "misaligned clips are quarantined: times out of order or beyond the end of the media, a segment whose length "
     "differs from its times by more than 1 s, picture and sound of unequal length, or more words than fit into the sound",
     "speakers are unknown; one video counts as one dialogue, and no video is in two splits unless lists put it there",
 )
-_COLUMNS = ("Input.VIDEO_ID", "Input.CLIP", *(f"Answer.{name}" for name in LABELS))
+#: Column -> other names that it has in label files.
+_NAMES: dict[str, tuple[str, ...]] = {
+    "video": ("Input.VIDEO_ID", "video_id", "videoid", "video_name"),
+    "segment": ("Input.CLIP", "segment_id", "clip", "clip_id", "clip_no"),
+    "start": ("start_s", "start_time"),
+    "end": ("end_s", "end_time"),
+    "text": TEXT_NAMES,
+    "anger": ("Answer.anger", "angry"),
+    "disgust": ("Answer.disgust", "disgusted"),
+    "fear": ("Answer.fear", "fearful"),
+    "happiness": ("Answer.happiness", "happy", "joy"),
+    "sadness": ("Answer.sadness", "sad"),
+    "surprise": ("Answer.surprise", "surprised"),
+}
+_NEEDED = ("video", "segment", *LABELS)
+#: Video and segment; start and end in seconds, and the words.
+_Name: TypeAlias = tuple[str, str]
+_Transcript: TypeAlias = tuple[float, float, str]
 #: Bytes that hold a label table's header.
 _HEAD = 20_000
 
@@ -43,36 +67,40 @@ _HEAD = 20_000
 def read_release(source: str | os.PathLike[str]) -> Release:
     """List every clip that a label file or a transcript names."""
     root = existing_folder(source)
-    labels = _labels(root)
-    texts = _transcripts(root)
+    labels, texts = _labels(root)
+    texts |= _transcripts(root)  # which have the times of the raters' files, and more exact ones than averaged tables
     if not labels:
-        raise nothing_found(root, "CMU-MOSEI", f"a CSV with the columns {', '.join(_COLUMNS[:3])}, ...")
+        raise nothing_found(root, "CMU-MOSEI", f"a CSV with the columns {', '.join(_NEEDED)}")
     media = _Media(root)
     names = sorted(labels.keys() | texts.keys(), key=lambda name: (name[0], len(name[1]), name[1]))
     utterances = tuple(_utterance(media, name, labels.get(name), texts.get(name)) for name in names)
     return Release("mosei", LABELS, utterances, "dialogue", RULES, META)
 
 
-def _labels(root: Path) -> dict[tuple[str, str], dict[str, float]]:
-    """Map (video, clip) -> emotion -> 1 where any rater gave more than 0."""
-    emotions: dict[tuple[str, str], dict[str, float]] = {}
+def _labels(root: Path) -> tuple[dict[_Name, dict[str, float]], dict[_Name, _Transcript]]:
+    """Map clips to emotion -> 1 where a number of it is above the limit, and to transcripts where the tables have them."""
+    emotions: dict[_Name, dict[str, float]] = {}
+    texts: dict[_Name, _Transcript] = {}
     for path in sorted(filter(visible, root.rglob("*.csv"))):
         with path.open("rb") as file:
             # Of ASCII letters, in any encoding: UTF-16 has a zero beside each.
-            if _COLUMNS[0].lower().encode() not in file.read(_HEAD).lower().replace(b"\0", b""):
-                continue  # a table of something else, which may be anything
-        table = read_csv(path, dict.fromkeys(_COLUMNS, ()))
-        if not set(_COLUMNS) <= set(table.columns):
+            head = file.read(_HEAD).lower().replace(b"\0", b"")
+        if b"video" not in head or b"disgust" not in head:
+            continue  # a table of something else, which may be anything
+        table = read_csv(path, _NAMES)
+        if not set(_NEEDED) <= set(table.columns):
             continue
         for row in table.good_rows():
-            name = (row["Input.VIDEO_ID"], row["Input.CLIP"])
+            name = (row["video"], row["segment"])
             if not all(name):
                 continue
             present = emotions.setdefault(name, dict.fromkeys(LABELS, 0.0))
             for label in LABELS:
-                if _rating(row[f"Answer.{label}"]) > 0:
+                if _rating(row[label]) > PRESENT_ABOVE:
                     present[label] = 1.0
-    return emotions
+            if {"start", "end"} <= row.keys():
+                texts[name] = _transcript(row["start"], row["end"], row.get("text", ""))
+    return emotions, texts
 
 
 def _rating(text: str | None) -> float:
@@ -84,20 +112,24 @@ def _rating(text: str | None) -> float:
     return value if math.isfinite(value) else 0.0
 
 
-def _transcripts(root: Path) -> dict[tuple[str, str], tuple[float, float, str]]:
-    """Map (video, clip) -> start, end (s), text. The text may hold the separator itself."""
+def _transcripts(root: Path) -> dict[_Name, _Transcript]:
+    """Map clips to their transcripts. The text may hold the separator itself."""
     transcripts = {}
     for path in sorted(filter(visible, root.glob("**/Transcript/**/*.txt"))):
         for line in read_text(path).splitlines():
             fields = line.split("___", 4)
-            if len(fields) != 5:
-                continue
-            video, clip, start, end, text = (field.strip() for field in fields)
-            try:
-                transcripts[video, clip] = (float(start), float(end), text)
-            except ValueError:
-                transcripts[video, clip] = (math.nan, math.nan, text)
+            if len(fields) == 5:
+                video, clip, *rest = (field.strip() for field in fields)
+                transcripts[video, clip] = _transcript(*rest)
     return transcripts
+
+
+def _transcript(start: str, end: str, text: str) -> _Transcript:
+    """Return start and end in seconds, NaN where they are no numbers, and the text."""
+    try:
+        return float(start), float(end), text
+    except ValueError:
+        return math.nan, math.nan, text
 
 
 class _Media:
@@ -121,9 +153,9 @@ class _Media:
 
 def _utterance(
     media: _Media,
-    name: tuple[str, str],
+    name: _Name,
     labels: dict[str, float] | None,
-    transcript: tuple[float, float, str] | None,
+    transcript: _Transcript | None,
 ) -> Utterance:
     video, clip = name
     times = (

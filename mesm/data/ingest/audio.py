@@ -26,8 +26,11 @@ SILENCE_RMS = 1e-3
 CLIPPED_LEVEL, CLIPPED_SHARE = 0.999, 1e-3
 #: Two channels whose mix has less than this share of their power (-6 dB) are of opposite phase.
 CANCELLED_SHARE = 0.25
-#: A later sound track is read in place of the first where its voice is this much louder (6 dB).
+#: A later sound track is read in place of the first, and a mix in place of its centre, where its voice is this much louder
+#: (6 dB).
 _LOUDER = 2.0
+#: FFmpeg's name of the channel in front of the listener.
+_CENTRE = "FC"
 #: Windows at either end of a waveform that lie partly outside it.
 _EDGE_HOPS = 2
 _BLOCK_HOPS = 4096
@@ -156,7 +159,8 @@ def read_sound(
     """Read the sound of a file, all channels mixed or one of two, at 16 kHz, on the clock of the clip.
 
     Of several tracks the one with the voice is read (`voice_level`), the first among equals. Two channels of opposite
-    phase are subtracted: their sum would cancel the voice.
+    phase are subtracted: their sum would cancel the voice. Of surround sound the centre channel alone is read, which
+    carries the dialogue of films and series, unless the mix has the voice (a silent centre).
 
     Args:
         path: any file with sound.
@@ -219,7 +223,12 @@ def _read_track(
         stream = audio_streams(container)[number]
         zero = origin_s(container) + start_s
         frames = Decoding(container, stream, zero - 0.5)
-        if stream.channels != 2:
+        names = [channel.name for channel in stream.layout.channels]
+        if _CENTRE in names and len(names) > 1:
+            (mix,), channels = _decode(frames, zero, enough, "mono", stream.layout.name)
+            centre = channels[names.index(_CENTRE)]
+            sound = Sound(centre if voice_level(centre) >= voice_level(mix) / _LOUDER else mix)
+        elif stream.channels != 2:
             ((mix,),) = _decode(frames, zero, enough, "mono")
             sound = Sound(mix)
         elif channel is not None:

@@ -17,7 +17,7 @@ from mesm.models import ModelOutput
 from mesm.records.evaluation import ClipScores, Evaluation, Scores, class_scores_from, intervals_from, scores_from
 from mesm.runtime import Progress
 from mesm.training import metrics
-from mesm.training.scoring import SplitScores, loader_arguments, score_batches
+from mesm.training.scoring import SplitScores, clip_notes, loader_arguments, score_batches
 
 
 def shared_labels(predictor: Predictor, corpus: Corpus) -> tuple[str, ...]:
@@ -81,21 +81,24 @@ def evaluate(
     columns = [predictor.labels.index(label) for label in labels]
     top_p = check_top_p(predictor.config.top_p if top_p is None else top_p)
     costs: list[dict[str, int]] = []
-    rows = labelled_rows(corpus, split)
+    named = labelled_rows(corpus, split)
+    loader = labelled_batches(predictor, corpus, split, labels, batch_size)
+    rows = loader.rows
 
     def on_output(batch: Batch, output: ModelOutput) -> None:
         costs.extend(report.by_stage | report.totals for report in batch_reports(predictor, batch, output, top_p))
         if progress is not None:
             progress(len(costs), len(rows))
 
-    loader = labelled_batches(predictor, corpus, split, labels, batch_size)
     result = score_batches(
         predictor.model, loader.epoch(0), top_p, device=predictor.device, trace=True, on_output=on_output
     )
     scores, thresholds = result.scores[:, columns], predictor.thresholds[columns]
     group_of = {row.clip_id: row.group for row in rows}
     groups = np.array([group_of[clip_id] for clip_id in result.clip_ids])
-    ratio = np.array([c["conv_stack"] / c["fe2e_conv_stack"] for c in costs if c["fe2e_conv_stack"]])
+    # NaN for a clip without face and sound; empty for a model without convolutions.
+    ratios = np.array([c["conv_stack"] / (c["fe2e_conv_stack"] or np.nan) for c in costs])
+    ratio = ratios[np.isfinite(ratios)]
     summary = metrics.summarise(scores, result.truth, thresholds, labels)
     estimates = metrics.mean_estimates([(scores, thresholds)], result.truth, groups, draws=draws)
     low, middle, high = np.percentile(ratio, [5, 50, 95]).round(4).tolist() if len(ratio) else (0.0, 0.0, 0.0)
@@ -115,12 +118,13 @@ def evaluate(
         macs_ratio=round(float(ratio.mean()), 4) if len(ratio) else None,
         macs_ratio_range=(low, middle, high) if len(ratio) else None,
         macs={stage: round(float(np.mean([c[stage] for c in costs]))) for stage in costs[0]},
+        notes=clip_notes(predictor.config, named),
         per_clip=ClipScores(
             tuple(result.clip_ids),
             tuple(groups.tolist()),
             np.round(scores, 4),
             result.truth.astype(int),
-            np.round(ratio, 4),
+            np.round(ratios if len(ratio) else ratio, 4),
         ),
     )
 
@@ -135,7 +139,7 @@ def labelled_batches(
 ) -> SplitLoader:
     """Return the loader of a split in stored order, with the inputs of the predictor's model."""
     inputs = loader_arguments(predictor.model, predictor.text_encoder, corpus, (split,))
-    return SplitLoader(corpus, split, labels, batch_size=batch_size, shuffle=False, **inputs)
+    return SplitLoader(corpus, split, labels, batch_size=batch_size, modalities=predictor.config.modalities, **inputs)
 
 
 def batch_reports(predictor: Predictor, batch: Batch, output: ModelOutput, top_p: float) -> list[CostReport]:

@@ -99,7 +99,7 @@ def summary_lines(evaluation: Evaluation) -> tuple[str, ...]:
         lines.append(
             f"convolutions and attention: {decimal_text(evaluation.macs_ratio, 3)} of FE2E's multiply-adds{top_p}"
         )
-    lines += undefined_in(evaluation)
+    lines += (*evaluation.notes, *undefined_in(evaluation))
     if evaluation.left_out:
         lines.append(f"labels that this corpus lacks, left out: {', '.join(evaluation.left_out)}")
     return tuple(lines)

@@ -25,6 +25,7 @@ from mesm.studies.evaluation.measure import (
 )
 from mesm.studies.sweep.top_ps import find_elbow
 from mesm.training import metrics
+from mesm.training.scoring import clip_notes
 
 
 @dataclass
@@ -126,6 +127,7 @@ def measure_sweep(
         reference=reference,
         positives=tuple(int(count) for count in tested.truth_NE.sum(0)),
         own_thresholds=not corpus.ids("valid"),
+        notes=clip_notes(predictor.config, labelled_rows(corpus, split)),
     )
 
 

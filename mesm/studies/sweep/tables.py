@@ -25,7 +25,7 @@ def points_table(sweep: Sweep) -> Table:
 
 
 def notes(sweep: Sweep) -> tuple[str, ...]:
-    """Return a sentence for each kind of value that is undefined in a sweep, with the reason."""
+    """Return sentences on the clips, and one for each kind of value that is undefined in a sweep, with the reason."""
     positives = dict(zip(sweep.labels, sweep.positives, strict=False))
     undecided = [label for i, label in enumerate(sweep.labels) if any(p.thresholds[i] is None for p in sweep.points)]
     intervals = any(point.interval for point in sweep.points)
@@ -34,7 +34,7 @@ def notes(sweep: Sweep) -> tuple[str, ...]:
         lines += ("the corpus has no validation split: every top-p is scored with the checkpoint's own thresholds",)
     if sweep.elbow is None:
         lines += ("no elbow: it takes three points with different WAcc and cost",)
-    return lines
+    return (*sweep.notes, *lines)
 
 
 def chart_table(chart: SweepChart) -> Table:

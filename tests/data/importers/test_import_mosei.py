@@ -52,6 +52,40 @@ def test_what_is_stored(corpus: Corpus) -> None:
     assert corpus.manifest.meta["splits"]["rule"] == "lists", "where the lists lie on this machine is not told"
 
 
+@pytest.mark.parametrize(
+    "header",
+    [
+        "video,segment,start,end,sentiment,happy,sad,anger,surprise,disgust,fear",
+        "Video_ID;Clip;Start_Time;End_Time;Sentiment;Happiness;Sadness;Angry;Surprised;Disgusted;Fearful",
+    ],
+)
+def test_averaged_ratings_label_as_the_raters_do(header: str, mosei_tree: Path, tmp_path: Path) -> None:
+    raters = find_release("mosei", mosei_tree)
+    for part in ("Videos", "Audio", "Transcript"):
+        (tmp_path / part).symlink_to(mosei_tree / part)
+    mark = header[header.index(";") if ";" in header else header.index(",")]
+    rows = [
+        "-a_b,0,0.5,1.7,0.33,0.44,0,1.0,0,0,0.11",
+        "v2,0,10.0,11.2,-1,0,0,0.0,0,0,0",
+        "-a_b,12,4.5,5.5,0,,0,1,0,0,0",
+    ]
+    (tmp_path / "labels.csv").write_text("\n".join([header, *(row.replace(",", mark) for row in rows)]))
+    averaged = {u.id: u for u in find_release("mosei", tmp_path).utterances}
+    for utterance in raters.utterances:
+        if utterance.id in ("-a_b_0", "v2_0", "-a_b_12"):
+            other = averaged[utterance.id]
+            assert (other.labels, other.text, other.problem) == (utterance.labels, utterance.text, utterance.problem)
+
+
+def test_averaged_tables_may_hold_times_and_words(tmp_path: Path) -> None:
+    table = "video,segment,start,end,text,happy,sad,anger,surprise,disgust,fear\n"
+    (tmp_path / "l.csv").write_text(table + 'v,3,1.5,4,"Well, so",0.2,0,0,0,0,0\nv,4,x,9,Hm,0,0,0,0,0,0\n')
+    first, second = find_release("mosei", tmp_path).utterances
+    assert (first.text, first.problem) == ("Well, so", None) and first.labels is not None
+    assert first.labels["happiness"] == 1 and sum(first.labels.values()) == 1
+    assert second.problem is not None and second.problem.reason == "misaligned"
+
+
 def test_what_is_not_stored_and_why(corpus: Corpus) -> None:
     rows = [json.loads(line) for line in (corpus.folder / "quarantine.jsonl").read_text().splitlines()]
     assert {row["id"]: row["reason"] for row in rows} == {

@@ -110,6 +110,35 @@ def test_manifest(left_half: np.ndarray, tmp_path: Path) -> None:
     assert corpus["b"].duration_s == pytest.approx(1.0) and corpus["b"].split == "valid"
 
 
+def test_cut_turns_with_a_table(left_half: np.ndarray, tmp_path: Path) -> None:
+    names = (
+        "Ses01F_impro01_F000",
+        "Ses01F_impro01_M001",
+        "Ses02M_script01_1b_M000",
+        "Ses05F_impro02_F003",
+        "Ses03F_impro01_F001",
+    )
+    for name in names:
+        trees.face_video(tmp_path / "turns" / name[:5] / f"{name}.mp4", left_half, 1.0)
+    table = tmp_path / "turns.csv"
+    rows = [
+        f"{name},{label},Well,{name[-4]}"
+        for name, label in zip(names, ("ang", "Neutral", "sad", "hap", "xxx"), strict=True)
+    ]
+    table.write_text("\n".join(["Turn,Label,Text,Speaker", *rows]))
+    release = find_release("manifest", table)
+    assert release.labels == ("anger", "happiness", "sadness", "neutral") and release.splits == "speaker"
+    assert reasons(release) == dict(zip(names, ("", "", "", "", "label_not_used"), strict=True))
+    first, second, _, last, _ = release.utterances
+    assert first.labels == {"anger": 1.0, "happiness": 0.0, "sadness": 0.0, "neutral": 0.0}
+    assert (first.session, first.dialogue, first.speaker) == ("Ses01", "Ses01F_impro01", "Ses01F")
+    assert second.speaker == "Ses01M" and first.video is not None
+    assert first.video.path == tmp_path / "turns" / "Ses01" / f"{names[0]}.mp4"
+    for rule in ("dialogue", "session:Ses05"):
+        splits = {u.id: u.split for u in assign_release_splits(release, rule)}
+        assert splits[names[0]] == splits[names[1]] and (rule == "dialogue" or splits[last.id] == "test")
+
+
 def test_manifest_in_json_lines(left_half: np.ndarray, tmp_path: Path) -> None:
     table = tmp_path / "mine.jsonl"
     table.write_text(
@@ -123,7 +152,9 @@ def test_manifest_in_json_lines(left_half: np.ndarray, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
-        ("id,text\n1,2\n", "no column 'path'"),
+        ("speaker,text\n1,2\n", "no column 'path'"),
+        ("path,label,fear\na,fear,1\n", "column 'label' and a column 'fear'"),
+        ("path,side\na,middle\n", "has side 'middle'"),
         ("path,joy\na,1\n", "column 'joy', which is neither an emotion"),
         ("path,fear\na,4\n", r"row 1 of .* has fear 4.0; give an intensity from 0 to 3"),
         ("path,fear,start_s\na,1,soon\n", "start_s 'soon'; give a number"),

@@ -1,0 +1,109 @@
+"""Both models on corpora of one modality, and on one that mixes them: train an epoch, evaluate, sweep."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from mesm.analysis.predictor import Predictor
+from mesm.batch import Sample
+from mesm.config import FE2EConfig, RunConfig, TrainConfig
+from mesm.data.loading import SplitLoader
+from mesm.data.store import Corpus, CorpusWriter
+from mesm.errors import DataError
+from mesm.models import load_checkpoint
+from mesm.studies.evaluation.measure import evaluate
+from mesm.studies.evaluation.tables import summary_lines
+from mesm.studies.sweep.measure import measure_sweep
+from mesm.studies.sweep.tables import notes
+from mesm.training.trainer import Trainer
+from mesm.vocabulary import MODALITIES, NEUTRAL_QUERY
+from tests.training.corpora import LABELS, tinted_sample
+
+SMALL = FE2EConfig(
+    labels=LABELS, width=0.125, head_dim=16, transformer_dim=16, transformer_layers=1,
+    transformer_feedforward=16, dropout=0.1,
+)  # fmt: skip
+
+
+def only(sample: Sample, modality: str) -> Sample:
+    """The same clip with one modality."""
+    faces = {} if modality == "visual" else {name: getattr(sample, name)[:0] for name in
+             ("faces", "face_times_s", "face_boxes", "face_found")}  # fmt: skip
+    return replace(
+        sample,
+        text=sample.text if modality == "text" else "",
+        mel=sample.mel if modality == "acoustic" else sample.mel[:0],
+        **faces,
+    )
+
+
+def corpus_of(folder: Path, *modalities: str) -> Corpus:
+    """A corpus whose clips have one of these modalities, in turn."""
+    rng = np.random.default_rng(0)
+    with CorpusWriter(folder, "-".join(modalities), LABELS) as writer:
+        for split, count in (("train", 6), ("valid", 6), ("test", 6)):
+            for i in range(count):
+                labels = np.eye(6, dtype=int)[i % 6]
+                sample = tinted_sample(f"{split}{i:02d}", labels, split, rng)
+                writer.add(only(sample, modalities[i % len(modalities)]))
+    return Corpus(folder)
+
+
+def trained(name: str, corpus: Corpus, out: Path, **model: object) -> Predictor:
+    config = replace(SMALL.as_model(name), **model)  # type: ignore[arg-type]
+    run = RunConfig(config, TrainConfig(corpus=str(corpus.folder), batch_size=4, epochs=1))
+    return Predictor(load_checkpoint(Trainer(run, out).fit()), device="cpu")
+
+
+@pytest.mark.parametrize("modalities", [("text",), ("visual",), ("acoustic",), MODALITIES])
+@pytest.mark.parametrize("name", ["fe2e", "mesm"])
+def test_train_evaluate_and_sweep(name: str, modalities: tuple[str, ...], tmp_path: Path) -> None:
+    corpus = corpus_of(tmp_path / "corpus", *modalities)
+    predictor = trained(name, corpus, tmp_path / "run")
+    evaluation = evaluate(predictor, corpus, draws=10)
+    assert evaluation.clips == 6 and np.isfinite(evaluation.per_clip.scores).all()
+    ratios = evaluation.per_clip.conv_stack_ratio
+    assert len(ratios) in (0, 6) and np.isfinite(ratios).sum() == sum(m != "text" for m in modalities) * 6 // len(
+        modalities
+    )
+    silent = sum("text" not in row.modalities for row in corpus.index if row.split == "test")
+    sentence = f"{silent} of 6 clips have no words: face and voice are queried by “{NEUTRAL_QUERY}”"
+    assert (sentence in summary_lines(evaluation)) == (name == "mesm" and silent > 0)
+    if name == "fe2e":
+        return
+    if modalities == ("text",):
+        with pytest.raises(DataError, match="has a face or sound to be selected from"):
+            measure_sweep(predictor, corpus, (0.5,))
+        return
+    sweep = measure_sweep(predictor, corpus, (0.3, 0.7), draws=10)
+    assert sweep.clips == 6 and sentence in notes(sweep)
+
+
+def test_clips_without_the_models_modalities_are_left_out_and_counted(tmp_path: Path) -> None:
+    corpus = corpus_of(tmp_path / "corpus", *MODALITIES)
+    run = RunConfig(
+        replace(SMALL, modalities=("text", "visual")), TrainConfig(corpus=str(corpus.folder), batch_size=4, epochs=1)
+    )
+    trainer = Trainer(run, tmp_path / "run")
+    assert [row.clip_id for row in trainer.train_loader.rows] == ["train00", "train01", "train03", "train04"]
+    assert trainer.train_loader.left_out == 2 == trainer.valid_loader.left_out
+    assert "4 of 12 clips have no text or visual: left out" in trainer.setup.notes
+    evaluation = evaluate(Predictor(load_checkpoint(trainer.fit()), device="cpu"), corpus, draws=10)
+    assert evaluation.clips == 4 and "2 of 6 clips have no text or visual: left out" in summary_lines(evaluation)
+    voices = corpus_of(tmp_path / "voices", "acoustic")
+    with pytest.raises(DataError, match=r"none of the 6 test clips of corpus 'acoustic' has text or visual"):
+        SplitLoader(voices, "test", LABELS, batch_size=4, modalities=("text", "visual"))
+
+
+def test_a_silent_clip_scores_alike_in_any_company(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    corpus = corpus_of(tmp_path / "corpus", *MODALITIES)
+    predictor = trained("mesm", corpus, tmp_path / "run")
+    scores = evaluate(predictor, corpus, draws=10).per_clip
+    for clip_id, row in zip(scores.ids, scores.scores, strict=True):
+        np.testing.assert_allclose(predictor.predict(corpus[clip_id]).scores, row, atol=1e-3)
