@@ -10,7 +10,6 @@ from mesm.config import (
     BranchLossConfig,
     FE2EConfig,
     LFLSTMConfig,
-    ModelConfig,
     NeutralFacesConfig,
     RunConfig,
     TrainConfig,
@@ -62,11 +61,14 @@ BASELINES: dict[str, str] = {
 }
 
 
-def _baselines(corpus: str, model: ModelConfig, train: TrainConfig) -> dict[str, RunConfig]:
-    labels = CORPUS_LABELS[corpus]
-    return {
-        f"{corpus}-{short}": RunConfig(model.as_model(name, labels=labels), train) for short, name in BASELINES.items()
-    }
+def baseline_run(short: str, labels: tuple[str, ...], size: str = "small") -> RunConfig:
+    """Return the run of a two-phase baseline, a name in `BASELINES`, of size `small` or `paper`."""
+    model, train = (BASELINE, BASELINE_TRAIN) if size == "paper" else (SMALL, SMALL_BASELINE_TRAIN)
+    return RunConfig(model.as_model(BASELINES[short], labels=labels), train)
+
+
+def _baselines(corpus: str, size: str) -> dict[str, RunConfig]:
+    return {f"{corpus}-{short}": baseline_run(short, CORPUS_LABELS[corpus], size) for short in BASELINES}
 
 
 def _paper(corpus: str, top_p: float) -> dict[str, RunConfig]:
@@ -74,7 +76,7 @@ def _paper(corpus: str, top_p: float) -> dict[str, RunConfig]:
     # ImageNet's own normalisation; the rest of the network is the paper's.
     vgg = replace(dense, cnn="vgg11", face_mean=(123.675, 116.28, 103.53), face_std=(58.395, 57.12, 57.375))
     return {
-        **_baselines(corpus, BASELINE, BASELINE_TRAIN),
+        **_baselines(corpus, "paper"),
         f"{corpus}-fe2e-vgg11": RunConfig(vgg, replace(PAPER_TRAIN, cnn_weights="imagenet")),
         f"{corpus}-fe2e": RunConfig(dense, PAPER_TRAIN),
         f"{corpus}-mesm": RunConfig(dense.as_model("mesm", top_p=top_p), PAPER_TRAIN),
@@ -117,7 +119,7 @@ PRESETS: dict[str, RunConfig] = {
     "marionette-mesm-text-guided": RunConfig(_MESM, TEXT_GUIDED),
     # One mass for all batches, as in the paper: a little better at that p, worse away from it.
     "marionette-mesm-fixed": RunConfig(_MESM, replace(ANY_P, top_p_range=())),
-    **_baselines("marionette", SMALL, SMALL_BASELINE_TRAIN),
+    **_baselines("marionette", "small"),
     **_paper("iemocap", 0.7),
     **_paper("mosei", 0.5),
 }

@@ -109,8 +109,11 @@ def _train_stages(arguments: argparse.Namespace, recipe: Recipe, corpus: Path | 
     folder = Path(arguments.resume or arguments.out)
     finished, bar = is_recipe_finished(folder), StagesBar(recipe, corpus)
 
+    said: set[str] = set()
+
     def begin(number: int, notes: tuple[str, ...]) -> TrainingProgress | None:
-        _say(notes)
+        bar.write(note for note in notes if note not in said)
+        said.update(notes)
         bar.begin(number)
         return _with_events(arguments, bar, stage_folder(folder, recipe, number)) if _is_first() else None
 
@@ -249,6 +252,11 @@ class StagesBar:
     def _move(self, clips: int) -> None:
         if self.bar is not None:
             self.bar.update(clips - self.bar.n)
+
+    def write(self, lines: Iterable[str]) -> None:
+        """Print lines above the bar, in the first process."""
+        for line in lines if _is_first() else ():
+            self._tqdm().write(line, file=sys.stderr)
 
     def _tqdm(self) -> Any:
         from tqdm import tqdm

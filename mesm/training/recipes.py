@@ -146,7 +146,7 @@ class Recipe:
         """Return what runs and why, and what does not and why, one line each."""
         first = f"recipe {self.name}, size {self.size}: {len(self.stages)} stage{'s' if len(self.stages) > 1 else ''}"
         runs = [
-            f"  {i} {stage.name}, {stage.run.train.epochs} epochs: {stage.reason}"
+            f"  {i} {stage.name}, {_epochs(stage.run.train.epochs)}: {stage.reason}"
             for i, stage in enumerate(self.stages, 1)
         ]
         return [first, *runs, *(f"  left out: {line}" for line in self.left_out)]
@@ -217,6 +217,10 @@ class _StoredRecipe:
     size: str
     stages: tuple[_StoredStage, ...]
     left_out: tuple[str, ...] = ()
+
+
+def _epochs(number: int) -> str:
+    return f"{number} epoch{'' if number == 1 else 's'}"
 
 
 def _has(run: RunConfig, setting: str) -> bool:
