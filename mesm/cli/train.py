@@ -231,7 +231,7 @@ class StagesBar:
 
         if "batch" not in values:
             self._move(clips_until(1))
-            self._tqdm().write(f"{place}: {_epoch_line(values)}")
+            self.write([f"{place}: {_epoch_line(values)}"])
             return
         if self.bar is None:
             begun = clips_until((values["batch"] - 1) / values["batches"])

@@ -284,7 +284,7 @@ def test_hidden_truth_is_not_read(corpus: Path, tmp_path: Path, monkeypatch: pyt
             truth="hidden"
         )
         checkpoint = train_recipe(hidden, tmp_path / "hidden")
-        with pytest.raises(ConfigError, match="has no known action units and regions"):
+        with pytest.raises(ConfigError, match="has no known neutral faces"):
             train_recipe(guided.change_training(truth="hidden"), tmp_path / "both")
     metrics = load_checkpoint(checkpoint).metrics
     assert metrics.trained_on_capabilities == () and metrics.train["truth"] == "hidden"
