@@ -33,8 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "Every trial is one training: a recipe of one stage, one --stage of a recipe, or a preset.\n"
         "examples:\n"
         "  mesm search --recipe fe2e --corpus corpora/mine --space space.toml --trials 20 --out searches/a\n"
-        "  mesm search --recipe mesm --stage sparse --init runs/mine/1-dense/checkpoint --corpus corpora/mine --space space.toml"
-        " --out searches/b"
+        "  mesm search --recipe mesm --stage sparse --init runs/mine --corpus corpora/mine --space s.toml --out searches/b"
     )
     add_plan_arguments(parser)
     parser.add_argument("--corpus", required=True, help="name or folder of a corpus; its test split is not read")
