@@ -7,6 +7,7 @@ from shlex import quote
 from typing import TYPE_CHECKING
 
 from mesm.cli import measuring
+from mesm.cli.planning import SIZES
 from mesm.cli.train import Bar
 
 if TYPE_CHECKING:
@@ -27,7 +28,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", required=True, help="folder of the runs, one per row and seed")
     parser.add_argument("--rows", nargs="+", default=[], metavar="ROW", help="rows or groups of rows; default: all")
     parser.add_argument("--seeds", default="0", help="seeds such as 0,1,2, averaged per row (default: %(default)s)")
-    parser.add_argument("--preset", default="marionette", help="start from PRESET-fe2e and PRESET-mesm (%(default)s)")
+    parser.add_argument("--size", choices=SIZES, default="small", help="of the recipe mesm, from which rows start")
+    parser.add_argument("--preset", default="", help="start from PRESET-fe2e and PRESET-mesm instead of the recipe")
     parser.add_argument(
         "--width", type=float, default=0.125, help="share of the paper's channels (default: %(default)s)"
     )
@@ -49,7 +51,7 @@ def run(arguments: argparse.Namespace) -> int:
     from mesm.studies.ablation.tables import ablation_table, setup_line
 
     corpus = open_corpus(arguments.corpus)
-    keys = ("preset", "width", "clips", "epochs", "split")
+    keys = ("preset", "size", "width", "clips", "epochs", "split")
     setup = AblationSetup(str(corpus.folder), **{k: getattr(arguments, k) for k in keys})
     try:
         seeds = [int(part) for part in arguments.seeds.split(",")]
@@ -61,7 +63,7 @@ def run(arguments: argparse.Namespace) -> int:
         return 0
     name = quote(measuring.corpus_argument(corpus, arguments.corpus))
     command = f"mesm ablate --corpus {name} --seeds {quote(arguments.seeds)}"
-    command += "".join(f" --{k} {quote(str(getattr(arguments, k)))}" for k in keys)
+    command += "".join(f" --{k} {quote(str(getattr(arguments, k)))}" for k in keys if getattr(arguments, k) != "")
     bar = Bar()
 
     def write(data: Ablation) -> Path:

@@ -10,6 +10,7 @@ from shlex import quote
 from typing import TYPE_CHECKING, TypeAlias
 
 from mesm.cli import measuring
+from mesm.cli.planning import SIZES
 from mesm.cli.train import Bar
 
 if TYPE_CHECKING:
@@ -23,16 +24,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "Loads existing checkpoints (given, shipped with this very corpus, or trained by an earlier call), trains the rest (an\n"
         "interrupted run is resumed), evaluates by the paper's protocol, and writes records, CSV, LaTeX and PDF after every\n"
         "row: measured numbers, reported numbers, trivial answers, which checkpoints were loaded, which rows are missing.\n"
-        "IEMOCAP and CMU-MOSEI use the paper's settings (and need ALBERT within reach), any other corpus the small ones,\n"
-        "whose MESM starts from FE2E; objectives whose targets the corpus lacks are off. The choice is printed.\n"
+        "FE2E and MESM are the first and the last stage of the recipe mesm, as in mesm train; --recipe paper has the paper's\n"
+        "settings, --size paper its width and text encoder (ALBERT within reach). The stages are printed.\n"
         "examples:\n"
         "  mesm reproduce table4 --corpus corpora/marionette\n"
-        "  mesm reproduce table3 --corpus corpora/iemocap --models mult fe2e mesm --seeds 3\n"
+        "  mesm reproduce table3 --corpus corpora/iemocap --recipe paper --size paper --models mult fe2e mesm --seeds 3\n"
         "  mesm reproduce table4 --corpus corpora/marionette --checkpoint mesm=runs/mesm/checkpoint\n"
         "  mesm reproduce figure5 --corpus corpora/marionette"
     )
     parser.add_argument("what", choices=sorted(TARGETS), help="table1 to table5, figure3 to figure5")
     parser.add_argument("--corpus", required=True, help="name or folder of a corpus with train, valid and test")
+    parser.add_argument("--recipe", choices=("mesm", "paper"), default="mesm", help="of FE2E and MESM (default: mesm)")
+    parser.add_argument("--size", choices=SIZES, default="small", help="of all models (default: small)")
     parser.add_argument("--seeds", type=int, default=1, help="number of seeds (default: 1); a row is their mean")
     parser.add_argument("--models", nargs="+", default=[], help="rows of table 3 or 4, such as mult mesm; default: all")
     parser.add_argument(
@@ -43,7 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="checkpoint of a model, instead of one that ships or is trained; repeatable, one per seed",
     )
     parser.add_argument("--retrain", action="store_true", help="train also the models that ship")
-    parser.add_argument("--epochs", type=int, default=0, help="epochs of each training; default: the presets'")
+    parser.add_argument("--epochs", type=int, default=0, help="epochs of each training; default: the recipe's")
     parser.add_argument("--clips", type=int, default=0, help="training clips; default: all")
     parser.add_argument("--clip", help="figures 3 and 4: id of the clip; default: the first that is scored right")
     parser.add_argument("--runs", help="folder of the runs; default: the workspace's reproduce/CORPUS/runs")
@@ -71,6 +74,10 @@ def run(arguments: argparse.Namespace) -> int:
         tuple(range(max(1, arguments.seeds))),
         arguments.epochs,
         arguments.clips,
+        arguments.recipe,
+        arguments.size,
+        # Section 5.3: the paper's p for IEMOCAP, of which its Table 3 is.
+        0.7 if arguments.recipe == "paper" and arguments.what == "table3" else 0.5,
         checkpoints=_checkpoints(arguments.checkpoint),
         shipped=not arguments.retrain,
     )
@@ -106,6 +113,8 @@ def _command(arguments: argparse.Namespace, job: TableJob) -> str:
         f"--checkpoint {quote(f'{model}={Path(n).name}')}" for model, names in job.checkpoints.items() for n in names
     ]
     options += [f"--{k} {getattr(arguments, k)}" for k in ("epochs", "clips") if getattr(arguments, k)]
+    defaults = {"recipe": "mesm", "size": "small"}
+    options += [f"--{k} {v}" for k in defaults if (v := getattr(arguments, k)) != defaults[k]]
     options += ["--retrain"] if arguments.retrain else []
     corpus = quote(measuring.corpus_argument(job.corpus, arguments.corpus))
     return " ".join([f"mesm reproduce {arguments.what} --corpus {corpus}", *options])
@@ -133,7 +142,7 @@ def _scores(arguments: argparse.Namespace, job: TableJob, records: Path) -> Iter
     models = choose_models(arguments.models)
     missing = {name: "not among --models" for name in MODELS if name not in models}
     missing |= dict.fromkeys(models, "not reached yet")
-    print(job.presets.reason)
+    print("\n".join(job.plan.lines()))
     if any(
         needs_features(model) and not job.existing_checkpoint(model, seed) for model in models for seed in job.seeds
     ):
@@ -174,18 +183,16 @@ def _extract_features(job: TableJob) -> None:
 
 def _modalities(arguments: argparse.Namespace, job: TableJob, records: Path) -> Iterator[FigureExport]:
     """Yield Table 5; FE2E on all modalities is the shipped one, where that is what would be trained."""
-    from mesm.presets import preset
     from mesm.records.ablation import Ablation, AblationSetup
     from mesm.records.base import Record, new_provenance, write_record
     from mesm.studies.ablation.measure import ablate
     from mesm.studies.reproduction.exports import modalities_export
 
-    family, corpus = job.presets.family, job.corpus
-    print(job.presets.reason)
-    base = preset(f"{family}-fe2e")
+    corpus = job.corpus
+    print("\n".join(job.plan.lines()))
+    base = job.plan.stages[0].run
     epochs = job.epochs or base.train.epochs
-    causes = not job.presets.missing
-    setup = AblationSetup(str(corpus.folder), family, base.model.width, job.clips, epochs, job.split, causes)
+    setup = AblationSetup(str(corpus.folder), "", base.model.width, job.clips, epochs, job.split, size=job.size)
     existing = {("fe2e-TAV", seed): job.existing_checkpoint("FE2E", seed) for seed in job.seeds}
     command, bar = _command(arguments, job), Bar()
 
@@ -243,7 +250,7 @@ def _sweep(arguments: argparse.Namespace, job: TableJob, records: Path) -> Itera
     from mesm.studies.sweep.exports import sweep_export
 
     command = _command(arguments, job)
-    print(job.presets.reason)
+    print("\n".join(job.plan.lines()))
     sparse, dense = _resolve(job, "MESM").predictor, _resolve(job, "FE2E").predictor
     record = figure_5_sweep(sparse, dense, job, records, command, Bar().clips)
     for metric in ("accuracy", "wacc", "f1"):

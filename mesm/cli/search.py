@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mesm.cli import measuring
+from mesm.cli.planning import add_plan_arguments, plan_options, run_config
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,21 +30,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         '  gate = ["soft", "soft_straight_through"]     one of a list\n'
         "  [train.attention]\n"
         "  weight = [0, 2, 4]                           a nested setting\n"
-        "example:\n"
-        "  mesm search --preset marionette-fe2e --corpus corpora/marionette --space space.toml --trials 20 --out searches/a"
+        "Every trial is one training: a recipe of one stage, one --stage of a recipe, or a preset.\n"
+        "examples:\n"
+        "  mesm search --recipe fe2e --corpus corpora/mine --space space.toml --trials 20 --out searches/a\n"
+        "  mesm search --recipe mesm --stage sparse --init runs/mine --corpus corpora/mine --space s.toml --out searches/b"
     )
-    parser.add_argument("--preset", required=True, help="base of every trial")
+    add_plan_arguments(parser)
     parser.add_argument("--corpus", required=True, help="name or folder of a corpus; its test split is not read")
     parser.add_argument("--space", required=True, metavar="FILE", help="settings to try, see below")
     parser.add_argument(
         "--trials", type=int, default=20, help="number of trials, those of an earlier call included (default: 20)"
     )
     parser.add_argument("--out", required=True, help="folder of the search; an interrupted one is resumed")
-    parser.add_argument("--init", default="", help="checkpoint that every trial starts from")
-    parser.add_argument(
-        "--set", action="append", default=[], metavar="KEY=VALUE", help="a setting of every trial, as for mesm train"
-    )
-    parser.add_argument("--seed", type=int, help="seed of every trial's training; short for --set train.seed=N")
     parser.add_argument(
         "--sampler-seed", type=int, default=0, metavar="N", help="seed of the sampler that draws settings"
     )
@@ -54,7 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Search; the record is written again after each trial."""
-    from mesm.cli.train import Bar, run_config
+    from mesm.cli.train import Bar
     from mesm.data.store import Corpus
     from mesm.records.base import Record, new_provenance, write_record
     from mesm.training.search import Search, read_space
@@ -72,7 +70,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     def write() -> Path:
         command = shlex.join(_search_command(arguments))
-        provenance = new_provenance(identity, arguments.preset, command=command)
+        provenance = new_provenance(identity, _base_name(arguments), command=command)
         data = search_result(search, arguments, identity.name)
         return write_record(measuring.records_folder(arguments.records), Record("search", provenance, data))
 
@@ -96,7 +94,7 @@ def search_result(search: Search, arguments: argparse.Namespace, corpus: str) ->
     started_from = Path(arguments.init).parent.name if arguments.init else ""
     base = replace(search.run, train=replace(search.run.train, corpus=corpus, init_from=started_from))
     return SearchResult(
-        preset=arguments.preset,
+        preset=_base_name(arguments),
         split="valid",
         metric="average binary F1 in percent",
         base=base.to_dict(),
@@ -107,9 +105,14 @@ def search_result(search: Search, arguments: argparse.Namespace, corpus: str) ->
     )
 
 
+def _base_name(arguments: argparse.Namespace) -> str:
+    """Return the name of the preset, or of the recipe and its stage."""
+    return arguments.preset or "-".join(filter(None, (arguments.recipe, arguments.stage)))
+
+
 def best_command(best: Trial, arguments: argparse.Namespace) -> str:
     """Return the `mesm train` that trains with a trial's settings."""
-    words = ["mesm", "train", "--preset", arguments.preset, "--corpus", arguments.corpus, "--out", "runs/best"]
+    words = ["mesm", "train", *plan_options(arguments), "--out", "runs/best"]
     words += ["--init", arguments.init] if arguments.init else []
     words += ["--seed", str(arguments.seed)] if arguments.seed is not None else []
     for item in (*arguments.set, *(f"{name}={value}" for name, value in best.values.items())):
@@ -118,7 +121,7 @@ def best_command(best: Trial, arguments: argparse.Namespace) -> str:
 
 
 def _search_command(arguments: argparse.Namespace) -> list[str]:
-    words = ["mesm", "search", "--preset", arguments.preset, "--corpus", arguments.corpus]
+    words = ["mesm", "search", *plan_options(arguments)]
     words += ["--space", Path(arguments.space).name]
     for item in arguments.set:
         words += ["--set", item]

@@ -22,6 +22,7 @@ from mesm.json_form import Json, members, short_repr
 FUSIONS = ("learned", "held_out")
 TRAINING_QUERIES = ("own", "shuffled")
 AUGMENTATIONS = ("light", "broad")
+TRUTHS = ("known", "hidden")
 
 #: Name of a setting in older versions -> its name now.
 RENAMED_SETTINGS: dict[str, str] = {
@@ -136,6 +137,8 @@ class TrainConfig(JsonConfig):
     """Stop after so many epochs without a better valid average F1; 0 = never."""
     precision: str = chosen("float32", ("float32", "bfloat16"))
     """float32 or bfloat16 (mixed)."""
+    truth: str = chosen("known", TRUTHS)
+    """`hidden`: the training sees labels only, whatever else the corpus knows of its clips."""
     seed: int = bounded(0, 0, 2**32 - 1)
     """Seed of the initial weights, the order and the augmentation."""
 

@@ -207,11 +207,17 @@ class Corpus:
     """Read a stored corpus. Reads on demand; a few row groups are kept, so memory does not grow with the corpus.
 
     `folder` may be a URL of object storage (`mesm.data.remote`): then only the parts that are read are transferred.
+
+    Args:
+        hide_truth: read labels only: no capability is listed and no sample has its ground truth.
     """
 
-    def __init__(self, folder: str | os.PathLike[str]) -> None:
+    def __init__(self, folder: str | os.PathLike[str], *, hide_truth: bool = False) -> None:
         self.folder = resolve_folder(folder)
         self.manifest = Manifest.read(folder)
+        self.hide_truth = hide_truth
+        if hide_truth:
+            self.manifest = replace(self.manifest, capabilities=())
         self._lock = threading.Lock()
         self._groups: OrderedDict[tuple[int, int, bool], list[Sample]] = OrderedDict()
 
@@ -296,6 +302,7 @@ class Corpus:
     def read(self, clip_id: str, *, full: bool = True) -> Sample:
         """Read one sample; `full=False` leaves out the large crops and the ground truth, as training does."""
         number, row = self._position(clip_id)
+        full = full and not self.hide_truth
         return self._group(number, row // GROUP_CLIPS, full)[row % GROUP_CLIPS]
 
     def iterate(self, split: str | None = None, *, full: bool = True) -> Iterator[Sample]:

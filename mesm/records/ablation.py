@@ -15,11 +15,12 @@ class AblationSetup:
 
     Attributes:
         corpus: its folder while rows are trained, its name in a record.
-        preset: `<preset>-fe2e` and `<preset>-mesm` are what the rows start from.
+        preset: `<preset>-fe2e` and `<preset>-mesm` are what the rows start from; "": the recipe mesm for the corpus.
         width: of the paper's channels.
         clips: of the training split; 0 = all.
         epochs: of every training; the row from random weights gets twice as many.
         causes: whether the corpus has action units, prosody and neutral faces; without them those objectives are off.
+        size: of the recipe.
     """
 
     corpus: str
@@ -29,6 +30,7 @@ class AblationSetup:
     epochs: int = 6
     split: str = "test"
     causes: bool = True
+    size: str = "small"
 
 
 @dataclass(frozen=True)

@@ -47,6 +47,7 @@ class RunFolder:
     def __init__(self, path: str | os.PathLike[str], *, writes: bool = True) -> None:
         self.path, self.writes = Path(path), writes
         self.best, self.checkpoint = self.path / "best", self.path / "checkpoint"
+        self.config = self.path / _CONFIG
 
     @property
     def has_state(self) -> bool:
@@ -68,12 +69,12 @@ class RunFolder:
             ConfigError: the folder holds a run with other settings.
             DataError: config.json is damaged.
         """
-        stored = self.read_config() if (self.path / _CONFIG).is_file() else None
-        if stored is not None and not same_settings(stored, run):
+        stored = self.read_config() if self.config.is_file() else None
+        if (self.path / RECIPE).is_file() or (stored is not None and not same_settings(stored, run)):
             raise ConfigError(f"{self.path} holds a run with other settings; choose another --out, or --resume it")
         placed = run if is_url(run.train.corpus) else with_corpus(run, Path(run.train.corpus).resolve())
         if self.writes and stored != placed:
-            write_atomic(self.path / _CONFIG, (json.dumps(placed.to_dict(), indent=1) + "\n").encode())
+            write_atomic(self.config, (json.dumps(placed.to_dict(), indent=1) + "\n").encode())
 
     def read_config(self) -> RunConfig:
         """Read the run's config.
@@ -82,10 +83,10 @@ class RunFolder:
             MesmError: the folder holds no run.
             DataError: config.json is damaged.
         """
-        config = self.path / _CONFIG
+        config = self.config
         if not config.is_file():
             raise MesmError(
-                f"{self.path} holds no run (no config.json); start one with mesm train --preset ... --out {self.path}"
+                f"{self.path} holds no run (no config.json); start one with mesm train --recipe mesm --out {self.path}"
             )
         try:
             return RunConfig.from_dict(members(read_json(config)))
@@ -143,6 +144,18 @@ class RunFolder:
             write_atomic(log, text.encode())
 
 
+def require_corpus(run: RunConfig, folder: str | os.PathLike[str]) -> None:
+    """Check that the corpus of a run is where it was.
+
+    Raises:
+        DataError: it is not.
+    """
+    if not is_url(run.train.corpus) and not Path(run.train.corpus).is_dir():
+        raise DataError(
+            f"{run.train.corpus}, the corpus of run {folder}, is not there; give its new place with --corpus"
+        )
+
+
 def with_corpus(run: RunConfig, folder: str | os.PathLike[str]) -> RunConfig:
     """Return a run on a corpus in another place."""
     return replace(run, train=replace(run.train, corpus=str(folder)))
@@ -153,5 +166,7 @@ def same_settings(one: RunConfig, other: RunConfig) -> bool:
     return with_corpus(one, "") == with_corpus(other, "")
 
 
+#: Plan of a run of several stages (`recipe_run.py`), whose folder is no run of its own.
+RECIPE = "recipe.json"
 _CONFIG, _STATE = "config.json", "state.pt"
 _REMEDY = "; restore it, or delete it to start the run over"

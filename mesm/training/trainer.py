@@ -22,11 +22,11 @@ from accelerate import Accelerator
 from mesm.batch import Batch
 from mesm.config import RunConfig, TrainConfig
 from mesm.data.loading import SplitLoader
-from mesm.data.remote import is_url
 from mesm.data.store import Corpus
 from mesm.errors import DataError
 from mesm.models import load_checkpoint, save_checkpoint
 from mesm.models.card import model_card
+from mesm.models.checkpoint import WEIGHTS
 from mesm.runtime import seed_everything
 from mesm.stopping import Stopped, StopSignals
 from mesm.training.calibration import refit_fusion
@@ -34,7 +34,7 @@ from mesm.training.model_setup import build_training_model
 from mesm.training.objectives import Objectives
 from mesm.training.optim import build_optimizer, build_schedule, clip_gradients
 from mesm.training.progress import StepReport, TrainingProgress
-from mesm.training.run_folder import RunFolder, with_corpus
+from mesm.training.run_folder import RunFolder, require_corpus, same_settings, with_corpus
 from mesm.training.run_state import RunState, check_same_run, unfit_state_errors
 from mesm.training.validation import Validation, checkpoint_metrics
 
@@ -77,7 +77,7 @@ class Trainer:
         self.folder = RunFolder(folder, writes=self.accelerator.is_main_process)
         with self.folder.lock():  # a place that cannot be written, or is busy, is found before the work
             pass
-        self.corpus = Corpus(run.train.corpus)
+        self.corpus = Corpus(run.train.corpus, hide_truth=run.train.truth == "hidden")
         seed_everything(run.train.seed)
         self.setup = build_training_model(run, self.corpus, self.device, resumed=self.folder.has_state)
         self.model = self.setup.model
@@ -249,6 +249,17 @@ class Trainer:
         self.state = RunState.from_stored(stored, self.folder.path)
 
 
+def is_finished(folder: Path, run: RunConfig) -> bool:
+    """Return whether a folder holds the checkpoint of a run with these settings.
+
+    Raises:
+        DataError: config.json is damaged.
+    """
+    own = RunFolder(folder)
+    same = own.config.is_file() and same_settings(own.read_config(), run)
+    return same and (own.checkpoint / WEIGHTS).is_file()
+
+
 def resume(
     folder: str | os.PathLike[str],
     progress: TrainingProgress | None = None,
@@ -265,8 +276,5 @@ def resume(
     run = RunFolder(folder).read_config()
     if corpus is not None:
         run = with_corpus(run, corpus)
-    elif not is_url(run.train.corpus) and not Path(run.train.corpus).is_dir():
-        raise DataError(
-            f"{run.train.corpus}, the corpus of run {folder}, is not there; give its new place with --corpus"
-        )
+    require_corpus(run, folder)
     return Trainer(run, folder, progress).fit()

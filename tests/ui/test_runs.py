@@ -18,6 +18,8 @@ from mesm.locks import LOCK_NAME
 from mesm.presets import PRESETS
 from mesm.records.training_log import LOG_NAME
 from mesm.studies.learning.chart_data import run_style
+from mesm.training.recipes import CorpusFacts, plan_recipe
+from mesm.training.run_folder import RECIPE
 from mesm.ui import jobs
 from mesm.ui.runs import training_runs
 from mesm.ui.runs.training_runs import FAILED, FINISHED, RUNNING, STOPPED
@@ -58,6 +60,23 @@ def test_what_a_folder_tells(home: Path) -> None:
     assert str(home) not in by_name["failed"].failure
     (stopped / training_runs.CONFIG).write_text("{broken")
     assert training_runs.read_run(stopped).config is None
+
+
+def test_the_run_of_a_recipe_is_one_run(home: Path) -> None:
+    recipe = plan_recipe("mesm", CorpusFacts(("anger", "neutral")))
+    folder = home / "runs" / "staged"
+    folder.mkdir(parents=True)
+    (folder / RECIPE).write_text(json.dumps(recipe.to_dict()))
+    for name, epochs in (("1-dense", 12), ("2-sparse", 2)):
+        (folder / name).mkdir()
+        lines = [json.dumps({"epoch": e, "loss": 1.0, "valid_f1": 40.0}) for e in range(epochs)]
+        (folder / name / LOG_NAME).write_text("\n".join(lines))
+    run = training_runs.list_runs()["staged"]
+    assert run.status == STOPPED and run.config == recipe.stages[1].run and run.plan == tuple(recipe.lines())
+    assert [report.epoch for report in run.epochs] == list(range(14)) and run.planned_epochs == 30
+    (folder / RECIPE).write_text("{broken")
+    damaged = training_runs.list_runs()["staged"]
+    assert damaged.config is None and "recipe.json is damaged" in damaged.failure
 
 
 def test_a_run_that_cannot_begin_says_why(home: Path) -> None:

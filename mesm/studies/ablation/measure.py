@@ -14,6 +14,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -37,6 +38,7 @@ from mesm.studies.faithfulness.shuffled import shuffled_texts
 from mesm.studies.seeds.comparison import mean_and_spread, paired_differences, scored_runs
 from mesm.training import metrics
 from mesm.training.progress import TrainingProgress
+from mesm.training.recipes import CorpusFacts, plan_recipe
 from mesm.training.trainer import Trainer
 
 #: Settings that differ from a preset's, as `dataclasses.replace` takes them.
@@ -86,6 +88,7 @@ _NO_NEUTRAL: Settings = {"neutral": NeutralFacesConfig(0)}
 _UNSUPERVISED: Settings = {"attention": AttentionSupervisionConfig(0.0)}
 _ATTENTION_FIXED: Settings = {"freeze_attention": True} | _NO_NEUTRAL | _UNSUPERVISED
 _TEXT_GUIDED: Settings = {"attention": preset("marionette-mesm-text-guided").train.attention}
+_GUIDED = "text-guided"
 _NO_AUXILIARY: Settings = {"auxiliary": AuxiliaryTargetsConfig(0.0)}
 
 #: In the order of the table; a row comes after the one that it starts from.
@@ -127,7 +130,8 @@ ROWS: tuple[AblationRow, ...] = (
 
 def row_config(setup: AblationSetup, row: AblationRow, seed: int, folder: Path) -> RunConfig:
     """Return a row's model and training; `folder` holds the runs that it may start from."""
-    base = preset(f"{setup.preset}-{row.kind}")
+    bases = _bases(setup)
+    base = bases[row.kind]
     start = str(folder / f"{row.start}-s{seed}" / "checkpoint") if row.start else ""
     off: Settings = {} if setup.causes else _NO_AUXILIARY | _NO_NEUTRAL | _UNSUPERVISED
     if "visual" not in row.model.get("modalities", ("visual",)):
@@ -137,13 +141,32 @@ def row_config(setup: AblationSetup, row: AblationRow, seed: int, folder: Path) 
         max_clips=setup.clips, seed=seed, init_from=start, freeze_attention=False,
         freeze_stem=base.train.freeze_stem and bool(start), freeze_text=base.train.freeze_text and bool(start), **off,
     )  # fmt: skip
-    return RunConfig(replace(base.model, width=setup.width, **row.model), replace(train, **row.train))
+    own = dict(row.train)
+    if own == _TEXT_GUIDED and _GUIDED not in bases:
+        own = {}  # then the row is no other than the one that it is compared with
+    stored = [m for m in row.model.get("modalities", base.model.modalities) if m in base.model.modalities]
+    model = replace(base.model, **{**row.model, "width": setup.width, "modalities": tuple(stored)})
+    return RunConfig(model, replace(train, **own))
+
+
+@lru_cache(maxsize=8)
+def _bases(setup: AblationSetup) -> dict[str, RunConfig]:
+    """Return the run that rows of each kind start from, and that of the text-guided stage where the corpus feeds one."""
+    if setup.preset:
+        kinds = {kind: preset(f"{setup.preset}-{kind}") for kind in ("fe2e", "mesm")}
+        return {**kinds, _GUIDED: kinds["mesm"]}
+    stages = plan_recipe("mesm", CorpusFacts.of(open_corpus(setup.corpus)), setup.size).stages
+    if len(stages) < 2:
+        raise ConfigError(f"corpus {setup.corpus} has words alone, of which no MESM can be trained; use another corpus")
+    return dict(zip(("fe2e", "mesm", _GUIDED), (stage.run for stage in stages), strict=False))
 
 
 def rows_of(setup: AblationSetup) -> tuple[AblationRow, ...]:
     """Return the rows that differ from the row they are compared with, and those that are compared with none."""
-    configs = {row.name: row_config(setup, row, 0, Path()) for row in ROWS}
-    return tuple(row for row in ROWS if row.name == row.against or configs[row.name] != configs[row.against])
+    stored = set(_bases(setup)["mesm"].model.modalities)
+    rows = [row for row in ROWS if stored & set(row.model.get("modalities", stored))]
+    configs = {row.name: row_config(setup, row, 0, Path()) for row in rows}
+    return tuple(row for row in rows if row.name == row.against or configs[row.name] != configs[row.against])
 
 
 def choose_rows(setup: AblationSetup, names: Sequence[str] = ()) -> tuple[AblationRow, ...]:

@@ -108,5 +108,9 @@ def creation_number(folder: Path) -> int:
 
 def run_created(folder: Path) -> float:
     """Return the time when a run was created, by the first of its files; 0 for a folder that holds no run."""
-    times = [path.stat().st_mtime for name in ("config.json", "process.json") if (path := folder / name).is_file()]
+    times = [
+        path.stat().st_mtime
+        for name in ("config.json", "recipe.json", "process.json")
+        if (path := folder / name).is_file()
+    ]
     return min(times, default=0.0)

@@ -1,8 +1,8 @@
 """Resolve the checkpoint of one row of a reproduced table: given, shipped, or trained here, stage by stage.
 
-    <folder>/<preset's end>-s<seed>/    one run of mesm.training; an interrupted one is resumed, a finished one is read
+    <folder>/<stage>-s<seed>/    one run of mesm.training; an interrupted one is resumed, a finished one is read
 
-The small MESM has three stages, as the shipped one: FE2E, MESM from it, and text-guided MESM (mesm/presets.py).
+The stages of MESM are those of a recipe for the corpus (mesm/training/recipes.py); FE2E is the first of them.
 """
 
 from __future__ import annotations
@@ -16,20 +16,20 @@ from typing import Literal
 
 from mesm.analysis.checkpoints import checkpoint_folder
 from mesm.analysis.predictor import Predictor, load
-from mesm.config import AttentionSupervisionConfig, AuxiliaryTargetsConfig, NeutralFacesConfig, RunConfig, TrainConfig
+from mesm.config import RunConfig, TrainConfig
 from mesm.data.store import Corpus
 from mesm.errors import ConfigError, DataError
 from mesm.files import slug
 from mesm.models import load_checkpoint
 from mesm.models.checkpoint import WEIGHTS
-from mesm.presets import BASELINES, PRESETS, preset
+from mesm.presets import BASELINES, baseline_run
 from mesm.records.checkpoint import read_metrics
 from mesm.runtime import assets
 from mesm.training.progress import TrainingProgress
-from mesm.training.run_folder import RunFolder, same_settings
-from mesm.training.trainer import Trainer
+from mesm.training.recipes import CorpusFacts, Recipe, plan_recipe
+from mesm.training.trainer import Trainer, is_finished
 
-#: Lines of Tables 3 and 4 in the paper's order -> the end of their presets' names.
+#: Lines of Tables 3 and 4 in the paper's order -> their short names.
 MODELS: dict[str, str] = {
     "LF-LSTM": "lf-lstm",
     "LF-TRANS": "lf-transformer",
@@ -38,51 +38,10 @@ MODELS: dict[str, str] = {
     "FE2E": "fe2e",
     "MESM": "mesm",
 }
-#: Presets for every corpus but the paper's two.
-SMALL = "marionette"
-#: Truth that the small presets' objectives are computed from.
-TRAINING_CAPABILITIES = ("action_units", "regions", "prosody", "neutral_faces")
-_SMALL_MESM = ("fe2e", "mesm", "mesm-text-guided")
 #: A stopped training loses at most this much.
 _SAVE_MINUTES = 2.0
 #: Settings that differ between machines and runs without making another model.
 _NO_SETTING = {"corpus", "init_from", "text_sha256", "feature_dims", "feature_sources"}
-
-
-@dataclass(frozen=True)
-class PresetChoice:
-    """Hold which presets a corpus is trained with.
-
-    Attributes:
-        family: `<family>-fe2e`, `<family>-mesm` ... are the presets.
-        reason: one sentence for the user.
-        missing: capabilities that the small presets' objectives need and the corpus lacks; those objectives are off.
-    """
-
-    family: str
-    reason: str
-    missing: tuple[str, ...] = ()
-
-
-def choose_presets(corpus: Corpus) -> PresetChoice:
-    """Choose the paper's presets for IEMOCAP and CMU-MOSEI; for any other corpus the small ones, by its capabilities."""
-    known = {name.split("-")[0] for name in PRESETS} - {SMALL}
-    paper = next((name for name in sorted(known) if corpus.name.lower().startswith(name)), None)
-    if paper is not None:
-        return PresetChoice(paper, f"presets {paper}-*: the paper's settings for {corpus.name}")
-    # A corpus of known design has everything; the bundled part of one lies without the training people's neutral faces.
-    designed = "design" in corpus.capabilities
-    missing = tuple(name for name in TRAINING_CAPABILITIES if name not in corpus.capabilities and not designed)
-    if not missing:
-        return PresetChoice(
-            SMALL, f"presets {SMALL}-*: {corpus.name} has {', '.join(TRAINING_CAPABILITIES).replace('_', ' ')}"
-        )
-    return PresetChoice(
-        SMALL,
-        f"presets {SMALL}-*, the small ones for any corpus but IEMOCAP and CMU-MOSEI; {corpus.name} lacks "
-        f"{', '.join(missing).replace('_', ' ')}: the objectives that need them are off",
-        missing,
-    )
 
 
 def needs_features(model: str) -> bool:
@@ -91,7 +50,7 @@ def needs_features(model: str) -> bool:
 
 
 def choose_models(names: Sequence[str]) -> tuple[str, ...]:
-    """Return rows of the table by their names in any case, or by the ends of their presets' names; all by default.
+    """Return rows of the table by their names in any case, or by their short names; all by default.
 
     Raises:
         ConfigError: there is none of that name.
@@ -112,7 +71,10 @@ class TableJob:
         corpus: with train, valid and test; the reported split is enough where nothing has to be trained.
         folder: of the runs.
         seeds: each row is the mean over them.
-        epochs: of every training; 0 = the presets' own.
+        recipe: `mesm` or `paper`; its dense stage is FE2E, its last one MESM.
+        size: of all models, see `plan_recipe`.
+        top_p: reference mass of MESM.
+        epochs: of every training; 0 = the recipe's own.
         clips: of the training split; 0 = all.
         split: that is reported.
         checkpoints: model -> names or folders, one per seed; used instead of shipped or trained ones.
@@ -124,6 +86,9 @@ class TableJob:
     seeds: tuple[int, ...] = (0,)
     epochs: int = 0
     clips: int = 0
+    recipe: str = "mesm"
+    size: str = "small"
+    top_p: float = 0.5
     split: str = "test"
     checkpoints: Mapping[str, Sequence[str]] = field(default_factory=dict)
     shipped: bool = True
@@ -136,23 +101,35 @@ class TableJob:
                 )
 
     @cached_property
-    def presets(self) -> PresetChoice:
-        """Return the presets that this corpus is trained with."""
-        return choose_presets(self.corpus)
+    def plan(self) -> Recipe:
+        """Plan the recipe for this corpus."""
+        return plan_recipe(self.recipe, CorpusFacts.of(self.corpus), self.size, top_p=self.top_p)
 
     def stages(self, model: str) -> tuple[str, ...]:
-        """Return the trainings that lead to a row's checkpoint, by the ends of their presets' names."""
-        return _SMALL_MESM if model == "MESM" and self.presets.family == SMALL else (MODELS[model],)
+        """Return the trainings that lead to a row's checkpoint, by the names of their stages.
+
+        Raises:
+            ConfigError: the recipe has no MESM for this corpus.
+        """
+        if needs_features(model):
+            return (MODELS[model],)
+        names = tuple(stage.name for stage in self.plan.stages)
+        if model == "MESM" and len(names) < 2:
+            raise ConfigError(f"no MESM for corpus {self.corpus.name!r}: {self.plan.left_out[-1]}")
+        return names if model == "MESM" else names[:1]
 
     def run_config(self, stage: str, seed: int) -> RunConfig:
-        """Return model and training of one stage."""
-        family = self.presets.family
-        base = preset(f"{family}-{stage}")
+        """Return model and training of one stage, or of a two-phase baseline."""
         start = ""
-        if family == SMALL and stage in _SMALL_MESM[1:]:
-            before = _SMALL_MESM[_SMALL_MESM.index(stage) - 1]
-            existing = self.existing_checkpoint("FE2E", seed) if before == "fe2e" else None
-            start = str(existing or self.run_folder(before, seed) / "checkpoint")
+        if stage in BASELINES:
+            base = baseline_run(stage, tuple(self.corpus.labels), self.size)
+        else:
+            base = self.plan.stage(stage).run
+            names = [each.name for each in self.plan.stages]
+            if stage != names[0]:
+                before = names[names.index(stage) - 1]
+                existing = self.existing_checkpoint("FE2E", seed) if before == names[0] else None
+                start = str(existing or self.run_folder(before, seed) / "checkpoint")
         train = replace(
             base.train,
             corpus=str(self.corpus.folder.resolve()),
@@ -161,14 +138,7 @@ class TableJob:
             max_clips=self.clips,
             init_from=start,
         )
-        if self.presets.missing:
-            train = replace(
-                train,
-                neutral=NeutralFacesConfig(),
-                attention=AttentionSupervisionConfig(),
-                auxiliary=AuxiliaryTargetsConfig(),
-            )
-        return RunConfig(replace(base.model, labels=tuple(self.corpus.labels)), train)
+        return RunConfig(base.model, train)
 
     def run_folder(self, stage: str, seed: int) -> Path:
         """Return the folder of a stage's run."""
@@ -178,9 +148,13 @@ class TableJob:
         """Return a given checkpoint, else a shipped one that is what would be trained; None where one is trained."""
         if model in self.checkpoints:
             return checkpoint_folder(self.checkpoints[model][self.seeds.index(seed)])
-        folder = assets() / "checkpoints" / f"{self.presets.family}-{MODELS[model]}"
-        as_preset = self.shipped and not (seed or self.epochs or self.clips)
-        return folder if as_preset and (folder / WEIGHTS).is_file() and self._ships_with(folder) else None
+        folder = assets() / "checkpoints" / f"{slug(self.corpus.name)}-{MODELS[model]}"
+        as_shipped = (self.recipe, self.size) == ("mesm", "small") and not (seed or self.epochs or self.clips)
+        return (
+            folder
+            if self.shipped and as_shipped and (folder / WEIGHTS).is_file() and self._ships_with(folder)
+            else None
+        )
 
     def _ships_with(self, folder: Path) -> bool:
         """Return whether a shipped checkpoint was trained on this very corpus, of which a part may ship too."""
@@ -197,7 +171,7 @@ class ResolvedCheckpoint:
     """Hold a row's model of one seed, and its origin.
 
     Attributes:
-        differs: settings in which it differs from the preset, such as "epochs 5, not 3".
+        differs: settings in which it differs from the recipe, such as "epochs 5, not 3".
     """
 
     predictor: Predictor
@@ -231,18 +205,17 @@ def resolve_checkpoint(
 
 def _train(job: TableJob, stage: str, seed: int, report: TrainingProgress | None) -> None:
     folder, run = job.run_folder(stage, seed), job.run_config(stage, seed)
-    same = (folder / "config.json").is_file() and same_settings(RunFolder(folder).read_config(), run)
-    if not (same and (folder / "checkpoint" / WEIGHTS).is_file()):
+    if not is_finished(folder, run):
         Trainer(run, folder, report).fit(_SAVE_MINUTES)
 
 
 def _differences(predictor: Predictor, expected: RunConfig) -> tuple[str, ...]:
-    """Return the settings in which a checkpoint's own record differs from the preset."""
+    """Return the settings in which a checkpoint's own record differs from the recipe."""
     stored = predictor.metrics.train
     own = predictor.config.to_dict() | (TrainConfig.from_dict(stored).flat() if stored else {})
-    preset_settings = expected.model.to_dict() | expected.train.flat()
+    expected_settings = expected.model.to_dict() | expected.train.flat()
     return tuple(
         f"{key} {own[key]}, not {value}"
-        for key, value in preset_settings.items()
+        for key, value in expected_settings.items()
         if key in own and key not in _NO_SETTING and json.dumps(own[key]) != json.dumps(value)
     )

@@ -1,6 +1,7 @@
 """Read the training runs of the workspace; start, stop and resume one as a job that runs `mesm train`.
 
-A run's folder is that of its job: beside the files of the trainer it holds those of `mesm.ui.jobs`.
+A run's folder is that of its job: beside the files of the trainer it holds those of `mesm.ui.jobs`. The run of a recipe
+shows the settings of the stage that it has reached, and the epochs of all stages in a row.
 """
 
 from __future__ import annotations
@@ -10,11 +11,12 @@ import json
 import os
 import signal
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mesm import runtime
 from mesm.config import FORM_SETTINGS, RunConfig
+from mesm.data.store import Corpus
 from mesm.errors import ConfigError, MesmError
 from mesm.files import slug
 from mesm.json_form import members, read_json, short_repr
@@ -22,6 +24,8 @@ from mesm.locks import read_owner
 from mesm.presets import PRESETS
 from mesm.records.training_log import EpochReport, read_log
 from mesm.studies.learning.chart_data import TrainingRun, creation_number, run_created
+from mesm.training.recipe_run import read_recipe, stage_folder
+from mesm.training.recipes import RECIPES, CorpusFacts, Recipe, plan_recipe
 from mesm.ui import jobs
 
 CONFIG = "config.json"
@@ -42,8 +46,10 @@ class Run:
         number: place in the order of creation, from 0.
         status: running, finished, stopped (it can be resumed) or failed.
         config: None before the trainer has written it.
-        epochs: of its log.
+        epochs: of its log; of a recipe, those of its stages one after the other.
         failure: error sentence of a failed run.
+        planned_epochs: of the whole run; 0 if it is not known yet.
+        plan: lines on the stages of a recipe; () for a run of one training.
     """
 
     name: str
@@ -53,11 +59,8 @@ class Run:
     config: RunConfig | None
     epochs: tuple[EpochReport, ...]
     failure: str = ""
-
-    @property
-    def planned_epochs(self) -> int:
-        """Return the number of epochs of the whole run; 0 if it is not known yet."""
-        return self.config.train.epochs if self.config is not None else 0
+    planned_epochs: int = 0
+    plan: tuple[str, ...] = ()
 
     @property
     def curves(self) -> TrainingRun:
@@ -79,10 +82,17 @@ def list_runs() -> dict[str, Run]:
 
 def read_run(folder: Path) -> Run:
     """Read a run from its folder; a damaged file counts as missing, and that of its settings is the run's failure."""
-    config, damage = None, ""
+    config, epochs, planned, plan, damage = None, tuple(read_log(folder)), 0, (), ""
+    try:
+        if (recipe := read_recipe(folder)) is not None:
+            config, epochs, planned = _read_stages(folder, recipe)
+            plan = tuple(recipe.lines())
+    except MesmError as error:
+        damage = str(error).replace(str(folder), folder.name)
     if (folder / CONFIG).exists():
         try:
             config = RunConfig.from_dict(members(read_json(folder / CONFIG)))
+            planned = config.train.epochs
         except (MesmError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError) as error:
             damage = f"{CONFIG} of run {folder.name} cannot be read ({error}); restore it, or start the run again"
     status, failure = STOPPED, ""
@@ -92,16 +102,40 @@ def read_run(folder: Path) -> Run:
         status = RUNNING
     elif status == STOPPED and (failure := jobs.read_failure(folder, "train")):
         status = FAILED
-    return Run(folder.name, folder, creation_number(folder), status, config, tuple(read_log(folder)), damage or failure)
+    return Run(folder.name, folder, creation_number(folder), status, config, epochs, damage or failure, planned, plan)
 
 
-def start_run(name: str, preset: str, corpus: Path, settings: Mapping[str, str], seed: int, init: Path | None) -> Run:
+def _read_stages(folder: Path, recipe: Recipe) -> tuple[RunConfig, tuple[EpochReport, ...], int]:
+    """Return the settings of the stage that a run has reached, the epochs of all stages in a row, and their number."""
+    epochs: list[EpochReport] = []
+    config = recipe.stages[0].run
+    for number, stage in enumerate(recipe.stages):
+        reports = list(read_log(stage_folder(folder, recipe, number)))
+        config = stage.run if reports else config
+        epochs += [replace(report, epoch=len(epochs) + i) for i, report in enumerate(reports)]
+    return config, tuple(epochs), sum(stage.run.train.epochs for stage in recipe.stages)
+
+
+def start_run(
+    name: str,
+    plan: str,
+    corpus: Path,
+    settings: Mapping[str, str],
+    seed: int,
+    init: Path | None,
+    *,
+    size: str = "small",
+    hide_truth: bool = False,
+) -> Run:
     """Start a run.
 
     Args:
         name: of its folder.
-        settings: `model.width` -> "0.5" and the like, on top of the preset's.
+        plan: a recipe or a preset.
+        settings: `model.width` -> "0.5" and the like, on top of the plan's.
         init: folder of the checkpoint to start from.
+        size: of a recipe.
+        hide_truth: train on labels only.
 
     Raises:
         ConfigError: the name is taken or unusable, a setting does not exist, or `MOST_RUNNING` runs are running.
@@ -111,9 +145,15 @@ def start_run(name: str, preset: str, corpus: Path, settings: Mapping[str, str],
     folder = runs_folder() / name
     if folder.exists():
         raise ConfigError(f"there is a run named {name} already; choose another name, or resume it")
-    PRESETS[preset].with_settings(settings)
+    if plan in RECIPES:
+        plan_recipe(plan, CorpusFacts.of(Corpus(corpus, hide_truth=hide_truth)), size).with_settings(settings)
+        arguments = ["--recipe", plan, "--size", size]
+    else:
+        PRESETS[plan].with_settings(settings)
+        arguments = ["--preset", plan]
     _check_room()
-    arguments = ["--preset", preset, "--corpus", str(corpus), "--out", str(folder), "--seed", str(seed)]
+    arguments += ["--corpus", str(corpus), "--out", str(folder), "--seed", str(seed)]
+    arguments += ["--hide-truth"] if hide_truth else []
     arguments += ["--init", str(init)] if init is not None else []
     for key, value in settings.items():
         arguments += ["--set", f"{key}={value}"]

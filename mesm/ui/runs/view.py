@@ -10,6 +10,7 @@ from mesm import runtime
 from mesm.analysis.checkpoints import find_checkpoints
 from mesm.data.corpora import find_corpora
 from mesm.data.manifest import Manifest
+from mesm.data.store import Corpus
 from mesm.errors import DataError
 from mesm.figures.charts import PLOTLY_CONFIG
 from mesm.presets import PRESETS
@@ -17,6 +18,7 @@ from mesm.records.training_log import EpochReport
 from mesm.studies.learning.chart_data import learning_chart
 from mesm.studies.learning.exports import learning_export, runs_export
 from mesm.studies.learning.screen import draw_learning_curves
+from mesm.training.recipes import RECIPES, SIZES, CorpusFacts, plan_recipe
 from mesm.ui import export_menu, layout, state
 from mesm.ui.runs import training_runs
 from mesm.ui.runs.training_runs import FAILED, FINISHED, RUNNING, STOPPED, Run
@@ -42,7 +44,7 @@ def list_training_corpora() -> dict[str, Path]:
 
 
 def show_start_form() -> None:
-    """Show the form that starts a run: preset, corpus, seed, name, first weights, other settings."""
+    """Show the form that starts a run: recipe or preset, corpus, seed, name, first weights, other settings."""
     corpora = list_training_corpora()
     with st.expander("Start a run", icon=":material/play_arrow:", expanded=not training_runs.list_runs(),
                      key="start-a-run"):  # fmt: skip
@@ -58,8 +60,16 @@ def show_start_form() -> None:
             if key != "run-corpus" or value in corpora:
                 st.session_state[key] = value
         left, right = st.columns(2, gap="medium")
-        preset = left.selectbox("Preset", list(PRESETS), key="run-preset", filter_mode=None)
+        plan = left.selectbox(
+            "Recipe or preset", [*RECIPES, *PRESETS], key="run-preset", filter_mode=None, format_func=_plan_words,
+            help="A recipe plans its stages from what the corpus holds; a preset is one training with fixed settings.",
+        )  # fmt: skip
         corpus = left.selectbox("Corpus with train and valid clips", list(corpora), key="run-corpus", filter_mode=None)
+        size = left.segmented_control("Size", SIZES, default=SIZES[0], key="run-size") if plan in RECIPES else None
+        hide_truth = left.checkbox("Train on labels only, whatever else the corpus knows", key="run-hide-truth")
+        if plan in RECIPES:
+            with layout.one_sentence_errors():
+                st.code("\n".join(_plan_lines(plan, str(corpora[corpus]), size or SIZES[0], hide_truth)), language=None)
         seed = left.number_input("Seed", 0, 2**31 - 1, 0, key="run-seed")
         name = right.text_input("Name", key="run-name", placeholder="name of the run's folder", max_chars=60)
         checkpoints = find_checkpoints()
@@ -71,16 +81,29 @@ def show_start_form() -> None:
             "Other settings",
             key="run-settings",
             placeholder="train.epochs=3\nmodel.width=0.5",
-            help="One per line; they replace the preset's. All names are in mesm/config.",
+            help="One per line; they replace the plan's, in every stage. All names are in mesm/config.",
             height=100,
         )
         if st.button("Start", type="primary", icon=":material/play_arrow:"):
             with layout.one_sentence_errors():
                 settings = training_runs.parse_settings(text)
                 folder = corpora[corpus]
-                training_runs.start_run(name.strip(), preset, folder, settings, int(seed), checkpoints.get(init))
+                training_runs.start_run(
+                    name.strip(), plan, folder, settings, int(seed), checkpoints.get(init),
+                    size=size or SIZES[0], hide_truth=hide_truth,
+                )  # fmt: skip
                 st.session_state["shown-runs"] = [name.strip(), *st.session_state.get("shown-runs", [])][:6]
                 st.rerun()
+
+
+def _plan_words(plan: str) -> str:
+    return f"recipe {plan}" if plan in RECIPES else plan
+
+
+@st.cache_data(max_entries=16, show_spinner=False)
+def _plan_lines(plan: str, folder: str, size: str, hide_truth: bool) -> list[str]:
+    """Return what a recipe would train on a corpus, and what it would leave out, one line each."""
+    return plan_recipe(plan, CorpusFacts.of(Corpus(folder, hide_truth=hide_truth)), size).lines()
 
 
 def show_runs() -> None:
@@ -141,7 +164,7 @@ def _show_controls(run: Run) -> None:
             _show_button("Stop", "stop", run, ":material/stop:")
         elif run.status in (STOPPED, FAILED) and run.config is not None:
             _show_button("Resume", "resume", run, ":material/resume:")
-        if run.config is not None:
+        if run.config is not None and not run.plan:
             st.button(
                 "Train again with these settings",
                 key=f"again-{run.name}",
@@ -151,7 +174,10 @@ def _show_controls(run: Run) -> None:
             )
     if run.failure:
         layout.say_error(DataError(run.failure))
-    if run.config is not None:
+    if run.plan:
+        with st.expander("Stages of the recipe", key=f"stages-{run.name}"):
+            st.code("\n".join(run.plan), language=None)
+    elif run.config is not None:
         with st.expander("Settings that differ from the preset", key=f"settings-{run.name}"):
             preset, settings = training_runs.nearest_preset(run.config)
             st.code("\n".join([f"preset {preset}", *(f"{k}={v}" for k, v in settings.items())]), language=None)

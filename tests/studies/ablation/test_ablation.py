@@ -60,6 +60,16 @@ def test_every_row_differs_from_its_reference_in_what_it_says() -> None:
             assert taught == (row.name != "no-look", row.name == "look-named", True)
 
 
+def test_without_a_preset_the_rows_start_from_the_recipe_of_the_corpus(tmp_path: Path) -> None:
+    setup = AblationSetup(str(tinted_corpus(tmp_path / "plain", 4, 2, 2)), preset="")
+    assert run("mesm-TAV", setup).train.attention.weight == run("fe2e-TAV", setup).train.auxiliary.weight == 0
+    assert run("mesm-TAV", setup).train.top_p_range == (0.35, 0.75) and run("fe2e-TAV", setup).train.keep == "best"
+    names = {row.name for row in rows_of(setup)}
+    assert "fe2e-TAV" in names and "look-named" not in names and "no-look" not in names, "the same as mesm-TAV"
+    known = AblationSetup(str(tinted_corpus(tmp_path / "known", 4, 2, 2, truth=True)), preset="")
+    assert run("mesm-TAV", known).train.attention.weight == 4
+
+
 def test_a_row_brings_what_it_needs() -> None:
     assert [r.name for r in choose_rows(SETUP, ["mesm-TA"])] == ["fe2e-TAV", "fe2e-TA", "mesm-TAV", "mesm-TA"]
     assert {"gate-hard", "gate-soft"} <= {r.name for r in choose_rows(SETUP, ["gate"])}

@@ -18,7 +18,6 @@ from mesm.studies.reproduction.table_jobs import (
     MODELS,
     TableJob,
     choose_models,
-    choose_presets,
     needs_features,
     resolve_checkpoint,
 )
@@ -52,15 +51,20 @@ def test_the_lines_are_the_papers(folder: Path) -> None:
     with pytest.raises(ConfigError, match="no model 'x'"):
         choose_models(["x"])
     corpus = Corpus(folder)
-    choice = choose_presets(corpus)
-    assert choice.family == "marionette" and "lacks prosody, neutral faces" in choice.reason
-    assert choice.missing == ("prosody", "neutral_faces") and TableJob(corpus, folder).presets == choice
     job = TableJob(corpus, folder / "runs", (0, 1), epochs=2)
-    run = job.run_config("mesm", 1)
-    assert run.train.init_from.endswith("fe2e-s1/checkpoint") and run.train.seed == 1 and run.train.epochs == 2
-    assert job.run_config("mesm-text-guided", 1).train.init_from.endswith("runs/mesm-s1/checkpoint")
-    assert run.train.neutral.per_batch == run.train.attention.weight == 0, "it has no neutral faces"
-    assert job.stages("MESM") == ("fe2e", "mesm", "mesm-text-guided") and job.stages("FE2E") == ("fe2e",)
+    run = job.run_config("sparse", 1)
+    assert run.train.init_from.endswith("dense-s1/checkpoint") and run.train.seed == 1 and run.train.epochs == 2
+    assert (run.train.neutral.per_batch, run.train.attention.weight) == (0, 4), "it has regions and no neutral faces"
+    assert job.stages("MESM") == ("dense", "sparse") and job.stages("FE2E") == ("dense",)
+    assert job.run_config("mult", 0).model.name == "mult" and job.stages("MulT") == ("mult",)
+    whole = TableJob(Corpus(assets() / "marionette"), folder / "runs")
+    assert whole.stages("MESM") == ("dense", "sparse", "text-guided")
+    assert whole.run_config("text-guided", 1).train.init_from.endswith("runs/sparse-s1/checkpoint")
+    paper = TableJob(corpus, folder / "runs", recipe="paper", size="paper", top_p=0.7).run_config("sparse", 0)
+    assert (paper.model.width, paper.model.top_p, paper.model.to_dict()["gate"]) == (1.0, 0.7, "hard")
+    assert paper.train.init_from.endswith("dense-s0/checkpoint"), (
+        "the paper's settings start from their dense model too"
+    )
 
 
 @pytest.mark.slow
@@ -151,12 +155,13 @@ def test_what_ships_is_taken_only_where_it_is_what_would_be_trained(folder: Path
         TableJob(corpus, tmp_path, epochs=1),
         TableJob(corpus, tmp_path, clips=8),
         TableJob(corpus, tmp_path, shipped=False),
+        TableJob(corpus, tmp_path, recipe="paper"),
+        TableJob(corpus, tmp_path, size="paper"),
     ):
         assert other.existing_checkpoint("MESM", 0) is None
     assert TableJob(corpus, tmp_path, (0, 1)).existing_checkpoint("MESM", 1) is None, "one seed ships"
     tinted = Corpus(folder)
     assert TableJob(tinted, tmp_path).existing_checkpoint("MESM", 0) is None
-    assert choose_presets(corpus).missing == () and "has action units" in choose_presets(corpus).reason
     found = resolve_checkpoint(TableJob(corpus, tmp_path), "FE2E", 0)
     assert found.origin == "shipped" and not any(words.startswith("name") for words in found.differs)
 
@@ -182,7 +187,7 @@ def test_case_figures(what: str, tmp_path: Path) -> None:
 def test_figure_5_and_table_5(folder: Path, tmp_path: Path) -> None:
     shared = ["--corpus", str(folder), "--epochs", "1", *places(tmp_path)]
     assert main(["reproduce", "figure5", *shared]) == 0
-    assert {p.name for p in (tmp_path / "runs").iterdir()} == {"fe2e-s0", "mesm-s0", "mesm-text-guided-s0"}
+    assert {p.name for p in (tmp_path / "runs").iterdir()} == {"dense-s0", "sparse-s0"}
     assert len(list(tmp_path.glob("figure5-*.pdf"))) == 3
     (curve,) = (tmp_path / "records").glob("sweep_*.json")
     assert len(read_record(curve).data.points) == 10
