@@ -52,7 +52,7 @@ MUTANTS: list[Mutant] = [
     ),
     # Coverage of a cell is rounded to 0 or 1.
     Mutant(
-        f"{FACS}/atlas.py",
+        "mesm/data/atlas.py",
         "    return total / np.float32(x * y)",
         "    return np.round(total / np.float32(x * y))",
         f"{TESTS}/test_facs_atlas.py::test_coverage_on_a_grid_keeps_the_area",

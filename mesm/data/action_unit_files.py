@@ -16,9 +16,9 @@ import numpy as np
 
 from mesm.batch import FRAME_INTERVAL_MS
 from mesm.data.action_unit_csv import ActionUnitTable, read_action_unit_csv
+from mesm.data.atlas import COLUMN, UNITS
 from mesm.data.store import Corpus
 from mesm.errors import DataError
-from mesm.studies.facs.atlas import COLUMN, UNITS
 
 _LOG = logging.getLogger(__name__)
 _COLUMN = re.compile(r"^AU(\d+)(_[rc])?$")

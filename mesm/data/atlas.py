@@ -15,9 +15,9 @@ from functools import lru_cache
 import numpy as np
 
 from mesm.batch import FACE_SIZE_PX, Sample, Truth
+from mesm.data.region_geometry import EYE_OPENING, FACE_OVAL, FIVE_POINTS, LANDMARKS, SHAPES
 from mesm.data.similarity import fit_similarity
 from mesm.errors import DataError
-from mesm.studies.facs.region_geometry import EYE_OPENING, FACE_OVAL, FIVE_POINTS, LANDMARKS, SHAPES
 
 #: Order of the units in every coverage array.
 UNITS: tuple[int, ...] = tuple(SHAPES)
