@@ -144,6 +144,23 @@ def lay_by_points(points_S52: np.ndarray, columns: Sequence[int] = range(len(SHA
     return _looked_up(to_canonical(points_S52, np.stack(np.meshgrid(at, at), axis=-1)), columns)
 
 
+#: Mean five points of MTCNN in Marionette's training crops, which are cut as those of recorded clips are.
+MEAN_POINTS = np.array([[14.6, 19.3], [35.1, 19.5], [24.7, 28.9], [16.2, 36.7], [33.0, 36.8]], np.float32)
+
+
+def lay_by_known_points(sample: Sample) -> np.ndarray:
+    """Lay the units on a clip's crops by their five points, or by `MEAN_POINTS` where a crop has none.
+
+    Returns:
+        Coverage (S, A, 48, 48) in [0, 1].
+    """
+    points_S52 = np.tile(MEAN_POINTS, (len(sample.faces), 1, 1))
+    if len(sample.face_points) == len(points_S52):
+        known_S = np.isfinite(sample.face_points).all((1, 2))
+        points_S52[known_S] = sample.face_points[known_S]
+    return lay_by_points(points_S52, range(OVAL))
+
+
 #: Landmarks that bend the atlas: brows, nose, eyes, mouth and the chin; the jaw's sides turn with the head's yaw.
 _BENDING = np.array([8, *range(17, 68)])
 #: Cells of the lattice on which the bending is computed; between them it is interpolated.

@@ -102,6 +102,9 @@ def supervision(train: Mapping[str, Json]) -> Supervision:
     attention = members(train.get("attention", {}))
     if not attention.get("weight"):
         return Supervision()
+    target = str(attention.get("target", "regions"))
+    if target != "regions":
+        return Supervision(target=target)
     return Supervision(regions=True, text_regions=bool(items(attention["target_shares"])[1]))
 
 
