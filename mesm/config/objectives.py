@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from mesm.config.base import JsonConfig, bounded, chosen
 from mesm.errors import ConfigError
 
+ATTENTION_TARGETS = ("regions", "units", "points", "saliency")
+AUXILIARY_TARGETS = ("truth", "units")
 POSITIVE_WEIGHTS = ("balanced", "none")
 
 
@@ -45,13 +47,17 @@ class AttentionSupervisionConfig(JsonConfig):
 
     PREFIX = "attention."
     weight: float = bounded(0.0, 0, 1e6)
-    """Factor of the loss; above 0 the corpus must have the regions of its faces."""
+    """Factor of the loss; above 0 the corpus must have what `target` needs."""
     target_shares: tuple[float, ...] = bounded((0.3, 0.1, 0.2), 0, 1)
-    """Shares of the target's mass: on a face's active regions, on the regions of the query's emotion, and on a voice's
-    loud cells. The rest is spread evenly; larger shares make smaller nuclei."""
+    """Shares of the target's mass: on a face's active regions, on the regions of the query's emotion (with known regions
+    only), and on a voice's loud cells. The rest is spread evenly; larger shares make smaller nuclei."""
     emotion_specificity: float = bounded(1.0, 0, 1)
     """In [0, 1]: weight of the reduction that a cell gets which many emotions move. 0: every active region counts alike;
     1: mostly the regions that differ between the emotions."""
+    target: str = chosen("regions", ATTENTION_TARGETS)
+    """Map that a face's active regions are: known `regions` of a rendered face; those of the `units` that a detector
+    reads (`train.action_units`); where units lie in general, laid by the five `points`; or the `saliency` of the dense
+    model in `init_from`, which is the voice's target too."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -70,6 +76,9 @@ class AuxiliaryTargetsConfig(JsonConfig):
     PREFIX = "auxiliary."
     weight: float = bounded(0.0, 0, 1e6)
     """Factor of the loss; above 0 the corpus must have these targets."""
+    target: str = chosen("truth", AUXILIARY_TARGETS)
+    """`truth`: the renderer's units, prosody and text emotion, where a clip has them; `units`: those that a detector reads
+    in each frame (`train.action_units`) and no other."""
 
 
 @dataclass(frozen=True)

@@ -99,6 +99,9 @@ class TrainConfig(JsonConfig):
     """Gradient norm limit, for each parameter group (trunk, attention, bilinear, text) on its own."""
     top_p_range: tuple[float, ...] = bounded((), 0, 1, above=True)
     """(low, high): top_p is drawn uniformly from it for every batch; empty: the model's own top_p."""
+    top_p_start: float = bounded(0.0, 0, 1)
+    """top_p of the first step, from which it moves linearly to its usual value over the first half of the training; 0: the
+    usual value from the start."""
     queries: str = chosen("own", TRAINING_QUERIES)
     """Text that queries the attention about each clip in training: its `own`, or, `shuffled`, another clip's of the
     batch, so that a mask that depends on the text carries no information on the label."""
@@ -107,6 +110,8 @@ class TrainConfig(JsonConfig):
     augmentation: str = chosen("light", AUGMENTATIONS)
     """`light`: flip, shift and brightness of faces, gain and masked bands of mels, for clips of one studio. `broad`: also
     scale, colour, blur, noise, compression and occlusion; recording level, noise, room and response of the voice."""
+    action_units: str = ""
+    """Folder of `<clip id>.csv` by OpenFace, py-feat or `mesm corpus units`; empty: `action_units/` in the corpus."""
     label: LabelLossConfig = field(default_factory=LabelLossConfig)
     """Label loss."""
     branch: BranchLossConfig = field(default_factory=BranchLossConfig)

@@ -9,7 +9,8 @@ Start at `store`: `CorpusWriter` writes samples (`mesm.batch.Sample`) into Parqu
     splits, audit, sources            which clip is in which split, and what two splits share
     loading                           samples -> batches of tensors
     quality, signal_settings          flags of a clip; the numbers of ingestion
-    action_unit_csv, similarity       files of OpenFace and py-feat; the five points of a face
+    action_unit_csv, action_unit_files  files of OpenFace and py-feat; their rows matched with a clip's faces
+    atlas, region_geometry, similarity  where each action unit moves a face, laid on it by its points
     ingest/                           a raw clip -> a sample
     importers/                        a release of IEMOCAP, CMU-MOSEI, ... -> a corpus
     features/                         hand-crafted features of the two-phase baselines

@@ -60,22 +60,26 @@ def render_neutral_faces(corpus: Corpus, speakers: int, faces_per_speaker: int) 
     design = corpus.manifest.design
     if not speakers or "design" not in corpus.capabilities or design is None:
         return None
-    from mesm.data.marionette.build import identity
-    from mesm.data.marionette.head import shared_head
-    from mesm.data.marionette.neutral import neutral_faces_of
     from mesm.data.marionette.problem import speaker_split
 
     outside = [s for s in range(design.speakers) if speaker_split(s) != "train"]
     chosen = sorted(outside, key=lambda s: (speaker_split(s) != "test", s))[:speakers]
     try:
-        return NeutralFaceSet.concatenate(
-            [
-                neutral_faces_of(shared_head(), identity(design.seed, s), design.seed, s, faces_per_speaker)
-                for s in chosen
-            ]
-        )
+        return _render_neutral_faces(design.seed, tuple(chosen), faces_per_speaker)
     except BackendUnavailable:
         return None
+
+
+@lru_cache(maxsize=2)
+def _render_neutral_faces(seed: int, speakers: tuple[int, ...], faces_per_speaker: int) -> NeutralFaceSet:
+    """Render them, about a second for each speaker; the checkpoints of one process are tested on the same faces."""
+    from mesm.data.marionette.build import identity
+    from mesm.data.marionette.head import shared_head
+    from mesm.data.marionette.neutral import neutral_faces_of
+
+    return NeutralFaceSet.concatenate(
+        [neutral_faces_of(shared_head(), identity(seed, s), seed, s, faces_per_speaker) for s in speakers]
+    )
 
 
 def emotion_prototypes(corpus: Corpus) -> Mapping[str, Mapping[int, float]]:

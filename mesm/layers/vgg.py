@@ -144,7 +144,10 @@ class DenseVGG(VGGTrunk):
 
     def forward(self, maps_SCHW: Tensor) -> Tensor:
         """Map (S, in_channels, H, W) to (S, 512 * width, H // 16, W // 16)."""
-        maps = self.stem(maps_SCHW, blocks=POOLED_BLOCKS[0])
+        return self.after_stem(self.stem(maps_SCHW, blocks=POOLED_BLOCKS[0]))
+
+    def after_stem(self, maps_SCHW: Tensor) -> Tensor:
+        """Compute the pooled blocks on the map that MESM's first attention is computed from."""
         for index in POOLED_BLOCKS:
-            maps = F.max_pool2d(self.blocks[index](maps), 2)
-        return maps
+            maps_SCHW = F.max_pool2d(self.blocks[index](maps_SCHW), 2)
+        return maps_SCHW

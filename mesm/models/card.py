@@ -109,12 +109,23 @@ def _inputs(config: ModelConfig) -> list[str]:
     ]
 
 
+#: Target of the attention supervision (`train.attention.target`) -> words for it.
+_TARGETS: dict[str, str] = {
+    "regions": "the regions of the active action units",
+    "units": "the regions of the action units that a detector reads",
+    "points": "a general map of the action units, laid by the five points",
+    "saliency": "the saliency of the dense model that it started from",
+}
+
+
 def _teaching(train: Mapping[str, Any]) -> list[str]:
     """Return the rows on what the training used beside the labels."""
     rows = []
     attention, auxiliary = train.get("attention", {}), train.get("auxiliary", {})
     neutral, two_texts = train.get("neutral", {}), train.get("two_texts", {})
-    if auxiliary.get("weight"):
+    if auxiliary.get("weight") and auxiliary.get("target") == "units":
+        rows.append("| auxiliary targets | the action units of each face as a detector reads them, in training only |")
+    elif auxiliary.get("weight"):
         rows.append(
             "| auxiliary targets | the action units of each face, how the voice departed from plain reading, and which "
             "emotion a sentence names, from the corpus's truth, in training only |"
@@ -128,10 +139,12 @@ def _teaching(train: Mapping[str, Any]) -> list[str]:
         rows.append("| queries in training | the text of another clip of the batch |")
     if attention.get("weight"):
         active, named, loud = attention["target_shares"]
-        text = f", {named:.2f} on the regions of the text's emotion" if named else ""
+        target = attention.get("target", "regions")
+        text = f", {named:.2f} on the regions of the text's emotion" if named and target == "regions" else ""
+        voice = "the same" if target == "saliency" else "the highest mel values"
         rows.append(
-            f"| attention supervision | on the training people: a share of {active:.2f} on the regions of the active "
-            f"action units{text}; of the voice's, {loud:.2f} on the highest mel values |"
+            f"| attention supervision | on the training people: a share of {active:.2f} on {_TARGETS[target]}{text}; of the "
+            f"voice's, {loud:.2f} on {voice} |"
         )
     if train.get("fusion") == "held_out":
         rows.append("| fusion weights | fitted on the validation split |")

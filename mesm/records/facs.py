@@ -252,10 +252,13 @@ class Supervision:
     Attributes:
         regions: with the true action units' regions and the loud mel bins of the training speakers.
         text_regions: also with the regions of the emotion that the text names.
+        target: map that stood for the true regions where these were not used (`train.attention.target`): units, points
+            or saliency; else "".
     """
 
     regions: bool = False
     text_regions: bool = False
+    target: str = ""
 
 
 @dataclass(frozen=True)

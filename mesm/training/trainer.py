@@ -20,7 +20,7 @@ import torch
 from accelerate import Accelerator
 
 from mesm.batch import Batch
-from mesm.config import RunConfig, TrainConfig
+from mesm.config import MESMConfig, RunConfig, TrainConfig
 from mesm.data.loading import SplitLoader
 from mesm.data.store import Corpus
 from mesm.errors import DataError
@@ -43,12 +43,22 @@ def _step_seed(seed: int, epoch: int, step: int, process: int) -> int:
     return int(np.random.SeedSequence([seed, epoch, step, process]).generate_state(1)[0])
 
 
-def _draw_top_p(config: TrainConfig, epoch: int, step: int) -> float | None:
-    if not config.top_p_range:
+def _draw_top_p(config: TrainConfig, epoch: int, step: int, steps: int, usual: float | None) -> float | None:
+    """Draw a step's nucleus mass.
+
+    Args:
+        steps: of an epoch.
+        usual: the model's own mass, or None for a model without attention.
+    """
+    if usual is None or not (config.top_p_range or config.top_p_start):
         return None
-    # The same for all processes: top_p is a property of the step.
-    low, high = config.top_p_range
-    return float(np.random.default_rng([config.seed, epoch, step]).uniform(low, high))
+    top_p = usual
+    if config.top_p_range:
+        # The same for all processes: top_p is a property of the step.
+        low, high = config.top_p_range
+        top_p = float(np.random.default_rng([config.seed, epoch, step]).uniform(low, high))
+    share = min(1.0, 2 * (epoch * steps + step) / (config.epochs * steps))
+    return top_p + (1 - share) * (config.top_p_start - top_p) if config.top_p_start else top_p
 
 
 class Trainer:
@@ -84,8 +94,9 @@ class Trainer:
         self.train_loader = self._loader("train", shuffle=True)
         self.valid_loader = self._loader("valid", shuffle=False)
         truth = torch.tensor([[label in row.present for label in run.model.labels] for row in self.train_loader.rows])
+        clip_ids = [row.clip_id for row in self.train_loader.rows]
         self.objectives = Objectives(
-            run, self.corpus, truth.float(), self.setup.inputs.get("text_vectors"), self.device
+            run, self.corpus, clip_ids, truth.float(), self.setup.inputs.get("text_vectors"), self.device
         )
         self.optimizer = build_optimizer(self.model, run.train)
         self.wrapped = self.accelerator.prepare_model(self.model)
@@ -183,7 +194,7 @@ class Trainer:
         last = (index + 1) % config.accumulate == 0 or index + 1 == len(self.train_loader)
         sync = contextlib.nullcontext() if last else self.accelerator.no_sync(self.wrapped)
         with sync, self.accelerator.autocast():
-            loss = self.objectives.loss(self.wrapped, step, _draw_top_p(config, self.state.epoch, index))
+            loss = self.objectives.loss(self.wrapped, step, self._top_p(index))
             if not bool(torch.isfinite(loss)):
                 raise DataError(
                     f"the loss is {loss.item()} in epoch {self.state.epoch}, batch {index} (clips {', '.join(batch.clip_ids[:4])}"
@@ -196,6 +207,11 @@ class Trainer:
             self.schedule.step()
             self.optimizer.zero_grad(set_to_none=True)
         return float(loss.detach())
+
+    def _top_p(self, index: int) -> float | None:
+        model = self.run.model
+        usual = model.top_p if isinstance(model, MESMConfig) else None
+        return _draw_top_p(self.run.train, self.state.epoch, index, len(self.train_loader), usual)
 
     def _end_epoch(self, validation: Validation) -> None:
         """Take the epoch's weights if it is the one to keep so far, log it, and save."""

@@ -52,7 +52,7 @@ MUTANTS: list[Mutant] = [
     ),
     # Coverage of a cell is rounded to 0 or 1.
     Mutant(
-        f"{FACS}/atlas.py",
+        "mesm/data/atlas.py",
         "    return total / np.float32(x * y)",
         "    return np.round(total / np.float32(x * y))",
         f"{TESTS}/test_facs_atlas.py::test_coverage_on_a_grid_keeps_the_area",
@@ -108,8 +108,8 @@ MUTANTS: list[Mutant] = [
     # The supervision of the checkpoint is noted under a control.
     Mutant(
         f"{FACS}/tables.py",
-        '    if map_name != "checkpoint" or not study.supervision.regions:',
-        "    if not study.supervision.regions:",
+        '    if map_name != "checkpoint":',
+        "    if not map_name:",
         "tests/figures/test_facs_figures.py::test_supervision_is_noted_under_the_checkpoint_alone",
     ),
     # Right and wrong clips are swapped.

@@ -85,6 +85,27 @@ MUTANTS: list[Mutant] = [
         "query_clip_ids = list(step.batch.clip_ids)",
         _SUPERVISION + "::test_the_target_follows_a_shuffled_query",
     ),
+    # Clips that the detector was trained on are read by it.
+    Mutant(
+        "mesm/training/unit_detector.py",
+        "[clip_id for clip_id, in_half in own.items() if in_half != half]",
+        "[clip_id for clip_id, in_half in own.items() if in_half == half]",
+        "tests/training/test_unit_detector.py",
+    ),
+    # The saliency is that of all logits, whatever the label.
+    Mutant(
+        _OBJECTIVES + "saliency.py",
+        "(output.logits_BE * labels_BE).sum()",
+        "output.logits_BE.sum()",
+        "tests/training/test_target_maps.py",
+    ),
+    # Units of a frame without a file count as active.
+    Mutant(
+        _OBJECTIVES + "target_maps.py",
+        "np.nan_to_num(read) >= active_from",
+        "np.nan_to_num(read) >= 0",
+        "tests/training/test_target_maps.py",
+    ),
     Mutant(
         _OBJECTIVES + "auxiliary_targets.py",
         "(rows[modality] - mean) / spread",
@@ -130,8 +151,8 @@ MUTANTS: list[Mutant] = [
     # The trainer.
     Mutant(
         "mesm/training/trainer.py",
-        "if not config.top_p_range:",
         "if config.top_p_range:",
+        "if not config.top_p_range:",
         _STEPS + "::test_top_p_is_drawn_for_every_step",
     ),
     Mutant(

@@ -30,7 +30,7 @@ from mesm.records.training_log import read_log
 from mesm.training import model_setup
 from mesm.training.objectives.label_loss import positive_weights
 from mesm.training.progress import EpochReport, StepReport
-from mesm.training.trainer import Trainer
+from mesm.training.trainer import Trainer, _draw_top_p
 from mesm.training.validation import Validation
 from tests.training.corpora import LABELS, tinted_corpus, write_neutral_faces
 
@@ -112,6 +112,18 @@ def test_top_p_is_drawn_for_every_step(corpus: Path, tmp_path: Path, monkeypatch
     drawn.clear()
     Trainer(run_of(corpus, sparse), tmp_path / "b").step(batches[0], 0)
     assert drawn == [None], "the model's own"
+
+
+def test_top_p_moves_from_its_start_to_its_usual_value() -> None:
+    config = TrainConfig(epochs=2, top_p_start=1.0)
+    moved = [_draw_top_p(config, epoch, step, 4, 0.5) for epoch in range(2) for step in range(4)]
+    assert moved == pytest.approx([1, 0.875, 0.75, 0.625, 0.5, 0.5, 0.5, 0.5])
+    assert _draw_top_p(config, 0, 0, 4, None) is None, "a model without attention"
+    drawn = _draw_top_p(TrainConfig(top_p_range=(0.3, 0.4)), 0, 3, 4, 0.5)
+    annealed = _draw_top_p(TrainConfig(top_p_range=(0.3, 0.4), top_p_start=1.0, epochs=1), 0, 1, 4, 0.5)
+    own = _draw_top_p(TrainConfig(top_p_range=(0.3, 0.4)), 0, 1, 4, 0.5)
+    assert drawn is not None and 0.3 <= drawn <= 0.4
+    assert annealed is not None and own is not None and annealed == pytest.approx((1 + own) / 2)
 
 
 def with_scores(monkeypatch: pytest.MonkeyPatch, scores: list[float]) -> None:

@@ -28,7 +28,9 @@ _OPENFACE_UNITS = ("intensity, 0 to 5",) * 17 + ("present, 0 or 1",) * 18
 #: error of published intensity estimators, which is about half a grade to one.
 MEASUREMENT_NOISE = 0.5
 #: A unit counts as present from this measured intensity: FACS's B, a slight but clear trace.
-_PRESENT = 1.5
+OPENFACE_PRESENT = 1.5
+#: OpenFace's largest intensity.
+OPENFACE_MOST = 5.0
 
 
 def openface_set() -> FeatureSet:
@@ -100,9 +102,9 @@ def rendered_action_units(sample: Sample) -> np.ndarray:
         )
     seed = int.from_bytes(hashlib.sha256(sample.clip_id.encode()).digest()[:8], "little")
     rng = np.random.default_rng(seed)
-    known = {n: 5 * truth.au_intensity[:, i] for i, n in enumerate(truth.au_numbers)}
+    known = {n: OPENFACE_MOST * truth.au_intensity[:, i] for i, n in enumerate(truth.au_numbers)}
     nothing = np.zeros(len(sample.faces))
     units = {n: known.get(n, nothing) for n in dict.fromkeys((*_INTENSITIES, *_PRESENCES))}
-    seen = {n: np.clip(v + rng.normal(0, MEASUREMENT_NOISE, v.shape), 0, 5) for n, v in units.items()}
-    columns = [seen[n] for n in _INTENSITIES] + [(seen[n] >= _PRESENT).astype(float) for n in _PRESENCES]
+    seen = {n: np.clip(v + rng.normal(0, MEASUREMENT_NOISE, v.shape), 0, OPENFACE_MOST) for n, v in units.items()}
+    columns = [seen[n] for n in _INTENSITIES] + [(seen[n] >= OPENFACE_PRESENT).astype(float) for n in _PRESENCES]
     return np.stack(columns, 1).astype(np.float32)

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from mesm.batch import Sample
+from mesm.data import atlas
 from mesm.records.prediction import LayerTrace
-from mesm.studies.facs import atlas
 
 #: A region that fills less of a crop than this is not shown: it lies outside the picture.
 LEAST_AREA = 0.005

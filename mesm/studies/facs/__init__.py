@@ -3,8 +3,7 @@
 Start with `measure.facs` (`mesm facs`), which returns `mesm.records.facs.FacsStudy`, and `canonical.canonical_faces`
 (`mesm canonical`), which returns `mesm.records.canonical.CanonicalFaces`.
 
-Measured: `codebooks` lists action units per emotion, `region_geometry` and `atlas` lay units on a face,
-`attention_maps` runs a model over a corpus, `agreement` compares a map with a region, `estimates` estimates lifts
-over speakers, `action_unit_files` matches a user's files with clips. Judged: `targets`, `statements`. Shown: `tables`,
-`chart_data`, `paper`, `screen`, `exports`.
+Measured: `codebooks` lists action units per emotion, `attention_maps` runs a model over a corpus, `agreement` compares a
+map with a region, `estimates` estimates lifts over speakers; `mesm.data.atlas` lays units on a face. Judged: `targets`,
+`statements`. Shown: `tables`, `chart_data`, `paper`, `screen`, `exports`.
 """

@@ -16,12 +16,12 @@ from torch import Tensor
 
 from mesm.analysis.attention_controls import control_attention
 from mesm.batch import ACTIVE_INTENSITY, CHUNK_MS, Sample
+from mesm.data import atlas
 from mesm.errors import DataError
 from mesm.layers.sparse_vgg import LayerTensors, SparseVGG
 from mesm.models import ModelOutput, Prepared
 from mesm.records.facs import MAPS
 from mesm.runtime import Progress
-from mesm.studies.facs import atlas
 from mesm.studies.faithfulness.evaluation_clips import EvaluationClips
 from mesm.studies.faithfulness.loudness_lift import loud_cells
 

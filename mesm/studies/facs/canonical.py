@@ -18,6 +18,8 @@ from mesm.analysis.attention_controls import control_attention
 from mesm.analysis.predictor import Predictor
 from mesm.batch import FACE_SIZE_PX, Sample
 from mesm.config import check_top_p
+from mesm.data import atlas
+from mesm.data.region_geometry import LANDMARKS
 from mesm.data.store import Corpus
 from mesm.errors import ConfigError, DataError
 from mesm.layers.sparse_vgg import LayerTensors, SparseVGG
@@ -25,8 +27,6 @@ from mesm.records.canonical import ALL, CanonicalFaces, CanonicalMaps, EmotionFr
 from mesm.records.facs import KINDS
 from mesm.runtime import Progress
 from mesm.statistics import false_discovery, sign_flip_p
-from mesm.studies.facs import atlas
-from mesm.studies.facs.region_geometry import LANDMARKS
 from mesm.studies.faithfulness.evaluation_clips import EvaluationClips, open_clips, strongest_is_true
 
 SIZE = 24

@@ -11,6 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from mesm.data import atlas
 from mesm.estimate import Estimate
 from mesm.records.facs import (
     KINDS,
@@ -27,7 +28,7 @@ from mesm.records.facs import (
     VoiceStudy,
 )
 from mesm.statistics import UNDEFINED, Speakers, auc, false_discovery, percentile_estimate, rounded, shuffled_label_test
-from mesm.studies.facs import agreement, atlas
+from mesm.studies.facs import agreement
 from mesm.studies.facs.attention_maps import AttentionMaps, Faces, LayerMaps, coverage_on_grids
 from mesm.studies.facs.codebooks import CODEBOOKS
 

@@ -11,13 +11,13 @@ import torch
 from mesm.analysis.predictor import Predictor
 from mesm.batch import ACTIVE_INTENSITY
 from mesm.config import check_top_p
+from mesm.data import atlas
+from mesm.data.action_unit_files import units_of_clips
 from mesm.data.store import Corpus
 from mesm.errors import ConfigError
 from mesm.json_form import Json, items, members
 from mesm.records.facs import EmotionCounts, FacsCounts, FacsStudy, RegionGroup, Supervision
 from mesm.statistics import Speakers
-from mesm.studies.facs import atlas
-from mesm.studies.facs.action_unit_files import units_of_clips
 from mesm.studies.facs.attention_maps import Faces, collect_attention_maps, default_regions
 from mesm.studies.facs.codebooks import CODEBOOKS, codebook
 from mesm.studies.facs.estimates import agreements, reinitialised_control, voice_agreement
@@ -102,6 +102,9 @@ def supervision(train: Mapping[str, Json]) -> Supervision:
     attention = members(train.get("attention", {}))
     if not attention.get("weight"):
         return Supervision()
+    target = str(attention.get("target", "regions"))
+    if target != "regions":
+        return Supervision(target=target)
     return Supervision(regions=True, text_regions=bool(items(attention["target_shares"])[1]))
 
 

@@ -21,13 +21,20 @@ _REGIONS = (
     "The attention was supervised with true AU regions and loud mel bins of the training speakers; this measures "
     "generalisation to new speakers, not emergent attention."
 )
+_OTHER_TARGETS: dict[str, str] = {
+    "units": "The attention was supervised with the regions of action units that a detector read on the training speakers.",
+    "points": "The attention was supervised with a general map of the action units, laid by the five points of each face.",
+    "saliency": "The attention was supervised with the saliency of the dense model that it started from; no region was used.",
+}
 _TEXT_REGIONS = "It was also supervised with the AU regions of the emotion named in the text."
 
 
 def supervision_notes(study: FacsStudy, map_name: str = "checkpoint") -> tuple[str, ...]:
     """Return the sentences on attention supervision that belong under a figure; none under a control's."""
-    if map_name != "checkpoint" or not study.supervision.regions:
+    if map_name != "checkpoint":
         return ()
+    if not study.supervision.regions:
+        return tuple(_OTHER_TARGETS[name] for name in (study.supervision.target,) if name in _OTHER_TARGETS)
     return (_REGIONS, _TEXT_REGIONS) if study.supervision.text_regions else (_REGIONS,)
 
 

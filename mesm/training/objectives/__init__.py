@@ -4,6 +4,8 @@
     label_loss.py             cross entropy of the fused scores; class weights
     branch_loss.py            cross entropy of each branch's own scores
     attention_supervision.py  divergence between attention and target maps
+    target_maps.py            target maps of the training clips: by the five points, or by a detector's units
+    saliency.py               target maps from the dense model's saliency
     auxiliary_targets.py      action units, prosody and text emotion, predicted by linear heads
     neutral_faces.py          neutral faces under emotive texts
     two_texts.py              divergence between the scores under two texts

@@ -7,12 +7,13 @@ spreads the rest evenly over the active sites; a cell weighs less the more emoti
 expectation of the target given the features, so an uncertain map stays flat; the shares decide how many sites a nucleus
 keeps. The target of a voice gives its share to the loudest mel values.
 
-The regions are those of the training speakers; the model card of a checkpoint trained with them lists it.
+Known regions are those of the training speakers; `target_maps` has targets for corpora without them. The model card of a
+checkpoint lists the target that it was trained with.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -20,7 +21,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from mesm.batch import ACTIVE_INTENSITY, LOUD_FRACTION, Batch
+from mesm.batch import ACTIVE_INTENSITY, LOUD_FRACTION
 from mesm.config import AttentionSupervisionConfig
 from mesm.data.known_truth import emotion_prototypes
 from mesm.data.store import Corpus
@@ -29,6 +30,7 @@ from mesm.layers.sparse_vgg import LayerTensors
 from mesm.models import ModelOutput
 from mesm.training.objectives.capabilities import require_capabilities
 from mesm.training.objectives.step import Objective, StepBatch
+from mesm.training.objectives.target_maps import TargetMaps, reduced
 
 
 def emotion_specific_weight(regions_SEHW: Tensor, emotion_specificity: float) -> Tensor:
@@ -44,67 +46,55 @@ def emotion_specific_weight(regions_SEHW: Tensor, emotion_specificity: float) ->
     return 1 - emotion_specificity * regions_SEHW.mean(1, keepdim=True) / 255
 
 
-class FaceRegions:
-    """Hold the regions of the training split's faces: those that are active, and those of each emotion.
+class FaceRegions(TargetMaps):
+    """Hold the known regions of the training clips' faces: those that are active, and those of each emotion.
 
-    Stored at half of a crop's resolution, which is finer than any attention map.
+    A clip whose truth is not known, such as a recorded one among rendered ones, has no target.
 
     Args:
         corpus: with the capabilities `action_units` and `regions`.
         labels: the model's labels.
+        clip_ids: of the training clips; all by default.
         emotion_specificity: see `emotion_specific_weight`.
         active_from: intensity from which an action unit counts as active.
 
     Raises:
-        ConfigError: the corpus lacks them, for a training clip or for a label.
+        ConfigError: the corpus lacks them, or the units of a label.
     """
 
     def __init__(
         self,
         corpus: Corpus,
         labels: Sequence[str],
+        clip_ids: Sequence[str] | None = None,
         emotion_specificity: float = 1.0,
         active_from: float = ACTIVE_INTENSITY,
     ) -> None:
+        super().__init__()
         require_capabilities(corpus, ("action_units", "regions"), "attention.weight")
         prototypes = emotion_prototypes(corpus)
         unknown = next((name for name in labels if name not in prototypes), None)
         if unknown is not None:
             raise ConfigError(f"the action units of {unknown!r} are not known; set train.attention.weight=0")
-        self.rows: dict[str, Tensor] = {}
         self.text_emotion: dict[str, int] = {}
-        for row in corpus.index:
-            if row.split != "train":
-                continue
-            truth = corpus.read(row.clip_id).truth
+        for clip_id in corpus.ids("train") if clip_ids is None else clip_ids:
+            sample = corpus.read(clip_id)
+            truth, self.text_emotion[clip_id] = sample.truth, -1
             if truth is None:
-                raise ConfigError(
-                    f"the active regions of clip {row.clip_id!r} of corpus {corpus.name!r} are not known; set "
-                    "train.attention.weight=0"
-                )
+                self.faces[clip_id] = torch.zeros(len(sample.faces), 1 + len(labels), 24, 24, dtype=torch.uint8)
+                continue
             active_SA = truth.au_emotion_intensity >= active_from
             active = (truth.au_region * active_SA[:, :, None, None]).max(1)
             units_EA = [np.isin(truth.au_numbers, list(prototypes[name])) for name in labels]
             of_emotions = [truth.au_region[:, units_A].max(1, initial=0) for units_A in units_EA]
             regions = torch.from_numpy(np.stack([active, *of_emotions], 1)).float()
-            weighted = regions * emotion_specific_weight(regions[:, 1:], emotion_specificity)
-            self.rows[row.clip_id] = F.avg_pool2d(weighted, 2).round().to(torch.uint8)
+            self.faces[clip_id] = reduced(regions * emotion_specific_weight(regions[:, 1:], emotion_specificity))
             named = next(iter(truth.displays.get("text", {})), "")
-            self.text_emotion[row.clip_id] = labels.index(named) if named in labels else -1
-
-    def of(self, clip_ids: Sequence[str]) -> Tensor:
-        """Return (S, 1 + E, 48, 48) coverage in [0, 1] of the clips' faces: active regions, then each emotion's."""
-        rows = torch.cat([self.rows[clip_id] for clip_id in clip_ids]).float() / 255
-        return F.interpolate(rows, scale_factor=2)
+            if named in labels:
+                self.text_emotion[clip_id] = labels.index(named)
 
     def target_regions(self, regions_SRHW: Tensor, counts_B: Tensor, query_clip_ids: Sequence[str]) -> Tensor:
-        """Select the target's regions: (S, 2, 48, 48), active ones, and the query's (0 if it names no emotion).
-
-        Args:
-            regions_SRHW: of `of`, after the augmentation.
-            counts_B: faces of each clip.
-            query_clip_ids: for each clip the one whose text is its query.
-        """
+        """Select the target's regions: (S, 2, 48, 48), active ones, and the query's (0 if it names no emotion)."""
         emotion_B = torch.tensor([self.text_emotion[clip_id] for clip_id in query_clip_ids])
         emotion_S = emotion_B.repeat_interleave(counts_B.cpu())
         named = regions_SRHW[torch.arange(len(regions_SRHW)), 1 + emotion_S.clamp(min=0)]
@@ -147,44 +137,34 @@ def attention_kl_loss(layers: Sequence[LayerTensors], regions_SRHW: Tensor, shar
     return torch.stack(losses).mean()
 
 
-def attention_supervision_loss(
-    layers: Mapping[str, Sequence[LayerTensors]], faces_S2HW: Tensor | None, batch: Batch, shares: Sequence[float]
-) -> Tensor:
-    """Sum `attention_kl_loss` of the faces on their target regions, if known, and of the voices on their loud cells.
-
-    Args:
-        layers: modality -> layers of this batch.
-        faces_S2HW: (S, 2, 48, 48) coverage of the faces by the active and the query's regions.
-        shares: of the face's mass for the two, and of the voice's.
-    """
-    loss = batch.mels.new_zeros((), dtype=torch.float32)
-    if faces_S2HW is not None and "visual" in layers:
-        loss = loss + attention_kl_loss(layers["visual"], faces_S2HW, shares[:2])
-    if "acoustic" in layers:
-        loud = loud_regions(batch.mels, batch.chunk_counts)
-        loss = loss + attention_kl_loss(layers["acoustic"], loud[:, None], shares[2:])
-    return loss
-
-
 class AttentionSupervision(Objective):
-    """Compute `attention_supervision_loss` of a batch.
+    """Compute `attention_kl_loss` of a batch's faces on their targets and of its voices on theirs.
 
     Args:
         config: weight and shares.
-        regions: of the training split's faces; None for a model without a visual branch.
+        targets: maps of the training clips; None for a model without a visual branch.
     """
 
-    def __init__(self, config: AttentionSupervisionConfig, regions: FaceRegions | None) -> None:
-        self.weight, self.shares, self.regions = config.weight, config.target_shares, regions
+    def __init__(self, config: AttentionSupervisionConfig, targets: TargetMaps | None) -> None:
+        self.weight, self.shares, self.targets = config.weight, config.target_shares, targets
 
     def extend(self, step: StepBatch, rng: np.random.Generator) -> StepBatch:
-        """Select the target regions of each face for its query."""
-        if self.regions is None or step.regions_SRHW is None:
+        """Select the target regions of each face for its query, and look up those of the voices."""
+        if self.targets is None or step.regions_SRHW is None:
             return step
         query_clip_ids = [step.batch.clip_ids[int(i)] for i in step.query_index_B]
-        targets = self.regions.target_regions(step.regions_SRHW, step.batch.face_counts, query_clip_ids)
-        return replace(step, regions_SRHW=targets)
+        faces = self.targets.target_regions(step.regions_SRHW, step.batch.face_counts, query_clip_ids)
+        return replace(step, regions_SRHW=faces, voice_regions_C1HW=self.targets.of_voices(step.batch.clip_ids))
 
     def loss(self, step: StepBatch, output: ModelOutput) -> Tensor:
-        """Return the sum over the visual and the acoustic branch."""
-        return attention_supervision_loss(output.layers, step.regions_SRHW, step.batch, self.shares)
+        """Return the sum over the visual and the acoustic branch; a voice's target is its loud cells by default."""
+        loss = step.batch.mels.new_zeros((), dtype=torch.float32)
+        layers = output.layers
+        if step.regions_SRHW is not None and "visual" in layers:
+            loss = loss + attention_kl_loss(layers["visual"], step.regions_SRHW, self.shares[:2])
+        if "acoustic" in layers:
+            voices = step.voice_regions_C1HW
+            if voices is None:
+                voices = loud_regions(step.batch.mels, step.batch.chunk_counts)[:, None]
+            loss = loss + attention_kl_loss(layers["acoustic"], voices, self.shares[2:])
+        return loss

@@ -10,17 +10,25 @@ from torch import Tensor
 
 from mesm.batch import Batch
 from mesm.config import RunConfig
+from mesm.data.action_unit_files import action_unit_folder
 from mesm.data.store import Corpus
 from mesm.errors import ConfigError
 from mesm.models import ModelOutput
 from mesm.training.augment import augment
 from mesm.training.broad_augment import broad_augment
 from mesm.training.objectives.attention_supervision import AttentionSupervision, FaceRegions
-from mesm.training.objectives.auxiliary_targets import AuxiliaryHeads, AuxiliaryTargets
+from mesm.training.objectives.auxiliary_targets import (
+    AuxiliaryHeads,
+    AuxiliaryTargets,
+    known_targets,
+    unit_targets,
+)
 from mesm.training.objectives.branch_loss import BranchLoss
 from mesm.training.objectives.label_loss import LabelLoss
 from mesm.training.objectives.neutral_faces import NeutralFaces, NeutralTrainingSet
+from mesm.training.objectives.saliency import SaliencyTargets
 from mesm.training.objectives.step import Objective, StepBatch
+from mesm.training.objectives.target_maps import PointTargets, TargetMaps, UnitTargets
 from mesm.training.objectives.two_texts import TwoTextsDivergence
 
 
@@ -30,7 +38,8 @@ class Objectives:
     Args:
         run: model and training; the objectives with a weight above 0 are built.
         corpus: must have what the objectives read.
-        truth_NE: 0 or 1, labels of the clips that are trained on.
+        clip_ids: of the N clips that are trained on.
+        truth_NE: 0 or 1, their labels.
         vectors: clip id -> text vector of a frozen text encoder, or None.
         device: of the model.
 
@@ -42,6 +51,7 @@ class Objectives:
         self,
         run: RunConfig,
         corpus: Corpus,
+        clip_ids: Sequence[str],
         truth_NE: Tensor,
         vectors: Mapping[str, Tensor] | None,
         device: torch.device | str = "cpu",
@@ -51,8 +61,8 @@ class Objectives:
         neutral = (
             _neutral_faces(run, corpus, truth_NE, vectors, self.label_loss) if run.train.neutral.per_batch else None
         )
-        self.attention = _attention(run, corpus) if run.train.attention.weight else None
-        self.auxiliary = _auxiliary(run, corpus, device) if run.train.auxiliary.weight else None
+        self.attention = _attention(run, corpus, clip_ids, device) if run.train.attention.weight else None
+        self.auxiliary = _auxiliary(run, corpus, clip_ids, device) if run.train.auxiliary.weight else None
         branches = run.train.branch.weight and len(run.model.modalities) > 1
         two_texts = run.train.two_texts
         # The order of those that draw random numbers decides what a seed means.
@@ -73,8 +83,8 @@ class Objectives:
             batch: of the training split, on the CPU.
             seed: of this step; all random numbers come from it.
         """
-        regions = self.attention.regions if self.attention is not None else None
-        regions_SRHW = None if regions is None else regions.of(batch.clip_ids)
+        targets = self.attention.targets if self.attention is not None else None
+        regions_SRHW = None if targets is None else targets.of(batch.clip_ids)
         if self.run.train.augment:
             change = broad_augment if self.run.train.augmentation == "broad" else augment
             batch, regions_SRHW = change(batch, torch.Generator().manual_seed(seed), regions_SRHW)
@@ -106,17 +116,33 @@ def _branch(run: RunConfig, modality: str) -> int:
     return run.model.modalities.index(modality)
 
 
-def _attention(run: RunConfig, corpus: Corpus) -> AttentionSupervision:
+def _attention(
+    run: RunConfig, corpus: Corpus, clip_ids: Sequence[str], device: torch.device | str
+) -> AttentionSupervision:
     if run.model.name != "mesm":
         raise ConfigError(f"{run.model.name} has no attention to supervise; set train.attention.weight=0")
-    config = run.train.attention
     visual = "visual" in run.model.modalities
-    regions = FaceRegions(corpus, run.model.labels, config.emotion_specificity) if visual else None
-    return AttentionSupervision(config, regions)
+    return AttentionSupervision(run.train.attention, _target_maps(run, corpus, clip_ids, device) if visual else None)
 
 
-def _auxiliary(run: RunConfig, corpus: Corpus, device: torch.device | str) -> AuxiliaryTargets:
-    return AuxiliaryTargets(run.train.auxiliary, AuxiliaryHeads(corpus, run.model).to(device))
+def _target_maps(run: RunConfig, corpus: Corpus, clip_ids: Sequence[str], device: torch.device | str) -> TargetMaps:
+    config = run.train.attention
+    if config.target == "saliency":
+        return SaliencyTargets(corpus, clip_ids, run.train.init_from, device)
+    if config.target == "points":
+        return PointTargets(corpus, clip_ids)
+    if config.target == "units":
+        return UnitTargets(corpus, clip_ids, action_unit_folder(run.train.action_units, corpus))
+    return FaceRegions(corpus, run.model.labels, clip_ids, config.emotion_specificity)
+
+
+def _auxiliary(run: RunConfig, corpus: Corpus, clip_ids: Sequence[str], device: torch.device | str) -> AuxiliaryTargets:
+    config = run.train.auxiliary
+    if config.target == "units":
+        targets = unit_targets(corpus, clip_ids, action_unit_folder(run.train.action_units, corpus))
+    else:
+        targets = known_targets(corpus, clip_ids, run.model.labels)
+    return AuxiliaryTargets(config, AuxiliaryHeads(targets, run.model).to(device))
 
 
 def _neutral_faces(

@@ -23,6 +23,7 @@ class StepBatch:
         query_index_B: (B,) index of the utterance whose text queries the attention about each.
         second_query_index_B: the same for a second output of the model, or None.
         regions_SRHW: (S, R, 48, 48) coverage in [0, 1] of each face by its target regions, or None.
+        voice_regions_C1HW: (C, 1, 128, 32) coverage in [0, 1] of each mel chunk by its target, or None.
     """
 
     batch: Batch
@@ -30,6 +31,7 @@ class StepBatch:
     query_index_B: Tensor
     second_query_index_B: Tensor | None = None
     regions_SRHW: Tensor | None = None
+    voice_regions_C1HW: Tensor | None = None
 
     def to(self, device: torch.device | str) -> StepBatch:
         """Return the step with its batch on a device."""

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from mesm.batch import Sample
+from mesm.data import atlas
 from mesm.records.prediction import LayerTrace
 from mesm.studies.case.region_outlines import GAP_PX, SCALE, draw_regions
 from mesm.studies.case.regions import clip_regions
-from mesm.studies.facs import atlas
 
 POINTS = np.array([[16, 18], [32, 18], [24, 27], [18, 36], [30, 36]], np.float32)
 

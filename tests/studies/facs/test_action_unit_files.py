@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from mesm.data.action_unit_files import read_units, units_of_clips
+from mesm.data.atlas import COLUMN
 from mesm.data.store import Corpus
 from mesm.errors import DataError
 from mesm.runtime import assets
-from mesm.studies.facs.action_unit_files import read_units, units_of_clips
-from mesm.studies.facs.atlas import COLUMN
 
 OPENFACE = """frame, face_id, timestamp, confidence, success, AU01_r, AU12_r, AU12_c, AU28_c, AU45_c
 1, 0, 0.000, 0.98, 1, 0.00, 2.50, 1.00, 0.00, 1.00

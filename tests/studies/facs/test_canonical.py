@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from mesm.data import atlas
 from mesm.records.canonical import unpack, unpack_mask
-from mesm.studies.facs import atlas
 from mesm.studies.facs.canonical import (
     SIZE,
     SpeakerMapSums,

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mesm.data import atlas
+from mesm.data.region_geometry import EYE_UNITS, FIVE_POINTS, LANDMARKS, SHAPES
 from mesm.data.store import Corpus
 from mesm.errors import DataError
 from mesm.runtime import assets
-from mesm.studies.facs import atlas
-from mesm.studies.facs.region_geometry import EYE_UNITS, FIVE_POINTS, LANDMARKS, SHAPES
 from mesm.vocabulary import ACTION_UNITS, MIRRORED_LANDMARKS
 
 WANTED = {1, 2, 4, 5, 6, 7, 9, 10, 12, 15, 16, 17, 20, 23, 24, 25, 26, 27}

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from mesm.data.atlas import COLUMN
 from mesm.errors import ConfigError
-from mesm.studies.facs.atlas import COLUMN
 from mesm.studies.facs.codebooks import CODEBOOKS, COUNTER_VIEW, COUNTER_VIEW_SOURCE, codebook
 from mesm.vocabulary import ACTION_UNITS, CORPUS_LABELS, EMOTIONS
 

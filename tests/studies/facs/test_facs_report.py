@@ -12,7 +12,9 @@ import torch
 from mesm.analysis.attention_controls import control_attention
 from mesm.analysis.predictor import Predictor
 from mesm.cli import main
+from mesm.data import atlas
 from mesm.data.corpora import open_corpus
+from mesm.data.region_geometry import FIVE_POINTS
 from mesm.errors import ConfigError, DataError
 from mesm.models import build_model, load_checkpoint, save_checkpoint
 from mesm.records.base import read_record
@@ -21,7 +23,7 @@ from mesm.records.facs import KINDS, MAPS, ChanceEstimate, FacsStudy, Supervisio
 from mesm.records.faithfulness import NeutralTexts
 from mesm.runtime import assets
 from mesm.statistics import Speakers
-from mesm.studies.facs import atlas, estimates
+from mesm.studies.facs import estimates
 from mesm.studies.facs.attention_maps import (
     AttentionMaps,
     Faces,
@@ -31,7 +33,6 @@ from mesm.studies.facs.attention_maps import (
 )
 from mesm.studies.facs.estimates import voice_agreement
 from mesm.studies.facs.measure import facs, supervision
-from mesm.studies.facs.region_geometry import FIVE_POINTS
 from mesm.studies.facs.tables import summary
 from mesm.studies.facs.targets import missing_text_effect, targets
 from mesm.studies.faithfulness.evaluation_clips import open_clips

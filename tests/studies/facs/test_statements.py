@@ -94,6 +94,6 @@ def test_the_table_has_a_full_line_for_each_region() -> None:
 def test_every_area_has_a_region_in_the_atlas() -> None:
     known = {unit for units in GROUPS.values() for unit in units}
     assert all(set(claim.units) <= known for claim in CLAIMS)
-    from mesm.studies.facs.atlas import UNITS
+    from mesm.data.atlas import UNITS
 
     assert all(set(claim.units) <= set(UNITS) for claim in CLAIMS)

@@ -12,6 +12,7 @@ import torch
 from mesm.analysis.predictor import Predictor
 from mesm.batch import Sample, Truth
 from mesm.cli import main
+from mesm.data import atlas
 from mesm.data.store import Corpus, CorpusWriter
 from mesm.errors import ConfigError
 from mesm.json_form import from_json, to_json
@@ -20,7 +21,6 @@ from mesm.records.base import read_record
 from mesm.records.canonical import unpack
 from mesm.records.checkpoint import CheckpointMetrics
 from mesm.records.faithfulness import Faithfulness
-from mesm.studies.facs import atlas
 from mesm.studies.facs.canonical import SIZE, canonical_faces, difference, template_points, warp
 from mesm.studies.faithfulness.measure import SampleSizes, measure_faithfulness
 from mesm.vocabulary import CORPUS_LABELS

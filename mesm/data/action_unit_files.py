@@ -16,14 +16,15 @@ import numpy as np
 
 from mesm.batch import FRAME_INTERVAL_MS
 from mesm.data.action_unit_csv import ActionUnitTable, read_action_unit_csv
+from mesm.data.atlas import COLUMN, UNITS
+from mesm.data.features.action_units import OPENFACE_MOST
 from mesm.data.store import Corpus
 from mesm.errors import DataError
-from mesm.studies.facs.atlas import COLUMN, UNITS
 
 _LOG = logging.getLogger(__name__)
 _COLUMN = re.compile(r"^AU(\d+)(_[rc])?$")
-#: OpenFace's largest intensity.
-_OPENFACE_MOST = 5.0
+#: Folder of the files, where it lies beside a corpus's shards.
+FOLDER_NAME = "action_units"
 
 
 @dataclass(frozen=True)
@@ -71,12 +72,27 @@ def _unit_columns(table: ActionUnitTable) -> dict[int, tuple[str, float]]:
             continue
         number, kind = int(match[1]), match[2]
         if kind != "_c" or number not in columns:
-            columns[number] = (name, _OPENFACE_MOST if kind == "_r" else 1.0)
+            columns[number] = (name, OPENFACE_MOST if kind == "_r" else 1.0)
     if not columns:
         raise DataError(
             f"{table.path} has no columns such as AU01_r or AU01; export action units from OpenFace or py-feat"
         )
     return columns
+
+
+def action_unit_folder(folder: str, corpus: Corpus) -> str:
+    """Return the folder of a corpus's action-unit files: the given one, else `action_units/` beside its shards.
+
+    Raises:
+        DataError: there is none.
+    """
+    place = Path(folder) if folder else corpus.folder / FOLDER_NAME
+    if not place.is_dir():
+        raise DataError(
+            f"{place} is no folder of action units; write <clip id>.csv with OpenFace, py-feat or mesm corpus units, and "
+            "name the folder with train.action_units"
+        )
+    return str(place)
 
 
 def units_of_clips(

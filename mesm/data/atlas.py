@@ -15,9 +15,9 @@ from functools import lru_cache
 import numpy as np
 
 from mesm.batch import FACE_SIZE_PX, Sample, Truth
+from mesm.data.region_geometry import EYE_OPENING, FACE_OVAL, FIVE_POINTS, LANDMARKS, SHAPES
 from mesm.data.similarity import fit_similarity
 from mesm.errors import DataError
-from mesm.studies.facs.region_geometry import EYE_OPENING, FACE_OVAL, FIVE_POINTS, LANDMARKS, SHAPES
 
 #: Order of the units in every coverage array.
 UNITS: tuple[int, ...] = tuple(SHAPES)
@@ -142,6 +142,23 @@ def lay_by_points(points_S52: np.ndarray, columns: Sequence[int] = range(len(SHA
     """
     at = (np.arange(FACE_SIZE_PX * _FINE) + 0.5) / _FINE  # a pixel spans [k, k + 1)
     return _looked_up(to_canonical(points_S52, np.stack(np.meshgrid(at, at), axis=-1)), columns)
+
+
+#: Mean five points of MTCNN in Marionette's training crops, which are cut as those of recorded clips are.
+MEAN_POINTS = np.array([[14.6, 19.3], [35.1, 19.5], [24.7, 28.9], [16.2, 36.7], [33.0, 36.8]], np.float32)
+
+
+def lay_by_known_points(sample: Sample) -> np.ndarray:
+    """Lay the units on a clip's crops by their five points, or by `MEAN_POINTS` where a crop has none.
+
+    Returns:
+        Coverage (S, A, 48, 48) in [0, 1].
+    """
+    points_S52 = np.tile(MEAN_POINTS, (len(sample.faces), 1, 1))
+    if len(sample.face_points) == len(points_S52):
+        known_S = np.isfinite(sample.face_points).all((1, 2))
+        points_S52[known_S] = sample.face_points[known_S]
+    return lay_by_points(points_S52, range(OVAL))
 
 
 #: Landmarks that bend the atlas: brows, nose, eyes, mouth and the chin; the jaw's sides turn with the head's yaw.
