@@ -22,7 +22,7 @@ from mesm.data.parquet_schema import Row
 from mesm.data.store import Corpus, CorpusWriter
 from mesm.errors import ConfigError, DataError
 from mesm.models import load_checkpoint
-from mesm.presets import PAPER_TRAIN, PRESETS
+from mesm.presets import ANY_P, PAPER_TRAIN, PRESETS
 from mesm.records.training_log import EpochReport
 from mesm.stopping import Stopped
 from mesm.training.progress import StepReport, TrainingProgress
@@ -46,20 +46,21 @@ def test_known_truth_gives_the_presets_of_the_rendered_corpus() -> None:
     assert recipe.left_out == () and plan_recipe("fe2e", RENDERED).stages[0].run == recipe.stages[0].run
 
 
-def test_labels_alone_guide_nothing() -> None:
+def test_labels_alone_leave_the_five_points_as_guidance() -> None:
     recipe = plan_recipe("mesm", LABELS_ONLY)
     dense, sparse = (stage.run for stage in recipe.stages)
     assert names(recipe) == ["dense", "sparse"] and dense.model.labels == ("anger", "neutral")
     for train in (dense.train, sparse.train):
-        assert train.auxiliary.weight == train.attention.weight == train.neutral.per_batch == 0
+        assert train.auxiliary.weight == train.neutral.per_batch == 0
         assert train.keep == "best", "a small recorded corpus is overfitted"
+    assert dense.train.attention.weight == 0 and sparse.train.attention == replace(ANY_P.attention, target="points")
     assert (sparse.train.epochs, sparse.train.lr, sparse.train.top_p_range) == (18, 8e-4, (0.35, 0.75))
     assert (sparse.train.queries, sparse.train.freeze_text) == ("shuffled", True)
     model = sparse.model.to_dict()
     assert (model["gate"], model["top_p"], model["score"]) == ("soft_straight_through", 0.5, "additive_bilinear")
-    assert (model["face_scaling"], model["mel_level"], model["width"]) == ("crop", "removed", 0.25)
+    assert (model["face_scaling"], model["mel_level"], model["width"]) == ("grey", "removed", 0.25)
     assert [line.split(":")[0] for line in recipe.left_out] == [
-        "auxiliary targets", "attention supervision", "neutral faces under emotive texts", "text-guided stage",
+        "auxiliary targets", "attention on the regions of active units", "neutral faces under emotive texts", "text-guided stage",
     ]  # fmt: skip
     printed = recipe.lines()
     assert printed[0] == "recipe mesm, size small: 2 stages" and printed[1].startswith("  1 dense, 12 epochs: FE2E on ")
@@ -67,21 +68,21 @@ def test_labels_alone_guide_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    ("capabilities", "auxiliary", "attention", "neutral", "stages"),
+    ("capabilities", "auxiliary", "target", "neutral", "stages"),
     [
-        (("action_units",), 0, 0, 0, 2),
-        (("action_units", "regions"), 0, 4, 0, 2),
-        (("displays", "action_units", "regions"), 0, 4, 0, 3),
-        (("displays", "action_units", "prosody"), 2, 0, 0, 2),
-        (("neutral_faces",), 0, 0, 16, 2),
+        (("action_units",), 0, "points", 0, 2),
+        (("action_units", "regions"), 0, "regions", 0, 2),
+        (("displays", "action_units", "regions"), 0, "regions", 0, 3),
+        (("displays", "action_units", "prosody"), 2, "points", 0, 2),
+        (("neutral_faces",), 0, "points", 16, 2),
     ],
 )
 def test_each_capability_feeds_its_own_guidance(
-    capabilities: tuple[str, ...], auxiliary: float, attention: float, neutral: int, stages: int
+    capabilities: tuple[str, ...], auxiliary: float, target: str, neutral: int, stages: int
 ) -> None:
     recipe = plan_recipe("mesm", replace(LABELS_ONLY, capabilities=capabilities))
     train = recipe.stage("sparse").run.train
-    assert (train.auxiliary.weight, train.attention.weight, train.neutral.per_batch) == (auxiliary, attention, neutral)
+    assert (train.auxiliary.weight, train.attention.target, train.neutral.per_batch) == (auxiliary, target, neutral)
     assert recipe.stage("dense").run.train.auxiliary.weight == auxiliary and len(recipe.stages) == stages
 
 
@@ -300,7 +301,7 @@ def test_the_command(
     recipe = ["train", "--recipe", "mesm", "--corpus", str(corpus), "--hide-truth"]
     assert main([*recipe, "--plan"]) == 0
     plan = capsys.readouterr().out
-    assert plan.startswith("recipe mesm, size small: 2 stages\n") and "nothing but labels guides it" in plan
+    assert plan.startswith("recipe mesm, size small: 2 stages\n") and "the five points" in plan
     shape = ["width=0.0625", "head_dim=16", "transformer_dim=16", "transformer_layers=1", "transformer_feedforward=16"]
     options = [part for word in (*shape, "epochs=1", "batch_size=4") for part in ("--set", word)]
     out = tmp_path / "run"
