@@ -6,6 +6,7 @@ import argparse
 import json
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 NAMES = (
@@ -48,10 +49,17 @@ def add_import(parts: Any) -> None:
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes; 0 = in this one")
     parser.add_argument("--engine", choices=["local", "ray"], default="local", help="ray: on a cluster")
     parser.add_argument("--large-px", type=int, default=96, metavar="N", help="side of the crops for display; 0 = none")
+    parser.add_argument("--name", dest="corpus_name", default="", help="name of the corpus, for example fer2013")
+    for fact in _FACTS:
+        parser.add_argument(f"--{fact}", default="", help=f"{fact} of the release, for corpus and model cards")
     parser.add_argument("--max-minutes", type=float, default=10.0, metavar="M", help="longest utterance")
     parser.add_argument(
         "--keep-incomplete", action="store_true", help="store utterances without words, picture or sound too"
     )
+
+
+#: Facts that a model card states of each source; a known release has its own.
+_FACTS = ("licence", "citation")
 
 
 def add_split(parts: Any) -> None:
@@ -70,12 +78,17 @@ def run_import(arguments: argparse.Namespace) -> int:
     from mesm.data.importers.engine import import_release
     from mesm.data.importers.report import dry_run, dry_run_text
     from mesm.errors import ConfigError
+    from mesm.files import check_name
     from mesm.json_form import to_json
 
     if arguments.part and arguments.name != "mesm-processed":
         raise ConfigError(f"--part is for mesm-processed; {arguments.name} has no parts")
     options = {"part": arguments.part} if arguments.name == "mesm-processed" else {}
     release = find_release(arguments.name, arguments.source, **options)
+    if arguments.corpus_name:
+        check_name("corpus", arguments.corpus_name)
+    facts = {fact: getattr(arguments, fact) for fact in _FACTS if getattr(arguments, fact)}
+    release = replace(release, name=arguments.corpus_name or release.name, meta={**release.meta, **facts})
     settings = Settings(arguments.large_px, arguments.keep_incomplete, arguments.max_minutes)
     if arguments.dry_run:
         preview = dry_run(release, rule=arguments.splits, seed=arguments.seed, settings=settings)
