@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from mesm.config import EndToEndConfig, ModelConfig
+from mesm.config import EndToEndConfig, MESMConfig, ModelConfig
 from mesm.errors import ConfigError
 from mesm.models.base import EmotionModel
 from mesm.models.registry import build_model
@@ -20,32 +20,40 @@ _OWN_SETTINGS: dict[str, tuple[str, ...]] = {
 
 
 def joined_config(configs: Sequence[ModelConfig]) -> EndToEndConfig:
-    """Return the config of the model that has the modalities of all.
+    """Return the config of the model that has the modalities of all: a MESM if one of them is.
 
     Raises:
         ConfigError: a config is not that of an end-to-end model, or two differ in a setting that their branches share.
     """
-    first = configs[0]
     for config in configs:
-        if not isinstance(config, EndToEndConfig) or not isinstance(first, EndToEndConfig):
+        if not isinstance(config, EndToEndConfig):
             raise ConfigError(f"{config.name} cannot be joined; join checkpoints of fe2e or of mesm")
+    first = next((config for config in configs if isinstance(config, MESMConfig)), configs[0])
+    assert isinstance(first, EndToEndConfig)
+    free = {"name", "modalities", *(name for names in _OWN_SETTINGS.values() for name in names)}
+    for config in configs:
         own, other = config.to_dict(), first.to_dict()
-        free = {"modalities", *(name for names in _OWN_SETTINGS.values() for name in names)}
-        differing = [key for key in own if key not in free and own[key] != other.get(key)]
+        differing = [key for key in own if key in other and key not in free and own[key] != other[key]]
         if differing:
             raise ConfigError(
                 f"the checkpoints differ in {', '.join(differing)}; train the branches with the same settings"
             )
-    assert isinstance(first, EndToEndConfig)
     modalities = tuple(m for m in MODALITIES if any(m in config.modalities for config in configs))
-    own_settings = {
-        name: getattr(_source(configs, modality), name) for modality in modalities for name in _OWN_SETTINGS[modality]
-    }
+    sources = {modality: configs[_source(configs, modality, first.name)] for modality in modalities}
+    own_settings = {name: getattr(config, name) for m, config in sources.items() for name in _OWN_SETTINGS[m]}
     return replace(first, modalities=modalities, **own_settings)
 
 
-def _source(configs: Sequence[ModelConfig], modality: str) -> ModelConfig:
-    return next(config for config in configs if modality in config.modalities)
+def _source(configs: Sequence[ModelConfig], modality: str, name: str) -> int:
+    """Return the index of the first config that has a branch; a text branch is the same in FE2E and MESM, the others not.
+
+    Raises:
+        ConfigError: only models of another name have it.
+    """
+    fitting = [i for i, c in enumerate(configs) if modality in c.modalities and (modality == "text" or c.name == name)]
+    if not fitting:
+        raise ConfigError(f"no checkpoint of {name} has the {modality} branch; give one, or checkpoints of fe2e alone")
+    return fitting[0]
 
 
 def join(models: Sequence[EmotionModel]) -> EmotionModel:
@@ -54,14 +62,15 @@ def join(models: Sequence[EmotionModel]) -> EmotionModel:
     The fusion weights are 1 each; fit them on clips that have all modalities.
 
     Args:
-        models: with the same settings but for the modalities.
+        models: with the same settings but for the modalities; FE2E's text branch also joins a MESM.
 
     Raises:
         ConfigError: see `joined_config`.
     """
-    joined = build_model(joined_config([model.config for model in models]))
+    configs = [model.config for model in models]
+    joined = build_model(joined_config(configs))
     assert isinstance(joined, EmotionModel)
     for modality, branch in joined.branches.items():
-        source = next(model for model in models if modality in model.branches)
+        source = models[_source(configs, modality, joined.config.name)]
         branch.load_state_dict(source.branches[modality].state_dict())
     return joined.eval()
