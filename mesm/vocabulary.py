@@ -44,6 +44,7 @@ FLAGS: Mapping[str, str] = MappingProxyType(
         "no_face": "no face was detected; the centre of the picture is used",
         "some_faces_missing": "no face was detected in some frames; the centre of the picture is used there",
         "several_faces": "there are several faces; one person is followed, the largest unless another was chosen",
+        "other_half_speaks": "the other half's mouth moves with the sound and this one's does not; check the speaker's side",
         "tiny_face": "the face is small and was enlarged",
         "turned_face": "the face is turned away from the camera in half of the frames or more",
         "black_picture": "the picture is black",

@@ -11,10 +11,11 @@ import numpy as np
 from mesm.batch import FRAME_INTERVAL_MS, SAMPLE_RATE_HZ, Sample
 from mesm.data.importers.headers import examine
 from mesm.data.importers.plan import MediaSpan, Problem, Utterance
+from mesm.data.importers.screen_halves import crop_half, other_half_speaks
 from mesm.data.importers.still_pictures import read_still
 from mesm.data.ingest.audio import Sound, read_sound
 from mesm.data.ingest.clip import CUT_OFF_S, assemble
-from mesm.data.ingest.faces import Detector, FaceTrack, WholeFrame
+from mesm.data.ingest.faces import Detector, FaceTrack, WholeFrame, shared_detector
 from mesm.data.ingest.many import track_clips
 from mesm.data.ingest.media import Limits, is_picture
 from mesm.data.ingest.video import FrameSampler, read_picture
@@ -47,14 +48,6 @@ class Outcome:
     facts: SourceFacts
     sample: Sample | None = None
     problem: Problem | None = None
-
-
-def crop_half(frame: np.ndarray, side: str) -> np.ndarray:
-    """Return the left or right half of an (H, W, 3) split-screen frame; the whole frame for ""."""
-    middle = frame.shape[1] // 2
-    if not side or not middle:
-        return frame
-    return np.ascontiguousarray(frame[:, :middle] if side == "left" else frame[:, middle:])
 
 
 class _Picture:
@@ -119,7 +112,7 @@ def make_outcomes(
     for number, track in _tracks(utterances, pictures, settings, detector):
         advance()
         facts, frames = pictures[number]
-        made = _assemble_sample(utterances[number], track, frames, settings)
+        made = _assemble_sample(utterances[number], track, frames, settings, detector)
         sample, problem = (None, made) if isinstance(made, Problem) else (made, None)
         outcomes[number] = Outcome(utterances[number].id, facts, sample, problem)
     return [outcomes[number] for number in range(len(utterances))]
@@ -143,7 +136,9 @@ def _without_picture(utterance: Utterance) -> Utterance:
     return replace(utterance, video=None, pictures=(), sound=utterance.sound or utterance.video)
 
 
-def _assemble_sample(utterance: Utterance, track: FaceTrack, picture: _Picture, settings: Settings) -> Sample | Problem:
+def _assemble_sample(
+    utterance: Utterance, track: FaceTrack, picture: _Picture, settings: Settings, detector: Detector | None
+) -> Sample | Problem:
     """Add sound, words and flags to an utterance whose frames have been cut."""
     if picture.problem is not None and not settings.keep_incomplete:
         return picture.problem
@@ -158,6 +153,12 @@ def _assemble_sample(utterance: Utterance, track: FaceTrack, picture: _Picture, 
     if not len(track.faces) and not len(sound.waveform) and utterance.modalities != ("text",):
         return picture.problem or Problem("no_frames", "neither picture nor sound could be decoded")
     sound_s = len(sound.waveform) / SAMPLE_RATE_HZ
+    wrong_half = (
+        utterance.side
+        and utterance.video is not None
+        and bool(len(track.faces))
+        and other_half_speaks(utterance.video, utterance.side, sound.waveform, detector or shared_detector())
+    )
     cut_off = picture.broken or picture.declared_s - max(picture.end_s, sound_s) > CUT_OFF_S
     try:
         return assemble(
@@ -169,7 +170,12 @@ def _assemble_sample(utterance: Utterance, track: FaceTrack, picture: _Picture, 
             labels=utterance.labels,
             speaker=utterance.speaker,
             split=utterance.split,
-            flags=(*picture.flags, *sound.flags, *(("cut_off",) if cut_off else ())),
+            flags=(
+                *picture.flags,
+                *sound.flags,
+                *(("other_half_speaks",) if wrong_half else ()),
+                *(("cut_off",) if cut_off else ()),
+            ),
         )
     except DataError as error:  # arrays that no sample can have are a fault of the file
         return Problem("broken_video", str(error))

@@ -10,9 +10,10 @@ import pytest
 
 from mesm.cli import main
 from mesm.data.importers import find_release
-from mesm.data.importers.decode import Settings, _Picture, crop_half
+from mesm.data.importers.decode import Settings, _Picture
 from mesm.data.importers.engine import import_release
 from mesm.data.importers.iemocap import speaker_side
+from mesm.data.importers.screen_halves import crop_half
 from mesm.data.ingest.audio import mel_filters
 from mesm.data.ingest.faces import FACE_SIZE_PX
 from mesm.data.sources import SourceSpan, read_sources
