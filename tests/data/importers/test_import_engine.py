@@ -273,6 +273,10 @@ def test_command_line(grey_clip: Path, tmp_path: Path, capsys: pytest.CaptureFix
     assert "4 utterances found, 4 can be stored" in shown and "estimate" in shown and not (tmp_path / "out").exists()
     assert main(command) == 0
     assert "4 utterances found, 4 stored" in capsys.readouterr().out
+    named = [*command[:4], str(tmp_path / "named"), "--workers", "0", "--name", "mine", "--licence", "CC0-1.0"]
+    assert main(named) == 0
+    manifest = Corpus(tmp_path / "named").manifest
+    assert (manifest.name, manifest.meta["licence"], "citation" in manifest.meta) == ("mine", "CC0-1.0", False)
     assert main([*command[:3], "nowhere.csv", "out"]) == 2
     assert main([*command, "--part", "mosei"]) == 2
     with pytest.raises(ConfigError, match="engine is 'dask'"):
