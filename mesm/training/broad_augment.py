@@ -36,7 +36,7 @@ _NOISE_CHANCE, _ROOM_CHANCE, _BAND_LIMIT_CHANCE = 0.35, 0.2, 0.15
 
 
 def broad_augment(
-    batch: Batch, generator: torch.Generator, regions_SRHW: Tensor | None = None
+    batch: Batch, generator: torch.Generator, regions_SRHW: Tensor | None = None, *, cut_silence: bool = True
 ) -> tuple[Batch, Tensor | None]:
     """Change geometry, light, colour and optics of the faces, and level, noise, room and response of the voices.
 
@@ -44,12 +44,13 @@ def broad_augment(
         batch: raw faces and log mels.
         generator: source of the random numbers.
         regions_SRHW: (S, R, 48, 48) regions on the batch's faces, or None; they move with the faces.
+        cut_silence: also cut silent chunks before and after the speech of most clips.
 
     Returns:
         The batch and the regions.
     """
     faces, regions = _faces(batch.faces.float(), batch.face_counts, regions_SRHW, generator)
-    mels, chunk_counts = _mels(batch.mels, batch.chunk_counts, generator)
+    mels, chunk_counts = _mels(batch.mels, batch.chunk_counts, generator, _CUT_CHANCE if cut_silence else 0.0)
     return replace(batch, faces=faces, mels=mels, chunk_counts=chunk_counts), regions
 
 
@@ -150,13 +151,13 @@ def _occlusion(clips: int, size: int, generator: torch.Generator) -> Tensor:
     return rows[:, :, None] & columns[:, None, :]
 
 
-def _mels(mels_SCHW: Tensor, counts_B: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Change each clip's chunks, and cut the silent ones before and after the speech of most clips."""
+def _mels(mels_SCHW: Tensor, counts_B: Tensor, generator: torch.Generator, cut_chance: float) -> tuple[Tensor, Tensor]:
+    """Change each clip's chunks, and cut the silent ones before and after the speech of some clips."""
     if not len(mels_SCHW):
         return mels_SCHW, counts_B
     clips = []
     for clip in mels_SCHW.split(counts_B.tolist()):
-        if len(clip) and float(torch.rand(1, generator=generator)) < _CUT_CHANCE:
+        if len(clip) and float(torch.rand(1, generator=generator)) < cut_chance:
             loud = torch.nonzero(clip.amax((1, 2, 3)) > clip.max() - _SILENCE).flatten()
             clip = clip[int(loud[0]) : int(loud[-1]) + 1]
         clips.append(_voice(clip, generator) if len(clip) else clip)

@@ -107,9 +107,8 @@ def choose_guidance(facts: CorpusFacts, *, frozen_text: bool = True) -> Guidance
         lacking.append("text-guided stage: it needs attention supervision and the emotion that each text names")
     return Guidance(
         SMALL_TRAIN.auxiliary if auxiliary else AuxiliaryTargetsConfig(),
-        # Without known regions, the places where action units lie in general, laid by each face's five points; the loud
-        # cells of the voice in any case.
-        ANY_P.attention if regions else replace(ANY_P.attention, target="points"),
+        # Without known regions the dense model's own saliency, the best of what needs labels only (benchmarks/README.md).
+        ANY_P.attention if regions else replace(ANY_P.attention, target="saliency"),
         ANY_P.neutral if neutral else NeutralFacesConfig(),
         text_guided,
         tuple(lacking),
@@ -334,7 +333,7 @@ def _sparse(dense: RunConfig, guidance: Guidance, size: str) -> Stage:
 
 
 #: Target of the attention supervision -> its words in a stage's reason.
-_TARGETS = {"regions": "known regions", "points": "the places of action units, laid by the five points of each face"}
+_TARGETS = {"regions": "known regions", "saliency": "the dense model's saliency"}
 
 
 def _text_guided(sparse: RunConfig) -> Stage:

@@ -95,3 +95,7 @@ def test_silence_around_the_speech_is_cut_from_most_clips() -> None:
     out, _ = broad_augment(batch_of(torch.zeros(60, 3, 48, 48), mels, 6), torch.Generator().manual_seed(0))
     assert set(out.chunk_counts.tolist()) == {2, 6} and int(out.chunk_counts.sum()) == len(out.mels)
     assert int((out.chunk_counts == 2).sum()) in range(5, 10)
+    whole, _ = broad_augment(
+        batch_of(torch.zeros(60, 3, 48, 48), mels, 6), torch.Generator().manual_seed(0), cut_silence=False
+    )
+    assert whole.chunk_counts.tolist() == [6] * 10

@@ -46,14 +46,14 @@ def test_known_truth_gives_the_presets_of_the_rendered_corpus() -> None:
     assert recipe.left_out == () and plan_recipe("fe2e", RENDERED).stages[0].run == recipe.stages[0].run
 
 
-def test_labels_alone_leave_the_five_points_as_guidance() -> None:
+def test_labels_alone_leave_the_dense_models_saliency_as_guidance() -> None:
     recipe = plan_recipe("mesm", LABELS_ONLY)
     dense, sparse = (stage.run for stage in recipe.stages)
     assert names(recipe) == ["dense", "sparse"] and dense.model.labels == ("anger", "neutral")
     for train in (dense.train, sparse.train):
         assert train.auxiliary.weight == train.neutral.per_batch == 0
         assert train.keep == "best", "a small recorded corpus is overfitted"
-    assert dense.train.attention.weight == 0 and sparse.train.attention == replace(ANY_P.attention, target="points")
+    assert dense.train.attention.weight == 0 and sparse.train.attention == replace(ANY_P.attention, target="saliency")
     assert (sparse.train.epochs, sparse.train.lr, sparse.train.top_p_range) == (18, 8e-4, (0.35, 0.75))
     assert (sparse.train.queries, sparse.train.freeze_text) == ("shuffled", True)
     model = sparse.model.to_dict()
@@ -70,11 +70,11 @@ def test_labels_alone_leave_the_five_points_as_guidance() -> None:
 @pytest.mark.parametrize(
     ("capabilities", "auxiliary", "target", "neutral", "stages"),
     [
-        (("action_units",), 0, "points", 0, 2),
+        (("action_units",), 0, "saliency", 0, 2),
         (("action_units", "regions"), 0, "regions", 0, 2),
         (("displays", "action_units", "regions"), 0, "regions", 0, 3),
-        (("displays", "action_units", "prosody"), 2, "points", 0, 2),
-        (("neutral_faces",), 0, "points", 16, 2),
+        (("displays", "action_units", "prosody"), 2, "saliency", 0, 2),
+        (("neutral_faces",), 0, "saliency", 16, 2),
     ],
 )
 def test_each_capability_feeds_its_own_guidance(
@@ -301,7 +301,7 @@ def test_the_command(
     recipe = ["train", "--recipe", "mesm", "--corpus", str(corpus), "--hide-truth"]
     assert main([*recipe, "--plan"]) == 0
     plan = capsys.readouterr().out
-    assert plan.startswith("recipe mesm, size small: 2 stages\n") and "the five points" in plan
+    assert plan.startswith("recipe mesm, size small: 2 stages\n") and "the dense model's saliency" in plan
     shape = ["width=0.0625", "head_dim=16", "transformer_dim=16", "transformer_layers=1", "transformer_feedforward=16"]
     options = [part for word in (*shape, "epochs=1", "batch_size=4") for part in ("--set", word)]
     out = tmp_path / "run"

@@ -86,8 +86,13 @@ class Objectives:
         targets = self.attention.targets if self.attention is not None else None
         regions_SRHW = None if targets is None else targets.of(batch.clip_ids)
         if self.run.train.augment:
-            change = broad_augment if self.run.train.augmentation == "broad" else augment
-            batch, regions_SRHW = change(batch, torch.Generator().manual_seed(seed), regions_SRHW)
+            draws = torch.Generator().manual_seed(seed)
+            if self.run.train.augmentation == "broad":
+                # Target maps of the voices belong to chunks, which must stay.
+                whole = targets is not None and bool(targets.voices)
+                batch, regions_SRHW = broad_augment(batch, draws, regions_SRHW, cut_silence=not whole)
+            else:
+                batch, regions_SRHW = augment(batch, draws, regions_SRHW)
         rng = np.random.default_rng(seed)
         shuffled = self.run.train.queries == "shuffled"
         order = rng.permutation(len(batch)) if shuffled else np.arange(len(batch))

@@ -19,6 +19,7 @@ from mesm.data.loading import collate
 from mesm.data.store import Corpus
 from mesm.errors import ConfigError
 from mesm.layers.vgg import POOLED_BLOCKS, DenseVGG
+from mesm.layers.voice_statistics import voice_statistics
 from mesm.models import EmotionModel, load_checkpoint
 from mesm.models.encoders import SegmentBranch
 from mesm.training.objectives.target_maps import TargetMaps
@@ -88,7 +89,10 @@ def saliency(branch: SegmentBranch, segments_SCHW: Tensor, counts_B: Tensor, lab
         stem = branch.cnn.stem(branch.normalise(segments_SCHW, counts_B), blocks=POOLED_BLOCKS[0])
     with torch.enable_grad():
         stem.requires_grad_()
-        output = branch.finish(branch.cnn.after_stem(stem), stem.new_zeros(0), counts_B, 1.0, False)
+        # The linear score of the voice's statistics depends on no place, but the branch expects its input.
+        statistics_BF = None if branch.statistics is None else voice_statistics(segments_SCHW, counts_B)
+        maps = branch.cnn.after_stem(stem)
+        output = branch.finish(maps, stem.new_zeros(0), counts_B, 1.0, False, statistics_BF=statistics_BF)
         (gradient,) = torch.autograd.grad((output.logits_BE * labels_BE).sum(), stem)
     depends = F.avg_pool2d((stem.detach() * gradient).abs().sum(1, keepdim=True), 3, 1, 1, count_include_pad=False)
     above = (depends - depends.mean((2, 3), keepdim=True)).clamp(min=0)
