@@ -26,7 +26,7 @@ def add_plan_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--stage", metavar="NAME", help="one stage of a recipe alone: dense, sparse or text-guided")
     parser.add_argument("--init", default="", help="name or folder of a checkpoint that the first stage starts from")
     parser.add_argument(
-        "--hide-truth", action="store_true", help="train on labels only, whatever else the corpus knows"
+        "--hide-truth", action="store_true", help="train on labels only, also where the corpus has more known truth"
     )
     parser.add_argument(
         "--set",

@@ -109,11 +109,11 @@ def _train_stages(arguments: argparse.Namespace, recipe: Recipe, corpus: Path | 
     folder = Path(arguments.resume or arguments.out)
     finished, bar = is_recipe_finished(folder), StagesBar(recipe, corpus)
 
-    said: set[str] = set()
+    written: set[str] = set()
 
     def begin(number: int, notes: tuple[str, ...]) -> TrainingProgress | None:
-        bar.write(note for note in notes if note not in said)
-        said.update(notes)
+        bar.write(note for note in notes if note not in written)
+        written.update(notes)
         bar.begin(number)
         return _with_events(arguments, bar, stage_folder(folder, recipe, number)) if _is_first() else None
 
@@ -144,7 +144,7 @@ def progress_of(arguments: argparse.Namespace) -> TrainingProgress | None:
 
 
 def _with_events(arguments: argparse.Namespace, bar: TrainingProgress, folder: Path) -> TrainingProgress:
-    """Return a callback that also writes event files into a run's folder where --tensorboard asks for them."""
+    """Return a callback that also writes event files into a run's folder with --tensorboard."""
     if not arguments.tensorboard:
         return bar
     from mesm.training.tensorboard_log import TensorBoardLog

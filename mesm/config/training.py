@@ -143,7 +143,7 @@ class TrainConfig(JsonConfig):
     precision: str = chosen("float32", ("float32", "bfloat16"))
     """float32 or bfloat16 (mixed)."""
     truth: str = chosen("known", TRUTHS)
-    """`hidden`: the training sees labels only, whatever else the corpus knows of its clips."""
+    """`hidden`: the training reads labels only, also where the corpus has more known truth."""
     seed: int = bounded(0, 0, 2**32 - 1)
     """Seed of the initial weights, the order and the augmentation."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -24,6 +25,8 @@ _KINDS = {
     "emo_embs": "EmoEmbs of Dai et al. (AACL 2020), on hand-crafted features",
     "mult": "MulT of Tsai et al. (ACL 2019), on hand-crafted features",
 }
+#: In a licence: CC BY-NC 4.0, "non-commercial use".
+_NON_COMMERCIAL = re.compile(r"\bNC\b|non-?commercial", re.IGNORECASE)
 _ANY_CORPUS = (
     "Its scores measure how far a clip resembles those that raters gave a label; they do not measure what a person feels, and "
     "must not be used to judge one."
@@ -85,7 +88,7 @@ def model_card(name: str, config: ModelConfig, metrics: CheckpointMetrics) -> st
         )
     if metrics.sources:
         lines += ["", "## Sources and licences", "", *(f"- {source}" for source in metrics.sources)]
-        if any("NC" in source.split(";")[1] for source in metrics.sources):
+        if any(_NON_COMMERCIAL.search(part) for source in metrics.sources for part in source.split(";")[1:2]):
             lines += ["", "A source allows non-commercial use only; so do these weights."]
     lines += ["", "## Limits", "", _LIMITS.get(corpus, _ANY_CORPUS)]
     if isinstance(config, MESMConfig) and config.query != "none":

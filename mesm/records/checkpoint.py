@@ -73,7 +73,8 @@ class CheckpointMetrics:
 
     Attributes:
         trained_on: name of the corpus.
-        trained_on_capabilities: capabilities of that corpus beyond labels; None in checkpoints of earlier versions.
+        trained_on_capabilities: capabilities of that corpus beyond labels, as far as the training could read them; None
+            where it has none, and in checkpoints of earlier versions.
         thresholds: (E,) decision thresholds, chosen on the validation split; empty before that, which counts as 0.5, and
             None for a label without a decision, because that split could not decide it.
         thresholds_top_p: nucleus mass at which they were chosen.

@@ -71,4 +71,4 @@ def join_checkpoints(
     save_checkpoint(path, model, metrics, model_card(path.name, model.config, metrics), half=True)
     fusion = model.fusion.weight
     assert fusion is not None
-    return path, {m: float(w) for m, w in zip(model.config.modalities, fusion, strict=True)}
+    return path, dict(zip(model.config.modalities, fusion.tolist(), strict=True))

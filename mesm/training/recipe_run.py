@@ -137,7 +137,7 @@ def _open(folder: Path, recipe: Recipe, writes: bool) -> None:
 
 
 def _same(one: Recipe, other: Recipe) -> bool:
-    """Return whether two plans train the same, wherever their corpora lie and however they say it."""
+    """Return whether two plans train the same stages, on a corpus that may have moved; reasons may be worded otherwise."""
     names, others = ([stage.name for stage in recipe.stages] for recipe in (one, other))
     return names == others and all(same_settings(a.run, b.run) for a, b in zip(one.stages, other.stages, strict=True))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,11 +14,13 @@ from mesm.data.composed import Bank, Recipe, compose
 from mesm.data.marionette.problem import LABELS
 from mesm.data.store import CorpusWriter
 from mesm.errors import ConfigError, DataError
+from tests.training.corpora import LABELS as MOSEI
+from tests.training.corpora import text_truth, tinted_sample
 
 NAMES = (*LABELS, "neutral")
 
 
-def bank(folder: Path, modality: str, splits: Sequence[str] = ("train", "valid", "test")) -> str:
+def bank(folder: Path, modality: str, splits: Sequence[str] = ("train", "valid", "test"), frames: int = 1) -> str:
     """Write three clips of each emotion and split; the content of a clip tells emotion and split."""
     rng = np.random.default_rng(0)
     with CorpusWriter(folder, folder.name, NAMES, {"licence": f"of {modality}"}) as writer:
@@ -26,8 +29,9 @@ def bank(folder: Path, modality: str, splits: Sequence[str] = ("train", "valid",
                 for number in range(3):
                     name = f"{split}-{label}-{number}"
                     visual, acoustic = modality == "visual", modality == "acoustic"
-                    face = np.full((1, 48, 48, 3), 30 * NAMES.index(label), np.uint8)
-                    face[:, 20:24, 20:24] = rng.integers(0, 255, (1, 4, 4, 3))
+                    face = np.full((frames, 48, 48, 3), 30 * NAMES.index(label), np.uint8)
+                    face[:, 20:24, 20:24] = rng.integers(0, 255, (frames, 4, 4, 3))
+                    count = frames * visual
                     writer.add(
                         Sample(
                             name,
@@ -35,10 +39,10 @@ def bank(folder: Path, modality: str, splits: Sequence[str] = ("train", "valid",
                             face if visual else face[:0],
                             np.full((4, 128, 32), -NAMES.index(label), np.float16)[: 4 * acoustic],
                             1.6 * acoustic,
-                            face_boxes=np.zeros((int(visual), 4), np.float32),
-                            face_points=np.full((int(visual), 5, 2), np.nan, np.float32),
-                            face_times_s=np.zeros(int(visual), np.float32),
-                            face_found=np.ones(int(visual), bool),
+                            face_boxes=np.zeros((count, 4), np.float32),
+                            face_points=np.full((count, 5, 2), np.nan, np.float32),
+                            face_times_s=np.arange(count, dtype=np.float32) / 2,
+                            face_found=np.ones(count, bool),
                             labels={other: float(other == label) for other in NAMES},
                             speaker=f"{split}-speaker" if acoustic else "",
                             split=split,
@@ -111,6 +115,42 @@ def test_a_bank_without_a_split_is_one_sentence(recipe: Recipe, tmp_path: Path) 
     short = Bank(bank(tmp_path / "short", "visual", ("train", "valid")), "visual")
     with pytest.raises(DataError, match=r"no visual bank has a test clip of \w+.*add a bank"):
         compose(Recipe("mixed", 60, (short, *recipe.banks[1:])), tmp_path / "out", progress=False)
+
+
+def test_clips_join_alone_with_their_banks_modality_only(tmp_path: Path) -> None:
+    faces = Bank(bank(tmp_path / "faces", "visual", frames=5), "visual", alone=10, frames=3)
+    voices = Bank(bank(tmp_path / "voices", "acoustic"), "acoustic", alone=-1)
+    corpus = compose(Recipe("alone", 0, (faces, voices)), tmp_path / "out", progress=False)
+    assert [row.modalities for row in corpus.index] == [("visual",)] * 10 + [("acoustic",)] * 63
+    for sample in corpus.iterate():
+        modality = "visual" if len(sample.faces) else "acoustic"
+        emotion = shown(sample, modality)
+        assert sample.labels == {label: float(label == emotion) for label in LABELS}
+        assert sample.truth is not None
+        assert sample.truth.displays == {modality: {} if emotion == "neutral" else {emotion: 1.0}}
+        assert sample.split in sample.clip_id
+        if modality == "visual":
+            assert sample.face_times_s.tolist() == [0, 1, 2], "three of five, evenly spaced"
+    sources = corpus.manifest.meta["sources"]
+    assert [(s["corpus"], s["alone"], s["licence"]) for s in sources] == [  # type: ignore[index,union-attr,call-overload]
+        ("faces", 10, "of visual"), ("voices", -1, "of acoustic"),
+    ]  # fmt: skip
+    again = compose(Recipe("alone", 0, (faces, voices)), tmp_path / "again", progress=False)
+    assert again.ids() == corpus.ids() and again.digest == corpus.digest
+
+
+def test_a_face_that_joins_alone_keeps_the_frames_that_move_most(tmp_path: Path) -> None:
+    labels = np.eye(6, dtype=int)[0]
+    moving = replace(text_truth(labels), au_emotion_intensity=np.array([[0.0, 0.1], [0.8, 0.1]], np.float32))
+    with CorpusWriter(tmp_path / "faces", "faces", MOSEI) as writer:
+        writer.add(replace(tinted_sample("a", labels, "train", np.random.default_rng(0)), truth=moving))
+    recipe = Recipe("alone", 0, (Bank(str(tmp_path / "faces"), "visual", alone=-1, frames=1),))
+    (sample,) = compose(recipe, tmp_path / "out", progress=False).iterate()
+    assert sample.face_times_s.tolist() == [0.5] and sample.text == "" and not len(sample.mel)
+    assert (
+        sample.truth is not None
+        and sample.truth.au_emotion_intensity.tolist() == moving.au_emotion_intensity[1:].tolist()
+    )
 
 
 def test_recipes_are_read_with_folders_beside_them(recipe: Recipe, tmp_path: Path) -> None:

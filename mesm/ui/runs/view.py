@@ -66,7 +66,9 @@ def show_start_form() -> None:
         )  # fmt: skip
         corpus = left.selectbox("Corpus with train and valid clips", list(corpora), key="run-corpus", filter_mode=None)
         size = left.segmented_control("Size", SIZES, default=SIZES[0], key="run-size") if plan in RECIPES else None
-        hide_truth = left.checkbox("Train on labels only, whatever else the corpus knows", key="run-hide-truth")
+        hide_truth = left.checkbox(
+            "Train on labels only, also where the corpus has more known truth", key="run-hide-truth"
+        )
         if plan in RECIPES:
             with layout.one_sentence_errors():
                 st.code("\n".join(_plan_lines(plan, str(corpora[corpus]), size or SIZES[0], hide_truth)), language=None)
