@@ -333,6 +333,7 @@ def _meta(recipe: Recipe) -> dict[str, Json]:
         if (recipe.clips and bank.weight > 0) or bank.alone:
             corpus = Corpus(bank.corpus)
             facts = {key: corpus.manifest.meta[key] for key in ("licence", "citation") if key in corpus.manifest.meta}
-            drawn = {"modality": bank.modality, "weight": bank.weight, "alone": bank.alone}
-            sources.append({"corpus": corpus.name, "digest": corpus.digest, **drawn, **facts})
+            drawn: dict[str, Json] = {"modality": bank.modality, "weight": bank.weight, "alone": bank.alone}
+            source: dict[str, Json] = {"corpus": corpus.name, "digest": corpus.digest}
+            sources.append(source | drawn | facts)
     return {"kind": "composed", "clips": recipe.clips, "seed": recipe.seed, "sources": to_json(sources)}

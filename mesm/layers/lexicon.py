@@ -32,14 +32,14 @@ class Lexicon(nn.Module):
 
     def __init__(self, entries: int, classes: int) -> None:
         super().__init__()
-        self.half = entries // 2
-        self.table = nn.EmbeddingBag(2 * self.half, classes, mode="sum")
+        self.rows = entries // 2
+        self.table = nn.EmbeddingBag(2 * self.rows, classes, mode="sum")
         nn.init.zeros_(self.table.weight)
 
     def forward(self, ids_BT: Tensor, mask_BT: Tensor) -> Tensor:
         """Compute (B, E) logits of (B, T) ids, where `mask_BT` is True."""
-        pairs_BT = self.half + (ids_BT[:, :-1] * _FIRST + ids_BT[:, 1:] * _SECOND) % self.half
-        entries_BN = torch.cat([ids_BT % self.half, pairs_BT], 1)
+        pairs_BT = self.rows + (ids_BT[:, :-1] * _FIRST + ids_BT[:, 1:] * _SECOND) % self.rows
+        entries_BN = torch.cat([ids_BT % self.rows, pairs_BT], 1)
         used_BN = torch.cat([mask_BT, mask_BT[:, :-1] & mask_BT[:, 1:]], 1)
         number_B1 = used_BN.sum(1, keepdim=True).clamp(min=1)
         if self.training:

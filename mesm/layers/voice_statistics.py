@@ -7,6 +7,7 @@ Mean, spread and change per band over a whole utterance are what acoustic emotio
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mesm.batch import MEL_BANDS
@@ -61,10 +62,9 @@ class VoiceStatistics(nn.Module):
     def forward(self, statistics_BF: Tensor) -> Tensor:
         """Map (B, 450) to (B, E)."""
         # One clip has no spread over the batch: its statistics are scaled as in inference.
-        alone = self.training and len(statistics_BF) < 2
-        scaled_BF = (
-            (statistics_BF - self.norm.running_mean) / (self.norm.running_var + self.norm.eps).sqrt()
-            if alone
-            else self.norm(statistics_BF)
-        )
+        norm = self.norm
+        if self.training and len(statistics_BF) < 2:
+            scaled_BF = F.batch_norm(statistics_BF, norm.running_mean, norm.running_var, eps=norm.eps)
+        else:
+            scaled_BF = norm(statistics_BF)
         return self.linear(self.dropout(scaled_BF))

@@ -82,7 +82,8 @@ def list_runs() -> dict[str, Run]:
 
 def read_run(folder: Path) -> Run:
     """Read a run from its folder; a damaged file counts as missing, and that of its settings is the run's failure."""
-    config, epochs, planned, plan, damage = None, tuple(read_log(folder)), 0, (), ""
+    config, epochs, planned, damage = None, tuple(read_log(folder)), 0, ""
+    plan: tuple[str, ...] = ()
     try:
         if (recipe := read_recipe(folder)) is not None:
             config, epochs, planned = _read_stages(folder, recipe)
