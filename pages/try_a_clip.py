@@ -2,16 +2,17 @@
 
 import streamlit as st
 
-from mesm.ui import controls, frame, layout, models
+from mesm.records.limits import training_note
+from mesm.ui import controls, frame, layout
 from mesm.ui.case_studies import case_view
 from mesm.ui.try_a_clip import own_clip, upload
 from mesm.ui.try_a_clip.upload import Upload
 
 frame.enter()
 layout.heading("Try a clip", "Score a clip of your own, and see which parts of face and voice the model keeps.")
-model = controls.pick_model()
+model = controls.pick_model(controls.PEOPLE_CHECKPOINT)
 controls.pick_corpus(needed=False)
-if model is not None and (note := models.training_note(model)):
+if model is not None and (note := training_note(model.facts.metrics)):
     st.warning(note, icon=":material/warning:")
 
 media, sound, name = own_clip.pick_files()

@@ -41,13 +41,17 @@ def run(arguments: argparse.Namespace) -> int:
     from mesm.data.clip_list import list_clips
     from mesm.data.csv_files import escape_bytes
     from mesm.errors import DataError
+    from mesm.records.limits import training_note
 
     source, out = Path(arguments.source), Path(arguments.out)
     clips, left_out = list_clips(source)
     if out.exists() and out.samefile(source):
         raise DataError(f"--out {out} is the list of clips itself; choose another file")
     with ScoreFile(out, restart=arguments.restart) as file:
-        rows, kept = _score(clips, load(arguments.checkpoint), arguments.top_p, file, guarded=not arguments.no_guard)
+        predictor = load(arguments.checkpoint)
+        if note := training_note(predictor.metrics):
+            print(note, file=sys.stderr)
+        rows, kept = _score(clips, predictor, arguments.top_p, file, guarded=not arguments.no_guard)
         file.finish(rows)
     failed = sum(bool(row["error"]) for row in rows)
     again = f" ({kept} of them before)" if kept else ""

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
 from mesm.config import EndToEndConfig, FeatureModelConfig, MESMConfig, ModelConfig
 from mesm.records.checkpoint import CheckpointMetrics
+from mesm.records.limits import is_non_commercial, is_rendered
 
-_LIMITS = {
-    "marionette": (
-        "It was trained on rendered faces, synthetic speech and written sentences, in which the emotion is put on "
-        "display by rule. Its scores are weak evidence about recorded people and none about what anyone feels; it must not be "
-        "used to judge a person."
-    ),
-}
+_RENDERED_LIMITS = (
+    "It was trained on rendered faces, synthetic speech and written sentences, in which the emotion is put on "
+    "display by rule. Its scores are weak evidence about recorded people and none about what anyone feels; it must not be "
+    "used to judge a person."
+)
+_PEOPLE_LIMITS = (
+    "Intended for teaching and research on multimodal models and their attention; not for judging people. Its sources may "
+    "hold posed or acted emotions and the labels of raters, and its text encoder reads English; other people, languages and "
+    "recordings may score worse. "
+)
 #: Registry name -> what the model is, and whose.
 _KINDS = {
     "fe2e": "FE2E, the dense model of Dai et al. (NAACL 2021)",
@@ -25,8 +28,6 @@ _KINDS = {
     "emo_embs": "EmoEmbs of Dai et al. (AACL 2020), on hand-crafted features",
     "mult": "MulT of Tsai et al. (ACL 2019), on hand-crafted features",
 }
-#: In a licence: CC BY-NC 4.0, "non-commercial use".
-_NON_COMMERCIAL = re.compile(r"\bNC\b|non-?commercial", re.IGNORECASE)
 _ANY_CORPUS = (
     "Its scores measure how far a clip resembles those that raters gave a label; they do not measure what a person feels, and "
     "must not be used to judge one."
@@ -88,9 +89,10 @@ def model_card(name: str, config: ModelConfig, metrics: CheckpointMetrics) -> st
         )
     if metrics.sources:
         lines += ["", "## Sources and licences", "", *(f"- {source}" for source in metrics.sources)]
-        if any(_NON_COMMERCIAL.search(part) for source in metrics.sources for part in source.split(";")[1:2]):
+        if is_non_commercial(metrics):
             lines += ["", "A source allows non-commercial use only; so do these weights."]
-    lines += ["", "## Limits", "", _LIMITS.get(corpus, _ANY_CORPUS)]
+        lines += ["", "A file LICENSE in this folder, where there is one, states the licence of the weights."]
+    lines += ["", "## Limits", "", _limits(metrics)]
     if isinstance(config, MESMConfig) and config.query != "none":
         lines += [
             "",
@@ -98,6 +100,13 @@ def model_card(name: str, config: ModelConfig, metrics: CheckpointMetrics) -> st
             "a claim about where its attention lies needs the shuffled-text test beside it.",
         ]
     return "\n".join(lines) + "\n"
+
+
+def _limits(metrics: CheckpointMetrics) -> str:
+    """Return the limits that follow from the sources."""
+    if is_rendered(metrics):
+        return _RENDERED_LIMITS
+    return f"{_PEOPLE_LIMITS if metrics.sources else ''}{_ANY_CORPUS}"
 
 
 def _inputs(config: ModelConfig) -> list[str]:

@@ -9,6 +9,7 @@ import streamlit as st
 from mesm import runtime
 from mesm.analysis.checkpoints import find_checkpoints
 from mesm.data.corpora import find_corpora, find_damaged_corpora
+from mesm.records.limits import training_note
 from mesm.studies.case.mosaic import OVERLAYS, MosaicStyle
 from mesm.ui import layout, models, state
 from mesm.ui.corpora import OpenCorpus, open_corpus_cached
@@ -17,20 +18,27 @@ from mesm.vocabulary import EMOTIONS
 
 #: Preferred where they exist: what the project ships.
 FIRST_CHECKPOINT, FIRST_CORPUS = "marionette-mesm", "marionette"
+#: Preferred for a visitor's own clip.
+PEOPLE_CHECKPOINT = "people-mesm"
 LAYERS: dict[str, tuple[int, ...]] = {"all": (0, 1, 2), "L1": (0,), "L2": (1,), "L3": (2,)}
 LOWEST_TOP_P, TOP_P_STEP = 0.05, 0.01
 
 
-def pick_model() -> Model | None:
-    """Return the checkpoint chosen at the side; None, with a sentence on the page, without a usable one."""
+def pick_model(first: str = FIRST_CHECKPOINT) -> Model | None:
+    """Return the checkpoint chosen at the side; None, with a sentence on the page, without a usable one.
+
+    Args:
+        first: the one chosen at first, where it exists.
+    """
     checkpoints = find_checkpoints()
-    name = _pick("Checkpoint", "checkpoint", list(checkpoints), FIRST_CHECKPOINT)
+    first = first if first in checkpoints else FIRST_CHECKPOINT
+    name = _pick("Checkpoint", "checkpoint", list(checkpoints), first)
     if name is None:
         layout.empty("There is no checkpoint.", f"Put one under {runtime.workspace() / 'checkpoints'}, or train one.")
         return None
     with layout.one_sentence_errors():
         model = models.open_model(checkpoints[name])
-        if note := models.training_note(model):
+        if note := training_note(model.facts.metrics):
             st.sidebar.caption(note)
         return model
     return None

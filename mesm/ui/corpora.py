@@ -17,7 +17,7 @@ from mesm.analysis.provenance import clip_origin
 from mesm.batch import Sample
 from mesm.data.corpora import find_corpora, find_damaged_corpora
 from mesm.data.ingest.closeups import with_closeups
-from mesm.data.manifest import MANIFEST_NAME, Manifest
+from mesm.data.manifest import MANIFEST_NAME
 from mesm.data.store import Corpus
 from mesm.errors import DataError
 from mesm.figures.privacy import default_privacy, private_faces
@@ -115,18 +115,6 @@ class OpenCorpus:
         sample = with_closeups(self.corpus[clip_id], preview)
         shown = None if self.hides_faces else preview
         return Case(f"{self.digest}/{clip_id}", f"clip {clip_id}", sample, shown, self.identity, self.licence, self.key)
-
-
-def has_rendered_faces(name: str) -> bool:
-    """Return whether a known corpus of this name has rendered faces."""
-    for folder in find_corpora().values():
-        try:
-            manifest = Manifest.read(folder)
-        except DataError:
-            continue
-        if manifest.name == name and "regions" in manifest.capabilities:
-            return True
-    return False
 
 
 def open_corpus_cached(key: str) -> OpenCorpus:

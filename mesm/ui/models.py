@@ -21,15 +21,13 @@ from mesm.records.base import Record
 from mesm.records.evaluation import Evaluation
 from mesm.records.prediction import Prediction
 from mesm.ui.clip_cache import clip_cache
-from mesm.ui.corpora import Case, OpenCorpus, has_rendered_faces
+from mesm.ui.corpora import Case, OpenCorpus
 from mesm.ui.record_cache import records
 
 if TYPE_CHECKING:
     from mesm.analysis.predictor import Predictor, PreparedClip
     from mesm.studies.case.label_flip import FlipReport
 
-#: Said beside the scores of a checkpoint that was trained on rendered faces.
-RENDERED_FACES = "Trained on rendered faces; its scores on real people are not reliable."
 #: Clips whose p-independent work is kept, per model: a few MB each at full width.
 PREPARED_CLIPS = 8
 
@@ -148,18 +146,6 @@ def open_model(folder: Path) -> Model:
 @st.cache_resource(max_entries=3, show_spinner=False)
 def _open_model(folder: str, stamps: tuple[int, ...]) -> Model:
     return Model(read_facts(Path(folder)))
-
-
-def training_note(model: Model) -> str:
-    """Return the sentence that belongs beside a checkpoint's scores, or "".
-
-    The capabilities of the training corpus are in the checkpoint's metrics; of an older checkpoint, in the manifest of a
-    known corpus of that name.
-    """
-    facts = model.facts
-    capabilities = facts.metrics.trained_on_capabilities
-    rendered = has_rendered_faces(facts.trained_on) if capabilities is None else "regions" in capabilities
-    return RENDERED_FACES if rendered else ""
 
 
 def predict(model: Model, case: Case, top_p: float, redrawn: int | None = None) -> Prediction:

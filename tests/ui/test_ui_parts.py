@@ -19,7 +19,6 @@ from mesm.data.ingest.video import FrameSampler
 from mesm.data.store import IndexRow
 from mesm.errors import DataError
 from mesm.ui.case_studies.gallery import best_face, card_label
-from mesm.ui.corpora import has_rendered_faces
 from mesm.ui.layout import plain
 from mesm.ui.try_a_clip import upload
 from mesm.ui.try_a_clip.upload import digest_of
@@ -92,10 +91,6 @@ def test_labels_of_the_gallery() -> None:
 
 def test_a_strangers_words_stay_words() -> None:
     assert plain("*a* <b> [c](d) :red[e]") == r"\*a\* \<b\> \[c\]\(d\) \:red\[e\]"
-
-
-def test_rendered_faces_are_named() -> None:
-    assert has_rendered_faces("marionette") and not has_rendered_faces("mosei")
 
 
 def test_digests_tell_parts_apart() -> None:
