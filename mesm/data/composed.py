@@ -332,8 +332,9 @@ def _meta(recipe: Recipe) -> dict[str, Json]:
     for bank in recipe.banks:
         if (recipe.clips and bank.weight > 0) or bank.alone:
             corpus = Corpus(bank.corpus)
-            facts = {key: corpus.manifest.meta[key] for key in ("licence", "citation") if key in corpus.manifest.meta}
-            drawn: dict[str, Json] = {"modality": bank.modality, "weight": bank.weight, "alone": bank.alone}
-            source: dict[str, Json] = {"corpus": corpus.name, "digest": corpus.digest}
-            sources.append(source | drawn | facts)
+            meta = corpus.manifest.meta
+            source: dict[str, Json] = {"corpus": corpus.name, "digest": corpus.digest, "modality": bank.modality}
+            source |= {"weight": bank.weight, "alone": bank.alone}
+            source.update((key, meta[key]) for key in ("licence", "citation") if key in meta)
+            sources.append(source)
     return {"kind": "composed", "clips": recipe.clips, "seed": recipe.seed, "sources": to_json(sources)}
