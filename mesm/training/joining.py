@@ -53,7 +53,7 @@ def join_checkpoints(
     valid = SplitLoader(corpus, "valid", model.config.labels, batch_size=16, **inputs)
     truth = torch.tensor([[float(label in row.present) for label in model.config.labels] for row in valid.rows])
     validation = refit_fusion(model, valid, positive_weights(truth))
-    trained_on = " and ".join(dict.fromkeys(part.metrics.trained_on for part in parts))
+    trained_on = ", ".join(dict.fromkeys(part.metrics.trained_on for part in parts))
     seconds = sum(part.metrics.train_seconds or 0.0 for part in parts)
     metrics = validation.update(
         CheckpointMetrics(

@@ -36,7 +36,7 @@ def test_each_branch_scores_as_it_did_alone(
     assert capsys.readouterr().out.splitlines()[-1] == str(out)
     joined = load_checkpoint(out)
     assert joined.config.modalities == ("text", "acoustic") and len(joined.metrics.thresholds) == 6
-    assert joined.metrics.trained_on == "acoustic and text" and "- text; CC BY 4.0" in joined.card
+    assert joined.metrics.trained_on == "acoustic, text" and "- text; CC BY 4.0" in joined.card
     batch = random_batch([1, 1], [2, 1], text_dim=SMALL.text_dim)
     with torch.no_grad():
         scores_BME = joined.model.eval()(batch).modality_logits_BME
