@@ -66,7 +66,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _train(arguments: argparse.Namespace) -> list[str]:
     """Train or resume, and return the folder of the checkpoint; with --plan the plan."""
     from mesm.data.corpora import open_corpus
-    from mesm.training.recipe_run import read_recipe
+    from mesm.training.recipe_plan import read_recipe
     from mesm.training.trainer import resume
 
     if arguments.resume:
@@ -104,7 +104,8 @@ def _train_one(arguments: argparse.Namespace, recipe: Recipe) -> Path:
 
 def _train_stages(arguments: argparse.Namespace, recipe: Recipe, corpus: Path | None = None) -> Path:
     """Train the stages of a recipe, or the rest of them, with one bar."""
-    from mesm.training.recipe_run import is_recipe_finished, resume_recipe, stage_folder, train_recipe
+    from mesm.training.recipe_plan import stage_folder
+    from mesm.training.recipe_run import is_recipe_finished, resume_recipe, train_recipe
 
     folder = Path(arguments.resume or arguments.out)
     finished, bar = is_recipe_finished(folder), StagesBar(recipe, corpus)

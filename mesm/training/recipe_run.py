@@ -17,47 +17,21 @@ from pathlib import Path
 
 from mesm.config import RunConfig
 from mesm.data.remote import is_url
-from mesm.errors import ConfigError, DataError
-from mesm.files import slug, write_atomic
-from mesm.json_form import members, read_json
+from mesm.errors import ConfigError
+from mesm.files import write_atomic
 from mesm.locks import FolderLock
 from mesm.models import load_checkpoint, save_checkpoint
 from mesm.models.card import model_card
 from mesm.models.checkpoint import WEIGHTS
 from mesm.stopping import Stopped
 from mesm.training.progress import TrainingProgress
+from mesm.training.recipe_plan import RECIPE, read_recipe, stage_folder
 from mesm.training.recipes import Recipe
-from mesm.training.run_folder import RECIPE, RunFolder, require_corpus, same_settings
+from mesm.training.run_folder import RunFolder, require_corpus, same_settings
 from mesm.training.trainer import Trainer, is_finished
 
 #: Gets the number of a stage, from 0, and the notes on what its training begins with; returns what shows its progress.
 BeginStage = Callable[[int, tuple[str, ...]], TrainingProgress | None]
-
-
-def stage_folder(folder: Path, recipe: Recipe, number: int) -> Path:
-    """Return the folder of a stage's run; `number` counts from 0."""
-    return folder / f"{number + 1}-{slug(recipe.stages[number].name)}"
-
-
-def read_recipe(folder: str | os.PathLike[str]) -> Recipe | None:
-    """Read the plan of a run; None where the folder holds none.
-
-    Raises:
-        DataError: recipe.json is damaged.
-    """
-    path = Path(folder) / RECIPE
-    if not path.is_file():
-        return None
-    try:
-        recipe = Recipe.from_dict(members(read_json(path)))
-    except (DataError, ConfigError) as error:
-        raise DataError(
-            f"{path} is damaged ({error}); delete it and give the command that started the run again, which goes on from "
-            "its stages"
-        ) from error
-    if not recipe.stages:
-        raise DataError(f"{path} names no stage; delete it and give the command that started the run again")
-    return recipe
 
 
 def is_recipe_finished(folder: Path) -> bool:

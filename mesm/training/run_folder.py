@@ -31,6 +31,7 @@ from mesm.json_form import members, read_json
 from mesm.locks import FolderLock
 from mesm.models.checkpoint import save_state
 from mesm.records.training_log import LOG_NAME, EpochReport
+from mesm.training.recipe_plan import RECIPE
 
 if TYPE_CHECKING:
     from mesm.training.run_state import RunState
@@ -166,7 +167,5 @@ def same_settings(one: RunConfig, other: RunConfig) -> bool:
     return with_corpus(one, "") == with_corpus(other, "")
 
 
-#: Plan of a run of several stages (`recipe_run.py`), whose folder is no run of its own.
-RECIPE = "recipe.json"
 _CONFIG, _STATE = "config.json", "state.pt"
 _REMEDY = "; restore it, or delete it to start the run over"

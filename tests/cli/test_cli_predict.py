@@ -13,6 +13,7 @@ import pytest
 from mesm.cli import main
 from mesm.data.clip_list import list_clips
 from mesm.errors import DataError
+from mesm.records.checkpoint import CheckpointMetrics
 from mesm.records.prediction import Prediction
 from tests.data.made_clips import grey, tone, write_clip
 
@@ -23,6 +24,7 @@ class Scorer:
     """A predictor whose first score is the length of the text; it counts its calls and can be made to stop."""
 
     labels, name, sha256, config = ("happiness", "sadness"), "made", "0" * 64, SimpleNamespace(top_p=0.5)
+    metrics = CheckpointMetrics()
 
     def __init__(self) -> None:
         self.texts: list[str] = []

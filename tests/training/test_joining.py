@@ -48,7 +48,7 @@ def test_each_branch_scores_as_it_did_alone(
 def test_parts_that_do_not_go_together_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     models = []
     voice = replace(SMALL, modalities=("acoustic",))
-    for config in (voice, replace(voice, width=0.0625), SMALL.as_model("mesm", modalities=("text", "acoustic"))):
+    for config in (voice, replace(voice, width=0.0625)):
         model = build_model(config)
         assert isinstance(model, EmotionModel)
         models.append(model)

@@ -26,7 +26,8 @@ from mesm.presets import ANY_P, PAPER_TRAIN, PRESETS
 from mesm.records.training_log import EpochReport
 from mesm.stopping import Stopped
 from mesm.training.progress import StepReport, TrainingProgress
-from mesm.training.recipe_run import is_recipe_finished, read_recipe, resume_recipe, train_recipe
+from mesm.training.recipe_plan import read_recipe
+from mesm.training.recipe_run import is_recipe_finished, resume_recipe, train_recipe
 from mesm.training.recipes import CorpusFacts, Recipe, plan_recipe
 from mesm.vocabulary import CAPABILITIES, CORPUS_LABELS, MODALITIES
 from tests.training.corpora import LABELS, tinted_corpus, tinted_sample, write_neutral_faces

@@ -146,7 +146,10 @@ def row_config(setup: AblationSetup, row: AblationRow, seed: int, folder: Path) 
         own = {}  # then the row is no other than the one that it is compared with
     stored = [m for m in row.model.get("modalities", base.model.modalities) if m in base.model.modalities]
     model = replace(base.model, **{**row.model, "width": setup.width, "modalities": tuple(stored)})
-    return RunConfig(model, replace(train, **own))
+    train = replace(train, **own)
+    if not start and train.attention.target == "saliency":  # there is no dense model whose saliency could be distilled
+        train = replace(train, attention=replace(train.attention, target="points"))
+    return RunConfig(model, train)
 
 
 @lru_cache(maxsize=8)

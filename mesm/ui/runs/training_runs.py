@@ -24,7 +24,7 @@ from mesm.locks import read_owner
 from mesm.presets import PRESETS
 from mesm.records.training_log import EpochReport, read_log
 from mesm.studies.learning.chart_data import TrainingRun, creation_number, run_created
-from mesm.training.recipe_run import read_recipe, stage_folder
+from mesm.training.recipe_plan import read_recipe, stage_folder
 from mesm.training.recipes import RECIPES, CorpusFacts, Recipe, plan_recipe
 from mesm.ui import jobs
 
