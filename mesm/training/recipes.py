@@ -19,10 +19,10 @@ from mesm.config import (
     RunConfig,
     TrainConfig,
 )
+from mesm.config.starts import ANY_P, PAPER, PAPER_TRAIN, SCORE, SMALL, SMALL_TRAIN, TEXT_GUIDED
 from mesm.data.store import Corpus
 from mesm.errors import ConfigError
 from mesm.json_form import Json, from_json
-from mesm.presets import ANY_P, PAPER, PAPER_TRAIN, SCORE, SMALL, SMALL_TRAIN, TEXT_GUIDED
 from mesm.vocabulary import CAPABILITIES, MODALITIES
 
 RECIPES: tuple[str, ...] = ("mesm", "fe2e", "paper")
