@@ -185,7 +185,7 @@ def choose_rows(setup: AblationSetup, names: Sequence[str] = ()) -> tuple[Ablati
         if not matching:
             raise ConfigError(f"no row or group {name!r}; there are {', '.join(every)}")
         chosen |= matching
-    while more := {n for name in chosen for n in (every[name].start, every[name].against) if n} - chosen:
+    while more := {n for name in chosen for n in (every[name].start, every[name].against) if n in every} - chosen:
         chosen |= more
     return tuple(row for row in every.values() if row.name in chosen)
 
