@@ -135,7 +135,7 @@ class TextEncoder(nn.Module):
 
         Texts of like length share a batch: padded to the longest, a batch of mixed lengths takes more than twice the time.
         """
-        rows = torch.zeros(len(texts), self.dim)
+        rows = torch.zeros(len(texts), self.dim, dtype=torch.float32)
         order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
         device = next(self.parameters()).device
         for start in range(0, len(order), batch_size):
