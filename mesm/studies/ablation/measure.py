@@ -40,6 +40,7 @@ from mesm.training import metrics
 from mesm.training.progress import TrainingProgress
 from mesm.training.recipes import CorpusFacts, plan_recipe
 from mesm.training.trainer import Trainer
+from mesm.vocabulary import MODALITIES
 
 #: Settings that differ from a preset's, as `dataclasses.replace` takes them.
 Settings: TypeAlias = dict[str, Any]
@@ -144,8 +145,9 @@ def row_config(setup: AblationSetup, row: AblationRow, seed: int, folder: Path) 
     own = dict(row.train)
     if own == _TEXT_GUIDED and _GUIDED not in bases:
         own = {}  # then the row is no other than the one that it is compared with
-    stored = [m for m in row.model.get("modalities", base.model.modalities) if m in base.model.modalities]
-    model = replace(base.model, **{**row.model, "width": setup.width, "modalities": tuple(stored)})
+    own_modalities = row.model.get("modalities", base.model.modalities)
+    modalities = tuple(m for m in own_modalities if m in _modalities_of(setup))
+    model = replace(base.model, **{**row.model, "width": setup.width, "modalities": modalities})
     train = replace(train, **own)
     if not start and train.attention.target == "saliency":  # there is no dense model whose saliency could be distilled
         train = replace(train, attention=replace(train.attention, target="points"))
@@ -164,9 +166,14 @@ def _bases(setup: AblationSetup) -> dict[str, RunConfig]:
     return dict(zip(("fe2e", "mesm", _GUIDED), (stage.run for stage in stages), strict=False))
 
 
+def _modalities_of(setup: AblationSetup) -> tuple[str, ...]:
+    """Return the modalities that rows may have: those that the recipe finds in the corpus; with a preset, all."""
+    return MODALITIES if setup.preset else _bases(setup)["mesm"].model.modalities
+
+
 def rows_of(setup: AblationSetup) -> tuple[AblationRow, ...]:
     """Return the rows that differ from the row they are compared with, and those that are compared with none."""
-    stored = set(_bases(setup)["mesm"].model.modalities)
+    stored = set(_modalities_of(setup))
     rows = [row for row in ROWS if stored & set(row.model.get("modalities", stored))]
     configs = {row.name: row_config(setup, row, 0, Path()) for row in rows}
     return tuple(row for row in rows if row.name == row.against or configs[row.name] != configs[row.against])
@@ -185,7 +192,7 @@ def choose_rows(setup: AblationSetup, names: Sequence[str] = ()) -> tuple[Ablati
         if not matching:
             raise ConfigError(f"no row or group {name!r}; there are {', '.join(every)}")
         chosen |= matching
-    while more := {n for name in chosen for n in (every[name].start, every[name].against) if n in every} - chosen:
+    while more := {n for name in chosen for n in (every[name].start, every[name].against) if n} - chosen:
         chosen |= more
     return tuple(row for row in every.values() if row.name in chosen)
 
