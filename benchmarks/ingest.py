@@ -13,7 +13,6 @@ over union) is listed.
 from __future__ import annotations
 
 import argparse
-import json
 import resource
 import statistics
 import tempfile
@@ -25,7 +24,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from benchmarks.timing import CLOCKS, conditions
+from benchmarks.timing import CLOCKS, conditions, write_measured
 from mesm.data.ingest.faces import DetectedFace, MtcnnDetector, choose_face
 from mesm.data.ingest.search import CoarseToFine
 
@@ -192,10 +191,7 @@ def main() -> None:
     else:
         measured["portraits"] = compare(list(portraits(arguments.portraits)), arguments.clock)
         measured["marionette"] = compare(list(heads(arguments.corpus, arguments.heads)), arguments.clock)
-    text = json.dumps(measured, indent=1)
-    print(text)
-    if arguments.json:
-        Path(arguments.json).write_text(text + "\n")
+    write_measured(measured, arguments.json)
 
 
 if __name__ == "__main__":

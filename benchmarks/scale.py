@@ -11,7 +11,6 @@ run at one time.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import subprocess
 import sys
@@ -25,7 +24,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.timing import conditions
+from benchmarks.timing import conditions, write_measured
 from mesm.config import FE2EConfig, RunConfig, TrainConfig
 from mesm.data.store import Corpus
 from mesm.training.trainer import Trainer
@@ -154,10 +153,7 @@ def main(words: Sequence[str] | None = None) -> None:
         measured["same_content"] = len(digests) == 1
         measured["digest"] = sorted(digests)[0][:16]
         measured["training"] = start_training(root / arguments.engines[0], root / "run")
-    text = json.dumps(measured, indent=1)
-    print(text)
-    if arguments.json:
-        Path(arguments.json).write_text(text + "\n")
+    write_measured(measured, arguments.json)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import platform
 import statistics
 import time
@@ -60,3 +61,11 @@ def conditions() -> dict[str, Any]:
         "torch": torch.__version__,
         "python": platform.python_version(),
     }
+
+
+def write_measured(measured: dict[str, Any], path: str | None) -> None:
+    """Print what was measured as JSON, and write it to a file if one is named."""
+    text = json.dumps(measured, indent=1)
+    print(text)
+    if path:
+        Path(path).write_text(text + "\n")

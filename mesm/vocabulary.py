@@ -114,3 +114,7 @@ MIRRORED_LANDMARKS: tuple[int, ...] = (
     *range(54, 47, -1), *range(59, 54, -1),
     *range(64, 59, -1), 67, 66, 65,
 )  # fmt: skip
+
+#: Recipes of trainings (`mesm.training.recipes`), and the sizes of their models.
+RECIPES: tuple[str, ...] = ("mesm", "fe2e", "paper")
+SIZES: tuple[str, ...] = ("small", "paper")

@@ -7,8 +7,8 @@ from shlex import quote
 from typing import TYPE_CHECKING
 
 from mesm.cli import measuring
-from mesm.cli.planning import SIZES
 from mesm.cli.train import Bar
+from mesm.vocabulary import SIZES
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -6,13 +6,11 @@ import argparse
 from typing import TYPE_CHECKING
 
 from mesm.errors import ConfigError
+from mesm.vocabulary import RECIPES, SIZES
 
 if TYPE_CHECKING:
     from mesm.config import RunConfig
     from mesm.training.recipes import Recipe
-
-#: As in `mesm.training.recipes`, which imports torch.
-RECIPES, SIZES = ("mesm", "fe2e", "paper"), ("small", "paper")
 
 
 def add_plan_arguments(parser: argparse.ArgumentParser) -> None:

@@ -10,8 +10,8 @@ from shlex import quote
 from typing import TYPE_CHECKING, TypeAlias
 
 from mesm.cli import measuring
-from mesm.cli.planning import SIZES
 from mesm.cli.train import Bar
+from mesm.vocabulary import SIZES
 
 if TYPE_CHECKING:
     from mesm.figures.export import FigureExport

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from mesm.layers.bert import BertTokenizer
-from mesm.layers.text import minilm_folder
+from mesm.layers.text import minilm_folder, token_ids
 
 #: B texts -> (B, T) int64 ids and (B, T) bool mask.
 Tokenize = Callable[[Sequence[str]], tuple[Tensor, Tensor]]
@@ -52,9 +52,4 @@ class Lexicon(nn.Module):
 def minilm_tokenizer(max_tokens: int) -> Tokenize:
     """Load the word pieces of the bundled MiniLM without its weights."""
     tokenizer = BertTokenizer(minilm_folder())
-
-    def tokenize(texts: Sequence[str]) -> tuple[Tensor, Tensor]:
-        tokens = tokenizer(list(texts), padding=True, truncation=True, max_length=max_tokens, return_tensors="pt")
-        return tokens["input_ids"], tokens["attention_mask"].bool()
-
-    return tokenize
+    return lambda texts: token_ids(tokenizer, texts, max_tokens)

@@ -89,10 +89,7 @@ class TextEncoder(nn.Module):
 
     def tokenize(self, texts: Sequence[str]) -> tuple[Tensor, Tensor]:
         """Tokenise texts: (B, T) int64 ids and (B, T) bool mask, T at most `text_max_tokens`; longer texts are cut."""
-        tokens = self.tokenizer(
-            list(texts), padding=True, truncation=True, max_length=self.max_tokens, return_tensors="pt"
-        )
-        return tokens["input_ids"], tokens["attention_mask"].bool()
+        return token_ids(self.tokenizer, texts, self.max_tokens)
 
     def count_tokens(self, text: str) -> int:
         """Count the tokens before any cut; more than `max_tokens` means that the text is cut."""
@@ -157,6 +154,12 @@ class TextEncoder(nn.Module):
         return {
             word: table[ids].float().mean(0).cpu().numpy() for word, ids in zip(words, pieces, strict=True) if len(ids)
         }
+
+
+def token_ids(tokenizer: Any, texts: Sequence[str], max_tokens: int) -> tuple[Tensor, Tensor]:
+    """Tokenise texts with a tokenizer of transformers' interface; see `TextEncoder.tokenize`."""
+    tokens = tokenizer(list(texts), padding=True, truncation=True, max_length=max_tokens, return_tensors="pt")
+    return tokens["input_ids"], tokens["attention_mask"].bool()
 
 
 def _of_folder(folder: Path) -> tuple[Any, Any]:

@@ -23,10 +23,7 @@ from mesm.config.starts import ANY_P, PAPER, PAPER_TRAIN, SCORE, SMALL, SMALL_TR
 from mesm.data.store import Corpus
 from mesm.errors import ConfigError
 from mesm.json_form import Json, from_json
-from mesm.vocabulary import CAPABILITIES, MODALITIES
-
-RECIPES: tuple[str, ...] = ("mesm", "fe2e", "paper")
-SIZES: tuple[str, ...] = ("small", "paper")
+from mesm.vocabulary import CAPABILITIES, MODALITIES, RECIPES, SIZES
 
 
 @dataclass(frozen=True)
@@ -255,7 +252,7 @@ def plan_recipe(
         raise ConfigError("words alone have no positions to select: MESM cannot be trained on this corpus")
     missing = tuple(_MISSING[m] for m in MODALITIES if m not in facts.modalities)
     sparse_too = name != "fe2e" and bool(segments)
-    # MESM asks with the text, and starts from a dense model with the same branches.
+    # The text is MESM's query, and MESM starts from a dense model with the same branches.
     model = _dense_model(facts, size, ("text", *segments) if sparse_too else facts.modalities)
     guidance = choose_guidance(facts, frozen_text=not model.text_trainable)
     train = _dense_training(facts, size)

@@ -25,8 +25,9 @@ from mesm.presets import PRESETS
 from mesm.records.training_log import EpochReport, read_log
 from mesm.studies.learning.chart_data import TrainingRun, creation_number, run_created
 from mesm.training.recipe_plan import read_recipe, stage_folder
-from mesm.training.recipes import RECIPES, CorpusFacts, Recipe, plan_recipe
+from mesm.training.recipes import CorpusFacts, Recipe, plan_recipe
 from mesm.ui import jobs
+from mesm.vocabulary import RECIPES
 
 CONFIG = "config.json"
 RUNNING, FINISHED, STOPPED, FAILED = "running", "finished", "stopped", "failed"

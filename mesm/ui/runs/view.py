@@ -18,10 +18,11 @@ from mesm.records.training_log import EpochReport
 from mesm.studies.learning.chart_data import learning_chart
 from mesm.studies.learning.exports import learning_export, runs_export
 from mesm.studies.learning.screen import draw_learning_curves
-from mesm.training.recipes import RECIPES, SIZES, CorpusFacts, plan_recipe
+from mesm.training.recipes import CorpusFacts, plan_recipe
 from mesm.ui import export_menu, layout, state
 from mesm.ui.runs import training_runs
 from mesm.ui.runs.training_runs import FAILED, FINISHED, RUNNING, STOPPED, Run
+from mesm.vocabulary import RECIPES, SIZES
 
 POLL_S = 2
 #: Runs that are shown at first, the newest.
