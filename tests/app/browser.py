@@ -100,7 +100,11 @@ def open_page(browser: Any, url: str, width: int = 1280, scheme: str = "light") 
 
 
 def settle(page: Any) -> None:
-    """Wait until the server has had nothing to do for this page for a while, and all is drawn."""
+    """Wait until the server has had nothing to do for this page for a while, and all is drawn.
+
+    The quiet is counted from this call: an earlier one's would let a page pass whose next run is not shown yet.
+    """
+    page.evaluate("window.quietSince = 0")
     page.wait_for_function(
         """() => {
           const busy = document.querySelector(

@@ -110,8 +110,7 @@ def test_try_a_clip_of_ones_own(chromium: Any, address: str) -> None:
     page.get_by_role("textbox", name="Transcript").last.fill("I am boiling with anger at my sister.")
     page.keyboard.press("Control+Enter")
     settle(page)
-    page.get_by_role("button", name="Score this clip").last.click()
-    said(page, "your clip")
+    pressed(page, "Score this clip", "your clip")
     faces = picture(page, FACES)
     assert faces.ndim == 3 and np.ptp(faces) > 100
     assert "The clip is decoded." in page.get_by_test_id("stExpander").first.inner_text()
@@ -153,6 +152,23 @@ def menu(page: Any, key: str) -> None:
     """Open the export menu of one figure."""
     page.locator(f".st-key-export-{key}").get_by_role("button").last.click()
     page.get_by_role("button", name="Add to basket").last.wait_for()
+    settle(page)
+
+
+def pressed(page: Any, label: str, words: str) -> None:
+    """Click a button until its result is on the page: a click that falls on a page drawn anew starts nothing."""
+    from playwright.sync_api import TimeoutError as TooLate
+
+    for last in (False, False, True):
+        page.get_by_role("button", name=label).last.click()
+        try:
+            page.get_by_text(words).last.wait_for(timeout=40_000)
+        except TooLate:
+            if last:
+                raise
+            settle(page)
+        else:
+            break
     settle(page)
 
 
