@@ -16,6 +16,7 @@ def _layer(layer: LayerTensors, segments: slice) -> LayerTrace:
         layer.kept_SHW[segments].bool().cpu().numpy(),
         layer.active_SHW[segments].bool().cpu().numpy(),
         tuple(layer.backends),
+        None if layer.padding_SHW is None else layer.padding_SHW[segments].cpu().numpy(),
     )
 
 

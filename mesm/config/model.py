@@ -267,6 +267,9 @@ class MESMConfig(EndToEndConfig):
     """`additive` is the paper's equation; `additive_bilinear` adds GroupNorm(x) . U q / sqrt(C)."""
     query: str = chosen("text", QUERIES)
     """Query of the attention: the text's vector, or `none`."""
+    padding: str = chosen("kept", ("kept", "masked"))
+    """Columns after the end of a clip's sound: `kept` attends to them like to all others (the paper), `masked` leaves
+    their sites out of the attention."""
     top_p: float = bounded(0.5, 0, 1, above=True)
     """Reference nucleus mass, used when a call gives none."""
     backend: str = chosen("auto", BACKENDS)
@@ -335,7 +338,7 @@ def config_class(name: str) -> type[ModelConfig]:
 
 
 #: Settings that came after the first version of a stored config; a config without them means their defaults.
-_LATER_SETTINGS = ("face_scaling", "mel_level", "text_lexicon", "mel_statistics")
+_LATER_SETTINGS = ("face_scaling", "mel_level", "text_lexicon", "mel_statistics", "padding")
 
 
 def model_config(name: str = "mesm", **settings: Any) -> ModelConfig:

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from mesm.config import MESMConfig
 from mesm.layers.attention import CrossModalAttention, gate_values
 from mesm.layers.nucleus import nucleus_mask
+from mesm.layers.padding import column_sites
 from mesm.layers.versioned_cache import VersionedCache
 from mesm.layers.vgg import BLOCK_CHANNELS, POOLED_BLOCKS, ConvNorm, VGGTrunk
 from mesm.sparse.backends import choose, compute_dtype, submanifold_conv
@@ -31,12 +32,14 @@ class LayerTensors:
         kept_SHW: (S, H, W) bool, the nucleus.
         active_SHW: (S, H, W) bool, the sites to choose from.
         backends: backend of each of the block's convolutions.
+        padding_SHW: (S, H, W) bool, sites after the end of the sound; None for faces.
     """
 
     attention_SHW: Tensor
     kept_SHW: Tensor
     active_SHW: Tensor
     backends: tuple[str, ...]
+    padding_SHW: Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -104,6 +107,7 @@ class SparseVGG(VGGTrunk):
         *,
         trace: bool = False,
         first_attention: VersionedCache[Tensor] | None = None,
+        sound_SW: Tensor | None = None,
     ) -> SparseResult:
         """Compute everything behind the stem; one stem map serves all values of `top_p`.
 
@@ -114,17 +118,21 @@ class SparseVGG(VGGTrunk):
             trace: also return the attention layers.
             first_attention: cache for the first layer's attention, which does not depend on `top_p`; it must only ever
                 be passed with this stem map and this query.
+            sound_SW: (S, hops) bool of `sound_columns`; with config.padding="masked" its padding has no sites.
         """
         s, _, h, w = stem_SCHW.shape
-        everywhere = torch.ones(s, h, w, dtype=torch.bool, device=stem_SCHW.device)
-        maps, layers = SparseMap.from_dense(stem_SCHW, everywhere), []
+        active_SHW = torch.ones(s, h, w, dtype=torch.bool, device=stem_SCHW.device)
+        if sound_SW is not None and self.config.padding == "masked":
+            active_SHW = column_sites(sound_SW, h, w).contiguous()
+        maps, layers = SparseMap.from_dense(stem_SCHW, active_SHW), []
         for number, (attention, group) in enumerate(zip(self.attention, self.groups, strict=True)):
             attention_SHW = attention(maps, query_SD, first_attention if number == 0 else None)
             kept = Sites.of_mask(nucleus_mask(attention_SHW, maps.sites.mask_SHW, top_p))
             features, book = self._select(maps, attention_SHW, kept)
             pooled, ran = self._block(features, book, group)
             if trace:
-                layers.append(LayerTensors(attention_SHW, kept.mask_SHW, maps.sites.mask_SHW, ran))
+                padding_SHW = None if sound_SW is None else ~column_sites(sound_SW, *attention_SHW.shape[1:])
+                layers.append(LayerTensors(attention_SHW, kept.mask_SHW, maps.sites.mask_SHW, ran, padding_SHW))
             maps = pooled
         return SparseResult(maps.to_dense(), tuple(layers))
 

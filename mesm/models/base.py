@@ -12,6 +12,7 @@ from mesm.config import EndToEndConfig, check_top_p
 from mesm.errors import DataError
 from mesm.layers.fusion import WeightedFusion
 from mesm.layers.lexicon import minilm_tokenizer
+from mesm.layers.padding import sound_columns
 from mesm.layers.sparse_vgg import LayerTensors, SparseVGG
 from mesm.layers.text import TextEncoder
 from mesm.layers.versioned_cache import VersionedCache
@@ -102,7 +103,8 @@ class EmotionModel(Scorer[Prepared]):
         self.check_present(batch, present_BM)
         heard = self.config.mel_statistics and "acoustic" in maps
         statistics_BF = voice_statistics(batch.mels, batch.chunk_counts) if heard else None
-        return Prepared(text_BD, maps, counts, present_BM, self._tokens(batch), statistics_BF)
+        sound_SW = sound_columns(batch.mels, batch.chunk_counts) if "acoustic" in maps else None
+        return Prepared(text_BD, maps, counts, present_BM, self._tokens(batch), statistics_BF, sound_SW)
 
     def finish(
         self, prepared: Prepared, top_p: float | None = None, trace: bool = False, query_BD: Tensor | None = None
@@ -141,6 +143,7 @@ class EmotionModel(Scorer[Prepared]):
                     trace,
                     cache,
                     prepared.statistics_BF if modality == "acoustic" else None,
+                    prepared.sound_SW if modality == "acoustic" else None,
                 )
                 scores_BE, segments[modality] = result.logits_BE, result.segments_SD
                 summaries[modality] = result.summary_BD

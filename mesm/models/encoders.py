@@ -133,6 +133,7 @@ class SegmentBranch(nn.Module):
         trace: bool,
         first_attention: VersionedCache[Tensor] | None = None,
         statistics_BF: Tensor | None = None,
+        sound_SW: Tensor | None = None,
     ) -> BranchOutput:
         """Compute the logits from `prepare`'s maps.
 
@@ -144,10 +145,13 @@ class SegmentBranch(nn.Module):
             trace: also return the attention layers.
             first_attention: see `SparseVGG.sparse_part`.
             statistics_BF: `voice_statistics` of each utterance; needed where the config has them.
+            sound_SW: see `SparseVGG.sparse_part`.
         """
         layers: tuple[LayerTensors, ...] = ()
         if isinstance(self.cnn, SparseVGG):
-            result = self.cnn.sparse_part(maps_SCHW, query_SD, top_p, trace=trace, first_attention=first_attention)
+            result = self.cnn.sparse_part(
+                maps_SCHW, query_SD, top_p, trace=trace, first_attention=first_attention, sound_SW=sound_SW
+            )
             maps_SCHW, layers = result.features_SCHW, result.layers
         segments_SD = self.flatten(maps_SCHW.flatten(1))
         summary_BD = self.transformer(segments_SD, counts_B)

@@ -22,6 +22,7 @@ class Prepared:
         present_BM: (B, M) bool, which branches each clip has.
         tokens: ids and mask of the texts' word pieces, for a text branch with a lexicon.
         statistics_BF: (B, F) statistics of the voices, for an acoustic branch that scores them.
+        sound_SW: (chunks, hops) bool of `sound_columns`; None without sound.
         first_attention: modality -> cache of the first layer's attention under the clips' own texts. Not a field of the
             constructor: every new `Prepared`, also one made with `dataclasses.replace`, starts with an empty dict.
     """
@@ -32,6 +33,7 @@ class Prepared:
     present_BM: Tensor
     tokens: tuple[Tensor, Tensor] | None = None
     statistics_BF: Tensor | None = None
+    sound_SW: Tensor | None = None
     first_attention: dict[str, VersionedCache[Tensor]] = field(default_factory=dict, init=False, repr=False)
 
 

@@ -18,12 +18,27 @@ class LayerTrace:
         kept: (S, H, W) bool, the nucleus.
         active: (S, H, W) bool, sites that were there to choose from.
         backends: what ran each of the block's two convolutions, e.g. ("gather", "dense").
+        padding: (S, H, W) bool, sites after the end of the sound; None where it is unknown or there is none.
     """
 
     attention: np.ndarray
     kept: np.ndarray
     active: np.ndarray
     backends: tuple[str, ...] = ()
+    padding: np.ndarray | None = None
+
+    @property
+    def counts(self) -> tuple[int, int]:
+        """Return the number of kept sites and of all sites, without padding."""
+        if self.padding is None:
+            return int(self.kept.sum()), self.kept.size
+        return int((self.kept & ~self.padding).sum()), self.kept.size - int(self.padding.sum())
+
+    @property
+    def share(self) -> float:
+        """Return the share of the sites that is kept, without padding, in [0, 1]."""
+        kept, sites = self.counts
+        return kept / max(sites, 1)
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from mesm.batch import Batch
+from mesm.layers.padding import sound_columns
 
 _REACH = 2  # pixels of a face's largest shift
 
@@ -86,4 +87,5 @@ def _mels(mels_SCHW: Tensor, counts_B: Tensor, generator: torch.Generator) -> Te
     x = mels_SCHW + gain_S[:, None, None, None]
     band = torch.arange(x.shape[2])[None]
     hidden = (band >= start_S[:, None]) & (band < (start_S + width_S)[:, None])
-    return torch.where(hidden[:, None, :, None], x.mean((2, 3), keepdim=True), x)
+    x = torch.where(hidden[:, None, :, None], x.mean((2, 3), keepdim=True), x)
+    return torch.where(sound_columns(mels_SCHW, counts_B)[:, None, None], x, mels_SCHW)

@@ -16,6 +16,7 @@ from torch import Tensor
 from torchvision.transforms.v2 import functional as vision
 
 from mesm.batch import Batch
+from mesm.layers.padding import sound_columns
 from mesm.layers.standardise import LUMA
 
 #: Geometry: crops of other detectors, heads that are not upright. Largest turn and shear in degrees, shift as a share of
@@ -161,7 +162,11 @@ def _mels(mels_SCHW: Tensor, counts_B: Tensor, generator: torch.Generator, cut_c
         if len(clip) and float(torch.rand(1, generator=generator)) < cut_chance:
             loud = torch.nonzero(clip.amax((1, 2, 3)) > clip.max() - _SILENCE).flatten()
             clip = clip[int(loud[0]) : int(loud[-1]) + 1]
-        clips.append(_voice(clip, generator) if len(clip) else clip)
+        if len(clip):
+            # The sound ends where it ended: padding stays known as such.
+            sound_SW = sound_columns(clip, torch.tensor([len(clip)]))
+            clip = torch.where(sound_SW[:, None, None], _voice(clip, generator), clip)
+        clips.append(clip)
     return torch.cat(clips), torch.tensor([len(clip) for clip in clips], dtype=counts_B.dtype)
 
 

@@ -23,9 +23,9 @@ def kept_sentence(layers: Sequence[LayerTrace], shown: Sequence[int]) -> str:
     parts = []
     for number in shown:
         if number < len(layers):
-            kept, sites = int(layers[number].kept.sum()), layers[number].kept.size
+            kept, sites = layers[number].counts
             parts.append(
-                f"L{number + 1} keeps {kept:,} of {sites:,} sites ({decimal_text(100 * kept / max(sites, 1), 0)} %)"
+                f"L{number + 1} keeps {kept:,} of {sites:,} sites ({decimal_text(100 * layers[number].share, 0)} %)"
             )
     return "; ".join(parts) + "." if parts else ""
 
@@ -34,7 +34,12 @@ def mosaic_caption(layers: Sequence[LayerTrace], style: MosaicStyle) -> str:
     """Return the caption under a mosaic: the share of sites that each layer keeps, and how they are drawn."""
     if not layers:
         return "No mask: every site is computed."
-    return f"{kept_sentence(layers, style.layers)} {_OVERLAY_SENTENCES[style.overlay]}"
+    padded = " Hatched: padding after the end of the sound, not counted." if _has_padding(layers) else ""
+    return f"{kept_sentence(layers, style.layers)} {_OVERLAY_SENTENCES[style.overlay]}{padded}"
+
+
+def _has_padding(layers: Sequence[LayerTrace]) -> bool:
+    return any(layer.padding is not None and layer.padding.any() for layer in layers)
 
 
 def modality_caption(modality: str, layers: Sequence[LayerTrace], style: MosaicStyle) -> str:

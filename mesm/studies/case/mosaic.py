@@ -273,12 +273,27 @@ def compose(scene: Scene, rows: Sequence[LayerRow]) -> np.ndarray:
     return picture
 
 
+#: Distance of the hatching's lines along a row of pixels.
+_HATCH_PX = 6
+
+
 def layer_row(scene: Scene, number: int, layer: LayerTrace) -> LayerRow:
     """Return the sites that one layer kept, over the pictures of a scene."""
     if scene.style.overlay == "heat map":
         drawn, low, high = _heated(scene, layer)
-        return LayerRow(row_name(number, layer), drawn, (low, high))
-    return LayerRow(row_name(number, layer), np.where(_selected(scene, layer), scene.touched, scene.pictures))
+        return LayerRow(row_name(number, layer), _hatched(scene, layer, drawn), (low, high))
+    drawn = np.where(_selected(scene, layer), scene.touched, scene.pictures)
+    return LayerRow(row_name(number, layer), _hatched(scene, layer, drawn))
+
+
+def _hatched(scene: Scene, layer: LayerTrace, drawn: np.ndarray) -> np.ndarray:
+    """Draw hatching over the padding after the end of the sound, whatever the layer keeps of it."""
+    if layer.padding is None or not layer.padding.any():
+        return drawn
+    colours = theme(scene.style.dark)
+    ground, line = overlay.packed(np.array([rgb(colours.ground), rgb(colours.faint)], np.uint8))
+    y, x = np.ogrid[: drawn.shape[1], : drawn.shape[2]]
+    return np.where(scene.pixels(layer.padding), np.where((x + y) % _HATCH_PX == 0, line, ground), drawn)
 
 
 def _selected(scene: Scene, layer: LayerTrace) -> np.ndarray:
@@ -311,8 +326,7 @@ def _heated(scene: Scene, layer: LayerTrace) -> tuple[np.ndarray, float, float]:
 def row_name(number: int, layer: LayerTrace) -> tuple[str, ...]:
     """Return the label of a layer's row: its name, its grid, the share that it kept."""
     height, width = layer.kept.shape[1:]
-    share = layer.kept.mean() if layer.kept.size else 0.0
-    return f"L{number + 1}", f"{height} × {width}", f"kept {decimal_text(100 * share, 0)} %"
+    return f"L{number + 1}", f"{height} × {width}", f"kept {decimal_text(100 * layer.share, 0)} %"
 
 
 def mel_loudness(mel: np.ndarray, loudest_only: bool = False) -> np.ndarray:

@@ -114,7 +114,7 @@ def _rows(
     for number in style.layers:
         if number < len(layers):
             row = layer_row(scene, number, layers[number])
-            kept = f"{decimal_text(100 * layers[number].kept.mean(), 0)} %"
+            kept = f"{decimal_text(100 * layers[number].share, 0)} %"
             ends = () if row.scale is None else (f"{decimal_text(row.scale[0], 1)}–{decimal_text(row.scale[1], 1)}×",)
             rows.append(((f"L{number + 1}, {kept}", *ends), overlay.unpacked(row.drawn), row_in, scene))
     return rows
