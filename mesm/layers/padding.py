@@ -16,7 +16,7 @@ _EMPTY = math.log10(MEL_FLOOR) + 1e-3
 def sound_columns(mels_SCHW: Tensor, counts_B: Tensor) -> Tensor:
     """Return (S, hops) bool: False in the columns of each clip's last chunk that lie after the end of the sound.
 
-    Digital silence at a clip's end cannot be told from padding and counts as such; a chunk of nothing else stays True.
+    Digital silence at a clip's end equals padding and counts as such; a last chunk of nothing else stays True.
 
     Args:
         mels_SCHW: (S, 1, bands, hops) log10 mel power, one clip's chunks after the other; not normalised.

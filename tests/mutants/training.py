@@ -224,8 +224,8 @@ MUTANTS: list[Mutant] = [
     # Augmentation.
     Mutant(
         "mesm/training/augment.py",
-        "return torch.where(hidden[:, None, :, None], x.mean((2, 3), keepdim=True), x)",
-        "return x",
+        "x = torch.where(hidden[:, None, :, None], x.mean((2, 3), keepdim=True), x)",
+        "pass",
         "tests/training/test_augment.py",
     ),
     Mutant("mesm/training/augment.py", "brightness = 25 *", "brightness = 0 *", "tests/training/test_augment.py"),
