@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from mesm.errors import DataError
 from mesm.layers.versioned_cache import VersionedCache
 from mesm.sparse.sites import SparseMap, can_use_numba
 
@@ -76,10 +77,26 @@ class CrossModalAttention(nn.Module):
 
         Returns:
             (S, H, W) float32: each segment sums to 1 over its active sites and is 0 elsewhere; all 0 without a site.
+
+        Raises:
+            DataError: features or queries of another width than the weights', or another number of queries than segments.
         """
+        self._check(maps, query_SD)
         if cache is not None:
             return cache.get(tuple(self.parameters()), lambda: self._attend(maps, query_SD))
         return self._attend(maps, query_SD)
+
+    def _check(self, maps: SparseMap, query_SD: Tensor | None) -> None:
+        channels, segments = self.map_projection.in_features, maps.sites.shape[0]
+        if maps.features_NC.shape[1] != channels:
+            raise DataError(f"features of {maps.features_NC.shape[1]} channels; this attention reads {channels}")
+        if self.query_projection is None:
+            return
+        shape = None if query_SD is None else tuple(query_SD.shape)
+        if shape != (segments, self.query_projection.in_features):
+            raise DataError(
+                f"queries of {shape}; this attention needs one per segment: {(segments, self.query_projection.in_features)}"
+            )
 
     def _attend(self, maps: SparseMap, query_SD: Tensor | None) -> Tensor:
         with torch.autocast(maps.features_NC.device.type, enabled=False):
@@ -101,7 +118,6 @@ class CrossModalAttention(nn.Module):
             self.score.weight.dtype, torch.float32
         )  # a bfloat16 model selects its sites in float32 too
         features_NC = maps.features_NC.to(dtype)
-        assert query_SD is not None or self.query_projection is None, "this attention has a query term"
         query_SD = None if query_SD is None else query_SD.to(dtype)
         if can_use_numba(features_NC) and not torch.is_grad_enabled():
             return self._compiled_logits(maps, features_NC, query_SD)

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from mesm.config import check_top_p
+from mesm.errors import DataError
 
 
 def nucleus_mask(attention_SHW: Tensor, active_SHW: Tensor, top_p: float) -> Tensor:
@@ -22,6 +23,7 @@ def nucleus_mask(attention_SHW: Tensor, active_SHW: Tensor, top_p: float) -> Ten
 
     Raises:
         ConfigError: `top_p` lies outside (0, 1].
+        DataError: an attention that is not a number, because features or query are not.
     """
     if check_top_p(top_p) == 1:
         return active_SHW
@@ -29,6 +31,8 @@ def nucleus_mask(attention_SHW: Tensor, active_SHW: Tensor, top_p: float) -> Ten
     if not mass_SL.numel():
         return active_SHW
     falling_SL = _sorted_down(mass_SL)
+    if bool(falling_SL[:, 0].isnan().any()):  # sorting puts them first
+        raise DataError("the attention is not a number (NaN): check the input and the weights for NaN and infinity")
     # Mass before each site, in float64 so that the sum of many small masses does not pass p too early.
     count_S1 = ((falling_SL.cumsum(1, dtype=torch.float64) - falling_SL) < top_p).sum(1, keepdim=True)
     least_S1 = falling_SL.gather(1, count_S1 - 1)

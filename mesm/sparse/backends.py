@@ -16,10 +16,10 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from mesm.errors import BackendUnavailable, ConfigError
+from mesm.errors import BackendUnavailable, ConfigError, DataError
 from mesm.sparse import dense_backend, fused_backend, spconv_backend
 from mesm.sparse.backend_costs import COSTS, fastest
-from mesm.sparse.sites import Rulebook
+from mesm.sparse.sites import Rulebook, check_rows
 
 Convolve = Callable[[Tensor, Rulebook, Tensor, Tensor | None], Tensor]
 
@@ -72,6 +72,20 @@ def choose(name: str, book: Rulebook, c_in: int, c_out: int, dtype: torch.dtype)
     return name
 
 
+def _check_weight(features_NC: Tensor, weight_KCRR: Tensor, bias_K: Tensor | None) -> None:
+    """Check that a weight and a bias fit the features: compiled code would read past the end of an array."""
+    channels, shape = features_NC.shape[1], tuple(weight_KCRR.shape)
+    if len(shape) != 4 or shape[1:] != (channels, 3, 3):
+        raise DataError(f"a weight of {shape} for features of {channels} channels; it must be (K, {channels}, 3, 3)")
+    if bias_K is not None and tuple(bias_K.shape) != shape[:1]:
+        raise DataError(f"a bias of {tuple(bias_K.shape)} for a weight of {shape}; it must be ({shape[0]},)")
+    others = [weight_KCRR] if bias_K is None else [weight_KCRR, bias_K]
+    kinds = [f"{t.dtype} on {t.device.type}".removeprefix("torch.") for t in (features_NC, *others)]
+    under_autocast = torch.is_autocast_enabled(features_NC.device.type)
+    if any(t.device != features_NC.device or (t.dtype != features_NC.dtype and not under_autocast) for t in others):
+        raise DataError(f"features, weight and bias are {', '.join(kinds)}; convert them to one type on one device")
+
+
 def submanifold_conv(
     features_NC: Tensor, book: Rulebook, weight_KCRR: Tensor, bias_K: Tensor | None = None, *, backend: str = "auto"
 ) -> Tensor:
@@ -86,7 +100,12 @@ def submanifold_conv(
 
     Returns:
         (destinations, K).
+
+    Raises:
+        DataError: shapes, types or devices that do not fit each other; the same for every backend.
     """
+    check_rows(features_NC, book)
+    _check_weight(features_NC, weight_KCRR, bias_K)
     c_out, c_in = weight_KCRR.shape[:2]
     name = choose(backend, book, c_in, c_out, compute_dtype(features_NC))
     return CONVOLVE[name](features_NC, book, weight_KCRR, bias_K)

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from mesm.errors import DataError
 from mesm.sparse.compiled import compiled, convolve_rows
 from mesm.sparse.fused_backend import LANES, in_lanes, share_out
 
@@ -88,7 +89,12 @@ class Panels:
         return cls(in_lanes(weight_KC.detach()[None]).numpy(), len(weight_KC))
 
     def multiply(self, rows_NC: np.ndarray, bias_K: np.ndarray | None = None) -> np.ndarray:
-        """Multiply rows by the weight and add the bias, on this thread: (N, K padded to whole panels)."""
+        """Multiply rows by the weight and add the bias, on this thread: (N, K padded to whole panels).
+
+        Raises:
+            DataError: rows of another width or type than the weight's.
+        """
+        _check_width(rows_NC, self)
         count, padded = len(rows_NC), self.values.shape[1] * LANES
         out, itself = np.empty((count, padded), np.float32), np.arange(count, dtype=np.int32)
         bias = np.zeros(padded, np.float32)
@@ -97,6 +103,12 @@ class Panels:
         place = (itself, itself, np.array([0, count]), 0, count, 0, self.values.shape[1])
         convolve_rows(rows_NC, self.values, bias, False, out, *place)
         return out
+
+
+def _check_width(rows_NC: np.ndarray, weight: Panels) -> None:
+    channels = weight.values.shape[2]
+    if rows_NC.ndim != 2 or rows_NC.shape[1] != channels or rows_NC.dtype != np.float32:
+        raise DataError(f"rows of {rows_NC.shape} in {rows_NC.dtype}; the weight reads (N, {channels}) in float32")
 
 
 def sigmoid_scores(
@@ -120,7 +132,18 @@ def sigmoid_scores(
     Returns:
         (N,) score . sigmoid(W x + shift of its segment), and, with a direction, (N, 3): each row's sum, sum of squares,
         and product with its segment's direction.
+
+    Raises:
+        DataError: arrays that do not fit each other.
     """
+    _check_width(features_NC.numpy(), weight)
+    segments = int(segment_N[-1]) + 1 if len(segment_N) else 0  # they rise
+    others = [a for a in (shift_SK, direction_SC) if a is not None]
+    if len(segment_N) != len(features_NC) or any(len(a) < segments or a.dtype != np.float32 for a in others):
+        raise DataError(
+            f"{len(features_NC)} rows, {len(segment_N)} of them with a segment, and {[len(a) for a in others]} queries for "
+            f"{segments} segments; they must agree, in float32"
+        )
     rows, panel = len(features_NC), weight.values
     features, segment = features_NC.contiguous().numpy(), segment_N.numpy()
     hidden, logits = np.empty((rows, len(score_K)), np.float32), np.empty(rows, np.float32)

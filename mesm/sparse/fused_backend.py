@@ -16,7 +16,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from mesm.sparse.sites import OFFSET_ORDER, Rulebook
+from mesm.errors import DataError
+from mesm.sparse.sites import OFFSET_ORDER, Rulebook, check_rows
 
 #: Output channels that are computed together, `compiled.LANES`.
 LANES = 16
@@ -120,7 +121,16 @@ def convolve_panels(
 
     Returns:
         (destinations, K).
+
+    Raises:
+        DataError: features that do not fit the rulebook or the weight.
     """
+    check_rows(features_NC, book)
+    if features_NC.shape[1] != weight.shape[2] or {features_NC.dtype, weight.dtype, bias_K.dtype} != {torch.float32}:
+        raise DataError(
+            f"features of {features_NC.shape[1]} channels in {features_NC.dtype} for a weight of {weight.shape[2]} in "
+            f"{weight.dtype}; they must agree, in float32"
+        )
     pairs = book.source_P, book.destination_P, book.pairs_per_offset
     return _sum_pairs(features_NC, pairs, len(book.destinations), weight, bias_K, relu)[:, : len(bias_K)]
 

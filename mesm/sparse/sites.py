@@ -255,6 +255,18 @@ def maps_to_rows(maps_SCHW: Tensor, sites: Sites) -> Tensor:
     return rows if sites.full else rows.index_select(0, sites.rows_N)
 
 
+def check_rows(features_NC: Tensor, book: Rulebook) -> None:
+    """Check that there is one row of features for each source of a rulebook.
+
+    Raises:
+        DataError: there is not; compiled code would read past the end of the array.
+    """
+    if features_NC.dim() != 2 or len(features_NC) != len(book.sources):
+        raise DataError(
+            f"features of {tuple(features_NC.shape)} for {len(book.sources)} sources of the rulebook; give one row (N, C) each"
+        )
+
+
 class Rulebook:
     """Hold the pairs of a submanifold 3x3 convolution, from the sites alone; built once for the convolutions of a block.
 

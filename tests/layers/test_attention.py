@@ -7,6 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mesm.errors import DataError
 from mesm.layers.attention import CrossModalAttention, gate_values
 from mesm.layers.nucleus import nucleus_mask
 from mesm.sparse.sites import SparseMap
@@ -154,3 +155,26 @@ def test_gates_in_value_and_gradient(gate, seed, top_p):
     probe = torch.randn(truth.shape, generator=generator)
     got, want = (torch.autograd.grad((v * probe).sum(), logits, retain_graph=True)[0] for v in (found, truth))
     torch.testing.assert_close(got, want, atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize("gradients", [False, True])
+def test_features_and_queries_that_do_not_fit_are_refused(gradients):
+    layer = CrossModalAttention(5, 6, 7, bilinear=True)
+    mask = torch.ones(3, 4, 5, dtype=torch.bool)
+    right = SparseMap.from_dense(torch.zeros(3, 5, 4, 5), mask)
+    wide = SparseMap.from_dense(torch.zeros(3, 6, 4, 5), mask)
+    with torch.set_grad_enabled(gradients):
+        for maps, query in (
+            (wide, torch.zeros(3, 6)),
+            (right, torch.zeros(3, 4)),
+            (right, torch.zeros(2, 6)),
+            (right, None),
+        ):
+            with pytest.raises(DataError):
+                layer(maps, query)
+
+
+def test_an_attention_that_is_not_a_number_ends_in_one_sentence():
+    maps = SparseMap.from_dense(torch.full((1, 5, 4, 5), float("nan")), torch.ones(1, 4, 5, dtype=torch.bool))
+    with torch.no_grad(), pytest.raises(DataError, match="not a number"):
+        nucleus_mask(CrossModalAttention(5, 6, 7)(maps, torch.zeros(1, 6)), maps.sites.mask_SHW, 0.5)

@@ -5,7 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mesm.errors import BackendUnavailable, ConfigError
+from mesm.errors import BackendUnavailable, ConfigError, DataError
 from mesm.sparse.backend_costs import COSTS, ConvCosts
 from mesm.sparse.backends import CONVOLVE, available, choose, submanifold_conv
 from mesm.sparse.fused_backend import LANES, _blocks, convolve_panels, pack, panels
@@ -164,3 +164,43 @@ def test_auto_takes_the_fused_pass_where_little_is_active_and_the_dense_one_on_f
 def test_unknown_backend_lists_the_known():
     with pytest.raises(ConfigError, match="auto, dense, fused, spconv"):
         choose("sparse", a_book(torch.ones(1, 2, 2, dtype=torch.bool)), 3, 3, torch.float32)
+
+
+_GENERATOR = torch.Generator().manual_seed(3)
+_BOOK = Rulebook(Sites.of_mask(torch.rand(2, 8, 8, generator=_GENERATOR) < 0.5))
+_ROWS = len(_BOOK.sources)
+_WRONG: dict[str, dict[str, torch.Tensor]] = {
+    "channels": {"features_NC": torch.zeros(_ROWS, 8)},
+    "half of the rows": {"features_NC": torch.zeros(_ROWS // 2, 16)},
+    "one row too many": {"features_NC": torch.zeros(_ROWS + 1, 16)},
+    "a third side": {"features_NC": torch.zeros(_ROWS, 16, 1)},
+    "float64 features": {"features_NC": torch.zeros(_ROWS, 16, dtype=torch.float64)},
+    "float64 weight": {"weight_KCRR": torch.zeros(24, 16, 3, 3, dtype=torch.float64)},
+    "kernel": {"weight_KCRR": torch.zeros(24, 16, 5, 5)},
+    "weight without a kernel": {"weight_KCRR": torch.zeros(24, 16)},
+    "bias": {"bias_K": torch.zeros(5)},
+    "bias of a matrix": {"bias_K": torch.zeros(24, 1)},
+}
+
+
+@pytest.mark.parametrize("wrong", _WRONG)
+def test_wrong_input_gets_the_same_sentence_from_every_backend(wrong):
+    right = {
+        "features_NC": torch.zeros(_ROWS, 16),
+        "weight_KCRR": torch.zeros(24, 16, 3, 3),
+        "bias_K": torch.zeros(24),
+    }
+    sentences = set()
+    for backend in ("auto", *CONVOLVE):
+        for gradients in (False, True):
+            with torch.set_grad_enabled(gradients), pytest.raises(DataError) as raised:
+                submanifold_conv(book=_BOOK, backend=backend, **(right | _WRONG[wrong]))
+            sentences.add(str(raised.value))
+    assert len(sentences) == 1 and "\n" not in sentences.pop()
+
+
+def test_packed_weights_and_rows_are_checked_too():
+    weight = panels(pack(torch.zeros(24, 16, 3, 3)))
+    for features in (torch.zeros(_ROWS, 8), torch.zeros(_ROWS - 1, 16), torch.zeros(_ROWS, 16).double()):
+        with pytest.raises(DataError):
+            convolve_panels(features, _BOOK, weight, torch.zeros(24))
