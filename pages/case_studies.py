@@ -30,12 +30,16 @@ with layout.one_sentence_errors():
     if opened is not None and not len(opened.corpus):
         layout.empty("This corpus has no clips yet.", "Its build was interrupted; run the build command again.")
     elif opened is not None:
-        emotion = controls.pick_emotion(opened.corpus.labels)
-        rows = filters.choose_rows(opened.corpus.index, emotion, verdicts)
+        with st.container(horizontal=True, vertical_alignment="center", gap="small", key="filters"):
+            emotion = controls.pick_emotion(opened.corpus.labels)
+            chosen = filters.pick_filters(opened.corpus.index, emotion)
+            count = st.empty()
+        rows = filters.filter_rows(opened.corpus.index, chosen, verdicts() if chosen.needs_verdicts else None)
         if rows:
             known_verdicts = models.find_verdicts(model, opened) if model is not None else None
-            clip_id = gallery.choose_clip(opened, rows, emotion, known_verdicts)
-            st.divider()
+            clip_id = gallery.current_clip(opened, rows, chosen)
+            count.caption(gallery.shown_words([row.clip_id for row in rows], clip_id, chosen))
+            gallery.show_strip(opened, rows, emotion, known_verdicts, clip_id)
             case_view.show_case(opened.case(clip_id), model)
         else:
             layout.empty("No clip passes these filters.", "Choose another emotion, speaker or word.")

@@ -67,7 +67,7 @@ OPTIONS: dict[str, dict[str, dict[str, Any]]] = {
         "--top-p": {"type": float, "help": "nucleus mass in (0, 1]; default: the checkpoint's"},
     },
     "look": {
-        "--look": {"default": "mask", "help": "mask (default), heat-map, contours or points"},
+        "--look": {"default": "mask", "help": "mask (default), heat-map, red-tint, contours or points"},
         "--opacity": {"type": float, "default": 0.8, "help": "opacity of the overlay, 0 to 1 (default: 0.8)"},
         "--loudest": {"action": "store_true", "help": "draw only the highest 10 %% of the mel values"},
     },

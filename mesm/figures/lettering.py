@@ -11,8 +11,10 @@ from PIL import Image, ImageDraw, ImageFont
 from mesm.figures.overlay import colours
 from mesm.figures.style import Theme, rgb
 
-TEXT_PX = 19
-SMALL_PX = 16
+#: A picture is often shown at less than half its size, and its letters with it.
+TEXT_PX = 26
+SMALL_PX = 21
+LINE_PX = 24
 _SCALE_PX = 9
 
 
@@ -52,7 +54,7 @@ class Canvas:
     def label(self, x: int, y: int, lines: tuple[str, ...]) -> None:
         """Write the name of a row, and further lines in smaller letters below."""
         for number, line in enumerate(lines):
-            self.write(x, y + 23 * number, line, faint=number > 0, small=number > 0)
+            self.write(x, y + LINE_PX * number + (4 if number else 0), line, faint=number > 0, small=number > 0)
 
     def tick(self, x: int, text: str, height: int) -> None:
         """Draw a tick of the time axis, with its number to the right."""
@@ -72,10 +74,14 @@ class Canvas:
             self._lines.append(((x, top + 2, x, top + 5), self._theme.faint))
 
     def scale(self, low: float, high: float, top: int, height: int) -> None:
-        """Draw a colour bar beside a row, with the value at either end."""
+        """Draw a colour bar at the right end beside a row, with the value at either end and a tick at 1."""
+        left = self._pixels.shape[1] - _SCALE_PX - 5
         bar = colours(np.repeat(np.linspace(1, 0, height)[:, None], _SCALE_PX, axis=1))
-        self.paste(100, top, bar)
-        for y, value in ((top + height - 40, high), (top + height - 20, low)):
+        self.paste(left, top, bar)
+        if low < 1 < high:
+            y = top + round((high - 1) / (high - low) * (height - 1))
+            self._lines.append(((left - 8, y, left + _SCALE_PX + 4, y), self._theme.ink))
+        for y, value in ((top + height - 2 * LINE_PX, high), (top + height - LINE_PX, low)):
             mark = "▲" if value == high else "▼"
             self.write(0, y, f"{mark} {value:.3g}×", faint=True, small=True)
 

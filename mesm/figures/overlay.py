@@ -61,14 +61,29 @@ def border(kept_SHW: np.ndarray) -> np.ndarray:
 
 
 def dots(kept_SHW: np.ndarray, offsets: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
-    """Return a mask of one dot per kept site, as in the paper's Figures 3 and 4.
+    """Return a mask of one dot per kept site, as in the paper's Figures 3 and 4: as wide and as high as its site allows.
 
     Args:
         offsets: (H,) and (W,) whole pixels from the middle of the site that a row or column belongs to.
     """
-    cell = min(int(axis.max() - axis.min()) + 1 for axis in offsets)
-    radius = max(cell // 5, 1 if cell >= 4 else 0)
-    return (offsets[0][:, None] ** 2 + offsets[1][None, :] ** 2 <= radius**2) & kept_SHW
+    down, across = (_from_middle(axis) for axis in offsets)
+    return (down[:, None] ** 2 + across[None, :] ** 2 <= 1) & kept_SHW
+
+
+def _from_middle(offsets: np.ndarray) -> np.ndarray:
+    """Return the distance of each row or column from the middle of its site, in radii of a dot."""
+    cell = int(offsets.max() - offsets.min()) + 1
+    return np.abs(offsets - (offsets.max() + offsets.min()) / 2) / max(0.3 * cell, 0.5**0.5)
+
+
+def halo(marks_SHW: np.ndarray) -> np.ndarray:
+    """Return a mask of the pixels right around marks, which sets them off from a ground of any colour."""
+    padded = np.pad(marks_SHW, ((0, 0), (1, 1), (1, 1)))
+    height, width = marks_SHW.shape[1:]
+    around = np.zeros_like(marks_SHW)
+    for dy, dx in ((0, 1), (2, 1), (1, 0), (1, 2)):
+        around |= padded[:, dy : dy + height, dx : dx + width]
+    return around & ~marks_SHW
 
 
 def relative_attention(attention_SHW: np.ndarray, active_SHW: np.ndarray) -> np.ndarray:

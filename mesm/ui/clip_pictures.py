@@ -8,6 +8,7 @@ import streamlit as st
 
 from mesm.figures.png import encode_png
 from mesm.records.prediction import LayerTrace, Prediction, Trace
+from mesm.studies.case.cells import CellRow, cell_rows
 from mesm.studies.case.difference import difference_mosaics
 from mesm.studies.case.mosaic import MosaicStyle, Scene, TimeWindow, draw, face_scene, mel_scene
 from mesm.ui.clip_cache import clip_cache
@@ -51,6 +52,15 @@ def _scenes(
     _case: Case, clip: str, is_hidden: bool, window: TimeWindow, style: MosaicStyle, faces: int, sounds: int
 ) -> tuple[Scene, Scene]:
     return face_scene(_case.shown, window, style, faces), mel_scene(_case.shown, window, style, sounds)
+
+
+def locate_cells(
+    case: Case, layers: dict[str, tuple[LayerTrace, ...]], window: TimeWindow, style: MosaicStyle
+) -> tuple[list[CellRow], list[CellRow]]:
+    """Return the sites of the two pictures of `draw_clip`: faces, spectrogram."""
+    faces, sounds = layers.get("visual", ()), layers.get("acoustic", ())
+    scenes = _scenes(case, hides_faces(case.licence), window, style, len(faces), len(sounds))
+    return cell_rows(scenes[0], faces), cell_rows(scenes[1], sounds)
 
 
 def draw_difference(

@@ -91,7 +91,7 @@ def pick_emotion(labels: Sequence[str]) -> str:
         default=before if before in options else None,
         format_func=lambda name: f"{layout.swatch(name, dark)} {name}",
         key="emotion-choice",
-        help="Show only clips with this label; click again for all clips.",
+        label_visibility="collapsed",
     )
     state.remember("emotion", chosen or "")
     return chosen or ""
@@ -114,15 +114,22 @@ def pick_style(has_mask: bool = True) -> MosaicStyle:
         has_mask: False disables the choices that only change a mask.
     """
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
-        chosen = layout.choose("Layers", list(LAYERS), "layers", disabled=not has_mask)
-        overlay = layout.choose("Draw kept sites as", OVERLAYS, "look", disabled=not has_mask)
-        strength = st.slider(
-            "Opacity", 0.1, 1.0, 0.8, 0.1, key="opacity", bind="query-params", width=110, disabled=not has_mask
-        )
-        loudest = st.toggle(
-            "Loudest 10 %",
-            key="loud",
-            bind="query-params",
-            help="Draw only the highest 10 % of the mel values, as in the paper's Figure 4.",
-        )
+        chosen = layout.choose("Layers", list(LAYERS), "layers", disabled=not has_mask, label_visibility="collapsed")
+        with st.popover("Look", icon=":material/palette:", key="look-menu"):
+            overlay = layout.choose("Draw kept sites as", OVERLAYS, "look", disabled=not has_mask)
+            strength = st.slider(
+                "Opacity", 0.1, 1.0, 0.8, 0.1, key="opacity", bind="query-params", disabled=not has_mask
+            )
+            loudest = st.toggle(
+                "Loudest 10 %",
+                key="loud",
+                bind="query-params",
+                help="Draw only the highest 10 % of the mel values, as in the paper's Figure 4.",
+            )
     return MosaicStyle(overlay, strength, LAYERS[chosen], loudest, state.dark())
+
+
+def shows_one_layer() -> bool:
+    """Return whether `pick_style`, which comes later on the page, shows one layer alone."""
+    chosen = st.session_state.get("layers") or st.query_params.get("layers") or "all"
+    return len(LAYERS.get(chosen, ())) == 1

@@ -27,6 +27,11 @@ def recall(name: str) -> str:
     return str(st.query_params.get(name) or st.session_state.get(f"view.{name}") or "")
 
 
+def remembered(name: str) -> str:
+    """Return a part of the view as this visit set it last, whatever the URL says; "" if never set."""
+    return str(st.session_state.get(f"view.{name}") or "")
+
+
 def remember(name: str, value: str) -> None:
     """Set a part of the view, here and in the URL; "" removes it."""
     st.session_state[f"view.{name}"] = value

@@ -12,7 +12,8 @@ from mesm.vocabulary import flag_sentences
 
 _OVERLAY_SENTENCES = {
     "mask": "Faded: dropped here. Later layers see only what is in full colour.",
-    "heat map": "Colour: attention relative to uniform (1×). Faded: dropped by an earlier layer.",
+    "heat map": "Colour: attention relative to uniform (1×: the tick). Faded: dropped by an earlier layer.",
+    "red tint": "Red: sites that the layer keeps.",
     "contours": "Lines: borders of the sites that the layer keeps.",
     "points": "Points: sites that the layer keeps, as in the paper's Figures 3 and 4.",
 }

@@ -4,8 +4,8 @@ One picture per modality, of a size that depends on the clip alone: moving top-p
 Nearest neighbour everywhere: a cell of a mask is a block of pixels with sharp borders. The parts that do not depend
 on top-p are a `Scene`, made once; `draw` lays a trace over it.
 
-The spectrogram is drawn in viridis, or in grey under a heat map, whose cividis it must not be confused with, and under
-the colours of a difference.
+The spectrogram is drawn in viridis under a mask, else in grey: a heat map's cividis must not be confused with it, and a
+mark must be seen on it.
 
 Shape legend: S segments, H W pixels or cells, F hops of the spectrogram (12.5 ms each).
 """
@@ -25,19 +25,22 @@ from mesm.figures.lettering import Canvas
 from mesm.figures.style import rgb, theme
 from mesm.records.prediction import LayerTrace
 
-OVERLAYS: tuple[str, ...] = ("mask", "heat map", "contours", "points")
-GUTTER_PX = 116
+OVERLAYS: tuple[str, ...] = ("mask", "heat map", "red tint", "contours", "points")
+#: Of the opacity of a red tint, which must leave the picture visible.
+TINT = 0.6
+GUTTER_PX = 150
 BODY_PX = 1200
 GAP_PX = 6
-AXIS_PX = 28
-WORDS_PX = 60
+AXIS_PX = 32
+WORDS_PX = 72
 #: Seconds on the axis -> pixels of screen per pixel of a 48-px face. A face fills its half second but for a gap.
-SPANS_S: dict[float, int] = {4.0: 3, 6.0: 2}
+SPANS_S: dict[float, int] = {2.0: 6, 3.0: 4, 4.0: 3, 6.0: 2}
 HOPS_PER_S = 1000 * CHUNK_HOPS / CHUNK_MS
 #: Mel bands no frequency bin falls into at 16 kHz and 400 points (see `Sample.mel`).
 EMPTY_BANDS = (0, 3, 6, 13)
 #: Under a heat map, how far sites fade that an earlier layer dropped.
 GONE_OPACITY = 0.85
+_WHITE = overlay.packed(np.full((1, 3), 255, np.uint8))[0]
 
 
 @dataclass(frozen=True)
@@ -189,7 +192,7 @@ def mel_scene(sample: Sample, window: TimeWindow, style: MosaicStyle, layers: in
     heard = np.floor(hops + 1e-6).astype(int)  # see Axis.cells
     if len(sample.mel):
         loudness = mel_loudness(sample.mel, style.loudest_only)[::-1]
-        picture = overlay.colours(loudness, "gray" if grey or style.overlay == "heat map" else "viridis")[
+        picture = overlay.colours(loudness, "viridis" if style.overlay == "mask" and not grey else "gray")[
             None, :, heard
         ]
     else:
@@ -225,7 +228,7 @@ def _scene(
         touched = overlay.blend(pictures, (0, 0, 0), GONE_OPACITY)
     else:
         colour = colours.ground if style.overlay == "mask" else colours.mark
-        touched = overlay.blend(pictures, rgb(colour), style.opacity)
+        touched = overlay.blend(pictures, rgb(colour), style.opacity * (TINT if style.overlay == "red tint" else 1))
     words = overlay.packed(pictures), overlay.packed(touched)
     return Scene(style, canvas.picture(), *words, columns, tops, names, segments, rows, across)
 
@@ -281,24 +284,18 @@ def layer_row(scene: Scene, number: int, layer: LayerTrace) -> LayerRow:
     """Return the sites that one layer kept, over the pictures of a scene."""
     if scene.style.overlay == "heat map":
         drawn, low, high = _heated(scene, layer)
-        return LayerRow(row_name(number, layer), _hatched(scene, layer, drawn), (low, high))
-    drawn = np.where(_selected(scene, layer), scene.touched, scene.pictures)
+    selected = _selected(scene, layer)
+    drawn = np.where(selected, scene.touched, scene.pictures)
+    if scene.style.overlay in ("contours", "points"):
+        drawn[overlay.halo(selected)] = _WHITE
     return LayerRow(row_name(number, layer), _hatched(scene, layer, drawn))
-
-
-def _hatched(scene: Scene, layer: LayerTrace, drawn: np.ndarray) -> np.ndarray:
-    """Draw hatching over the padding after the end of the sound, whatever the layer keeps of it."""
-    if layer.padding is None or not layer.padding.any():
-        return drawn
-    colours = theme(scene.style.dark)
-    ground, line = overlay.packed(np.array([rgb(colours.ground), rgb(colours.faint)], np.uint8))
-    y, x = np.ogrid[: drawn.shape[1], : drawn.shape[2]]
-    return np.where(scene.pixels(layer.padding), np.where((x + y) % _HATCH_PX == 0, line, ground), drawn)
 
 
 def _selected(scene: Scene, layer: LayerTrace) -> np.ndarray:
     """Return a mask of the pixels that get the overlay's colour."""
     kept = scene.pixels(layer.kept)
+    if scene.style.overlay == "red tint":
+        return kept
     if scene.style.overlay == "contours":
         return overlay.border(kept)
     if scene.style.overlay == "points":

@@ -10,7 +10,7 @@ from mesm.figures.charts import axes_layout, bars_layout, trace
 from mesm.figures.style import MODALITY_SIGNS, MODALITY_WORDS, STAGE_WORDS, emotion_colour, theme
 from mesm.studies.case.chart_data import SCORE_RANGE, PairChart, ScoresChart, ScoresOverPChart
 
-SCORES_PX = 350
+SCORES_PX = 270
 WORK_PX = 220
 OVER_P_PX = 330
 PAIR_PX = 330
@@ -39,6 +39,7 @@ def chart_scores(chart: ScoresChart, dark: bool = False) -> go.Figure:
                   hovertemplate=f"%{{y}}: %{{x:.2f}} from the {word} alone<extra></extra>")
         )  # fmt: skip
     layout = bars_layout(SCORES_PX, dark, {"range": [*SCORE_RANGE], "dtick": 0.25}, chart.axis_title, names)
+    layout["showlegend"] = False  # its lines take the place of the bars; the caption explains the signs
     # One dict, checked once: setting a figure's parts one by one takes plotly ten times as long.
     return go.Figure([bar, *signs], layout)
 

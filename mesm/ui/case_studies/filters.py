@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import streamlit as st
@@ -92,37 +92,30 @@ def intensity_of(row: IndexRow, emotion: str) -> str:
     return f"{labels.get(emotion, 0) if emotion else max(labels.values(), default=0):g}"
 
 
-def choose_rows(rows: Sequence[IndexRow], emotion: str, verdicts: Callable[[], Verdicts | None]) -> list[IndexRow]:
-    """Show the filters and return the clips that pass, sorted.
-
-    Args:
-        verdicts: returns clip id -> verdict, or None without a model; called only when a choice needs it.
-    """
-    filters = pick_filters(rows, emotion)
-    return filter_rows(rows, filters, verdicts() if filters.needs_verdicts else None)
-
-
 def pick_filters(rows: Sequence[IndexRow], emotion: str) -> Filters:
-    """Show the filters; every choice is in the URL."""
-    result, speaker, words = st.columns([1.2, 1, 1.6], vertical_alignment="bottom")
-    split, intensity, quality, order = st.columns(4)
-    help_ = "Right: the top label is one of the clip's labels, or the clip has no label and none is decided."
-    with result:
-        chosen_result = layout.choose("Model's result", [EVERY, RIGHT, WRONG], "result", help=help_)
-    with speaker:
-        chosen_speaker = _select("Speaker", "speaker", sorted({row.speaker for row in rows if row.speaker}))
-    query = words.text_input("Words in the transcript", key="words", bind="query-params", placeholder="any")
-    with split:
-        chosen_split = _select("Split", "split", list(dict.fromkeys(row.split for row in rows if row.split)))
-    with intensity:
+    """Show the filters in a menu; every choice is in the URL."""
+    with st.popover("Filters", icon=":material/filter_list:", key="filter-menu"):
+        help_ = "Right: the top label is one of the clip's labels, or the clip has no label and none is decided."
+        result = layout.choose("Model's result", [EVERY, RIGHT, WRONG], "result", help=help_)
+        query = st.text_input("Words in the transcript", key="words", bind="query-params", placeholder="any")
+        speaker = _select("Speaker", "speaker", sorted({row.speaker for row in rows if row.speaker}))
+        split = _select("Split", "split", list(dict.fromkeys(row.split for row in rows if row.split)))
         levels = sorted({intensity_of(row, emotion) for row in rows} - {"0"}, key=float)
         help_ = "Intensity of the chosen emotion, or of the strongest one."
         level = _select("Intensity", "intensity", levels, help_)
-    with quality:
         flags = {flag.replace("_", " "): flag for flag in sorted({flag for row in rows for flag in row.quality})}
         flag = _select("Quality", "quality", [CLEAN, *flags] if flags else [], "Quality flags set at ingestion.")
-    sort = order.selectbox("Sort", ORDERS, key="sort", bind="query-params", filter_mode=None)
-    return Filters(emotion, chosen_result, chosen_speaker, query, chosen_split, level, flags.get(flag, flag), sort)
+        sort = st.selectbox("Sort", ORDERS, key="sort", bind="query-params", filter_mode=None)
+    return Filters(emotion, result, speaker, query, split, level, flags.get(flag, flag), sort)
+
+
+def words_of(filters: Filters) -> str:
+    """Return the choices that are not at their default, such as "wrong, s006"; "" if all are."""
+    return ", ".join(
+        value.replace("_", " ")
+        for name, value in vars(filters).items()
+        if name != "emotion" and value != getattr(Filters(), name)
+    )
 
 
 def _select(label: str, key: str, values: Sequence[str], help_: str | None = None) -> str:

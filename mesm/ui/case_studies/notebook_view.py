@@ -25,39 +25,37 @@ FACES = {BY_LICENCE: BY_LICENCE, "blurred": "blur", "sketched": "sketch", "uncha
 
 
 def show_star(case: Case, model: Model, top_p: float) -> None:
-    """Show a star and a note for a case of a corpus; an uploaded clip is not kept, so it has none."""
-    if case.corpus is None:
-        return
+    """Show a star for a case of a corpus, and the note of a starred one; an uploaded clip has none, as it is not kept.
+
+    Raises:
+        DataError: the notebook cannot be read or written.
+    """
     entry = Entry(case.corpus_key, case.sample.clip_id, model.facts.name, top_p)
-    with layout.one_sentence_errors():
-        known = notebook.read().get(entry.key)
-        left, right = st.columns([1, 3.4], vertical_alignment="top")
-        with left:
-            if st.button(
-                "Starred" if known else "Star",
-                key="star",
-                icon=":material/star:" if known else ":material/star_border:",
-                type="primary" if known else "secondary",
-                help="Keep this case in the notebook of this workspace.",
-            ):
-                if known:
-                    notebook.drop(entry.key)
-                else:
-                    notebook.put(entry)
-                st.rerun()
-        if known is not None:
-            with right:
-                st.text_area(
-                    "Note",
-                    known.note,
-                    height="content",
-                    max_chars=notebook.NOTE_LETTERS,
-                    key=_note_key(known),
-                    label_visibility="collapsed",
-                    placeholder="A note on this case",
-                    on_change=_write_note,
-                    args=(known,),
-                )
+    known = notebook.read().get(entry.key)
+    if known is not None:
+        with st.popover("Note", icon=":material/edit_note:", key="note-menu"):
+            st.text_area(
+                "Note",
+                known.note,
+                height="content",
+                max_chars=notebook.NOTE_LETTERS,
+                key=_note_key(known),
+                placeholder="A note on this case",
+                on_change=_write_note,
+                args=(known,),
+            )
+    if st.button(
+        "Starred" if known else "Star",
+        key="star",
+        icon=":material/star:" if known else ":material/star_border:",
+        type="primary" if known else "secondary",
+        help="Keep this case in the notebook of this workspace.",
+    ):
+        if known:
+            notebook.drop(entry.key)
+        else:
+            notebook.put(entry)
+        st.rerun()
 
 
 def _note_key(entry: Entry) -> str:
