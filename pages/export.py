@@ -1,5 +1,6 @@
 """Download the basket as files for a paper."""
 
+from mesm.cli.figure import remake
 from mesm.ui import controls, frame, layout
 from mesm.ui.export import basket_view
 
@@ -9,4 +10,4 @@ layout.heading(
 )
 controls.pick_model()
 controls.pick_corpus(needed=False)
-basket_view.show_basket()
+basket_view.show_basket(remake)

@@ -3,8 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import io
+import shlex
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from mesm.errors import DataError
+
+if TYPE_CHECKING:
+    from mesm.figures.export import FigureExport
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -36,16 +44,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Make the figure, write it and its provenance, print their paths."""
-    from mesm.cli.figure_kinds import MAKERS
     from mesm.figures.export import provenance_json, render
     from mesm.files import write_atomic
 
-    make = MAKERS.get(arguments.figure)
-    if make is None:  # a figure of one clip runs a model; the others are made without torch
-        from mesm.cli.figure_clips import MAKERS as CLIP_MAKERS
-
-        make = CLIP_MAKERS[arguments.figure]
-    export = make(arguments)
+    export = _make(arguments)
     name = f"{export.name}.{arguments.format}"
     path = Path(arguments.out) if arguments.out else Path(name)
     if path.is_dir():
@@ -55,6 +57,36 @@ def run(arguments: argparse.Namespace) -> int:
         beside = provenance_json(export, arguments.format, arguments.width)
         print(write_atomic(path.with_name(f"{path.name}.json"), beside))
     return 0
+
+
+def _make(arguments: argparse.Namespace) -> FigureExport:
+    from mesm.cli.figure_kinds import MAKERS
+
+    make = MAKERS.get(arguments.figure)
+    if make is None:  # a figure of one clip runs a model; the others are made without torch
+        from mesm.cli.figure_clips import MAKERS as CLIP_MAKERS
+
+        make = CLIP_MAKERS[arguments.figure]
+    return make(arguments)
+
+
+def remake(command: str) -> FigureExport:
+    """Return the export that a command `mesm figure ...` makes, see `FigureExport.command`.
+
+    Raises:
+        DataError: it is no such command, or its checkpoint, corpus, clip or record is gone.
+    """
+    program, verb, *words = [*shlex.split(command), "", ""]
+    parser = argparse.ArgumentParser(prog="mesm figure")
+    add_arguments(parser)
+    try:
+        if (program, verb) != ("mesm", "figure"):
+            raise SystemExit
+        with contextlib.redirect_stderr(io.StringIO()):
+            arguments = parser.parse_args(words[:-2])
+    except SystemExit as error:
+        raise DataError(f"{command!r} is no command of this version; add the figure again from its page") from error
+    return _make(arguments)
 
 
 #: Group of options -> flag -> arguments of `add_argument`.

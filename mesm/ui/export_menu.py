@@ -67,14 +67,20 @@ def _contents(export: FigureExport, key: str) -> None:
     forms = tuple(f for f in export.formats if f != "json") if export.draw is None else PICTURES[:1]
     basket.offer(key, export, forms, width)
     st.button(
-        "In the basket" if basket.key_of(export) in basket.items() else "Add to basket",
+        "In the basket" if basket.key_of(export) in basket.entries() else "Add to basket",
         key=f"basket-{key}",
         icon=":material/add_shopping_cart:",
-        on_click=basket.add_offered,
+        on_click=_add,
         args=(key,),
-        help="The Export page writes the basket as one zip.",
+        help="The Export page writes the basket as one zip."
+        + ("" if basket.is_made_again(export) else " This clip is your own: it stays until you close this page."),
     )
     st.code(full_command(export, export.formats[0], width), language="bash", wrap_lines=True)
+
+
+def _add(place: str) -> None:
+    with layout.one_sentence_errors():
+        basket.add_offered(place)
 
 
 def form_word(form: str) -> str:

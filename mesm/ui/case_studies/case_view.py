@@ -58,7 +58,7 @@ def show_case(case: Case, model: Model | None) -> None:
             export_menu.offer(exports.export_scores(case.sample, prediction, origin), "scores")
         if case.corpus is not None:
             with star, layout.one_sentence_errors():
-                notebook_view.show_star(case, model, prediction.top_p or 1.0)
+                notebook_view.show_star(case, model, prediction)
         _show_work(prediction)
         export_menu.offer(exports.export_work(case.sample, prediction, origin), "work")
         over_p.show_scores_over_p(case, model)

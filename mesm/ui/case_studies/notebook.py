@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -29,6 +29,8 @@ class Entry:
         checkpoint: name.
         top_p: of the view that was starred.
         note: as typed.
+        words: transcript of the clip; "" of an entry that an earlier version wrote.
+        scores: emotion -> score at that top-p, highest first.
     """
 
     corpus: str
@@ -36,6 +38,8 @@ class Entry:
     checkpoint: str
     top_p: float
     note: str = ""
+    words: str = ""
+    scores: dict[str, float] = field(default_factory=dict)
 
     @property
     def key(self) -> tuple[str, str, str]:
@@ -62,7 +66,7 @@ def read() -> dict[tuple[str, str, str], Entry]:
     """
     if not path().is_file():
         return {}
-    names = {field.name for field in fields(Entry)}
+    names = {one.name for one in fields(Entry)}
     try:
         rows = map(members, items(members(read_json(path())).get("cases")))
         entries = [from_json(Entry, {k: v for k, v in row.items() if k in names}, "a case") for row in rows]

@@ -1,20 +1,23 @@
-"""Write the notebook as one HTML or Markdown file with its pictures inside."""
+"""Write the notebook: one HTML file with its pictures inside, or a zip of a Markdown file with its pictures beside."""
 
 from __future__ import annotations
 
 import base64
 import html
+import io
+import re
+import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mesm.estimate import Estimate, decimal_text
+from mesm.files import slug
 from mesm.records.prediction import Prediction
 from mesm.statistics import rounded
 from mesm.studies.case import captions
 from mesm.studies.case.mosaic import MosaicStyle, fit_window
 from mesm.ui.case_studies.notebook import Entry
 from mesm.ui.corpora import Case
-from mesm.ui.layout import plain
 
 TITLE = "Notebook of cases"
 _STYLE = (
@@ -106,20 +109,35 @@ def as_html(pages: Sequence[NotebookPage], address: str) -> bytes:
 
 
 def as_markdown(pages: Sequence[NotebookPage], address: str) -> bytes:
-    """Return the same as Markdown, its pictures as data URLs."""
+    """Return a zip of notebook.md, in Markdown that GitHub and editors show, and the pictures that it names."""
     parts = [f"# {TITLE}"]
-    for one in pages:
+    pictures: dict[str, bytes] = {}
+    for number, one in enumerate(pages, 1):
         entry = one.entry
-        parts.append(f"## {plain(one.title or entry.clip_id)}")
+        parts.append(f"## {markdown_text(one.title or entry.clip_id)}")
         if entry.note:
-            parts.append("\n".join(f"> {plain(line)}" for line in entry.note.splitlines()))
-        parts.append("\n".join(f"- {plain(fact)}" for fact in one.facts or (one.missing,)))
-        parts += [f"![{plain(alt)}]({_data_url(png)})" for alt, png in one.pictures]
+            parts.append("\n".join(f"> {markdown_text(line)}" for line in entry.note.splitlines()))
+        parts.append("\n".join(f"- {markdown_text(fact)}" for fact in one.facts or (one.missing,)))
+        for (alt, png), what in zip(one.pictures, ("faces", "voice"), strict=False):
+            name = f"pictures/{number:02d}-{slug(entry.clip_id)}-{what}.png"
+            pictures[name] = png
+            parts.append(f"![{markdown_text(alt)}]({name})")
         if one.scores:
             rows = ["| emotion | score | threshold | truth |", "|---|---|---|---|"]
             parts.append("\n".join([*rows, *(f"| {' | '.join(row)} |" for row in one.scores)]))
         parts.append(f"[open this view](<{address}?{entry.link}>)")
-    return ("\n\n".join(parts) + "\n").encode()
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("notebook.md", "\n\n".join(parts) + "\n")
+        for name, png in pictures.items():
+            archive.writestr(name, png, zipfile.ZIP_STORED)
+    return out.getvalue()
+
+
+def markdown_text(text: str) -> str:
+    """Return text as Markdown that shows this text; only what would mean something else there is escaped."""
+    line = re.sub(r"([\\`*_\[\]<>|~$&])", r"\\\1", " ".join(text.split()))
+    return re.sub(r"^(\d*)([#+.)=-])", r"\1\\\2", line)
 
 
 def _data_url(png: bytes) -> str:
