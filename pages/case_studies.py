@@ -13,6 +13,8 @@ layout.heading(
 )
 model = controls.pick_model()
 opened = controls.pick_corpus()
+if model is not None and opened is not None:
+    models.note_harder_clips(model, opened)
 
 
 def verdicts() -> dict[str, Verdict] | None:

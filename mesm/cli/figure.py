@@ -76,15 +76,15 @@ def remake(command: str) -> FigureExport:
     Raises:
         DataError: it is no such command, or its checkpoint, corpus, clip or record is gone.
     """
-    program, verb, *words = [*shlex.split(command), "", ""]
     parser = argparse.ArgumentParser(prog="mesm figure")
     add_arguments(parser)
     try:
-        if (program, verb) != ("mesm", "figure"):
-            raise SystemExit
+        words = shlex.split(command)
+        if words[:2] != ["mesm", "figure"]:
+            raise ValueError
         with contextlib.redirect_stderr(io.StringIO()):
-            arguments = parser.parse_args(words[:-2])
-    except SystemExit as error:
+            arguments = parser.parse_args(words[2:])
+    except (SystemExit, ValueError) as error:
         raise DataError(f"{command!r} is no command of this version; add the figure again from its page") from error
     return _make(arguments)
 

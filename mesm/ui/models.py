@@ -17,6 +17,7 @@ import streamlit as st
 
 from mesm.analysis.checkpoints import CheckpointFacts, read_facts
 from mesm.errors import CheckpointError
+from mesm.estimate import decimal_text
 from mesm.records.base import Record
 from mesm.records.evaluation import Evaluation
 from mesm.records.prediction import Prediction
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 
 #: Clips whose p-independent work is kept, per model: a few MB each at full width.
 PREPARED_CLIPS = 8
+#: Points of WAcc below the whole split from which clips count as harder.
+HARDER = 1.0
 
 
 @dataclass(frozen=True)
@@ -185,6 +188,26 @@ def find_evaluation(model: Model, opened: OpenCorpus) -> Evaluation | None:
     """Return the evaluation of exactly these weights on this corpus, from the workspace or bundled; None without one."""
     record = records().first("evaluate", checkpoint_sha256=model.facts.sha256, corpus=opened.corpus.id)
     return None if record is None else record.data
+
+
+def note_harder_clips(model: Model, opened: OpenCorpus) -> None:
+    """Write a line at the side where an evaluation of more clips than the corpus holds shows that the model does worse on these."""
+    data = find_evaluation(model, opened)
+    if data is None or data.average.wacc is None or len(opened.corpus) >= data.clips:
+        return
+    wacc = _wacc_here(model.facts.sha256, opened.digest, data, opened)
+    if wacc is not None and wacc < data.average.wacc - HARDER:
+        st.sidebar.caption(
+            f"These {len(opened.corpus)} clips are harder than the whole {data.split} split: {model.facts.name} reaches "
+            f"{decimal_text(wacc, 1)} % WAcc on them, {decimal_text(data.average.wacc, 1)} % on all {data.clips}."
+        )
+
+
+@st.cache_data(max_entries=32, show_spinner=False)
+def _wacc_here(checkpoint: str, corpus: str, _data: Evaluation, _opened: OpenCorpus) -> float | None:
+    from mesm.studies.evaluation.breakdown import wacc_of_part
+
+    return wacc_of_part(_data, {row.clip_id for row in _opened.corpus.index})
 
 
 def find_verdicts(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from typing import Any
 
@@ -45,3 +46,31 @@ def test_a_link_shows_what_was_seen(chromium: Any, address: str) -> None:
     again = open_page(chromium, page.url)
     assert again.url == page.url
     assert (picture(again, FACES) == picture(page, FACES)).all()
+
+
+@pytest.mark.slow
+def test_a_face_of_the_strip_opens_its_clip_and_a_cell_says_its_value(chromium: Any, address: str) -> None:
+    page = open_page(chromium, f"{address}/case_studies?{VIEW}")
+    page.get_by_role("img", name="Face of clip clip06").last.click()
+    in_address(page, "clip=clip06")
+    page.get_by_role("img", name="Open clip clip06").last.wait_for()
+    box = page.get_by_role("img", name=FACES).last.bounding_box()
+    for share in (0.5, 0.7, 0.9):  # a row each
+        page.mouse.move(box["x"] + 0.15 * box["width"], box["y"] + share * box["height"])
+        value = (
+            page.locator("[role=status]")
+            .filter(has_text="attention")
+            .or_(page.locator("[role=status]").filter(has_text="dropped"))
+        )
+        value.last.wait_for()
+    assert re.fullmatch(r"L\d: (attention \d+\.\d\d × uniform, (kept|dropped here)|dropped by an earlier layer)",
+                        value.last.inner_text())  # fmt: skip
+
+
+@pytest.mark.slow
+def test_the_copied_link_is_the_views_own(chromium: Any, address: str) -> None:
+    page = open_page(chromium, f"{address}/case_studies?{VIEW}&p=0.3")
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.get_by_role("button", name="Copy link").last.click()
+    page.get_by_role("button", name="Copied").last.wait_for()
+    assert page.evaluate("navigator.clipboard.readText()") == page.url and "clip=clip04" in page.url

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
 import threading
+import zipfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,7 +18,7 @@ from mesm.data.store import Corpus, IndexRow
 from mesm.errors import DataError
 from mesm.presets import PRESETS
 from mesm.records.training_log import LOG_NAME
-from mesm.ui.case_studies import filters, notebook, notebook_export
+from mesm.ui.case_studies import filters, gallery, notebook, notebook_export
 from mesm.ui.case_studies.notebook import Entry
 from mesm.ui.case_studies.notebook_export import NotebookPage
 from mesm.ui.corpora import Case
@@ -52,6 +54,51 @@ def test_quality_intensity_and_order(home: Path) -> None:
     lengths = [make_sample(int(name[4:])).duration_s for name in shown]
     assert len(shown) == 14 and lengths == sorted(lengths, reverse=True)
     assert page.selectbox(key="split").disabled  # one split only
+
+
+def open_clip(page: AppTest) -> str:
+    """The clip whose button is marked, or whose facts are shown where none is."""
+    (marked,) = [b for b in page.button if b.key and b.key.startswith("open-") and b.proto.type == "primary"]
+    return str(marked.key).removeprefix("open-")
+
+
+def choose_emotion(page: AppTest, emotion: str | None) -> AppTest:
+    return page.segmented_control(key="emotion-choice").set_value(emotion).run()
+
+
+def test_a_filter_that_excludes_the_clip_opens_its_own_first(home: Path) -> None:
+    page = open_page("pages/case_studies.py", checkpoint="tiny-mesm", clip="clip07")  # disgust, as clip01 is
+    assert open_clip(choose_emotion(page, "disgust")) == "clip07", "a filter that the clip passes keeps it"
+    assert open_clip(choose_emotion(page, "fear")) == "clip02" and "clip clip02" in texts(page)
+    assert open_clip(choose_emotion(page, None)) == "clip02"
+    page.selectbox(key="speaker").set_value("speaker0").run()
+    assert trouble(page) == [] and open_clip(page) == "clip00"
+    page.switch_page("pages/facs.py").run()
+    page.switch_page("pages/case_studies.py").run()
+    assert open_clip(page) == "clip00" and "clip clip00" in texts(page)
+
+
+def test_a_linked_clip_stays_although_a_filter_excludes_it(home: Path) -> None:
+    page = open_page("pages/case_studies.py", checkpoint="tiny-mesm", clip="clip07", emotion="fear")
+    assert "clip clip07" in texts(page) and "the open clip is not among them" in texts(page)
+    page.slider(key="p").set_value(0.3).run()
+    assert "clip clip07" in texts(page)
+
+
+def test_another_corpus_is_no_broken_link(home: Path) -> None:
+    page = open_page("pages/case_studies.py", checkpoint="tiny-mesm", clip="clip99")
+    assert any("has no clip clip99" in w.value.replace("\\", "") for w in page.warning)
+    page.slider(key="p").set_value(0.3).run()
+    page.button(key="open-clip03").click().run()
+    assert not page.warning and open_clip(page) == "clip03"
+
+
+@pytest.mark.parametrize(("number", "first"), [(0, 0), (23, 0), (24, 24), (49, 48)])
+def test_the_strip_holds_the_open_clip(number: int, first: int) -> None:
+    ids = [f"c{n}" for n in range(50)]
+    assert gallery.first_shown(ids, f"c{number}") == first
+    assert gallery.shown_words(ids, f"c{number}", filters.Filters(result="wrong")).startswith(f"{first + 1}–")
+    assert gallery.first_shown(ids, "elsewhere") == 0
 
 
 def rows() -> list[IndexRow]:
@@ -114,13 +161,21 @@ def test_a_case_is_starred_written_about_and_opened_again(own_notebook: Path) ->
     assert trouble(page) == []
     page.text_area(key="note-noise/clip04/tiny-mesm").set_value("look at *this*").run()
     (entry,) = notebook.read().values()
-    assert entry == Entry("noise", "clip04", "tiny-mesm", 0.3, "look at *this*")
+    assert entry == replace(
+        Entry("noise", "clip04", "tiny-mesm", 0.3, "look at *this*"), words=entry.words, scores=entry.scores
+    )
+    assert (
+        entry.words.startswith("line 4 is said") and list(entry.scores.values()) == sorted(entry.scores.values())[::-1]
+    )
     other = open_page("pages/case_studies.py", checkpoint="tiny-fe2e", corpus="noise", clip="clip01")
-    other.button(key="case-0").click().run()
+    line = other.button(key="case-0")
+    assert "line 4 is said" in line.label and "data:image/jpeg" in line.label and "look at" in line.label
+    line.click().run()
     assert trouble(other) == []
     assert "clip clip04" in texts(other) and other.slider(key="p").value == 0.3
-    other.button(key="star").click().run()
-    assert notebook.read() == {}
+    assert other.query_params["clip"] in ("clip04", ["clip04"])
+    other.button(key="drop-0").click().run()
+    assert notebook.read() == {} and trouble(other) == []
 
 
 def test_the_notebook_as_files_holds_all_it_shows(own_notebook: Path) -> None:
@@ -137,8 +192,24 @@ def test_the_notebook_as_files_holds_all_it_shows(own_notebook: Path) -> None:
     assert "<b>" not in page and "&lt;b&gt;note" in page and "<script" not in page
     assert 'src="data:image/png;base64,' in page and "http" not in page.replace("http://localhost/case_studies?", "")
     assert "checkpoint=tiny-mesm&amp;corpus=noise&amp;clip=clip04&amp;p=0.3" in page and gone.missing in page
-    text = notebook_export.as_markdown([leaf, gone], "http://localhost/case_studies").decode()
+    archive = zipfile.ZipFile(io.BytesIO(notebook_export.as_markdown([leaf, gone], "http://localhost/case_studies")))
+    text = archive.read("notebook.md").decode()
     assert "> of two lines" in text and "| anger | 0.10 | 0.50 | 2 |" in text and "<goodbye>" not in text
+    assert "data:" not in text and archive.namelist() == ["notebook.md", "pictures/01-clip04-faces.png"]
+    assert "![a face](pictures/01-clip04-faces.png)" in text and archive.read(archive.namelist()[1]) == b"\x89PNG"
+
+
+@pytest.mark.parametrize(
+    ("words", "source"),
+    [
+        ("Clip m0-00009, p = 0.6 (37 %)", "Clip m0-00009, p = 0.6 (37 %)"),
+        ("- a\nb", r"\- a b"),
+        ("2. item", r"2\. item"),
+        ("*a* [b](c) <d> $e$", r"\*a\* \[b\](c) \<d\> \$e\$"),
+    ],
+)
+def test_markdown_escapes_only_what_it_must(words: str, source: str) -> None:
+    assert notebook_export.markdown_text(words) == source
 
 
 def test_a_make_page_a_real_case(own_notebook: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +15,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from mesm.cli import main
-from mesm.figures.export import FigureExport, make_zip, render
+from mesm.cli.figure import remake
+from mesm.figures.export import ExportItem, FigureExport, make_zip, render
 from mesm.files import file_sha256
 from mesm.records import base as records
 from mesm.records.base import CorpusId
@@ -50,6 +52,7 @@ def recorded(home: Path) -> Path:
     put(home, evaluation_record(), "tiny-mesm")
     put(home, evaluation_record("dense", None), "tiny-fe2e")
     put(home, reproduction_record(), "MESM")
+    shutil.rmtree(home / basket.FOLDER, ignore_errors=True)
     return home
 
 
@@ -187,14 +190,19 @@ def test_the_menu_and_the_basket(recorded: Path) -> None:
     if not add:
         pytest.skip("this harness cannot open a popover")
     add[0].click().run()
-    assert len(page.session_state["basket"]) == 1
+    assert len(basket.entries()) == 1
+    again = open_page("pages/export.py")
+    assert trouble(again) == [] and next(e.command for e in basket.entries().values()) in again.code[0].value
+    again.button(key=f"remove-{next(iter(basket.entries()))}").click().run()
+    assert basket.entries() == {} and any("The basket is empty" in info.value for info in again.info)
 
 
 def test_the_export_page_shows_the_basket_and_its_zip(recorded: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     page = open_page("pages/efficiency.py", checkpoint="tiny-mesm")
     exhibits = offered(page, monkeypatch)
     assert [e.name.split("-")[0] for e in exhibits] == ["sweep", "work", "spread"]
-    page.session_state["basket"] = {basket.key_of(e): basket.ExportItem(e, ("pdf", "csv")) for e in exhibits[1:]}
+    for exhibit in exhibits[1:]:
+        basket.add(exhibit, ("pdf", "csv"), "acl-column")
     page.switch_page("pages/export.py").run()
     assert trouble(page) == []
     assert [block.value for block in page.code] == [
@@ -202,11 +210,12 @@ def test_the_export_page_shows_the_basket_and_its_zip(recorded: Path, monkeypatc
     ]
     key = basket.key_of(exhibits[1])
     page.selectbox(key=f"basket-width-{key}").set_value("ieee-text").run()
-    item = page.session_state["basket"][key]
-    assert item.width == "ieee-text" and item.forms == ("pdf", "csv")
-    assert make_zip([item]) == make_zip([item])
+    entry = basket.entries()[key]
+    assert entry.width == "ieee-text" and entry.forms == ("pdf", "csv")
+    item = ExportItem(remake(entry.command), entry.forms, entry.width)
+    assert make_zip([item]) == make_zip([ExportItem(exhibits[1], entry.forms, entry.width)])
     page.button(key=f"remove-{key}").click().run()
-    assert list(page.session_state["basket"]) == [basket.key_of(exhibits[2])]
+    assert list(basket.entries()) == [basket.key_of(exhibits[2])]
 
 
 def same_as_the_command(exhibit: FigureExport, form: str, folder: Path) -> None:

@@ -5,7 +5,7 @@ Shape legend: N clips, E emotions.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -51,6 +51,16 @@ def scored_clips(evaluation: Evaluation) -> ScoredClips:
         np.asarray(clips.truth, bool).reshape(shape),
         np.array(evaluation.thresholds, float),
     )
+
+
+def wacc_of_part(evaluation: Evaluation, clip_ids: Collection[str]) -> float | None:
+    """Return WAcc in percent over a part of an evaluation's clips, at its thresholds; None where it is undefined."""
+    clips = scored_clips(evaluation)
+    part = np.array([clip in clip_ids for clip in clips.ids], bool)
+    if not part.any():
+        return None
+    wacc = metrics.summarise(clips.scores_NE[part], clips.truth_NE[part], clips.thresholds_E, clips.labels)["wacc"]
+    return None if wacc is None else float(wacc)
 
 
 def confusion(clips: ScoredClips) -> tuple[tuple[str, ...], np.ndarray]:

@@ -29,10 +29,10 @@ FACES = {BY_LICENCE: BY_LICENCE, "blurred": "blur", "sketched": "sketch", "uncha
 #: Highest scores on a line of the notebook.
 SHOWN_SCORES = 2
 _CSS = """<style>
-[class*="st-key-case-"] button[kind="tertiary"] { justify-content: flex-start; text-align: left; }
-[class*="st-key-case-"] button[kind="tertiary"] p { display: flex; align-items: center; gap: .6rem; flex-wrap: wrap; }
-[class*="st-key-case-"] button[kind="tertiary"] strong { text-decoration: underline; font-weight: 400; }
-[class*="st-key-case-"] button[kind="tertiary"] img { width: 48px; height: 48px; max-height: none; margin: 0; }
+.st-key-notebook-lines button[kind="tertiary"] { justify-content: flex-start; text-align: left; }
+.st-key-notebook-lines button[kind="tertiary"] p { display: flex; align-items: center; gap: .6rem; flex-wrap: wrap; }
+.st-key-notebook-lines button[kind="tertiary"] strong { text-decoration: underline; font-weight: 400; }
+.st-key-notebook-lines button[kind="tertiary"] img { width: 48px; height: 48px; max-height: none; margin: 0; }
 </style>"""
 
 
@@ -91,8 +91,9 @@ def show_notebook() -> None:
             return
         with st.expander(f"Notebook: {len(entries)} starred", icon=":material/star:", key="notebook"):
             st.html(_CSS)
-            for number, entry in enumerate(entries):
-                _show_entry(number, entry)
+            with st.container(key="notebook-lines", gap="xsmall"):
+                for number, entry in enumerate(entries):
+                    _show_entry(number, entry)
             help_ = "By licence: blurred unless the corpus's licence allows publishing its faces."
             faces = layout.choose("Faces in the files", list(FACES), "notebook-faces", in_url=False, help=help_)
             privacy = FACES[faces]
