@@ -111,7 +111,7 @@ def _show_entry(number: int, entry: Entry) -> None:
     """Show one line: face, words, highest scores and note, all of it the button that opens the case; a button to remove it."""
     scores = ", ".join(f"{name} {decimal_text(score, 2)}" for name, score in list(entry.scores.items())[:SHOWN_SCORES])
     facts = [scores, entry.clip_id, f"{entry.checkpoint} at p = {entry.top_p:g}", entry.note[:60]]
-    title = f"“{entry.words[:80]}”" if entry.words else entry.clip_id
+    title = f"“{' '.join(entry.words[:80].split())}”" if entry.words else entry.clip_id
     words = f"**{layout.plain(title)}** :small[{layout.plain(' · '.join(fact for fact in facts if fact))}]"
     with st.container(horizontal=True, wrap=False, vertical_alignment="center", gap="small"):
         st.button(
