@@ -199,7 +199,7 @@ def note_harder_clips(model: Model, opened: OpenCorpus) -> None:
     if wacc is not None and wacc < data.average.wacc - HARDER:
         st.sidebar.caption(
             f"These {len(opened.corpus)} clips are harder than the whole {data.split} split: {model.facts.name} reaches "
-            f"{decimal_text(wacc, 1)} % WAcc on them, {decimal_text(data.average.wacc, 1)} % on all {data.clips}."
+            f"{decimal_text(wacc, 1)}\u00a0% WAcc on them, {decimal_text(data.average.wacc, 1)}\u00a0% on all {data.clips}."
         )
 
 

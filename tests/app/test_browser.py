@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.app.browser import FACES, SOUND, in_address, open_page, picture
+from tests.app.browser import FACES, SOUND, in_address, open_page, picture, settle
 
 VIEW = "checkpoint=tiny-mesm&corpus=noise&clip=clip04"
 
@@ -55,6 +55,10 @@ def test_a_face_of_the_strip_opens_its_clip_and_a_cell_says_its_value(chromium: 
     in_address(page, "clip=clip06")
     page.get_by_role("img", name="Open clip clip06").last.wait_for()
     box = page.get_by_role("img", name=FACES).last.bounding_box()
+    page.get_by_role("slider", name="top-p").last.focus()
+    page.keyboard.press("ArrowLeft")
+    settle(page)
+    assert page.locator("[role=status].value").count() == 1, "new values replace the old ones"
     for share in (0.5, 0.7, 0.9):  # a row each
         page.mouse.move(box["x"] + 0.15 * box["width"], box["y"] + share * box["height"])
         value = (

@@ -37,7 +37,7 @@ def show_case(case: Case, model: Model | None) -> None:
     prediction = None
     star = _show_words(case)
     has_mask = model is not None and model.facts.has_attention
-    slider, headline, pictures, scores, video = _places(controls.shows_one_layer())
+    slider, headline, pictures, scores = _places(controls.shows_one_layer())
     if model is not None:
         with slider, layout.one_sentence_errors():
             prediction = models.predict(model, case, controls.top_p_slider(model))
@@ -45,6 +45,7 @@ def show_case(case: Case, model: Model | None) -> None:
         style = controls.pick_style(has_mask)
         window = _pick_window(case)
         _show_mosaics(case, model, prediction, window, style)
+    work, video = st.columns([1.6, 1], gap="medium")
     with video:
         _show_video(case)
     if model is not None and prediction is not None:
@@ -59,8 +60,9 @@ def show_case(case: Case, model: Model | None) -> None:
         if case.corpus is not None:
             with star, layout.one_sentence_errors():
                 notebook_view.show_star(case, model, prediction)
-        _show_work(prediction)
-        export_menu.offer(exports.export_work(case.sample, prediction, origin), "work")
+        with work:
+            _show_work(prediction)
+            export_menu.offer(exports.export_work(case.sample, prediction, origin), "work")
         over_p.show_scores_over_p(case, model)
         compare.show_comparison(case, model, prediction, window, style)
         action_units.show_action_units(case, model, prediction)
@@ -68,19 +70,18 @@ def show_case(case: Case, model: Model | None) -> None:
 
 
 def _places(one_layer: bool) -> tuple[DeltaGenerator, ...]:
-    """Return the places of slider, headline, pictures, scores and video.
+    """Return the places of slider, headline, pictures and scores.
 
     The scores stand beside the masks; one layer alone takes the whole width, and they stand below it.
     """
     if one_layer:
         slider, headline = st.columns([1.4, 1], gap="medium", vertical_alignment="bottom")
-        pictures = st.container()
-        return slider, headline, pictures, *st.columns([1.6, 1], gap="medium")
+        return slider, headline, st.container(), st.container()
     with st.container(key="case-columns"):
         pictures, beside = st.columns([1.6, 1], gap="medium")
     with beside, st.container(key="case-beside", gap="small"):
-        slider, headline, scores, video = (st.container(gap="small") for _ in range(4))
-    return slider, headline, pictures, scores, video
+        slider, headline, scores = (st.container(gap="small") for _ in range(3))
+    return slider, headline, pictures, scores
 
 
 def _show_words(case: Case) -> DeltaGenerator:
@@ -117,7 +118,7 @@ def _show_video(case: Case) -> None:
 
 
 def _show_headline(prediction: Prediction, case: Case) -> None:
-    work, top_score = st.columns([1, 1.3], gap="small")
+    work, top_score = st.columns([1, 1.3], gap="small", wrap=False)
     dense = prediction.macs.get("fe2e_conv_stack", 0)
     ratio = decimal_text(prediction.macs["conv_stack"] / dense, 2) if dense else "none"
     work.metric("Work, FE2E = 1", ratio, help="Multiply-adds of convolutions and attention on this clip, FE2E's = 1.")

@@ -19,6 +19,7 @@ _CSS = """.value { position: fixed; z-index: 2; pointer-events: none; display: n
   font: 14px var(--st-font); white-space: nowrap; background: var(--st-text-color); color: var(--st-background-color); }"""
 _JS = """
 export default function ({ data, parentElement }) {
+  parentElement.stop?.();  // new data calls this again, on the same element
   const box = document.createElement("div");
   box.className = "value";
   box.setAttribute("role", "status");
@@ -53,11 +54,12 @@ export default function ({ data, parentElement }) {
   };
   document.addEventListener("pointermove", show);
   document.addEventListener("scroll", show, true);
-  return () => {
+  parentElement.stop = () => {
     document.removeEventListener("pointermove", show);
     document.removeEventListener("scroll", show, true);
     box.remove();
   };
+  return parentElement.stop;
 }
 """
 _values = st.components.v2.component("mesm_cell_values", css=_CSS, js=_JS)

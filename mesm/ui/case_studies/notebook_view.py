@@ -104,7 +104,7 @@ def show_notebook() -> None:
                 ):
                     make = partial(file_of, entries, write, privacy)
                     st.download_button(label, make, name, mime, key=name, icon=":material/download:", on_click="ignore")
-            st.caption("Each file contains its pictures, transcripts and notes, and loads nothing from elsewhere.")
+            st.caption("Each download contains its pictures, transcripts and notes, and loads nothing from elsewhere.")
 
 
 def _show_entry(number: int, entry: Entry) -> None:
