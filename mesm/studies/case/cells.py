@@ -15,7 +15,7 @@ from mesm.records.prediction import LayerTrace
 from mesm.studies.case.mosaic import Scene
 
 #: State of a site.
-GONE, DROPPED, KEPT = 0, 1, 2
+GONE, DROPPED, KEPT, PADDING = 0, 1, 2, 3
 #: Unit of `CellRow.codes`, relative to uniform attention, and the first bit above a value.
 STEP, STATE_BIT = 0.01, 14
 
@@ -79,4 +79,6 @@ def _codes(layer: LayerTrace) -> np.ndarray:
     relative = overlay.relative_attention(layer.attention, layer.active)
     steps = np.clip(np.rint(relative / STEP), 0, (1 << STATE_BIT) - 1).astype(np.uint16)
     state = np.where(layer.kept, KEPT, np.where(layer.active, DROPPED, GONE)).astype(np.uint16)
+    if layer.padding is not None:
+        state[layer.padding] = PADDING
     return steps | state << STATE_BIT

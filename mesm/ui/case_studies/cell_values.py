@@ -10,11 +10,16 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from mesm.studies.case.cells import DROPPED, GONE, KEPT, STATE_BIT, STEP, CellRow
+from mesm.studies.case.cells import DROPPED, GONE, KEPT, PADDING, STATE_BIT, STEP, CellRow
 from mesm.studies.case.mosaic import BODY_PX, GUTTER_PX
 from mesm.ui.case_studies.player import MARKS
 
-_STATES = {GONE: "dropped by an earlier layer", DROPPED: "dropped here", KEPT: "kept"}
+_STATES = {
+    GONE: "dropped by an earlier layer",
+    DROPPED: "dropped here",
+    KEPT: "kept",
+    PADDING: "padding after the end of the sound",
+}
 _CSS = """.value { position: fixed; z-index: 2; pointer-events: none; display: none; padding: 2px 8px; border-radius: 4px;
   font: 14px var(--st-font); white-space: nowrap; background: var(--st-text-color); color: var(--st-background-color); }"""
 _JS = """
@@ -41,7 +46,7 @@ export default function ({ data, parentElement }) {
     const code = row.codes[(n * h + down) * w + Math.floor((x - row.lefts[n]) / row.width * w)];
     const state = code >> data.bit;
     const value = ((code & ((1 << data.bit) - 1)) * data.step).toFixed(2);
-    return `L${row.layer + 1}: ` + (state ? `attention ${value} × uniform, ` : "") + data.states[state];
+    return `L${row.layer + 1}: ` + (data.valued.includes(state) ? `attention ${value} × uniform, ` : "") + data.states[state];
   };
   const show = (event) => {
     const image = event.target;
@@ -72,6 +77,7 @@ def show_on_hover(pictures: Sequence[Sequence[CellRow]]) -> None:
             "marks": list(MARKS),
             "pictures": [[_row(row) for row in rows] for rows in pictures],
             "states": [_STATES[state] for state in sorted(_STATES)],
+            "valued": [DROPPED, KEPT],
             "width": GUTTER_PX + BODY_PX,
             "gutter": GUTTER_PX,
             "step": STEP,

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from mesm.figures.style import LIGHT, rgb
-from mesm.studies.case.cells import DROPPED, GONE, KEPT, STATE_BIT, STEP, CellRow, cell_rows
+from mesm.studies.case.cells import DROPPED, GONE, KEPT, PADDING, STATE_BIT, STEP, CellRow, cell_rows
 from mesm.studies.case.mosaic import GUTTER_PX, MosaicStyle, TimeWindow, draw, face_scene, mel_scene
 from tests.figures.test_mosaic import clip, face_layers, mel_layers
 
@@ -51,6 +53,15 @@ def test_the_code_holds_the_attention_and_the_state() -> None:
     assert np.abs(value - relative).max() <= STEP / 2 + 1e-6
     assert ((state == KEPT) == layer.kept).all() and ((state == GONE) == ~layer.active).all()
     assert (state == DROPPED).any()
+
+
+def test_padding_has_a_state_of_its_own() -> None:
+    layers = mel_layers()
+    padding = np.zeros(layers[0].kept.shape, bool)
+    padding[-1, :, 8:] = True
+    scene = mel_scene(clip(), TimeWindow(0, 3), MosaicStyle(layers=(0,)), 3)
+    (row,) = cell_rows(scene, (replace(layers[0], padding=padding),))
+    assert ((row.codes >> STATE_BIT == PADDING) == padding).all()
 
 
 def test_a_clip_without_sound_has_no_sites() -> None:
