@@ -40,12 +40,14 @@ def test_browse_case_studies_by_emotion(chromium: Any, address: str) -> None:
     labels = cards.all_inner_texts()
     assert labels and all("fear" in label for label in labels)
     first = page.get_by_text("truth:").last.inner_text()
+    before = page.url
     cards.nth(2).get_by_role("button").click()
-    page.wait_for_function("() => location.search.includes('clip=')")
+    page.wait_for_function("before => location.href !== before", arg=before)
     settle(page)
     assert page.get_by_text("truth:").last.inner_text() != first
     assert "fear" in page.get_by_text("truth:").last.inner_text()
     assert picture(page, FACES).ndim == 3
+    page.get_by_role("button", name="Filters").last.click()
     choose(page, "result", "wrong")
     in_address(page, "result=wrong")
     assert all("✗" in label for label in cards.all_inner_texts())

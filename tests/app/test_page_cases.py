@@ -85,7 +85,7 @@ def test_a_linked_clip_stays_although_a_filter_excludes_it(home: Path) -> None:
     assert "clip clip07" in texts(page)
 
 
-def test_another_corpus_is_no_broken_link(home: Path) -> None:
+def test_a_link_to_an_unknown_clip_is_answered_once(home: Path) -> None:
     page = open_page("pages/case_studies.py", checkpoint="tiny-mesm", clip="clip99")
     assert any("has no clip clip99" in w.value.replace("\\", "") for w in page.warning)
     page.slider(key="p").set_value(0.3).run()
