@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from mesm.ui import controls, frame, layout
+from mesm.ui import controls, frame, layout, record_cache
 from mesm.ui.facs import view
 from mesm.ui.facs.facs_records import find_record
 
@@ -28,6 +28,7 @@ with layout.one_sentence_errors():
         view.show_faces(canonical)
         st.divider()
         view.show_controls(facs)
+        view.show_fair_null(record_cache.records().first("guidance", corpus=opened.corpus.id))
         st.divider()
         view.show_statements(facs, faithfulness)
         st.divider()

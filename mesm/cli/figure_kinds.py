@@ -14,6 +14,7 @@ from mesm.errors import ConfigError, DataError
 from mesm.figures.export import FigureExport
 from mesm.json_form import members, read_json
 from mesm.records.base import Record
+from mesm.records.facs import Codebook, FacsStudy
 from mesm.records.store import RecordStore, one_per_checkpoint
 from mesm.records.training_log import read_log
 from mesm.runtime import record_folders, workspace
@@ -22,10 +23,11 @@ from mesm.studies.evaluation import chart_data as evaluation_charts
 from mesm.studies.evaluation import exports as evaluation
 from mesm.studies.evaluation.breakdown import scored_clips, slices, split_counts
 from mesm.studies.facs import exports as facs
-from mesm.studies.facs.chart_data import KIND_WORDS, view_words
+from mesm.studies.facs.chart_data import AGAINST, KIND_WORDS, view_words
 from mesm.studies.facs.codebooks import codebook
 from mesm.studies.facs.statements import statements
 from mesm.studies.faithfulness.exports import faithfulness_export
+from mesm.studies.guidance.tables import guidance_export
 from mesm.studies.learning.chart_data import TrainingRun, creation_number
 from mesm.studies.learning.exports import learning_export, runs_export
 from mesm.studies.reproduction import exports as reproduction
@@ -134,15 +136,27 @@ def _reliability(arguments: argparse.Namespace) -> FigureExport:
 
 
 def _facs(arguments: argparse.Namespace) -> FigureExport:
+    record, book = _facs_parts(arguments)
+    if arguments.layer > record.data.layers:
+        raise ConfigError(f"--layer {arguments.layer} must be at most {record.data.layers}, the record's layers")
+    if arguments.against not in AGAINST:
+        raise ConfigError(f"--against {arguments.against!r} must be one of {', '.join(AGAINST)}")
+    return facs.heat_map_export(record, book, arguments.layer - 1, arguments.map, arguments.of, arguments.against)
+
+
+def _baselines(arguments: argparse.Namespace) -> FigureExport:
+    return facs.baselines_export(*_facs_parts(arguments), arguments.map, arguments.of)
+
+
+def _facs_parts(arguments: argparse.Namespace) -> tuple[Record[FacsStudy], Codebook]:
+    """Return the record and the codebook, if the record has the map."""
     record = _target("facs", arguments)
     book = codebook(arguments.codebook or record.data.codebook)
     if arguments.map not in record.data.maps or arguments.of not in KIND_WORDS:
         raise ConfigError(
             f"--map {arguments.map!r} must be one of {', '.join(record.data.maps)}; --of one of {', '.join(KIND_WORDS)}"
         )
-    if arguments.layer > record.data.layers:
-        raise ConfigError(f"--layer {arguments.layer} must be at most {record.data.layers}, the record's layers")
-    return facs.heat_map_export(record, book, arguments.layer - 1, arguments.map, arguments.of)
+    return record, book
 
 
 def _faces(arguments: argparse.Namespace) -> FigureExport:
@@ -176,6 +190,7 @@ MAKERS: dict[str, Maker] = {
     "work": lambda arguments: sweep.layers_export(_target("sweep", arguments), arguments.axis),
     "spread": lambda arguments: sweep.clip_cost_export(_target("sweep", arguments)),
     "facs": _facs,
+    "baselines": _baselines,
     "faces": _faces,
     "controls": lambda arguments: facs.controls_export(_target("facs", arguments), arguments.what),
     "statements": _statements,
@@ -185,6 +200,9 @@ MAKERS: dict[str, Maker] = {
         _of_corpus("reproduce", arguments.corpus, f"mesm reproduce table4 --corpus {quote(arguments.corpus)}")
     ),
     "ablation": lambda arguments: ablation_export(_ablation(arguments.corpus)),
+    "guidance": lambda arguments: guidance_export(
+        _of_corpus("guidance", arguments.corpus, "python -m benchmarks.guidance --record FOLDER")[0]
+    ),
     "learning": _learning,
     "runs": _runs,
     "classes": lambda arguments: evaluation.classes_export(_target("evaluate", arguments)),

@@ -23,6 +23,7 @@ from mesm.figures.tables import Table, escape
 from mesm.files import slug
 from mesm.json_form import Json, to_json
 from mesm.records.base import CorpusId, Record, source_commit
+from mesm.records.supervision import Supervision
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -188,10 +189,17 @@ def _source(record: Record[Any]) -> dict[str, Json]:
         "record_command": origin.command,
         "split": getattr(data, "split", None),
         "n": getattr(data, "clips", None),
+        "attention_supervision": _supervision(data),
         "top_p": getattr(data, "top_p", None) if points is None else [point.top_p for point in points],
         "clip_ids": list(getattr(data, "clip_ids", ()) or getattr(getattr(data, "per_clip", None), "ids", ())),
     }
     return {key: value for key, value in source.items() if value not in (None, "", [], {})}
+
+
+def _supervision(data: object) -> str | None:
+    """Return the supervision that the record's attention had in training, in words; None where it is not known."""
+    supervision = getattr(data, "supervision", None)
+    return " ".join(supervision.sentences) if isinstance(supervision, Supervision) else None
 
 
 def render(export: FigureExport, form: str, width: str = "acl-column") -> bytes:

@@ -25,6 +25,7 @@ from mesm.errors import ConfigError, DataError
 from mesm.layers.sparse_vgg import LayerTensors, SparseVGG
 from mesm.records.canonical import ALL, CanonicalFaces, CanonicalMaps, EmotionFrames, MapDifference, pack
 from mesm.records.facs import KINDS
+from mesm.records.supervision import supervision_of
 from mesm.runtime import Progress
 from mesm.statistics import false_discovery, sign_flip_p
 from mesm.studies.faithfulness.evaluation_clips import EvaluationClips, open_clips, strongest_is_true
@@ -223,6 +224,7 @@ def canonical_faces(
             e: EmotionFrames(int(own.frames_of(e).sum()), int((own.frames_of(e) > 0).sum())) for e in own.emotions
         },
         differences=_differences(sums, seed),
+        supervision=supervision_of(predictor.metrics.train),
     )
 
 

@@ -14,6 +14,7 @@ from mesm.config import check_top_p
 from mesm.data.store import Corpus
 from mesm.errors import ConfigError, DataError
 from mesm.records.faithfulness import Faithfulness
+from mesm.records.supervision import supervision_of
 from mesm.studies.faithfulness.control_test import control_test
 from mesm.studies.faithfulness.evaluation_clips import Progress, open_clips
 from mesm.studies.faithfulness.loudness_lift import loudness_lift
@@ -107,4 +108,5 @@ def measure_faithfulness(
             loudness=loudness_lift(chosen.subset(sizes.loudness), progress=of("loudness"))
             if "acoustic" in chosen.branches
             else None,
+            supervision=supervision_of(predictor.metrics.train),
         )
