@@ -61,7 +61,7 @@ def chart_heat_map(heat: HeatMap, dark: bool = False) -> go.Figure:
     strokes = _hatching([(x, y) for x, y, cell in cells if not cell.significant])
     hatch = decoration(*strokes, line={"color": with_alpha(colours.ink, 0.35), "width": 1})
     ticks = [
-        f"{region.removeprefix('AU ')}<br>{area.replace(' ', '<br>')}"
+        f"{_broken(region.removeprefix('AU '))}<br>{area.replace(' ', '<br>')}"
         for region, area in zip(heat.regions, heat.areas, strict=True)
     ]
     layout = _base(120 + HEAT_ROW_PX * len(heat.emotions), dark) | {
@@ -77,6 +77,11 @@ def chart_heat_map(heat: HeatMap, dark: bool = False) -> go.Figure:
         ],
     }  # fmt: skip
     return go.Figure([lifts, hatch], layout)
+
+
+def _broken(numbers: str) -> str:
+    """Return the numbers of a column in two lines where they are wider than it."""
+    return numbers if len(numbers) < 6 else "/<br>".join(numbers.rsplit("/", 1))
 
 
 def _hatching(cells: Sequence[tuple[int, int]]) -> tuple[list[float | None], list[float | None]]:

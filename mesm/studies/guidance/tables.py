@@ -32,10 +32,8 @@ def guidance_table(guidance: Guidance) -> Table:
              None if r.leak_auc is None else decimal_text(r.leak_auc, 2)), r.row.partition("-")[0])
         for r in guidance.rows
     )  # fmt: skip
-    lifts = tuple(f"L{i + 1}" for i in range(layers))
-    columns = ("model", "WAcc", "F1", "work", *lifts, "own over other", "leak AUC")
-    heads = ("", "", "", "", *("lift on the active units",) * layers, "", "")
-    return Table(columns, rows, best=(1, 2), heads=heads)
+    lifts = tuple(f"lift L{i + 1}" for i in range(layers))
+    return Table(("model", "WAcc", "F1", "work", *lifts, "own over other", "leak AUC"), rows, best=(1, 2))
 
 
 def setup_words(guidance: Guidance) -> str:

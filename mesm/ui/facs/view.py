@@ -239,7 +239,8 @@ def show_statements(facs: RecordLookup[FacsStudy], faithfulness: RecordLookup[Fa
 
 def _unbroken(cell: object) -> str:
     """Return a cell whose line breaks only between the layers: a number and its interval stay together."""
-    return str(cell).replace(" (", "\N{NO-BREAK SPACE}(")
+    text = str(cell).replace(" (", "\N{NO-BREAK SPACE}(")
+    return f"\\{text}" if text.startswith("+") else text  # else Markdown makes it an item of a list
 
 
 def show_tests(lookup: RecordLookup[Faithfulness]) -> None:
