@@ -32,6 +32,7 @@ from mesm.studies.learning.chart_data import TrainingRun, creation_number
 from mesm.studies.learning.exports import learning_export, runs_export
 from mesm.studies.reproduction import exports as reproduction
 from mesm.studies.reproduction.reported import figure_5_shares
+from mesm.studies.reproduction.tables import scored_models
 from mesm.studies.sweep import exports as sweep
 from mesm.studies.sweep.chart_data import SweepView
 
@@ -84,7 +85,8 @@ def _table(arguments: argparse.Namespace) -> FigureExport:
         corpus = open_corpus(name)
         return reproduction.splits_export(corpus.id, split_counts(corpus.index, corpus.labels), number)
     records = _of_corpus("evaluate", name, f"mesm evaluate CHECKPOINT --corpus {quote(name)}")
-    return reproduction.scores_export([*records, *one_per_checkpoint(find_records("seeds", name))], number)
+    several = (one_per_checkpoint(find_records(kind, name)) for kind in ("seeds", "reproduce"))
+    return reproduction.scores_export(scored_models(records, *several), number)
 
 
 def _run_folders(arguments: argparse.Namespace) -> list[Path]:
@@ -197,7 +199,8 @@ MAKERS: dict[str, Maker] = {
     "faithfulness": _faithfulness,
     "table": _table,
     "models": lambda arguments: reproduction.models_export(
-        _of_corpus("reproduce", arguments.corpus, f"mesm reproduce table4 --corpus {quote(arguments.corpus)}")
+        _of_corpus("reproduce", arguments.corpus, f"mesm reproduce table4 --corpus {quote(arguments.corpus)}"),
+        find_records("sweep", arguments.corpus),
     ),
     "ablation": lambda arguments: ablation_export(_ablation(arguments.corpus)),
     "guidance": lambda arguments: guidance_export(

@@ -352,6 +352,11 @@ class Faithfulness:
     loudness: LoudnessLift | None
     supervision: Supervision | None = None
 
+    @property
+    def clips(self) -> int:
+        """Return the clips of the largest test."""
+        return self.shuffled_text.clips
+
 
 def from_schema_1(data: dict[str, Json]) -> dict[str, Json]:
     """Return a record of schema 1 in today's form."""

@@ -22,6 +22,8 @@ def label_sweeps(sweeps: Sequence[Record[Sweep]], known: Mapping[str, CorpusId])
         label = f"{origin.checkpoint}@{origin.corpus.name}"
         if label in labels or (opened is not None and not origin.corpus.same(opened)):
             label = origin.source
+        if label in labels:  # a trial on fewer clips, say
+            label = f"{label}, {record.data.clips} clips"
         if label in labels:
             label = f"{label}, {origin.created}"
         labels.setdefault(label, record)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from mesm.estimate import Estimate, decimal_text
+from mesm.records.base import Record
 from mesm.records.evaluation import ScoredModel
 from mesm.records.facs import FacsStudy
 from mesm.records.faithfulness import Faithfulness
@@ -13,6 +14,7 @@ from mesm.studies.facs.chart_data import MAP_WORDS, layer_series
 from mesm.studies.facs.tables import emotion_sentences
 from mesm.studies.faithfulness.tables import mask_sentences
 from mesm.studies.guidance.tables import fair_null, same_budget
+from mesm.studies.sweep.chart_data import find_dense_evaluation
 from mesm.ui import layout, models
 from mesm.ui.corpora import OpenCorpus
 from mesm.ui.facs.facs_records import find_record
@@ -59,22 +61,25 @@ def _score_caption(model: Model, data: ScoredModel, opened: OpenCorpus) -> str:
     parts = [f"mean of {data.seeds} seeds" if data.seeds > 1 else "one seed"]
     if data.seeds > 1 and (own := models.find_evaluation(model, opened)) is not None and own.average.wacc is not None:
         parts[0] += f", of which this checkpoint has {decimal_text(own.average.wacc, 1)} %"
-    for record in records().find("seeds", corpus=opened.corpus.id):
-        dense: ScoredModel = record.data
-        same = (dense.split, dense.clips, dense.seeds) == (data.split, data.clips, data.seeds)
-        if (
-            same
-            and dense.top_p is None
-            and dense.macs_ratio is not None
-            and dense is not data
-            and dense.average.wacc is not None
-        ):
-            parts.append(f"{layout.plain(record.provenance.checkpoint)}: {decimal_text(dense.average.wacc, 1)} %")
-            break
+    dense = _dense_beside(data, opened)
+    if dense is not None and dense.data.average.wacc is not None and dense.data.average != data.average:
+        parts.append(f"{layout.plain(dense.provenance.checkpoint)}: {decimal_text(dense.data.average.wacc, 1)} %")
     if (interval := data.interval.get("wacc")) is not None:
         parts.append(f"95 % interval {interval.words()}")
     parts.append(f"{data.clips} clips of {data.speakers} speakers it was not trained on, {data.split} split")
     return "; ".join(parts)
+
+
+def _dense_beside(data: ScoredModel, opened: OpenCorpus) -> Record[ScoredModel] | None:
+    """Return FE2E on the same clips with as many seeds; None where there is none."""
+    if data.seeds == 1:
+        return find_dense_evaluation(records().find("evaluate"), opened.corpus.id, data.split, data.clips)
+    for record in records().find("seeds", corpus=opened.corpus.id):
+        other: ScoredModel = record.data
+        same = (other.split, other.clips, other.seeds) == (data.split, data.clips, data.seeds)
+        if same and other.top_p is None and other.macs_ratio is not None:
+            return record
+    return None
 
 
 def _show_lift(study: FacsStudy, lift: Estimate) -> None:
