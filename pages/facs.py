@@ -4,7 +4,7 @@ import streamlit as st
 
 from mesm.ui import controls, frame, layout, record_cache
 from mesm.ui.facs import view
-from mesm.ui.facs.facs_records import find_record
+from mesm.ui.facs.facs_records import pick_record
 
 frame.enter()
 layout.heading(
@@ -19,7 +19,7 @@ with layout.one_sentence_errors():
         layout.empty("This checkpoint has no attention: it computes every site.", "Choose a MESM.")
     elif model is not None and opened is not None:
         facs, faithfulness, canonical = (
-            find_record(kind, model, opened) for kind in ("facs", "faithfulness", "canonical")
+            pick_record(kind, model, opened) for kind in ("facs", "faithfulness", "canonical")
         )
         view.show_counter_view()
         view.show_heat_map(facs)

@@ -159,7 +159,11 @@ def test_supervision_is_noted_under_the_checkpoint_alone() -> None:
     study = facs_study()
     both = tables.supervision_notes(study)
     assert len(both) == 2 and "true AU regions" in both[0] and "named in the text" in both[1]
-    assert tables.supervision_notes(study, "random") == tables.supervision_notes(study, "hard") == ()
+    for control in ("random", "hard"):
+        (note,) = tables.supervision_notes(study, control)
+        assert "not trained" in note and "was supervised" not in note
+        caption = exports.heat_map_export(record_of("facs", study), CODEBOOKS["emfacs"], 1, control).caption
+        assert note in caption and "was supervised" not in caption
     only = replace(study, supervision=replace(study.supervision, text_regions=False))
     assert tables.supervision_notes(only) == both[:1]
 

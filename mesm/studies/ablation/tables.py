@@ -60,7 +60,8 @@ def ablation_export(record: Record[Ablation]) -> FigureExport:
         "ablation",
         f"Effect of each part on {corpus.name}",
         f"Averages in percent on the {data.setup.split} split of {corpus.name}, intervals over speakers; {size_words(data)}. "
-        "Work: convolutions and attention, share of FE2E's multiply-adds. Difference: WAcc, in points, to the row named under against. AUC lost: drop in face-branch AUC "
+        "Work: convolutions and attention, share of FE2E's multiply-adds. Difference: WAcc, in points, to the "
+        "row named under against. AUC lost: drop in face-branch AUC "
         "with another clip's transcript as query.",
         ablation_table(data),
         origin_of(record, setup=data.setup, seeds=data.seeds),

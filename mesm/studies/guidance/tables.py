@@ -75,8 +75,7 @@ def fair_null(guidance: Guidance) -> str | None:
             )
             return (
                 f"Trained without attention supervision, with the same start and budget, the kept sites lie on the active "
-                f"units at {_values(free.kept)} of chance (L1 / L2 / L3); with it at {_values(supervised.kept)}: {verdict} "
-                f"({setup_words(guidance)})."
+                f"units at {_values(free.kept)} of chance (L1 / L2 / L3); with it at {_values(supervised.kept)}: {verdict}."
             )
     return None
 
@@ -96,4 +95,4 @@ def same_budget(guidance: Guidance) -> str | None:
         )
     if not lines:
         return None
-    return f"With as many epochs and the same truth, FE2E against MESM has WAcc {' and '.join(lines)} ({setup_words(guidance)})."
+    return f"With as many epochs and the same truth, FE2E against MESM has WAcc {' and '.join(lines)}."

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from shlex import quote
 from typing import Any, Generic, TypeVar
 
+import streamlit as st
+
 from mesm.records.base import Record
 from mesm.ui.corpora import OpenCorpus
 from mesm.ui.models import Model
@@ -42,7 +44,25 @@ class RecordLookup(Generic[D]):
 
 def find_record(kind: str, model: Model, opened: OpenCorpus) -> RecordLookup[Any]:
     """Find the best record of a kind by the digests of weights and corpus, in the workspace and among the bundled ones."""
+    return _lookup(
+        kind, model, opened, records().first(kind, checkpoint_sha256=model.facts.sha256, corpus=opened.corpus.id)
+    )
+
+
+def pick_record(kind: str, model: Model, opened: OpenCorpus) -> RecordLookup[Any]:
+    """Return the record of a kind that the reader chooses where there are several, at first that of the most clips."""
+    known = records().find(kind, checkpoint_sha256=model.facts.sha256, corpus=opened.corpus.id)
+    labels: dict[str, Record[Any]] = {}
+    for record in known:
+        made = record.provenance.created[:16].replace("T", " ")
+        labels.setdefault(f"{record.data.clips} clips, {record.data.split} split, {made}", record)
+    if len(labels) < 2:
+        return _lookup(kind, model, opened, known[0] if known else None)
+    chosen = st.selectbox(f"Record of mesm {kind}", list(labels), key=f"record-{kind}", bind="query-params", width=340)
+    return _lookup(kind, model, opened, labels[chosen])
+
+
+def _lookup(kind: str, model: Model, opened: OpenCorpus, record: Record[Any] | None) -> RecordLookup[Any]:
     corpus, name = opened.corpus.id, model.facts.name
-    record = records().first(kind, checkpoint_sha256=model.facts.sha256, corpus=corpus)
     of_other_weights = record is None and records().first(kind, checkpoint=name, corpus=corpus) is not None
     return RecordLookup(record, of_other_weights, f"mesm {kind} {quote(name)} --corpus {quote(corpus.key)}")

@@ -13,7 +13,7 @@ from mesm.studies.ablation.conclusions import conclusions, size_words
 from mesm.studies.facs.chart_data import MAP_WORDS, layer_series
 from mesm.studies.facs.tables import emotion_sentences
 from mesm.studies.faithfulness.tables import mask_sentences
-from mesm.studies.guidance.tables import fair_null, same_budget
+from mesm.studies.guidance.tables import fair_null, same_budget, setup_words
 from mesm.studies.sweep.chart_data import find_dense_evaluation
 from mesm.ui import layout, models
 from mesm.ui.corpora import OpenCorpus
@@ -107,7 +107,7 @@ def awkward_sentences(model: Model, opened: OpenCorpus) -> list[str]:
     if ablation is not None:
         found = conclusions(ablation.data)
         words = [found[name] for name in _AWKWARD if name in found]
-        lines += [f"{line[:-1]}, in the ablation ({size_words(ablation.data)})." for line in words]
+        lines += [f"{line[:-1]}, in the ablation." for line in words]
     guidance = records().first("guidance", corpus=opened.corpus.id)
     if guidance is not None:
         lines += [line for line in (same_budget(guidance.data), fair_null(guidance.data)) if line is not None]
@@ -128,3 +128,8 @@ def show_awkward(model: Model, opened: OpenCorpus) -> None:
     if lines:
         st.markdown("##### What did not come out")
         st.markdown("\n".join(f"- {layout.plain(line[0].upper() + line[1:])}" for line in lines))
+        sizes = [f"Ablation: {size_words(r.data)}." for r in records().find("ablation", corpus=opened.corpus.id)[:1]]
+        sizes += [
+            f"Same epochs: {setup_words(r.data)}." for r in records().find("guidance", corpus=opened.corpus.id)[:1]
+        ]
+        st.caption(layout.plain(" ".join(sizes)))
