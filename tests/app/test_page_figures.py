@@ -93,8 +93,6 @@ def test_tiles_and_elbow_are_of_the_chosen_score(recorded: Path) -> None:
     points = tuple(
         replace(made_point(p, ratio, wacc), average=Scores(accuracy=accuracy, wacc=wacc, f1=40.0))
         for p, ratio, wacc, accuracy in (
-            (0.2, 0.2, 60.0, 71.0), (0.3, 0.4, 66.0, 71.5), (0.5, 0.5, 66.5, 79.0), (1.0, 0.9, 67.0, 80.0),
-        )  # fmt: skip
             (0.2, 0.2, 60.0, 71.0),
             (0.3, 0.4, 66.0, 71.5),
             (0.5, 0.5, 66.5, 79.0),
