@@ -25,6 +25,7 @@ from typing import Any
 import torch
 
 from mesm.analysis.predictor import Predictor
+from mesm.analysis.supervision import supervision_of
 from mesm.config import AttentionSupervisionConfig, AuxiliaryTargetsConfig, NeutralFacesConfig, RunConfig
 from mesm.data.corpora import open_corpus
 from mesm.data.store import Corpus
@@ -35,7 +36,6 @@ from mesm.models import load_checkpoint
 from mesm.presets import preset
 from mesm.records.base import Record, new_provenance, write_record
 from mesm.records.guidance import Guidance, GuidedRow
-from mesm.records.supervision import supervision_of
 from mesm.statistics import Speakers
 from mesm.studies.evaluation.measure import evaluate
 from mesm.studies.facs.attention_maps import collect_attention_maps

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-
-from mesm.json_form import Json, items, members
 
 _REGIONS = (
     "The attention was supervised with true AU regions and loud mel bins of the training speakers; this measures "
@@ -41,17 +38,6 @@ class Supervision:
         if self.regions:
             return (_REGIONS, _TEXT_REGIONS) if self.text_regions else (_REGIONS,)
         return (_OTHER_TARGETS.get(self.target, _NONE),)
-
-
-def supervision_of(train: Mapping[str, Json]) -> Supervision:
-    """Return the attention supervision that a checkpoint's training settings name."""
-    attention = members(train.get("attention", {}))
-    if not attention.get("weight"):
-        return Supervision()
-    target = str(attention.get("target", "regions"))
-    if target != "regions":
-        return Supervision(target=target)
-    return Supervision(regions=True, text_regions=bool(items(attention["target_shares"])[1]))
 
 
 def supervision_text(supervision: Supervision | None) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import replace
@@ -11,12 +12,16 @@ from typing import Any
 import pytest
 
 from mesm.analysis.checkpoints import find_checkpoints, read_facts
+from mesm.analysis.provenance import clip_origin
+from mesm.figures.export import FigureExport, provenance_of, render
 from mesm.models.card import model_card
 from mesm.records.base import Record, read_record
 from mesm.records.checkpoint import CheckpointMetrics
 from mesm.records.store import RecordStore
 from mesm.runtime import assets
 from mesm.studies.ablation.conclusions import conclusions
+from mesm.studies.facs.codebooks import CODEBOOKS
+from mesm.studies.facs.exports import baselines_export, controls_export, heat_map_export
 from mesm.studies.facs.statements import UNSPECIFIC, statements
 from mesm.studies.facs.tables import emotion_sentences
 from mesm.studies.reproduction.reported import TABLE_4
@@ -199,3 +204,23 @@ def test_no_card_says_that_a_model_started_from_itself(name: str) -> None:
     assert f"an earlier stage of {name}" in model_card(name, facts.config, metrics)
     metrics = replace(metrics, train={"init_from": "runs/another"})
     assert "the weights of another" in model_card(name, facts.config, metrics)
+
+
+def test_every_exported_file_of_an_attention_names_its_supervision() -> None:
+    """In caption and provenance, also for a clip's figure; a re-initialised map is not called supervised."""
+    (record,) = of("facs")
+    book = CODEBOOKS["emfacs"]
+    for export in (heat_map_export(record, book, 1), baselines_export(record, book), controls_export(record, "own")):
+        made_from = provenance_of(export, "json", "acl-column")
+        assert "was supervised with true AU regions" in str(made_from["caption"])
+        assert "was supervised" in json.dumps(made_from["sources"])
+    control = provenance_of(heat_map_export(record, book, 1, "random"), "json", "acl-column")
+    assert "was supervised" not in str(control["caption"]) and "not trained" in str(control["attention_supervision"])
+    wanted = {"marionette-mesm": "true AU regions", "people-mesm": "five points"}
+    for name, folder in find_checkpoints().items():
+        origin = clip_origin(read_facts(folder))
+        note = str(origin.get("attention_supervision", ""))
+        assert (wanted[name] in note) if name in wanted else not note
+        clip = FigureExport("case", "A clip", "A clip.", "mesm figure case", origin, draw=lambda width: None)  # type: ignore[arg-type, return-value]
+        assert note in str(provenance_of(clip, "json", "acl-column")["caption"])
+        assert note in render(clip, "tex").decode()

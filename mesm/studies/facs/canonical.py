@@ -16,6 +16,7 @@ import torch
 
 from mesm.analysis.attention_controls import control_attention
 from mesm.analysis.predictor import Predictor
+from mesm.analysis.supervision import supervision_of
 from mesm.batch import FACE_SIZE_PX, Sample
 from mesm.config import check_top_p
 from mesm.data import atlas
@@ -25,7 +26,6 @@ from mesm.errors import ConfigError, DataError
 from mesm.layers.sparse_vgg import LayerTensors, SparseVGG
 from mesm.records.canonical import ALL, CanonicalFaces, CanonicalMaps, EmotionFrames, MapDifference, pack
 from mesm.records.facs import KINDS
-from mesm.records.supervision import supervision_of
 from mesm.runtime import Progress
 from mesm.statistics import false_discovery, sign_flip_p
 from mesm.studies.faithfulness.evaluation_clips import EvaluationClips, open_clips, strongest_is_true

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from mesm.analysis.predictor import Predictor
+from mesm.analysis.supervision import supervision_of
 from mesm.batch import ACTIVE_INTENSITY
 from mesm.config import check_top_p
 from mesm.data import atlas
@@ -16,7 +17,6 @@ from mesm.data.action_unit_files import units_of_clips
 from mesm.data.store import Corpus
 from mesm.errors import ConfigError
 from mesm.records.facs import EmotionCounts, FacsCounts, FacsStudy, RegionGroup
-from mesm.records.supervision import supervision_of
 from mesm.statistics import Speakers
 from mesm.studies.facs.attention_maps import Faces, collect_attention_maps, default_regions
 from mesm.studies.facs.codebooks import CODEBOOKS, codebook

@@ -10,11 +10,11 @@ import numpy as np
 import torch
 
 from mesm.analysis.predictor import Predictor
+from mesm.analysis.supervision import supervision_of
 from mesm.config import check_top_p
 from mesm.data.store import Corpus
 from mesm.errors import ConfigError, DataError
 from mesm.records.faithfulness import Faithfulness
-from mesm.records.supervision import supervision_of
 from mesm.studies.faithfulness.control_test import control_test
 from mesm.studies.faithfulness.evaluation_clips import Progress, open_clips
 from mesm.studies.faithfulness.loudness_lift import loudness_lift

@@ -11,6 +11,7 @@ import torch
 
 from mesm.analysis.attention_controls import control_attention
 from mesm.analysis.predictor import Predictor
+from mesm.analysis.supervision import supervision_of
 from mesm.cli import main
 from mesm.data import atlas
 from mesm.data.corpora import open_corpus
@@ -21,7 +22,7 @@ from mesm.records.base import read_record
 from mesm.records.checkpoint import CheckpointMetrics
 from mesm.records.facs import KINDS, MAPS, ChanceEstimate, FacsStudy
 from mesm.records.faithfulness import NeutralTexts
-from mesm.records.supervision import Supervision, supervision_of
+from mesm.records.supervision import Supervision
 from mesm.runtime import assets
 from mesm.statistics import Speakers
 from mesm.studies.facs import estimates
@@ -236,6 +237,7 @@ def test_supervision_is_read_from_the_training_settings() -> None:
         supervision_of({"attention": {"weight": 0.0, "target_shares": shares}}) == supervision_of({}) == Supervision()
     )
     assert supervision_of({"attention": {"weight": 4.0, "target_shares": shares}}) == Supervision(True, True)
+    assert supervision_of({"look": 4.0, "look_shares": shares}) == Supervision(True, True), "the oldest checkpoints"
     assert supervision_of({"attention": {"weight": 4.0, "target_shares": (0.3, 0.0, 0.2)}}) == Supervision(True, False)
 
 
