@@ -13,7 +13,7 @@ class GuidedRow:
     """Hold one trained model.
 
     Attributes:
-        row: its name, which begins with the truth that its training knows: labels, units or truth.
+        row: its name, which begins with the truth used in its training: labels, units or truth.
         what: the model in words.
         wacc: average over the emotions in percent, `f1` likewise.
         macs_ratio: share of FE2E's multiply-adds.

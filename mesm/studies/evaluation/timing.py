@@ -54,7 +54,7 @@ def timed_on(device: str) -> TimedOn:
 
 
 def processor() -> str:
-    """Return the processor's name, from Linux where it says more than Python does."""
+    """Return the processor's name, from Linux where that is more precise than Python."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
         return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))

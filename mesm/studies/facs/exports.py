@@ -64,7 +64,7 @@ def heat_map_export(
 
 
 def heat_map_caption(study: FacsStudy, heat: HeatMap, codebook: Codebook, layer: int, map_name: str, kind: str) -> str:
-    """Return what a heat map shows, for the page and for paper."""
+    """Return the caption of a heat map, for the page and for paper."""
     minus = ", minus the mean lift of the other emotions on it" if heat.against == OTHERS else ""
     return (
         f"Lift of {KIND_WORDS[kind]} ({MAP_WORDS[map_name]}) on each region over the region's share of the crop, layer "

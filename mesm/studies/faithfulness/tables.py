@@ -101,7 +101,7 @@ def _percent(estimate: Estimate) -> str:
 
 
 def mask_sentences(record: Faithfulness) -> tuple[tuple[bool, str], ...]:
-    """Return, for each branch, whether its mask beats random sites in everything measured, and the sentence that says it."""
+    """Return, for each branch, whether its mask beats random sites in everything measured, and a sentence."""
     lines = []
     for word, branch in _by_branch(record.keep_only.branches):
         gains = {"score": (branch.nucleus_gain, 3)}

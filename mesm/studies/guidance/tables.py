@@ -53,9 +53,9 @@ def guidance_export(record: Record[Guidance]) -> FigureExport:
         "guidance",
         f"Guidance of the attention on {corpus.name}",
         f"Averages in percent on {data.clips} {data.split} clips of {data.speakers} speakers, p = {data.top_p:g}; "
-        f"{setup_words(data)}. Group: what its training knows. Lift: kept sites on the regions of the truly active units, "
+        f"{setup_words(data)}. Group: truth used in training. Lift: kept sites on the regions of the truly active units, "
         "1 is chance, 95 % intervals over speakers. Work: share of FE2E's multiply-adds. Leak AUC: of the text's emotion "
-        "from the face branch's scores on neutral faces, 0.5 is none. The attention is supervised where the row says so.",
+        "from the face branch's scores on neutral faces, 0.5 is none. The attention is supervised in the rows that name a map.",
         guidance_table(data),
         origin_of(record),
     )

@@ -166,12 +166,12 @@ def model_times(
         }
         if sweep.data.reference is not None:
             timed[sweep.data.reference.sha256, None] = sweep.data.reference.point.ms_per_clip
-        found = [
+        measured = [
             next((timed[c.sha256, r.data.top_p] for c in r.data.checkpoints if (c.sha256, r.data.top_p) in timed), None)
             for r in records
         ]
-        if sweep.data.timed_on is not None and any(value is not None for value in found):
-            return sweep.data.timed_on, found
+        if sweep.data.timed_on is not None and any(value is not None for value in measured):
+            return sweep.data.timed_on, measured
     return records[0].data.timed_on, [record.data.ms_per_clip for record in records]
 
 

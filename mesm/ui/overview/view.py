@@ -96,17 +96,17 @@ def _show_lift(study: FacsStudy, lift: Estimate) -> None:
     )
     mean = decimal_text(sum(value or 0.0 for value in centre) / len(centre), 1) if centre else ""
     bias = f"the mean map of other clips alone reaches {mean} on a codebook's units; " if mean else ""
-    taught = "supervised with their regions; " if study.supervision.regions else ""
-    st.caption(f"{interval}second layer of the face; {taught}{bias}see FACS")
+    supervised = "supervised with their regions; " if study.supervision.regions else ""
+    st.caption(f"{interval}second layer of the face; {supervised}{bias}see FACS")
 
 
 def awkward_sentences(model: Model, opened: OpenCorpus) -> list[str]:
-    """Return what the records of this checkpoint and corpus did not confirm, each in one sentence computed from a record."""
+    """Return the claims that the records of this checkpoint and corpus do not confirm, a sentence each."""
     lines = []
     ablation = records().first("ablation", corpus=opened.corpus.id)
     if ablation is not None:
-        found = conclusions(ablation.data)
-        words = [found[name] for name in _AWKWARD if name in found]
+        sentences = conclusions(ablation.data)
+        words = [sentences[name] for name in _AWKWARD if name in sentences]
         lines += [f"{line[:-1]}, in the ablation." for line in words]
     guidance = records().first("guidance", corpus=opened.corpus.id)
     if guidance is not None:
@@ -123,7 +123,7 @@ def awkward_sentences(model: Model, opened: OpenCorpus) -> list[str]:
 
 
 def show_awkward(model: Model, opened: OpenCorpus) -> None:
-    """Show what did not come out; nothing where no record says so."""
+    """Show the claims that did not come out; nothing where every record confirms."""
     lines = awkward_sentences(model, opened)
     if lines:
         st.markdown("##### What did not come out")
