@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mesm.estimate import decimal_text
 from mesm.figures.export import FigureExport, corpus_export, origin_of
 from mesm.figures.tables import Cell, Row, Table
 from mesm.records.ablation import Ablation, AblationLine
@@ -21,6 +22,20 @@ def ablation_table(ablation: Ablation) -> Table:
     "AUC lost" is the face branch's loss with another clip's transcript as query.
     """
     return Table(COLUMNS, tuple(_table_row(line) for line in ablation.rows), best=(1, 3, 4))
+
+
+def screen_table(ablation: Ablation) -> Table:
+    """Return the part of the table that fits a screen: the difference with its interval in one column."""
+    rows = []
+    for line in ablation.rows:
+        difference, visual = line.difference.get("wacc"), line.shuffled_text.get("visual")
+        words = None
+        if difference is not None and difference.value is not None:
+            interval = difference.interval_text(1)
+            words = decimal_text(difference.value, 1, sign=True) + (f" ({interval})" if interval else "")
+        lost = visual["auc"].cost if visual else None
+        rows.append(Row((line.what, line.average.wacc, share_cell(line.macs_ratio), words, lost), line.group))
+    return Table(("model", "WAcc", "work", "difference (95 %)", "AUC lost"), tuple(rows), best=(1,))
 
 
 def _table_row(line: AblationLine) -> Row:

@@ -140,7 +140,7 @@ def modalities_table(ablation: Ablation, reported: Mapping[tuple[str, str], tupl
         rows.append(Row((line.row, line.what, *cells, cost), line.group, (None, None, *spreads, None)))
     for (model, letters), (accuracy, f1) in reported.items():
         cells = [accuracy, None, f1, *(None,) * 4]
-        rows.append(Row((model, f"on {letters}", *cells), f"{REPORTED} IEMOCAP", ranked=False))
+        rows.append(Row((model, f"{model} on {letters}", *cells), f"{REPORTED} IEMOCAP", ranked=False))
     columns = ("row", "what differs", "Acc", "Acc 95 %", "F1", "F1 95 %", "WAcc", "WAcc 95 %", "work")
     return Table(columns, tuple(rows), (2, 4, 6))
 

@@ -44,9 +44,9 @@ class RecordLookup(Generic[D]):
 
 def find_record(kind: str, model: Model, opened: OpenCorpus) -> RecordLookup[Any]:
     """Find the best record of a kind by the digests of weights and corpus, in the workspace and among the bundled ones."""
-    return _lookup(
-        kind, model, opened, records().first(kind, checkpoint_sha256=model.facts.sha256, corpus=opened.corpus.id)
-    )
+    corpus = opened.corpus.id
+    record = records().first(kind, checkpoint_sha256=model.facts.sha256, corpus=corpus)
+    return _lookup(kind, model, opened, record)
 
 
 def pick_record(kind: str, model: Model, opened: OpenCorpus) -> RecordLookup[Any]:

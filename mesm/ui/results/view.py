@@ -13,7 +13,7 @@ from mesm.records.base import Record
 from mesm.records.evaluation import Evaluation
 from mesm.records.store import one_per_checkpoint
 from mesm.studies.ablation.conclusions import conclusions, size_words
-from mesm.studies.ablation.tables import ablation_export
+from mesm.studies.ablation.tables import ablation_export, screen_table
 from mesm.studies.evaluation import breakdown, chart_data
 from mesm.studies.evaluation import exports as evaluation_exports
 from mesm.studies.evaluation.screen import chart_matrix, chart_reliability
@@ -84,9 +84,7 @@ def show_ablation(opened: OpenCorpus) -> None:
     export_menu.tabled(table, "ablation", shown=table.table.part(few))
     st.markdown("##### Effect of each part")
     export = ablation_export(ablations[0])
-    assert export.table is not None
-    few = [i for i, name in enumerate(export.table.columns) if name not in ("WAcc 95 %", "AUC", "against")]
-    export_menu.tabled(export, "ablation-all", "varied", export.table.part(few))
+    export_menu.tabled(export, "ablation-all", "varied", screen_table(ablations[0].data))
 
 
 def show_emotions(record: Record[Evaluation], opened: OpenCorpus) -> None:
