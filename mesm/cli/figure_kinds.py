@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 
 from mesm.cli.measuring import find_record, find_records, target_parts
 from mesm.config import RunConfig
-from mesm.errors import ConfigError, DataError
+from mesm.errors import CheckpointError, ConfigError, DataError
 from mesm.figures.export import FigureExport
 from mesm.json_form import members, read_json
 from mesm.records.base import Record
@@ -34,13 +34,24 @@ from mesm.studies.reproduction import exports as reproduction
 from mesm.studies.reproduction.reported import figure_5_shares
 from mesm.studies.reproduction.tables import scored_models
 from mesm.studies.sweep import exports as sweep
-from mesm.studies.sweep.chart_data import SweepView
+from mesm.studies.sweep.chart_data import SweepView, with_evaluations
 
 Maker: TypeAlias = Callable[[argparse.Namespace], FigureExport]
 
 
 def _target(kind: str, arguments: argparse.Namespace) -> Record[Any]:
-    return find_record(kind, arguments.target)
+    return _of_its_checkpoint(find_record(kind, arguments.target))
+
+
+def _of_its_checkpoint(record: Record[Any]) -> Record[Any]:
+    """Return the record with the supervision of its checkpoint, where that is still known by its name."""
+    from mesm.analysis.checkpoints import checkpoint_folder, read_facts
+    from mesm.analysis.supervision import with_supervision
+
+    try:
+        return with_supervision(record, read_facts(checkpoint_folder(record.provenance.checkpoint)))
+    except CheckpointError:
+        return record
 
 
 def _of_corpus(kind: str, corpus: str, remedy: str) -> list[Record[Any]]:
@@ -57,8 +68,9 @@ def _ablation(corpus: str) -> Record[Any]:
 
 def _sweep(arguments: argparse.Namespace) -> FigureExport:
     view = SweepView(arguments.metric, arguments.axis, arguments.relative, arguments.log)
-    records = [find_record("sweep", target) for target in arguments.targets]
-    return sweep.sweep_export(records, view, RecordStore(record_folders()).find("evaluate"), figure_5_shares())
+    evaluations = RecordStore(record_folders()).find("evaluate")
+    records = [with_evaluations(find_record("sweep", target), evaluations) for target in arguments.targets]
+    return sweep.sweep_export(records, view, evaluations, figure_5_shares())
 
 
 def _architecture(arguments: argparse.Namespace) -> FigureExport:

@@ -13,10 +13,13 @@ import pytest
 
 from mesm.analysis.checkpoints import find_checkpoints, read_facts
 from mesm.analysis.provenance import clip_origin
+from mesm.analysis.supervision import with_supervision
+from mesm.errors import DataError
 from mesm.figures.export import FigureExport, provenance_of, render
 from mesm.models.card import model_card
 from mesm.records.base import Record, read_record
 from mesm.records.checkpoint import CheckpointMetrics
+from mesm.records.evaluation import TimedOn
 from mesm.records.store import RecordStore
 from mesm.runtime import assets
 from mesm.studies.ablation.conclusions import conclusions
@@ -25,10 +28,13 @@ from mesm.studies.facs.exports import baselines_export, controls_export, heat_ma
 from mesm.studies.facs.statements import UNSPECIFIC, statements
 from mesm.studies.facs.tables import emotion_sentences
 from mesm.studies.reproduction.reported import TABLE_4
-from mesm.studies.reproduction.tables import models_table, scored_models, scores_table
-from mesm.studies.sweep.chart_data import time_sentence
+from mesm.studies.reproduction.tables import models_table, scored_models, scores_table, time_note
+from mesm.studies.sweep.chart_data import SweepView, sweep_chart, time_sentence, with_evaluations
 
-RECORDS = [read_record(path) for path in sorted((assets() / "records").glob("*.json"))]
+STORED = [read_record(path) for path in sorted((assets() / "records").glob("*.json"))]
+_EVALUATED = [record for record in STORED if record.kind == "evaluate"]
+#: As pages and commands show them.
+RECORDS = [with_evaluations(record, _EVALUATED) if record.kind == "sweep" else record for record in STORED]
 #: (weights, corpus, split, top-p, thresholds, metric)
 Key = tuple[str, str, str, float | None, tuple[float | None, ...] | None, str]
 
@@ -118,20 +124,26 @@ def test_one_time_for_each_model() -> None:
     (sweep,), lines = of("sweep"), of("reproduce")
     rows = {row.cells[0]: row.cells[4] for row in models_table(lines, [sweep]).rows}
     at_own = next(point for point in sweep.data.points if point.top_p == 0.5)
-    assert rows["MESM, p = 0.5, 3 seeds"] == at_own.ms_per_clip
-    assert rows["FE2E, 3 seeds"] == sweep.data.reference.point.ms_per_clip
-    assert rows["MulT, 3 seeds"] is None, "timed on another machine"
-    sentence = time_sentence(sweep)
-    assert sentence is not None and sweep.data.timed_on.machine in sentence
-    slower = at_own.ms_per_clip >= sweep.data.reference.point.ms_per_clip
-    assert ("saves multiply-adds, not time" in sentence) == slower
+    note, sentence = time_note(lines, [sweep]), time_sentence(sweep)
+    if sweep.data.timed_on is None:  # times of whole batches are shown nowhere
+        with pytest.raises(DataError, match="whole batches"):
+            sweep_chart([sweep], SweepView(axis="ms"))
+        assert sentence is None
+    else:
+        assert (rows["MESM, p = 0.5, 3 seeds"], rows["FE2E, 3 seeds"]) == (
+            at_own.ms_per_clip, sweep.data.reference.point.ms_per_clip,
+        )  # fmt: skip
+        assert rows["MulT, 3 seeds"] is None, "timed on another machine"
+        assert sentence is not None and sweep.data.timed_on.machine in sentence
+    assert note is not None
+    slower = float(rows["MESM, p = 0.5, 3 seeds"]) >= float(rows["FE2E, 3 seeds"])  # type: ignore[arg-type]
+    assert ("saves multiply-adds, not time" in note) == slower
 
 
 def test_slower_is_said() -> None:
     (sweep,) = of("sweep")
-    slow = replace(
-        sweep, data=replace(sweep.data, points=tuple(replace(p, ms_per_clip=1e3) for p in sweep.data.points))
-    )
+    points = tuple(replace(p, ms_per_clip=1e3) for p in sweep.data.points)
+    slow = replace(sweep, data=replace(sweep.data, points=points, timed_on=TimedOn("cpu", 2, "made")))
     assert "it saves multiply-adds, not time" in (time_sentence(slow) or "")
     assert time_sentence(replace(sweep, data=replace(sweep.data, timed_on=None))) is None
 
@@ -174,7 +186,9 @@ def test_disgust_is_no_more_specific_than_chance() -> None:
 def test_every_attention_names_its_supervision() -> None:
     for kind in ("facs", "faithfulness", "canonical"):
         for record in of(kind):
-            assert record.data.supervision is not None and record.data.supervision.regions, record.file_name
+            facts = read_facts(find_checkpoints()[record.provenance.checkpoint])
+            supervision = with_supervision(record, facts).data.supervision
+            assert supervision is not None and supervision.regions, record.file_name
 
 
 def test_a_small_trial_does_not_hide_a_large_record(tmp_path: Path) -> None:

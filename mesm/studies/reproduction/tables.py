@@ -175,6 +175,28 @@ def model_times(
     return records[0].data.timed_on, [record.data.ms_per_clip for record in records]
 
 
+def time_note(records: Sequence[Record[ReproducedLine]], sweeps: Sequence[Record[Sweep]] = ()) -> str | None:
+    """Return MESM's and FE2E's time of one clip alone, and what MESM saves; None without both of one machine."""
+    if not records:
+        return None
+    machine, times = model_times(records, sweeps)
+    by_name = dict(zip(map(paper_name, records), times, strict=True))
+    ours, dense = by_name.get("MESM"), by_name.get("FE2E")
+    ratio = next((record.data.macs_ratio for record in records if paper_name(record) == "MESM"), None)
+    if ours is None or dense is None or ratio is None:
+        return None
+    verdict = (
+        "it saves multiply-adds, not time"
+        if ours >= dense
+        else f"it saves {decimal_text(100 * (1 - ours / dense), 0)} % of the time and {decimal_text(100 * (1 - ratio), 0)} % of "
+        "the multiply-adds"
+    )
+    return (
+        f"One clip alone takes MESM {decimal_text(ours, 1)} ms and FE2E {decimal_text(dense, 1)} ms ({machine.words()}): "
+        f"{verdict}."
+    )
+
+
 def models_table(records: Sequence[Record[ReproducedLine]], sweeps: Sequence[Record[Sweep]] = ()) -> Table:
     """Tabulate parameters, multiply-adds and milliseconds per clip of each model, with its scores; cheapest first.
 

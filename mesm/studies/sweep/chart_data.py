@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -161,6 +161,30 @@ class SweepChart:
             else:
                 parts.append(f"{line.name} from {first.x:.3g}: {first.y:.3g} to {last.x:.3g}: {last.y:.3g}")
         return f"Line chart of {self.y_title} over {self.x_title}. {'; '.join(parts)}."
+
+
+def with_evaluations(record: Record[Sweep], evaluations: Sequence[Record[Evaluation]]) -> Record[Sweep]:
+    """Return a sweep whose point at an evaluated top-p has the evaluation's scores: one number for one thing.
+
+    Older sweeps chose thresholds of their own at the checkpoint's top-p; the evaluation's are the checkpoint's.
+
+    Args:
+        evaluations: those of the same weights on the same clips are used.
+    """
+    sweep, origin = record.data, record.provenance
+    points = list(sweep.points)
+    for evaluation in evaluations:
+        data, other = evaluation.data, evaluation.provenance
+        same_model = set(other.checkpoint_sha256) == set(origin.checkpoint_sha256) and bool(origin.checkpoint_sha256)
+        same_clips = other.corpus.same(origin.corpus) and data.per_clip.ids == sweep.clip_ids
+        for i, point in enumerate(points):
+            if same_model and same_clips and data.labels == sweep.labels and data.top_p == point.top_p:
+                points[i] = replace(point, average=data.average, interval=data.interval, thresholds=data.thresholds)
+    if points == list(sweep.points):
+        return record
+    changed = replace(sweep, points=tuple(points), elbow=None)
+    elbow = elbow_of(changed, "wacc")
+    return replace(record, data=replace(changed, elbow=None if elbow is None else elbow.top_p))
 
 
 def elbow_of(sweep: Sweep, metric: str) -> SweepPoint | None:

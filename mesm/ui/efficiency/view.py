@@ -12,8 +12,10 @@ from mesm.errors import CheckpointError
 from mesm.estimate import Estimate, decimal_text
 from mesm.records.base import Record
 from mesm.records.evaluation import Evaluation
+from mesm.records.store import one_per_checkpoint
 from mesm.records.sweep import Sweep, SweepPoint
 from mesm.studies.reproduction.reported import figure_5_shares
+from mesm.studies.reproduction.tables import time_note
 from mesm.studies.sweep.chart_data import (
     METRICS,
     OPERATIONS,
@@ -26,6 +28,7 @@ from mesm.studies.sweep.chart_data import (
     score_of,
     sweep_chart,
     time_sentence,
+    with_evaluations,
 )
 from mesm.studies.sweep.exports import clip_cost_export, layers_export, sweep_export
 from mesm.studies.sweep.screen import draw_clip_cost, draw_layers, draw_sweep
@@ -51,6 +54,7 @@ def show_sweeps(model: Model | None, corpus: OpenCorpus | None) -> None:
     if not chosen:
         return
     evaluations = record_cache.records().find("evaluate")
+    chosen = [with_evaluations(record, evaluations) for record in chosen]
     view = _pick_view(all(find_reference(record, evaluations) for record in chosen))
     with layout.one_sentence_errors():
         _show_elbow(chosen[0], evaluations, view.metric)
@@ -155,7 +159,8 @@ def _show_elbow(record: Record[Sweep], evaluations: Sequence[Record[Evaluation]]
         dense = Estimate(score_of(reference[1].average, metric)).words(1, " %")
         cells[3].metric(f"{METRIC_WORDS[metric]} of FE2E", dense, help=f"{reference[0]} computes every site.")
     source = f"{record.provenance.checkpoint}@{record.provenance.corpus.name}"
-    time = time_sentence(record)
+    lines = one_per_checkpoint(record_cache.records().find("reproduce", corpus=record.provenance.corpus))
+    time = time_sentence(record) or time_note(lines)
     st.caption(
         f"{source}, {sweep.split} split, {sweep.clips} clips, {sweep.speakers} speakers."
         + (f" {layout.plain(time)}" if time is not None else "")

@@ -8,6 +8,7 @@ from typing import Any, Generic, TypeVar
 
 import streamlit as st
 
+from mesm.analysis.supervision import with_supervision
 from mesm.records.base import Record
 from mesm.ui.corpora import OpenCorpus
 from mesm.ui.models import Model
@@ -65,4 +66,6 @@ def pick_record(kind: str, model: Model, opened: OpenCorpus) -> RecordLookup[Any
 def _lookup(kind: str, model: Model, opened: OpenCorpus, record: Record[Any] | None) -> RecordLookup[Any]:
     corpus, name = opened.corpus.id, model.facts.name
     of_other_weights = record is None and records().first(kind, checkpoint=name, corpus=corpus) is not None
+    if record is not None:
+        record = with_supervision(record, model.facts)
     return RecordLookup(record, of_other_weights, f"mesm {kind} {quote(name)} --corpus {quote(corpus.key)}")

@@ -18,8 +18,7 @@ from mesm.studies.evaluation import breakdown, chart_data
 from mesm.studies.evaluation import exports as evaluation_exports
 from mesm.studies.evaluation.screen import chart_matrix, chart_reliability
 from mesm.studies.reproduction import exports as paper_exports
-from mesm.studies.reproduction.tables import scored_models
-from mesm.studies.sweep.chart_data import time_sentence
+from mesm.studies.reproduction.tables import scored_models, time_note
 from mesm.ui import export_menu, layout, state
 from mesm.ui.corpora import OpenCorpus
 from mesm.ui.record_cache import records as record_store
@@ -45,8 +44,8 @@ def show_models(evaluations: list[Record[Evaluation]], opened: OpenCorpus) -> No
         st.markdown("##### Size, cost and time")
         sweeps = record_store().find("sweep", corpus=opened.corpus.id)
         export_menu.tabled(paper_exports.models_export(lines, sweeps), "sizes")
-        for line in filter(None, map(time_sentence, sweeps[:1])):
-            st.caption(f":material/timer: {layout.plain(line)}")
+        if (note := time_note(lines, sweeps)) is not None:
+            st.caption(f":material/timer: {layout.plain(note)}")
 
 
 def _pick_columns(table: Table | None) -> Table:
