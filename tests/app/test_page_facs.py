@@ -90,7 +90,7 @@ def test_a_mask_no_better_than_random_is_flagged_in_words(recorded: Path) -> Non
     page = open_page(PAGE, checkpoint="tiny-mesm")
     assert trouble(page) == []
     (warned,) = [w.value for w in page.warning]
-    assert warned.startswith("Voice: the kept sites do no better than random ones in: score -0.030")
+    assert warned.startswith("Voice: the kept sites do no better than as many random ones in: score -0.030")
     overview = open_page("pages/overview.py", checkpoint="tiny-mesm")
     assert "Voice: the kept sites do no better" in texts(overview).replace("\\", "")
 

@@ -115,17 +115,14 @@ def mask_sentences(record: Faithfulness) -> tuple[tuple[bool, str], ...]:
             if gain.low is None or gain.low <= 0
         ]
         subject = f"{word.capitalize()}: the kept sites"
+        accuracies = f" Accuracy: {_percent(branch.nucleus.accuracy)} %, random {_percent(branch.random.accuracy)} %."
         if not failing:
-            lines.append((True, f"{subject} do better than as many random ones in score, accuracy and insertion."))
+            sentence = f"{subject} do better than as many random ones in score and insertion."
         elif len(failing) == len(gains):
-            lines.append((False, f"{subject} do no better than as many random ones: {'; '.join(failing)}."))
+            sentence = f"{subject} do no better than as many random ones, minus random: {'; '.join(failing)}."
         else:
-            lines.append(
-                (
-                    False,
-                    f"{subject} do no better than random ones in: {'; '.join(failing)} (minus random, 0: no difference).",
-                )
-            )
+            sentence = f"{subject} do no better than as many random ones in: {'; '.join(failing)} (minus random)."
+        lines.append((not failing, sentence + accuracies))
     return tuple(lines)
 
 
