@@ -179,7 +179,7 @@ def test_results_show_every_view(recorded: Path) -> None:
     page = open_page("pages/results.py", checkpoint="tiny-mesm")
     assert trouble(page) == []
     models = page.dataframe[0].value
-    assert models["model"].tolist()[:2] == ["FE2E (tiny-fe2e)", "MESM (tiny-mesm), p = 0.5"]
+    assert models["model"].tolist()[:2] == ["MESM (tiny-fe2e)", "MESM (tiny-mesm), p = 0.5"]
     assert "MulT" in models["model"].tolist() and "chance" in models["model"].tolist()
     assert page.dataframe[1].value["MACs, million"].tolist() == [200.0]
     assert list(models.columns) == ["source", "model", "work", "WAcc", "WAcc 95 %", "F1", "F1 95 %"]

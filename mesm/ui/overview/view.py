@@ -62,7 +62,7 @@ def _score_caption(model: Model, data: ScoredModel, opened: OpenCorpus) -> str:
     if data.seeds > 1 and (own := models.find_evaluation(model, opened)) is not None and own.average.wacc is not None:
         parts[0] += f", of which this checkpoint has {decimal_text(own.average.wacc, 1)} %"
     dense = _dense_beside(data, opened)
-    if dense is not None and dense.data.average.wacc is not None and dense.data.average != data.average:
+    if dense is not None and dense.data.average.wacc is not None and dense.data is not data:
         parts.append(f"{layout.plain(dense.provenance.checkpoint)}: {decimal_text(dense.data.average.wacc, 1)} %")
     if (interval := data.interval.get("wacc")) is not None:
         parts.append(f"95 % interval {interval.words()}")

@@ -19,7 +19,7 @@ def test_measured_rows_stand_before_reported_and_trivial_ones() -> None:
     rows = table.rows
     reported = [row.model for row in TABLE_4.rows]
     assert [r.cells[0] for r in rows] == [
-        "FE2E (dense)",
+        "MESM (dense)",
         "MESM (made), p = 0.5",
         *reported,
         "never",
