@@ -123,7 +123,7 @@ def test_paper_and_screen_draw_the_same_sweep(width: float) -> None:
     assert (bars.arrayminus[0], bars.array[0]) == pytest.approx((2 / 67, 3 / 67))
     assert np.allclose(star.lines[2][0].get_segments()[0][:, 1], [65 / 67, 70 / 67])
     assert [text.get_text() for text in axes.texts] == ["elbow, p = 0.5"] * 2
-    rings = [trace for trace in draw_sweep(chart).data if trace.text]
+    rings = [trace for trace in draw_sweep(chart).data if trace.text and trace.marker.symbol == "circle-open"]
     assert [tuple(ring.text) for ring in rings] == [("elbow, p = 0.5",)] * 2 and rings[0].x[0] == 0.4
     # The titles.
     screen = draw_sweep(chart).layout
