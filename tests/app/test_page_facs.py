@@ -126,8 +126,9 @@ def test_the_link_holds_the_view(recorded: Path) -> None:
     assert page.selectbox(key="faces-view").value == "wrong"
     said = texts(page)
     assert "NAACL" in said and "(re-initialised attention)" in said
-    heat = said.partition("Framed: listed")[2].partition("On the average face")[0]
-    assert "was supervised" not in heat and "re-initialised, not trained" in heat and "little on the words" not in said
+    notes = [c.value for c in page.caption if c.value.startswith(":material/school:")]
+    assert "re-initialised, not trained" in notes[0] and not any("was supervised with" in note for note in notes)
+    assert "little on the words" not in said  # of the checkpoint
 
 
 def test_a_record_of_other_weights_is_not_shown(home: Path) -> None:
