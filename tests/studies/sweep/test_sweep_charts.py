@@ -25,6 +25,7 @@ from mesm.studies.sweep.chart_data import (
     layer_costs,
     layers_chart,
     sweep_chart,
+    with_evaluations,
 )
 from mesm.studies.sweep.exports import clip_cost_export, layers_export, sweep_export
 from mesm.studies.sweep.paper import plot_clip_cost, plot_layers, plot_sweep
@@ -82,6 +83,16 @@ def test_fe2e_comes_from_an_evaluation_on_the_same_clips_only() -> None:
     assert find_dense_evaluation([fe2e], CorpusId("toy", "a" * 16), "test", 30) is fe2e  # its digest is not known
     with pytest.raises(DataError, match="--against"):
         sweep_chart([alone], SweepView(relative=True), [made_evaluation(clips=7)])
+
+
+def test_an_evaluation_decides_over_the_sweeps_point() -> None:
+    sweep = made_sweep(sha256="1" * 64)
+    same = made_evaluation(top_p=0.5)
+    point = next(p for p in with_evaluations(sweep, [same]).data.points if p.top_p == 0.5)
+    assert (point.average, point.interval) == (same.data.average, same.data.interval) and point.average.wacc == 65
+    assert point.macs_ratio == 0.4, "the cost stays the sweep's"
+    assert with_evaluations(made_sweep(), [same]) == made_sweep(), "of other weights"
+    assert with_evaluations(sweep, [made_evaluation(top_p=0.5, clips=7)]) == sweep, "of other clips"
 
 
 def test_a_record_without_amounts_names_the_remedy() -> None:
