@@ -32,9 +32,11 @@ PAPER_NAMES: dict[str, str] = {
 def paper_name(record: Record[ScoredModel]) -> str:
     """Return the paper's name of a record's model, the same in every table; the checkpoint's name where it is not known."""
     origin, data = record.provenance, record.data
+    if origin.checkpoint in PAPER_NAMES.values():
+        return origin.checkpoint
     known = PAPER_NAMES.get(str(origin.config.get("name", "")))
-    if known is not None or origin.checkpoint in PAPER_NAMES.values():
-        return known or origin.checkpoint
+    if known is not None:
+        return known
     if data.top_p is not None:
         return PAPER_NAMES["mesm"]
     return PAPER_NAMES["fe2e"] if data.macs_ratio == 1 else origin.checkpoint
