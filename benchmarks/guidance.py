@@ -1,13 +1,14 @@
 """Score, work and explanation of MESM under each guidance of its attention, beside FE2E with the same budget.
 
     python -m benchmarks.guidance --corpus marionette --out runs/guidance [--seeds 0 1 2] [--rows labels saliency ...]
-        [--width 0.125 --clips 400 --epochs 5]
+        [--width 0.125 --clips 400 --epochs 5] [--record assets/records]
 
 Every MESM starts from an FE2E that has had the same auxiliary targets, and trains for as many epochs again; `...-long` is
 that FE2E trained for as many epochs again, with the same settings. Rows begin with what they use: `labels` alone, the
 `units` of a detector (written with `mesm corpus units` to --units), or the known `truth`. A finished row is read from
 <out>/<row>-s<seed>/row.json. Kept sites: over chance, on the regions of the truly active units, with the interval over the
-speakers; leak: AUC of the face's score for the text's emotion on neutral faces, 0.5 is none.
+speakers; leak: AUC of the face's score for the text's emotion on neutral faces, 0.5 is none. With --record, the finished rows
+of the first seed are written as a record, which the pages Overview and FACS show.
 """
 
 from __future__ import annotations
@@ -24,12 +25,17 @@ from typing import Any
 import torch
 
 from mesm.analysis.predictor import Predictor
+from mesm.analysis.supervision import supervision_of
 from mesm.config import AttentionSupervisionConfig, AuxiliaryTargetsConfig, NeutralFacesConfig, RunConfig
 from mesm.data.corpora import open_corpus
 from mesm.data.store import Corpus
+from mesm.estimate import Estimate
 from mesm.files import write_atomic
+from mesm.json_form import members, to_json
 from mesm.models import load_checkpoint
 from mesm.presets import preset
+from mesm.records.base import Record, new_provenance, write_record
+from mesm.records.guidance import Guidance, GuidedRow
 from mesm.statistics import Speakers
 from mesm.studies.evaluation.measure import evaluate
 from mesm.studies.facs.attention_maps import collect_attention_maps
@@ -176,6 +182,32 @@ def table(options: argparse.Namespace) -> str:
     return "\n".join(lines)
 
 
+def record_of(options: argparse.Namespace, corpus: Corpus) -> Record[Guidance]:
+    """The finished rows of the first seed; what was scored is in their configurations and the corpus."""
+    seed, rows = options.seeds[0], []
+    for name, row in ROWS.items():
+        path = Path(options.out) / f"{name}-s{seed}" / "row.json"
+        if not path.is_file():
+            continue
+        figures, train = json.loads(path.read_text()), config_of(name, seed, options).train
+        attention = None if row.dense else supervision_of(members(to_json(train)))
+        rows.append(GuidedRow(
+            name, row.what, figures["wacc"], figures["f1"], figures["work"], attention,
+            tuple(Estimate(*(round(v, 4) for v in lift)) for lift in figures.get("kept", ())),
+            tuple(Estimate(round(v, 4)) for v in figures.get("own_over_other", ())), figures.get("leak_auc"),
+        ))  # fmt: skip
+    scored = [row for row in corpus.index if row.split == options.split]
+    data = Guidance(
+        options.split, preset("marionette-mesm").model.top_p, options.width, options.clips, options.epochs, seed,
+        len(scored), len({row.group for row in scored}), tuple(rows),
+    )  # fmt: skip
+    command = (
+        f"python -m benchmarks.guidance --corpus {corpus.id.key} --width {options.width:g} --clips {options.clips} "
+        f"--epochs {options.epochs} --neutral {options.neutral} --seeds {seed} --record assets/records"
+    )
+    return Record("guidance", new_provenance(corpus.id, command=command, seed=seed), data)
+
+
 def rows_to_measure(names: Sequence[str]) -> list[str]:
     """The named rows, all by default, each after the FE2E that it starts from."""
     needed = {f"{name.partition('-')[0]}-fe2e" for name in names if ROWS[name].from_dense}
@@ -199,6 +231,7 @@ def main() -> None:
     parser.add_argument("--people", type=int, default=24, help="people whose neutral faces are rendered for the leak")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--table", action="store_true", help="print the finished rows and stop")
+    parser.add_argument("--record", default="", metavar="FOLDER", help="write the finished rows there as a record")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     corpus = open_corpus(options.corpus)
@@ -213,6 +246,8 @@ def main() -> None:
             for name in names:
                 print(name, seed, json.dumps(measure(name, seed, options, corpus)), flush=True)
     print(table(options))
+    if options.record:
+        print(write_record(options.record, record_of(options, corpus)))
 
 
 if __name__ == "__main__":

@@ -12,6 +12,8 @@ from typing import Any, TypeVar
 
 import torch
 
+from mesm.studies.evaluation.timing import processor
+
 Name = TypeVar("Name", bound=Hashable)
 
 
@@ -40,15 +42,6 @@ def interleaved_ms(
 def medians(times: dict[Name, list[float]]) -> dict[Name, float]:
     """Median of each contender."""
     return {name: statistics.median(values) for name, values in times.items()}
-
-
-def processor() -> str:
-    """The processor's name, from Linux where it says more than Python does."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        return platform.processor() or platform.machine()
 
 
 def conditions() -> dict[str, Any]:

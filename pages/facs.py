@@ -2,9 +2,9 @@
 
 import streamlit as st
 
-from mesm.ui import controls, frame, layout
+from mesm.ui import controls, frame, layout, record_cache
 from mesm.ui.facs import view
-from mesm.ui.facs.facs_records import find_record
+from mesm.ui.facs.facs_records import pick_record
 
 frame.enter()
 layout.heading(
@@ -19,7 +19,7 @@ with layout.one_sentence_errors():
         layout.empty("This checkpoint has no attention: it computes every site.", "Choose a MESM.")
     elif model is not None and opened is not None:
         facs, faithfulness, canonical = (
-            find_record(kind, model, opened) for kind in ("facs", "faithfulness", "canonical")
+            pick_record(kind, model, opened) for kind in ("facs", "faithfulness", "canonical")
         )
         view.show_counter_view()
         view.show_heat_map(facs)
@@ -28,6 +28,7 @@ with layout.one_sentence_errors():
         view.show_faces(canonical)
         st.divider()
         view.show_controls(facs)
+        view.show_fair_null(record_cache.records().first("guidance", corpus=opened.corpus.id))
         st.divider()
         view.show_statements(facs, faithfulness)
         st.divider()

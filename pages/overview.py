@@ -11,6 +11,7 @@ from mesm.studies.case.mosaic import MosaicStyle, fit_window
 from mesm.studies.facs.targets import missing_text_effect
 from mesm.ui import clip_pictures, controls, export_menu, frame, layout, models, state
 from mesm.ui.facs import facs_records
+from mesm.ui.overview import view
 
 frame.enter()
 layout.heading(
@@ -41,11 +42,9 @@ frame.link("pages/facs.py", "**FACS**: compare the kept sites with the facial ac
 frame.link("pages/efficiency.py", "**Efficiency**: scores against cost at every top-p")
 
 with layout.one_sentence_errors():
-    data = models.find_evaluation(model, shelf) if model is not None and shelf is not None else None
-    if data is not None and model is not None:
-        st.markdown("##### Scores and cost")
-        context = facs_records.headline_context(data.split, data.clips, model, shelf)
-        layout.headline(model.facts.name, data, *context)
+    if model is not None and shelf is not None:
+        view.show_headline(model, shelf)
+        view.show_awkward(model, shelf)
 example = st.container()
 
 st.markdown("##### How to read the scores")
@@ -73,12 +72,12 @@ with example, layout.one_sentence_errors():
         st.markdown(f"##### One clip: “{layout.plain(case.sample.text)}”")
         prediction = models.predict(model, case, model.facts.config.top_p)
         layers = prediction.layers.get("visual", ())
-        view, strip = MosaicStyle(dark=state.dark()), fit_window(case.sample.duration_s)
-        faces, _ = clip_pictures.draw_clip(case, prediction, model.facts.sha256, strip, view)
+        style, strip = MosaicStyle(dark=state.dark()), fit_window(case.sample.duration_s)
+        faces, _ = clip_pictures.draw_clip(case, prediction, model.facts.sha256, strip, style)
         layout.picture(
             faces,
-            captions.face_alt(case.sample.text, len(case.sample.faces), layers, strip, view),
-            captions.mosaic_caption(layers, view),
+            captions.face_alt(case.sample.text, len(case.sample.faces), layers, strip, style),
+            captions.mosaic_caption(layers, style),
         )
         origin = case.origin(model.facts)
-        export_menu.offer(export_case(case.sample, prediction, strip, view, origin, case.privacy), "case")
+        export_menu.offer(export_case(case.sample, prediction, strip, style, origin, case.privacy), "case")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mesm.analysis.checkpoints import CheckpointFacts
+from mesm.analysis.supervision import supervision_of
 from mesm.json_form import Json
 from mesm.records.base import CorpusId
 
@@ -30,6 +31,8 @@ def clip_origin(
         "corpus": corpus.name if corpus is not None else "",
         "licence": licence,
     }
+    if predictor.config.has_attention:
+        origin["attention_supervision"] = " ".join(supervision_of(predictor.metrics.train).sentences)
     if corpus is not None and corpus.digest:
         origin["corpus_digest"] = corpus.digest
     return origin | ({"corpus_key": key} if key else {})

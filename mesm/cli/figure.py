@@ -146,6 +146,9 @@ OPTIONS: dict[str, dict[str, dict[str, Any]]] = {
         "--map": {"default": "checkpoint", "help": "attention to draw (default: the checkpoint's)"},
         "--of": {"default": "kept", "help": "kept (default) or attention"},
     },
+    "against": {
+        "--against": {"default": "chance", "help": "chance (default), or others: minus the other emotions' mean lift"}
+    },
     "faces": {"--view": {"default": "kept", "help": "kept (default), attention, or a difference of the record"}},
     "controls": {
         "--what": {"default": "active", "choices": ("active", "own"), "help": "truly active units, or own emotion"}
@@ -175,7 +178,8 @@ KINDS: dict[str, tuple[str, tuple[str, ...]]] = {
     "sweep": ("scores against multiply-adds over top-p", ("targets", "view")),
     "work": ("multiply-adds layer by layer over top-p", ("target", "unit")),
     "spread": ("multiply-adds of every clip", ("target",)),
-    "facs": ("agreement of the attention with a codebook", ("target", "codebook", "layer")),
+    "facs": ("agreement of the attention with a codebook", ("target", "codebook", "layer", "against")),
+    "baselines": ("lift on a codebook's units beside shuffled labels and centre bias", ("target", "codebook")),
     "faces": ("masks on the average face", ("target", "faces")),
     "controls": ("the attention beside its controls", ("target", "controls")),
     "statements": ("the paper's statements with their verdicts", ("target",)),
@@ -183,6 +187,7 @@ KINDS: dict[str, tuple[str, tuple[str, ...]]] = {
     "table": ("table 1 to 5 of the paper for a corpus", ("number",)),
     "models": ("size, work and time of the models of a reproduced table", ("corpus",)),
     "ablation": ("scores with each part of the model changed", ("corpus",)),
+    "guidance": ("MESM under each guidance of its attention, beside FE2E", ("corpus",)),
     "learning": ("loss and validation scores over the epochs of runs", ("runs",)),
     "runs": ("state of runs: epochs, loss, validation scores", ("runs",)),
     "classes": ("scores per emotion", ("target",)),

@@ -10,10 +10,11 @@ from typing import Any, TypeAlias
 
 from mesm.cli.measuring import find_record, find_records, target_parts
 from mesm.config import RunConfig
-from mesm.errors import ConfigError, DataError
+from mesm.errors import CheckpointError, ConfigError, DataError
 from mesm.figures.export import FigureExport
 from mesm.json_form import members, read_json
 from mesm.records.base import Record
+from mesm.records.facs import Codebook, FacsStudy
 from mesm.records.store import RecordStore, one_per_checkpoint
 from mesm.records.training_log import read_log
 from mesm.runtime import record_folders, workspace
@@ -22,22 +23,35 @@ from mesm.studies.evaluation import chart_data as evaluation_charts
 from mesm.studies.evaluation import exports as evaluation
 from mesm.studies.evaluation.breakdown import scored_clips, slices, split_counts
 from mesm.studies.facs import exports as facs
-from mesm.studies.facs.chart_data import KIND_WORDS, view_words
+from mesm.studies.facs.chart_data import AGAINST, KIND_WORDS, view_words
 from mesm.studies.facs.codebooks import codebook
 from mesm.studies.facs.statements import statements
 from mesm.studies.faithfulness.exports import faithfulness_export
+from mesm.studies.guidance.tables import guidance_export
 from mesm.studies.learning.chart_data import TrainingRun, creation_number
 from mesm.studies.learning.exports import learning_export, runs_export
 from mesm.studies.reproduction import exports as reproduction
 from mesm.studies.reproduction.reported import figure_5_shares
+from mesm.studies.reproduction.tables import scored_models
 from mesm.studies.sweep import exports as sweep
-from mesm.studies.sweep.chart_data import SweepView
+from mesm.studies.sweep.chart_data import SweepView, with_evaluations
 
 Maker: TypeAlias = Callable[[argparse.Namespace], FigureExport]
 
 
 def _target(kind: str, arguments: argparse.Namespace) -> Record[Any]:
-    return find_record(kind, arguments.target)
+    return _of_its_checkpoint(find_record(kind, arguments.target))
+
+
+def _of_its_checkpoint(record: Record[Any]) -> Record[Any]:
+    """Return the record with the supervision of its checkpoint, where that is still known by its name."""
+    from mesm.analysis.checkpoints import checkpoint_folder, read_facts
+    from mesm.analysis.supervision import with_supervision
+
+    try:
+        return with_supervision(record, read_facts(checkpoint_folder(record.provenance.checkpoint)))
+    except CheckpointError:
+        return record
 
 
 def _of_corpus(kind: str, corpus: str, remedy: str) -> list[Record[Any]]:
@@ -54,8 +68,9 @@ def _ablation(corpus: str) -> Record[Any]:
 
 def _sweep(arguments: argparse.Namespace) -> FigureExport:
     view = SweepView(arguments.metric, arguments.axis, arguments.relative, arguments.log)
-    records = [find_record("sweep", target) for target in arguments.targets]
-    return sweep.sweep_export(records, view, RecordStore(record_folders()).find("evaluate"), figure_5_shares())
+    evaluations = RecordStore(record_folders()).find("evaluate")
+    records = [with_evaluations(find_record("sweep", target), evaluations) for target in arguments.targets]
+    return sweep.sweep_export(records, view, evaluations, figure_5_shares())
 
 
 def _architecture(arguments: argparse.Namespace) -> FigureExport:
@@ -82,7 +97,8 @@ def _table(arguments: argparse.Namespace) -> FigureExport:
         corpus = open_corpus(name)
         return reproduction.splits_export(corpus.id, split_counts(corpus.index, corpus.labels), number)
     records = _of_corpus("evaluate", name, f"mesm evaluate CHECKPOINT --corpus {quote(name)}")
-    return reproduction.scores_export([*records, *one_per_checkpoint(find_records("seeds", name))], number)
+    several = (one_per_checkpoint(find_records(kind, name)) for kind in ("seeds", "reproduce"))
+    return reproduction.scores_export(scored_models(records, *several), number)
 
 
 def _run_folders(arguments: argparse.Namespace) -> list[Path]:
@@ -134,15 +150,27 @@ def _reliability(arguments: argparse.Namespace) -> FigureExport:
 
 
 def _facs(arguments: argparse.Namespace) -> FigureExport:
+    record, book = _facs_parts(arguments)
+    if arguments.layer > record.data.layers:
+        raise ConfigError(f"--layer {arguments.layer} must be at most {record.data.layers}, the record's layers")
+    if arguments.against not in AGAINST:
+        raise ConfigError(f"--against {arguments.against!r} must be one of {', '.join(AGAINST)}")
+    return facs.heat_map_export(record, book, arguments.layer - 1, arguments.map, arguments.of, arguments.against)
+
+
+def _baselines(arguments: argparse.Namespace) -> FigureExport:
+    return facs.baselines_export(*_facs_parts(arguments), arguments.map, arguments.of)
+
+
+def _facs_parts(arguments: argparse.Namespace) -> tuple[Record[FacsStudy], Codebook]:
+    """Return the record and the codebook, if the record has the map."""
     record = _target("facs", arguments)
     book = codebook(arguments.codebook or record.data.codebook)
     if arguments.map not in record.data.maps or arguments.of not in KIND_WORDS:
         raise ConfigError(
             f"--map {arguments.map!r} must be one of {', '.join(record.data.maps)}; --of one of {', '.join(KIND_WORDS)}"
         )
-    if arguments.layer > record.data.layers:
-        raise ConfigError(f"--layer {arguments.layer} must be at most {record.data.layers}, the record's layers")
-    return facs.heat_map_export(record, book, arguments.layer - 1, arguments.map, arguments.of)
+    return record, book
 
 
 def _faces(arguments: argparse.Namespace) -> FigureExport:
@@ -176,15 +204,20 @@ MAKERS: dict[str, Maker] = {
     "work": lambda arguments: sweep.layers_export(_target("sweep", arguments), arguments.axis),
     "spread": lambda arguments: sweep.clip_cost_export(_target("sweep", arguments)),
     "facs": _facs,
+    "baselines": _baselines,
     "faces": _faces,
     "controls": lambda arguments: facs.controls_export(_target("facs", arguments), arguments.what),
     "statements": _statements,
     "faithfulness": _faithfulness,
     "table": _table,
     "models": lambda arguments: reproduction.models_export(
-        _of_corpus("reproduce", arguments.corpus, f"mesm reproduce table4 --corpus {quote(arguments.corpus)}")
+        _of_corpus("reproduce", arguments.corpus, f"mesm reproduce table4 --corpus {quote(arguments.corpus)}"),
+        find_records("sweep", arguments.corpus),
     ),
     "ablation": lambda arguments: ablation_export(_ablation(arguments.corpus)),
+    "guidance": lambda arguments: guidance_export(
+        _of_corpus("guidance", arguments.corpus, "python -m benchmarks.guidance --record FOLDER")[0]
+    ),
     "learning": _learning,
     "runs": _runs,
     "classes": lambda arguments: evaluation.classes_export(_target("evaluate", arguments)),

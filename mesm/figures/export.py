@@ -21,8 +21,9 @@ from mesm.figures.bibliography import PAPER, bibtex, corpus_cites
 from mesm.figures.page import DPI, paper_style, width_in
 from mesm.figures.tables import Table, escape
 from mesm.files import slug
-from mesm.json_form import Json, to_json
+from mesm.json_form import Json, items, to_json
 from mesm.records.base import CorpusId, Record, source_commit
+from mesm.records.supervision import Supervision
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -147,12 +148,20 @@ def full_command(export: FigureExport, form: str, width: str) -> str:
     return f"{export.command}{sized}" + ("" if export.command.startswith("mesm reproduce") else f" --format {form}")
 
 
+def full_caption(export: FigureExport) -> str:
+    """Return the caption of the files: it ends with the supervision that the attention had in training, where that is known."""
+    sources = [source for source in items(export.origin.get("sources", [])) if isinstance(source, dict)]
+    notes = [origin.get("attention_supervision") for origin in (export.origin, *sources)]
+    note = next((str(note) for note in notes if note), "")
+    return export.caption if note in export.caption else f"{export.caption} {note}"
+
+
 def provenance_of(export: FigureExport, form: str, width: str) -> dict[str, Json]:
     """Return the sources of a file and the command that makes it again, JSON-ready."""
     size: dict[str, Json] = {"width": width, "width_in": width_in(width)} if form in PICTURES else {}
     return {
         "title": export.title,
-        "caption": export.caption,
+        "caption": full_caption(export),
         "command": full_command(export, form, width),
         **size,
         "software": {"name": "mesm", "version": __version__, "commit": source_commit()},
@@ -188,10 +197,17 @@ def _source(record: Record[Any]) -> dict[str, Json]:
         "record_command": origin.command,
         "split": getattr(data, "split", None),
         "n": getattr(data, "clips", None),
+        "attention_supervision": _supervision(data),
         "top_p": getattr(data, "top_p", None) if points is None else [point.top_p for point in points],
         "clip_ids": list(getattr(data, "clip_ids", ()) or getattr(getattr(data, "per_clip", None), "ids", ())),
     }
     return {key: value for key, value in source.items() if value not in (None, "", [], {})}
+
+
+def _supervision(data: object) -> str | None:
+    """Return the supervision that the record's attention had in training, in words; None where it is not known."""
+    supervision = getattr(data, "supervision", None)
+    return " ".join(supervision.sentences) if isinstance(supervision, Supervision) else None
 
 
 def render(export: FigureExport, form: str, width: str = "acl-column") -> bytes:
@@ -229,12 +245,12 @@ def _json(made_from: Mapping[str, Json]) -> bytes:
 def _latex(export: FigureExport, command: str) -> str:
     head = f"% {_CONTROL.sub('?', command)}\n"  # a line break in a name would end the comment
     if export.table is not None and export.draw is None:
-        return head + export.table.to_latex(export.caption, export.name)
+        return head + export.table.to_latex(full_caption(export), export.name)
     lines = (
         r"\begin{figure}",
         r"\centering",
         rf"\includegraphics{{{export.name}.pdf}}  % at its own width: do not scale",
-        rf"\caption{{{escape(export.caption)}}}",
+        rf"\caption{{{escape(full_caption(export))}}}",
         rf"\label{{fig:{export.name}}}",
         r"\end{figure}",
     )

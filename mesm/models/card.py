@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import PurePath
 from typing import Any
 
 from mesm.config import EndToEndConfig, FeatureModelConfig, MESMConfig, ModelConfig
@@ -52,7 +53,9 @@ def model_card(name: str, config: ModelConfig, metrics: CheckpointMetrics) -> st
         f"| training time | {(metrics.train_seconds or 0) / 60:.0f} minutes |",
     ]
     if train.get("init_from"):
-        lines.append(f"| started from | the weights of {train['init_from']}, whose training time comes on top |")
+        start = PurePath(str(train["init_from"])).name
+        weights = f"an earlier stage of {name}" if start == name else f"the weights of {start}"
+        lines.append(f"| started from | {weights}, whose training time comes on top |")
     if isinstance(config, MESMConfig):
         drawn = train.get("top_p_range")
         lines += [

@@ -32,6 +32,7 @@ KINDS: dict[str, tuple[str, str]] = {
     "seeds": ("mesm.records.seeds", "SeedsSummary"),
     "sweep": ("mesm.records.sweep", "Sweep"),
     "ablation": ("mesm.records.ablation", "Ablation"),
+    "guidance": ("mesm.records.guidance", "Guidance"),
     "facs": ("mesm.records.facs", "FacsStudy"),
     "canonical": ("mesm.records.canonical", "CanonicalFaces"),
     "faithfulness": ("mesm.records.faithfulness", "Faithfulness"),

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mesm.records.supervision import Supervision
+
 #: Rows of one map or mask.
 Rows = tuple[str, ...]
 #: Key of the mean over all faces, beside the emotions.
@@ -70,6 +72,7 @@ class CanonicalFaces:
         maps: "checkpoint", "random" (re-initialised attention) or a second checkpoint -> maps.
         differences: "others" (faces of other emotions), "wrong" (right minus wrong clips), "random" or a second
             checkpoint -> emotion -> L differences; None with too few speakers on both sides.
+        supervision: of the checkpoint's attention in training; None in older records.
     """
 
     split: str
@@ -88,6 +91,7 @@ class CanonicalFaces:
     maps: dict[str, CanonicalMaps]
     frames_per_emotion: dict[str, EmotionFrames]
     differences: dict[str, dict[str, tuple[MapDifference | None, ...]]]
+    supervision: Supervision | None = None
 
 
 def pack(values: np.ndarray) -> Rows:

@@ -39,6 +39,26 @@ class ClassScores(Scores):
 
 
 @dataclass(frozen=True)
+class TimedOn:
+    """Hold the machine that milliseconds were measured on, one clip alone, on a CPU as processor time.
+
+    Attributes:
+        device: "cpu" or "cuda".
+        machine: name of the processor or graphics card; "" in older records.
+    """
+
+    device: str
+    threads: int
+    machine: str = ""
+
+    def words(self) -> str:
+        """Return the clock and the machine for a caption."""
+        threads = f"{self.threads} thread{'s' if self.threads != 1 else ''}"
+        clock = f"processor time of {threads}" if self.device == "cpu" else self.device
+        return f"{clock}, {self.machine}" if self.machine else clock
+
+
+@dataclass(frozen=True)
 class Interval:
     """Hold a 95 % interval over speakers."""
 

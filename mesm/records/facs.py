@@ -12,6 +12,7 @@ from typing import Literal
 from mesm.estimate import Estimate
 from mesm.json_form import Json, items, members
 from mesm.records.faithfulness import NeutralTexts, ShuffledTexts, shuffled_from_schema_1
+from mesm.records.supervision import Supervision
 
 #: Site kinds that are compared with a region: the nucleus, as 0 or 1, and the attention itself.
 SiteKind = Literal["kept", "attention"]
@@ -243,22 +244,6 @@ class FacsCounts:
     frames_used: int
     frames_with_active_units: int | None
     by_emotion: dict[str, EmotionCounts]
-
-
-@dataclass(frozen=True)
-class Supervision:
-    """Hold the attention supervision in training.
-
-    Attributes:
-        regions: with the true action units' regions and the loud mel bins of the training speakers.
-        text_regions: also with the regions of the emotion that the text names.
-        target: map that stood for the true regions where these were not used (`train.attention.target`): units, points
-            or saliency; else "".
-    """
-
-    regions: bool = False
-    text_regions: bool = False
-    target: str = ""
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from typing import Literal
 
 from mesm.estimate import Estimate
 from mesm.json_form import Json, items, members
+from mesm.records.supervision import Supervision
 
 #: How a control's attention weights are drawn: as at the start of training, or normal with each tensor's trained mean
 #: and spread.
@@ -125,8 +126,8 @@ class SiteSetScores:
 
     Attributes:
         share: of all sites of the three layers that is kept, in [0, 1].
-        score: of the label that is first with all sites.
-        same: share of the clips whose first label stays.
+        score: of the label that is first at the test's `label_at`.
+        same: share of the clips whose first label is that one.
         accuracy: share of the clips with a label whose strongest score is a true label, percent.
     """
 
@@ -138,22 +139,33 @@ class SiteSetScores:
 
 @dataclass(frozen=True)
 class BranchKeepOnly:
-    """Hold the scores of each site set of one branch; `nucleus_gain` is the nucleus's score minus that of random sites."""
+    """Hold the scores of each site set of one branch.
+
+    Attributes:
+        nucleus_gain: the nucleus's score minus that of random sites.
+        accuracy_gain: the same of the accuracy, in points, whichever label is followed; None in older records.
+    """
 
     nucleus: SiteSetScores
     random: SiteSetScores
     least: SiteSetScores
     complement: SiteSetScores
     nucleus_gain: Estimate
+    accuracy_gain: Estimate | None = None
 
 
 @dataclass(frozen=True)
 class KeepOnly(SampleSize):
-    """Hold the scores when only some sites are kept; `draws` draws of the random ones, which are averaged."""
+    """Hold the scores when only some sites are kept; `draws` draws of the random ones, which are averaged.
+
+    Attributes:
+        label_at: top-p at which the label is first whose score is compared; 1 in older records.
+    """
 
     draws: int
     top_p: float
     branches: dict[str, BranchKeepOnly]
+    label_at: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -192,10 +204,12 @@ class SiteOrder(SampleSize):
     Attributes:
         shares: of the active sites that are kept, rising to 1.
         branches: branch -> one of `PRUNED_LAYERS` -> areas.
+        label_at: see `KeepOnly`.
     """
 
     shares: tuple[float, ...]
     branches: dict[str, dict[str, DeletionInsertion]]
+    label_at: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -321,6 +335,7 @@ class Faithfulness:
         labels: emotions that checkpoint and corpus share.
         without_text: clips left out because they have no transcript.
         loudness: None without a voice branch.
+        supervision: of the attention in training; None in older records.
     """
 
     split: str
@@ -335,6 +350,12 @@ class Faithfulness:
     sufficient_p: SufficientP
     control: ControlTest
     loudness: LoudnessLift | None
+    supervision: Supervision | None = None
+
+    @property
+    def clips(self) -> int:
+        """Return the clips of the largest test."""
+        return self.shuffled_text.clips
 
 
 def from_schema_1(data: dict[str, Json]) -> dict[str, Json]:

@@ -6,15 +6,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from mesm.json_form import Json
+from mesm.records.evaluation import TimedOn
 from mesm.records.seeds import SeedsMean, mean_from_schema_1
-
-
-@dataclass(frozen=True)
-class TimedOn:
-    """Hold the machine that `ms_per_clip` was measured on."""
-
-    device: str
-    threads: int
 
 
 @dataclass(frozen=True)

@@ -21,13 +21,19 @@ def one_per_checkpoint(records: Iterable[Record[D]]) -> list[Record[D]]:
     return [first[name] for name in sorted(first)]
 
 
+def _preference(record: Record[Any]) -> tuple[bool, int]:
+    """Order records: those of the test split first, then those of more clips, so that no small trial hides a large one."""
+    data = record.data
+    return getattr(data, "split", "test") != "test", -int(getattr(data, "clips", 0))
+
+
 class RecordStore:
     """Hold the records in some folders, each read once and read again when its file changes.
 
     Args:
         folders: where to look, `runtime.record_folders` for the workspace's records and then the bundled ones; a function is
-            called at each search, since the workspace may change. Of two records that match equally, the one in the
-            earlier folder comes first, and in one folder the later one.
+            called at each search, since the workspace may change. Of two records that match equally, the one of the test
+            split comes first, then that of more clips, then the one in the earlier folder, and in one folder the later one.
         on_damaged: called with the sentence for each file that cannot be read; it is left out.
     """
 
@@ -74,6 +80,7 @@ class RecordStore:
                     and (corpus is None or corpus.same(origin.corpus))
                 ):
                     matches.append(record)
+        matches.sort(key=_preference)
         if corpus is not None:
             matches.sort(key=lambda record: not corpus.digest or record.provenance.corpus.digest != corpus.digest)
         return matches

@@ -6,7 +6,14 @@ from dataclasses import dataclass, field
 
 from mesm.errors import DataError
 from mesm.json_form import Json, items, members
-from mesm.records.evaluation import Interval, Scores, average_from_schema_1, check_sizes, interval_from_schema_1
+from mesm.records.evaluation import (
+    Interval,
+    Scores,
+    TimedOn,
+    average_from_schema_1,
+    check_sizes,
+    interval_from_schema_1,
+)
 
 
 @dataclass(frozen=True)
@@ -31,13 +38,15 @@ class SweepPoint:
 
     Attributes:
         top_p: nucleus mass; None for a model without attention.
-        average: mean over the emotions, with thresholds chosen on the validation split at this top-p.
+        average: mean over the emotions, with `thresholds`.
         interval: metric -> 95 % interval over speakers.
         macs_ratio: mean over the clips of the multiply-adds of the convolution stack, as a share of FE2E's.
         macs_ratio_range: its 5th, 50th and 95th percentile.
-        ms_per_clip: measured time, without reading files and without the text encoder.
+        ms_per_clip: median milliseconds of one clip alone (`studies.evaluation.timing`); of whole batches in a sweep
+            without `Sweep.timed_on`.
         per_clip_ratio: `macs_ratio` of every clip, in the order of `Sweep.clip_ids`; None without face and sound.
-        thresholds: (E,) decision thresholds; None for a label without a decision.
+        thresholds: (E,) decision thresholds; None for a label without a decision. At the checkpoint's own top-p, and for
+            a model without attention, those of the checkpoint, so that the point equals its evaluation.
         macs: stage or total -> mean multiply-adds per clip; empty in the oldest records.
         macs_by_layer: in the order in which a clip passes the layers; empty in the oldest records.
     """
@@ -85,6 +94,7 @@ class Sweep:
         positives: (E,) clips that show each emotion; empty in records of earlier versions.
         own_thresholds: whether the corpus has no validation split, so that each point has the checkpoint's thresholds.
         notes: sentences on clips that were left out, or queried by the neutral sentence.
+        timed_on: machine of every `ms_per_clip`; None in records whose times cannot be compared with others.
     """
 
     split: str
@@ -100,6 +110,7 @@ class Sweep:
     positives: tuple[int, ...] = ()
     own_thresholds: bool = False
     notes: tuple[str, ...] = ()
+    timed_on: TimedOn | None = None
 
     def check(self) -> None:
         """Raise `DataError` if points, labels and clips do not belong together."""

@@ -12,6 +12,7 @@ import torch
 from mesm.data.loading import SplitLoader
 from mesm.data.store import Corpus
 from mesm.errors import ConfigError
+from mesm.json_form import Json
 from mesm.layers.text import TextEncoder
 from mesm.models import EmotionModel
 from mesm.models.card import model_card
@@ -61,7 +62,7 @@ def join_checkpoints(
             trained_on_capabilities=(),
             thresholds_top_p=model.config.top_p,
             epoch=parts[0].metrics.epoch,
-            train=parts[0].metrics.train | {"fusion": "held_out"},
+            train=parts[0].metrics.train | _supervision(parts) | {"fusion": "held_out"},
             train_seconds=round(seconds, 1),
             sources=tuple(dict.fromkeys(source for part in parts for source in part.metrics.sources)),
         )
@@ -72,3 +73,12 @@ def join_checkpoints(
     fusion = model.fusion.weight
     assert fusion is not None
     return path, dict(zip(model.config.modalities, fusion.tolist(), strict=True))
+
+
+def _supervision(parts: Sequence[Checkpoint]) -> dict[str, Json]:
+    """Return the settings of the attention supervision of the first part that had one, as the joined checkpoint's."""
+    for part in parts:
+        attention = part.metrics.train.get("attention")
+        if isinstance(attention, dict) and attention.get("weight"):
+            return {"attention": attention}
+    return {}

@@ -11,12 +11,9 @@ import numpy as np
 import streamlit as st
 
 from mesm.errors import MesmError
-from mesm.estimate import Estimate, decimal_text
 from mesm.figures.charts import PLOTLY_CONFIG
 from mesm.figures.png import encode_png
 from mesm.figures.style import emotion_colour, rgb
-from mesm.records.base import Record
-from mesm.records.evaluation import Evaluation, Interval
 
 #: Width of a diagram on a wide screen.
 DRAWING_PX = 1060
@@ -96,48 +93,6 @@ def folded(title: str, key: str) -> Any | None:
     """Show a section that is closed at first; return None while it is, so that its content is computed only when seen."""
     section = st.expander(title, key=key, on_change="rerun", bind="query-params")
     return section if section.open else None
-
-
-def headline(
-    checkpoint: str,
-    data: Evaluation,
-    dense: Record[Evaluation] | None = None,
-    lift: Estimate | None = None,
-    supervised: bool = False,
-) -> None:
-    """Show an evaluation in three numbers, each with its unit, its spread and the score without a model.
-
-    Args:
-        dense: evaluation of a model that computes every site, on the same clips.
-        lift: of kept sites on active action units; None if it was not measured.
-        supervised: whether the attention was supervised with the units' regions in training.
-    """
-    interval = data.interval.get("wacc")
-    span = f"95 % interval {interval.words()}; " if interval else ""
-    wacc = Estimate(data.average.wacc).words(1, " %")
-    rows = st.columns(3, gap="medium")
-    with rows[0]:
-        st.metric("Weighted accuracy, chance 50 %", wacc, help="Mean over the emotions.")
-        name = dense.provenance.checkpoint if dense is not None else checkpoint
-        other = ""
-        if dense is not None and name != checkpoint and dense.data.average.wacc is not None:
-            other = f"{plain(name)}: {decimal_text(dense.data.average.wacc, 1)} %. "
-        st.caption(
-            f"{other}{span}{data.clips} clips of {data.speakers} speakers it was not trained on, {data.split} split"
-        )
-    with rows[1]:
-        ratio = data.macs_ratio
-        st.metric("Work, share of FE2E's", "none" if ratio is None else decimal_text(ratio, 2))
-        at = f"{plain(checkpoint)} at p = {data.top_p:g}" if data.top_p is not None else "every site"
-        st.caption(f"Multiply-adds of convolutions and attention; {at}")
-    if lift is not None and lift.value is not None:
-        with rows[2]:
-            st.metric("Kept on active action units", f"{decimal_text(lift.value, 1)} × chance")
-            ends = Interval(lift.low, lift.high) if lift.low is not None and lift.high is not None else None
-            spread = f"95 % interval {ends.words()}; " if ends else ""
-            st.caption(
-                f"{spread}second layer of the face{', supervised with their regions' if supervised else ''}; see FACS"
-            )
 
 
 def swatch(emotion: str, dark: bool) -> str:

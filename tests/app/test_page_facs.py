@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,13 @@ import pytest
 from mesm.files import file_sha256
 from mesm.records.base import write_record
 from tests.app.app_page import open_page, texts
-from tests.figures.facs_records_made import facs_study, record_of, write_records
+from tests.figures.facs_records_made import (
+    estimate,
+    facs_study,
+    faithfulness_record,
+    record_of,
+    write_records,
+)
 
 PAGE = "pages/facs.py"
 
@@ -56,12 +63,52 @@ def test_with_records_every_section_shows(recorded: Path) -> None:
     verdicts = dict(
         zip(zip(statements["about"], statements["statement"], strict=True), statements["verdict"], strict=True)
     )
-    assert verdicts["happiness", "the lips are attended"] == "+ supported"
+    assert verdicts["happiness", "the lips are attended"] == "= not specific"
     assert verdicts["anger", "the gap between the eyes is sometimes missed"] == "− not supported"
     assert verdicts["fear", "the brows are attended"] == "not measured"
-    assert verdicts["voice", "later layers keep fewer points"] == "+ supported"
+    assert verdicts["voice", "later layers keep fewer points"] == "\\+ supported"
+    assert all(cell for column in statements for cell in statements[column]), "no blank cells"
+    assert (
+        page.segmented_control(key="against").value == "others" and page.selectbox(key="faces-view").value == "others"
+    )
+    plain = said.replace("\\", "")
+    assert "disgust: no more specific than chance (lift 2.00 / 2.00 / 2.00; shuffled labels 1.90 / 1.90 / 1.90" in plain
+    assert "centre bias 1.60" in plain and "0: as much as with other emotions" in said
+    assert said.count("cost the face branch") == 1, "the leak is said once"
+    warned = [w.value for w in page.warning]
+    assert not warned, "both masks of this record beat random sites"
     assert "correctness" not in said.lower()
     assert "supervised with true AU regions" in said and "Below chance in every layer: re-initialised" in said
+
+
+def test_a_mask_no_better_than_random_is_flagged_in_words(recorded: Path) -> None:
+    digest = file_sha256(recorded / "checkpoints" / "tiny-mesm" / "model.safetensors")
+    record = faithfulness_record()
+    worse = replace(record.keep_only.branches["acoustic"], nucleus_gain=estimate(-0.03, 0.05))
+    branches = {**record.keep_only.branches, "acoustic": worse}
+    record = replace(record, keep_only=replace(record.keep_only, branches=branches))
+    write_record(recorded / "records", record_of("faithfulness", record, sha256=digest))
+    page = open_page(PAGE, checkpoint="tiny-mesm")
+    assert trouble(page) == []
+    (warned,) = [w.value for w in page.warning]
+    assert warned.startswith("Voice: the kept sites do no better than as many random ones in: score -0.030")
+    overview = open_page("pages/overview.py", checkpoint="tiny-mesm")
+    assert "Voice: the kept sites do no better" in texts(overview).replace("\\", "")
+
+
+def test_a_small_trial_leaves_the_choice_of_the_large_record(recorded: Path) -> None:
+    digest = file_sha256(recorded / "checkpoints" / "tiny-mesm" / "model.safetensors")
+    study = facs_study()
+    trial = replace(study, counts=replace(study.counts, clips=8, frames_used=17))
+    record = record_of("facs", trial, sha256=digest)
+    path = write_record(recorded / "records", record)
+    path.rename(path.with_name("facs_trial.json"))
+    write_records(recorded / "records", "tiny-mesm", "noise", digest)
+    page = open_page(PAGE, checkpoint="tiny-mesm")
+    assert trouble(page) == [] and "90 faces of 3 speakers" in texts(page)
+    picker = page.selectbox(key="record-facs")
+    picker.set_value(next(option for option in picker.options if option.startswith("8 clips"))).run()
+    assert trouble(page) == [] and "17 faces of 3 speakers" in texts(page)
 
 
 def test_the_link_holds_the_view(recorded: Path) -> None:
@@ -79,7 +126,9 @@ def test_the_link_holds_the_view(recorded: Path) -> None:
     assert page.selectbox(key="faces-view").value == "wrong"
     said = texts(page)
     assert "NAACL" in said and "(re-initialised attention)" in said
-    assert "supervised with true AU regions" not in said and "little on the words" not in said  # of the checkpoint
+    notes = [c.value for c in page.caption if c.value.startswith(":material/school:")]
+    assert "re-initialised, not trained" in notes[0] and not any("was supervised with" in note for note in notes)
+    assert "little on the words" not in said  # of the checkpoint
 
 
 def test_a_record_of_other_weights_is_not_shown(home: Path) -> None:

@@ -20,12 +20,13 @@ from mesm.figures.export import ExportItem, FigureExport, make_zip, render
 from mesm.files import file_sha256
 from mesm.records import base as records
 from mesm.records.base import CorpusId
+from mesm.records.evaluation import Scores
 from mesm.ui import export_menu
 from mesm.ui.export import basket
 from tests.app.app_page import open_page, texts
 from tests.figures.exhibit_records import evaluation_record, reproduction_record
 from tests.figures.facs_records_made import write_records
-from tests.studies.sweep.made_sweeps import made_sweep
+from tests.studies.sweep.made_sweeps import made_point, made_sweep
 
 
 def put(home: Path, record: records.Record[Any], checkpoint: str, **changes: Any) -> None:
@@ -34,6 +35,7 @@ def put(home: Path, record: records.Record[Any], checkpoint: str, **changes: Any
 
 
 def put_sweep(home: Path, corpus: CorpusId = CorpusId("noise"), **options: Any) -> None:  # noqa: B008
+    options.setdefault("sha256", "5" * 64)  # of other weights than the evaluations'
     records.write_record(home / "records", made_sweep("tiny-mesm", corpus, **options))
 
 
@@ -79,8 +81,53 @@ def test_efficiency_shows_the_sweep_of_the_chosen_checkpoint(recorded: Path) -> 
     assert "the curve reported in the paper" in said and "30 clips, 5 speakers" in said
     page.toggle(key="relative").set_value(False).run()
     assert "the curve reported in the paper" not in texts(page) and trouble(page) == []
+    page.toggle(key="relative").set_value(True).run()
     page.segmented_control(key="axis").set_value("gflop").run()
     assert "two FLOP per multiply-add" in texts(page)
+    assert page.toggle(key="relative").disabled and "the paper's curve has no GFLOP" in texts(page)
+    titles = json.loads(page.get("plotly_chart")[0].proto.spec)["layout"]
+    assert titles["yaxis"]["title"]["text"] == "weighted accuracy, %", "no shares without the curve"
+    page.segmented_control(key="axis").set_value("top_p").run()
+    ours = json.loads(page.get("plotly_chart")[0].proto.spec)["data"][1]
+    assert ours["x"] == [0.2, 0.5, 1.0] and ours["text"] == ["0.2", "", "1"]  # the elbow's ring has its own words
+    assert "the curve reported in the paper" in texts(page)
+
+
+def test_tiles_and_elbow_are_of_the_chosen_score(recorded: Path) -> None:
+    points = tuple(
+        replace(made_point(p, ratio, wacc), average=Scores(accuracy=accuracy, wacc=wacc, f1=40.0))
+        for p, ratio, wacc, accuracy in (
+            (0.2, 0.2, 60.0, 71.0),
+            (0.3, 0.4, 66.0, 71.5),
+            (0.5, 0.5, 66.5, 79.0),
+            (1.0, 0.9, 67.0, 80.0),
+        )
+    )
+    record = made_sweep("tiny-mesm", CorpusId("noise"), "5" * 64, points=points)
+    records.write_record(recorded / "records", replace(record, data=replace(record.data, elbow=0.3)))
+    page = open_page("pages/efficiency.py", checkpoint="tiny-mesm")
+    assert [m.value for m in page.metric][:3] == ["p = 0.3", "0.40", "66.0 %"]
+    page.segmented_control(key="metric").set_value("accuracy").run()
+    assert trouble(page) == []
+    assert [m.value for m in page.metric] == ["p = 0.5", "0.50", "79.0 %", "72.0 %"]
+    assert [m.label for m in page.metric][2:] == ["accuracy (never: 70.0)", "accuracy of FE2E"]
+
+
+def test_a_small_sweep_does_not_hide_the_large_one(recorded: Path) -> None:
+    small = recorded / "records" / "sweep_tiny-mesm_noise.json"
+    small.rename(recorded / "records" / "sweep_large.json")
+    put_sweep(recorded, clips=8)
+    page = open_page("pages/efficiency.py", checkpoint="tiny-mesm")
+    assert page.multiselect(key="sweeps").value == ["tiny-mesm@noise"] and "30 clips, 5 speakers" in texts(page)
+    page.multiselect(key="sweeps").set_value(["tiny-mesm@noise, 8 clips"]).run()
+    assert trouble(page) == [] and "8 clips, 5 speakers" in texts(page)
+
+
+def test_times_of_whole_batches_are_refused(recorded: Path) -> None:
+    record = made_sweep("tiny-mesm", CorpusId("noise"))
+    records.write_record(recorded / "records", replace(record, data=replace(record.data, timed_on=None)))
+    page = open_page("pages/efficiency.py", checkpoint="tiny-mesm", axis="measured ms")
+    assert any("timed in whole batches" in sentence for sentence in trouble(page))
 
 
 def test_a_sweep_of_another_corpus_of_the_same_name_does_not_hide_this_one(recorded: Path) -> None:
@@ -136,7 +183,7 @@ def test_results_show_every_view(recorded: Path) -> None:
     page = open_page("pages/results.py", checkpoint="tiny-mesm")
     assert trouble(page) == []
     models = page.dataframe[0].value
-    assert models["model"].tolist()[:2] == ["tiny-fe2e", "tiny-mesm, p = 0.5"]
+    assert models["model"].tolist()[:2] == ["MESM (tiny-fe2e)", "MESM (tiny-mesm), p = 0.5"]
     assert "MulT" in models["model"].tolist() and "chance" in models["model"].tolist()
     assert page.dataframe[1].value["MACs, million"].tolist() == [200.0]
     assert list(models.columns) == ["source", "model", "work", "WAcc", "WAcc 95 %", "F1", "F1 95 %"]

@@ -108,9 +108,10 @@ def test_the_charts_of_the_controls_stand_side_by_side() -> None:
 
 def test_a_conclusion_names_the_controls_below_chance() -> None:
     study = facs_study()
-    assert layer_series(study, "active").conclusion() == ""
-    low = replace(study, maps=study.maps | {"hard": study.maps["checkpoint"]})
-    assert "hard gate" not in layer_series(low, "active").conclusion()
+    assert layer_series(study, "active").conclusion().count("Above chance in no layer") == 2
+    high = replace(study, maps=study.maps | {"hard": study.maps["checkpoint"]})
+    conclusion = layer_series(high, "active").conclusion()
+    assert conclusion.startswith("Above chance in L1, L2 and L3: re-initialised attention with the paper's hard gate")
     series = layer_series(study, "active")
     halved = {n: tuple(replace(e, value=0.5, low=0.4, high=0.6) for e in row) for n, row in series.series.items()}
     conclusion = replace(series, series=halved).conclusion()
@@ -143,7 +144,7 @@ def test_every_export_names_the_control_and_its_record() -> None:
     assert heat.name == "facs-paper-L3-random-attention-tiny-mesm-noise"
     assert "re-initialised attention" in heat.caption and "90 faces of 3 speakers" in heat.caption
     assert heat.command.endswith("--codebook paper --layer 3 --map random --of attention")
-    assert "happiness,AU 12/15,1.0" in heat.table.to_csv()  # type: ignore[arg-type]
+    assert 'happiness,AU 12/15,"lip corner puller, lip corner depressor",1.0' in heat.table.to_csv()  # type: ignore[arg-type]
     assert "re-initialised attention" in exports.controls_export(facs, "own").caption
     assert "kept sites: minus re-initialised" in exports.faces_export(canonical, "random").title
     rows = statements(facs.data, None)
@@ -159,7 +160,11 @@ def test_supervision_is_noted_under_the_checkpoint_alone() -> None:
     study = facs_study()
     both = tables.supervision_notes(study)
     assert len(both) == 2 and "true AU regions" in both[0] and "named in the text" in both[1]
-    assert tables.supervision_notes(study, "random") == tables.supervision_notes(study, "hard") == ()
+    for control in ("random", "hard"):
+        (note,) = tables.supervision_notes(study, control)
+        assert "not trained" in note and "was supervised" not in note
+        caption = exports.heat_map_export(record_of("facs", study), CODEBOOKS["emfacs"], 1, control).caption
+        assert note in caption and "was supervised" not in caption
     only = replace(study, supervision=replace(study.supervision, text_regions=False))
     assert tables.supervision_notes(only) == both[:1]
 

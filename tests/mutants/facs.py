@@ -108,9 +108,23 @@ MUTANTS: list[Mutant] = [
     # The supervision of the checkpoint is noted under a control.
     Mutant(
         f"{FACS}/tables.py",
-        '    if map_name != "checkpoint":',
-        "    if not map_name:",
+        '    return study.supervision.sentences if map_name == "checkpoint" else (_CONTROL,)',
+        "    return study.supervision.sentences",
         "tests/figures/test_facs_figures.py::test_supervision_is_noted_under_the_checkpoint_alone",
+    ),
+    # What every face shows is called specific.
+    Mutant(
+        f"{FACS}/statements.py",
+        "    baselines = [max(1.0, other or 1.0) for other in others] or [1.0] * len(layers)",
+        "    baselines = [1.0] * len(layers)",
+        "tests/studies/facs/test_statements.py",
+    ),
+    # The verdict of an emotion follows chance instead of shuffled labels.
+    Mutant(
+        f"{FACS}/tables.py",
+        "            n for n, cell in zip(names, layers, strict=True) if cell.q_labels is not None and cell.q_labels < ALPHA",
+        "            n for n, cell in zip(names, layers, strict=True) if cell.lift.q is not None and cell.lift.q < ALPHA",
+        "tests/records/test_shipped_records.py::test_disgust_is_no_more_specific_than_chance",
     ),
     # Right and wrong clips are swapped.
     Mutant(

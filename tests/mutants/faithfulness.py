@@ -10,6 +10,18 @@ TEST_STATISTICS = "tests/test_statistics.py"
 TEST_PARTS = "tests/studies/faithfulness/test_faithfulness_parts.py"
 
 MUTANTS: list[Mutant] = [
+    Mutant(  # a small trial hides a large record
+        "mesm/records/store.py",
+        "        matches.sort(key=_preference)",
+        "        pass",
+        "tests/records/test_shipped_records.py::test_a_small_trial_does_not_hide_a_large_record",
+    ),
+    Mutant(  # the label that is first at p = 1 is followed
+        "mesm/studies/faithfulness/sites.py",
+        "    scores = clips.branch_scores(clips.predictor.attention_model.finish(prepared, clips.top_p))",
+        "    scores = clips.branch_scores(clips.predictor.attention_model.finish(prepared, 1.0))",
+        "tests/studies/faithfulness/test_faithfulness_whole.py::test_the_followed_label_is_the_one_at_the_models_own_p",
+    ),
     Mutant(  # rows are resampled instead of speakers
         STATISTICS,
         "        unique, member = np.unique(self.names, return_inverse=True)",

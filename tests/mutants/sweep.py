@@ -16,6 +16,13 @@ MUTANTS: list[Mutant] = [
         "        thresholds = metrics.choose_thresholds(np.concatenate(tested.outputs[top_p].scores)[:, columns], tested.truth_NE)",
         _MEASURE,
     ),
+    # The checkpoint's own p is scored with other thresholds than its evaluation.
+    Mutant(
+        f"{_SWEEP}/measure.py",
+        "    if valid.clip_ids and not _has_own_thresholds(predictor, protocol.corpus, top_p):",
+        "    if valid.clip_ids:",
+        _MEASURE,
+    ),
     # The elbow is always the first point.
     Mutant(
         f"{_SWEEP}/top_ps.py",

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from mesm.estimate import decimal_text
 from mesm.figures.export import FigureExport, corpus_export, origin_of
 from mesm.figures.tables import Cell, Row, Table
 from mesm.records.ablation import Ablation, AblationLine
 from mesm.records.base import Record
+from mesm.studies.ablation.conclusions import size_words
 from mesm.studies.evaluation.tables import interval_cell, share_cell
 
 COLUMNS = (
@@ -20,6 +22,20 @@ def ablation_table(ablation: Ablation) -> Table:
     "AUC lost" is the face branch's loss with another clip's transcript as query.
     """
     return Table(COLUMNS, tuple(_table_row(line) for line in ablation.rows), best=(1, 3, 4))
+
+
+def screen_table(ablation: Ablation) -> Table:
+    """Return the part of the table that fits a screen: the difference with its interval in one column."""
+    rows = []
+    for line in ablation.rows:
+        difference, visual = line.difference.get("wacc"), line.shuffled_text.get("visual")
+        words = None
+        if difference is not None and difference.value is not None:
+            interval = difference.interval_text(1)
+            words = decimal_text(difference.value, 1, sign=True) + (f" ({interval})" if interval else "")
+        lost = visual["auc"].cost if visual else None
+        rows.append(Row((line.what, line.average.wacc, share_cell(line.macs_ratio), words, lost), line.group))
+    return Table(("model", "WAcc", "work", "difference (95 %)", "AUC lost"), tuple(rows), best=(1,))
 
 
 def _table_row(line: AblationLine) -> Row:
@@ -54,14 +70,13 @@ def setup_line(ablation: Ablation) -> str:
 def ablation_export(record: Record[Ablation]) -> FigureExport:
     """Build the table of every row of an ablation."""
     data, corpus = record.data, record.provenance.corpus
-    seeds = f"{len(data.seeds)} seed{'s' if len(data.seeds) > 1 else ''}"
     return corpus_export(
         corpus,
         "ablation",
         f"Effect of each part on {corpus.name}",
-        f"Averages in percent on the {data.setup.split} split of {corpus.name}, intervals over speakers; {seeds} per row, "
-        f"width {data.setup.width:g}, {data.setup.epochs} epochs. Work: convolutions and attention, share of FE2E's "
-        "multiply-adds. Difference: WAcc, in points, to the row named under against. AUC lost: drop in face-branch AUC "
+        f"Averages in percent on the {data.setup.split} split of {corpus.name}, intervals over speakers; {size_words(data)}. "
+        "Work: convolutions and attention, share of FE2E's multiply-adds. Difference: WAcc, in points, to the "
+        "row named under against. AUC lost: drop in face-branch AUC "
         "with another clip's transcript as query.",
         ablation_table(data),
         origin_of(record, setup=data.setup, seeds=data.seeds),

@@ -43,13 +43,13 @@ def classes_export(record: Record[Evaluation]) -> FigureExport:
 def slices_export(record: Record[Evaluation], slices: Sequence[Slice]) -> FigureExport:
     """Export the scores of slices of the split."""
     scored = max((s.clips for s in slices), default=0)
-    part = "" if scored >= record.data.clips else f"Slices of the {scored} clips that this copy of the corpus has. "
+    part = "" if scored >= record.data.clips else "Slices of the clips that this copy of the corpus has. "
     caption = (
         f"{part}Averages over the emotions in percent, for clips that share a property; intervals over speakers. "
         "WAcc and F1 skip emotions without positives in the slice, WAcc those without negatives too; very small slices are "
         "not scored."
     )
-    return _export(record, "slices", "Scores of slices", caption, tables.slices_table(slices))
+    return _export(record, "slices", "Scores of slices", caption, tables.slices_table(slices), clips=scored)
 
 
 def matrix_export(record: Record[Evaluation], chart: MatrixChart) -> FigureExport:
@@ -84,14 +84,16 @@ def _export(
     table: Table,
     draw: Callable[[float], Figure] | None = None,
     emotion: str = "",
+    clips: int | None = None,
 ) -> FigureExport:
     corpus, data = record.provenance.corpus.name, record.data
+    counted = f"{data.clips} clips" if clips in (None, data.clips) else f"{clips} of {data.clips} clips"
     undefined = "".join(f" {line[0].upper()}{line[1:]}." for line in tables.undefined_in(data))
     return record_export(
         [record],
         kind,
         title,
-        f"{caption} {tables.model_name(record)} on the {data.split} split of {corpus}, {data.clips} clips.{undefined}",
+        f"{caption} {tables.model_name(record)} on the {data.split} split of {corpus}, {counted}.{undefined}",
         name=f"{kind}-{emotion}" if emotion else kind,
         options=f" --emotion {emotion}" if emotion else "",
         draw=draw,

@@ -16,6 +16,7 @@ import torch
 
 from mesm.analysis.attention_controls import control_attention
 from mesm.analysis.predictor import Predictor
+from mesm.analysis.supervision import supervision_of
 from mesm.batch import FACE_SIZE_PX, Sample
 from mesm.config import check_top_p
 from mesm.data import atlas
@@ -223,6 +224,7 @@ def canonical_faces(
             e: EmotionFrames(int(own.frames_of(e).sum()), int((own.frames_of(e) > 0).sum())) for e in own.emotions
         },
         differences=_differences(sums, seed),
+        supervision=supervision_of(predictor.metrics.train),
     )
 
 

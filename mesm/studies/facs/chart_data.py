@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -27,6 +27,16 @@ KIND_WORDS: dict[str, str] = {"kept": "kept sites", "attention": "attention"}
 ALPHA = 0.05
 #: Lifts of this or its inverse take the strongest colour; a mask of a fifth can reach five.
 STRONGEST = 4.0
+#: Differences of lifts of this size take the strongest colour.
+STRONGEST_DIFFERENCE = 1.0
+#: What the cells of a heat map are compared with -> words.
+CHANCE, OTHERS = "chance", "others"
+AGAINST: dict[str, str] = {OTHERS: "own minus other emotions", CHANCE: "lift over chance"}
+AGAINST_READING: dict[str, str] = {
+    CHANCE: "1 is chance. Hatched: does not differ from chance (sign flips over speakers, false-discovery rate 5 %).",
+    OTHERS: "0: as much as with other emotions, so the face's geometry alone. Hatched: the other emotions' mean lies in the "
+    "95 % interval of the emotion's lift.",
+}
 #: Colours below and above chance, distinguishable for every common colour vision; chance has the ground's colour.
 BELOW, ABOVE = "#0072B2", "#D55E00"
 #: Distance in layers between two series of one layer.
@@ -56,6 +66,7 @@ class Cell:
         region: such as "AU 12/15"; `units` the names of its action units.
         lift: value, 95 % interval, p and q against chance; None where it was not measured.
         listed: whether the codebook lists a unit of the region for the emotion.
+        others: mean lift of the other emotions on the region, where the cell is drawn against it; None against chance.
     """
 
     emotion: str
@@ -66,17 +77,32 @@ class Cell:
     high: float | None
     q: float | None
     listed: bool
+    others: float | None = None
+
+    @property
+    def value(self) -> float | None:
+        """Return the lift, or its difference to `others`."""
+        return self.lift if self.lift is None or self.others is None else self.lift - self.others
+
+    @property
+    def text(self) -> str:
+        """Return the value as printed; a difference with its sign."""
+        return "" if self.value is None else decimal_text(self.value, 2, sign=self.others is not None)
 
     @property
     def significant(self) -> bool:
-        """Return whether the lift differs from chance at the false-discovery rate `ALPHA`."""
-        return self.q is not None and self.q < ALPHA
+        """Return whether the lift differs from chance at the rate `ALPHA`, or its interval excludes `others`."""
+        if self.others is None:
+            return self.q is not None and self.q < ALPHA
+        return self.low is not None and self.high is not None and not self.low <= self.others <= self.high
 
     @property
     def shade(self) -> float | None:
-        """Return the colour in [-1, 1]: the logarithm of the lift, 0 at chance."""
+        """Return the colour in [-1, 1]: the logarithm of the lift, 0 at chance; the difference, 0 at `others`."""
         if self.lift is None:
             return None
+        if self.others is not None:
+            return float(np.clip((self.lift - self.others) / STRONGEST_DIFFERENCE, -1, 1))
         return float(np.clip(np.log(max(self.lift, 1e-3)) / np.log(STRONGEST), -1, 1))
 
     @property
@@ -85,6 +111,7 @@ class Cell:
         if self.lift is None:
             return f"{self.emotion}, {self.region} ({self.units}): not measured"
         q = "" if self.q is None else f", q = {decimal_text(self.q, 3)}"
+        q += "" if self.others is None else f"; other emotions {decimal_text(self.others, 2)}"
         listed = "; listed by the codebook" if self.listed else ""
         return f"{self.emotion}, {self.region} ({self.units}): {Estimate(self.lift, self.low, self.high).words()}{q}{listed}"
 
@@ -95,10 +122,30 @@ class HeatMap:
 
     Attributes:
         areas: part of the face of each column.
+        against: one of `AGAINST`.
     """
 
     rows: tuple[tuple[Cell, ...], ...]
     areas: tuple[str, ...]
+    against: str = CHANCE
+
+    @property
+    def reading(self) -> str:
+        """Return the sentences that explain colours and hatching."""
+        return AGAINST_READING[self.against]
+
+    @property
+    def ticks(self) -> list[tuple[float, str]]:
+        """Return position in [-1, 1] and label of the ticks of the colour bar."""
+        if self.against == OTHERS:
+            ends = (-1, -0.5, 0, 0.5, 1)
+            return [(t, decimal_text(t * STRONGEST_DIFFERENCE, 1, sign=t != 0)) for t in ends]
+        return [(t, f"{STRONGEST**t:g}×" if t else "chance") for t in (-1, -0.5, 0, 0.5, 1)]
+
+    @property
+    def columns(self) -> list[str]:
+        """Return region and part of the face of each column, such as "AU 12/15 lip corner"."""
+        return [f"{region} {area}".strip() for region, area in zip(self.regions, self.areas, strict=True)]
 
     @property
     def emotions(self) -> list[str]:
@@ -116,15 +163,37 @@ class HeatMap:
         return np.array([[np.nan if cell.shade is None else cell.shade for cell in row] for row in self.rows])
 
 
+def others_lift(
+    lifts: Mapping[str, Mapping[str, Sequence[Estimate]]], emotion: str, region: str, layer: int
+) -> float | None:
+    """Return the mean lift of the other emotions on a region: the baseline that holds the face's geometry; None without any.
+
+    Args:
+        lifts: emotion -> region group -> lifts of the layers.
+        layer: from 0.
+    """
+    layers = [by_group.get(region, ()) for other, by_group in lifts.items() if other != emotion]
+    known = [row[layer].value for row in layers if len(row) > layer]
+    values = [value for value in known if value is not None]
+    return float(np.mean(values)) if values else None
+
+
 def heat_map(
-    study: FacsStudy, layer: int, codebook: Codebook, *, map_name: str = "checkpoint", kind: str = "kept"
+    study: FacsStudy,
+    layer: int,
+    codebook: Codebook,
+    *,
+    map_name: str = "checkpoint",
+    kind: str = "kept",
+    against: str = CHANCE,
 ) -> HeatMap:
-    """Return the lifts of one attention.
+    """Return the lifts of one attention, as they are or minus those of the other emotions on the same region.
 
     Args:
         layer: from 0.
         map_name: one of the study's maps.
         kind: "kept" or "attention".
+        against: one of `AGAINST`.
     """
     measured = study.maps[map_name].of(kind).groups
     rows = []
@@ -135,9 +204,10 @@ def heat_map(
             lift = layers[layer] if layers else None
             values = (lift.value, lift.low, lift.high, lift.q) if lift is not None else (None, None, None, None)
             listed = bool(set(group.units) & set(codebook.units.get(emotion, ())))
-            row.append(Cell(emotion, group.name, group_names(group), *values, listed))
+            others = others_lift(measured, emotion, group.name, layer) if against == OTHERS else None
+            row.append(Cell(emotion, group.name, group_names(group), *values, listed, others))
         rows.append(tuple(row))
-    return HeatMap(tuple(rows), tuple(_AREAS.get(group.units[0], "") for group in study.groups))
+    return HeatMap(tuple(rows), tuple(_AREAS.get(group.units[0], "") for group in study.groups), against)
 
 
 @dataclass(frozen=True)
@@ -282,13 +352,28 @@ class LayerSeries:
         }
 
     def conclusion(self) -> str:
-        """Return a sentence on the controls: whether they lie below chance in every layer."""
-        below = [
-            name
-            for name, layers in self.series.items()
-            if name != MAP_WORDS["checkpoint"] and all(e.high is not None and e.high < 1 for e in layers)
-        ]
-        return f"Below chance in every layer: {'; '.join(below)}." if below else ""
+        """Return a sentence on each control: above, below or not apart from chance, layer after layer."""
+        lines = []
+        for name, layers in self.series.items():
+            ends = [(e.low, e.high) for e in layers if e.low is not None and e.high is not None]
+            if name == MAP_WORDS["checkpoint"] or not ends:
+                continue
+            above, below = [low > 1 for low, _ in ends], [high < 1 for _, high in ends]
+            if all(below):
+                lines.append(f"Below chance in every layer: {name}.")
+            elif any(above):
+                lines.append(
+                    f"Above chance in {_layers_where(above)}: {name}; so much of the checkpoint's lift is not its attention's."
+                )
+            else:
+                lines.append(f"Above chance in no layer: {name}.")
+        return " ".join(lines)
+
+
+def _layers_where(chosen: Sequence[bool]) -> str:
+    """Return the layers for which it is true, such as "L1 and L3"."""
+    names = [name for name, yes in zip(layer_names(len(chosen)), chosen, strict=True) if yes]
+    return " and ".join(", ".join(names).rsplit(", ", 1))
 
 
 def layer_series(study: FacsStudy, control: Control, kind: str = "kept") -> LayerSeries:

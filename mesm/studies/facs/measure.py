@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
 
 import numpy as np
 import torch
 
 from mesm.analysis.predictor import Predictor
+from mesm.analysis.supervision import supervision_of
 from mesm.batch import ACTIVE_INTENSITY
 from mesm.config import check_top_p
 from mesm.data import atlas
 from mesm.data.action_unit_files import units_of_clips
 from mesm.data.store import Corpus
 from mesm.errors import ConfigError
-from mesm.json_form import Json, items, members
-from mesm.records.facs import EmotionCounts, FacsCounts, FacsStudy, RegionGroup, Supervision
+from mesm.records.facs import EmotionCounts, FacsCounts, FacsStudy, RegionGroup
 from mesm.statistics import Speakers
 from mesm.studies.facs.attention_maps import Faces, collect_attention_maps, default_regions
 from mesm.studies.facs.codebooks import CODEBOOKS, codebook
@@ -84,7 +84,7 @@ def facs(
         units_from="file" if units is not None else "truth" if faces.active is not None else None,
         active_from=active_from,
         emotions=faces.emotions,
-        supervision=supervision(predictor.metrics.train),
+        supervision=supervision_of(predictor.metrics.train),
         codebook=book,
         codebooks=dict(CODEBOOKS),
         groups=tuple(RegionGroup(atlas.group_name(group), group) for group in atlas.GROUPS),
@@ -95,17 +95,6 @@ def facs(
         neutral_text=neutral,
         shuffled_text=shuffled,
     )
-
-
-def supervision(train: Mapping[str, Json]) -> Supervision:
-    """Return the attention supervision that a checkpoint's training settings name."""
-    attention = members(train.get("attention", {}))
-    if not attention.get("weight"):
-        return Supervision()
-    target = str(attention.get("target", "regions"))
-    if target != "regions":
-        return Supervision(target=target)
-    return Supervision(regions=True, text_regions=bool(items(attention["target_shares"])[1]))
 
 
 def _check(predictor: Predictor, book: str, regions: str | None, active_from: float) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 from mesm.estimate import decimal_text
 from mesm.figures.page import COLOURS, FAINT, INK, MARKERS, guide, new_figure
 from mesm.figures.tables import Table
-from mesm.studies.facs.chart_data import ABOVE, BELOW, STRONGEST, FaceGrid, HeatMap, LayerSeries
+from mesm.studies.facs.chart_data import ABOVE, BELOW, FaceGrid, HeatMap, LayerSeries
 
 if TYPE_CHECKING:
     from matplotlib.colors import Colormap
@@ -39,7 +39,7 @@ def plot_heat_map(heat: HeatMap, width: float) -> Figure:
     for y, row in enumerate(rows):
         for x, cell in enumerate(row):
             if cell.lift is not None:
-                axes.text(x + 0.5, y + 0.5, decimal_text(cell.lift, 1), ha="center", va="center", fontsize=5.5)
+                axes.text(x + 0.5, y + 0.5, decimal_text(cell.value or 0, 1), ha="center", va="center", fontsize=5.5)
             if not cell.significant:
                 axes.add_patch(
                     Rectangle((x, y), 1, 1, fill=False, hatch=_HATCH, edgecolor=FAINT, linewidth=0, alpha=0.6)
@@ -47,14 +47,14 @@ def plot_heat_map(heat: HeatMap, width: float) -> Figure:
             if cell.listed:
                 axes.add_patch(Rectangle((x + 0.06, y + 0.06), 0.88, 0.88, fill=False, edgecolor=INK, linewidth=0.8))
     axes.invert_yaxis()
-    axes.set_xticks(np.arange(len(heat.regions)) + 0.5, heat.regions, rotation=45, ha="left")
+    axes.set_xticks(np.arange(len(heat.regions)) + 0.5, heat.columns, rotation=45, ha="left")
     axes.set_yticks(np.arange(len(rows)) + 0.5, heat.emotions)
     axes.xaxis.tick_top()
     axes.tick_params(length=0)
     for side in axes.spines.values():
         side.set_visible(False)
     bar = figure.colorbar(image, ax=axes, fraction=0.03, pad=0.02, ticks=[-1, 0, 1])
-    bar.ax.set_yticklabels([f"{1 / STRONGEST:g}×", "chance", f"{STRONGEST:g}×"])
+    bar.ax.set_yticklabels([words for at, words in heat.ticks if at in (-1, 0, 1)])
     bar.outline.set_visible(False)
     return figure
 

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
-from mesm.estimate import decimal_text
 from mesm.figures.charts import (
     LEGEND_ON_TOP,
     PlotlyLayout,
@@ -20,7 +19,7 @@ from mesm.figures.charts import (
     with_alpha,
 )
 from mesm.figures.style import theme
-from mesm.studies.facs.chart_data import ABOVE, BELOW, STRONGEST, FaceGrid, HeatMap, LayerSeries
+from mesm.studies.facs.chart_data import ABOVE, BELOW, CHANCE, FaceGrid, HeatMap, LayerSeries
 
 HEAT_ROW_PX, FACES_PX, SERIES_PX = 46, 520, 340
 _SIGNS = ("circle", "square", "diamond", "cross")
@@ -39,31 +38,30 @@ def _base(height: int, dark: bool) -> PlotlyLayout:
 
 
 def chart_heat_map(heat: HeatMap, dark: bool = False) -> go.Figure:
-    """Draw emotions x regions: lift by colour and number; hatched where it does not differ from chance.
+    """Draw emotions x regions: lift or difference by colour and number; hatched where it does not differ.
 
     A frame marks the regions that the codebook lists for the emotion.
     """
     colours = theme(dark)
     cells = [(x, y, cell) for y, row in enumerate(heat.rows) for x, cell in enumerate(row)]
-    powers = (-1, -0.5, 0, 0.5, 1)
     lifts = trace("heatmap", range(len(heat.regions)), range(len(heat.emotions)), z=_gaps(heat.shades)) | {
         "zmin": -1,
         "zmax": 1,
         "colorscale": diverging(dark),
-        "text": [[decimal_text(c.lift, 2) if c.lift is not None else "" for c in row] for row in heat.rows],
+        "text": [[cell.text for cell in row] for row in heat.rows],
         "texttemplate": "%{text}",
         "textfont": {"size": 12},  # plotly chooses the colour that stands out on the cell's
         "customdata": [[cell.hover for cell in row] for row in heat.rows],
         "hovertemplate": "%{customdata}<extra></extra>",
         "xgap": 2,
         "ygap": 2,
-        "colorbar": colour_bar("lift")
-        | {"tickvals": [*powers], "ticktext": [f"{STRONGEST**power:g}×" if power else "chance" for power in powers]},
+        "colorbar": colour_bar("lift" if heat.against == CHANCE else "difference")
+        | {"tickvals": [at for at, _ in heat.ticks], "ticktext": [words for _, words in heat.ticks]},
     }
     strokes = _hatching([(x, y) for x, y, cell in cells if not cell.significant])
     hatch = decoration(*strokes, line={"color": with_alpha(colours.ink, 0.35), "width": 1})
     ticks = [
-        f"{region.removeprefix('AU ')}<br>{area.replace(' ', '<br>')}"
+        f"{_broken(region.removeprefix('AU '))}<br>{area.replace(' ', '<br>')}"
         for region, area in zip(heat.regions, heat.areas, strict=True)
     ]
     layout = _base(120 + HEAT_ROW_PX * len(heat.emotions), dark) | {
@@ -79,6 +77,11 @@ def chart_heat_map(heat: HeatMap, dark: bool = False) -> go.Figure:
         ],
     }  # fmt: skip
     return go.Figure([lifts, hatch], layout)
+
+
+def _broken(numbers: str) -> str:
+    """Return the numbers of a column in two lines where they are wider than it."""
+    return numbers if len(numbers) < 6 else "/<br>".join(numbers.rsplit("/", 1))
 
 
 def _hatching(cells: Sequence[tuple[int, int]]) -> tuple[list[float | None], list[float | None]]:

@@ -1,9 +1,12 @@
 """Judge the paper's statements about its attention (Dai et al. 2021, section 6.2) by measurements and one fixed rule.
 
 Every statement about a face becomes a lift: kept sites on the area's regions, over the area's share of the crop, in
-faces that show the emotion, in each layer, with its interval over speakers. The rule was fixed before the measurement:
+faces that show the emotion, in each layer, with its interval over speakers. The rule was fixed before the measurement, but
+for the other emotions as a baseline, which came later and can only take a "supported" away:
 
-- an area is *attended*: supported if the interval lies above 1 in most layers, not supported if it lies below 1 in most
+- an area is *attended*: supported if the interval lies above 1 and above the mean lift of the other emotions in most
+  layers; not specific if above 1 in most, for then the area is attended on every face, whatever it shows; not supported if
+  it lies below 1 in most
 - an area is *sometimes missed*: supported if the interval lies above 1 in no layer, not supported if in most
 - *high spectral values in early layers*: the loudest tenth of a clip's mel values, kept over active sites of the first
   layer; supported above 1, not supported below
@@ -16,15 +19,18 @@ that it supports too was not learnt. Start with `statements`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
 from mesm.estimate import Estimate, decimal_text
 from mesm.records.facs import FacsStudy
 from mesm.records.faithfulness import Faithfulness
+from mesm.studies.facs.chart_data import others_lift
 
 SUPPORTED, REFUTED, UNDECIDED, UNMEASURED = "supported", "not supported", "undecided", "not measured"
+#: Attended, but no more than on the faces of other emotions.
+UNSPECIFIC = "not specific"
 ATTENDED, MISSED = "attended", "missed"
 
 
@@ -73,7 +79,7 @@ class Statement:
         about: an emotion, or "voice".
         measured: the measured quantity, in words.
         series: region or quantity -> one estimate per layer; empty where nothing was measured.
-        verdict: one of the four verdict words.
+        verdict: one of the five verdict words.
         control: the verdict of re-initialised attention; None where it was not measured.
     """
 
@@ -85,8 +91,12 @@ class Statement:
     series: dict[str, tuple[Estimate, ...]] = field(default_factory=dict)
 
 
-def judge(kind: str, layers: Sequence[Estimate]) -> str:
-    """Return the verdict on an `ATTENDED` or `MISSED` area from its lifts, layer after layer."""
+def judge(kind: str, layers: Sequence[Estimate], others: Sequence[float | None] = ()) -> str:
+    """Return the verdict on an `ATTENDED` or `MISSED` area from its lifts, layer after layer.
+
+    Args:
+        others: mean lift of the other emotions on the area in each layer; () where there is no such baseline.
+    """
     known = [(e.low, e.high) for e in layers if e.low is not None and e.high is not None]
     if not known:
         return UNMEASURED
@@ -94,12 +104,20 @@ def judge(kind: str, layers: Sequence[Estimate]) -> str:
     over, under = sum(low > 1 for low, _ in known), sum(high < 1 for _, high in known)
     if kind == MISSED:
         return SUPPORTED if not over else REFUTED if over >= most else UNDECIDED
-    return SUPPORTED if over >= most else REFUTED if under >= most else UNDECIDED
+    if over < most:
+        return REFUTED if under >= most else UNDECIDED
+    baselines = [max(1.0, other or 1.0) for other in others] or [1.0] * len(layers)
+    beyond = sum(e.low is not None and e.low > baseline for e, baseline in zip(layers, baselines, strict=True))
+    return SUPPORTED if beyond >= most else UNSPECIFIC
 
 
-def judge_together(kind: str, groups: Sequence[Sequence[Estimate]]) -> str:
+def judge_together(
+    kind: str, groups: Mapping[str, Sequence[Estimate]], others: Mapping[str, Sequence[float | None]]
+) -> str:
     """Return the verdict on an area of several regions: the one that all of them share, else undecided."""
-    verdicts = {judge(kind, layers) for layers in groups}
+    verdicts = {judge(kind, layers, others.get(name, ())) for name, layers in groups.items()}
+    if verdicts == {SUPPORTED, UNSPECIFIC}:
+        return UNSPECIFIC
     return verdicts.pop() if len(verdicts) == 1 else UNDECIDED
 
 
@@ -147,8 +165,8 @@ def _face_statement(claim: Claim, facs: FacsStudy | None) -> Statement:
         claim.emotion,
         claim.statement,
         f"kept sites on {' and '.join(series) or claim.area}, lift over the crop; chance 1",
-        judge_together(claim.kind, list(series.values())) if series else UNMEASURED,
-        judge_together(claim.kind, list(control.values())) if control else None,
+        judge_together(claim.kind, series, _others(claim, facs, "checkpoint", series)) if series else UNMEASURED,
+        judge_together(claim.kind, control, _others(claim, facs, "random", control)) if control else None,
         series,
     )
 
@@ -160,3 +178,15 @@ def _series(claim: Claim, facs: FacsStudy | None, map_name: str) -> dict[str, tu
     lifts = facs.maps[map_name].kept.groups.get(claim.emotion, {})
     names = [group.name for group in facs.groups if set(group.units) & set(claim.units)]
     return {name: tuple(lifts[name]) for name in names if name in lifts}
+
+
+def _others(
+    claim: Claim, facs: FacsStudy | None, map_name: str, regions: Iterable[str]
+) -> dict[str, tuple[float | None, ...]]:
+    """Return region group -> mean lifts of the other emotions, layer after layer."""
+    if facs is None:
+        return {}
+    lifts = facs.maps[map_name].kept.groups
+    return {
+        name: tuple(others_lift(lifts, claim.emotion, name, layer) for layer in range(facs.layers)) for name in regions
+    }

@@ -8,34 +8,25 @@ from mesm.estimate import Estimate, decimal_text
 from mesm.figures.tables import Cell, Row, Table
 from mesm.records.facs import CodebookAgreement, FacsStudy
 from mesm.statistics import few_speakers
-from mesm.studies.facs.chart_data import ALPHA, MAP_WORDS, HeatMap, LayerSeries, layer_names
-from mesm.studies.facs.statements import REFUTED, SUPPORTED, UNDECIDED, UNMEASURED, Statement
+from mesm.studies.facs.chart_data import ALPHA, MAP_WORDS, OTHERS, HeatMap, LayerSeries, layer_names
+from mesm.studies.facs.statements import REFUTED, SUPPORTED, UNDECIDED, UNMEASURED, UNSPECIFIC, Statement
 from mesm.studies.facs.targets import targets
 
 #: Verdict on a statement -> sign before it in a table, so that grey print distinguishes them.
-VERDICT_SIGNS: dict[str, str] = {SUPPORTED: "+", REFUTED: "−", UNDECIDED: "·", UNMEASURED: ""}
+VERDICT_SIGNS: dict[str, str] = {SUPPORTED: "+", REFUTED: "−", UNSPECIFIC: "=", UNDECIDED: "·", UNMEASURED: ""}
+#: Cell of what does not exist or was not measured.
+NO_VALUE = "–"
 #: Whether a target was reached -> verdict.
 REACHED: dict[bool | None, str] = {True: "reached", False: "not reached", None: UNMEASURED}
-#: Sentences on the supervision of the attention.
-_REGIONS = (
-    "The attention was supervised with true AU regions and loud mel bins of the training speakers; this measures "
-    "generalisation to new speakers, not emergent attention."
+#: Note under a figure of a control.
+_CONTROL = (
+    "This attention was re-initialised, not trained: no supervision reached it; the features below it were trained."
 )
-_OTHER_TARGETS: dict[str, str] = {
-    "units": "The attention was supervised with the regions of action units that a detector read on the training speakers.",
-    "points": "The attention was supervised with a general map of the action units, laid by the five points of each face.",
-    "saliency": "The attention was supervised with the saliency of the dense model that it started from; no region was used.",
-}
-_TEXT_REGIONS = "It was also supervised with the AU regions of the emotion named in the text."
 
 
 def supervision_notes(study: FacsStudy, map_name: str = "checkpoint") -> tuple[str, ...]:
-    """Return the sentences on attention supervision that belong under a figure; none under a control's."""
-    if map_name != "checkpoint":
-        return ()
-    if not study.supervision.regions:
-        return tuple(_OTHER_TARGETS[name] for name in (study.supervision.target,) if name in _OTHER_TARGETS)
-    return (_REGIONS, _TEXT_REGIONS) if study.supervision.text_regions else (_REGIONS,)
+    """Return the sentences on attention supervision that belong under a figure of one of the study's maps."""
+    return study.supervision.sentences if map_name == "checkpoint" else (_CONTROL,)
 
 
 def counts_line(study: FacsStudy) -> str:
@@ -50,12 +41,16 @@ def counts_line(study: FacsStudy) -> str:
 
 def heat_map_table(heat: HeatMap) -> Table:
     """Return the cells of a heat map, one line each."""
-    rows = tuple(
-        Row((c.emotion, c.region, c.lift, c.low, c.high, c.q, "listed" if c.listed else ""))
-        for row in heat.rows
-        for c in row
-    )
-    return Table(("emotion", "region", "lift", "95 % from", "to", "q", "codebook"), rows, digits=3)
+    contrast = heat.against == OTHERS
+    rows = []
+    for c in (cell for row in heat.rows for cell in row):
+        beside = (c.others, c.value) if contrast else ()
+        rows.append(
+            Row((c.emotion, c.region, c.units, c.lift, c.low, c.high, c.q, *beside, "listed" if c.listed else ""))
+        )
+    more = ("other emotions", "difference") if contrast else ()
+    names = ("emotion", "region", "action units", "lift", "95 % from", "to", "q", *more, "codebook")
+    return Table(names, tuple(rows), digits=3)
 
 
 def series_table(series: LayerSeries) -> Table:
@@ -86,14 +81,17 @@ def active_table(study: FacsStudy) -> Table | None:
     return _by_layer("lift on the active units, chance over the", tuple(measures.values()), study.layers, rows)
 
 
-def codebook_table(study: FacsStudy, map_name: str = "checkpoint", kind: str = "kept") -> Table:
-    """Return the lift on the regions of the study's codebook with its chances: shuffled labels and centre bias.
+def codebook_table(
+    study: FacsStudy, map_name: str = "checkpoint", kind: str = "kept", codebook: str | None = None
+) -> Table:
+    """Return the lift on a codebook's regions (the study's by default) with its baselines: shuffled labels, centre bias.
 
     A star marks q < 0.05 against chance, a plus q < 0.05 against shuffled labels.
     """
-    book = study.codebooks[study.codebook]
+    name = codebook or study.codebook
+    book = study.codebooks[name]
     rows = []
-    for emotion, layers in study.maps[map_name].of(kind).codebooks[study.codebook].items():
+    for emotion, layers in study.maps[map_name].of(kind).codebooks[name].items():
         cells: list[Cell] = ["no prototype", *[None] * (3 * study.layers)]
         if layers is not None:
             cells = ["+".join(str(n) for n in book.units[emotion])]
@@ -108,6 +106,34 @@ def codebook_table(study: FacsStudy, map_name: str = "checkpoint", kind: str = "
         digits=2,
         heads=("", "", *(head for head in heads for _ in names)),
     )
+
+
+def emotion_sentences(
+    study: FacsStudy, map_name: str = "checkpoint", kind: str = "kept", codebook: str | None = None
+) -> tuple[str, ...]:
+    """Return one sentence per emotion: whether the lift on its units exceeds what shuffled labels give, with all baselines."""
+    name = codebook or study.codebook
+    lines = []
+    for emotion, layers in study.maps[map_name].of(kind).codebooks[name].items():
+        known = [cell for cell in layers or () if cell.lift.value is not None]
+        if layers is None or len(known) < len(layers):
+            lines.append(f"{emotion}: {'no prototype in this codebook' if layers is None else 'not measured'}.")
+            continue
+        names = layer_names(len(layers))
+        beyond = [
+            n for n, cell in zip(names, layers, strict=True) if cell.q_labels is not None and cell.q_labels < ALPHA
+        ]
+        verdict = f"more specific than chance in {', '.join(beyond)}" if beyond else "no more specific than chance"
+        lifts, shuffled, centre = (
+            " / ".join(decimal_text(value or 0.0, 2) for value in values)
+            for values in (
+                [cell.lift.value for cell in layers],
+                [cell.shuffled_labels for cell in layers],
+                [cell.centre_bias.value for cell in layers],
+            )
+        )
+        lines.append(f"{emotion}: {verdict} (lift {lifts}; shuffled labels {shuffled}; centre bias {centre}).")
+    return tuple(lines)
 
 
 def voice_table(study: FacsStudy) -> Table | None:
@@ -133,11 +159,11 @@ def statement_table(statements: Sequence[Statement], layers: int) -> Table:
     """Return the paper's statements with their verdicts; a statement about several regions takes several lines."""
     rows = []
     for row in statements:
-        verdicts = [f"{VERDICT_SIGNS[v]} {v}".strip() if v else "" for v in (row.verdict, row.control)]
+        verdicts = [f"{VERDICT_SIGNS[v]} {v}".strip() if v else NO_VALUE for v in (row.verdict, row.control)]
         for region, estimates in (row.series or {"": ()}).items():
             # Short intervals: three layers stand in one column.
             measured = " / ".join(e.words().replace(" to ", "–") for e in estimates)
-            rows.append(Row((row.about, row.statement, region, measured, *verdicts)))
+            rows.append(Row((row.about, row.statement, region or NO_VALUE, measured or NO_VALUE, *verdicts)))
     return Table(("about", "statement", "region", " / ".join(layer_names(layers)), "verdict", "control"), tuple(rows))
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from mesm.estimate import Estimate
 from mesm.figures.export import FigureExport, record_export
 from mesm.figures.tables import Table
 from mesm.records.base import Record
 from mesm.records.faithfulness import CONTROL_WORDS, Faithfulness
+from mesm.records.supervision import supervision_text
 from mesm.studies.faithfulness import tables
 
 #: Title, caption and table of one test.
@@ -17,6 +19,7 @@ _Part = tuple[str, str, Table]
 def faithfulness_export(record: Record[Faithfulness], test: str) -> FigureExport:
     """Build the table of one test, a key of `TESTS`."""
     title, caption, table = TESTS[test](record.data)
+    caption += supervision_text(record.data.supervision)
     return record_export([record], "faithfulness", title, caption, name=test, options=f" --what {test}", table=table)
 
 
@@ -43,10 +46,14 @@ def _neutral(record: Faithfulness) -> _Part:
 def _keep_only(record: Faithfulness) -> _Part:
     test = record.keep_only
     gains = tables.branch_estimates(test.branches, lambda branch: branch.nucleus_gain)
+    accuracies = ""
+    if all(branch.accuracy_gain is not None for branch in test.branches.values()):
+        points = tables.branch_estimates(test.branches, lambda b: b.accuracy_gain or Estimate(None), 1)
+        accuracies = f"; accuracy in points, which does not depend on the followed label, {points}"
     caption = (
-        f"Score of the label that is first with all sites, and share of the clips whose first label stays, when only these "
-        f"sites are kept; {test.clips} clips, p = {test.top_p:g}. Nucleus minus random sites, with 95 % intervals over "
-        f"speakers: {gains}; at 0 the chosen sites matter no more than random ones."
+        f"Score of {_followed(test.label_at)}, share of the clips whose first label it stays, and accuracy (strongest score is "
+        f"right), when only these sites are kept; {test.clips} clips, p = {test.top_p:g}. Nucleus minus random sites, with "
+        f"95 % intervals over speakers: score {gains}{accuracies}; at 0 the chosen sites matter no more than random ones."
     )
     return "Scores from parts of the sites", caption, tables.keep_only_table(test)
 
@@ -54,11 +61,17 @@ def _keep_only(record: Faithfulness) -> _Part:
 def _order(record: Faithfulness) -> _Part:
     test = record.order
     caption = (
-        f"Area under the first label's score over the share of kept sites ({test.shares[0]:g} to 1), {test.clips} clips. "
+        f"Area under the score of {_followed(test.label_at)} over the share of kept sites ({test.shares[0]:g} to 1), "
+        f"{test.clips} clips. "
         "Insertion: most attended sites first; deletion: most attended sites removed first. A difference to random order "
         "above 0 shows that attended sites matter more; 95 % intervals over speakers."
     )
     return "Deletion and insertion of sites", caption, tables.site_order_table(test)
+
+
+def _followed(label_at: float) -> str:
+    """Name the label whose score is compared."""
+    return f"the label that is first at p = {label_at:g}"
 
 
 def _redrawn(record: Faithfulness) -> _Part:

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from mesm.analysis.predictor import Predictor
+from mesm.analysis.supervision import supervision_of
 from mesm.config import check_top_p
 from mesm.data.store import Corpus
 from mesm.errors import ConfigError, DataError
@@ -107,4 +108,5 @@ def measure_faithfulness(
             loudness=loudness_lift(chosen.subset(sizes.loudness), progress=of("loudness"))
             if "acoustic" in chosen.branches
             else None,
+            supervision=supervision_of(predictor.metrics.train),
         )

@@ -1,7 +1,8 @@
 """Measure whether the kept sites carry the score: the branch's score when other sites are kept, in order and at random.
 
 In every run each kept site has the same gate (factor 1), so that the runs differ in the kept sites and in nothing else.
-The score that is compared is that of the label that the branch puts first when all sites are kept.
+The score that is compared is that of the label that the branch puts first at the model's own top-p: at p = 1 a model that was
+trained with less decides otherwise. That label is chosen under the nucleus, which favours the nucleus; accuracies do not.
 """
 
 from __future__ import annotations
@@ -65,6 +66,13 @@ def _branch_scores(clips: EvaluationClips, prepared: Prepared, choice: Choice) -
     return {name: scores[name] for name in clips.branches}
 
 
+@torch.no_grad()
+def _own_scores(clips: EvaluationClips, prepared: Prepared) -> dict[str, np.ndarray]:
+    """Return the scores (B, E) of each branch as the model gives them, at the clips' top-p."""
+    scores = clips.branch_scores(clips.predictor.attention_model.finish(prepared, clips.top_p))
+    return {name: scores[name] for name in clips.branches}
+
+
 def _first_label(scores_NE: np.ndarray) -> np.ndarray:
     """Return the (N,) label with the highest score; 0 where a clip lacks the branch, whose scores are NaN."""
     return np.where(np.isfinite(scores_NE), scores_NE, -1.0).argmax(1)
@@ -86,20 +94,22 @@ def deletion_insertion(
     rng = torch.Generator().manual_seed(seed)
     batches: dict[tuple[str, str, float], _Batches] = {}
     whole_batches: _Batches = []
+    own_batches: _Batches = []
     for _, _, prepared in clips.batches(progress):
+        own_batches.append(_own_scores(clips, prepared))
         whole_batches.append(_branch_scores(clips, prepared, keep_all))
         for pruned in PRUNED_LAYERS:
             for order in ORDERS:
                 for share in shares:
                     scores = _branch_scores(clips, prepared, keep_in_order(order, share, pruned, rng))
                     batches.setdefault((pruned, order, share), []).append(scores)
-    whole = concatenate_batches(whole_batches)
+    own, whole = concatenate_batches(own_batches), concatenate_batches(whole_batches)
     runs = {key: concatenate_batches(parts) for key, parts in batches.items()}
     rising = (*shares, 1.0)
 
     def curve(branch: str, pruned: str, order: str) -> np.ndarray:
         """(N, shares) scores of the first label."""
-        label = _first_label(whole[branch])
+        label = _first_label(own[branch])
         at_share = [*(runs[pruned, order, share] for share in shares), whole]
         return np.stack([_score_of(label, run[branch]) for run in at_share], 1)
 
@@ -113,7 +123,7 @@ def deletion_insertion(
                 for pruned in PRUNED_LAYERS
             }
     size = clips.size
-    return SiteOrder(size.clips, size.speakers, rising, branches)
+    return SiteOrder(size.clips, size.speakers, rising, branches, clips.top_p)
 
 
 def _areas(curves: dict[str, np.ndarray], shares: Sequence[float], speakers: Speakers) -> DeletionInsertion:
@@ -183,51 +193,56 @@ class _ShareCounter:
 def keep_only(clips: EvaluationClips, *, draws: int = 3, seed: int = 0, progress: Progress | None = None) -> KeepOnly:
     """Measure scores when only one of `SITE_SETS` is kept."""
     rng = torch.Generator().manual_seed(seed)
-    whole_batches: _Batches = []
+    own_batches: _Batches = []
     batches: dict[str, list[_Batches]] = {
         name: [[] for _ in range(draws if name == "random" else 1)] for name in SITE_SETS
     }
     counters = {name: _ShareCounter(clips.branches) for name in SITE_SETS}
     for _, _, prepared in clips.batches(progress):
         sets = _SiteSets(clips.top_p, rng)
-        whole_batches.append(_branch_scores(clips, prepared, keep_all))
+        own_batches.append(_own_scores(clips, prepared))
         for name, draws_of_set in batches.items():
             for draw in draws_of_set:
                 draw.append(_branch_scores(clips, prepared, counters[name].count(getattr(sets, name))))
-    whole = concatenate_batches(whole_batches)
+    own = concatenate_batches(own_batches)
     runs = {name: [concatenate_batches(draw) for draw in draws_of_set] for name, draws_of_set in batches.items()}
     branches = {
         branch: _branch_keep_only(
             clips,
-            whole[branch],
+            own[branch],
             {name: np.stack([run[branch] for run in draws_of_set]) for name, draws_of_set in runs.items()},
             {name: counter.share(branch) for name, counter in counters.items()},
         )
         for branch in clips.branches
     }
     size = clips.size
-    return KeepOnly(size.clips, size.speakers, draws, clips.top_p, branches)
+    return KeepOnly(size.clips, size.speakers, draws, clips.top_p, branches, clips.top_p)
 
 
 def _branch_keep_only(
-    clips: EvaluationClips, whole_NE: np.ndarray, runs: dict[str, np.ndarray], shares: dict[str, float]
+    clips: EvaluationClips, own_NE: np.ndarray, runs: dict[str, np.ndarray], shares: dict[str, float]
 ) -> BranchKeepOnly:
-    """Summarise the sets of sites of one branch; `runs` are (draws, N, E) scores."""
-    label, known, speakers = _first_label(whole_NE), np.isfinite(whole_NE).all(1), Speakers(clips.groups)
+    """Summarise the sets of sites of one branch; `runs` are (draws, N, E) scores, `own_NE` those of the free model."""
+    label, known, speakers = _first_label(own_NE), np.isfinite(own_NE).all(1), Speakers(clips.groups)
     score = {
         name: np.mean([_score_of(label, run) for run in runs_of_set], axis=0) for name, runs_of_set in runs.items()
+    }
+    right = {
+        name: 100 * np.mean([strongest_is_true(run, clips.truth) for run in runs_of_set], axis=0)
+        for name, runs_of_set in runs.items()
     }
 
     def summarise(name: str) -> SiteSetScores:
         same = np.mean([_first_label(run) == label for run in runs[name]], axis=0)
-        right = 100 * np.mean([strongest_is_true(run, clips.truth) for run in runs[name]], axis=0)
         return SiteSetScores(
             rounded(shares[name]) or 0.0,
             speakers.mean(score[name]),
             speakers.mean(np.where(known, same, np.nan)),
-            speakers.mean(right, PERCENT_DIGITS),
+            speakers.mean(right[name], PERCENT_DIGITS),
         )
 
     return BranchKeepOnly(
-        **{name: summarise(name) for name in SITE_SETS}, nucleus_gain=speakers.mean(score["nucleus"] - score["random"])
+        **{name: summarise(name) for name in SITE_SETS},
+        nucleus_gain=speakers.mean(score["nucleus"] - score["random"]),
+        accuracy_gain=speakers.mean(right["nucleus"] - right["random"], PERCENT_DIGITS),
     )

@@ -88,12 +88,46 @@ def neutral_texts_table(test: NeutralTexts) -> Table:
 def keep_only_table(test: KeepOnly) -> Table:
     """Return the scores with each set of sites kept."""
     rows = tuple(
-        Row((word, _SITE_SETS[name], scores.share, scores.score.value, scores.same.value))
+        Row((word, _SITE_SETS[name], scores.share, scores.score.value, scores.same.value, _percent(scores.accuracy)))
         for word, branch in _by_branch(test.branches)
         for name in SITE_SETS
         if (scores := getattr(branch, name))
     )
-    return Table(("branch", "kept", "share of sites", "score", "first label stays"), rows, digits=3)
+    return Table(("branch", "kept", "share of sites", "score", "first label stays", "accuracy, %"), rows, digits=3)
+
+
+def _percent(estimate: Estimate) -> str:
+    return Estimate(estimate.value).words(1)
+
+
+def mask_sentences(record: Faithfulness) -> tuple[tuple[bool, str], ...]:
+    """Return, for each branch, whether its mask beats random sites in everything measured, and a sentence."""
+    lines = []
+    for word, branch in _by_branch(record.keep_only.branches):
+        gains = {"score": (branch.nucleus_gain, 3)}
+        if branch.accuracy_gain is not None:
+            gains["accuracy in points"] = (branch.accuracy_gain, 1)
+        layers = record.order.branches.get(_branch_of(word), {})
+        gains |= {f"insertion, {_PRUNED[name]}": (areas.insertion_gain, 3) for name, areas in layers.items()}
+        failing = [
+            f"{name} {gain.words(digits)}"
+            for name, (gain, digits) in gains.items()
+            if gain.low is None or gain.low <= 0
+        ]
+        subject = f"{word.capitalize()}: the kept sites"
+        accuracies = f" Accuracy: {_percent(branch.nucleus.accuracy)} %, random {_percent(branch.random.accuracy)} %."
+        if not failing:
+            sentence = f"{subject} do better than as many random ones in score and insertion."
+        elif len(failing) == len(gains):
+            sentence = f"{subject} do no better than as many random ones, minus random: {'; '.join(failing)}."
+        else:
+            sentence = f"{subject} do no better than as many random ones in: {'; '.join(failing)} (minus random)."
+        lines.append((not failing, sentence + accuracies))
+    return tuple(lines)
+
+
+def _branch_of(word: str) -> str:
+    return next(branch for branch in BRANCHES if MODALITY_WORDS[branch] == word)
 
 
 def site_order_table(test: SiteOrder) -> Table:

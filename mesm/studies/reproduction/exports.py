@@ -11,6 +11,8 @@ from mesm.records.ablation import Ablation
 from mesm.records.base import CorpusId, Record
 from mesm.records.evaluation import ScoredModel
 from mesm.records.reproduction import ReproducedLine
+from mesm.records.sweep import Sweep
+from mesm.studies.ablation.conclusions import size_words
 from mesm.studies.evaluation.breakdown import SplitCount
 from mesm.studies.reproduction import reported, tables
 
@@ -31,7 +33,8 @@ def scores_export(records: Sequence[Record[ScoredModel]], number: int) -> Figure
         f"table {number}",
         f"Table {number}: {short} and F1 on {corpus.name}",
         f"{short} and F1 in percent on the {data.split} split of {corpus.name} ({data.clips} clips, {data.speakers} "
-        "speakers); thresholds chosen on the validation split. 95 %: interval over speakers. Work: convolutions and "
+        "speakers); thresholds chosen on the validation split; single seeds are not ranked beside means over several. "
+        "95 %: interval over speakers. Work: convolutions and "
         f"attention, share of FE2E's multiply-adds. Reported rows: Dai et al. (2021), Table {number}, on {paper.corpus}: "
         "another corpus, not to be ranked.",
         tables.scores_table(records, paper),
@@ -65,8 +68,8 @@ def modalities_export(record: Record[Ablation]) -> FigureExport:
         corpus,
         "table 5",
         f"Table 5: ablation on {corpus.name}",
-        f"Averages in percent on the {data.setup.split} split of {corpus.name}; {origin}, {len(data.seeds)} seed(s), "
-        f"width {data.setup.width:g}, {data.setup.epochs} epochs; intervals over speakers. T words, A voice, V face.",
+        f"Averages in percent on the {data.setup.split} split of {corpus.name}; {origin}, {size_words(data)}; "
+        "intervals over speakers. T words, A voice, V face.",
         tables.modalities_table(data, reported.TABLE_5),
         origin_of(record, setup=data.setup, seeds=data.seeds),
     )
@@ -84,20 +87,19 @@ def reported_modalities_export() -> FigureExport:
     )
 
 
-def models_export(records: Sequence[Record[ReproducedLine]]) -> FigureExport:
-    """Export size, cost and time of the models of a reproduced table."""
+def models_export(records: Sequence[Record[ReproducedLine]], sweeps: Sequence[Record[Sweep]] = ()) -> FigureExport:
+    """Export size, cost and time of the models of a reproduced table; times of `sweeps` of the same weights decide."""
     data, corpus = records[0].data, records[0].provenance.corpus
-    timed = data.timed_on
-    threads = f"{timed.threads} thread" + ("s" if timed.threads > 1 else "")
-    clock = f"processor time of {threads}" if timed.device == "cpu" else timed.device
+    machine, times = tables.model_times(records, sweeps)
+    missing = "" if None not in times else " A dash: not timed on that machine in the same run."
     return corpus_export(
         corpus,
         "models",
         f"Size, cost and time of the models on {corpus.name}",
         f"Mean multiply-adds and median milliseconds per clip on the {data.split} split of {corpus.name}, one clip at a "
-        f"time ({clock}). Not counted: a frozen text encoder, ingestion, and extracting hand-crafted features. The share "
-        "is that of convolutions and attention. 95 %: interval over speakers.",
-        tables.models_table(records),
+        f"time ({machine.words()}).{missing} Not counted: a frozen text encoder, ingestion, and extracting "
+        "hand-crafted features. The share is that of convolutions and attention. 95 %: interval over speakers.",
+        tables.models_table(records, sweeps),
         origin_of(*sorted(records, key=lambda record: record.data.macs), cost_unit="MAC"),
     )
 

@@ -5,15 +5,12 @@ What is not trained yet is trained (`table_jobs.py`); every row is scored by one
 
 from __future__ import annotations
 
-import itertools
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import fields
 from pathlib import Path
 from shlex import quote
 
 import numpy as np
-import torch
 
 from mesm.analysis.predictor import Predictor
 from mesm.data.features.store import FeatureStore, feature_folder
@@ -21,12 +18,13 @@ from mesm.data.store import Corpus
 from mesm.errors import DataError, MesmError
 from mesm.records.base import Record, new_provenance, write_record
 from mesm.records.evaluation import Evaluation
-from mesm.records.reproduction import LineCheckpoint, ReproducedLine, TimedOn
+from mesm.records.reproduction import LineCheckpoint, ReproducedLine
 from mesm.records.seeds import SeedsMean
 from mesm.records.store import RecordStore
 from mesm.records.sweep import Sweep
 from mesm.runtime import Progress, record_folders
-from mesm.studies.evaluation.measure import evaluate, labelled_batches, shared_labels
+from mesm.studies.evaluation.measure import evaluate
+from mesm.studies.evaluation.timing import ms_per_clip, timed_on
 from mesm.studies.reproduction.table_jobs import TableJob, resolve_checkpoint
 from mesm.studies.seeds.comparison import average_over_seeds
 from mesm.studies.sweep.measure import measure_sweep
@@ -34,8 +32,6 @@ from mesm.studies.sweep.top_ps import parse_top_ps
 from mesm.training.progress import TrainingProgress
 from mesm.vocabulary import MODALITIES
 
-#: Clips of which each is timed alone.
-_TIMED = 16
 #: Nucleus mass of Figures 3 and 4, and the clips among which a rightly scored one is searched.
 CASE_TOP_P, _CASE_CLIPS = 0.6, 64
 
@@ -61,8 +57,8 @@ def table_row(
         **{f.name: getattr(summary, f.name) for f in fields(SeedsMean)},
         parameters=sum(p.numel() for p in first.model.parameters()),
         macs=round(float(np.mean([evaluation.macs["total"] for evaluation in evaluations]))),
-        ms_per_clip=ms_per_clip(first, job.corpus, job.split),
-        timed_on=TimedOn(first.device, torch.get_num_threads()),
+        ms_per_clip=ms_per_clip([(first, None)], job.corpus, job.split)[0],
+        timed_on=timed_on(first.device),
         checkpoints=tuple(
             LineCheckpoint(seed, p.name, p.sha256, one.origin, one.differs, _epochs(p), p.metrics.train_seconds)
             for seed, one, p in zip(job.seeds, resolved, predictors, strict=True)
@@ -124,26 +120,6 @@ def figure_5_sweep(
     record = Record("sweep", new_provenance(job.corpus.id, sparse.name, [sparse.sha256], command), data)
     write_record(records, record)
     return record
-
-
-@torch.no_grad()
-def ms_per_clip(predictor: Predictor, corpus: Corpus, split: str) -> float | None:
-    """Time the model on one clip alone: median milliseconds; on a CPU of processor time, all threads together.
-
-    Processor time, so that other work of the machine does not count. Reading, ingestion, and a frozen text encoder,
-    whose vectors are cached, are not timed.
-    """
-    clock = time.process_time if predictor.device == "cpu" else time.perf_counter
-    loader = labelled_batches(predictor, corpus, split, shared_labels(predictor, corpus), 1)
-    taken = []
-    for number, batch in enumerate(itertools.islice(loader.epoch(0), _TIMED + 1)):
-        batch = batch.to(predictor.device)
-        started = clock()
-        scores = predictor.model(batch).scores_BE
-        scores.cpu()
-        if number:  # the first call folds weights and warms up
-            taken.append(1e3 * (clock() - started))
-    return round(float(np.median(taken)), 2) if taken else None
 
 
 def missing_features(corpus: Corpus) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from mesm.figures.style import MODALITY_SHADES, MODALITY_WORDS, STAGE_WORDS, Lin
 from mesm.records.base import CorpusId, Record
 from mesm.records.evaluation import Evaluation, Scores
 from mesm.records.sweep import LayerMacs, Sweep, SweepPoint
+from mesm.studies.sweep.top_ps import find_elbow
 from mesm.vocabulary import MODALITIES
 
 METRICS: dict[str, str] = {"wacc": "weighted accuracy", "f1": "F1", "accuracy": "accuracy"}
@@ -22,8 +23,11 @@ AXES: dict[str, str] = {
     "share": "multiply-adds of convolutions and attention, share of FE2E's",
     "gmac": "multiply-adds of convolutions and attention, GMAC per clip",
     "gflop": "operations of convolutions and attention, GFLOP per clip",
-    "ms": "measured time per clip, ms",
+    "ms": "time of one clip alone, ms",
+    "top_p": "top-p",
 }
+#: Axes on which the paper's curve has values: shares of FE2E's multiply-adds and accuracy, and top-p.
+REPORTED_AXES = ("share", "top_p")
 #: Operations per multiply-add, by unit.
 OPERATIONS: dict[str, int] = {"gmac": 1, "gflop": 2}
 UNIT_WORDS: dict[str, str] = {"gmac": "GMAC", "gflop": "GFLOP"}
@@ -42,7 +46,7 @@ class SweepView:
     Attributes:
         metric: one of `METRICS`.
         axis: one of `AXES`.
-        relative: draw scores as a share of FE2E's; only then the paper's curve can stand beside ours.
+        relative: draw scores as a share of FE2E's; only then, and over `REPORTED_AXES`, the paper's curve stands beside ours.
         log: logarithmic cost.
     """
 
@@ -159,6 +163,56 @@ class SweepChart:
         return f"Line chart of {self.y_title} over {self.x_title}. {'; '.join(parts)}."
 
 
+def with_evaluations(record: Record[Sweep], evaluations: Sequence[Record[Evaluation]]) -> Record[Sweep]:
+    """Return a sweep whose point at an evaluated top-p has the evaluation's scores: one number for one thing.
+
+    Older sweeps chose thresholds of their own at the checkpoint's top-p; the evaluation's are the checkpoint's.
+
+    Args:
+        evaluations: those of the same weights on the same clips are used.
+    """
+    sweep, origin = record.data, record.provenance
+    points = list(sweep.points)
+    for evaluation in evaluations:
+        data, other = evaluation.data, evaluation.provenance
+        same_model = set(other.checkpoint_sha256) == set(origin.checkpoint_sha256) and bool(origin.checkpoint_sha256)
+        same_clips = other.corpus.same(origin.corpus) and data.per_clip.ids == sweep.clip_ids
+        for i, point in enumerate(points):
+            if same_model and same_clips and data.labels == sweep.labels and data.top_p == point.top_p:
+                points[i] = replace(point, average=data.average, interval=data.interval, thresholds=data.thresholds)
+    if points == list(sweep.points):
+        return record
+    changed = replace(sweep, points=tuple(points), elbow=None)
+    elbow = elbow_of(changed, "wacc")
+    return replace(record, data=replace(changed, elbow=None if elbow is None else elbow.top_p))
+
+
+def elbow_of(sweep: Sweep, metric: str) -> SweepPoint | None:
+    """Return the point furthest above the chord of a metric over `macs_ratio`; None where it is undefined."""
+    scores = [score_of(point.average, metric) for point in sweep.points]
+    index = find_elbow([point.macs_ratio for point in sweep.points], scores)
+    return None if index is None else sweep.points[index]
+
+
+def time_sentence(record: Record[Sweep]) -> str | None:
+    """Return FE2E's and the checkpoint's time of one clip alone at the elbow, and what it saves; None where not timed alike."""
+    sweep = record.data
+    reference, point = sweep.reference, sweep.elbow_point or sweep.points[-1]
+    if reference is None or sweep.timed_on is None or not reference.point.ms_per_clip:
+        return None
+    ours, dense = point.ms_per_clip, reference.point.ms_per_clip
+    verdict = (
+        "it saves multiply-adds, not time"
+        if ours >= dense
+        else f"{decimal_text(100 * (1 - ours / dense), 0)} % of the time is saved, of the multiply-adds "
+        f"{decimal_text(100 * (1 - point.macs_ratio), 0)} %"
+    )
+    return (
+        f"One clip alone takes {record.provenance.checkpoint} {decimal_text(ours, 1)} ms at p = {point.top_p:g} and "
+        f"{reference.checkpoint} {decimal_text(dense, 1)} ms ({sweep.timed_on.words()}): {verdict}."
+    )
+
+
 def find_dense_evaluation(
     evaluations: Sequence[Record[Evaluation]], corpus: CorpusId, split: str, clips: int
 ) -> Record[Evaluation] | None:
@@ -221,7 +275,13 @@ def sweep_chart(
         scale = score_of(reference[1].average, view.metric) if view.relative and reference else 1.0
         if not scale:
             raise DataError(f"{METRICS[view.metric]} of FE2E is undefined or 0 beside {name}; draw it in percent")
-        points = [_chart_point(p, view, scale, p.top_p == record.data.elbow, name) for p in record.data.points]
+        if view.axis == "ms" and record.data.timed_on is None:
+            raise DataError(
+                f"the sweep of {name} was timed in whole batches, which no other time compares with; make it again, or choose "
+                "another cost"
+            )
+        elbow = elbow_of(record.data, view.metric)
+        points = [_chart_point(p, view, scale, p is elbow, name) for p in record.data.points]
         sweeps.append((f"{name}, {corpus}", tuple(point for point in points if point is not None)))
         if reference is not None and (view.axis != "ms" or isinstance(reference[1], SweepPoint)):
             point = _chart_point(reference[1], view, scale, False, reference[0])
@@ -229,8 +289,8 @@ def sweep_chart(
                 dense[f"{reference[0]}, {corpus}"] = (point,)
     lines = [ChartLine(name, SWEEP, points, line_style(i)) for i, (name, points) in enumerate(sweeps)]
     lines += [ChartLine(name, DENSE, points, line_style(len(lines))) for name, points in dense.items()]
-    if reported and view.relative and view.axis == "share":
-        paper = tuple(ChartPoint(p, cost, score) for p, cost, score in reported)
+    if reported and view.relative and view.axis in REPORTED_AXES:
+        paper = tuple(ChartPoint(p, p if view.axis == "top_p" else cost, score) for p, cost, score in reported)
         lines.append(ChartLine(REPORTED_NAME, REPORTED, paper, line_style(len(lines))))
     return SweepChart(view, tuple(lines))
 
@@ -251,6 +311,8 @@ def _cost(measured: SweepPoint | Evaluation, axis: str, name: str) -> float:
     if axis == "share":
         assert measured.macs_ratio is not None
         return measured.macs_ratio
+    if axis == "top_p":
+        return 1.0 if measured.top_p is None else measured.top_p  # FE2E computes every site
     if axis == "ms":
         assert isinstance(measured, SweepPoint)
         return measured.ms_per_clip

@@ -18,6 +18,7 @@ from mesm.studies.sweep.chart_data import (
     layers_chart,
     reference_evaluation,
     sweep_chart,
+    time_sentence,
 )
 from mesm.studies.sweep.paper import plot_clip_cost, plot_layers, plot_sweep
 from mesm.studies.sweep.tables import chart_table, clip_cost_table, layers_table, notes
@@ -26,7 +27,8 @@ UNIT_SENTENCES = {
     "share": "Cost: multiply-adds of convolutions and attention, as a share of those of FE2E of the same width.",
     "gmac": "Cost: multiply-adds (MAC) of convolutions and attention, without the text encoder.",
     "gflop": "Cost: two FLOP per multiply-add of convolutions and attention, without the text encoder.",
-    "ms": "Cost: measured time, without reading files and without the text encoder.",
+    "ms": "Cost: median time of one clip alone, without reading files and without the text encoder.",
+    "top_p": "FE2E, which computes every site, stands at 1.",
 }
 
 
@@ -38,11 +40,14 @@ def sweep_export(
 ) -> FigureExport:
     """Build the figure of scores over cost, a point per top-p."""
     chart = sweep_chart(records, view, evaluations, reported)
-    metric = METRICS[view.metric].capitalize()
+    metric = METRICS[view.metric][:1].upper() + METRICS[view.metric][1:]
+    title = f"{metric} over top-p" if view.axis == "top_p" else f"{metric} over cost, a point per top-p"
     caption = (
-        f"{metric} over cost, a point per top-p. Bands: 95 % intervals over speakers. Star: FE2E. Ring: elbow, the point "
-        f"furthest above the chord of WAcc over cost. {UNIT_SENTENCES[view.axis]}"
+        f"{title}. Bands: 95 % intervals over speakers. Star: FE2E. Ring: elbow, the point furthest above the chord of "
+        f"{METRICS[view.metric]} over multiply-adds. {UNIT_SENTENCES[view.axis]}"
     )
+    if view.axis == "ms":
+        caption += "".join(f" {line}" for record in records if (line := time_sentence(record)) is not None)
     caption += "".join(f" {line[0].upper()}{line[1:]}." for record in records for line in notes(record.data))
     if any(line.kind == REPORTED for line in chart.lines):
         caption += " Grey: the curve reported in the paper, on another corpus, as shares of its FE2E."
@@ -51,7 +56,7 @@ def sweep_export(
     return record_export(
         records,
         "sweep",
-        f"{metric} over cost, a point per top-p",
+        title,
         caption,
         name=f"sweep-{view.metric}-{view.axis}",
         options=options,

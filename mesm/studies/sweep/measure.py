@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -23,6 +22,7 @@ from mesm.studies.evaluation.measure import (
     shared_labels,
     trivial_scores,
 )
+from mesm.studies.evaluation.timing import ms_per_clip, timed_on
 from mesm.studies.sweep.top_ps import find_elbow
 from mesm.training import metrics
 from mesm.training.scoring import clip_notes
@@ -35,12 +35,10 @@ class _Outputs:
     Attributes:
         scores: a (B, E) array per batch, of all the checkpoint's labels.
         reports: multiply-adds of every clip.
-        seconds: time of the part of the model that depends on top-p.
     """
 
     scores: list[np.ndarray] = field(default_factory=list)
     reports: list[CostReport] = field(default_factory=list)
-    seconds: float = 0.0
 
 
 @dataclass
@@ -49,13 +47,11 @@ class _SplitPass:
 
     Attributes:
         truth_NE: 0 or 1.
-        shared_s: seconds of the part of the model that does not depend on top-p.
     """
 
     outputs: dict[float, _Outputs]
     truth_NE: np.ndarray
     clip_ids: list[str]
-    shared_s: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -85,8 +81,8 @@ def measure_sweep(
     """Measure scores, multiply-adds and time at every top-p.
 
     The part of the model that does not depend on top-p (text encoder, stems) runs once per batch. The thresholds of each
-    top-p are chosen on the validation split at that top-p, so that a shift of all scores does not look like a loss; on a
-    corpus without one they are the checkpoint's.
+    top-p are chosen on the validation split at that top-p, so that a shift of all scores does not look like a loss; at the
+    checkpoint's own top-p, and on a corpus without that split, they are the checkpoint's.
 
     Args:
         against: an FE2E, scored and timed by the same rules in the same process.
@@ -108,11 +104,13 @@ def measure_sweep(
             progress(done, total)
 
     protocol = _Protocol(corpus, split, labels, batch_size, draws, advance)
-    points, tested = _measure_points(predictor, protocol, top_ps)
+    runs: list[tuple[Predictor, float | None]] = [(predictor, top_p) for top_p in top_ps]
+    times = ms_per_clip([*runs, *([(against, None)] if against is not None else [])], corpus, split)
+    points, tested = _measure_points(predictor, protocol, top_ps, times)
     best = find_elbow([point.macs_ratio for point in points], [point.average.wacc for point in points])
     reference = None
     if against is not None:
-        (point,), _ = _measure_points(against, protocol, (1.0,))
+        (point,), _ = _measure_points(against, protocol, (1.0,), times[-1:])
         reference = DenseReference(against.name, against.sha256, point)
     return Sweep(
         split=split,
@@ -128,6 +126,7 @@ def measure_sweep(
         positives=tuple(int(count) for count in tested.truth_NE.sum(0)),
         own_thresholds=not corpus.ids("valid"),
         notes=clip_notes(predictor.config, labelled_rows(corpus, split)),
+        timed_on=timed_on(predictor.device),
     )
 
 
@@ -153,21 +152,31 @@ def _groups(corpus: Corpus, clip_ids: Sequence[str]) -> list[str]:
 
 
 def _measure_points(
-    predictor: Predictor, protocol: _Protocol, top_ps: Sequence[float]
+    predictor: Predictor, protocol: _Protocol, top_ps: Sequence[float], times: Sequence[float | None]
 ) -> tuple[list[SweepPoint], _SplitPass]:
-    """Return a point per top-p, and the pass over the scored split."""
+    """Return a point per top-p with its milliseconds, and the pass over the scored split."""
     valid, tested = (_run_split(predictor, protocol, split, top_ps) for split in ("valid", protocol.split))
-    return [_point(predictor, protocol, top_p, valid, tested) for top_p in top_ps], tested
+    points = [
+        _point(predictor, protocol, top_p, ms or 0.0, valid, tested) for top_p, ms in zip(top_ps, times, strict=False)
+    ]
+    return points, tested
+
+
+def _has_own_thresholds(predictor: Predictor, corpus: Corpus, top_p: float) -> bool:
+    """Return whether the checkpoint's thresholds were chosen on this corpus at this top-p: its evaluation uses them."""
+    own = predictor.metrics
+    same_p = not predictor.has_attention or top_p == own.thresholds_top_p
+    return bool(own.thresholds) and own.trained_on == corpus.name and same_p
 
 
 def _point(
-    predictor: Predictor, protocol: _Protocol, top_p: float, valid: _SplitPass, tested: _SplitPass
+    predictor: Predictor, protocol: _Protocol, top_p: float, ms: float, valid: _SplitPass, tested: _SplitPass
 ) -> SweepPoint:
     """Return one point: thresholds from the validation split, everything else from the scored split."""
     labels, outputs = protocol.labels, tested.outputs[top_p]
     columns = [predictor.labels.index(label) for label in labels]
     thresholds = predictor.thresholds[columns]
-    if valid.clip_ids:
+    if valid.clip_ids and not _has_own_thresholds(predictor, protocol.corpus, top_p):
         valid_scores = np.concatenate(valid.outputs[top_p].scores)[:, columns]
         thresholds = metrics.choose_thresholds(valid_scores, valid.truth_NE)
     scores = np.concatenate(outputs.scores)[:, columns]
@@ -187,7 +196,7 @@ def _point(
         interval=intervals_from(estimates),
         macs_ratio=round(float(np.nanmean(ratios)), 4),
         macs_ratio_range=(low, middle, high),
-        ms_per_clip=round(1e3 * (outputs.seconds + tested.shared_s) / len(tested.clip_ids), 2),
+        ms_per_clip=ms,
         per_clip_ratio=tuple(None if np.isnan(ratio) else round(float(ratio), 4) for ratio in ratios),
         thresholds=tuple(metrics.to_json(t) for t in thresholds),
         macs={name: round(float(np.mean([c[name] for c in counts]))) for name in counts[0]},
@@ -214,13 +223,9 @@ def _run_split(predictor: Predictor, protocol: _Protocol, split: str, top_ps: Se
     truth = []
     for batch in labelled_batches(predictor, protocol.corpus, split, protocol.labels, protocol.batch_size).epoch(0):
         batch = batch.to(predictor.device)
-        started = time.perf_counter()
         prepared = predictor.model.prepare(batch)
-        result.shared_s += time.perf_counter() - started
         for top_p, outputs in result.outputs.items():
-            started = time.perf_counter()
             output = predictor.model.finish(prepared, top_p, trace=True)
-            outputs.seconds += time.perf_counter() - started
             outputs.scores.append(output.scores_BE.cpu().numpy())
             outputs.reports += batch_reports(predictor, batch, output, top_p)
         assert batch.labels is not None

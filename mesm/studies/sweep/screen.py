@@ -37,7 +37,10 @@ def _line_traces(line: ChartLine, dark: bool) -> list[PlotlyLayout]:
         return [main | {"mode": "markers", "error_y": bars | {"color": colours.ink}, "marker": star}]
     colour = line.style.on_screen(dark)
     main |= {
-        "mode": "lines+markers",
+        "mode": "lines+markers+text",
+        "text": ["" if p.elbow else f"{p.top_p:g}" for p in line.points],  # the ring has its own words
+        "textposition": "bottom right",
+        "textfont": {"size": 11, "color": colour},
         "line": {"color": colour, "width": 2.5, "dash": line.style.screen_dash},
         "marker": {"symbol": line.style.screen_symbol, "size": 8},
     }

@@ -15,13 +15,20 @@ def label_sweeps(sweeps: Sequence[Record[Sweep]], known: Mapping[str, CorpusId])
     Args:
         known: corpora by the name that opens them; a sweep of another corpus of such a name has the digest in its label.
     """
+
+    def is_other(record: Record[Sweep]) -> bool:
+        opened = known.get(record.provenance.corpus.name)
+        return opened is None or record.provenance.corpus.digest != opened.digest
+
     labels: dict[str, Record[Sweep]] = {}
-    for record in sweeps:
+    for record in sorted(sweeps, key=is_other):  # the plain label is that of an open corpus
         origin = record.provenance
         opened = known.get(origin.corpus.name)
         label = f"{origin.checkpoint}@{origin.corpus.name}"
         if label in labels or (opened is not None and not origin.corpus.same(opened)):
             label = origin.source
+        if label in labels:  # a trial on fewer clips, say
+            label = f"{label}, {record.data.clips} clips"
         if label in labels:
             label = f"{label}, {origin.created}"
         labels.setdefault(label, record)

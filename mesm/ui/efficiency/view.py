@@ -12,17 +12,23 @@ from mesm.errors import CheckpointError
 from mesm.estimate import Estimate, decimal_text
 from mesm.records.base import Record
 from mesm.records.evaluation import Evaluation
+from mesm.records.store import one_per_checkpoint
 from mesm.records.sweep import Sweep, SweepPoint
 from mesm.studies.reproduction.reported import figure_5_shares
+from mesm.studies.reproduction.tables import time_note
 from mesm.studies.sweep.chart_data import (
-    AXES,
     METRICS,
     OPERATIONS,
+    REPORTED_AXES,
     SweepView,
     clip_cost_chart,
+    elbow_of,
     find_reference,
     layers_chart,
+    score_of,
     sweep_chart,
+    time_sentence,
+    with_evaluations,
 )
 from mesm.studies.sweep.exports import clip_cost_export, layers_export, sweep_export
 from mesm.studies.sweep.screen import draw_clip_cost, draw_layers, draw_sweep
@@ -34,7 +40,7 @@ from mesm.ui.efficiency import sweep_job
 from mesm.ui.efficiency.sweep_records import default_sweep, label_sweeps
 from mesm.ui.models import Model, note_other_weights
 
-AXIS_WORDS = {"share": "share of FE2E", "gmac": "GMAC", "gflop": "GFLOP", "ms": "measured ms"}
+AXIS_WORDS = {"share": "share of FE2E", "top_p": "top-p", "gmac": "GMAC", "gflop": "GFLOP", "ms": "measured ms"}
 METRIC_WORDS = {"wacc": "WAcc", "f1": "F1", "accuracy": "accuracy"}
 _FAILED = "sweep-failed"
 
@@ -48,9 +54,10 @@ def show_sweeps(model: Model | None, corpus: OpenCorpus | None) -> None:
     if not chosen:
         return
     evaluations = record_cache.records().find("evaluate")
+    chosen = [with_evaluations(record, evaluations) for record in chosen]
     view = _pick_view(all(find_reference(record, evaluations) for record in chosen))
     with layout.one_sentence_errors():
-        _show_elbow(chosen[0], evaluations)
+        _show_elbow(chosen[0], evaluations, view.metric)
         for record in chosen:
             note_other_weights(record, model)
         chart = sweep_chart(chosen, view, evaluations, figure_5_shares())
@@ -96,14 +103,22 @@ def _pick_view(has_reference: bool) -> SweepView:
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         metric = layout.choose("Score", list(METRICS), "metric", words=METRIC_WORDS)
         unit_help = "MAC: one multiply-add. FLOP: two per multiply-add; the paper counts one."
-        axis = layout.choose("Cost", list(AXES), "axis", words=AXIS_WORDS, help=unit_help)
+        axis = layout.choose("Horizontal axis", list(AXIS_WORDS), "axis", words=AXIS_WORDS, help=unit_help)
+        reason = ""
+        if not has_reference:
+            reason = "there is no FE2E beside every chosen sweep"
+        elif axis not in REPORTED_AXES:
+            reason = f"the paper's curve has no {AXIS_WORDS[axis]}"
         relative = st.toggle(
-            "Beside the paper's curve", value=has_reference, disabled=not has_reference, key="relative",
-            bind="query-params", help="Draws scores as a share of FE2E's, because the paper's curve is of another "
-            "corpus. The curve is shown where the cost is a share of FE2E's too.",
+            "Beside the paper's curve", value=has_reference, disabled=bool(reason), key="relative", bind="query-params",
+            help="Draws scores as a share of FE2E's, because the paper's curve is of another corpus.",
         )  # fmt: skip
         log = st.toggle("Logarithmic", key="log", bind="query-params")
-    return SweepView(metric, axis, bool(relative and has_reference), log)
+    if reason:
+        st.caption(
+            f":material/info: Scores are in percent: {reason}. It stands over the share of FE2E's cost and over top-p."
+        )
+    return SweepView(metric, axis, bool(relative) and not reason, log)
 
 
 def _note_untimed(chosen: Sequence[Record[Sweep]], evaluations: Sequence[Record[Evaluation]]) -> None:
@@ -119,30 +134,46 @@ def _note_untimed(chosen: Sequence[Record[Sweep]], evaluations: Sequence[Record[
             )
 
 
-def _show_elbow(record: Record[Sweep], evaluations: Sequence[Record[Evaluation]]) -> None:
-    """Show the elbow in four numbers: top-p, cost, score, and FE2E's score."""
+def _show_elbow(record: Record[Sweep], evaluations: Sequence[Record[Evaluation]], metric: str) -> None:
+    """Show the elbow of the chosen score in four numbers: top-p, cost, score, and FE2E's score."""
     sweep = record.data
-    point, reference = sweep.elbow_point, find_reference(record, evaluations)
+    point, reference = elbow_of(sweep, metric), find_reference(record, evaluations)
     for line in notes(sweep):
         st.caption(f":material/info: {line[0].upper()}{line[1:]}.")
     if point is None:
         return
-    interval = point.interval.get("wacc")
+    interval = point.interval.get(metric)
     ends = interval.words() if interval is not None else "none with so few speakers"
     cells = st.columns(4, gap="medium")
     cells[0].metric(
         "Elbow",
         f"p = {point.top_p:g}",
-        help="Point with the largest distance of WAcc above the chord over cost (Kneedle).",
+        help=f"Point with the largest distance of {METRIC_WORDS[metric]} above the chord over cost (Kneedle).",
     )
     cells[1].metric("Share of FE2E's multiply-adds", decimal_text(point.macs_ratio, 2))
-    wacc = Estimate(point.average.wacc).words(1, " %")
-    cells[2].metric("WAcc (chance: 50)", wacc, help=f"95 % interval over speakers: {ends}")
+    score = Estimate(score_of(point.average, metric)).words(1, " %")
+    cells[2].metric(
+        f"{METRIC_WORDS[metric]} ({_trivial(sweep, metric)})", score, help=f"95 % interval over speakers: {ends}"
+    )
     if reference is not None:
-        wacc = Estimate(reference[1].average.wacc).words(1, " %")
-        cells[3].metric("WAcc of FE2E", wacc, help=f"{reference[0]} computes every site.")
+        dense = Estimate(score_of(reference[1].average, metric)).words(1, " %")
+        cells[3].metric(f"{METRIC_WORDS[metric]} of FE2E", dense, help=f"{reference[0]} computes every site.")
     source = f"{record.provenance.checkpoint}@{record.provenance.corpus.name}"
-    st.caption(f"{source}, {sweep.split} split, {sweep.clips} clips, {sweep.speakers} speakers.")
+    lines = one_per_checkpoint(record_cache.records().find("reproduce", corpus=record.provenance.corpus))
+    time = time_sentence(record) or time_note(lines)
+    st.caption(
+        f"{source}, {sweep.split} split, {sweep.clips} clips, {sweep.speakers} speakers."
+        + (f" {layout.plain(time)}" if time is not None else "")
+    )
+
+
+def _trivial(sweep: Sweep, metric: str) -> str:
+    """Return the best trivial answer of a metric, such as "never: 81.2"."""
+    if metric == "wacc":
+        return "chance: 50"
+    known = {name: value for name, row in sweep.trivial.items() if (value := score_of(row, metric)) is not None}
+    best = max(known, key=known.__getitem__, default="")
+    return f"{best}: {decimal_text(known[best], 1)}" if best else "no trivial answer"
 
 
 def show_own_sweep(model: Model | None, corpus: OpenCorpus | None) -> None:

@@ -6,19 +6,15 @@ from dataclasses import dataclass
 from shlex import quote
 from typing import Any, Generic, TypeVar
 
-from mesm.estimate import Estimate
+import streamlit as st
+
+from mesm.analysis.supervision import with_supervision
 from mesm.records.base import Record
-from mesm.records.evaluation import Evaluation
-from mesm.records.facs import FacsStudy
-from mesm.studies.facs.chart_data import MAP_WORDS, layer_series
-from mesm.studies.sweep.chart_data import find_dense_evaluation
 from mesm.ui.corpora import OpenCorpus
 from mesm.ui.models import Model
 from mesm.ui.record_cache import records
 
 D = TypeVar("D", covariant=True)
-#: Layer of the lift beside an evaluation, from 0.
-_HEADLINE_LAYER = 1
 
 
 @dataclass(frozen=True)
@@ -49,24 +45,27 @@ class RecordLookup(Generic[D]):
 
 def find_record(kind: str, model: Model, opened: OpenCorpus) -> RecordLookup[Any]:
     """Find the best record of a kind by the digests of weights and corpus, in the workspace and among the bundled ones."""
-    corpus, name = opened.corpus.id, model.facts.name
+    corpus = opened.corpus.id
     record = records().first(kind, checkpoint_sha256=model.facts.sha256, corpus=corpus)
+    return _lookup(kind, model, opened, record)
+
+
+def pick_record(kind: str, model: Model, opened: OpenCorpus) -> RecordLookup[Any]:
+    """Return the record of a kind that the reader chooses where there are several, at first that of the most clips."""
+    known = records().find(kind, checkpoint_sha256=model.facts.sha256, corpus=opened.corpus.id)
+    labels: dict[str, Record[Any]] = {}
+    for record in known:
+        made = record.provenance.created[:16].replace("T", " ")
+        labels.setdefault(f"{record.data.clips} clips, {record.data.split} split, {made}", record)
+    if len(labels) < 2:
+        return _lookup(kind, model, opened, known[0] if known else None)
+    chosen = st.selectbox(f"Record of mesm {kind}", list(labels), key=f"record-{kind}", bind="query-params", width=340)
+    return _lookup(kind, model, opened, labels[chosen])
+
+
+def _lookup(kind: str, model: Model, opened: OpenCorpus, record: Record[Any] | None) -> RecordLookup[Any]:
+    corpus, name = opened.corpus.id, model.facts.name
     of_other_weights = record is None and records().first(kind, checkpoint=name, corpus=corpus) is not None
+    if record is not None:
+        record = with_supervision(record, model.facts)
     return RecordLookup(record, of_other_weights, f"mesm {kind} {quote(name)} --corpus {quote(corpus.key)}")
-
-
-def headline_context(
-    split: str, clips: int, model: Model, opened: OpenCorpus
-) -> tuple[Record[Evaluation] | None, Estimate | None, bool]:
-    """Return the numbers that belong beside an evaluation.
-
-    Returns:
-        FE2E's evaluation on the same clips; the second layer's lift on active units; whether that attention was
-        supervised.
-    """
-    dense = find_dense_evaluation(records().find("evaluate"), opened.corpus.id, split, clips)
-    study: FacsStudy | None = find_record("facs", model, opened).data if model.facts.has_attention else None
-    if study is None:
-        return dense, None, False
-    lifts = layer_series(study, "active").series.get(MAP_WORDS["checkpoint"])
-    return dense, lifts[_HEADLINE_LAYER] if lifts else None, study.supervision.regions

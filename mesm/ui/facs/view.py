@@ -7,11 +7,14 @@ from collections.abc import Sequence
 import streamlit as st
 
 from mesm.estimate import decimal_text
+from mesm.records.base import Record
 from mesm.records.canonical import CanonicalFaces
 from mesm.records.facs import FacsStudy
 from mesm.records.faithfulness import Faithfulness
+from mesm.records.guidance import Guidance
 from mesm.studies.facs import exports
 from mesm.studies.facs.chart_data import (
+    AGAINST,
     CONTROLS,
     KIND_WORDS,
     MAP_WORDS,
@@ -25,13 +28,16 @@ from mesm.studies.facs.chart_data import (
 from mesm.studies.facs.codebooks import CODEBOOKS, COUNTER_VIEW, COUNTER_VIEW_SOURCE
 from mesm.studies.facs.screen import chart_faces, chart_heat_map, chart_layers
 from mesm.studies.facs.statements import UNMEASURED, statements
-from mesm.studies.facs.tables import counts_line, statement_table, supervision_notes
+from mesm.studies.facs.tables import emotion_sentences, statement_table, supervision_notes
 from mesm.studies.facs.targets import missing_text_effect
 from mesm.studies.faithfulness.exports import faithfulness_export
-from mesm.studies.faithfulness.tables import leak_sentence, sufficient_p_sentence
+from mesm.studies.faithfulness.tables import leak_sentence, mask_sentences, sufficient_p_sentence
+from mesm.studies.guidance.tables import fair_null, guidance_export
 from mesm.ui import export_menu, layout, state
 from mesm.ui.facs.facs_records import RecordLookup
 
+#: View of the average faces that the page opens on.
+OWN_MINUS_OTHERS = "others"
 #: Layers of a table in which nothing was measured: the paper's model.
 _LAYERS = 3
 
@@ -69,35 +75,42 @@ def show_heat_map(facs: RecordLookup[FacsStudy]) -> None:
         map_name = st.selectbox(
             "Attention", maps, format_func=MAP_WORDS.__getitem__, key="whose", bind="query-params", width=240
         )
-    heat = heat_map(study, layer, codebook, map_name=map_name, kind=kind)
+        against = layout.choose("Cells", list(AGAINST), "against", words=AGAINST)
+    heat = heat_map(study, layer, codebook, map_name=map_name, kind=kind, against=against)
     layout.chart(chart_heat_map(heat, state.dark()), "facs-heat", heat_alt(heat))
     st.caption(
-        f"Lift of {KIND_WORDS[kind]} ({MAP_WORDS[map_name]}) on each region over the region's share of the crop, in faces "
-        f"that show the emotion; 1 is chance. Hatched: does not differ from chance (sign flips over speakers, "
-        f"false-discovery rate 5 %). Framed: the codebook lists the region. Corpus {facs.record.provenance.corpus.name}, "
-        f"{counts_line(study)}"
+        f"{exports.heat_map_caption(study, heat, codebook, layer, map_name, kind)} Corpus "
+        f"{facs.record.provenance.corpus.name}."
     )
-    for sentence in supervision_notes(study, map_name):
-        st.caption(f":material/school: {sentence}")
+    _note_supervision(supervision_notes(study, map_name))
     if map_name == "checkpoint" and (missing_effect := missing_text_effect(study)) is not None:
         st.caption(f":material/info: {missing_effect}")
     missing = [e for e in study.emotions if e not in codebook.units]
     if missing:
         st.caption(f":material/info: No prototype in this codebook: {', '.join(missing)}.")
     st.caption(f"{codebook.title}: {codebook.citation}. {codebook.note}")
-    export_menu.offer(exports.heat_map_export(facs.record, codebook, layer, map_name, kind), "facs-heat")
+    export_menu.offer(exports.heat_map_export(facs.record, codebook, layer, map_name, kind, against), "facs-heat")
+    st.markdown("##### Is each emotion's attention its own?")
+    st.markdown(
+        "\n".join(f"- {layout.plain(line)}" for line in emotion_sentences(study, map_name, kind, codebook.name))
+    )
+    with st.expander("Lift beside both baselines"):
+        export_menu.tabled(exports.baselines_export(facs.record, codebook, map_name, kind), "facs-baselines")
 
 
 def heat_alt(heat: HeatMap) -> str:
     """Return the heat map in words."""
     parts = []
     for row in heat.rows:
-        best = max((c for c in row if c.lift is not None), key=lambda c: c.lift or 0, default=None)
-        if best is not None and best.lift is not None:
-            parts.append(
-                f"{best.emotion} most on {best.region} ({best.units}), {decimal_text(best.lift, 2)} times chance"
-            )
-    return f"Heat map of lifts over chance: {'; '.join(parts) or 'nothing measured'}."
+        best = max((c for c in row if c.value is not None), key=lambda c: c.value or 0, default=None)
+        if best is not None:
+            parts.append(f"{best.emotion} most on {best.region} ({best.units}), {best.text}")
+    return f"Heat map, {AGAINST[heat.against]}: {'; '.join(parts) or 'nothing measured'}."
+
+
+def _note_supervision(sentences: Sequence[str]) -> None:
+    for sentence in sentences:
+        st.caption(f":material/school: {sentence}")
 
 
 def show_leak(faithfulness: RecordLookup[Faithfulness], facs: RecordLookup[FacsStudy]) -> None:
@@ -117,9 +130,16 @@ def show_faces(canonical: RecordLookup[CanonicalFaces]) -> None:
         return
     faces = canonical.record.data
     words = view_words(faces)
+    first = OWN_MINUS_OTHERS if OWN_MINUS_OTHERS in faces.differences else next(iter(words))
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         view = st.selectbox(
-            "Shown", list(words), format_func=words.__getitem__, key="faces-view", bind="query-params", width=420
+            "Shown",
+            list(words),
+            list(words).index(first),
+            format_func=words.__getitem__,
+            key="faces-view",
+            bind="query-params",
+            width=420,
         )
         layer = pick_layer("faces-layer", layer_names(faces.layers))
     grid = face_grid(faces, view, [layer])
@@ -135,6 +155,8 @@ def show_faces(canonical: RecordLookup[CanonicalFaces]) -> None:
         f"Every face is moved onto one template by its five points and averaged, each speaker once; no participant is "
         f"shown. {reading} {faces.frames} faces of {faces.speakers} speakers; emotion: {faces.emotion_from}."
     )
+    if faces.supervision is not None:
+        _note_supervision(faces.supervision.sentences)
     export_menu.offer(exports.faces_export(canonical.record, view), "facs-faces")
 
 
@@ -157,12 +179,33 @@ def show_controls(facs: RecordLookup[FacsStudy]) -> None:
             layout.chart(chart_layers(series, state.dark()), f"control-{series.title}", alt)
             st.caption(series.conclusion())
             export_menu.offer(exports.controls_export(facs.record, control), f"facs-{control}")
+    draws = ""
+    if study.control is not None:
+        over = " / ".join(e.words() for e in study.control.crop)
+        draws = (
+            f" The charts show one draw of it; over {study.control.inits} draws its lift on the active units is {over}."
+        )
     st.caption(
         "Kept sites, 95 % intervals over speakers; 1 is chance. Re-initialised attention has new initial weights on the "
-        "trained stems, with the checkpoint's gate or with the paper's hard gate. Lift that it also reaches is not learnt."
+        f"trained stems, with the checkpoint's gate or with the paper's hard gate.{draws}"
     )
     with st.expander("Targets of this attention"):
         export_menu.tabled(exports.targets_export(facs.record), "targets")
+
+
+def show_fair_null(guidance: Record[Guidance] | None) -> None:
+    """Show the checkpoint that was trained without attention supervision, beside those with it."""
+    st.subheader("Against attention trained without supervision")
+    if guidance is None:
+        layout.empty(
+            "No checkpoint was trained without it.",
+            "Make the record with: python -m benchmarks.guidance --record FOLDER.",
+        )
+        return
+    sentence = fair_null(guidance.data)
+    if sentence is not None:
+        st.markdown(sentence)
+    export_menu.tabled(guidance_export(guidance), "guidance", "known in training")
 
 
 def show_statements(facs: RecordLookup[FacsStudy], faithfulness: RecordLookup[Faithfulness]) -> None:
@@ -179,11 +222,12 @@ def show_statements(facs: RecordLookup[FacsStudy], faithfulness: RecordLookup[Fa
         + "; ".join(f"{row.about}: {row.statement}: {row.verdict}" for row in rows),
     )
     st.caption(
-        "Dai et al. 2021, section 6.2. Attended: supported if the lift's interval lies above 1 in most layers, not "
-        "supported if below 1 in most. Sometimes missed: supported if above 1 in no layer, not supported if in most. "
-        "Control: the verdict of re-initialised attention under the same rule; a statement that it supports too was not "
-        "learnt. Numbers: lift of kept sites over the region's share of the crop; for the voice the loudest tenth of the "
-        "mel values, kept over active sites, and the share of the layer's map that is kept."
+        "Dai et al. 2021, section 6.2. Attended: supported if the lift's interval lies above 1 and above the other emotions' "
+        "mean lift in most layers; not specific if above 1 only, since every face is attended there; not supported if below 1 "
+        "in most. Sometimes missed: supported if above 1 in no layer, not supported if in most. Control: the verdict of "
+        "re-initialised attention under the same rule; a statement that it supports too was not learnt. Numbers: lift of kept "
+        "sites over the region's share of the crop; for the voice the loudest tenth of the mel values, kept over active "
+        "sites, and the share of the layer's map that is kept."
     )
     measured = [lookup.record for lookup in (facs, faithfulness) if lookup.record is not None]
     if measured:
@@ -195,7 +239,8 @@ def show_statements(facs: RecordLookup[FacsStudy], faithfulness: RecordLookup[Fa
 
 def _unbroken(cell: object) -> str:
     """Return a cell whose line breaks only between the layers: a number and its interval stay together."""
-    return str(cell).replace(" (", "\N{NO-BREAK SPACE}(")
+    text = str(cell).replace(" (", "\N{NO-BREAK SPACE}(")
+    return f"\\{text}" if text.startswith("+") else text  # else Markdown makes it an item of a list
 
 
 def show_tests(lookup: RecordLookup[Faithfulness]) -> None:
@@ -212,6 +257,11 @@ def show_tests(lookup: RecordLookup[Faithfulness]) -> None:
     else:
         st.caption(f"Emotive texts on neutral faces were not tested: {neutral.left_out}.")
     st.markdown("##### Scores from parts of the sites")
+    for fine, sentence in mask_sentences(record.data):
+        if fine:
+            st.success(sentence, icon=":material/check:")
+        else:
+            st.warning(sentence, icon=":material/warning:")
     export_menu.tabled(faithfulness_export(record, "keep-only"), "keep-only")
     export_menu.tabled(faithfulness_export(record, "order"), "order")
     st.markdown("##### Trained attention against a control")

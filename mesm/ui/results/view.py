@@ -12,11 +12,13 @@ from mesm.figures.tables import Table
 from mesm.records.base import Record
 from mesm.records.evaluation import Evaluation
 from mesm.records.store import one_per_checkpoint
-from mesm.studies.ablation.tables import ablation_export
+from mesm.studies.ablation.conclusions import conclusions, size_words
+from mesm.studies.ablation.tables import ablation_export, screen_table
 from mesm.studies.evaluation import breakdown, chart_data
 from mesm.studies.evaluation import exports as evaluation_exports
 from mesm.studies.evaluation.screen import chart_matrix, chart_reliability
 from mesm.studies.reproduction import exports as paper_exports
+from mesm.studies.reproduction.tables import scored_models, time_note
 from mesm.ui import export_menu, layout, state
 from mesm.ui.corpora import OpenCorpus
 from mesm.ui.record_cache import records as record_store
@@ -30,17 +32,20 @@ def show_models(evaluations: list[Record[Evaluation]], opened: OpenCorpus) -> No
     words = {3: "accuracy and F1 (Table 3)", 4: "weighted accuracy and F1 (Table 4)"}
     number = layout.choose("Scores", list(words), "scores-of", default=4, words=words)
     seeds = one_per_checkpoint(record_store().find("seeds", corpus=opened.corpus.id))
-    export = paper_exports.scores_export([*evaluations, *seeds], number)
+    lines = one_per_checkpoint(record_store().find("reproduce", corpus=opened.corpus.id))
+    export = paper_exports.scores_export(scored_models(evaluations, seeds, lines), number)
     export_menu.tabled(export, "models", shown=_pick_columns(export.table))
     never = evaluations[0].data.trivial["never"].accuracy
     st.markdown(
         f"Answering “never” for every emotion gives an accuracy of {decimal_text(never or 0, 1)} %, because each emotion is rare: "
         "accuracy alone does not separate the models. Every trivial answer has a weighted accuracy of 50 %; F1 separates them best."
     )
-    lines = one_per_checkpoint(record_store().find("reproduce", corpus=opened.corpus.id))
     if lines:
         st.markdown("##### Size, cost and time")
-        export_menu.tabled(paper_exports.models_export(lines), "sizes")
+        sweeps = record_store().find("sweep", corpus=opened.corpus.id)
+        export_menu.tabled(paper_exports.models_export(lines, sweeps), "sizes")
+        if (note := time_note(lines, sweeps)) is not None:
+            st.caption(f":material/timer: {layout.plain(note)}")
 
 
 def _pick_columns(table: Table | None) -> Table:
@@ -70,12 +75,15 @@ def show_ablation(opened: OpenCorpus) -> None:
         layout.empty("No ablation on this corpus yet.", f"Run: mesm ablate --corpus {opened.corpus.name} --out FOLDER.")
         export_menu.tabled(paper_exports.reported_modalities_export(), "ablation")
         return
-    export_menu.tabled(paper_exports.modalities_export(ablations[0]), "ablation")
+    st.markdown(f"**{size_words(ablations[0].data)}.** What it shows:")
+    st.markdown("\n".join(f"- {layout.plain(line)}" for line in conclusions(ablations[0].data).values()))
+    table = paper_exports.modalities_export(ablations[0])
+    assert table.table is not None
+    few = [i for i, name in enumerate(table.table.columns) if name not in ("row", "Acc 95 %")]
+    export_menu.tabled(table, "ablation", shown=table.table.part(few))
     st.markdown("##### Effect of each part")
     export = ablation_export(ablations[0])
-    assert export.table is not None
-    few = [i for i, name in enumerate(export.table.columns) if name not in ("WAcc 95 %", "AUC", "against")]
-    export_menu.tabled(export, "ablation-all", "varied", export.table.part(few))
+    export_menu.tabled(export, "ablation-all", "varied", screen_table(ablations[0].data))
 
 
 def show_emotions(record: Record[Evaluation], opened: OpenCorpus) -> None:

@@ -21,4 +21,4 @@ def test_a_row_per_trained_model() -> None:
 
 def test_the_caption_has_the_setup() -> None:
     caption = ablation_export(ablation_record()).caption
-    assert "2 seeds per row, width 0.125, 6 epochs" in caption
+    assert "2 seeds, reduced: width 0.125, 600 training clips, 6 epochs" in caption

@@ -11,6 +11,7 @@ import torch
 
 from mesm.analysis.attention_controls import control_attention
 from mesm.analysis.predictor import Predictor
+from mesm.analysis.supervision import supervision_of
 from mesm.cli import main
 from mesm.data import atlas
 from mesm.data.corpora import open_corpus
@@ -19,8 +20,9 @@ from mesm.errors import ConfigError, DataError
 from mesm.models import build_model, load_checkpoint, save_checkpoint
 from mesm.records.base import read_record
 from mesm.records.checkpoint import CheckpointMetrics
-from mesm.records.facs import KINDS, MAPS, ChanceEstimate, FacsStudy, Supervision
+from mesm.records.facs import KINDS, MAPS, ChanceEstimate, FacsStudy
 from mesm.records.faithfulness import NeutralTexts
+from mesm.records.supervision import Supervision
 from mesm.runtime import assets
 from mesm.statistics import Speakers
 from mesm.studies.facs import estimates
@@ -32,7 +34,7 @@ from mesm.studies.facs.attention_maps import (
     coverage_on_grids,
 )
 from mesm.studies.facs.estimates import voice_agreement
-from mesm.studies.facs.measure import facs, supervision
+from mesm.studies.facs.measure import facs
 from mesm.studies.facs.tables import summary
 from mesm.studies.facs.targets import missing_text_effect, targets
 from mesm.studies.faithfulness.evaluation_clips import open_clips
@@ -231,9 +233,12 @@ def test_fresh_attention_comes_and_goes(predictor: Predictor) -> None:
 
 def test_supervision_is_read_from_the_training_settings() -> None:
     shares = (0.3, 0.1, 0.2)
-    assert supervision({"attention": {"weight": 0.0, "target_shares": shares}}) == supervision({}) == Supervision()
-    assert supervision({"attention": {"weight": 4.0, "target_shares": shares}}) == Supervision(True, True)
-    assert supervision({"attention": {"weight": 4.0, "target_shares": (0.3, 0.0, 0.2)}}) == Supervision(True, False)
+    assert (
+        supervision_of({"attention": {"weight": 0.0, "target_shares": shares}}) == supervision_of({}) == Supervision()
+    )
+    assert supervision_of({"attention": {"weight": 4.0, "target_shares": shares}}) == Supervision(True, True)
+    assert supervision_of({"look": 4.0, "look_shares": shares}) == Supervision(True, True), "the oldest checkpoints"
+    assert supervision_of({"attention": {"weight": 4.0, "target_shares": (0.3, 0.0, 0.2)}}) == Supervision(True, False)
 
 
 @pytest.mark.parametrize(("lifts", "missing"), [((1.0, 1.02, 1.04), True), ((1.0, 1.0, 1.06), False), ((), False)])

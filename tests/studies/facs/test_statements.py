@@ -16,13 +16,14 @@ from mesm.studies.facs.statements import (
     SUPPORTED,
     UNDECIDED,
     UNMEASURED,
+    UNSPECIFIC,
     judge,
     judge_falling,
     judge_together,
     statements,
 )
 from mesm.studies.facs.tables import statement_table
-from tests.figures.facs_records_made import GROUPS, estimate, facs_study, faithfulness_record
+from tests.figures.facs_records_made import GROUPS, chance_estimate, estimate, facs_study, faithfulness_record
 
 HIGH, CHANCE, LOW = estimate(2.0), estimate(1.05), estimate(0.5)
 
@@ -45,8 +46,17 @@ def test_the_rule(kind: str, layers: list, verdict: str) -> None:
 
 
 def test_regions_of_one_area_must_agree() -> None:
-    assert judge_together(ATTENDED, [[HIGH] * 3, [HIGH] * 3]) == SUPPORTED
-    assert judge_together(ATTENDED, [[HIGH] * 3, [LOW] * 3]) == UNDECIDED
+    assert judge_together(ATTENDED, {"a": [HIGH] * 3, "b": [HIGH] * 3}, {}) == SUPPORTED
+    assert judge_together(ATTENDED, {"a": [HIGH] * 3, "b": [LOW] * 3}, {}) == UNDECIDED
+    assert judge_together(ATTENDED, {"a": [HIGH] * 3, "b": [HIGH] * 3}, {"b": (2.0,) * 3}) == UNSPECIFIC
+
+
+def test_what_every_face_shows_is_not_specific() -> None:
+    """The decisive baseline is the mean lift of the other emotions, not chance."""
+    assert judge(ATTENDED, [HIGH] * 3, (1.5,) * 3) == SUPPORTED
+    assert judge(ATTENDED, [HIGH] * 3, (1.95,) * 3) == UNSPECIFIC
+    assert judge(ATTENDED, [HIGH] * 3, (1.5, 1.95, 1.95)) == UNSPECIFIC
+    assert judge(ATTENDED, [LOW] * 3, (0.1,) * 3) == REFUTED
 
 
 def test_falling_needs_intervals_apart() -> None:
@@ -63,7 +73,13 @@ def test_statements_are_judged_by_the_records() -> None:
     by = {(row.about, row.statement): row for row in rows}
     assert len(rows) == len(CLAIMS) + 2
     lips = by["happiness", "the lips are attended"]
-    assert lips.verdict == SUPPORTED and lips.control == UNDECIDED
+    assert lips.verdict == UNSPECIFIC and lips.control == UNDECIDED  # all emotions have the same lift
+    own = facs_study()
+    kept = own.maps["checkpoint"].kept
+    higher = {name: (chance_estimate(2.6),) * 3 for name in kept.groups["happiness"]}
+    more = replace(kept, groups={**kept.groups, "happiness": higher})
+    maps = {**own.maps, "checkpoint": replace(own.maps["checkpoint"], kept=more)}
+    assert statements(replace(own, maps=maps), None)[0].verdict == SUPPORTED
     assert set(lips.series) == {"AU 12/15", "AU 23/24/25"}
     assert by["surprise", "the brows are sometimes missed"].verdict == REFUTED
     assert by["surprise", "the brows are sometimes missed"].control == SUPPORTED
@@ -85,9 +101,9 @@ def test_the_table_has_a_full_line_for_each_region() -> None:
     table = statement_table(statements(facs_study(), None), 3)
     assert table.rows[0].cells[0] == table.rows[1].cells[0] == "happiness"
     assert table.rows[0].cells[3] == " / ".join(["2.00 (1.90–2.10)"] * 3)
-    assert table.rows[0].cells[4:] == ("+ supported", "· undecided") and table.rows[-1].cells[4:] == (
+    assert table.rows[0].cells[4:] == ("= not specific", "· undecided") and table.rows[-1].cells[4:] == (
         "not measured",
-        "",
+        "–",
     )
 
 

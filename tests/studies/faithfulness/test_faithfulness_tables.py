@@ -6,12 +6,13 @@ from dataclasses import replace
 
 import pytest
 
+from mesm.estimate import Estimate
 from mesm.figures.export import render
 from mesm.records.base import CorpusId, Record, new_provenance
 from mesm.records.faithfulness import Faithfulness, NeutralTexts, ShuffledTexts
 from mesm.studies.faithfulness import tables
 from mesm.studies.faithfulness.exports import TESTS, faithfulness_export
-from tests.figures.facs_records_made import faithfulness_record
+from tests.figures.facs_records_made import faithfulness_record, record_of
 
 
 @pytest.fixture(scope="module")
@@ -59,3 +60,27 @@ def test_the_control_names_how_its_weights_were_drawn(record: Record[Faithfulnes
     )
     other = replace(record.data, control=replace(record.data.control, control="reinitialised"))
     assert "re-initialised attention" in faithfulness_export(replace(record, data=other), "redrawn").caption
+
+
+def test_a_mask_no_better_than_random_sites_is_said() -> None:
+    record = faithfulness_record()
+    assert all(fine for fine, _ in tables.mask_sentences(record))
+    lost = replace(record.keep_only.branches["acoustic"], nucleus_gain=Estimate(-0.034, -0.086, 0.015))
+    keep_only = replace(record.keep_only, branches={**record.keep_only.branches, "acoustic": lost})
+    face, voice = tables.mask_sentences(replace(record, keep_only=keep_only))
+    assert face[0] and not voice[0]
+    assert voice[1].startswith(
+        "Voice: the kept sites do no better than as many random ones in: score -0.034 (-0.086 to 0.015)"
+    )
+    assert "Accuracy: 70.0 %, random 70.0 %" in voice[1]
+
+
+def test_the_caption_names_the_followed_label() -> None:
+    record = faithfulness_record()
+    old = faithfulness_export(record_of("faithfulness", record), "keep-only").caption
+    assert "the label that is first at p = 1," in old
+    new = replace(record, keep_only=replace(record.keep_only, label_at=0.5))
+    assert (
+        "the label that is first at p = 0.5,"
+        in faithfulness_export(record_of("faithfulness", new), "keep-only").caption
+    )

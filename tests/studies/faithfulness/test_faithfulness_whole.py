@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +23,9 @@ from mesm.records.canonical import unpack
 from mesm.records.checkpoint import CheckpointMetrics
 from mesm.records.faithfulness import Faithfulness
 from mesm.studies.facs.canonical import SIZE, canonical_faces, difference, template_points, warp
+from mesm.studies.faithfulness.evaluation_clips import open_clips
 from mesm.studies.faithfulness.measure import SampleSizes, measure_faithfulness
+from mesm.studies.faithfulness.sites import deletion_insertion, keep_only
 from mesm.vocabulary import CORPUS_LABELS
 from tests.analysis.small_model import CONFIG
 
@@ -99,6 +102,20 @@ def test_the_faithfulness_record_has_every_section(home: Path, predictor: Predic
     iou = record.control.branches["visual"].layers[0].iou
     assert iou.value is not None and iou.value < 1 and iou.low is None  # five speakers
     assert all(torch.equal(before[name], value) for name, value in predictor.model.state_dict().items())
+
+
+def test_the_followed_label_is_the_one_at_the_models_own_p(home: Path, tmp_path: Path) -> None:
+    """Under the hard gate the nucleus alone gives the free model's scores, so its first label is the followed one."""
+    torch.manual_seed(2)
+    model = build_model(replace(CONFIG, gate="hard", top_p=0.2)).eval()
+    hard = Predictor(load_checkpoint(save_checkpoint(tmp_path / "hard", model, CheckpointMetrics(), "")), device="cpu")
+    clips = open_clips(hard, Corpus(home / "corpora" / "small"), "test", 0.2)
+    only, order = keep_only(clips), deletion_insertion(clips, shares=(0.3,))
+    assert only.label_at == order.label_at == 0.2
+    for sets in only.branches.values():
+        assert sets.nucleus.same.value == 1.0
+        gain = sets.nucleus.accuracy.value - sets.random.accuracy.value
+        assert sets.accuracy_gain is not None and sets.accuracy_gain.value == pytest.approx(gain, abs=0.02)
 
 
 def test_the_canonical_record_has_every_map(home: Path, predictor: Predictor) -> None:

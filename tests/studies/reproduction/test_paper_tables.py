@@ -18,7 +18,14 @@ def test_measured_rows_stand_before_reported_and_trivial_ones() -> None:
     assert table is not None
     rows = table.rows
     reported = [row.model for row in TABLE_4.rows]
-    assert [r.cells[0] for r in rows] == ["dense", "made, p = 0.5", *reported, "never", "always", "chance"]
+    assert [r.cells[0] for r in rows] == [
+        "MESM (dense)",
+        "MESM (made), p = 0.5",
+        *reported,
+        "never",
+        "always",
+        "chance",
+    ]
     assert all(r.ranked for r in rows[:2]) and not any(r.ranked for r in rows[2:])
     assert rows[7].cells[-4:] == (66.8, None, 46.8, None), "MESM as reported"
     assert rows[8].cells[-4:] == (50.0, None, 0.0, None) and rows[9].cells[-2] == 31.0
@@ -36,7 +43,7 @@ def test_table_3_prints_accuracy() -> None:
 def test_a_mean_over_seeds_has_its_spread() -> None:
     several = Record("seeds", made_provenance(), made_seeds())
     rows = scores_table([several], TABLE_4).rows
-    assert rows[0].cells[0] == "made, p = 0.5, 3 seeds"
+    assert rows[0].cells[0] == "MESM (made), p = 0.5, 3 seeds"
     assert rows[0].spread[14] == 0.5 and rows[0].spread[:14] == (None,) * 14
 
 

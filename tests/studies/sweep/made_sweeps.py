@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from mesm.records.base import CorpusId, Provenance, Record
-from mesm.records.evaluation import ClassScores, ClipScores, Evaluation, Interval, Scores
+from mesm.records.evaluation import ClassScores, ClipScores, Evaluation, Interval, Scores, TimedOn
 from mesm.records.sweep import DenseReference, LayerMacs, Sweep, SweepPoint
 
 LABELS = ("anger", "disgust", "fear", "happiness", "sadness", "surprise")
@@ -77,6 +77,7 @@ def made_sweep(
         elbow=0.5,
         trivial={name: Scores(70.0, 50.0, 20.0) for name in ("never", "always", "chance")},
         clip_ids=tuple(f"clip{i:02d}" for i in range(clips)),
+        timed_on=TimedOn("cpu", 2, "made processor"),
         reference=DenseReference("dense", "1" * 64, made_point(None, 1.0, 67.0, clips)) if reference else None,
     )
     return Record("sweep", made_provenance("sweep", checkpoint, corpus, sha256), sweep)

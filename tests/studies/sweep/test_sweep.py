@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -92,6 +93,23 @@ def test_thresholds_come_from_the_validation_split(tmp_path: Path) -> None:
     assert point.thresholds == chosen["valid"]
 
 
+def test_at_the_checkpoints_own_p_the_point_is_its_evaluation(tmp_path: Path) -> None:
+    """One number for one thing: thresholds that differ from the checkpoint's gave 85.8 beside 86.0."""
+    corpus = Corpus(tinted_corpus(tmp_path / "tinted", train=1, valid=6, test=6))
+    mesm = predictor(tmp_path / "c")
+    own = tuple(0.31 + 0.07 * i for i in range(len(mesm.labels)))
+    mesm.metrics = replace(mesm.metrics, thresholds=own, trained_on=corpus.name, thresholds_top_p=0.4)
+    mesm.thresholds = np.array(own)
+    at_own, other = measure_sweep(mesm, corpus, (0.4, 0.7), draws=20).points
+    alone = evaluate(mesm, corpus, top_p=0.4, draws=20)
+    assert at_own.thresholds == alone.thresholds and at_own.thresholds != other.thresholds
+    assert at_own.average.wacc == pytest.approx(alone.average.wacc, abs=0.5)
+    mesm.metrics = replace(mesm.metrics, trained_on="elsewhere")
+    assert (
+        measure_sweep(mesm, corpus, (0.4,), draws=5).points[0].thresholds != own
+    )  # this corpus's own validation split
+
+
 def test_layers_add_up_and_fe2e_is_measured_alike(tmp_path: Path) -> None:
     corpus = Corpus(tinted_corpus(tmp_path / "tinted", train=1, valid=4, test=4))
     fe2e, mesm = predictor(tmp_path / "d", name="fe2e"), predictor(tmp_path / "c")
@@ -99,6 +117,7 @@ def test_layers_add_up_and_fe2e_is_measured_alike(tmp_path: Path) -> None:
     sweep = measure_sweep(mesm, corpus, (0.2, 1.0), against=fe2e, draws=5, progress=lambda *call: calls.append(call))
     assert calls[-1] == (16, 16)
     assert sweep.reference is not None and sweep.reference.checkpoint == fe2e.name
+    assert sweep.timed_on is not None and sweep.timed_on.machine and sweep.timed_on.threads > 0
     for point in (*sweep.points, sweep.reference.point):
         assert sum(layer.macs for layer in point.macs_by_layer) == pytest.approx(
             point.macs["total"], abs=len(point.macs_by_layer)

@@ -25,6 +25,7 @@ from mesm.studies.sweep.chart_data import (
     layer_costs,
     layers_chart,
     sweep_chart,
+    with_evaluations,
 )
 from mesm.studies.sweep.exports import clip_cost_export, layers_export, sweep_export
 from mesm.studies.sweep.paper import plot_clip_cost, plot_layers, plot_sweep
@@ -84,6 +85,16 @@ def test_fe2e_comes_from_an_evaluation_on_the_same_clips_only() -> None:
         sweep_chart([alone], SweepView(relative=True), [made_evaluation(clips=7)])
 
 
+def test_an_evaluation_decides_over_the_sweeps_point() -> None:
+    sweep = made_sweep(sha256="1" * 64)
+    same = made_evaluation(top_p=0.5)
+    point = next(p for p in with_evaluations(sweep, [same]).data.points if p.top_p == 0.5)
+    assert (point.average, point.interval) == (same.data.average, same.data.interval) and point.average.wacc == 65
+    assert point.macs_ratio == 0.4, "the cost stays the sweep's"
+    assert with_evaluations(made_sweep(), [same]) == made_sweep(), "of other weights"
+    assert with_evaluations(sweep, [made_evaluation(top_p=0.5, clips=7)]) == sweep, "of other clips"
+
+
 def test_a_record_without_amounts_names_the_remedy() -> None:
     old = with_points(made_sweep(), macs={}, macs_by_layer=())
     assert sweep_chart([old], SweepView())
@@ -123,7 +134,7 @@ def test_paper_and_screen_draw_the_same_sweep(width: float) -> None:
     assert (bars.arrayminus[0], bars.array[0]) == pytest.approx((2 / 67, 3 / 67))
     assert np.allclose(star.lines[2][0].get_segments()[0][:, 1], [65 / 67, 70 / 67])
     assert [text.get_text() for text in axes.texts] == ["elbow, p = 0.5"] * 2
-    rings = [trace for trace in draw_sweep(chart).data if trace.text]
+    rings = [trace for trace in draw_sweep(chart).data if trace.text and trace.marker.symbol == "circle-open"]
     assert [tuple(ring.text) for ring in rings] == [("elbow, p = 0.5",)] * 2 and rings[0].x[0] == 0.4
     # The titles.
     screen = draw_sweep(chart).layout
@@ -241,7 +252,7 @@ def test_a_small_corpus_of_the_same_name_hides_nothing(tmp_path: Path) -> None:
     labels = label_sweeps(store.find("sweep"), {"marionette": whole})
     source = "marionette-mesm@marionette"
     assert {label: record.data.clips for label, record in labels.items()} == {
-        source: 60, f"{source}@bbbbbbbb": 8, f"{source}, 2026-11-23T13:03:33+00:00": 70,
+        source: 60, f"{source}@bbbbbbbb": 8, f"{source}, 70 clips": 70,
     }  # fmt: skip
     assert default_sweep(store, "marionette-mesm", sha, small) is labels[f"{source}@bbbbbbbb"]
     assert default_sweep(store, "marionette-mesm", "8" * 64, whole) is labels[source]  # other weights of this name
