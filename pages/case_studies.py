@@ -3,7 +3,7 @@
 import streamlit as st
 
 from mesm.ui import controls, frame, layout, models
-from mesm.ui.case_studies import case_view, filters, gallery, notebook_view
+from mesm.ui.case_studies import case_view, filters, gallery, notebook_view, parts, trace_export
 from mesm.ui.models import Verdict
 
 frame.enter()
@@ -31,12 +31,14 @@ with layout.one_sentence_errors():
         layout.empty("This corpus has no clips yet.", "Its build was interrupted; run the build command again.")
     elif opened is not None:
         emotion = controls.pick_emotion(opened.corpus.labels)
-        rows = filters.choose_rows(opened.corpus.index, emotion, verdicts)
+        rows = filters.choose_rows(parts.part_rows(opened, model), emotion, verdicts)
         if rows:
             known_verdicts = models.find_verdicts(model, opened) if model is not None else None
             clip_id = gallery.choose_clip(opened, rows, emotion, known_verdicts)
             st.divider()
             case_view.show_case(opened.case(clip_id), model)
+            if model is not None:
+                trace_export.offer_traces(opened, model, rows, emotion)
         else:
             layout.empty("No clip passes these filters.", "Choose another emotion, speaker or word.")
 notebook_view.show_notebook()
