@@ -7,6 +7,7 @@ from mesm.ui.case_studies import case_view, filters, gallery, notebook_view, par
 from mesm.ui.models import Verdict
 
 frame.enter()
+parts.follow()
 layout.heading(
     "Case studies",
     "For one clip: which sites does the model keep, what does it score, and what does it cost?",

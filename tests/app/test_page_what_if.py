@@ -77,6 +77,16 @@ def test_a_link_to_a_cell_shows_its_clips() -> None:
     assert "evaluated clips" not in texts(page) and "of 96 clips" in texts(page)
 
 
+def test_choices_that_another_page_made_are_set(home: Path) -> None:
+    page = open_page("pages/case_studies.py", checkpoint="tiny-fe2e", corpus="noise")
+    page.session_state["followed-choices"] = {"checkpoint": "tiny-mesm", "corpus": "noise", "p": 0.3, "split": "test"}
+    page.run()
+    assert trouble(page) == [] and page.selectbox(key="checkpoint").value == "tiny-mesm"
+    assert page.slider(key="p").value == 0.3 and page.selectbox(key="split").value == "test"
+    page.selectbox(key="checkpoint").set_value("tiny-fe2e").run()
+    assert page.selectbox(key="checkpoint").value == "tiny-fe2e", "they are set once"
+
+
 @pytest.mark.parametrize("part", ["confusion/anger/anger", "nonsense", "slice/speaker"])
 def test_a_link_to_an_unknown_part_says_so(home: Path, part: str) -> None:
     page = open_page("pages/case_studies.py", checkpoint="tiny-mesm", corpus="noise", part=part)

@@ -10,39 +10,64 @@ from typing import Any
 
 import streamlit as st
 
+from mesm.analysis.checkpoints import find_checkpoints
+from mesm.data.corpora import find_corpora
 from mesm.data.store import IndexRow
 from mesm.errors import ConfigError
 from mesm.records.base import Record
 from mesm.studies.evaluation import breakdown
-from mesm.ui import layout, models, state
+from mesm.ui import controls, layout, models, state
 from mesm.ui.corpora import OpenCorpus
 from mesm.ui.models import Model
 
 PART = "part"
 _CONFUSION, _SLICE = "confusion", "slice"
+_CHOICES = "followed-choices"
 
 
 def open_confusion(record: Record[Any], opened: OpenCorpus, true: str, top: str) -> None:
     """Leave for Case studies with the clips of one cell of the confusion."""
-    _open(record, opened.key, record.data.top_p, {PART: f"{_CONFUSION}/{true}/{top}"})
+    _open(record, opened.key, record.data.top_p, f"{_CONFUSION}/{true}/{top}")
 
 
 def open_slice(record: Record[Any], opened: OpenCorpus, group: str, name: str) -> None:
     """Leave for Case studies with the clips of one slice; `group` and `name` are those of a `Slice`."""
-    _open(record, opened.key, record.data.top_p, {PART: f"{_SLICE}/{group}/{name}"})
+    _open(record, opened.key, record.data.top_p, f"{_SLICE}/{group}/{name}")
 
 
 def open_point(record: Record[Any], opened: OpenCorpus | None, top_p: float) -> None:
     """Leave for Case studies with the clips of a sweep at one top-p."""
     corpus = record.provenance.corpus
-    key = opened.key if opened is not None and opened.corpus.id.same(corpus) else corpus.key
-    _open(record, key, top_p, {"split": record.data.split})
+    if opened is None or not opened.corpus.id.same(corpus):
+        _open(record, corpus.name if corpus.name in find_corpora() else corpus.key, top_p)
+    else:
+        _open(
+            record,
+            opened.key,
+            top_p,
+            split=record.data.split if record.data.split in opened.corpus.manifest.splits else "",
+        )
 
 
-def _open(record: Record[Any], corpus: str, top_p: float | None, more: dict[str, str]) -> None:
+def _open(record: Record[Any], corpus: str, top_p: float | None, part: str = "", split: str = "") -> None:
+    """Leave for Case studies; the widgets of that page are set there, as the address of a page on show is bound to its own."""
+    checkpoint = record.provenance.checkpoint
+    for kind, name, known in (("checkpoint", checkpoint, find_checkpoints()), ("corpus", corpus, find_corpora())):
+        if name not in known:
+            st.warning(f"The {kind} {layout.plain(name)} is not here, so its clips cannot be shown.")
+            return
     state.forget("emotion", "clip")
-    link = {"checkpoint": record.provenance.checkpoint, "corpus": corpus, **more}
-    st.switch_page("pages/case_studies.py", query_params=link if top_p is None else link | {"p": f"{top_p:g}"})
+    choices: dict[str, str | float] = {"checkpoint": checkpoint, "corpus": corpus}
+    if top_p is not None:
+        choices["p"] = min(max(top_p, controls.LOWEST_TOP_P), 1.0)
+    st.session_state[_CHOICES] = choices | ({"split": split} if split else {})
+    st.switch_page("pages/case_studies.py", query_params={PART: part} if part else None)
+
+
+def follow() -> None:
+    """Set the widgets of Case studies as the page that led here chose; before any of them is drawn."""
+    for name, value in st.session_state.pop(_CHOICES, {}).items():
+        st.session_state[name] = value
 
 
 def part_rows(opened: OpenCorpus, model: Model | None) -> Sequence[IndexRow]:
