@@ -97,8 +97,11 @@ def change_clip(sample: Sample, text: str | None = None, without: Sequence[str] 
 
 
 def differing_share(first: LayerTrace, second: LayerTrace) -> float:
-    """Compute the share of a layer's sites that only one of two masks keeps, in [0, 1]; 0 for a layer without sites."""
-    return float((first.kept != second.kept).mean()) if first.kept.size else 0.0
+    """Compute the share of a layer's sites, without padding, that only one of two masks keeps, in [0, 1]; 0 without sites."""
+    differs = first.kept != second.kept
+    if first.padding is not None:
+        differs = differs[~first.padding]
+    return float(differs.mean()) if differs.size else 0.0
 
 
 def mask_change(before: Prediction, after: Prediction) -> dict[str, tuple[float, ...]]:

@@ -128,10 +128,13 @@ class EmotionModel(Scorer[Prepared]):
                 maps[modality] = prepared.maps[modality].repeat(copies, 1, 1, 1)
         present_BM = torch.stack(present, 1)
         self.check_present(variants, present_BM)
-        statistics_BF = prepared.statistics_BF
+        statistics_BF, sound_SW = prepared.statistics_BF, prepared.sound_SW
         if statistics_BF is not None:
             statistics_BF = statistics_BF.expand(len(variants), -1) if "acoustic" in maps else None
-        return Prepared(self._text_vectors(variants), maps, counts, present_BM, self._tokens(variants), statistics_BF)
+        if sound_SW is not None:
+            sound_SW = sound_SW.repeat(int((counts["acoustic"] > 0).sum()), 1) if "acoustic" in maps else None
+        text_BD, tokens = self._text_vectors(variants), self._tokens(variants)
+        return Prepared(text_BD, maps, counts, present_BM, tokens, statistics_BF, sound_SW)
 
     def finish(
         self, prepared: Prepared, top_p: float | None = None, trace: bool = False, query_BD: Tensor | None = None

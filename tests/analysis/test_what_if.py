@@ -11,8 +11,8 @@ import pytest
 import torch
 
 from mesm.analysis.predictor import Predictor
-from mesm.analysis.what_if import MOST_WORDS, change_clip, leave_one_word_out, mask_change, what_if
-from mesm.batch import Sample
+from mesm.analysis.what_if import MOST_WORDS, change_clip, differing_share, leave_one_word_out, mask_change, what_if
+from mesm.batch import MEL_FLOOR, Sample
 from mesm.config import MESMConfig
 from mesm.data.store import Corpus
 from mesm.errors import ConfigError, DataError
@@ -29,7 +29,10 @@ TEXT = "The tide comes in at noon"
 def sample(tmp_path_factory: pytest.TempPathFactory) -> Sample:
     folder = tmp_path_factory.mktemp("tinted")
     tinted_corpus(folder, train=2, valid=2, test=2)
-    return replace(Corpus(folder)["test00"], text="I was so glad to see them")
+    clip = Corpus(folder)["test00"]
+    mel = clip.mel.copy()
+    mel[-1, :, 20:] = np.log10(MEL_FLOOR)  # the sound ends within its last chunk
+    return replace(clip, mel=mel, text="I was so glad to see them")
 
 
 def predictor_of(config: MESMConfig, folder: Path) -> Predictor:
@@ -40,7 +43,7 @@ def predictor_of(config: MESMConfig, folder: Path) -> Predictor:
 
 @pytest.fixture(scope="module")
 def predictor(tmp_path_factory: pytest.TempPathFactory) -> Predictor:
-    config = replace(CONFIG.as_model("mesm"), mel_statistics=True, text_lexicon=64)
+    config = replace(CONFIG.as_model("mesm"), mel_statistics=True, text_lexicon=64, padding="masked")
     return predictor_of(config, tmp_path_factory.mktemp("mesm"))
 
 
@@ -104,6 +107,15 @@ def test_no_word_moves_the_mask_of_an_attention_without_a_query(sample: Sample, 
     )
     assert all((shares == 0).all() for shares in effects.masks.values()) and np.abs(effects.score_change).max() > 0
     np.testing.assert_allclose(effects.text_share, 1, atol=1e-3)
+
+
+def test_padding_is_no_site_that_differs() -> None:
+    kept = np.array([[[True, False, False, False]]])
+    padding = np.array([[[False, False, True, True]]])
+    layer, other = (LayerTrace(mask / 1, mask, np.ones_like(mask), padding=padding) for mask in (kept, ~kept))
+    assert differing_share(layer, replace(layer, kept=~kept)) == 1 and differing_share(layer, layer) == 0
+    only_in_padding = replace(layer, kept=kept | padding)
+    assert differing_share(layer, only_in_padding) == 0 and differing_share(other, only_in_padding) == 1
 
 
 def made_run(texts: Sequence[str]) -> list[Prediction]:

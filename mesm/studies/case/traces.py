@@ -19,7 +19,7 @@ from mesm.data.store import IndexRow
 from mesm.json_form import Json
 from mesm.records.prediction import Prediction
 
-CSV_COLUMNS = ("modality", "layer", "segment", "time_s", "y", "x", "kept", "attention")
+CSV_COLUMNS = ("modality", "layer", "segment", "time_s", "y", "x", "padding", "kept", "attention")
 
 
 def branch_arrays(sample: Sample, prediction: Prediction) -> dict[str, np.ndarray]:
@@ -39,6 +39,8 @@ def branch_arrays(sample: Sample, prediction: Prediction) -> dict[str, np.ndarra
             arrays[f"{modality}/L{number}/attention"] = layer.attention
             arrays[f"{modality}/L{number}/kept"] = layer.kept
             arrays[f"{modality}/L{number}/active"] = layer.active
+            if layer.padding is not None:
+                arrays[f"{modality}/L{number}/padding"] = layer.padding
     return arrays
 
 
@@ -64,8 +66,9 @@ def trace_csv(sample: Sample, prediction: Prediction) -> bytes:
         times = segment_times(sample, modality)
         for number, layer in enumerate(layers, 1):
             s, y, x = np.nonzero(layer.active)
-            columns = [s, times[s], y, x, layer.kept[s, y, x], layer.attention[s, y, x]]
-            forms = f"{modality},{number},%d,%.3f,%d,%d,%d,%.8g"
+            padding = np.zeros_like(layer.kept) if layer.padding is None else layer.padding
+            columns = [s, times[s], y, x, *(of_site[s, y, x] for of_site in (padding, layer.kept, layer.attention))]
+            forms = f"{modality},{number},%d,%.3f,%d,%d,%d,%d,%.8g"
             np.savetxt(out, np.stack(columns, axis=1, dtype=np.float64), forms)
     return out.getvalue().encode()
 
