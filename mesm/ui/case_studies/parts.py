@@ -95,7 +95,7 @@ def part_rows(opened: OpenCorpus, model: Model | None) -> Sequence[IndexRow]:
         return rows
     chosen = [row for row in rows if row.clip_id in set(ids)]
     with st.container(horizontal=True, vertical_alignment="center"):
-        stored = "" if len(chosen) == len(ids) else f"; {len(chosen)} of them are in this copy of the corpus"
+        stored = "" if len(chosen) == len(ids) else f", {len(chosen)} of them in this copy of the corpus"
         st.markdown(
             f":material/filter_alt: **{layout.plain(words)}**: {len(ids)} of the {len(clips.ids)} evaluated clips{stored}.",
             width="content",
