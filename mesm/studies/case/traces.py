@@ -32,7 +32,7 @@ def branch_arrays(sample: Sample, prediction: Prediction) -> dict[str, np.ndarra
     arrays: dict[str, np.ndarray] = {}
     for modality, scores in prediction.modality_scores.items():
         arrays[f"{modality}/scores"] = np.asarray(scores, np.float32)
-        arrays[f"{modality}/weight"] = np.float32(prediction.fusion_weights[modality])
+        arrays[f"{modality}/weight"] = np.array(prediction.fusion_weights[modality], np.float32)
     for modality, layers in prediction.layers.items():
         arrays[f"{modality}/times_s"] = segment_times(sample, modality)
         for number, layer in enumerate(layers, 1):
