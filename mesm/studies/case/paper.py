@@ -81,7 +81,7 @@ def plot_words(chart: WordsChart, width: float) -> Figure:
     panels[0].barh(rows, chart.change, height=0.6, color=emotion_colour(chart.emotion))
     panels[0].axvline(0, color=INK, linewidth=0.6)
     panels[0].set_yticks(rows, chart.words)
-    panels[0].set(ylim=(len(rows) - 0.5, -0.5), xlabel=chart.score_title.replace(" of the", "\nof the"))
+    panels[0].set(ylim=(len(rows) - 0.5, -0.5), xlabel="\nof ".join(chart.score_title.rsplit(" of ", 1)))
     height = 0.7 / max(len(chart.masks), 1)
     for number, (modality, shares) in enumerate(chart.masks.items()):
         panels[1].barh(rows - 0.35 + (number + 0.5) * height, shares, height=height,
