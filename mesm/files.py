@@ -10,7 +10,10 @@ import shutil
 import stat
 import tempfile
 import unicodedata
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from mesm.errors import DataError
 
@@ -95,6 +98,18 @@ def write_atomic(path: str | os.PathLike[str], data: bytes) -> Path:
     Raises:
         DataError: the disk is full or the folder cannot be written.
     """
+    with atomic_file(path) as out:
+        out.write(data)
+    return Path(path)
+
+
+@contextmanager
+def atomic_file(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
+    """Open a file for writing, which gets its name when the block ends; after an error there is none, or the earlier one.
+
+    Raises:
+        DataError: the disk is full or the folder cannot be written.
+    """
     path = Path(path)
     temporary: Path | None = None
     try:
@@ -102,7 +117,7 @@ def write_atomic(path: str | os.PathLike[str], data: bytes) -> Path:
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=PART)
         temporary = Path(name)
         with os.fdopen(handle, "wb") as out:
-            out.write(data)
+            yield out
             out.flush()
             os.fsync(out.fileno())
         temporary.chmod(0o644)
@@ -115,7 +130,6 @@ def write_atomic(path: str | os.PathLike[str], data: bytes) -> Path:
         raise DataError(
             f"cannot write {path}: {error.strerror or error}; free some space or choose another folder"
         ) from error
-    return path
 
 
 def sweep_parts(folder: Path) -> None:

@@ -3,10 +3,11 @@
 import streamlit as st
 
 from mesm.ui import controls, frame, layout, models
-from mesm.ui.case_studies import case_view, filters, gallery, notebook_view
+from mesm.ui.case_studies import case_view, filters, gallery, notebook_view, parts, trace_export
 from mesm.ui.models import Verdict
 
 frame.enter()
+parts.follow()
 layout.heading(
     "Case studies",
     "For one clip: which sites does the model keep, what does it score, and what does it cost?",
@@ -32,17 +33,20 @@ with layout.one_sentence_errors():
     if opened is not None and not len(opened.corpus):
         layout.empty("This corpus has no clips yet.", "Its build was interrupted; run the build command again.")
     elif opened is not None:
+        listed = parts.part_rows(opened, model)
         with st.container(horizontal=True, vertical_alignment="center", gap="small", key="filters"):
             emotion = controls.pick_emotion(opened.corpus.labels)
             chosen = filters.pick_filters(opened.corpus.index, emotion)
             count = st.empty()
-        rows = filters.filter_rows(opened.corpus.index, chosen, verdicts() if chosen.needs_verdicts else None)
+        rows = filters.filter_rows(listed, chosen, verdicts() if chosen.needs_verdicts else None)
         if rows:
             known_verdicts = models.find_verdicts(model, opened) if model is not None else None
             clip_id = gallery.current_clip(opened, rows, chosen)
             count.caption(gallery.shown_words([row.clip_id for row in rows], clip_id, chosen))
             gallery.show_strip(opened, rows, emotion, known_verdicts, clip_id)
             case_view.show_case(opened.case(clip_id), model)
+            if model is not None:
+                trace_export.offer_traces(opened, model, rows, emotion)
         else:
             layout.empty("No clip passes these filters.", "Choose another emotion, speaker or word.")
 notebook_view.show_notebook()

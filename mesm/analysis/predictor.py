@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import torch
 from mesm.analysis.checkpoints import checkpoint_in_run, checkpoint_name, find_checkpoints
 from mesm.analysis.tracing import clip_traces
 from mesm.analysis.utterance_cost import utterance_costs
-from mesm.batch import Sample, query_text
+from mesm.batch import Batch, Sample, query_text
 from mesm.config import ModelConfig, check_top_p
 from mesm.data.features.extract import sample_features
 from mesm.data.loading import collate
@@ -22,12 +23,14 @@ from mesm.layers.text import TextEncoder
 from mesm.models import Checkpoint, EmotionModel, Features, Prepared, PreparedFeatures, load_checkpoint
 from mesm.models.inputs import ReadFeatures
 from mesm.records.checkpoint import WEIGHTS
-from mesm.records.prediction import Prediction, Trace
+from mesm.records.prediction import Prediction
 from mesm.runtime import pick_device
 from mesm.vocabulary import TEXT_FLAGS
 
 #: Time limit on decoding one file; an utterance takes seconds.
 DECODE_S = 600.0
+#: Variants of a clip that are scored in one batch, and the bytes that their maps may take.
+MOST_VARIANTS, VARIANT_BYTES = 32, 2**28
 
 
 def load(name_or_path: str | os.PathLike[str] = "marionette-mesm", device: str = "auto") -> Predictor:
@@ -115,44 +118,92 @@ class Predictor:
             DataError: nothing to score.
         """
         text = sample.text if text is None else text
-        query = query_text(text)
-        arguments = self.model.inputs.loader_arguments(
-            vectors=lambda: {sample.clip_id: self.text_encoder.vectors([query])[0]}, features=self._read_features
-        )
-        batch = collate([sample if text == sample.text else _with_text(sample, text)], (), **arguments)
-        prepared = self.model.prepare(batch.to(self.device))
-        tokens = self.text_encoder.count_tokens(query)
-        return PreparedClip(
-            sample.clip_id, prepared, min(tokens, self.config.text_max_tokens), self._flags(sample, text, tokens)
-        )
+        changed = sample if text == sample.text else _with_text(sample, text)
+        prepared = self.model.prepare(self._collate([changed]))
+        return PreparedClip(sample.clip_id, prepared, *self._text_facts(changed))
 
-    @torch.no_grad()
+    def _collate(self, samples: Sequence[Sample]) -> Batch:
+        """Collate clips for the model, without labels."""
+        texts = {sample.clip_id: query_text(sample.text) for sample in samples}
+        arguments = self.model.inputs.loader_arguments(
+            vectors=lambda: dict(zip(texts, self.text_encoder.vectors(list(texts.values())), strict=True)),
+            features=self._read_features,
+        )
+        return collate(samples, (), **arguments).to(self.device)
+
+    def _text_facts(self, sample: Sample) -> tuple[int, tuple[str, ...]]:
+        """Return the tokens of a clip's text, cut at the encoder's limit, and the clip's flags."""
+        tokens = self.text_encoder.count_tokens(query_text(sample.text))
+        return min(tokens, self.config.text_max_tokens), self._flags(sample, tokens)
+
     def run(self, clip: PreparedClip, top_p: float | None = None, trace: bool = True) -> Prediction:
         """Score a prepared clip at `top_p` (default: the checkpoint's reference), with its exact cost if traced."""
+        return self._run(clip.prepared, [clip], top_p, trace)[0]
+
+    def run_variants(
+        self, clip: PreparedClip, variants: Sequence[Sample], top_p: float | None = None, trace: bool = True
+    ) -> list[Prediction]:
+        """Score variants of a prepared clip; the CNN maps of its faces and mel chunks are kept.
+
+        Args:
+            clip: prepared by this predictor.
+            variants: of `mesm.analysis.what_if.change_clip`: other texts, or without a modality.
+            top_p: nucleus mass in (0, 1]; the checkpoint's by default.
+            trace: also return the attention and the cost.
+
+        Raises:
+            DataError: a variant has none of the model's modalities.
+        """
+        predictions: list[Prediction] = []
+        for start in range(0, len(variants), step := _batch_size(clip)):
+            predictions += self._run_variants(clip, variants[start : start + step], top_p, trace)
+        return predictions
+
+    @torch.no_grad()
+    def _run_variants(
+        self, clip: PreparedClip, variants: Sequence[Sample], top_p: float | None, trace: bool
+    ) -> list[Prediction]:
+        if not isinstance(self.model, EmotionModel):  # hand-crafted features are computed again
+            return [self.run(self.prepare(variant), top_p, trace) for variant in variants]
+        assert isinstance(clip.prepared, Prepared)
+        texts = [_text_only(variant, f"variant {i + 1} of {clip.clip_id}") for i, variant in enumerate(variants)]
+        has = {
+            "visual": torch.tensor([len(variant.faces) > 0 for variant in variants], device=self.device),
+            "acoustic": torch.tensor([len(variant.mel) > 0 for variant in variants], device=self.device),
+        }
+        prepared = self.model.vary(clip.prepared, self._collate(texts), has)
+        clips = [PreparedClip(clip.clip_id, prepared, *self._text_facts(variant)) for variant in variants]
+        return self._run(prepared, clips, top_p, trace)
+
+    @torch.no_grad()
+    def _run(
+        self, prepared: Prepared | PreparedFeatures, clips: Sequence[PreparedClip], top_p: float | None, trace: bool
+    ) -> list[Prediction]:
+        """Score a batch; `clips` have the name, tokens and flags of each of its clips."""
         top_p = check_top_p(self.config.top_p if top_p is None else top_p)
-        output = self.model.finish(clip.prepared, top_p, trace)
-        traced: Trace | None = None
-        macs: dict[str, int] = {}
-        if trace:
-            traces = clip_traces(output, clip.prepared.counts, top_p)
-            traced = traces[0]
-            report = utterance_costs(self.config, clip.prepared.counts, traces, clip.tokens)[0]
-            macs = report.by_stage | report.totals
-        branches = torch.sigmoid(output.modality_logits_BME[0].float()).cpu().numpy()
+        output = self.model.finish(prepared, top_p, trace)
+        traces = clip_traces(output, prepared.counts, top_p) if trace else []
+        branches_BME = torch.sigmoid(output.modality_logits_BME.float()).cpu().numpy()
         # A model without branches has no scores of single modalities to show.
-        present = output.present_BM[0].cpu().numpy() & self.model.has_branches
-        modalities = self.config.modalities
-        return Prediction(
-            clip.clip_id,
-            self.labels,
-            output.scores_BE[0].cpu().numpy(),
-            self.thresholds,
-            {m: branches[i] for i, m in enumerate(modalities) if present[i]},
-            {m: float(output.fusion_weights_BM[0, i]) for i, m in enumerate(modalities) if present[i]},
-            clip.flags,
-            traced,
-            macs,
-        )
+        present_BM = output.present_BM.cpu().numpy() & self.model.has_branches
+        predictions = []
+        for b, clip in enumerate(clips):
+            present = {m: i for i, m in enumerate(self.config.modalities) if present_BM[b, i]}
+            prediction = Prediction(
+                clip.clip_id,
+                self.labels,
+                output.scores_BE[b].cpu().numpy(),
+                self.thresholds,
+                {m: branches_BME[b, i] for m, i in present.items()},
+                {m: float(output.fusion_weights_BM[b, i]) for m, i in present.items()},
+                clip.flags,
+            )
+            if trace:
+                own = {m: counts_B[b : b + 1] for m, counts_B in prepared.counts.items()}
+                report = utterance_costs(self.config, own, traces[b : b + 1], clip.tokens)[0]
+                prediction = replace(prediction, trace=traces[b], macs=report.by_stage | report.totals)
+            predictions.append(prediction)
+        return predictions
 
     def predict(
         self,
@@ -188,8 +239,9 @@ class Predictor:
         }
         return lambda sample: sample_features(sample, kinds, self.text_encoder.word_vectors)
 
-    def _flags(self, sample: Sample, text: str, tokens: int) -> tuple[str, ...]:
+    def _flags(self, sample: Sample, tokens: int) -> tuple[str, ...]:
         """Return the flags of a clip, those of the text by the text that is scored."""
+        text = sample.text
         flags = [flag for flag in sample.quality if flag not in TEXT_FLAGS]
         conditions = {
             "no_video": not len(sample.faces),
@@ -204,3 +256,14 @@ class Predictor:
 
 def _with_text(sample: Sample, text: str) -> Sample:
     return replace(sample, text=text, words=())
+
+
+def _text_only(sample: Sample, clip_id: str) -> Sample:
+    return replace(sample, clip_id=clip_id, faces=sample.faces[:0], mel=sample.mel[:0])
+
+
+def _batch_size(clip: PreparedClip) -> int:
+    """Return the number of variants that are scored together: as many as their repeated maps leave room for."""
+    maps = clip.prepared.maps.values() if isinstance(clip.prepared, Prepared) else ()
+    size = sum(values.numel() * values.element_size() for values in maps)
+    return max(1, min(MOST_VARIANTS, VARIANT_BYTES // max(size, 1)))

@@ -30,6 +30,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "faithfulness": ("mesm.cli.faithfulness", "test whether the kept sites explain the scores"),
     "canonical": ("mesm.cli.canonical", "average the masks of all faces on one template face"),
     "figure": ("mesm.cli.figure", "write a figure or table of the app as a file for paper"),
+    "traces": ("mesm.cli.traces", "write attention, kept sites and scores of many clips as arrays"),
     "join": ("mesm.cli.join", "join checkpoints of single modalities into one"),
     "convert": ("mesm.cli.convert", "convert weights of the authors' implementation to a checkpoint"),
     "reproduce": ("mesm.cli.reproduce", "reproduce a table or figure of the paper: train, evaluate, compare"),

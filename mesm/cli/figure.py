@@ -28,10 +28,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     for kind, (line, options) in KINDS.items():
         part = parts.add_parser(kind, help=line, description=line)
         for group in options:
-            into = part.add_mutually_exclusive_group(required=True) if group == "versus" else part
             for flag, arguments in OPTIONS[group].items():
-                into.add_argument(flag, **arguments)
-        part.add_argument("--format", default="pdf", help="pdf (default), svg, png, csv, tex or json")
+                part.add_argument(flag, **arguments)
+        part.add_argument("--format", default="pdf", help="pdf (default), svg, png, csv, npz, tex or json")
         part.add_argument(
             "--width",
             default="acl-column",
@@ -108,7 +107,7 @@ OPTIONS: dict[str, dict[str, dict[str, Any]]] = {
         "--from": {"dest": "start", "type": float, "default": 0.0, "help": "first second shown of a long clip"},
     },
     "privacy": {"--privacy": {"help": "none, blur or sketch; default: blur unless the corpus is CC0"}},
-    "versus": {  # one of them
+    "versus": {  # one of them; --text and --without may be given together
         "--other-p": {"type": float, "help": "compare with the same checkpoint at this top-p"},
         "--random": {
             "type": int,
@@ -116,6 +115,12 @@ OPTIONS: dict[str, dict[str, dict[str, Any]]] = {
             "help": "compare with random attention: weights drawn again with the trained mean and spread",
         },
         "--other": {"metavar": "CHECKPOINT", "help": "compare with this checkpoint"},
+        "--text": {"help": "compare with the clip under this transcript"},
+        "--without": {
+            "action": "append",
+            "choices": ("text", "visual", "acoustic"),
+            "help": "compare with the clip without this modality; can be repeated, and given with --text",
+        },
     },
     "layer": {"--layer": {"type": int, "choices": (1, 2, 3), "default": 2, "help": "attention layer (default: 2)"}},
     "regions": {"--regions": {"default": "none", "help": "units to outline, such as 1,12/15 (default: none)"}},
@@ -154,6 +159,7 @@ OPTIONS: dict[str, dict[str, dict[str, Any]]] = {
         "--what": {"default": "active", "choices": ("active", "own"), "help": "truly active units, or own emotion"}
     },
     "emotion": {"--emotion": {"default": "", "help": "one emotion; default: all pooled"}},
+    "scored": {"--emotion": {"default": "", "help": "emotion whose score is drawn; default: the top label"}},
 }
 #: Kind -> one line of help and its options; `MAKERS` of `figure_kinds` and `figure_clips` make them.
 KINDS: dict[str, tuple[str, tuple[str, ...]]] = {
@@ -165,6 +171,7 @@ KINDS: dict[str, tuple[str, tuple[str, ...]]] = {
     "scores": ("one clip's scores", ("target", "clip")),
     "cost": ("multiply-adds of one clip, stage by stage", ("target", "clip")),
     "over-p": ("one clip's scores over top-p", ("target", "clip")),
+    "words": ("one clip without each of its words: scores and masks", ("target", "clip", "scored")),
     "pair": ("two predictions for one clip: their scores", ("target", "clip", "versus")),
     "difference": (
         "two predictions for one clip: the difference of their masks",

@@ -10,6 +10,7 @@ from functools import partial
 from mesm.analysis.attention_controls import control_attention
 from mesm.analysis.predictor import Predictor, load
 from mesm.analysis.provenance import clip_origin
+from mesm.analysis.what_if import change_clip, leave_one_word_out
 from mesm.batch import Sample
 from mesm.cli.figure_kinds import Maker
 from mesm.cli.measuring import target_parts
@@ -113,12 +114,22 @@ def _predict_pair(
 ) -> tuple[tuple[Prediction, Prediction], tuple[str, str], str]:
     """Return two predictions, their names, and the option that makes the second."""
     predictor = clip.predictor
-    if arguments.other is None and not predictor.has_attention:
-        raise ConfigError(f"{predictor.name} has no attention, so no other p and no random one; use --other CHECKPOINT")
+    is_changed = arguments.text is not None or bool(arguments.without)
+    ways = [arguments.other, arguments.random, arguments.other_p, is_changed or None]
+    if sum(way is not None for way in ways) != 1:
+        raise ConfigError("give one thing to compare with: --other-p, --random, --other, or --text and --without")
+    if arguments.other is None and not is_changed and not predictor.has_attention:
+        raise ConfigError(
+            f"{predictor.name} has no attention, so no other p and no random one; use --other CHECKPOINT, --text or --without"
+        )
     prepared = predictor.prepare(clip.sample)
     first = predictor.run(prepared, clip.top_p)
     top_p = first.top_p or 1.0
-    if arguments.other is not None:
+    without = tuple(dict.fromkeys(arguments.without or ()))
+    if is_changed:
+        changed = change_clip(clip.sample, arguments.text, without)
+        second = predictor.run_variants(prepared, [changed], top_p)[0]
+    elif arguments.other is not None:
         other = load(arguments.other)
         second = other.run(other.prepare(clip.sample), top_p)
     elif arguments.random is not None:
@@ -127,9 +138,28 @@ def _predict_pair(
     else:
         second = predictor.run(prepared, arguments.other_p)
     names, option = exports.pair_names(
-        predictor.name, top_p, other_p=arguments.other_p, draw=arguments.random, checkpoint=arguments.other
+        predictor.name,
+        top_p,
+        other_p=arguments.other_p,
+        draw=arguments.random,
+        checkpoint=arguments.other,
+        text=arguments.text,
+        without=without,
     )
     return (first, second), names, option
+
+
+def _words(arguments: argparse.Namespace) -> FigureExport:
+    clip = _open(arguments)
+    predictor, sample = clip.predictor, clip.sample
+    if arguments.emotion not in ("", *predictor.labels):
+        raise ConfigError(f"--emotion {arguments.emotion!r} must be one of {', '.join(predictor.labels)}")
+    prepared = predictor.prepare(sample)
+    effects = leave_one_word_out(
+        sample.text,
+        lambda texts: predictor.run_variants(prepared, [change_clip(sample, text) for text in texts], clip.top_p),
+    )
+    return exports.export_words(sample, effects, clip.origin, predictor.config.has_text_query, arguments.emotion)
 
 
 def _regions(arguments: argparse.Namespace) -> FigureExport:
@@ -163,6 +193,7 @@ MAKERS: dict[str, Maker] = {
     "scores": partial(_of_prediction, exports.export_scores),
     "cost": partial(_of_prediction, exports.export_work),
     "over-p": _scores_over_p,
+    "words": _words,
     "pair": _pair,
     "difference": _difference,
     "regions": _regions,

@@ -34,6 +34,7 @@ FORMATS: dict[str, str] = {
     "svg": "image/svg+xml",
     "png": "image/png",
     "csv": "text/csv",
+    "npz": "application/zip",
     "tex": "application/x-tex",
     "json": "application/json",
 }
@@ -59,6 +60,7 @@ class FigureExport:
             top_p, layers, codebook, cost unit; `created` is the date that goes into the files.
         draw: inches of width -> figure; None draws the table.
         table: the numbers, for CSV and LaTeX; None for a picture.
+        data: format -> maker of its bytes, for numbers beyond a table: "npz", or "csv" of a picture.
         cites: keys of `bibliography.ENTRIES`.
         privacy: one of `PRIVACY` where people's faces are shown, "" elsewhere.
         private: makes it again with another privacy; None without faces.
@@ -71,6 +73,7 @@ class FigureExport:
     origin: Mapping[str, Json] = field(default_factory=dict)
     draw: Callable[[float], Figure] | None = None
     table: Table | None = None
+    data: Mapping[str, Callable[[], bytes]] = field(default_factory=dict)
     cites: tuple[str, ...] = (PAPER,)
     privacy: str = ""
     private: Callable[[str], FigureExport] | None = None
@@ -82,7 +85,8 @@ class FigureExport:
     @property
     def formats(self) -> tuple[str, ...]:
         """Return the formats that it has; a picture without numbers has no CSV."""
-        return tuple(f for f in FORMATS if f != "csv" or self.table is not None)
+        numbers = {*self.data, *(("csv",) if self.table is not None else ())}
+        return tuple(f for f in FORMATS if f not in ("csv", "npz") or f in numbers)
 
 
 def record_export(
@@ -225,6 +229,8 @@ def render(export: FigureExport, form: str, width: str = "acl-column") -> bytes:
     made_from = provenance_of(export, form, width)
     if form == "json":
         return _json(made_from)
+    if form in export.data:
+        return export.data[form]()
     if form == "csv":
         assert export.table is not None
         return export.table.to_csv().encode()

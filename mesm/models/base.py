@@ -106,6 +106,36 @@ class EmotionModel(Scorer[Prepared]):
         sound_SW = sound_columns(batch.mels, batch.chunk_counts) if "acoustic" in maps else None
         return Prepared(text_BD, maps, counts, present_BM, self._tokens(batch), statistics_BF, sound_SW)
 
+    def vary(self, prepared: Prepared, variants: Batch, has: dict[str, Tensor]) -> Prepared:
+        """Compute `prepare`'s values of B variants of one clip from its own: new texts, the same maps.
+
+        Args:
+            prepared: of the one clip.
+            variants: B texts, collated without faces and mels.
+            has: modality -> (B,) bool, False where a variant lacks the clip's segments.
+
+        Raises:
+            DataError: a variant without any modality.
+        """
+        maps, counts, present = {}, {}, []
+        for modality in self.config.modalities:
+            if modality == "text":
+                present.append(variants.has_text)
+                continue
+            counts[modality] = prepared.counts[modality] * has[modality]
+            present.append(counts[modality] > 0)
+            if copies := int(present[-1].sum()):
+                maps[modality] = prepared.maps[modality].repeat(copies, 1, 1, 1)
+        present_BM = torch.stack(present, 1)
+        self.check_present(variants, present_BM)
+        statistics_BF, sound_SW = prepared.statistics_BF, prepared.sound_SW
+        if statistics_BF is not None:
+            statistics_BF = statistics_BF.expand(len(variants), -1) if "acoustic" in maps else None
+        if sound_SW is not None:
+            sound_SW = sound_SW.repeat(int((counts["acoustic"] > 0).sum()), 1) if "acoustic" in maps else None
+        text_BD, tokens = self._text_vectors(variants), self._tokens(variants)
+        return Prepared(text_BD, maps, counts, present_BM, tokens, statistics_BF, sound_SW)
+
     def finish(
         self, prepared: Prepared, top_p: float | None = None, trace: bool = False, query_BD: Tensor | None = None
     ) -> ModelOutput:

@@ -30,16 +30,20 @@ def captioned(export: FigureExport, key: str) -> None:
     offer(export, key)
 
 
-def tabled(export: FigureExport, key: str, groups: str = "source", shown: Table | None = None) -> None:
-    """Show a table with its caption and its menu.
+def tabled(
+    export: FigureExport, key: str, groups: str = "source", shown: Table | None = None, click_key: str = ""
+) -> int | None:
+    """Show a table with its caption and its menu; return the line that was clicked, see `show_table`.
 
     Args:
         groups: name of the column with the group of each line.
         shown: the part of the table that is on the screen; the files hold all of it.
+        click_key: see `show_table`.
     """
     assert export.table is not None
-    tables.show_table(shown or export.table, f"{export.title}. {export.caption}", groups)
+    clicked = tables.show_table(shown or export.table, f"{export.title}. {export.caption}", groups, click_key)
     captioned(export, key)
+    return clicked
 
 
 def _contents(export: FigureExport, key: str) -> None:

@@ -57,6 +57,15 @@ def chart(figure: Any, key: str, alt: str) -> None:
     st.plotly_chart(figure, theme=None, config=PLOTLY_CONFIG, key=key, alt=alt)
 
 
+def clickable_chart(figure: Any, key: str, alt: str) -> dict[str, Any] | None:
+    """Show a plotly figure whose points can be clicked; return the point that was clicked in this run."""
+    event = st.plotly_chart(
+        figure, theme=None, config=PLOTLY_CONFIG, key=key, alt=alt, on_select="rerun", selection_mode="points"
+    )
+    points = event["selection"]["points"]
+    return points[0] if points else None
+
+
 def choose(
     label: str,
     options: Sequence[T],

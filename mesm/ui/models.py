@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,12 +27,15 @@ from mesm.ui.record_cache import records
 
 if TYPE_CHECKING:
     from mesm.analysis.predictor import Predictor, PreparedClip
+    from mesm.analysis.what_if import WordEffects
     from mesm.studies.case.label_flip import FlipReport
 
 #: Clips whose p-independent work is kept, per model: a few MB each at full width.
 PREPARED_CLIPS = 8
 #: Points of WAcc below the whole split from which clips count as harder.
 HARDER = 1.0
+#: New transcript, None for the clip's own, and the modalities left out.
+Change = tuple[str | None, tuple[str, ...]]
 
 
 @dataclass(frozen=True)
@@ -97,6 +100,14 @@ class Model:
 
             with control_attention(self.predictor.attention_model, redrawn, "moment_matched"):
                 return self.predictor.run(clip, top_p)
+
+    def run_changed(self, case: Case, top_p: float, changes: Sequence[Change]) -> list[Prediction]:
+        """Score a clip with each of several changes; its maps are kept."""
+        from mesm.analysis.what_if import change_clip
+
+        with self.lock:
+            variants = [change_clip(case.sample, *change) for change in changes]
+            return self.predictor.run_variants(self._prepare(case), variants, top_p)
 
     def _prepare(self, case: Case) -> PreparedClip:
         """Return the part of the work that does not depend on top-p; of an own clip it is kept for the visit only."""
@@ -170,6 +181,36 @@ def predict(model: Model, case: Case, top_p: float, redrawn: int | None = None) 
 @clip_cache(st.cache_data, max_entries=48)
 def _predict(_case: Case, clip: str, checkpoint: str, top_p: float, redrawn: int | None, _model: Model) -> Prediction:
     return _model.run(_case, top_p, redrawn)
+
+
+def predict_changed(model: Model, case: Case, top_p: float, text: str | None, without: tuple[str, ...]) -> Prediction:
+    """Return the prediction for a clip under another transcript or without modalities; see `change_clip`.
+
+    Raises:
+        DataError: nothing is left to score.
+    """
+    return _predict_changed(case, model.facts.sha256, top_p, text, without, model)
+
+
+@clip_cache(st.cache_data, max_entries=24)
+def _predict_changed(
+    _case: Case, clip: str, checkpoint: str, top_p: float, text: str | None, without: tuple[str, ...], _model: Model
+) -> Prediction:
+    return _model.run_changed(_case, top_p, [(text, without)])[0]
+
+
+def find_word_effects(model: Model, case: Case, top_p: float) -> WordEffects:
+    """Return the effect of leaving out each word of a clip; a run of the model per word."""
+    return _find_word_effects(case, model.facts.sha256, top_p, model)
+
+
+@clip_cache(st.cache_data, max_entries=24, show_spinner="Leaving out each word …")
+def _find_word_effects(_case: Case, clip: str, checkpoint: str, top_p: float, _model: Model) -> WordEffects:
+    from mesm.analysis.what_if import leave_one_word_out
+
+    return leave_one_word_out(
+        _case.sample.text, lambda texts: _model.run_changed(_case, top_p, [(text, ()) for text in texts])
+    )
 
 
 def find_label_flip(model: Model, case: Case) -> FlipReport:

@@ -42,6 +42,12 @@ def remember(name: str, value: str) -> None:
         del st.query_params[name]
 
 
+def forget(*names: str) -> None:
+    """Drop parts of the view of another page, so that a link to it decides them."""
+    for name in names:
+        st.session_state.pop(f"view.{name}", None)
+
+
 def dark() -> bool:
     """Return whether the visitor's theme is dark."""
     return st.context.theme.type == "dark"

@@ -74,11 +74,15 @@ def column_order(table: Table, groups: str) -> list[str]:
     return [*table.names[:1], *((groups,) if grouped else ()), *(table.names[i] for i in later)]
 
 
-def show_table(table: Table, alt: str, groups: str = "source") -> None:
+def show_table(table: Table, alt: str, groups: str = "source", click_key: str = "") -> int | None:
     """Show a table: the name of a line stays in view, averages come first, lines that do not compete are grey.
 
     Args:
         groups: name of the column with the group of each line.
+        click_key: of the widget, makes its cells clickable.
+
+    Returns:
+        The line in which a cell was clicked in this run, from 0.
     """
     grouped = any(row.group for row in table.rows)
     rows: list[dict[str, Cell]] = []
@@ -92,7 +96,8 @@ def show_table(table: Table, alt: str, groups: str = "source") -> None:
     # A pinned column is faint by itself; grey on top of that could not be read.
     in_grey = [name for name in frame.columns if name not in forms or not forms[name].pinned]
     numbers = [name for name, form in forms.items() if form.kind == "number"]
-    st.dataframe(
+    clicks: dict[str, Any] = {"key": click_key, "on_select": "rerun", "selection_mode": "single-cell"}
+    event = st.dataframe(
         frame.style.apply(lambda column: grey, axis=0, subset=in_grey).format(table.text, subset=numbers),
         hide_index=True,
         column_order=column_order(table, groups),
@@ -100,7 +105,10 @@ def show_table(table: Table, alt: str, groups: str = "source") -> None:
         height="content" if len(rows) <= MOST_LINES else 600,
         alt=alt,
         placeholder="–",
+        **(clicks if click_key else {}),
     )
+    cells = event["selection"]["cells"] if click_key else []
+    return int(cells[0][0]) if cells else None
 
 
 def _config(form: Column) -> Any:

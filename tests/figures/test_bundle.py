@@ -166,8 +166,9 @@ def test_paper_is_white_whatever_the_screen() -> None:
 
 
 def test_a_format_that_there_is_not() -> None:
+    table = FigureExport("t", "T", "a table", "mesm figure t", table=Table(("model",), (Row(("a",)),)))
     with pytest.raises(ConfigError, match="can be had as"):
-        render(figure_case("none"), "csv")
+        render(table, "npz")
     with pytest.raises(ConfigError, match="jpeg"):
         render(figure_case("none"), "jpeg")
 

@@ -7,6 +7,7 @@ from tests.mutants.mutant import Mutant
 _MEASURE = "tests/studies/evaluation/test_measure.py"
 _SEEDS = "tests/studies/seeds/test_comparison.py"
 _BREAKDOWN = "tests/studies/evaluation/test_breakdown.py"
+_WHAT_IF = "tests/analysis/test_what_if.py"
 _CHARTS = "tests/studies/evaluation/test_evaluation_charts.py"
 
 MUTANTS: list[Mutant] = [
@@ -87,5 +88,29 @@ MUTANTS: list[Mutant] = [
         "runs=tuple((scores[order], thresholds) for scores, thresholds in b.runs)",
         "runs=tuple((scores, thresholds) for scores, thresholds in b.runs)",
         _SEEDS,
+    ),
+    Mutant(  # a cell leads to the clips of its mirror image
+        "mesm/studies/evaluation/breakdown.py",
+        "inside = truth[:, names.index(true)] & (columns[:, names.index(top)] > 0)",
+        "inside = truth[:, names.index(top)] & (columns[:, names.index(true)] > 0)",
+        _BREAKDOWN,
+    ),
+    Mutant(  # a modality that was left out is scored
+        "mesm/models/base.py",
+        "counts[modality] = prepared.counts[modality] * has[modality]",
+        "counts[modality] = prepared.counts[modality] + 0 * has[modality]",
+        _WHAT_IF,
+    ),
+    Mutant(  # the score with the word minus that without it
+        "mesm/analysis/what_if.py",
+        "return self.scores - self.before.scores",
+        "return self.before.scores - self.scores",
+        _WHAT_IF,
+    ),
+    Mutant(  # every clip of a trace file is the first one
+        "mesm/studies/case/traces.py",
+        'f"{number:05d}/{name}": a for name, a',
+        'f"{0:05d}/{name}": a for name, a',
+        "tests/studies/case/test_traces.py",
     ),
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from shlex import quote
 from typing import TYPE_CHECKING
 
@@ -24,9 +25,12 @@ from mesm.studies.case.difference import difference_caption, overlaps
 from mesm.studies.case.label_flip import FlipReport
 from mesm.studies.case.mosaic import MosaicStyle, TimeWindow
 from mesm.studies.case.mosaic_paper import plot_mosaic, plot_regions
-from mesm.studies.case.paper import plot_pair, plot_scores, plot_scores_over_p
+from mesm.studies.case.paper import plot_pair, plot_scores, plot_scores_over_p, plot_words
+from mesm.studies.case.traces import trace_csv, trace_npz
+from mesm.studies.case.words import words_chart, words_sentence, words_table
 
 if TYPE_CHECKING:
+    from mesm.analysis.what_if import WordEffects
     from mesm.studies.case.regions import Region
 
 #: Faces in a row of `export_regions`.
@@ -34,6 +38,10 @@ MOST_FACES = 6
 #: Of `mesm.analysis.provenance.clip_origin`. Its `corpus_key` opens the corpus on the command line; it is not written.
 Origin = Mapping[str, Json]
 Pair = tuple[Prediction, Prediction]
+#: What leaving out a modality means.
+ABSENT_NOTE = (
+    "What is left out is absent, not silent or black: its branch is dropped and the fusion weights of the others grow."
+)
 
 
 def export_case(
@@ -48,6 +56,10 @@ def export_case(
         if layers.get(modality)
     ]
     top_p = "" if prediction.top_p is None else f"{prediction.top_p:g}"
+    sources = _provenance(sample, origin, prediction.top_p)
+    data = {"npz": partial(trace_npz, sample, prediction, sources)}
+    if layers:
+        data["csv"] = partial(trace_csv, sample, prediction)
     shown: dict[str, Json] = {"layers": [number + 1 for number in style.layers], "look": style.overlay}
     return FigureExport(
         name=f"case-{sample.clip_id}-{origin['checkpoint']}{top_p and f'-p{top_p}'}",
@@ -57,8 +69,9 @@ def export_case(
             + " ".join(parts)
         ),
         command=_command("case", sample, prediction, origin) + _style_options(window, style) + f" --privacy {privacy}",
-        origin=_provenance(sample, origin, prediction.top_p) | shown | _cost(prediction),
+        origin=sources | shown | _cost(prediction),
         draw=lambda width: plot_mosaic(private_faces(sample, privacy), layers, window, style, width),
+        data=data,
         cites=_cites(origin),
         privacy=privacy,
         private=lambda other: export_case(sample, prediction, window, style, origin, other),
@@ -117,8 +130,41 @@ def export_scores_over_p(sample: Sample, report: FlipReport, origin: Origin) -> 
     )
 
 
+def export_words(
+    sample: Sample, effects: WordEffects, origin: Origin, has_query: bool, emotion: str = ""
+) -> FigureExport:
+    """Return the effect of leaving out each word on the score of an emotion (default: the top label) and on the masks.
+
+    Args:
+        has_query: whether the text queries the attention.
+    """
+    chart = words_chart(effects, emotion)
+    option = f" --emotion {emotion}" if emotion else ""
+    return FigureExport(
+        name=f"words-{sample.clip_id}-{origin['checkpoint']}" + (f"-{emotion}" if emotion else ""),
+        title=f"Clip {sample.clip_id}: the effect of each word",
+        caption=(
+            f"“{sample.text}” without each word, {origin['checkpoint']}. Left: score of {chart.emotion} without the word "
+            "minus that with all words. Right: sites kept by only one of the two masks, mean of the layers. "
+            f"{words_sentence(effects, emotion, has_query)}"
+        ),
+        command=_command("words", sample, effects.before, origin) + option,
+        origin=_provenance(sample, origin, effects.before.top_p),
+        draw=lambda width: plot_words(chart, width),
+        table=words_table(effects, emotion),
+        cites=_cites(origin),
+    )
+
+
 def pair_names(
-    name: str, top_p: float, *, other_p: float | None = None, draw: int | None = None, checkpoint: str | None = None
+    name: str,
+    top_p: float,
+    *,
+    other_p: float | None = None,
+    draw: int | None = None,
+    checkpoint: str | None = None,
+    text: str | None = None,
+    without: Sequence[str] = (),
 ) -> tuple[tuple[str, str], str]:
     """Return the names of two predictions, and the option of `mesm figure pair` that makes the second.
 
@@ -127,8 +173,15 @@ def pair_names(
         top_p: of the first prediction.
         other_p: top-p of the second; or
         draw: the seed with which its attention's weights were drawn again; or
-        checkpoint: its checkpoint.
+        checkpoint: its checkpoint; or
+        text: its transcript, and
+        without: the modalities that it lacks.
     """
+    if text is not None or without:
+        parts = ["other words"] if text is not None else []
+        parts += [f"no {MODALITY_WORDS[modality]}" for modality in without]
+        options = [f"--text={quote(text)}"] if text is not None else []
+        return ("the clip", " and ".join(parts)), " ".join([*options, *(f"--without {m}" for m in without)])
     if checkpoint is not None:
         return (name, checkpoint), f"--other {quote(checkpoint)}"
     if draw is not None:
@@ -244,6 +297,8 @@ def export_units(sample: Sample, origin: Origin) -> FigureExport:
 
 
 def _control_note(option: str) -> str:
+    if "--without" in option:
+        return f" {ABSENT_NOTE}"
     if not option.startswith("--random"):
         return ""
     return (

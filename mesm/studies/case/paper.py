@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mesm.figures.page import DASHES, INK, guide, new_figure
-from mesm.figures.style import MODALITY_WORDS, emotion_colour
+from mesm.figures.style import MODALITY_SHADES, MODALITY_WORDS, emotion_colour
 from mesm.studies.case.chart_data import SCORE_RANGE, PairChart, ScoresChart, ScoresOverPChart
+from mesm.studies.case.words import WordsChart
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -67,6 +68,29 @@ def plot_pair(chart: PairChart, width: float) -> Figure:
         axes.barh(rows + offset, scores, height=0.36, color=fill, edgecolor=colours, linewidth=0.8, label=name)
     _name_rows(axes, chart.labels, chart.truth)
     axes.set(xlim=SCORE_RANGE, ylim=(len(rows) - 0.5, -0.5), xlabel=chart.axis_title)
+    return figure
+
+
+def plot_words(chart: WordsChart, width: float) -> Figure:
+    """Draw a bar per word for the change of the score on the left, and one per modality for that of the mask on the right."""
+    figure = new_figure(width, 0.75 + 0.17 * len(chart.words))
+    panels = figure.subplots(1, 2 if chart.masks else 1, sharey=True, squeeze=False)[0]
+    rows = np.arange(len(chart.words))
+    for axes in panels:
+        guide(axes, "x")
+    panels[0].barh(rows, chart.change, height=0.6, color=emotion_colour(chart.emotion))
+    panels[0].axvline(0, color=INK, linewidth=0.6)
+    panels[0].set_yticks(rows, chart.words)
+    panels[0].set(ylim=(len(rows) - 0.5, -0.5), xlabel="\nof ".join(chart.score_title.rsplit(" of ", 1)))
+    height = 0.7 / max(len(chart.masks), 1)
+    for number, (modality, shares) in enumerate(chart.masks.items()):
+        panels[1].barh(rows - 0.35 + (number + 0.5) * height, shares, height=height,
+                       color=MODALITY_SHADES[modality][1], label=f"{MODALITY_WORDS[modality]}'s mask")  # fmt: skip
+    if chart.masks:
+        panels[1].set(xlabel=chart.mask_title, xlim=(0, max(1.0, panels[1].get_xlim()[1])))
+        figure.legend(loc="outside upper right", ncols=2, handlelength=1, columnspacing=0.8)
+    for axes in panels:
+        axes.tick_params(axis="y", length=0)
     return figure
 
 

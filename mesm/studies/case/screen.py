@@ -6,14 +6,17 @@ from collections.abc import Mapping, Sequence
 
 import plotly.graph_objects as go
 
-from mesm.figures.charts import axes_layout, bars_layout, trace
-from mesm.figures.style import MODALITY_SIGNS, MODALITY_WORDS, STAGE_WORDS, emotion_colour, theme
+from mesm.figures.charts import axes_layout, bars_layout, trace, with_alpha
+from mesm.figures.style import MODALITY_SHADES, MODALITY_SIGNS, MODALITY_WORDS, STAGE_WORDS, emotion_colour, theme
 from mesm.studies.case.chart_data import SCORE_RANGE, PairChart, ScoresChart, ScoresOverPChart
+from mesm.studies.case.words import WordsChart
 
 SCORES_PX = 270
 WORK_PX = 220
 OVER_P_PX = 330
 PAIR_PX = 330
+#: Height of a word of `chart_words`, and of its axis and legend.
+WORD_PX, WORDS_EXTRA_PX = 26, 96
 _DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
 #: Shades from dark to light for the stages of the work; the order separates them in grey print too.
 _STAGE_COLOURS = ("#1B3A57", "#0072B2", "#56B4E9")
@@ -114,3 +117,30 @@ def chart_pair(chart: PairChart, dark: bool = False) -> go.Figure:
     layout["yaxis"] |= {"color": theme(dark).ink, "categoryorder": "array", "categoryarray": rows[::-1]}
     # Rows run down, but plotly stacks a group upwards: the second drawn stands above the first.
     return go.Figure(bars[::-1], layout | {"barmode": "group", "bargap": 0.3})
+
+
+def chart_words(chart: WordsChart, dark: bool = False) -> go.Figure:
+    """Draw a bar per word for the change of the score on the left, and one per modality for that of the mask on the right."""
+    rows = list(range(len(chart.words)))
+    bars = [
+        trace("bar", chart.change, rows, orientation="h", name=f"score of {chart.emotion}", showlegend=False,
+              customdata=chart.words, marker={"color": emotion_colour(chart.emotion, dark)},
+              hovertemplate="without %{customdata}: %{x:+.3f}<extra></extra>")
+    ]  # fmt: skip
+    layout = axes_layout(WORDS_EXTRA_PX + WORD_PX * len(rows), dark, chart.score_title, "")
+    layout["yaxis"] |= {"tickvals": rows, "ticktext": [f"{word}  " for word in chart.words], "showline": False}
+    layout["yaxis"] |= {"ticks": "", "showgrid": False, "color": theme(dark).ink, "range": [len(rows) - 0.4, -0.6]}
+    reach = max(0.05, 1.1 * float(abs(chart.change).max(initial=0)))
+    layout["xaxis"] |= {"range": [-reach, reach], "zeroline": True, "zerolinecolor": with_alpha(theme(dark).ink, 0.6)}
+    for modality, shares in chart.masks.items():
+        bars.append(
+            trace("bar", shares, rows, orientation="h", name=f"{MODALITY_WORDS[modality]}'s mask", xaxis="x2",
+                  customdata=chart.words, marker={"color": MODALITY_SHADES[modality][2 if dark else 1]},
+                  hovertemplate="without %{customdata}: %{x:.2f} % of the sites<extra></extra>")
+        )  # fmt: skip
+    if chart.masks:
+        most = max(float(shares.max(initial=0)) for shares in chart.masks.values())
+        title = layout["xaxis"]["title"] | {"text": chart.mask_title}
+        layout["xaxis2"] = layout["xaxis"] | {"domain": [0.54, 1], "title": title, "range": [0, max(1.1 * most, 1)]}
+        layout["xaxis"] |= {"domain": [0, 0.5]}
+    return go.Figure(bars, layout | {"barmode": "group", "bargap": 0.25})

@@ -72,10 +72,33 @@ def confusion(clips: ScoredClips) -> tuple[tuple[str, ...], np.ndarray]:
     Returns:
         names of the columns, and (E + 1, E + 1) counts.
     """
+    truth, columns = _rows_and_columns(clips)
+    return (*clips.labels, NONE), (truth.T.astype(float) @ columns).astype(int)
+
+
+def confusion_clips(clips: ScoredClips, true: str, top: str) -> tuple[str, ...]:
+    """Return the ids of the clips in one cell of `confusion`.
+
+    Args:
+        true: name of the row, a label or `NONE`.
+        top: name of the column.
+
+    Raises:
+        ConfigError: there is no such row or column.
+    """
+    names = (*clips.labels, NONE)
+    if unknown := [name for name in (true, top) if name not in names]:
+        raise ConfigError(f"the confusion has no {unknown[0]!r}; it has {', '.join(names)}")
+    truth, columns = _rows_and_columns(clips)
+    inside = truth[:, names.index(true)] & (columns[:, names.index(top)] > 0)
+    return tuple(clip for clip, yes in zip(clips.ids, inside, strict=True) if yes)
+
+
+def _rows_and_columns(clips: ScoredClips) -> tuple[np.ndarray, np.ndarray]:
+    """Return the rows (N, E + 1) bool and the column (N, E + 1) one-hot of each clip in the confusion."""
     strongest = np.where(clips.decided_NE.any(axis=1), clips.scores_NE.argmax(axis=1), len(clips.labels))
     truth = np.concatenate([clips.truth_NE, ~clips.truth_NE.any(axis=1, keepdims=True)], axis=1)
-    columns = np.eye(len(clips.labels) + 1)[strongest]
-    return (*clips.labels, NONE), (truth.T.astype(float) @ columns).astype(int)
+    return truth, np.eye(len(clips.labels) + 1)[strongest]
 
 
 def cooccurrence(matrix_NE: np.ndarray) -> np.ndarray:
@@ -166,6 +189,21 @@ def slices(clips: ScoredClips, rows: Mapping[str, IndexRow]) -> tuple[Slice, ...
         for name in dict.fromkeys(sorted(names)):
             made.append(_slice(clips, index, known_rows, group, name[1], np.array([n == name for n in names])))
     return tuple(made)
+
+
+def slice_clips(clips: ScoredClips, rows: Mapping[str, IndexRow], group: str, name: str) -> tuple[str, ...]:
+    """Return the ids of the clips of one of the `slices`.
+
+    Raises:
+        ConfigError: there is no such slice.
+    """
+    known = [clip for clip in clips.ids if clip in rows]
+    if group == "all":
+        return tuple(known)
+    for other, names in _groups([rows[clip] for clip in known]):
+        if other == group and (ids := tuple(c for c, n in zip(known, names, strict=True) if n[1] == name)):
+            return ids
+    raise ConfigError(f"there is no slice {group} {name!r} of these clips")
 
 
 def _groups(rows: Sequence[IndexRow]) -> Iterator[tuple[str, list[tuple[float, str]]]]:

@@ -10,10 +10,16 @@ from mesm.figures.style import theme
 from mesm.studies.evaluation.chart_data import SHARE_TITLE, MatrixChart, MatrixPanel, ReliabilityChart
 
 MATRIX_PX, RELIABILITY_PX = 400, 400
+#: Side of the invisible point of a cell.
+CELL_PX = 34
 
 
-def chart_matrix(chart: MatrixChart, panel: MatrixPanel, dark: bool = False) -> go.Figure:
-    """Draw one panel as a square map in cividis: shades are shares of the row, texts are counts."""
+def chart_matrix(chart: MatrixChart, panel: MatrixPanel, dark: bool = False, clickable: bool = False) -> go.Figure:
+    """Draw one panel as a square map in cividis: shades are shares of the row, texts are counts.
+
+    Args:
+        clickable: whether each cell with clips has an invisible point, because plotly selects points and no cells.
+    """
     heatmap = trace(
         "heatmap", chart.names, chart.names, z=panel.shares.tolist(), zmin=0, zmax=1, xgap=1, ygap=1, colorscale="Cividis",
         text=[[str(int(v)) for v in row] for row in panel.counts], texttemplate="%{text}", textfont={"size": 13},
@@ -22,7 +28,17 @@ def chart_matrix(chart: MatrixChart, panel: MatrixPanel, dark: bool = False) -> 
     layout = axes_layout(MATRIX_PX, dark, chart.column_title, chart.row_title)
     layout["xaxis"] |= {"showgrid": False, "showline": False, "ticks": "", "tickangle": -40}
     layout["yaxis"] |= {"showgrid": False, "showline": False, "ticks": "", "autorange": "reversed", "ticksuffix": "  "}
-    return go.Figure([heatmap], layout)
+    cells = [
+        (x, y)
+        for y, row in zip(chart.names, panel.counts, strict=True)
+        for x, n in zip(chart.names, row, strict=True)
+        if n
+    ]
+    unseen = {"symbol": "square", "size": CELL_PX, "opacity": 0}
+    points = trace("scatter", [x for x, _ in cells], [y for _, y in cells], mode="markers", marker=unseen,
+                   hoverinfo="none", showlegend=False, selected={"marker": {"opacity": 0}},
+                   unselected={"marker": {"opacity": 0}})  # fmt: skip
+    return go.Figure([heatmap, points] if clickable else [heatmap], layout)
 
 
 def chart_reliability(chart: ReliabilityChart, dark: bool = False) -> go.Figure:

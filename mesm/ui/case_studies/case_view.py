@@ -12,7 +12,7 @@ from mesm.studies.case.chart_data import scores_chart
 from mesm.studies.case.mosaic import SPANS_S, MosaicStyle, TimeWindow, fit_window
 from mesm.studies.case.screen import chart_scores, chart_work
 from mesm.ui import clip_pictures, controls, copy_link, export_menu, layout, models, state
-from mesm.ui.case_studies import action_units, cell_values, compare, notebook_view, over_p, player
+from mesm.ui.case_studies import action_units, cell_values, compare, notebook_view, over_p, player, what_if
 from mesm.ui.corpora import Case, hides_faces
 from mesm.ui.models import Model
 
@@ -63,6 +63,7 @@ def show_case(case: Case, model: Model | None) -> None:
         with work:
             _show_work(prediction)
             export_menu.offer(exports.export_work(case.sample, prediction, origin), "work")
+        what_if.show_what_if(case, model, prediction, window, style)
         over_p.show_scores_over_p(case, model)
         compare.show_comparison(case, model, prediction, window, style)
         action_units.show_action_units(case, model, prediction)

@@ -33,16 +33,35 @@ def show_comparison(case: Case, model: Model, prediction: Prediction, window: Ti
         return
     with layout.one_sentence_errors():
         names, option, second = _predict_second(kind, case, model, prediction, others)
-        pair, origin = (prediction, second), case.origin(model.facts)
-        chart = pair_chart(pair, names, case.sample.labels)
-        _show_facts(chart, second)
-        if _show_masks(case, names, pair, window, style):
-            view = (window, style)
-            export = exports.export_difference(case.shown, pair, names, view, origin, option, case.privacy)
-            export_menu.offer(export, "difference")
-        alt = f"Bar chart: the scores of {names[0]} beside those of {names[1]}."
-        layout.chart(chart_pair(chart, state.dark()), "two-answers", alt)
-        export_menu.offer(exports.export_pair(case.sample, pair, names, origin, option), "pair")
+        show_pair(case, model, (prediction, second), names, option, window, style)
+
+
+def show_pair(
+    case: Case,
+    model: Model,
+    pair: Pair,
+    names: tuple[str, str],
+    option: str,
+    window: TimeWindow,
+    style: MosaicStyle,
+    key: str = "",
+) -> None:
+    """Show the differences of two predictions: facts, masks, scores.
+
+    Args:
+        names: of the two.
+        option: of `mesm figure pair` that makes the second.
+        key: keeps its widgets apart from those of another pair on the page.
+    """
+    origin, chart = case.origin(model.facts), pair_chart(pair, names, case.sample.labels)
+    _show_facts(chart, pair[1])
+    if _show_masks(case, names, pair, window, style):
+        view = (window, style)
+        export = exports.export_difference(case.shown, pair, names, view, origin, option, case.privacy)
+        export_menu.offer(export, f"difference{key}")
+    alt = f"Bar chart: the scores of {names[0]} beside those of {names[1]}."
+    layout.chart(chart_pair(chart, state.dark()), f"two-answers{key}", alt)
+    export_menu.offer(exports.export_pair(case.sample, pair, names, origin, option), f"pair{key}")
 
 
 def _predict_second(
@@ -87,6 +106,8 @@ def _show_masks(case: Case, names: tuple[str, str], pair: Pair, window: TimeWind
     pictures = clip_pictures.draw_difference(case, first, second, window, style)
     for png, modality in zip(pictures, ("visual", "acoustic"), strict=True):
         shares = overlaps(first.get(modality, ()), second.get(modality, ()), style.layers)
+        if not shares:
+            continue
         legend, word = difference_caption(shares, names), MODALITY_WORDS[modality]
         layout.picture(
             png, f"Difference of the masks, {word}. {legend}", f"{word.capitalize()}: {layout.plain(legend)}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import streamlit as st
 
 from mesm.analysis.checkpoints import find_checkpoints, read_facts
@@ -20,6 +21,8 @@ from mesm.studies.sweep.chart_data import (
     METRICS,
     OPERATIONS,
     REPORTED_AXES,
+    SWEEP,
+    SweepChart,
     SweepView,
     clip_cost_chart,
     elbow_of,
@@ -35,6 +38,7 @@ from mesm.studies.sweep.screen import draw_clip_cost, draw_layers, draw_sweep
 from mesm.studies.sweep.tables import notes
 from mesm.studies.sweep.top_ps import parse_top_ps
 from mesm.ui import export_menu, layout, record_cache, state
+from mesm.ui.case_studies import parts
 from mesm.ui.corpora import OpenCorpus
 from mesm.ui.efficiency import sweep_job
 from mesm.ui.efficiency.sweep_records import default_sweep, label_sweeps
@@ -61,7 +65,10 @@ def show_sweeps(model: Model | None, corpus: OpenCorpus | None) -> None:
         for record in chosen:
             note_other_weights(record, model)
         chart = sweep_chart(chosen, view, evaluations, figure_5_shares())
-        layout.chart(draw_sweep(chart, state.dark()), "sweep", chart.alt)
+        point = layout.clickable_chart(draw_sweep(chart, state.dark()), "sweep", chart.alt)
+        if point is not None:
+            _open_clips(chosen, chart, (float(point["x"]), float(point["y"])), corpus)
+        st.caption("Click a point to see its clips at that top-p.")
         exhibit = sweep_export(chosen, view, evaluations, figure_5_shares())
         st.caption(exhibit.caption)
         if view.axis == "ms":
@@ -79,6 +86,17 @@ def show_sweeps(model: Model | None, corpus: OpenCorpus | None) -> None:
         spread = clip_cost_chart(chosen[0])
         layout.chart(draw_clip_cost(spread, state.dark()), "spread", spread.alt)
         export_menu.captioned(clip_cost_export(chosen[0]), "spread")
+
+
+def _open_clips(
+    chosen: Sequence[Record[Sweep]], chart: SweepChart, clicked: tuple[float, float], corpus: OpenCorpus | None
+) -> None:
+    """Leave for the clips of the clicked point; a point that is of none of the sweeps leads nowhere."""
+    lines = [line for line in chart.lines if line.kind == SWEEP]
+    for record, line in zip(chosen, lines, strict=True):
+        for point in line.points:
+            if point.top_p is not None and np.allclose((point.x, point.y), clicked):
+                parts.open_point(record, corpus, point.top_p)
 
 
 def _pick_sweeps(model: Model | None, corpus: OpenCorpus | None) -> list[Record[Sweep]]:

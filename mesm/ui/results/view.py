@@ -20,6 +20,7 @@ from mesm.studies.evaluation.screen import chart_matrix, chart_reliability
 from mesm.studies.reproduction import exports as paper_exports
 from mesm.studies.reproduction.tables import scored_models, time_note
 from mesm.ui import export_menu, layout, state
+from mesm.ui.case_studies import parts
 from mesm.ui.corpora import OpenCorpus
 from mesm.ui.record_cache import records as record_store
 
@@ -100,7 +101,10 @@ def show_slices(record: Record[Evaluation], opened: OpenCorpus) -> None:
         st.caption(f":material/info: This copy of the corpus has {known} of the {len(clips)} evaluated clips.")
     if known:
         slices = _slices(opened.digest, clips, record, rows)
-        export_menu.tabled(evaluation_exports.slices_export(record, slices), "slices", "by")
+        st.caption("Click a line to see its clips.")
+        line = export_menu.tabled(evaluation_exports.slices_export(record, slices), "slices", "by", click_key="slice")
+        if line is not None:
+            parts.open_slice(record, opened, slices[line].group, slices[line].name)
 
 
 @st.cache_data(max_entries=8, show_spinner="Scoring the slices …")
@@ -116,7 +120,10 @@ def show_confusion(record: Record[Evaluation], opened: OpenCorpus) -> None:
     with left:
         st.markdown("##### Confusion of the highest score")
         chart = chart_data.confusion_chart(record.data)
-        _show_matrix(chart, chart.panels[0])
+        st.caption("Click a cell to see its clips.")
+        cell = _show_matrix(chart, chart.panels[0], clickable=True)
+        if cell is not None:
+            parts.open_confusion(record, opened, *cell)
         export_menu.captioned(evaluation_exports.matrix_export(record, chart), chart.kind)
     with right:
         st.markdown("##### Co-occurrence of emotions")
@@ -128,10 +135,18 @@ def show_confusion(record: Record[Evaluation], opened: OpenCorpus) -> None:
         export_menu.captioned(evaluation_exports.matrix_export(record, chart), chart.kind)
 
 
-def _show_matrix(chart: chart_data.MatrixChart, panel: chart_data.MatrixPanel) -> None:
+def _show_matrix(
+    chart: chart_data.MatrixChart, panel: chart_data.MatrixPanel, clickable: bool = False
+) -> tuple[str, str] | None:
+    """Show a map; return the names of the row and the column of the cell that was clicked."""
     diagonal = ", ".join(f"{name} {int(panel.counts[i, i])}" for i, name in enumerate(chart.names))
     alt = f"Map of {chart.row_title} against {chart.column_title}; on its diagonal, in clips: {diagonal}."
-    layout.chart(chart_matrix(chart, panel, state.dark()), f"map-{chart.kind}", alt)
+    figure, key = chart_matrix(chart, panel, state.dark(), clickable), f"map-{chart.kind}"
+    if not clickable:
+        layout.chart(figure, key, alt)
+        return None
+    point = layout.clickable_chart(figure, key, alt)
+    return None if point is None else (str(point["y"]), str(point["x"]))
 
 
 def show_calibration(record: Record[Evaluation], opened: OpenCorpus) -> None:

@@ -8,14 +8,17 @@ import numpy as np
 import pytest
 
 from mesm.data.store import IndexRow
+from mesm.errors import ConfigError
 from mesm.records.evaluation import ClipScores
 from mesm.studies.evaluation.breakdown import (
     NONE,
     ScoredClips,
     confusion,
+    confusion_clips,
     cooccurrence,
     reliability,
     scored_clips,
+    slice_clips,
     slices,
     split_counts,
 )
@@ -41,6 +44,25 @@ def test_confusion_by_hand() -> None:
     names, counts = confusion(found)
     assert names == (*LABELS, NONE)
     assert counts.tolist() == [[1, 1, 0], [0, 1, 1], [1, 0, 0]]
+
+
+def test_each_cell_of_the_confusion_and_each_slice_leads_to_its_clips() -> None:
+    clips = make([[0.9, 0.1], [0.6, 0.8], [0.1, 0.2], [0.7, 0.2]], [[1, 0], [1, 1], [0, 1], [0, 0]])
+    names, counts = confusion(clips)
+    for i, true in enumerate(names):
+        for j, top in enumerate(names):
+            assert len(confusion_clips(clips, true, top)) == counts[i, j]
+    assert confusion_clips(clips, "anger", "fear") == ("c1",) and confusion_clips(clips, NONE, "anger") == ("c3",)
+    present = [{"anger": 1.0}, {"anger": 2.0, "fear": 1.0}, {"fear": 3.0}, {}]
+    rows = {f"c{i}": row(i, of_clip, 1.0 + i) for i, of_clip in enumerate(present)}
+    for one in slices(clips, rows):
+        assert len(slice_clips(clips, rows, one.group, one.name)) == one.clips, one
+    assert slice_clips(clips, rows, "emotions", "several") == ("c1",)
+    assert slice_clips(clips, {"c2": rows["c2"]}, "all", "all") == ("c2",)
+    with pytest.raises(ConfigError, match="no 'joy'; it has anger, fear, none"):
+        confusion_clips(clips, "joy", NONE)
+    with pytest.raises(ConfigError, match="no slice speaker 's9'"):
+        slice_clips(clips, rows, "speaker", "s9")
 
 
 def test_cooccurrence_by_hand() -> None:
