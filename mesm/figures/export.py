@@ -18,7 +18,9 @@ from typing import TYPE_CHECKING, Any
 from mesm import __version__
 from mesm.errors import ConfigError
 from mesm.figures.bibliography import PAPER, bibtex, corpus_cites
-from mesm.figures.page import DPI, paper_style, width_in
+from mesm.figures.fit import type_faults
+from mesm.figures.page import DPI, TEXT_WIDTHS, WIDTH_WORDS, paper_style, width_in
+from mesm.figures.table_latex import environment, to_latex
 from mesm.figures.tables import Table, escape
 from mesm.files import slug
 from mesm.json_form import Json, to_json
@@ -37,6 +39,8 @@ FORMATS: dict[str, str] = {
     "json": "application/json",
 }
 PICTURES = ("pdf", "svg", "png")
+#: Formats that depend on a width: LaTeX spans both columns of a page at the text's.
+_SIZED = (*PICTURES, "tex")
 #: Ways to print faces of people: unchanged, blurred, or sketched from landmarks.
 PRIVACY = ("none", "blur", "sketch")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
@@ -73,6 +77,7 @@ class FigureExport:
     cites: tuple[str, ...] = (PAPER,)
     privacy: str = ""
     private: Callable[[str], FigureExport] | None = None
+    _fitted: dict[str, str] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         assert self.draw or self.table, "an export is a figure or a table"
@@ -82,6 +87,41 @@ class FigureExport:
     def formats(self) -> tuple[str, ...]:
         """Return the formats that it has; a picture without numbers has no CSV."""
         return tuple(f for f in FORMATS if f != "csv" or self.table is not None)
+
+
+def fitting_width(export: FigureExport, width: str) -> str:
+    """Return a width, or instead of a column's that of the venue's text where the column is too narrow.
+
+    It is too narrow if type would be smaller than `fit.LEAST_PT`, a text would leave the page or lie over another, or a
+    table would be broken into panels. Inches are taken as they are.
+
+    Raises:
+        ConfigError: an unknown width.
+    """
+    inches = width_in(width)
+    if width not in TEXT_WIDTHS:
+        return width
+    if width not in export._fitted:
+        export._fitted[width] = width if _fits(export, inches) else TEXT_WIDTHS[width]
+    return export._fitted[width]
+
+
+def width_note(export: FigureExport, width: str) -> str:
+    """Return a sentence where an exhibit is written wider than asked, else ""."""
+    fitted = fitting_width(export, width)
+    if fitted == width:
+        return ""
+    return f"Too wide for a column: written over both columns, {WIDTH_WORDS[fitted]}."
+
+
+def _fits(export: FigureExport, inches: float) -> bool:
+    from mesm.figures.table_picture import picture_layout
+
+    with paper_style():
+        if export.draw is not None:
+            return not type_faults(export.draw(inches))
+        assert export.table is not None
+        return len(picture_layout(export.table, inches).panels) == 1
 
 
 def record_export(
@@ -143,12 +183,13 @@ def full_command(export: FigureExport, form: str, width: str) -> str:
     """Return the command that writes this file."""
     if export.command.startswith("#"):
         return export.command  # a remark: no command makes it again
-    sized = f" --width {width}" if form in PICTURES else ""
+    sized = f" --width {fitting_width(export, width)}" if form in _SIZED else ""
     return f"{export.command}{sized}" + ("" if export.command.startswith("mesm reproduce") else f" --format {form}")
 
 
 def provenance_of(export: FigureExport, form: str, width: str) -> dict[str, Json]:
     """Return the sources of a file and the command that makes it again, JSON-ready."""
+    width = fitting_width(export, width)
     size: dict[str, Json] = {"width": width, "width_in": width_in(width)} if form in PICTURES else {}
     return {
         "title": export.title,
@@ -199,13 +240,14 @@ def render(export: FigureExport, form: str, width: str = "acl-column") -> bytes:
 
     Args:
         form: one of `export.formats`.
-        width: a name of `WIDTHS_IN` or inches; only pictures have one.
+        width: a name of `WIDTHS_IN` or inches, for pictures and LaTeX; see `fitting_width`.
 
     Raises:
         ConfigError: an unknown format or width.
     """
     if form not in export.formats:
         raise ConfigError(f"{export.name} has no format {form!r}; it can be had as {', '.join(export.formats)}")
+    width = fitting_width(export, width)
     made_from = provenance_of(export, form, width)
     if form == "json":
         return _json(made_from)
@@ -213,7 +255,7 @@ def render(export: FigureExport, form: str, width: str = "acl-column") -> bytes:
         assert export.table is not None
         return export.table.to_csv().encode()
     if form == "tex":
-        return _latex(export, full_command(export, form, width)).encode()
+        return _latex(export, full_command(export, form, width), width).encode()
     return _picture(export, form, width, made_from)
 
 
@@ -226,17 +268,18 @@ def _json(made_from: Mapping[str, Json]) -> bytes:
     return (json.dumps(made_from, indent=1, ensure_ascii=False) + "\n").encode()
 
 
-def _latex(export: FigureExport, command: str) -> str:
+def _latex(export: FigureExport, command: str, width: str) -> str:
     head = f"% {_CONTROL.sub('?', command)}\n"  # a line break in a name would end the comment
     if export.table is not None and export.draw is None:
-        return head + export.table.to_latex(export.caption, export.name)
+        return head + to_latex(export.table, export.caption, export.name, width)
+    name = environment("figure", width)
     lines = (
-        r"\begin{figure}",
+        rf"\begin{{{name}}}",
         r"\centering",
         rf"\includegraphics{{{export.name}.pdf}}  % at its own width: do not scale",
         rf"\caption{{{escape(export.caption)}}}",
         rf"\label{{fig:{export.name}}}",
-        r"\end{figure}",
+        rf"\end{{{name}}}",
     )
     return head + "\n".join([*lines, ""])
 

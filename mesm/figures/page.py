@@ -29,6 +29,8 @@ WIDTH_WORDS: dict[str, str] = {
     "ieee-text": "IEEE text, 7.16 in",
     "neurips-text": "NeurIPS text, 5.5 in",
 }
+#: Width of a column -> width of the whole text of the same venue.
+TEXT_WIDTHS: dict[str, str] = {"acl-column": "acl-text", "ieee-column": "ieee-text"}
 DPI = 300
 #: Colours, markers and dashes of the lines of a figure, by their number.
 COLOURS: tuple[str, ...] = tuple(style.colour for style in LINE_STYLES)
@@ -88,6 +90,11 @@ def width_in(name: str) -> float:
     if not 1 <= width <= 20:
         raise ConfigError(f"--width {name!r} must be one of {', '.join(WIDTHS_IN)}, or inches from 1 to 20")
     return width
+
+
+def body_font() -> str:
+    """Return the family of the text, by which widths are measured."""
+    return "DejaVu Sans"
 
 
 @contextmanager
