@@ -93,7 +93,7 @@ def fitting_width(export: FigureExport, width: str) -> str:
     """Return a width, or instead of a column's that of the venue's text where the column is too narrow.
 
     It is too narrow if type would be smaller than `fit.LEAST_PT`, a text would leave the page or lie over another, or a
-    table would be broken into panels. Inches are taken as they are.
+    table would be broken into panels or into lines of a few letters. Inches are taken as they are.
 
     Raises:
         ConfigError: an unknown width.
@@ -121,7 +121,7 @@ def _fits(export: FigureExport, inches: float) -> bool:
         if export.draw is not None:
             return not type_faults(export.draw(inches))
         assert export.table is not None
-        return len(picture_layout(export.table, inches).panels) == 1
+        return picture_layout(export.table, inches).is_easy
 
 
 def record_export(

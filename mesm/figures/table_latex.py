@@ -32,9 +32,9 @@ def to_latex(table: Table, caption: str = "", label: str = "", width: str = "acl
     layout, name = latex_layout(table, width), environment("table", width)
     size = f"{_SIZES[layout.size_pt]}\\setlength{{\\tabcolsep}}{{{_GAP_PT / 2:g}pt}}"
     lines = [rf"\begin{{{name}}}", rf"\centering{size}"]
-    for number, panel in enumerate(layout.panels):
-        lines += [r"\\[1ex]"] if number else []
-        lines += _tabular(table.columns_of(panel), layout)
+    for number, part in enumerate(layout.parts(table)):
+        lines += ["", r"\vspace{1ex}"] if number else []  # an empty line ends the paragraph: the next panel stands below
+        lines += _tabular(part, layout)
     lines += [rf"\caption{{{escape(caption)}}}"] if caption else []
     lines += [rf"\label{{tab:{label}}}"] if label else []
     return "\n".join([*lines, rf"\end{{{name}}}", ""])

@@ -14,6 +14,7 @@ from mesm.figures.tables import Table
 
 #: Letters in a line of a cell of words, tried in this order; 0: one line.
 _LETTERS = (0, 40, 28, 20, 14)
+_EASY_LETTERS = 20
 #: Pieces of a cell that stay together: a number with its interval, or a word.
 _PIECE = re.compile(r"[-−\d.,]+ \([^)]*\)|[-−\d.,]+ \[[^]]*\]|\S+")
 
@@ -33,6 +34,16 @@ class TableLayout:
     letters: int
     panels: tuple[tuple[int, ...], ...]
     widths: tuple[float, ...]
+
+    @property
+    def is_easy(self) -> bool:
+        """Return whether it stands in one panel, no cell in lines of a few letters."""
+        return len(self.panels) == 1 and (not self.letters or self.letters >= _EASY_LETTERS)
+
+    def parts(self, table: Table) -> list[Table]:
+        """Return the tables of the panels; lines without any value in a panel are left out of it."""
+        parts = [table.columns_of(panel) for panel in self.panels]
+        return parts if len(parts) == 1 else [part.without_blank_rows() for part in parts]
 
     def lines(self, text: str) -> list[str]:
         """Return a cell as it is set."""
@@ -54,9 +65,11 @@ def lay_out(table: Table, room_pt: float, sizes: Sequence[float], gap_pt: float,
         for size in sizes:
             if sum(widths) * size <= room:
                 return TableLayout(size, letters, (tuple(range(len(widths))),), tuple(w * size for w in widths))
-    size, letters = sizes[-1], _LETTERS[-1]
-    points = tuple(w * size for w in _widths(table, letters, font))
-    return TableLayout(size, letters, _panels(table, points, room_pt, gap_pt), points)
+    size, broken = sizes[-1], []
+    for letters in _LETTERS:
+        points = tuple(w * size for w in _widths(table, letters, font))
+        broken.append(TableLayout(size, letters, _panels(table, points, room_pt, gap_pt), points))
+    return min(broken, key=lambda layout: len(layout.panels))
 
 
 def break_lines(text: str, letters: int) -> list[str]:

@@ -28,7 +28,7 @@ def picture_layout(table: Table, width: float) -> TableLayout:
 def plot_table(table: Table, width: float) -> Figure:
     """Draw lines of text at the width of a column: words left, numbers right; best bold, second underlined."""
     layout = picture_layout(table, width)
-    parts = [table.columns_of(panel) for panel in layout.panels]
+    parts = layout.parts(table)
     heights = [_height(part, layout) for part in parts]
     total = sum(heights) + LINE_IN * len(parts) / 2
     figure = new_figure(width, total)

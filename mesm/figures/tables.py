@@ -99,6 +99,10 @@ class Table:
         heads = tuple(self.heads[i] for i in columns) if self.heads else ()
         return replace(self.part(columns, [self.columns[i] for i in columns]), heads=heads)
 
+    def without_blank_rows(self) -> Table:
+        """Return the table without lines that have nothing but a name."""
+        return replace(self, rows=tuple(row for row in self.rows if any(c is not None for c in row.cells[1:])))
+
     @property
     def word_columns(self) -> tuple[bool, ...]:
         """Return for each column whether it holds words, which stand left: the first, and any with words in most cells."""

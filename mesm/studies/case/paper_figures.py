@@ -10,7 +10,7 @@ from PIL import Image
 
 from mesm.batch import CHUNK_HOPS, CHUNK_MS, FACE_SIZE_PX, Sample
 from mesm.figures import overlay
-from mesm.figures.page import DPI, FAINT, INK, new_figure
+from mesm.figures.page import DPI, FAINT, new_figure
 from mesm.figures.style import LIGHT, rgb
 from mesm.records.prediction import LayerTrace
 from mesm.studies.case.mosaic import mel_loudness
@@ -26,6 +26,8 @@ _WIDE_IN = 4.5
 _GUTTER_IN, _GAP_IN, _HEAD_IN = 0.17, 0.03, 0.15
 #: Height of a spectrogram and room for the name left of it, inches; share of a site's pitch that its dot takes.
 _MEL_IN, _MEL_GUTTER_IN, _DOT_SHARE = 0.74, 0.3, 0.75
+#: Room for the axis below the last spectrogram, inches.
+_FOOT_IN = 0.36
 
 
 def tinted_face(face: np.ndarray, kept: np.ndarray, side: int) -> np.ndarray:
@@ -87,9 +89,8 @@ def plot_mel(sample: Sample, layers: Sequence[LayerTrace], width: float) -> Figu
 
     Points of the end of the last chunk, where there is no sound, are left out.
     """
-    rows = 1 + len(layers)
-    foot = 0.3
-    height = rows * (_MEL_IN + _GAP_IN) + foot + 0.06
+    rows, row_in = 1 + len(layers), _MEL_IN if width < _WIDE_IN else 1.25 * _MEL_IN
+    height = rows * (row_in + _GAP_IN) + _FOOT_IN
     figure = new_figure(width, height)
     figure.set_layout_engine("none")
     hops_s = CHUNK_MS / CHUNK_HOPS / 1000
@@ -99,8 +100,8 @@ def plot_mel(sample: Sample, layers: Sequence[LayerTrace], width: float) -> Figu
     ink = ink[:, : int(np.ceil(end / hops_s))]
     body = width - _MEL_GUTTER_IN - 0.08
     for row in range(rows):
-        bottom = height - 0.03 - (row + 1) * _MEL_IN - row * _GAP_IN
-        axes = figure.add_axes((_MEL_GUTTER_IN / width, bottom / height, body / width, _MEL_IN / height))
+        bottom = height - 0.03 - (row + 1) * row_in - row * _GAP_IN
+        axes = figure.add_axes((_MEL_GUTTER_IN / width, bottom / height, body / width, row_in / height))
         axes.imshow(
             np.repeat(overlay.colours(ink, "gray"), 4, axis=1), extent=(0, ink.shape[1] * hops_s, 0, 1), aspect="auto",
             origin="lower", interpolation="none",
@@ -109,7 +110,7 @@ def plot_mel(sample: Sample, layers: Sequence[LayerTrace], width: float) -> Figu
         axes.spines[:].set(visible=True, color=FAINT, linewidth=0.5)
         axes.set_ylabel("mel" if row == 0 else f"L{row}", rotation=0, ha="right", va="center")
         if row:
-            _draw_points(axes, layers[row - 1].kept, end, body)
+            _draw_points(axes, layers[row - 1].kept, end, (body, row_in))
         if row < rows - 1:
             axes.set_xticks([])
         else:
@@ -117,15 +118,14 @@ def plot_mel(sample: Sample, layers: Sequence[LayerTrace], width: float) -> Figu
     return figure
 
 
-def _draw_points(axes: Axes, kept: np.ndarray, end: float, body: float) -> None:
+def _draw_points(axes: Axes, kept: np.ndarray, end: float, size_in: tuple[float, float]) -> None:
     """Draw a red point in the middle of every kept site of (chunks, H, W), as large as the sites' pitch allows."""
     chunk, band, step = np.nonzero(kept)
     _, bands, steps = kept.shape
     x = (chunk + (step + 0.5) / steps) * CHUNK_MS / 1000
     y = (band + 0.5) / bands
     heard = x < end
-    pitch_pt = 72 * min(_MEL_IN / bands, body * CHUNK_MS / 1000 / steps / end)
+    pitch_pt = 72 * min(size_in[1] / bands, size_in[0] * CHUNK_MS / 1000 / steps / end)
     axes.scatter(
-        x[heard], y[heard], s=(_DOT_SHARE * pitch_pt) ** 2, color=LIGHT.mark, linewidths=0, marker="o",
-        rasterized=False, edgecolors=INK,
+        x[heard], y[heard], s=(_DOT_SHARE * pitch_pt) ** 2, color=LIGHT.mark, linewidths=0, marker="o"
     )  # fmt: skip

@@ -21,6 +21,8 @@ CASE_TOP_P = 0.6
 FRAMES: dict[str, str] = {"apex": "apex of the action units", "middle": "middle of the clip", "first": "first face"}
 #: Clips tried per emotion before the figure does without it.
 _TRIES = 16
+#: Intensity from which an emotion is strong, where a corpus knows intensities.
+_STRONG = 2
 
 
 @dataclass(frozen=True)
@@ -100,7 +102,7 @@ def choose_six(
     pins: Mapping[str, tuple[str, float | None]] | None = None,
     frame: str = "apex",
 ) -> tuple[ShownFace, ...]:
-    """Return a clip per emotion of the checkpoint: the pinned one, else one with this emotion alone that is scored right.
+    """Return a clip per emotion of the checkpoint: the pinned one, else one that is scored right.
 
     Args:
         seed: of the order in which clips are tried.
@@ -130,22 +132,30 @@ def choose_six(
         shown.append(ShownFace(emotion, sample, choose_face(sample, frame, second), layers))
     if not shown:
         raise DataError(
-            f"no clip of corpus {corpus.name!r} has one emotion alone, faces, and {predictor.name}'s right answer at "
+            f"no clip of corpus {corpus.name!r} has faces and {predictor.name}'s right answer at "
             f"p = {top_p:g}; pin clips with --pin EMOTION=CLIP"
         )
     return tuple(shown)
 
 
 def candidates(corpus: Corpus, emotion: str, seed: int) -> list[str]:
-    """Return the clips with this emotion alone in the order of a seed, those of the test split first."""
-    rows = [row for row in corpus.index if row.present == (emotion,)]
+    """Return the clips of this emotion, shuffled by the seed: those of the test split, of it alone and strong ones first.
+
+    With other emotions only where none is stronger.
+    """
+    rows = [row for row in corpus.index if row.labels and 0 < row.labels.get(emotion, 0) == max(row.labels.values())]
     order = np.random.default_rng(seed).permutation(len(rows))
-    return [rows[i].clip_id for i in sorted(order, key=lambda i: rows[i].split != "test")]
+    return [
+        rows[i].clip_id
+        for i in sorted(
+            order, key=lambda i: (rows[i].split != "test", len(rows[i].present) > 1, rows[i].labels[emotion] < _STRONG)
+        )
+    ]
 
 
 def _right_clip(predictor: Predictor, corpus: Corpus, emotion: str, top_p: float, seed: int) -> Sample | None:
     """Return the first candidate whose highest score is its emotion's; first those whose face is known to show it."""
-    samples = (corpus[clip_id] for clip_id in candidates(corpus, emotion, seed)[: 2 * _TRIES])
+    samples = (corpus[clip_id] for clip_id in candidates(corpus, emotion, seed)[: 4 * _TRIES])
     later: list[Sample] = []
     tried = 0
     for sample in samples:

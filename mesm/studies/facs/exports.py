@@ -12,7 +12,7 @@ from mesm.records.canonical import CanonicalFaces
 from mesm.records.facs import Codebook, FacsStudy
 from mesm.studies.facs import tables
 from mesm.studies.facs.chart_data import KIND_WORDS, MAP_WORDS, Control, face_grid, heat_map, layer_series
-from mesm.studies.facs.paper import plot_faces, plot_heat_map, plot_layers, plot_statements
+from mesm.studies.facs.paper import plot_faces, plot_heat_map, plot_layers
 from mesm.studies.facs.statements import Statement
 
 _CITES = ("ekman-friesen-1978", "barrett-etal-2019")
@@ -102,7 +102,6 @@ def statements_export(records: Sequence[Record[Any]], statements: Sequence[State
         "layer with its 95 % interval over speakers, a verdict by a fixed rule, and the verdict of re-initialised "
         "attention under the same rule.",
         origin=origin_of(*records),
-        draw=partial(plot_statements, table),
         table=table,
         cites=_CITES,
     )

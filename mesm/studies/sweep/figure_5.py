@@ -142,12 +142,13 @@ def plot_figure_5(curves: Sequence[PCurve], width: float) -> Figure:
         )
         upper.plot(x, [p.score for p in curve.sparse], color=colour, marker="o", markersize=2.6, label="MESM")
         lower.plot(x, [p.cost for p in curve.sparse], color=colour, marker="o", markersize=2.6)
+        highest = max(p.cost for p in (*curve.sparse, *([curve.dense] if curve.dense else [])))
         if curve.dense is not None:
             _draw_dense(upper, lower, curve.dense)
         upper.set_title(curve.title, fontsize=6.5)
         upper.set_ylabel(curve.score_title, fontsize=7)
         lower.set_ylabel(curve.cost_title, fontsize=7)
-        lower.set(xlabel="top-p", xlim=(0, 1.08), xticks=[0.2, 0.4, 0.6, 0.8, 1.0], ylim=(0, None))
+        lower.set(xlabel="top-p", xlim=(0, 1.08), xticks=[0.2, 0.4, 0.6, 0.8, 1.0], ylim=(0, 1.12 * highest))
         for axes in (upper, lower):
             axes.tick_params(labelsize=6.5)
     figure.legend(*grid[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=2)
