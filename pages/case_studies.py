@@ -3,7 +3,7 @@
 import streamlit as st
 
 from mesm.ui import controls, frame, layout, models
-from mesm.ui.case_studies import case_view, filters, gallery, notebook_view
+from mesm.ui.case_studies import case_view, filters, gallery, notebook_view, paper_figures
 from mesm.ui.models import Verdict
 
 frame.enter()
@@ -37,6 +37,7 @@ with layout.one_sentence_errors():
             clip_id = gallery.choose_clip(opened, rows, emotion, known_verdicts)
             st.divider()
             case_view.show_case(opened.case(clip_id), model)
+            paper_figures.show_paper_figures(opened, model, clip_id)
         else:
             layout.empty("No clip passes these filters.", "Choose another emotion, speaker or word.")
 notebook_view.show_notebook()

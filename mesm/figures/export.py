@@ -335,7 +335,7 @@ class ExportItem:
 
 
 def make_zip(items: Iterable[ExportItem]) -> bytes:
-    """Return one zip: a folder per export with its files and provenance, references.bib, and commands.txt.
+    """Return one zip: a folder per export with its files and provenance, captions, references.bib, and commands.txt.
 
     Two exhibits of one name get a number; the same items give the same bytes.
     """
@@ -343,11 +343,17 @@ def make_zip(items: Iterable[ExportItem]) -> bytes:
     taken: dict[str, int] = {}
     content: dict[str, bytes] = {}
     commands: list[str] = []
+    captions: list[tuple[str, str]] = []
     for item in items:
         count = taken[item.export.name] = taken.get(item.export.name, 0) + 1
         folder = item.export.name + (f"-{count}" if count > 1 else "")
         content |= {f"{folder}/{name}": data for name, data in files_of(item.export, item.forms, item.width).items()}
         commands += [full_command(item.export, form, item.width) for form in item.forms]
+        captions.append((folder, _CONTROL.sub(" ", item.export.caption)))
+    content["captions.txt"] = "".join(f"{name}\n{caption}\n\n" for name, caption in captions).encode()
+    content["captions.tex"] = "".join(
+        f"% {name}\n\\caption{{{escape(caption)}}}\\label{{{name}}}\n\n" for name, caption in captions
+    ).encode()
     content["references.bib"] = bibtex(key for item in items for key in item.export.cites).encode()
     content["commands.txt"] = "".join(f"{command}\n" for command in commands).encode()
     out = io.BytesIO()

@@ -6,7 +6,7 @@ from functools import partial
 
 import streamlit as st
 
-from mesm.figures.export import FORMATS, PICTURES, FigureExport, full_command, render
+from mesm.figures.export import FORMATS, PICTURES, FigureExport, full_command, render, width_note
 from mesm.figures.page import WIDTH_WORDS
 from mesm.figures.tables import Table
 from mesm.ui import layout, tables
@@ -54,6 +54,8 @@ def _contents(export: FigureExport, key: str) -> None:
             in_url=False, help=help_,
         )  # fmt: skip
         export = export.private(chosen)
+    if note := width_note(export, width):
+        st.caption(f":material/info: {note}")
     with st.container(horizontal=True, gap="small"):
         for form in export.formats:
             st.download_button(

@@ -44,12 +44,12 @@ def faces_export(record: Record[CanonicalFaces], view: str = "kept") -> FigureEx
     """Return the average faces: a row per layer, a column per emotion; no participant is shown."""
     faces = record.data
     grid = face_grid(faces, view)
-    reading = "Faded where the difference is not significant; blue is less, orange more." if grid.signed else ""
+    reading = " Faded where the difference is not significant; blue is less, orange more." if grid.signed else ""
     return record_export(
         [record],
         "faces",
         f"On the average face: {grid.words}",
-        f"{grid.words.capitalize()}, on one template face, each speaker once. {reading} "
+        f"{grid.words.capitalize()}, on one template face, each speaker once.{reading} "
         f"{faces.frames} faces of {faces.speakers} speakers.",
         name=f"faces-{view}",
         options=f" --view {view}",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from mesm.figures.export import ExportItem, FigureExport, full_command, make_zip, render
+from mesm.figures.export import ExportItem, FigureExport, fitting_width, full_command, make_zip, render, width_note
 from mesm.figures.page import WIDTH_WORDS, width_in
 from mesm.ui import layout
 from mesm.ui.export import basket
@@ -36,8 +36,8 @@ def _take(held: dict[str, ExportItem]) -> None:
         )
         st.button("Empty the basket", on_click=basket.empty, icon=":material/remove_shopping_cart:")
     st.caption(
-        "The zip contains every figure in its formats, its provenance beside it and inside, references.bib, and "
-        "commands.txt with the command that makes each file again."
+        "The zip contains every figure in its formats, its provenance beside it and inside, captions.txt and "
+        "captions.tex, references.bib, and commands.txt with the command that makes each file again."
     )
 
 
@@ -55,7 +55,8 @@ def _item(key: str, item: ExportItem) -> None:
             key=f"basket-forms-{key}",
         )  # fmt: skip
         basket.add(export, tuple(forms), width)
-        st.caption(f"{export.name}, {width_in(width):.2f} in wide" + _faces(export))
+        fitted = fitting_width(export, width)
+        st.caption(f"{export.name}, {width_in(fitted):.2f} in wide{_faces(export)}. {width_note(export, width)}")
         st.code(full_command(export, forms[0] if forms else "json", width), language="bash", wrap_lines=True)
         st.button("Remove", key=f"remove-{key}", on_click=basket.remove, args=(key,), icon=":material/delete:")
     with picture, layout.one_sentence_errors():
