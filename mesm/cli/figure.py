@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             "wide for a column takes the text's width",
         )
         part.add_argument(
+            "--font", default="sans", help="sans (default), serif, or document: an SVG whose text stays text"
+        )
+        part.add_argument(
             "--out", help="file or folder to write; default: the current folder, under the figure's own name"
         )
 
@@ -40,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Make the figure, write it and its provenance, print their paths."""
     from mesm.cli.figure_kinds import MAKERS
-    from mesm.figures.export import provenance_json, render, width_note
+    from mesm.figures.export import print_notes, provenance_json, render
     from mesm.files import write_atomic
 
     make = MAKERS.get(arguments.figure)
@@ -48,14 +52,15 @@ def run(arguments: argparse.Namespace) -> int:
         from mesm.cli.figure_clips import MAKERS as CLIP_MAKERS
 
         make = CLIP_MAKERS[arguments.figure]
-    export = make(arguments)
+    export = replace(make(arguments), font=arguments.font)
     name = f"{export.name}.{arguments.format}"
     path = Path(arguments.out) if arguments.out else Path(name)
     if path.is_dir():
         path = path / name
     print(write_atomic(path, render(export, arguments.format, arguments.width)))
-    if arguments.format not in ("csv", "json") and (note := width_note(export, arguments.width)):
-        print(note, file=sys.stderr)
+    if arguments.format not in ("csv", "json"):
+        for note in print_notes(export, arguments.width):
+            print(note, file=sys.stderr)
     if arguments.format != "json":
         beside = provenance_json(export, arguments.format, arguments.width)
         print(write_atomic(path.with_name(f"{path.name}.json"), beside))
@@ -161,7 +166,10 @@ KINDS: dict[str, tuple[str, tuple[str, ...]]] = {
         ("target", "clip", "layer", "regions", "privacy"),
     ),
     "units": ("true action units of a rendered face", ("target", "clip")),
-    "six": ("the paper's Figure 3: a face of each emotion with the sites that each layer keeps", ("target", "six", "privacy")),
+    "six": (
+        "the paper's Figure 3: a face of each emotion with the sites that each layer keeps",
+        ("target", "six", "privacy"),
+    ),
     "mel": ("the paper's Figure 4: one clip's spectrogram with the sites that each layer keeps", ("target", "clip")),
     "topp": ("the paper's Figure 5: score and cost over top-p", ("target", "score")),
     "sweep": ("scores against multiply-adds over top-p", ("targets", "view")),

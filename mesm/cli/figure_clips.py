@@ -139,9 +139,7 @@ def _six(arguments: argparse.Namespace) -> FigureExport:
     predictor, corpus = load(checkpoint), open_corpus(key)
     pins = parse_pins(arguments.pin, predictor.labels)
     choice = SixChoice(arguments.top_p, arguments.seed, pins, arguments.frame)
-    faces = choose_six(
-        predictor, corpus, top_p=choice.top_p, seed=choice.seed, pins=choice.pins, frame=choice.frame
-    )
+    faces = choose_six(predictor, corpus, top_p=choice.top_p, seed=choice.seed, pins=choice.pins, frame=choice.frame)
     licence = str(corpus.manifest.meta.get("licence", ""))
     origin = clip_origin(predictor, CorpusId(corpus.name, corpus.digest), licence, key)
     privacy = arguments.privacy or default_privacy(licence)

@@ -64,6 +64,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--width", default="acl-text", help="width of the pictures, as in mesm figure (default: %(default)s)"
     )
+    parser.add_argument("--font", default="sans", help="sans (default), serif or document, as in mesm figure")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -94,6 +95,7 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         for exhibit in TARGETS[arguments.what](arguments, job, measuring.records_folder(arguments.records)):
             forms = [form for form in ("pdf", "tex", "csv") if form in exhibit.formats]
+            exhibit = replace(exhibit, font=arguments.font)
             for name, content in files_of(exhibit, forms, arguments.width).items():
                 written[write_atomic(out / name, content)] = None
     finally:

@@ -19,8 +19,9 @@ from mesm import __version__
 from mesm.errors import ConfigError
 from mesm.figures.bibliography import PAPER, bibtex, corpus_cites
 from mesm.figures.fit import type_faults
-from mesm.figures.page import DPI, TEXT_WIDTHS, WIDTH_WORDS, paper_style, width_in
+from mesm.figures.page import DPI, TEXT_WIDTHS, WIDTH_WORDS, leave_out_unprintable, paper_style, width_in
 from mesm.figures.table_latex import environment, to_latex
+from mesm.figures.table_picture import picture_layout, plot_table
 from mesm.figures.tables import Table, escape
 from mesm.files import slug
 from mesm.json_form import Json, to_json
@@ -65,6 +66,7 @@ class FigureExport:
         cites: keys of `bibliography.ENTRIES`.
         privacy: one of `PRIVACY` where people's faces are shown, "" elsewhere.
         private: makes it again with another privacy; None without faces.
+        font: of its pictures, one of `page.FONTS`.
     """
 
     name: str
@@ -77,7 +79,8 @@ class FigureExport:
     cites: tuple[str, ...] = (PAPER,)
     privacy: str = ""
     private: Callable[[str], FigureExport] | None = None
-    _fitted: dict[str, str] = field(default_factory=dict, init=False, repr=False, compare=False)
+    font: str = "sans"
+    _fitted: dict[str, tuple[str, str]] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         assert self.draw or self.table, "an export is a figure or a table"
@@ -96,32 +99,48 @@ def fitting_width(export: FigureExport, width: str) -> str:
     table would be broken into panels or into lines of a few letters. Inches are taken as they are.
 
     Raises:
-        ConfigError: an unknown width.
+        ConfigError: an unknown width or font.
     """
-    inches = width_in(width)
-    if width not in TEXT_WIDTHS:
-        return width
+    return _measured(export, width)[0] if width in TEXT_WIDTHS else (width_in(width), width)[1]
+
+
+def print_notes(export: FigureExport, width: str) -> list[str]:
+    """Return sentences on what is printed otherwise than asked: a wider page, letters that no font has."""
+    fitted, missing = _measured(export, width)
+    wider = f"Too wide for a column: written over both columns, {WIDTH_WORDS[fitted]}." if fitted != width else ""
+    lacking = (
+        f"No installed font has {' '.join(missing[:6])}{' …' if len(missing) > 6 else ''}, so an ellipsis stands for it; "
+        "install one, such as Noto Sans CJK or Noto Sans Arabic, and export again."
+        if missing
+        else ""
+    )
+    return [note for note in (wider, lacking) if note]
+
+
+def _measured(export: FigureExport, width: str) -> tuple[str, str]:
+    """Return the width that fits, and the letters that cannot be printed."""
     if width not in export._fitted:
-        export._fitted[width] = width if _fits(export, inches) else TEXT_WIDTHS[width]
+        inches = width_in(width)
+        with paper_style(export.font):
+            figure = _drawn(export, inches)
+            missing = leave_out_unprintable(figure)
+            fits = width not in TEXT_WIDTHS or _fits(export, figure, inches)
+        export._fitted[width] = (width if fits else TEXT_WIDTHS[width], missing)
     return export._fitted[width]
 
 
-def width_note(export: FigureExport, width: str) -> str:
-    """Return a sentence where an exhibit is written wider than asked, else ""."""
-    fitted = fitting_width(export, width)
-    if fitted == width:
-        return ""
-    return f"Too wide for a column: written over both columns, {WIDTH_WORDS[fitted]}."
+def _fits(export: FigureExport, figure: Figure, inches: float) -> bool:
+    if export.draw is not None:
+        return not type_faults(figure)
+    assert export.table is not None
+    return picture_layout(export.table, inches).is_easy
 
 
-def _fits(export: FigureExport, inches: float) -> bool:
-    from mesm.figures.table_picture import picture_layout
-
-    with paper_style():
-        if export.draw is not None:
-            return not type_faults(export.draw(inches))
-        assert export.table is not None
-        return picture_layout(export.table, inches).is_easy
+def _drawn(export: FigureExport, inches: float) -> Figure:
+    if export.draw is not None:
+        return export.draw(inches)
+    assert export.table is not None
+    return plot_table(export.table, inches)
 
 
 def record_export(
@@ -184,6 +203,8 @@ def full_command(export: FigureExport, form: str, width: str) -> str:
     if export.command.startswith("#"):
         return export.command  # a remark: no command makes it again
     sized = f" --width {fitting_width(export, width)}" if form in _SIZED else ""
+    if form in PICTURES and export.font != "sans":
+        sized += f" --font {export.font}"
     return f"{export.command}{sized}" + ("" if export.command.startswith("mesm reproduce") else f" --format {form}")
 
 
@@ -285,16 +306,10 @@ def _latex(export: FigureExport, command: str, width: str) -> str:
 
 
 def _picture(export: FigureExport, form: str, width: str, made_from: Mapping[str, Json]) -> bytes:
-    from mesm.figures.table_picture import plot_table
-
     out = io.BytesIO()
-    with paper_style():
-        inches = width_in(width)
-        if export.draw is not None:
-            figure = export.draw(inches)
-        else:
-            assert export.table is not None
-            figure = plot_table(export.table, inches)
+    with paper_style(export.font):
+        figure = _drawn(export, width_in(width))
+        leave_out_unprintable(figure)
         figure.savefig(out, format=form, dpi=DPI, metadata=_metadata(export, form, made_from))
     return out.getvalue()
 

@@ -33,7 +33,9 @@ def to_latex(table: Table, caption: str = "", label: str = "", width: str = "acl
     size = f"{_SIZES[layout.size_pt]}\\setlength{{\\tabcolsep}}{{{_GAP_PT / 2:g}pt}}"
     lines = [rf"\begin{{{name}}}", rf"\centering{size}"]
     for number, part in enumerate(layout.parts(table)):
-        lines += ["", r"\vspace{1ex}"] if number else []  # an empty line ends the paragraph: the next panel stands below
+        lines += (
+            ["", r"\vspace{1ex}"] if number else []
+        )  # an empty line ends the paragraph: the next panel stands below
         lines += _tabular(part, layout)
     lines += [rf"\caption{{{escape(caption)}}}"] if caption else []
     lines += [rf"\label{{tab:{label}}}"] if label else []
@@ -45,8 +47,7 @@ def _tabular(table: Table, layout: TableLayout) -> list[str]:
     lines = [rf"\begin{{tabular}}{{@{{}}{''.join('l' if words else 'r' for words in left)}@{{}}}}", r"\toprule"]
     lines += _heads(table)
     names = [
-        _stacked(head_lines(name, layout.letters), "b", words)
-        for name, words in zip(table.columns, left, strict=True)
+        _stacked(head_lines(name, layout.letters), "b", words) for name, words in zip(table.columns, left, strict=True)
     ]
     lines += [" & ".join(names) + r" \\", r"\midrule"]
     for row in range(len(table.rows)):

@@ -92,7 +92,9 @@ def _draw_panel(
     rule(y - LINE_IN / 2, 0.5)
     for row in range(len(table.rows)):
         if table.begins_group(row):
-            axes.text(edges[0], y + 0.01, table.rows[row].group, va="center", fontsize=size, style="italic", color=FAINT)
+            axes.text(
+                edges[0], y + 0.01, table.rows[row].group, va="center", fontsize=size, style="italic", color=FAINT
+            )
             y += LINE_IN
         for i in range(len(table.columns)):
             if table.repeats(row, i):

@@ -58,7 +58,9 @@ def export_six(
     missing = [label for label in labels if label not in {shown.emotion for shown in faces}]
     apart = f" No clip that is scored right: {', '.join(missing)}." if missing else ""
     shares = [
-        f"L{number + 1} {np.mean([shown.layers[number].kept[shown.number].mean() for shown in faces]):.0%}".replace("%", " %")
+        f"L{number + 1} {np.mean([shown.layers[number].kept[shown.number].mean() for shown in faces]):.0%}".replace(
+            "%", " %"
+        )
         for number in range(len(faces[0].layers))
     ]
     clips: list[Json] = [shown.sample.clip_id for shown in faces]
@@ -89,7 +91,15 @@ def _faces_table(faces: Sequence[ShownFace]) -> Table:
     """Return the clips that are shown, with the share of the sites that each layer keeps on the face."""
     layers = range(len(faces[0].layers))
     rows = tuple(
-        Row((f.emotion, f.sample.clip_id, f.sample.text, f.time_s, *(float(f.layers[n].kept[f.number].mean()) for n in layers)))
+        Row(
+            (
+                f.emotion,
+                f.sample.clip_id,
+                f.sample.text,
+                f.time_s,
+                *(float(f.layers[n].kept[f.number].mean()) for n in layers),
+            )
+        )
         for f in faces
     )
     return Table(("emotion", "clip", "words", "second", *(f"L{n + 1} kept" for n in layers)), rows, digits=2)

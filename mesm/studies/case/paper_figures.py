@@ -73,7 +73,9 @@ def plot_six(faces: Sequence[ShownFace], width: float) -> Figure:
             axes.imshow(picture, interpolation="none", aspect="auto")
             if line == 0:
                 name = "frame" if place == 0 else f"L{place}"
-                figure.text((x + side / 2) / width, 1 - _HEAD_IN / 2 / height, name, ha="center", va="center", fontsize=7)
+                figure.text(
+                    (x + side / 2) / width, 1 - _HEAD_IN / 2 / height, name, ha="center", va="center", fontsize=7
+                )
     return figure
 
 

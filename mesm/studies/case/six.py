@@ -114,7 +114,9 @@ def choose_six(
         DataError: no emotion has such a clip, or a pinned clip has no faces.
     """
     if not predictor.has_attention or "visual" not in predictor.config.modalities:
-        raise ConfigError(f"checkpoint {predictor.name!r} has no attention on faces, so no sites to show; choose a MESM")
+        raise ConfigError(
+            f"checkpoint {predictor.name!r} has no attention on faces, so no sites to show; choose a MESM"
+        )
     shown = []
     for emotion in predictor.labels:
         clip, second = (pins or {}).get(emotion, (None, None))

@@ -178,4 +178,6 @@ def _table(curves: Sequence[PCurve]) -> Table:
         for model, points in (("MESM", curve.sparse), ("FE2E", () if curve.dense is None else (curve.dense,)))
         for p in points
     ]
-    return Table(("model", "top-p", curves[0].score_title, "95 % from", "to", curves[0].cost_title), tuple(rows), digits=3)
+    return Table(
+        ("model", "top-p", curves[0].score_title, "95 % from", "to", curves[0].cost_title), tuple(rows), digits=3
+    )

@@ -37,7 +37,9 @@ def show_paper_figures(opened: OpenCorpus, model: Model | None, clip_id: str) ->
 
 
 def _show_six(opened: OpenCorpus, model: Model, clip_id: str) -> None:
-    pins: dict[str, tuple[str, float | None]] = st.session_state.setdefault(_PINS, {}).setdefault(opened.corpus.id.key, {})
+    pins: dict[str, tuple[str, float | None]] = st.session_state.setdefault(_PINS, {}).setdefault(
+        opened.corpus.id.key, {}
+    )
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         top_p = _pick_top_p("six")
         frame = st.selectbox("Frame", list(FRAMES), format_func=FRAMES.__getitem__, key="six-frame", width=220)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from mesm.figures.export import ExportItem, FigureExport, fitting_width, full_command, make_zip, render, width_note
+from mesm.figures.export import ExportItem, FigureExport, fitting_width, full_command, make_zip, print_notes, render
 from mesm.figures.page import WIDTH_WORDS, width_in
 from mesm.ui import layout
 from mesm.ui.export import basket
@@ -56,7 +56,9 @@ def _item(key: str, item: ExportItem) -> None:
         )  # fmt: skip
         basket.add(export, tuple(forms), width)
         fitted = fitting_width(export, width)
-        st.caption(f"{export.name}, {width_in(fitted):.2f} in wide{_faces(export)}. {width_note(export, width)}")
+        st.caption(
+            f"{export.name}, {width_in(fitted):.2f} in wide{_faces(export)}. {' '.join(print_notes(export, width))}"
+        )
         st.code(full_command(export, forms[0] if forms else "json", width), language="bash", wrap_lines=True)
         st.button("Remove", key=f"remove-{key}", on_click=basket.remove, args=(key,), icon=":material/delete:")
     with picture, layout.one_sentence_errors():
