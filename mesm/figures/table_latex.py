@@ -78,7 +78,7 @@ def _cell(table: Table, row: int, column: int, layout: TableLayout, left: bool) 
     if table.repeats(row, column):
         return ""
     lines = break_lines(table.cell_text(row, column), layout.letters)
-    text = _stacked(lines, "t", left).replace("±", r"$\pm$")
+    text = _stacked(lines, "t", left)
     return (rf"\textbf{{{text}}}", rf"\underline{{{text}}}", text)[table.place(row, column)]
 
 

@@ -28,7 +28,7 @@ TABLE = Table(
 
 def test_best_is_bold_second_underlined_quoted_numbers_neither() -> None:
     latex = to_latex(TABLE, "All in %", "x")
-    assert r"FE2E & \textbf{84.5 $\pm$ 0.3} & 58.8 \\" in latex  # 58.80 and 58.84 are printed alike: no winner
+    assert r"FE2E & \textbf{84.5 $\pm$0.3} & 58.8 \\" in latex  # 58.80 and 58.84 are printed alike: no winner
     assert r"MESM & \underline{84.4} & 58.8 \\" in latex
     assert r"LF\_LSTM \& co & 71.8 & – \\" in latex.replace("--", "–")
     assert r"\textbf{99.0}" not in latex
