@@ -74,6 +74,7 @@ def lay_out(table: Table, room_pt: float, sizes: Sequence[float], gap_pt: float,
 
 def break_lines(text: str, letters: int) -> list[str]:
     """Return a text in lines of at most so many letters where it can be broken: at spaces, not inside an interval."""
+    text = "".join(letter if letter.isprintable() else " " for letter in text)
     if not letters or len(text) <= letters:
         return [text]
     lines: list[str] = []
@@ -104,6 +105,7 @@ def _advance(letter: str, font: str, bold: bool) -> float:
 
     face = get_font(findfont(FontProperties(family=font, weight="bold" if bold else "normal")))
     face.set_size(100, 72)
+    letter = letter if letter.isprintable() else " "
     return float(face.load_char(ord(letter), LoadFlags.NO_HINTING).linearHoriAdvance) / 65536 / 100
 
 
