@@ -3,7 +3,7 @@
 import streamlit as st
 
 from mesm.ui import controls, frame, layout, models
-from mesm.ui.case_studies import case_view, filters, gallery, notebook_view, parts, trace_export
+from mesm.ui.case_studies import case_view, filters, gallery, notebook_view, paper_figures, parts, trace_export
 from mesm.ui.models import Verdict
 
 frame.enter()
@@ -47,6 +47,7 @@ with layout.one_sentence_errors():
             case_view.show_case(opened.case(clip_id), model)
             if model is not None:
                 trace_export.offer_traces(opened, model, rows, emotion)
+            paper_figures.show_paper_figures(opened, model, clip_id)
         else:
             layout.empty("No clip passes these filters.", "Choose another emotion, speaker or word.")
 notebook_view.show_notebook()

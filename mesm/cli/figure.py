@@ -6,6 +6,8 @@ import argparse
 import contextlib
 import io
 import shlex
+import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "  mesm figure case marionette-mesm@marionette --clip m0-00356 --top-p 0.5 --width acl-text\n"
         "  mesm figure sweep marionette-mesm@marionette --metric f1 --axis ms --format svg\n"
         "  mesm figure table 4 --corpus marionette --format tex\n"
+        "  mesm figure six marionette-mesm@marionette --seed 1   (the paper's Figure 3; mel and topp: 4 and 5)\n"
         "A target is CHECKPOINT@CORPUS, with the names of the app's pickers. The provenance is written beside each file."
     )
     parts = parser.add_subparsers(dest="figure", metavar="KIND", required=True)
@@ -34,7 +37,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         part.add_argument(
             "--width",
             default="acl-column",
-            help="acl-column (default), acl-text, ieee-column, ieee-text, neurips-text, or inches",
+            help="acl-column (default), acl-text, ieee-column, ieee-text, neurips-text, or inches; an exhibit that is too "
+            "wide for a column takes the text's width",
+        )
+        part.add_argument(
+            "--font", default="sans", help="sans (default), serif, or document: an SVG whose text stays text"
         )
         part.add_argument(
             "--out", help="file or folder to write; default: the current folder, under the figure's own name"
@@ -43,7 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Make the figure, write it and its provenance, print their paths."""
-    from mesm.figures.export import provenance_json, render
+    from mesm.figures.export import print_notes, provenance_json, render
     from mesm.files import write_atomic
 
     export = _make(arguments)
@@ -52,6 +59,9 @@ def run(arguments: argparse.Namespace) -> int:
     if path.is_dir():
         path = path / name
     print(write_atomic(path, render(export, arguments.format, arguments.width)))
+    if arguments.format not in ("csv", "json"):
+        for note in print_notes(export, arguments.width):
+            print(note, file=sys.stderr)
     if arguments.format != "json":
         beside = provenance_json(export, arguments.format, arguments.width)
         print(write_atomic(path.with_name(f"{path.name}.json"), beside))
@@ -66,7 +76,7 @@ def _make(arguments: argparse.Namespace) -> FigureExport:
         from mesm.cli.figure_clips import MAKERS as CLIP_MAKERS
 
         make = CLIP_MAKERS[arguments.figure]
-    return make(arguments)
+    return replace(make(arguments), font=arguments.font)
 
 
 def remake(command: str) -> FigureExport:
@@ -97,6 +107,22 @@ OPTIONS: dict[str, dict[str, dict[str, Any]]] = {
         "--clip": {"required": True, "help": "id of the clip in the corpus"},
         "--top-p": {"type": float, "help": "nucleus mass in (0, 1]; default: the checkpoint's"},
     },
+    "six": {
+        "--top-p": {"type": float, "default": 0.6, "help": "nucleus mass in (0, 1] (default: 0.6, the paper's)"},
+        "--seed": {"type": int, "default": 0, "help": "of the order in which clips are tried (default: 0)"},
+        "--pin": {
+            "action": "append",
+            "default": [],
+            "metavar": "EMOTION=CLIP[:SECOND]",
+            "help": "show this clip, and its face at this second; repeatable",
+        },
+        "--frame": {
+            "default": "apex",
+            "choices": ("apex", "middle", "first"),
+            "help": "face of a clip: the apex of its action units where they are known (default), middle or first",
+        },
+    },
+    "score": {"--metric": {"default": "accuracy", "help": "accuracy (default, the paper's), wacc or f1"}},
     "look": {
         "--look": {"default": "mask", "help": "mask (default), heat-map, red-tint, contours or points"},
         "--opacity": {"type": float, "default": 0.8, "help": "opacity of the overlay, 0 to 1 (default: 0.8)"},
@@ -182,6 +208,12 @@ KINDS: dict[str, tuple[str, tuple[str, ...]]] = {
         ("target", "clip", "layer", "regions", "privacy"),
     ),
     "units": ("true action units of a rendered face", ("target", "clip")),
+    "six": (
+        "the paper's Figure 3: a face of each emotion with the sites that each layer keeps",
+        ("target", "six", "privacy"),
+    ),
+    "mel": ("the paper's Figure 4: one clip's spectrogram with the sites that each layer keeps", ("target", "clip")),
+    "topp": ("the paper's Figure 5: score and cost over top-p", ("target", "score")),
     "sweep": ("scores against multiply-adds over top-p", ("targets", "view")),
     "work": ("multiply-adds layer by layer over top-p", ("target", "unit")),
     "spread": ("multiply-adds of every clip", ("target",)),

@@ -25,7 +25,9 @@ from mesm.records.prediction import Prediction
 from mesm.studies.case import exports
 from mesm.studies.case.label_flip import flip_report
 from mesm.studies.case.mosaic import OVERLAYS, MosaicStyle, fit_window
+from mesm.studies.case.paper_exports import SixChoice, export_mel, export_six
 from mesm.studies.case.regions import clip_regions
+from mesm.studies.case.six import choose_six, parse_pins
 
 
 @dataclass(frozen=True)
@@ -162,6 +164,23 @@ def _words(arguments: argparse.Namespace) -> FigureExport:
     return exports.export_words(sample, effects, clip.origin, predictor.config.has_text_query, arguments.emotion)
 
 
+def _six(arguments: argparse.Namespace) -> FigureExport:
+    checkpoint, key = target_parts(arguments.target)
+    predictor, corpus = load(checkpoint), open_corpus(key)
+    pins = parse_pins(arguments.pin, predictor.labels)
+    choice = SixChoice(arguments.top_p, arguments.seed, pins, arguments.frame)
+    faces = choose_six(predictor, corpus, top_p=choice.top_p, seed=choice.seed, pins=choice.pins, frame=choice.frame)
+    licence = str(corpus.manifest.meta.get("licence", ""))
+    origin = clip_origin(predictor, CorpusId(corpus.name, corpus.digest), licence, key)
+    privacy = arguments.privacy or default_privacy(licence)
+    return export_six(faces, choice, origin, privacy, predictor.labels)
+
+
+def _mel(arguments: argparse.Namespace) -> FigureExport:
+    clip = _open(arguments)
+    return export_mel(clip.sample, clip.predict(), clip.origin)
+
+
 def _regions(arguments: argparse.Namespace) -> FigureExport:
     clip = _open(arguments)
     prediction = clip.predict()
@@ -197,5 +216,7 @@ MAKERS: dict[str, Maker] = {
     "pair": _pair,
     "difference": _difference,
     "regions": _regions,
+    "six": _six,
+    "mel": _mel,
     "units": _units,
 }

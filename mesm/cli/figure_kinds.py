@@ -31,10 +31,11 @@ from mesm.studies.guidance.tables import guidance_export
 from mesm.studies.learning.chart_data import TrainingRun, creation_number
 from mesm.studies.learning.exports import learning_export, runs_export
 from mesm.studies.reproduction import exports as reproduction
-from mesm.studies.reproduction.reported import figure_5_shares
+from mesm.studies.reproduction.reported import FIGURE_5, figure_5_shares
 from mesm.studies.reproduction.tables import scored_models
 from mesm.studies.sweep import exports as sweep
 from mesm.studies.sweep.chart_data import SweepView, with_evaluations
+from mesm.studies.sweep.figure_5 import figure_5_export
 
 Maker: TypeAlias = Callable[[argparse.Namespace], FigureExport]
 
@@ -71,6 +72,11 @@ def _sweep(arguments: argparse.Namespace) -> FigureExport:
     evaluations = RecordStore(record_folders()).find("evaluate")
     records = [with_evaluations(find_record("sweep", target), evaluations) for target in arguments.targets]
     return sweep.sweep_export(records, view, evaluations, figure_5_shares())
+
+
+def _top_p(arguments: argparse.Namespace) -> FigureExport:
+    record = _target("sweep", arguments)
+    return figure_5_export(record, arguments.metric, RecordStore(record_folders()).find("evaluate"), FIGURE_5)
 
 
 def _architecture(arguments: argparse.Namespace) -> FigureExport:
@@ -201,6 +207,7 @@ def _statements(arguments: argparse.Namespace) -> FigureExport:
 MAKERS: dict[str, Maker] = {
     "architecture": _architecture,
     "sweep": _sweep,
+    "topp": _top_p,
     "work": lambda arguments: sweep.layers_export(_target("sweep", arguments), arguments.axis),
     "spread": lambda arguments: sweep.clip_cost_export(_target("sweep", arguments)),
     "facs": _facs,

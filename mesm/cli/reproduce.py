@@ -14,7 +14,9 @@ from mesm.cli.train import Bar
 from mesm.vocabulary import SIZES
 
 if TYPE_CHECKING:
+    from mesm.analysis.predictor import Predictor
     from mesm.figures.export import FigureExport
+    from mesm.json_form import Json
     from mesm.studies.reproduction.table_jobs import ResolvedCheckpoint, TableJob
 
 
@@ -48,13 +50,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--retrain", action="store_true", help="train also the models that ship")
     parser.add_argument("--epochs", type=int, default=0, help="epochs of each training; default: the recipe's")
     parser.add_argument("--clips", type=int, default=0, help="training clips; default: all")
-    parser.add_argument("--clip", help="figures 3 and 4: id of the clip; default: the first that is scored right")
+    parser.add_argument("--clip", help="figure 4: id of the clip; default: the first that is scored right")
+    parser.add_argument(
+        "--pin",
+        action="append",
+        default=[],
+        metavar="EMOTION=CLIP[:SECOND]",
+        help="figure 3: show this clip; default: one per emotion that is scored right",
+    )
     parser.add_argument("--runs", help="folder of the runs; default: the workspace's reproduce/CORPUS/runs")
     parser.add_argument("--records", help="folder of the records; default: the workspace's records/")
     parser.add_argument("--out", help="folder of the files; default: the workspace's reproduce/CORPUS")
     parser.add_argument(
         "--width", default="acl-text", help="width of the pictures, as in mesm figure (default: %(default)s)"
     )
+    parser.add_argument("--font", default="sans", help="sans (default), serif or document, as in mesm figure")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -85,6 +95,7 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         for exhibit in TARGETS[arguments.what](arguments, job, measuring.records_folder(arguments.records)):
             forms = [form for form in ("pdf", "tex", "csv") if form in exhibit.formats]
+            exhibit = replace(exhibit, font=arguments.font)
             for name, content in files_of(exhibit, forms, arguments.width).items():
                 written[write_atomic(out / name, content)] = None
     finally:
@@ -115,6 +126,7 @@ def _command(arguments: argparse.Namespace, job: TableJob) -> str:
     options += [f"--{k} {getattr(arguments, k)}" for k in ("epochs", "clips") if getattr(arguments, k)]
     defaults = {"recipe": "mesm", "size": "small"}
     options += [f"--{k} {v}" for k in defaults if (v := getattr(arguments, k)) != defaults[k]]
+    options += [f"--pin {quote(pin)}" for pin in arguments.pin]
     options += ["--retrain"] if arguments.retrain else []
     corpus = quote(measuring.corpus_argument(job.corpus, arguments.corpus))
     return " ".join([f"mesm reproduce {arguments.what} --corpus {corpus}", *options])
@@ -220,41 +232,56 @@ def _resolve(job: TableJob, model: str) -> ResolvedCheckpoint:
     return resolved
 
 
-def _case(arguments: argparse.Namespace, job: TableJob, records: Path) -> list[FigureExport]:
-    from mesm.analysis.provenance import clip_origin
-    from mesm.data.ingest.closeups import with_closeups
+def _six(arguments: argparse.Namespace, job: TableJob, records: Path) -> list[FigureExport]:
+    """Return Figure 3."""
     from mesm.figures.privacy import default_privacy
-    from mesm.studies.case.exports import clip_option, export_case
-    from mesm.studies.case.mosaic import MosaicStyle, fit_window
-    from mesm.studies.reproduction.measure import CASE_TOP_P, first_right_clip
+    from mesm.studies.case.paper_exports import SixChoice, export_six
+    from mesm.studies.case.six import CASE_TOP_P, choose_six, parse_pins
+
+    predictor, corpus = _resolve(job, "MESM").predictor, job.corpus
+    choice = SixChoice(CASE_TOP_P, pins=parse_pins(arguments.pin, predictor.labels))
+    faces = choose_six(predictor, corpus, top_p=CASE_TOP_P, pins=choice.pins)
+    privacy = default_privacy(str(corpus.manifest.meta.get("licence", "")))
+    made = export_six(faces, choice, _origin(predictor, arguments, job), privacy, predictor.labels)
+    return [replace(made, name=f"figure3-{made.name}", command=_command(arguments, job))]
+
+
+def _mel(arguments: argparse.Namespace, job: TableJob, records: Path) -> list[FigureExport]:
+    """Return Figure 4."""
+    from mesm.studies.case.exports import clip_option
+    from mesm.studies.case.paper_exports import export_mel
+    from mesm.studies.case.six import CASE_TOP_P
+    from mesm.studies.reproduction.measure import first_right_clip
 
     predictor, corpus = _resolve(job, "MESM").predictor, job.corpus
     clip_id = arguments.clip or first_right_clip(predictor, corpus, job.split)
-    sample = with_closeups(corpus[clip_id], corpus.media_path(clip_id))
+    sample = corpus[clip_id]
     prediction = predictor.run(predictor.prepare(sample), CASE_TOP_P)
-    licence = str(corpus.manifest.meta.get("licence", ""))
-    origin = clip_origin(predictor, corpus.id, licence)
-    # Figure 3 shows the face; Figure 4 the voice, of which only the highest tenth is drawn.
-    style = MosaicStyle("points", loudest_only=arguments.what == "figure4")
-    window, privacy = fit_window(sample.duration_s), default_privacy(licence)
-    made = export_case(sample, prediction, window, style, origin, privacy)
+    made = export_mel(sample, prediction, _origin(predictor, arguments, job))
     command = f"{_command(arguments, job)} {clip_option(clip_id)}"
-    return [replace(made, name=f"{arguments.what}-{made.name}", command=command)]
+    return [replace(made, name=f"figure4-{made.name}", command=command)]
+
+
+def _origin(predictor: Predictor, arguments: argparse.Namespace, job: TableJob) -> dict[str, Json]:
+    from mesm.analysis.provenance import clip_origin
+
+    corpus = job.corpus
+    licence = str(corpus.manifest.meta.get("licence", ""))
+    return clip_origin(predictor, corpus.id, licence, measuring.corpus_argument(corpus, arguments.corpus))
 
 
 def _sweep(arguments: argparse.Namespace, job: TableJob, records: Path) -> Iterator[FigureExport]:
-    """Yield Figure 5; a recorded sweep of these weights on these clips is drawn."""
+    """Yield Figure 5 for each metric; a recorded sweep of these weights on these clips is drawn."""
     from mesm.studies.reproduction import reported
     from mesm.studies.reproduction.measure import figure_5_sweep
-    from mesm.studies.sweep.chart_data import SweepView
-    from mesm.studies.sweep.exports import sweep_export
+    from mesm.studies.sweep.figure_5 import figure_5_export
 
     command = _command(arguments, job)
     print("\n".join(job.plan.lines()))
     sparse, dense = _resolve(job, "MESM").predictor, _resolve(job, "FE2E").predictor
     record = figure_5_sweep(sparse, dense, job, records, command, Bar().clips)
     for metric in ("accuracy", "wacc", "f1"):
-        made = sweep_export([record], SweepView(metric, relative=True), (), reported.figure_5_shares())
+        made = figure_5_export(record, metric, (), reported.FIGURE_5)
         yield replace(made, name=f"figure5-{made.name}", command=command)
 
 
@@ -267,7 +294,7 @@ TARGETS: dict[str, Maker] = {
     "table3": _scores,
     "table4": _scores,
     "table5": _modalities,
-    "figure3": _case,
-    "figure4": _case,
+    "figure3": _six,
+    "figure4": _mel,
     "figure5": _sweep,
 }

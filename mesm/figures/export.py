@@ -18,7 +18,10 @@ from typing import TYPE_CHECKING, Any
 from mesm import __version__
 from mesm.errors import ConfigError
 from mesm.figures.bibliography import PAPER, bibtex, corpus_cites
-from mesm.figures.page import DPI, paper_style, width_in
+from mesm.figures.fit import type_faults
+from mesm.figures.page import DPI, TEXT_WIDTHS, WIDTH_WORDS, leave_out_unprintable, paper_style, width_in
+from mesm.figures.table_latex import environment, to_latex
+from mesm.figures.table_picture import picture_layout, plot_table
 from mesm.figures.tables import Table, escape
 from mesm.files import slug
 from mesm.json_form import Json, items, to_json
@@ -39,6 +42,8 @@ FORMATS: dict[str, str] = {
     "json": "application/json",
 }
 PICTURES = ("pdf", "svg", "png")
+#: Formats that depend on a width: LaTeX spans both columns of a page at the text's.
+_SIZED = (*PICTURES, "tex")
 #: Ways to print faces of people: unchanged, blurred, or sketched from landmarks.
 PRIVACY = ("none", "blur", "sketch")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
@@ -64,6 +69,7 @@ class FigureExport:
         cites: keys of `bibliography.ENTRIES`.
         privacy: one of `PRIVACY` where people's faces are shown, "" elsewhere.
         private: makes it again with another privacy; None without faces.
+        font: of its pictures, one of `page.FONTS`.
     """
 
     name: str
@@ -77,6 +83,8 @@ class FigureExport:
     cites: tuple[str, ...] = (PAPER,)
     privacy: str = ""
     private: Callable[[str], FigureExport] | None = None
+    font: str = "sans"
+    _fitted: dict[str, tuple[str, str]] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         assert self.draw or self.table, "an export is a figure or a table"
@@ -87,6 +95,57 @@ class FigureExport:
         """Return the formats that it has; a picture without numbers has no CSV."""
         numbers = {*self.data, *(("csv",) if self.table is not None else ())}
         return tuple(f for f in FORMATS if f not in ("csv", "npz") or f in numbers)
+
+
+def fitting_width(export: FigureExport, width: str) -> str:
+    """Return a width, or instead of a column's that of the venue's text where the column is too narrow.
+
+    It is too narrow if type would be smaller than `fit.LEAST_PT`, a text would leave the page or lie over another, or a
+    table would be broken into panels or into lines of a few letters. Inches are taken as they are.
+
+    Raises:
+        ConfigError: an unknown width or font.
+    """
+    return _measured(export, width)[0] if width in TEXT_WIDTHS else (width_in(width), width)[1]
+
+
+def print_notes(export: FigureExport, width: str) -> list[str]:
+    """Return sentences on what is printed otherwise than asked: a wider page, letters that no font has."""
+    fitted, missing = _measured(export, width)
+    wider = f"Too wide for a column: written over both columns, {WIDTH_WORDS[fitted]}." if fitted != width else ""
+    lacking = (
+        f"No installed font has {' '.join(missing[:6])}{' …' if len(missing) > 6 else ''}, so an ellipsis stands for it; "
+        "install one, such as Noto Sans CJK or Noto Sans Arabic, and export again."
+        if missing
+        else ""
+    )
+    return [note for note in (wider, lacking) if note]
+
+
+def _measured(export: FigureExport, width: str) -> tuple[str, str]:
+    """Return the width that fits, and the letters that cannot be printed."""
+    if width not in export._fitted:
+        inches = width_in(width)
+        with paper_style(export.font):
+            figure = _drawn(export, inches)
+            missing = leave_out_unprintable(figure)
+            fits = width not in TEXT_WIDTHS or _fits(export, figure, inches)
+        export._fitted[width] = (width if fits else TEXT_WIDTHS[width], missing)
+    return export._fitted[width]
+
+
+def _fits(export: FigureExport, figure: Figure, inches: float) -> bool:
+    if export.draw is not None:
+        return not type_faults(figure)
+    assert export.table is not None
+    return picture_layout(export.table, inches).is_easy
+
+
+def _drawn(export: FigureExport, inches: float) -> Figure:
+    if export.draw is not None:
+        return export.draw(inches)
+    assert export.table is not None
+    return plot_table(export.table, inches)
 
 
 def record_export(
@@ -148,7 +207,9 @@ def full_command(export: FigureExport, form: str, width: str) -> str:
     """Return the command that writes this file."""
     if export.command.startswith("#"):
         return export.command  # a remark: no command makes it again
-    sized = f" --width {width}" if form in PICTURES else ""
+    sized = f" --width {fitting_width(export, width)}" if form in _SIZED else ""
+    if form in PICTURES and export.font != "sans":
+        sized += f" --font {export.font}"
     return f"{export.command}{sized}" + ("" if export.command.startswith("mesm reproduce") else f" --format {form}")
 
 
@@ -162,6 +223,7 @@ def full_caption(export: FigureExport) -> str:
 
 def provenance_of(export: FigureExport, form: str, width: str) -> dict[str, Json]:
     """Return the sources of a file and the command that makes it again, JSON-ready."""
+    width = fitting_width(export, width)
     size: dict[str, Json] = {"width": width, "width_in": width_in(width)} if form in PICTURES else {}
     return {
         "title": export.title,
@@ -219,13 +281,14 @@ def render(export: FigureExport, form: str, width: str = "acl-column") -> bytes:
 
     Args:
         form: one of `export.formats`.
-        width: a name of `WIDTHS_IN` or inches; only pictures have one.
+        width: a name of `WIDTHS_IN` or inches, for pictures and LaTeX; see `fitting_width`.
 
     Raises:
         ConfigError: an unknown format or width.
     """
     if form not in export.formats:
         raise ConfigError(f"{export.name} has no format {form!r}; it can be had as {', '.join(export.formats)}")
+    width = fitting_width(export, width)
     made_from = provenance_of(export, form, width)
     if form == "json":
         return _json(made_from)
@@ -235,7 +298,7 @@ def render(export: FigureExport, form: str, width: str = "acl-column") -> bytes:
         assert export.table is not None
         return export.table.to_csv().encode()
     if form == "tex":
-        return _latex(export, full_command(export, form, width)).encode()
+        return _latex(export, full_command(export, form, width), width).encode()
     return _picture(export, form, width, made_from)
 
 
@@ -248,32 +311,27 @@ def _json(made_from: Mapping[str, Json]) -> bytes:
     return (json.dumps(made_from, indent=1, ensure_ascii=False) + "\n").encode()
 
 
-def _latex(export: FigureExport, command: str) -> str:
+def _latex(export: FigureExport, command: str, width: str) -> str:
     head = f"% {_CONTROL.sub('?', command)}\n"  # a line break in a name would end the comment
     if export.table is not None and export.draw is None:
-        return head + export.table.to_latex(full_caption(export), export.name)
+        return head + to_latex(export.table, full_caption(export), export.name, width)
+    name = environment("figure", width)
     lines = (
-        r"\begin{figure}",
+        rf"\begin{{{name}}}",
         r"\centering",
         rf"\includegraphics{{{export.name}.pdf}}  % at its own width: do not scale",
         rf"\caption{{{escape(full_caption(export))}}}",
         rf"\label{{fig:{export.name}}}",
-        r"\end{figure}",
+        rf"\end{{{name}}}",
     )
     return head + "\n".join([*lines, ""])
 
 
 def _picture(export: FigureExport, form: str, width: str, made_from: Mapping[str, Json]) -> bytes:
-    from mesm.figures.table_picture import plot_table
-
     out = io.BytesIO()
-    with paper_style():
-        inches = width_in(width)
-        if export.draw is not None:
-            figure = export.draw(inches)
-        else:
-            assert export.table is not None
-            figure = plot_table(export.table, inches)
+    with paper_style(export.font):
+        figure = _drawn(export, width_in(width))
+        leave_out_unprintable(figure)
         figure.savefig(out, format=form, dpi=DPI, metadata=_metadata(export, form, made_from))
     return out.getvalue()
 
@@ -314,7 +372,7 @@ class ExportItem:
 
 
 def make_zip(items: Iterable[ExportItem]) -> bytes:
-    """Return one zip: a folder per export with its files and provenance, references.bib, and commands.txt.
+    """Return one zip: a folder per export with its files and provenance, captions, references.bib, and commands.txt.
 
     Two exhibits of one name get a number; the same items give the same bytes.
     """
@@ -322,11 +380,17 @@ def make_zip(items: Iterable[ExportItem]) -> bytes:
     taken: dict[str, int] = {}
     content: dict[str, bytes] = {}
     commands: list[str] = []
+    captions: list[tuple[str, str]] = []
     for item in items:
         count = taken[item.export.name] = taken.get(item.export.name, 0) + 1
         folder = item.export.name + (f"-{count}" if count > 1 else "")
         content |= {f"{folder}/{name}": data for name, data in files_of(item.export, item.forms, item.width).items()}
         commands += [full_command(item.export, form, item.width) for form in item.forms]
+        captions.append((folder, _CONTROL.sub(" ", item.export.caption)))
+    content["captions.txt"] = "".join(f"{name}\n{caption}\n\n" for name, caption in captions).encode()
+    content["captions.tex"] = "".join(
+        f"% {name}\n\\caption{{{escape(caption)}}}\\label{{{name}}}\n\n" for name, caption in captions
+    ).encode()
     content["references.bib"] = bibtex(key for item in items for key in item.export.cites).encode()
     content["commands.txt"] = "".join(f"{command}\n" for command in commands).encode()
     out = io.BytesIO()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +31,20 @@ WIDTH_WORDS: dict[str, str] = {
     "ieee-text": "IEEE text, 7.16 in",
     "neurips-text": "NeurIPS text, 5.5 in",
 }
+#: Width of a column -> width of the whole text of the same venue.
+TEXT_WIDTHS: dict[str, str] = {"acl-column": "acl-text", "ieee-column": "ieee-text"}
+#: Letters of a figure -> words on the screen. "document": text of an SVG stays text, which \includesvg sets in the
+#: document's own letters; other formats print it in Times' shapes.
+FONTS: dict[str, str] = {"sans": "sans", "serif": "serif, as Times", "document": "the document's (SVG)"}
+_FAMILIES: dict[str, str] = {"sans": "DejaVu Sans", "serif": "STIXGeneral", "document": "STIXGeneral"}
+#: Families for letters that those lack, used where installed: Chinese, Japanese, Korean, Arabic and more.
+_FALLBACKS = (
+    "Noto Sans CJK SC", "Noto Sans CJK JP", "Noto Sans SC", "Noto Sans JP", "Noto Sans KR", "Source Han Sans SC",
+    "WenQuanYi Zen Hei", "WenQuanYi Micro Hei", "PingFang SC", "Hiragino Sans", "Microsoft YaHei", "Yu Gothic",
+    "Malgun Gothic", "Apple SD Gothic Neo", "Noto Sans Arabic", "Noto Naskh Arabic", "Arial Unicode MS", "Unifont",
+)  # fmt: skip
+#: Stands for letters that no installed family has.
+_UNPRINTABLE = "…"
 DPI = 300
 #: Colours, markers and dashes of the lines of a figure, by their number.
 COLOURS: tuple[str, ...] = tuple(style.colour for style in LINE_STYLES)
@@ -90,13 +106,67 @@ def width_in(name: str) -> float:
     return width
 
 
-@contextmanager
-def paper_style() -> Iterator[None]:
-    """Apply the style of printed figures; hold it while drawing and while saving."""
+def body_font() -> str:
+    """Return the family of the text, by which widths are measured; needs `paper_style`."""
     import matplotlib
 
-    with _DRAWING, matplotlib.rc_context(_STYLE):
+    return str(matplotlib.rcParams["font.family"][0])
+
+
+@contextmanager
+def paper_style(font: str = "sans") -> Iterator[None]:
+    """Apply the style of printed figures; hold it while drawing and while saving.
+
+    Args:
+        font: one of `FONTS`.
+
+    Raises:
+        ConfigError: another font.
+    """
+    import matplotlib
+
+    if font not in FONTS:
+        raise ConfigError(f"--font {font!r} must be one of {', '.join(FONTS)}")
+    families = [_FAMILIES[font], "DejaVu Sans", *_installed_fallbacks()]
+    letters = {"font.family": list(dict.fromkeys(families)), "svg.fonttype": "none" if font == "document" else "path"}
+    with _DRAWING, matplotlib.rc_context(_STYLE | letters):
         yield
+
+
+@lru_cache(maxsize=1)
+def _installed_fallbacks() -> tuple[str, ...]:
+    from matplotlib.font_manager import fontManager
+
+    installed = set(fontManager.get_font_names())
+    return tuple(family for family in _FALLBACKS if family in installed)
+
+
+def leave_out_unprintable(figure: Figure) -> str:
+    """Replace letters that no family of `paper_style` has by an ellipsis, and return them: no box is printed for them."""
+    from matplotlib.text import Text
+
+    missing: dict[str, None] = {}
+    for text in figure.findobj(Text):
+        words = text.get_text()
+        lacking = dict.fromkeys(letter for letter in words if not _has_letter(letter))
+        if lacking:
+            missing |= lacking
+            runs = "".join("\0" if letter in lacking else letter for letter in words)
+            text.set_text(re.sub("\0[\0 ]*\0|\0", _UNPRINTABLE, runs))
+    return "".join(missing)
+
+
+def _has_letter(letter: str) -> bool:
+    import matplotlib
+
+    return not letter.isprintable() or _letter_in(letter, tuple(matplotlib.rcParams["font.family"]))
+
+
+@lru_cache(maxsize=8192)
+def _letter_in(letter: str, families: tuple[str, ...]) -> bool:
+    from matplotlib.font_manager import FontProperties, findfont, get_font
+
+    return any(get_font(findfont(FontProperties(family=family))).get_char_index(ord(letter)) for family in families)
 
 
 def new_figure(width: float, height: float) -> Figure:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mesm.figures.fit import LEAST_PT
 from mesm.figures.style import Theme
 
 if TYPE_CHECKING:
@@ -37,7 +38,8 @@ class Sheet:
     def text(self, at: Point, words: str, *, size: float = 6.4, colour: str = "", **more: Any) -> None:
         """Write text with its middle at a point; `more`: properties of matplotlib's Text."""
         more = {"ha": "center", "va": "center", "linespacing": 1.15, **more}
-        self._axes.text(*at, words, fontsize=size * self._point, color=colour or self.theme.ink, **more)
+        size_pt = max(size * self._point, LEAST_PT)  # a narrow page shrinks the drawing, not its letters
+        self._axes.text(*at, words, fontsize=size_pt, color=colour or self.theme.ink, **more)
 
     def box(self, middle: Point, size: Point, *, fill: str = "none", edge: str = "none", round_by: float = 3) -> None:
         """Draw a rectangle with round corners."""

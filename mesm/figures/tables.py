@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -93,6 +94,36 @@ class Table:
             self.digits,
         )
 
+    def columns_of(self, columns: Sequence[int]) -> Table:
+        """Return some of the columns with their heads."""
+        heads = tuple(self.heads[i] for i in columns) if self.heads else ()
+        return replace(self.part(columns, [self.columns[i] for i in columns]), heads=heads)
+
+    def without_blank_rows(self) -> Table:
+        """Return the table without lines that have nothing but a name."""
+        return replace(self, rows=tuple(row for row in self.rows if any(c is not None for c in row.cells[1:])))
+
+    @property
+    def word_columns(self) -> tuple[bool, ...]:
+        """Return for each column whether it holds words, which stand left: the first, and any with words in most cells."""
+        return tuple(i == 0 or _is_words([row.cells[i] for row in self.rows]) for i in range(len(self.columns)))
+
+    def begins_group(self, row: int) -> bool:
+        """Return whether a line is the first of its group."""
+        group = self.rows[row].group
+        return bool(group) and (row == 0 or group != self.rows[row - 1].group)
+
+    def repeats(self, row: int, column: int) -> bool:
+        """Return whether a cell of words repeats the line above, as all cells left of it do; it is then left blank."""
+        if row == 0 or column == len(self.columns) - 1 or self.begins_group(row):
+            return False
+        above, here = self.rows[row - 1].cells[: column + 1], self.rows[row].cells[: column + 1]
+        return above == here and all(isinstance(cell, str) for cell in here)
+
+    def cell_text(self, row: int, column: int) -> str:
+        """Return a cell as it is printed in a picture or a terminal, with its spread as ±."""
+        return _text_cell(self, self.rows[row], column)
+
     def text(self, cell: Cell) -> str:
         """Return a cell as it is printed."""
         if cell is None or (isinstance(cell, float) and np.isnan(cell)):
@@ -129,28 +160,6 @@ class Table:
             )  # NaN is unknown too
         return "".join(lines)
 
-    def to_latex(self, caption: str = "", label: str = "") -> str:
-        """Return a booktabs `table`: best bold, second underlined, mean and spread; needs `\\usepackage{booktabs}`."""
-        lines = [
-            r"\begin{table}",
-            r"\centering",
-            rf"\begin{{tabular}}{{l{'r' * (len(self.columns) - 1)}}}",
-            r"\toprule",
-        ]
-        lines += _latex_heads(self)
-        lines += [" & ".join(escape(name) for name in self.columns) + r" \\", r"\midrule"]
-        group = self.rows[0].group if self.rows else ""
-        for number, row in enumerate(self.rows):
-            if row.group and (number == 0 or row.group != group):
-                lines += [r"\midrule"] if number else []
-                lines.append(rf"\multicolumn{{{len(self.columns)}}}{{l}}{{\emph{{{escape(row.group)}}}}} \\")
-            group = row.group
-            lines.append(" & ".join(_latex_cell(self, number, i) for i in range(len(self.columns))) + r" \\")
-        lines += [r"\bottomrule", r"\end{tabular}"]
-        lines += [rf"\caption{{{escape(caption)}}}"] if caption else []
-        lines += [rf"\label{{tab:{label}}}"] if label else []
-        return "\n".join([*lines, r"\end{table}", ""])
-
     def place(self, row: int, column: int) -> int:
         """Return 0 for the best of its column, 1 for the second, 2 for any other; equal numbers share their place."""
         cell = self.rows[row].cells[column]
@@ -161,18 +170,10 @@ class Table:
         return min(order.index(float(self.text(cell))), 2) if len(order) > 1 and self.text(cell) != "–" else 2
 
 
-def _latex_heads(table: Table) -> list[str]:
-    """Return a line of names over the columns they span, and the rules under them."""
-    if not table.spans:
-        return []
-    cells, rules, next_column = [], [], 0
-    for head, first, last in table.spans:
-        cells += [""] * (first - next_column)
-        cells.append(rf"\multicolumn{{{last - first + 1}}}{{c}}{{{escape(head)}}}")
-        rules.append(rf"\cmidrule(lr){{{first + 1}-{last + 1}}}")
-        next_column = last + 1
-    cells += [""] * (len(table.columns) - next_column)
-    return [" & ".join(cells) + r" \\", "".join(rules)]
+def _is_words(cells: Sequence[Cell]) -> bool:
+    """Return whether most cells are words rather than numbers, intervals or blanks."""
+    words = [isinstance(cell, str) and bool(re.match(r"[^\W\d]|[+-] ", cell)) for cell in cells if cell]
+    return sum(words) * 2 > len(words)
 
 
 def escape(text: str) -> str:
@@ -187,11 +188,3 @@ def _spread(row: Row, column: int) -> float | None:
 def _text_cell(table: Table, row: Row, column: int) -> str:
     spread = _spread(row, column)
     return table.text(row.cells[column]) + (f" ±{decimal_text(spread, table.digits)}" if spread is not None else "")
-
-
-def _latex_cell(table: Table, row: int, column: int) -> str:
-    text = escape(table.text(table.rows[row].cells[column]))
-    spread = _spread(table.rows[row], column)
-    if spread is not None:
-        text += rf" $\pm$ {decimal_text(spread, table.digits)}"
-    return (rf"\textbf{{{text}}}", rf"\underline{{{text}}}", text)[table.place(row, column)]

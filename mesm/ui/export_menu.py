@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 
 import streamlit as st
 
-from mesm.figures.export import FORMATS, PICTURES, FigureExport, full_command, render
-from mesm.figures.page import WIDTH_WORDS
+from mesm.figures.export import FORMATS, PICTURES, FigureExport, full_command, print_notes, render
+from mesm.figures.page import FONTS, WIDTH_WORDS
 from mesm.figures.tables import Table
 from mesm.ui import layout, tables
 from mesm.ui.export import basket
@@ -58,6 +59,12 @@ def _contents(export: FigureExport, key: str) -> None:
             in_url=False, help=help_,
         )  # fmt: skip
         export = export.private(chosen)
+    if chosen_font := st.selectbox(
+        "Letters", list(FONTS), format_func=FONTS.__getitem__, key=f"font-{key}", persist_state="session"
+    ):
+        export = replace(export, font=chosen_font)
+    for note in print_notes(export, width):
+        st.caption(f":material/info: {note}")
     with st.container(horizontal=True, gap="small"):
         for form in export.formats:
             st.download_button(

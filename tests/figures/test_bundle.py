@@ -129,7 +129,7 @@ def test_a_zip_holds_files_citations_and_commands() -> None:
     assert data == make_zip(items)
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         names = archive.namelist()
-        assert len(names) == len(set(names)) == 2 * 4 + 2
+        assert len(names) == len(set(names)) == 2 * 4 + 4
         assert f"{exhibit.name}-2/{exhibit.name}.svg" in names
         assert archive.read(f"{exhibit.name}/{exhibit.name}.pdf") == render(exhibit, "pdf", "acl-text")
         beside = json.loads(archive.read(f"{exhibit.name}/{exhibit.name}.pdf.json"))

@@ -8,13 +8,14 @@ import numpy as np
 import pytest
 
 from mesm.figures.page import paper_style
+from mesm.figures.table_picture import plot_table
 from mesm.records.base import Record
 from mesm.records.canonical import pack, unpack, unpack_mask
 from mesm.records.facs import Codebook
 from mesm.studies.facs import exports, tables
 from mesm.studies.facs.chart_data import face_grid, heat_map, layer_series, view_words
 from mesm.studies.facs.codebooks import CODEBOOKS
-from mesm.studies.facs.paper import plot_faces, plot_heat_map, plot_layers, plot_statements
+from mesm.studies.facs.paper import plot_faces, plot_heat_map, plot_layers
 from mesm.studies.facs.screen import chart_faces, chart_heat_map, chart_layers
 from mesm.studies.facs.statements import statements
 from tests.figures.facs_records_made import (
@@ -130,7 +131,7 @@ def test_the_printed_figures_draw_the_same() -> None:
         controls = plot_layers(layer_series(study, "active"), 3.03)
         assert controls.get_size_inches()[0] == pytest.approx(3.03)
         xs = [float(line.get_xdata()[0]) for line in controls.axes[0].lines if len(line.get_xdata()) == 3]
-        picture = plot_statements(table, 6.3)
+        picture = plot_table(table, 6.3)
     assert xs[:1] == pytest.approx([-0.16])
     words = [t.get_text() for t in picture.axes[0].texts]
     assert words.count("the lips are attended") == 2 and "+ supported" in words

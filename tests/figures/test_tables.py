@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mesm.figures.export import FigureExport, render
+from mesm.figures.table_latex import to_latex
 from mesm.figures.tables import Row, Table, escape
 
 TABLE = Table(
@@ -26,8 +27,8 @@ TABLE = Table(
 
 
 def test_best_is_bold_second_underlined_quoted_numbers_neither() -> None:
-    latex = TABLE.to_latex("All in %", "x")
-    assert r"FE2E & \textbf{84.5 $\pm$ 0.3} & 58.8 \\" in latex  # 58.80 and 58.84 are printed alike: no winner
+    latex = to_latex(TABLE, "All in %", "x")
+    assert r"FE2E & \textbf{84.5 $\pm$0.3} & 58.8 \\" in latex  # 58.80 and 58.84 are printed alike: no winner
     assert r"MESM & \underline{84.4} & 58.8 \\" in latex
     assert r"LF\_LSTM \& co & 71.8 & – \\" in latex.replace("--", "–")
     assert r"\textbf{99.0}" not in latex
@@ -51,7 +52,7 @@ def test_heads_span_their_columns() -> None:
     table = Table(("model", "Acc", "F1", "Acc", "F1"), (Row(("a", 1.0, 2.0, 3.0, 4.0)),),
                   heads=("", "anger", "anger", "fear", "fear"))  # fmt: skip
     assert table.spans == (("anger", 1, 2), ("fear", 3, 4))
-    latex = table.to_latex()
+    latex = to_latex(table)
     assert r" & \multicolumn{2}{c}{anger} & \multicolumn{2}{c}{fear} \\" in latex
     assert r"\cmidrule(lr){2-3}\cmidrule(lr){4-5}" in latex
     assert table.to_csv().splitlines()[0] == "model,anger Acc,anger F1,fear Acc,fear F1"
@@ -79,7 +80,7 @@ HOSTILE = ["a\nb", "\\input{/etc/passwd}", "$(touch x)", "100 % & #1_~^<>|", "=c
 @pytest.mark.parametrize("name", HOSTILE)
 def test_hostile_names_stay_text(name: str) -> None:
     made = Table(("clip", "score"), (Row((name, 0.5)), Row(("-1", -0.5))))
-    latex = made.to_latex(name)
+    latex = to_latex(made, name)
     assert len(latex.splitlines()) == 12 and "\\input" not in latex.replace("\\textbackslash{}input", "")
     row, numbers = list(csv.reader(io.StringIO(made.to_csv(), newline="")))[1:]
     assert row == [f"'{name}" if name.startswith("=") else name, "0.5"] and numbers == ["-1", "-0.5"]

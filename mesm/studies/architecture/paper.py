@@ -241,7 +241,7 @@ def _faces(d: _Drawing, at: Point) -> None:
     d.sheet.line([(x, y - 1), (x - 1.2, y + 3.6), (x + 0.6, y + 3.8)], ink, width=0.6)
     d.sheet.line([(x - 4.6, y + 8), (x - 2, y + 9.6), (x + 2, y + 9.6), (x + 4.6, y + 8)], ink)
     height, width = SEGMENT_SIZES["visual"]
-    _input_name(d, (at[0], y + 23), "faces", f"{height}×{width} px, {1000 // FRAME_INTERVAL_MS} a second")
+    _input_name(d, (at[0], y + 23), "faces", f"{height}×{width}, {1000 // FRAME_INTERVAL_MS} a second")
 
 
 def _chunks(d: _Drawing, at: Point) -> None:

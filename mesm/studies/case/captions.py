@@ -43,6 +43,17 @@ def _has_padding(layers: Sequence[LayerTrace]) -> bool:
     return any(layer.padding is not None and layer.padding.any() for layer in layers)
 
 
+def kept_line(modality: str, layers: Sequence[LayerTrace], style: MosaicStyle) -> str:
+    """Return the part of a printed caption that is one modality's alone."""
+    return f"{MODALITY_WORDS[modality].capitalize()}: {kept_sentence(layers, style.layers)}"
+
+
+def overlay_lines(style: MosaicStyle, has_mask: bool, has_voice: bool) -> list[str]:
+    """Return the sentences of a printed caption that all modalities share."""
+    loud = ["Only the highest 10 % of the mel values are drawn."] if style.loudest_only and has_voice else []
+    return [_OVERLAY_SENTENCES[style.overlay] if has_mask else "No mask: every site is computed.", *loud]
+
+
 def modality_caption(modality: str, layers: Sequence[LayerTrace], style: MosaicStyle) -> str:
     """Return the caption of a modality's mosaic, beginning with its name."""
     loud = (

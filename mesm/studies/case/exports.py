@@ -51,7 +51,7 @@ def export_case(
     style = replace(style, dark=False)  # paper is white
     layers = prediction.layers
     parts = [
-        captions.modality_caption(modality, layers[modality], style)
+        captions.kept_line(modality, layers[modality], style)
         for modality in ("visual", "acoustic")
         if layers.get(modality)
     ]
@@ -66,7 +66,7 @@ def export_case(
         title=f"Clip {sample.clip_id}: sites kept by {origin['checkpoint']}",
         caption=(
             f"“{sample.text}” ({captions.truth_words(sample.labels)}), {origin['checkpoint']}{top_p and f' at p = {top_p}'}. "
-            + " ".join(parts)
+            + " ".join([*parts, *captions.overlay_lines(style, bool(parts), "acoustic" in layers)])
         ),
         command=_command("case", sample, prediction, origin) + _style_options(window, style) + f" --privacy {privacy}",
         origin=sources | shown | _cost(prediction),

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _GUTTER_IN, _EDGE_IN, _GAP_IN = 0.46, 0.02, 0.035
+#: Left of a difference, whose rows are named with the share that both masks keep.
+_SHARED_GUTTER_IN = 0.66
 #: Height of a spectrogram, as a share of the width of the axis.
 _MEL_SHARE = 0.11
 _AXIS_IN, _WORD_IN = 0.22, 0.115
@@ -52,7 +54,8 @@ def plot_mosaic(
         width: inches.
         against: layers of another prediction for the same clip: each row then shows where the two differ.
     """
-    body = width - _GUTTER_IN - _EDGE_IN
+    gutter = _GUTTER_IN if against is None else _SHARED_GUTTER_IN
+    body = width - gutter - _EDGE_IN
     faces = face_scene(sample, window, style, len(layers.get("visual", ())))
     mel = mel_scene(sample, window, style, len(layers.get("acoustic", ())), grey=against is not None)
     span = _shown_span(sample, window)
@@ -69,7 +72,7 @@ def plot_mosaic(
     height = top_in + sum(row[2] + _GAP_IN for row in rows) + _EDGE_IN
     figure = new_figure(width, height)
     figure.set_layout_engine("none")
-    bounds = (_GUTTER_IN / width, body / width)
+    bounds = (gutter / width, body / width)
     _draw_axis(figure, bounds, height, window, span, words)
     y = height - top_in
     for names, parts, row_in, scene in rows:
@@ -80,7 +83,7 @@ def plot_mosaic(
         _draw_parts(axes, scene, parts, window, row_in)
         middle = (y + row_in / 2) / height
         name = "\n".join(names)
-        figure.text((_GUTTER_IN - 0.05) / width, middle, name, ha="right", va="center", fontsize=6.5, linespacing=1.3)
+        figure.text((gutter - 0.05) / width, middle, name, ha="right", va="center", fontsize=6.5, linespacing=1.3)
         y -= _GAP_IN
     return figure
 

@@ -67,7 +67,8 @@ def plot_pair(chart: PairChart, width: float) -> Figure:
     for offset, scores, fill, name in zip((-0.19, 0.19), chart.scores, (colours, "white"), chart.names, strict=True):
         axes.barh(rows + offset, scores, height=0.36, color=fill, edgecolor=colours, linewidth=0.8, label=name)
     _name_rows(axes, chart.labels, chart.truth)
-    axes.set(xlim=SCORE_RANGE, ylim=(len(rows) - 0.5, -0.5), xlabel=chart.axis_title)
+    title = chart.axis_title if width > 4.5 else chart.axis_title.replace("; ", "\n").replace(", hollow", ",\nhollow")
+    axes.set(xlim=SCORE_RANGE, ylim=(len(rows) - 0.5, -0.5), xlabel=title)
     return figure
 
 

@@ -23,7 +23,7 @@ from mesm.studies.facs.chart_data import (
     heat_map,
     layer_series,
 )
-from mesm.studies.facs.paper import plot_faces, plot_heat_map, plot_layers, plot_statements
+from mesm.studies.facs.paper import plot_faces, plot_heat_map, plot_layers
 from mesm.studies.facs.statements import Statement
 
 _CITES = ("ekman-friesen-1978", "barrett-etal-2019")
@@ -99,12 +99,12 @@ def faces_export(record: Record[CanonicalFaces], view: str = "kept") -> FigureEx
     """Return the average faces: a row per layer, a column per emotion; no participant is shown."""
     faces = record.data
     grid = face_grid(faces, view)
-    reading = "Faded where the difference is not significant; blue is less, orange more." if grid.signed else ""
+    reading = " Faded where the difference is not significant; blue is less, orange more." if grid.signed else ""
     return record_export(
         [record],
         "faces",
         f"On the average face: {grid.words}",
-        f"{grid.words.capitalize()}, on one template face, each speaker once. {reading} "
+        f"{grid.words.capitalize()}, on one template face, each speaker once.{reading} "
         f"{faces.frames} faces of {faces.speakers} speakers.{supervision_text(faces.supervision)}",
         name=f"faces-{view}",
         options=f" --view {view}",
@@ -159,7 +159,6 @@ def statements_export(records: Sequence[Record[Any]], statements: Sequence[State
         "the faces of other emotions), and the verdict of re-initialised attention under the same rule."
         + supervision_text(next((record.data.supervision for record in records), None)),
         origin=origin_of(*records),
-        draw=partial(plot_statements, table),
         table=table,
         cites=_CITES,
     )

@@ -11,7 +11,6 @@ import numpy as np
 
 from mesm.estimate import decimal_text
 from mesm.figures.page import COLOURS, FAINT, INK, MARKERS, guide, new_figure
-from mesm.figures.tables import Table
 from mesm.studies.facs.chart_data import ABOVE, BELOW, FaceGrid, HeatMap, LayerSeries
 
 if TYPE_CHECKING:
@@ -101,23 +100,4 @@ def plot_layers(layers: LayerSeries, width: float) -> Figure:
     axes.set_xticks(range(len(layers.layers)), list(layers.layers))
     axes.set(ylabel=layers.axis, xlim=(-0.5, len(layers.layers) - 0.5))
     figure.legend(loc="outside upper left")
-    return figure
-
-
-def plot_statements(table: Table, width: float) -> Figure:
-    """Draw the paper's statements as a table; the words of a statement stand on its first line only."""
-    figure = new_figure(width, 0.16 * (len(table.rows) + 2))
-    axes = figure.add_axes((0, 0, 1, 1))
-    axes.set(xlim=(0, 1), ylim=(len(table.rows) + 1.6, -0.4))
-    axes.axis("off")
-    edges = (0.005, 0.11, 0.47, 0.56, 0.81, 0.93)
-    for y, weight in ((0.0, 0.9), (1.0, 0.5), (len(table.rows) + 1.3, 0.9)):
-        axes.plot([0, 1], [y, y], color=INK, linewidth=weight)
-    before: tuple[Any, ...] = ()
-    for number, cells in enumerate((table.columns, *(row.cells for row in table.rows))):
-        again = cells[:2] == before[:2]
-        before = cells
-        for column, (x, cell) in enumerate(zip(edges, cells, strict=True)):
-            if not again or column in (2, 3):
-                axes.text(x, number + 0.55, str(cell), fontsize=5.5, va="center")
     return figure

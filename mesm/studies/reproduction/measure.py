@@ -23,6 +23,7 @@ from mesm.records.seeds import SeedsMean
 from mesm.records.store import RecordStore
 from mesm.records.sweep import Sweep
 from mesm.runtime import Progress, record_folders
+from mesm.studies.case.six import CASE_TOP_P
 from mesm.studies.evaluation.measure import evaluate
 from mesm.studies.evaluation.timing import ms_per_clip, timed_on
 from mesm.studies.reproduction.table_jobs import TableJob, resolve_checkpoint
@@ -32,8 +33,8 @@ from mesm.studies.sweep.top_ps import parse_top_ps
 from mesm.training.progress import TrainingProgress
 from mesm.vocabulary import MODALITIES
 
-#: Nucleus mass of Figures 3 and 4, and the clips among which a rightly scored one is searched.
-CASE_TOP_P, _CASE_CLIPS = 0.6, 64
+#: Clips among which a rightly scored one is searched.
+_CASE_CLIPS = 64
 
 
 def table_row(
@@ -108,13 +109,18 @@ def find_or_evaluate(
 def figure_5_sweep(
     sparse: Predictor, dense: Predictor, job: TableJob, records: Path, command: str, progress: Progress | None = None
 ) -> Record[Sweep]:
-    """Return the recorded sweep of ten top-p against FE2E of these weights on these clips, else make and write one."""
-    top_ps, ids = parse_top_ps("0.1:1.0:0.1"), tuple(job.corpus.ids(job.split))
+    """Return the recorded sweep of ten top-p against FE2E of these weights on these clips, else make and write one.
+
+    A part of a corpus is drawn by the sweep of the whole: the part has no validation split to choose thresholds on.
+    """
+    top_ps, ids = parse_top_ps("0.1:1.0:0.1"), set(job.corpus.ids(job.split))
     store = RecordStore((records, *record_folders()))
     for record in store.find("sweep", checkpoint_sha256=sparse.sha256, corpus=job.corpus.id):
         data: Sweep = record.data
         same_reference = data.reference is not None and data.reference.sha256 == dense.sha256
-        if same_reference and data.clip_ids == ids and {point.top_p for point in data.points} >= set(top_ps):
+        measured = set(data.clip_ids)
+        same_clips = measured == ids or (measured > ids and not job.corpus.ids("valid"))
+        if same_reference and same_clips and {point.top_p for point in data.points} >= set(top_ps):
             return record
     data = measure_sweep(sparse, job.corpus, top_ps, against=dense, split=job.split, progress=progress)
     record = Record("sweep", new_provenance(job.corpus.id, sparse.name, [sparse.sha256], command), data)

@@ -25,7 +25,13 @@ def plot_sweep(chart: SweepChart, width: float) -> Figure:
         _plot_line(axes, line)
     axes.set(xlabel=_broken(chart.x_title, wide), ylabel=_broken(chart.y_title, wide))
     if chart.view.log:
+        from matplotlib.ticker import LogLocator, NullFormatter, NullLocator
+
         axes.set_xscale("log")
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+        axes.xaxis.set_minor_locator(NullLocator())
+        axes.xaxis.set_minor_formatter(NullFormatter())
     figure.legend(loc="outside right center" if wide else "outside upper left")
     return figure
 

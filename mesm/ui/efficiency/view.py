@@ -40,7 +40,7 @@ from mesm.studies.sweep.top_ps import parse_top_ps
 from mesm.ui import export_menu, layout, record_cache, state
 from mesm.ui.case_studies import parts
 from mesm.ui.corpora import OpenCorpus
-from mesm.ui.efficiency import sweep_job
+from mesm.ui.efficiency import figure_5, sweep_job
 from mesm.ui.efficiency.sweep_records import default_sweep, label_sweeps
 from mesm.ui.models import Model, note_other_weights
 
@@ -74,6 +74,7 @@ def show_sweeps(model: Model | None, corpus: OpenCorpus | None) -> None:
         if view.axis == "ms":
             _note_untimed(chosen, evaluations)
         export_menu.offer(exhibit, "sweep")
+        figure_5.show_figure_5(chosen[0], view.metric, evaluations)
     unit = view.axis if view.axis in OPERATIONS else "gmac"
     left, right = st.columns([1.5, 1], gap="medium")
     with left, layout.one_sentence_errors():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from mesm.figures.export import ExportItem, FigureExport, full_command, make_zip, render
+from mesm.figures.export import ExportItem, FigureExport, fitting_width, full_command, make_zip, print_notes, render
 from mesm.figures.page import WIDTH_WORDS, width_in
 from mesm.ui import layout
 from mesm.ui.export import basket
@@ -50,8 +50,9 @@ def _take(items: list[ExportItem], held: int) -> None:
         )
         st.button("Empty the basket", on_click=basket.empty, icon=":material/remove_shopping_cart:")
     st.caption(
-        "The zip contains every figure in its formats, its provenance beside it and inside, references.bib, and "
-        "commands.txt with the command that makes each file again. The basket is kept in this workspace."
+        "The zip contains every figure in its formats, its provenance beside it and inside, captions.txt and "
+        "captions.tex, references.bib, and commands.txt with the command that makes each file again. The basket is kept "
+        "in this workspace."
     )
 
 
@@ -85,7 +86,8 @@ def _choose(entry: BasketEntry, export: FigureExport) -> ExportItem:
         key=f"basket-forms-{entry.key}",
     )  # fmt: skip
     basket.change(entry, tuple(forms), width)
-    st.caption(f"{export.name}, {width_in(width):.2f} in wide" + _faces(export))
+    fitted = fitting_width(export, width)
+    st.caption(f"{export.name}, {width_in(fitted):.2f} in wide{_faces(export)}. {' '.join(print_notes(export, width))}")
     st.code(full_command(export, forms[0] if forms else "json", width), language="bash", wrap_lines=True)
     return ExportItem(export, tuple(forms), width)
 

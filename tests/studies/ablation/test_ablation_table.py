@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mesm.figures.table_latex import to_latex
 from mesm.studies.ablation.tables import COLUMNS, ablation_export, ablation_table, setup_line
 from tests.figures.exhibit_records import ablation_record
 
@@ -15,7 +16,7 @@ def test_a_row_per_trained_model() -> None:
     assert part.cells[6:9] == ("fe2e-TAV", -1.25, "-2.5 to +0.1")
     assert gate.cells[5] == "0.40" and gate.cells[-1] == 2.0 and part.cells[-1] is None
     assert reference.spread[1] == 1.5 and gate.group == "gate"
-    assert "gate hard" in table.to_latex() and "fe2e-TAV" in table.to_csv()
+    assert "gate hard" in to_latex(table) and "fe2e-TAV" in table.to_csv()
     assert "600 training clips, 6 epochs" in setup_line(data) and "gate hard" in table.to_text()
 
 
