@@ -54,6 +54,10 @@ def _contents(export: FigureExport, key: str) -> None:
             in_url=False, help=help_,
         )  # fmt: skip
         export = export.private(chosen)
+        if chosen != "none":
+            st.caption(
+                f"Over {PRIVACY_WORDS[chosen]} faces a mask shows less; heat map, contours and points stay clear."
+            )
     with st.container(horizontal=True, gap="small"):
         for form in export.formats:
             st.download_button(
@@ -74,7 +78,10 @@ def _contents(export: FigureExport, key: str) -> None:
         args=(key,),
         help="The Export page writes the basket as one zip.",
     )
-    st.code(full_command(export, export.formats[0], width), language="bash", wrap_lines=True)
+    command = full_command(export, export.formats[0], width)
+    st.code(command.replace(" && mesm figure", "\nmesm figure"), language="bash", wrap_lines=True)
+    if command.startswith("mesm ingest"):
+        st.caption("The names in the first line stand for your files.")
 
 
 def form_word(form: str) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import streamlit as st
 from streamlit.errors import StreamlitAPIException
 from streamlit.navigation.page import Page
@@ -57,9 +59,13 @@ def enter() -> None:
     st.rerun()
 
 
-def link(file: str, text: str) -> None:
-    """Show a link to another page; its text alone where there is no frame."""
+def link(file: str, text: str, view: Mapping[str, str] | None = None) -> None:
+    """Show a link to another page; its text alone where there is no frame.
+
+    Args:
+        view: choices of that page in its address, such as {"checkpoint": "marionette-mesm"}.
+    """
     if st.session_state.get(_FRAMED):
-        st.page_link(file, label=text, icon=PAGES[file][1])
+        st.page_link(file, label=text, icon=PAGES[file][1], query_params=view)
     else:
         st.markdown(text)

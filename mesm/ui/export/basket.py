@@ -45,8 +45,8 @@ def remove(key: str) -> None:
 
 
 def is_made_again(export: FigureExport) -> bool:
-    """Return whether a command makes the export again; none does for one of an own clip."""
-    return not export.command.startswith("#")
+    """Return whether a command alone makes the export again; one of an own clip needs the visitor's file as well."""
+    return not export.command.startswith(("#", "mesm ingest"))
 
 
 def remove_own() -> None:

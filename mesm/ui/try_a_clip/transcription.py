@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import threading
+import time
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -33,10 +35,12 @@ def transcribe(waveform: np.ndarray) -> str:
     name = os.environ.get(VARIABLE, DEFAULT_MODEL)
     try:
         model = _open(name)
-    except OSError as error:
-        raise BackendUnavailable(
-            f"{name} is not cached and Hugging Face is unreachable: type the transcript"
-        ) from error
+    except OSError:
+        _download(name)
+        try:
+            model = _open(name)
+        except OSError as error:
+            raise BackendUnavailable(f"{name} is no speech model: type the transcript") from error
     with _lock:
         words = model.words(waveform)
     if not words:
@@ -44,8 +48,34 @@ def transcribe(waveform: np.ndarray) -> str:
     return words
 
 
-@st.cache_resource(max_entries=1, show_spinner="Downloading the speech model …")
+@st.cache_resource(max_entries=1, show_spinner="Loading the speech model …")
 def _open(name: str) -> SpeechModel:
     from mesm.layers.speech import SpeechModel  # it loads torch
 
     return SpeechModel(name)
+
+
+def _download(name: str) -> None:
+    """Download a model while the page shows a button that cancels it; any other click does so, too."""
+    from mesm.layers import speech
+
+    place = st.empty()
+    with place.container(), st.spinner(f"Downloading {name} from Hugging Face …", show_time=True):
+        is_done = speech.is_hub_reachable() and _wait(speech.start_download(name))
+    place.empty()
+    if not is_done:
+        raise BackendUnavailable(f"{name} is not cached and Hugging Face is unreachable: type the transcript")
+
+
+def _wait(download: subprocess.Popen[bytes]) -> bool:
+    """Return whether the download succeeded. Streamlit ends the run, and this the download, at a click."""
+    st.button("Cancel the download", key="cancel-download")
+    tick = st.empty()
+    try:
+        while download.poll() is None:
+            tick.empty()
+            time.sleep(0.2)
+    finally:
+        download.kill()
+        download.wait()
+    return download.returncode == 0
