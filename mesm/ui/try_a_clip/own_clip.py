@@ -103,7 +103,8 @@ def pick_transcript(media: bytes | None, sound: bytes | None, part: tuple[float,
         and part is not None
     ):
         with layout.one_sentence_errors():
-            st.session_state["heard"] = transcription.transcribe(upload.waveform(source, part))
+            folder = transcription.speech_model()  # before the sound is decoded: it may be out of reach
+            st.session_state["heard"] = transcription.transcribe(upload.waveform(source, part), folder)
             st.rerun()
     return text
 

@@ -6,6 +6,7 @@ import os
 import subprocess
 import threading
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,62 +14,38 @@ import streamlit as st
 
 from mesm.batch import SAMPLE_RATE_HZ
 from mesm.errors import BackendUnavailable, DataError
+from mesm.ui.try_a_clip import speech_files
 
 if TYPE_CHECKING:
     from mesm.layers.speech import SpeechModel
 
-#: A small multilingual model, 151 MB, MIT licence; another hub id may be set in the environment.
+#: A small multilingual model, 151 MB, MIT licence; another hub id or folder may be set in the environment.
 DEFAULT_MODEL = "openai/whisper-tiny"
 VARIABLE = "MESM_SPEECH_MODEL"
 _lock = threading.Lock()
 
 
-def transcribe(waveform: np.ndarray) -> str:
-    """Return the words of (samples,) float32 at 16 kHz.
+def speech_model() -> Path:
+    """Return the folder of the speech model; a download shows a button that cancels it, as any other click does.
 
     Raises:
-        BackendUnavailable: the model is neither cached nor can it be downloaded.
-        DataError: no speech was recognised.
+        BackendUnavailable: it is neither cached nor can it be downloaded.
     """
-    if len(waveform) < SAMPLE_RATE_HZ // 10:
-        raise DataError("the clip has no sound to transcribe: type the transcript")
     name = os.environ.get(VARIABLE, DEFAULT_MODEL)
-    try:
-        model = _open(name)
-    except OSError:
-        _download(name)
-        try:
-            model = _open(name)
-        except OSError as error:
-            raise BackendUnavailable(f"{name} is no speech model: type the transcript") from error
-    with _lock:
-        words = model.words(waveform)
-    if not words:
-        raise DataError("no words were recognised: type the transcript")
-    return words
-
-
-@st.cache_resource(max_entries=1, show_spinner="Loading the speech model …")
-def _open(name: str) -> SpeechModel:
-    from mesm.layers.speech import SpeechModel  # it loads torch
-
-    return SpeechModel(name)
-
-
-def _download(name: str) -> None:
-    """Download a model while the page shows a button that cancels it; any other click does so, too."""
-    from mesm.layers import speech
-
+    if (folder := speech_files.find_model(name)) is not None:
+        return folder
     place = st.empty()
     with place.container(), st.spinner(f"Downloading {name} from Hugging Face …", show_time=True):
-        is_done = speech.is_hub_reachable() and _wait(speech.start_download(name))
+        if speech_files.is_hub_reachable():
+            _wait(speech_files.start_download(name))
     place.empty()
-    if not is_done:
+    if (folder := speech_files.find_model(name)) is None:
         raise BackendUnavailable(f"{name} is not cached and Hugging Face is unreachable: type the transcript")
+    return folder
 
 
-def _wait(download: subprocess.Popen[bytes]) -> bool:
-    """Return whether the download succeeded. Streamlit ends the run, and this the download, at a click."""
+def _wait(download: subprocess.Popen[bytes]) -> None:
+    """Wait for the end of a download. Streamlit ends the run at a click, and the run its download."""
     st.button("Cancel the download", key="cancel-download")
     tick = st.empty()
     try:
@@ -78,4 +55,33 @@ def _wait(download: subprocess.Popen[bytes]) -> bool:
     finally:
         download.kill()
         download.wait()
-    return download.returncode == 0
+
+
+def transcribe(waveform: np.ndarray, folder: Path) -> str:
+    """Return the words of (samples,) float32 at 16 kHz.
+
+    Args:
+        folder: of `speech_model`.
+
+    Raises:
+        BackendUnavailable: the files in the folder are not those of a speech model.
+        DataError: no speech was recognised.
+    """
+    if len(waveform) < SAMPLE_RATE_HZ // 10:
+        raise DataError("the clip has no sound to transcribe: type the transcript")
+    try:
+        model = _open(str(folder))
+    except (OSError, ValueError) as error:
+        raise BackendUnavailable("the speech model cannot be read: type the transcript") from error
+    with _lock:
+        words = model.words(waveform)
+    if not words:
+        raise DataError("no words were recognised: type the transcript")
+    return words
+
+
+@st.cache_resource(max_entries=1, show_spinner="Loading the speech model …")
+def _open(folder: str) -> SpeechModel:
+    from mesm.layers.speech import SpeechModel  # it loads torch
+
+    return SpeechModel(folder)
