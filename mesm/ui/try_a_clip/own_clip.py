@@ -176,4 +176,8 @@ def _open_example() -> None:
         return
     upload.delete()
     st.session_state[upload.TRANSCRIPT] = case.sample.text
-    upload.keep(replace(case, name=f"example, {case.name}"), "", Upload(case.key.encode(), text=case.sample.text))
+    upload.keep(
+        replace(case, name=f"example: a rendered face and a synthetic voice, {case.name}"),
+        "",
+        Upload(case.key.encode(), text=case.sample.text),
+    )
