@@ -176,8 +176,5 @@ def _open_example() -> None:
         return
     upload.delete()
     st.session_state[upload.TRANSCRIPT] = case.sample.text
-    upload.keep(
-        replace(case, name=f"example: a rendered face and a synthetic voice, {case.name}"),
-        "",
-        Upload(case.key.encode(), text=case.sample.text),
-    )
+    named = replace(case, name=f"example: a rendered face and a synthetic voice, {case.name}")
+    upload.keep(named, "", Upload(case.key.encode(), text=case.sample.text))
