@@ -112,21 +112,26 @@ def run_style(number: int) -> LineStyle:
 
 
 def run_number(folder: Path) -> int:
-    """Return the number that fixes a run's colour: the lowest that no run beside it had when it was first seen.
+    """Return the number that fixes a run's colour; see `run_numbers`."""
+    folder = folder.resolve()
+    return run_numbers(folder.parent).get(folder.name, 0)
+
+
+def run_numbers(parent: Path) -> dict[str, int]:
+    """Return the number of each run in a folder: the lowest that no run beside it had when it was first seen.
 
     It is kept in the run's folder: other runs that come, go or are renamed do not change it. Where nothing can be
     written, it is the run's place in the order of creation.
     """
-    folder = folder.resolve()
-    runs = sorted((created, path) for path in folder.parent.glob("*") if (created := run_created(path)))
-    numbers = {path: _read_number(path) for _, path in runs}
+    runs = sorted((created, path) for path in parent.glob("[!.]*") if (created := run_created(path)))
+    numbers = {path.name: number for _, path in runs if (number := _read_number(path)) is not None}
     for _, path in runs:
-        if numbers[path] is None:
+        if path.name not in numbers:
             taken = set(numbers.values())
-            numbers[path] = next(number for number in count() if number not in taken)
+            numbers[path.name] = next(number for number in count() if number not in taken)
             with contextlib.suppress(DataError):
-                write_atomic(path / _NUMBER, f"{numbers[path]}\n".encode())
-    return numbers.get(folder) or 0
+                write_atomic(path / _NUMBER, f"{numbers[path.name]}\n".encode())
+    return numbers
 
 
 def _read_number(folder: Path) -> int | None:

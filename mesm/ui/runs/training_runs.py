@@ -27,7 +27,7 @@ from mesm.json_form import members, read_json, short_repr
 from mesm.locks import LOCK_NAME, FolderLock, read_owner
 from mesm.presets import PRESETS
 from mesm.records.training_log import EpochReport, read_log
-from mesm.studies.learning.chart_data import TrainingRun, run_created, run_number
+from mesm.studies.learning.chart_data import TrainingRun, run_created, run_number, run_numbers
 from mesm.training.recipe_plan import read_recipe, stage_folder
 from mesm.training.recipes import CorpusFacts, Recipe, plan_recipe
 from mesm.ui import jobs
@@ -100,11 +100,17 @@ def list_runs() -> dict[str, Run]:
     """Return every run by name, the latest first."""
     folders = [path for path in runs_folder().glob("[!.]*") if run_created(path)]
     folders.sort(key=lambda path: (-run_created(path), path.name))
-    return {path.name: read_run(path) for path in folders}
+    numbers = run_numbers(runs_folder())
+    return {path.name: read_run(path, numbers.get(path.name)) for path in folders}
 
 
-def read_run(folder: Path) -> Run:
-    """Read a run from its folder; a damaged file counts as missing, and that of its settings is the run's failure."""
+def read_run(folder: Path, number: int | None = None) -> Run:
+    """Read a run from its folder; a damaged file counts as missing, and that of its settings is the run's failure.
+
+    Args:
+        number: of `run_numbers`, if it is known.
+    """
+    number = run_number(folder) if number is None else number
     config, epochs, planned, damage = None, tuple(read_log(folder)), 0, ""
     plan: tuple[str, ...] = ()
     try:
@@ -126,7 +132,7 @@ def read_run(folder: Path) -> Run:
         status = RUNNING
     elif status == STOPPED and (failure := jobs.read_failure(folder, "train")):
         status = FAILED
-    return Run(folder.name, folder, run_number(folder), status, config, epochs, damage or failure, planned, plan)
+    return Run(folder.name, folder, number, status, config, epochs, damage or failure, planned, plan)
 
 
 def _read_stages(folder: Path, recipe: Recipe) -> tuple[RunConfig, tuple[EpochReport, ...], int]:
