@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import streamlit as st
 from streamlit.errors import StreamlitAPIException
 from streamlit.navigation.page import Page
@@ -59,13 +57,9 @@ def enter() -> None:
     st.rerun()
 
 
-def link(file: str, text: str, view: Mapping[str, str] | None = None) -> None:
-    """Show a link to another page; its text alone where there is no frame.
-
-    Args:
-        view: choices of that page in its address, such as {"checkpoint": "marionette-mesm"}.
-    """
+def link(file: str, text: str) -> None:
+    """Show a link to another page; its text alone where there is no frame."""
     if st.session_state.get(_FRAMED):
-        st.page_link(file, label=text, icon=PAGES[file][1], query_params=view)
+        st.page_link(file, label=text, icon=PAGES[file][1])
     else:
         st.markdown(text)

@@ -22,7 +22,7 @@ from mesm.studies.learning.chart_data import learning_chart
 from mesm.studies.learning.exports import CURVES_CAPTION, learning_export, runs_export
 from mesm.studies.learning.screen import draw_learning_curves
 from mesm.training.recipes import CorpusFacts, plan_recipe
-from mesm.ui import export_menu, frame, layout, state
+from mesm.ui import export_menu, layout, state
 from mesm.ui.runs import training_runs
 from mesm.ui.runs.training_runs import FAILED, FINISHED, RUNNING, STOPPED, Run
 from mesm.vocabulary import RECIPES, SIZES
@@ -130,7 +130,7 @@ def _show_fields(plan: str) -> tuple[int, dict[str, str]]:
     for column, (key, field) in zip(columns[1:], FIELDS.items(), strict=True):
         value = column.number_input(
             field.label, field.low, field.high, None, field.step, format=field.form, key=f"run-{key}",
-            placeholder=f"{planned[key]:g}" if key in planned else "as planned",
+            placeholder=f"{planned[key]:g}" if key in planned else "planned",
             disabled=bool(planned) and key not in planned,
         )  # fmt: skip
         if value is not None and not (planned and key not in planned):
@@ -196,7 +196,7 @@ def _row(run: Run) -> dict[str, str | float | int | None]:
         "valid WAcc": last.valid_wacc,
         "valid loss": last.valid_loss,
         "minutes": round(sum(run.epoch_seconds) / 60, 1) if run.epoch_seconds else None,
-        "left": _time_words(run.seconds_left),
+        "time left": _time_words(run.seconds_left),
         "model": run.config.model.name if run.config else "",
         "seed": run.config.train.seed if run.config else None,
     }
@@ -219,7 +219,7 @@ def _show_controls(run: Run) -> None:
         elif run.status in (STOPPED, FAILED) and run.config is not None:
             _show_button("Resume", "resume", run, ":material/resume:")
         if run.status == FINISHED and find_checkpoints().get(run.name) == run.folder / "checkpoint":
-            frame.link("pages/case_studies.py", "Look at this checkpoint", {"checkpoint": run.name})
+            _show_look(run)
         if run.config is not None and not run.plan:
             st.button(
                 "Train again with these settings",
@@ -240,6 +240,17 @@ def _show_controls(run: Run) -> None:
         with st.expander("Settings that differ from the preset", key=f"settings-{run.name}"):
             preset, settings = training_runs.nearest_preset(run.config)
             st.code("\n".join([f"preset {preset}", *(f"{k}={v}" for k, v in settings.items())]), language=None)
+
+
+def _show_look(run: Run) -> None:
+    # A link's checkpoint would not replace the one that this visit has chosen.
+    if st.button("Look at this checkpoint", key=f"look-{run.name}", icon=":material/frame_person:",
+                 on_click=_choose_checkpoint, args=(run.name,)):  # fmt: skip
+        st.switch_page("pages/case_studies.py")
+
+
+def _choose_checkpoint(name: str) -> None:
+    st.session_state["checkpoint"] = name
 
 
 def _show_rename(run: Run) -> None:
