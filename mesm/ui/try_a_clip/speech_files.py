@@ -11,7 +11,7 @@ import threading
 from pathlib import Path
 
 #: Seconds that the hub has to answer, before a download is begun.
-REACH_S = 1.5
+REACH_S = 1.0
 #: The files that are read, by `huggingface_hub.snapshot_download`.
 _FILES = ("*.json", "*.txt", "model.safetensors")
 _DOWNLOAD = (
