@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,6 +16,7 @@ from types import SimpleNamespace
 import huggingface_hub
 import pytest
 import streamlit as st
+from streamlit.runtime import caching
 from streamlit.testing.v1 import AppTest
 
 from mesm.cli import figure, ingest
@@ -36,6 +38,14 @@ def press(page: AppTest, label: str) -> AppTest:
 
 def refuse(*_: object, **__: object) -> None:
     raise AssertionError("nothing may be decoded")
+
+
+@pytest.fixture(autouse=True)
+def closed() -> Iterator[None]:
+    """Every visit ends with its test."""
+    yield
+    caching.clear_session_data_cache("test session id")
+    caching.clear_session_resource_cache("test session id")
 
 
 @pytest.fixture
