@@ -13,9 +13,9 @@ from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
-import huggingface_hub
 import pytest
 import streamlit as st
+from huggingface_hub import constants
 from streamlit.runtime import caching
 from streamlit.testing.v1 import AppTest
 
@@ -171,8 +171,8 @@ def test_a_silent_hub_is_given_up_at_once(monkeypatch: pytest.MonkeyPatch, tmp_p
     """A hub that takes the connection and never answers."""
     monkeypatch.setenv("MESM_SPEECH_MODEL", "openai/no-such-model-here")
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        monkeypatch.setattr(huggingface_hub.constants, "ENDPOINT", f"http://127.0.0.1:{silent.getsockname()[1]}")
-        monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path))
+        monkeypatch.setattr(constants, "ENDPOINT", f"http://127.0.0.1:{silent.getsockname()[1]}")
+        monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
         speech_files.find_model("openai/no-such-model-here")  # imports come before the clock
         start = time.monotonic()
         with pytest.raises(
