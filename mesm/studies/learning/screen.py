@@ -64,10 +64,15 @@ def draw_learning_curves(chart: LearningChart, dark: bool = False) -> go.Figure:
     ]  # fmt: skip
     layout = axes_layout(LEARNING_PX, dark, X_TITLE, LOSS_TITLE)
     whole = {"tickformat": "d"}
-    layout["xaxis2"] = {**layout["xaxis"], **whole, "domain": [0.55, 1], "anchor": "y2"}
-    layout["yaxis2"] = {**layout["yaxis"], "anchor": "x2", "title": layout["yaxis"]["title"] | {"text": SCORES_TITLE}}
+    layout["xaxis2"] = {**layout["xaxis"], **whole, "domain": [0.53, 1], "anchor": "y2"}
+    layout["yaxis2"] = {
+        **layout["yaxis"],
+        "anchor": "x2",
+        "side": "right",
+        "title": layout["yaxis"]["title"] | {"text": SCORES_TITLE},
+    }
     layout["yaxis3"] = {**layout["yaxis"], "domain": [0, 0.24], "exponentformat": "e", "nticks": 3}
     layout["yaxis3"]["title"] = layout["yaxis"]["title"] | {"text": RATE_TITLE}
     layout["yaxis"]["domain"] = [0.36, 1]
-    layout["xaxis"] = {**layout["xaxis"], **whole, "domain": [0, 0.45], "anchor": "y3"}
+    layout["xaxis"] = {**layout["xaxis"], **whole, "domain": [0, 0.47], "anchor": "y3"}
     return go.Figure(traces, layout)
