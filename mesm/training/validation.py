@@ -32,7 +32,7 @@ class Validation:
         thresholds_E: threshold of each class with the best binary F1 on these clips; NaN for a class that they cannot
             decide.
         summary: every metric in percent (`metrics.summarise`).
-        loss: mean label loss over its clips and classes; None if it was not asked for.
+        loss: mean label loss over its clips and classes; None without one.
     """
 
     scores: SplitScores
@@ -44,7 +44,7 @@ class Validation:
     def of(
         cls, model: AnyScorer, valid: SplitLoader, device: torch.device | str, label_loss: LabelLoss | None = None
     ) -> Validation:
-        """Score a model on the validation split, also by its label loss if it is given."""
+        """Score a model on the validation split, also by a label loss."""
         total, clips = 0.0, 0
 
         def add(batch: Batch, output: ModelOutput) -> None:

@@ -122,11 +122,11 @@ def test_the_commands_of_an_own_clip() -> None:
     parts = Upload(b"picture", b"sound", words, (2.0, 7.5), (0.25, 0.5, 1.25))
     parser = argparse.ArgumentParser()
     ingest.add_arguments(parser)
-    for given in (whole, parts, Upload(b"video")):
-        verb, *options = shlex.split(given.ingest_command)[1:]
+    for one in (whole, parts, Upload(b"video")):
+        verb, *options = shlex.split(one.ingest_command)[1:]
         read = parser.parse_args(options)
-        assert verb == "ingest" and read.text == " ".join(given.text.split()) and read.out == upload.COMMAND_FOLDER
-        assert read.clip_id == given.clip_id and "\n" not in given.ingest_command
+        assert verb == "ingest" and read.text == " ".join(one.text.split()) and read.out == upload.COMMAND_FOLDER
+        assert read.clip_id == one.clip_id and "\n" not in one.ingest_command
     read = parser.parse_args(shlex.split(parts.ingest_command)[2:])
     assert (read.clip, read.audio, read.start, read.end) == ("picture.jpg", "sound.wav", 2.0, 9.5)
     assert ingest._parse_face(read.face_at) == (0.25, 0.5, 1.25)
@@ -142,9 +142,8 @@ def test_the_commands_of_an_own_clip() -> None:
     figure.add_arguments(parser)
     drawn = parser.parse_args(shlex.split(second)[2:])
     assert (drawn.target, drawn.clip, drawn.privacy) == ("m@own-clip", whole.clip_id, "blur")
-    remark = _command(
-        "case", case.sample, None, {**case.origin(SimpleNamespace(**FACTS)), "corpus_key": ""}, " --privacy blur"
-    )
+    origin = replace(case, ingest="").origin(SimpleNamespace(**FACTS))
+    remark = _command("case", case.sample, None, origin, " --privacy blur")
     assert remark.startswith("# ") and "--" not in remark
 
 

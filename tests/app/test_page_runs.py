@@ -46,14 +46,14 @@ def test_fields_of_the_form_and_train_again(workspace: Path, monkeypatch: pytest
     next(button for button in page.button if button.label == "Start").click().run()
     assert not page.exception
     _, plan, _, settings, seed, _ = started[0]
-    wanted = {
+    expected = {
         "train.epochs": "3",
         "train.lr": "0.0002",
         "train.batch_size": "8",
         "model.width": "0.25",
         "train.patience": "2",
     }
-    assert plan == "marionette-fe2e" and settings == wanted and seed == 1
+    assert plan == "marionette-fe2e" and settings == expected and seed == 1
     assert PRESETS[plan].with_settings(settings).train.lr == 0.0002
 
 

@@ -255,9 +255,9 @@ def _cites(origin: Origin) -> tuple[str, ...]:
 
 
 def _command(kind: str, sample: Sample, prediction: Prediction | None, origin: Origin, options: str = "") -> str:
-    corpus = origin.get("corpus_key") or origin["corpus"]
-    if not corpus:
+    if not origin["corpus"] and "ingest" not in origin:
         return "# this clip is in no corpus, so no command makes this again"
+    corpus = origin.get("corpus_key") or origin["corpus"]
     top_p = f" --top-p {prediction.top_p:g}" if prediction is not None and prediction.top_p is not None else ""
     target = quote(f"{origin['checkpoint']}@{corpus}")
     first = (

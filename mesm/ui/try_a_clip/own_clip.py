@@ -140,21 +140,21 @@ def score(
     kept = upload.kept_upload(name)
     if media is not None and part is not None:
         before = kept.face_at if kept is not None else None
-        wanted = Upload(media, sound, text, part, face_at or before)
+        chosen = Upload(media, sound, text, part, face_at or before)
     elif media is None and kept is not None:
-        wanted = replace(kept, text=text)
+        chosen = replace(kept, text=text)
     else:
         upload.forget()
         if media is None:
             layout.empty("There is no clip yet.", "Choose a file or record one above, or press “Try an example”.")
         return
     case = upload.kept_clip(name)
-    if kept is None or case is None or wanted.files != kept.files:
-        case = upload.ingest_with_steps(wanted)
-    elif wanted.text != kept.text:
-        case = upload.with_words(case, wanted)
+    if kept is None or case is None or chosen.files != kept.files:
+        case = upload.ingest_with_steps(chosen)
+    elif chosen.text != kept.text:
+        case = upload.with_words(case, chosen)
     if case is not None:
-        upload.keep(case, name, wanted)
+        upload.keep(case, name, chosen)
 
 
 def show_example_button() -> None:
