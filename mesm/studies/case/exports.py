@@ -260,9 +260,8 @@ def _command(kind: str, sample: Sample, prediction: Prediction | None, origin: O
     corpus = origin.get("corpus_key") or origin["corpus"]
     top_p = f" --top-p {prediction.top_p:g}" if prediction is not None and prediction.top_p is not None else ""
     target = quote(f"{origin['checkpoint']}@{corpus}")
-    first = (
-        f"{origin['ingest']} && " if "ingest" in origin else ""
-    )  # an uploaded clip is not kept: its file comes first
+    # An uploaded clip is not kept: its file comes first.
+    first = f"{origin['ingest']} && " if "ingest" in origin else ""
     return f"{first}mesm figure {kind} {target} {clip_option(sample.clip_id)}{top_p}{options}"
 
 

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 import streamlit as st
 
@@ -219,7 +220,10 @@ def _show_controls(run: Run) -> None:
         elif run.status in (STOPPED, FAILED) and run.config is not None:
             _show_button("Resume", "resume", run, ":material/resume:")
         if run.status == FINISHED and find_checkpoints().get(run.name) == run.folder / "checkpoint":
-            _show_look(run)
+            # Another tab: in this visit the checkpoint that was chosen before would stay.
+            st.link_button(
+                "Open in Case studies", f"case_studies?checkpoint={quote(run.name)}", icon=":material/frame_person:"
+            )
         if run.config is not None and not run.plan:
             st.button(
                 "Train again with these settings",
@@ -240,17 +244,6 @@ def _show_controls(run: Run) -> None:
         with st.expander("Settings that differ from the preset", key=f"settings-{run.name}"):
             preset, settings = training_runs.nearest_preset(run.config)
             st.code("\n".join([f"preset {preset}", *(f"{k}={v}" for k, v in settings.items())]), language=None)
-
-
-def _show_look(run: Run) -> None:
-    # A link's checkpoint would not replace the one that this visit has chosen.
-    if st.button("Look at this checkpoint", key=f"look-{run.name}", icon=":material/frame_person:",
-                 on_click=_choose_checkpoint, args=(run.name,)):  # fmt: skip
-        st.switch_page("pages/case_studies.py")
-
-
-def _choose_checkpoint(name: str) -> None:
-    st.session_state["checkpoint"] = name
 
 
 def _show_rename(run: Run) -> None:
