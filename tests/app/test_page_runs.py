@@ -41,7 +41,7 @@ def test_fields_of_the_form_and_train_again(workspace: Path, monkeypatch: pytest
     page.number_input(key="run-model.width").set_value(0.25)
     page.text_area(key="run-settings").set_value("model.width=0.5")
     next(button for button in page.button if button.label == "Start").click().run()
-    assert "model.width has a field of its own and a line" in texts(page) and not started
+    assert "Model.width has a field of its own and a line" in texts(page) and not started
     page.text_area(key="run-settings").set_value("train.patience=2")
     next(button for button in page.button if button.label == "Start").click().run()
     assert not page.exception
