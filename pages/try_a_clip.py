@@ -6,7 +6,6 @@ from mesm.records.limits import training_note
 from mesm.ui import controls, frame, layout
 from mesm.ui.case_studies import case_view
 from mesm.ui.try_a_clip import own_clip, upload
-from mesm.ui.try_a_clip.upload import Upload
 
 frame.enter()
 layout.heading("Try a clip", "Score a clip of your own, and see which parts of face and voice the model keeps.")
@@ -15,21 +14,18 @@ controls.pick_corpus(needed=False)
 if model is not None and (note := training_note(model.facts.metrics)):
     st.warning(note, icon=":material/warning:")
 
-media, sound, name = own_clip.pick_files()
+files = own_clip.pick_files()
+media, sound, name = files
 part = own_clip.pick_part(media, sound, name)
 text = own_clip.pick_transcript(media, sound, part)
-is_clicked = st.button("Score this clip", type="primary", disabled=model is None)
+with st.container(horizontal=True):
+    is_clicked = st.button("Score this clip", type="primary", disabled=model is None)
+    own_clip.show_example_button()
 is_scored = media is not None and upload.kept_clip(name) is not None
 face_at = own_clip.pick_face() if is_scored else None
 
 if is_clicked or face_at is not None:
-    if media is None:
-        upload.forget()
-        layout.empty("There is no clip yet.", "Choose a file or record one above.")
-    elif part is not None:
-        decoded = upload.ingest_with_steps(Upload(media, sound, text, part, face_at))
-        if decoded is not None:
-            upload.keep(decoded, name)
+    own_clip.score(files, text, part, face_at)
 
 own = upload.kept_clip(name)
 if own is not None:

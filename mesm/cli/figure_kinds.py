@@ -28,7 +28,7 @@ from mesm.studies.facs.codebooks import codebook
 from mesm.studies.facs.statements import statements
 from mesm.studies.faithfulness.exports import faithfulness_export
 from mesm.studies.guidance.tables import guidance_export
-from mesm.studies.learning.chart_data import TrainingRun, creation_number
+from mesm.studies.learning.chart_data import TrainingRun, run_number
 from mesm.studies.learning.exports import learning_export, runs_export
 from mesm.studies.reproduction import exports as reproduction
 from mesm.studies.reproduction.reported import FIGURE_5, figure_5_shares
@@ -113,7 +113,7 @@ def _run_folders(arguments: argparse.Namespace) -> list[Path]:
 
 
 def _training_run(folder: Path) -> TrainingRun:
-    return TrainingRun(folder.name, creation_number(folder), tuple(read_log(folder)))
+    return TrainingRun(folder.name, run_number(folder), tuple(read_log(folder)))
 
 
 def _learning(arguments: argparse.Namespace) -> FigureExport:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import random
 import sys
 import tempfile
@@ -38,6 +39,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--start", type=float, metavar="S", help="second of the file at which the clip starts")
     parser.add_argument("--end", type=float, metavar="S", help="second of the file at which the clip ends")
     parser.add_argument(
+        "--face-at", metavar="X,Y,SIZE",
+        help="follow the face here, and not the largest: its middle and side as shares of the frame, as the app prints them",
+    )  # fmt: skip
+    parser.add_argument(
         "--large-px", type=int, default=96, metavar="N", help="side of the crops for display (default 96)"
     )
     parser.add_argument(
@@ -71,6 +76,7 @@ def run(arguments: argparse.Namespace) -> int:
     options = {
         "clip_id": clip_id,
         "large_px": arguments.large_px,
+        "face_at": None if arguments.face_at is None else _parse_face(arguments.face_at),
         "progress": _show_progress if sys.stderr.isatty() else None,
         **part,
     }
@@ -94,6 +100,19 @@ def run(arguments: argparse.Namespace) -> int:
     print(f"  flags    {', '.join(sample.quality) or 'none'}")
     print(f"  preview  {folder / media}")
     return 0
+
+
+def _parse_face(text: str) -> tuple[float, float, float]:
+    """Return a `FaceChoice.at` from its three numbers."""
+    from mesm.errors import ConfigError
+
+    try:
+        x, y, size = map(float, text.split(","))
+    except ValueError:
+        x = y = size = math.nan
+    if not (0 <= x <= 1 and 0 <= y <= 1 and 0 < size <= 10):
+        raise ConfigError(f"--face-at {text!r} must be three shares of the frame, such as 0.40,0.35,0.50")
+    return x, y, size
 
 
 def _open_in_turn(folder: Path) -> CorpusWriter:

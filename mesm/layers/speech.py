@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import numpy as np
 import torch
 
@@ -16,17 +18,17 @@ class SpeechModel:
     """Hold a sequence-to-sequence speech model such as Whisper.
 
     Args:
-        source: hub id or folder; only safetensors weights are loaded.
+        folder: its files; only safetensors weights are loaded.
 
     Raises:
-        OSError: it is neither in the cache nor reachable.
+        OSError: a file is missing.
     """
 
-    def __init__(self, source: str) -> None:
+    def __init__(self, folder: str | os.PathLike[str]) -> None:
         from transformers import AutoModelForSpeechSeq2Seq, AutoProcessor
 
-        self.processor = AutoProcessor.from_pretrained(source)
-        self.model = AutoModelForSpeechSeq2Seq.from_pretrained(source, use_safetensors=True).eval()
+        self.processor = AutoProcessor.from_pretrained(folder)
+        self.model = AutoModelForSpeechSeq2Seq.from_pretrained(folder, use_safetensors=True).eval()
 
     @torch.inference_mode()
     def words(self, waveform: np.ndarray) -> str:

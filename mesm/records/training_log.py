@@ -26,6 +26,7 @@ class EpochReport:
         valid_f1: average over the classes in percent, None if no class has a value; so `valid_wacc` and `valid_auc`.
         seconds: of training since the run began, without validation.
         lr: learning rate of the trunk.
+        valid_loss: label loss on the validation split; None in a log of an earlier version.
     """
 
     epoch: int
@@ -35,6 +36,7 @@ class EpochReport:
     valid_auc: float | None = None
     seconds: float | None = None
     lr: float | None = None
+    valid_loss: float | None = None
 
 
 def read_log(folder: str | os.PathLike[str]) -> Iterator[EpochReport]:

@@ -78,7 +78,7 @@ class RunState:
         loss = round(float(np.mean(self.losses)), 5) if self.losses else None
         summary = validation.summary
         scores = (summary["f1"], summary["wacc"], summary["auc"])
-        self.log.append(EpochReport(self.epoch, loss, *scores, round(self.seconds, 1), lr))
+        self.log.append(EpochReport(self.epoch, loss, *scores, round(self.seconds, 1), lr, validation.loss))
         self.epoch, self.next_batch, self.losses = self.epoch + 1, 0, []
 
     def to_stored(self) -> dict[str, object]:

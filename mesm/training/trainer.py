@@ -140,7 +140,7 @@ class Trainer:
                 while not self.state.is_over(self.run.train):
                     with stop.held():
                         self._train_epoch(save_minutes, stop)
-                    validation = Validation.of(self.model, self.valid_loader, self.device)
+                    validation = Validation.of(self.model, self.valid_loader, self.device, self.objectives.label_loss)
                     with stop.held():
                         self._end_epoch(validation)
                     self.progress(self.state.log[-1])

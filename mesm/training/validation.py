@@ -10,14 +10,16 @@ from typing import Any
 import numpy as np
 import torch
 
+from mesm.batch import Batch
 from mesm.config import RunConfig
 from mesm.data.loading import SplitLoader
 from mesm.data.store import Corpus
 from mesm.json_form import members
-from mesm.models import AnyScorer
+from mesm.models import AnyScorer, ModelOutput
 from mesm.records.checkpoint import CheckpointMetrics, SplitMetrics
 from mesm.statistics import rounded
 from mesm.training import metrics
+from mesm.training.objectives.label_loss import LabelLoss
 from mesm.training.scoring import SplitScores, score_batches
 
 
@@ -30,19 +32,31 @@ class Validation:
         thresholds_E: threshold of each class with the best binary F1 on these clips; NaN for a class that they cannot
             decide.
         summary: every metric in percent (`metrics.summarise`).
+        loss: mean label loss over its clips and classes; None without one.
     """
 
     scores: SplitScores
     thresholds_E: np.ndarray
     summary: dict[str, Any]
+    loss: float | None = None
 
     @classmethod
-    def of(cls, model: AnyScorer, valid: SplitLoader, device: torch.device | str) -> Validation:
-        """Score a model on the validation split."""
-        scores = score_batches(model, valid.epoch(0), device=str(device))
+    def of(
+        cls, model: AnyScorer, valid: SplitLoader, device: torch.device | str, label_loss: LabelLoss | None = None
+    ) -> Validation:
+        """Score a model on the validation split, also by a label loss."""
+        total, clips = 0.0, 0
+
+        def add(batch: Batch, output: ModelOutput) -> None:
+            nonlocal total, clips
+            if label_loss is not None and batch.labels is not None:
+                total += len(batch) * float(label_loss.of_logits(output.logits_BE, batch.labels))
+                clips += len(batch)
+
+        scores = score_batches(model, valid.epoch(0), device=str(device), on_output=add)
         thresholds_E = metrics.choose_thresholds(scores.scores, scores.truth)
         summary = metrics.summarise(scores.scores, scores.truth, thresholds_E, model.config.labels)
-        return cls(scores, thresholds_E, summary)
+        return cls(scores, thresholds_E, summary, round(total / clips, 5) if clips else None)
 
     @property
     def f1(self) -> float | None:

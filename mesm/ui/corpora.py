@@ -39,7 +39,8 @@ class Case:
         preview: a file or its bytes, playable in a browser; None if there is none.
         corpus: the corpus that it is from; None for an uploaded clip.
         licence: of that corpus; "" if not known.
-        corpus_key: opens the corpus in a link and on the command line; "" for an uploaded clip.
+        corpus_key: opens the corpus in a link and on the command line; of an uploaded clip, after `ingest`.
+        ingest: command that makes a corpus of an uploaded clip; "" for a clip of a corpus.
     """
 
     key: str
@@ -49,6 +50,7 @@ class Case:
     corpus: CorpusId | None = None
     licence: str = ""
     corpus_key: str = ""
+    ingest: str = ""
 
     @property
     def privacy(self) -> str:
@@ -57,7 +59,8 @@ class Case:
 
     def origin(self, checkpoint: CheckpointFacts) -> dict[str, Json]:
         """Return the sources of a figure of this clip with a checkpoint."""
-        return clip_origin(checkpoint, self.corpus, self.licence, self.corpus_key)
+        origin = clip_origin(checkpoint, self.corpus, self.licence, self.corpus_key)
+        return origin | ({"ingest": self.ingest} if self.ingest else {})
 
     @cached_property
     def shown(self) -> Sample:

@@ -59,6 +59,10 @@ def _contents(export: FigureExport, key: str) -> None:
             in_url=False, help=help_,
         )  # fmt: skip
         export = export.private(chosen)
+        if chosen != "none":
+            st.caption(
+                f"Over {PRIVACY_WORDS[chosen]} faces a mask shows less; heat map, contours and points stay clear."
+            )
     if chosen_font := st.selectbox(
         "Letters", list(FONTS), format_func=FONTS.__getitem__, key=f"font-{key}", persist_state="session"
     ):
@@ -86,7 +90,10 @@ def _contents(export: FigureExport, key: str) -> None:
         help="The Export page writes the basket as one zip."
         + ("" if basket.is_made_again(export) else " This clip is your own: it stays until you close this page."),
     )
-    st.code(full_command(export, export.formats[0], width), language="bash", wrap_lines=True)
+    command = full_command(export, export.formats[0], width)
+    st.code(command.replace(" && mesm figure", "\nmesm figure"), language="bash", wrap_lines=True)
+    if command.startswith("mesm ingest"):
+        st.caption("The names in the first line stand for your files.")
 
 
 def _add(place: str) -> None:

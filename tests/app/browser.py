@@ -40,10 +40,15 @@ TIMEOUT_MS = 120_000
 FACES, SOUND = "faces, one every", "Mel spectrogram of"
 
 
+def find_chromium() -> str | None:
+    """The path of the browser."""
+    return shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
+
 @contextmanager
 def launched() -> Iterator[Any]:
     """A headless Chromium; skipped, with the reason, where there is none, unless MESM_REQUIRE_BROWSER is set."""
-    executable = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    executable = find_chromium()
     try:
         from playwright.sync_api import sync_playwright
     except ImportError:
@@ -57,6 +62,14 @@ def launched() -> Iterator[Any]:
         browser = playwright.chromium.launch(executable_path=executable, args=FLAGS)
         yield browser
         browser.close()
+
+
+@contextmanager
+def with_flags(browser: Any, *flags: str) -> Iterator[Any]:
+    """Another headless Chromium beside this one, with more flags."""
+    another = browser.browser_type.launch(executable_path=find_chromium(), args=[*FLAGS, *flags])
+    yield another
+    another.close()
 
 
 @contextmanager

@@ -121,11 +121,25 @@ MUTANTS: list[Mutant] = [
         '    return started != "" and process_start(pid) != ""',
         "tests/ui/test_jobs.py",
     ),
-    # A newer run takes the first colour.
+    # A newer run takes the colour of another.
     Mutant(
         "mesm/studies/learning/chart_data.py",
-        "    return sum(other < (created, folder.name) for other in earlier)",
-        "    return sum(other > (created, folder.name) for other in earlier)",
+        "next(number for number in count() if number not in taken)",
+        "next(number for number in count())",
         "tests/ui/test_runs.py",
+    ),
+    # A running run is deleted.
+    Mutant(
+        "mesm/ui/runs/training_runs.py",
+        "    if read_run(run.folder).status == RUNNING:",
+        "    if run.status == RUNNING and not run.epochs:",
+        "tests/ui/test_runs.py",
+    ),
+    # The validation loss is a mean over batches.
+    Mutant(
+        "mesm/training/validation.py",
+        "                total += len(batch) * float(label_loss.of_logits(output.logits_BE, batch.labels))",
+        "                total += float(label_loss.of_logits(output.logits_BE, batch.labels))",
+        "tests/training/test_training_steps.py::test_the_validation_loss_by_hand",
     ),
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -26,10 +27,11 @@ from mesm.config import (
 )
 from mesm.data.store import Corpus
 from mesm.models import load_checkpoint
-from mesm.records.training_log import read_log
+from mesm.records.training_log import LOG_NAME, read_log
 from mesm.training import model_setup
 from mesm.training.objectives.label_loss import positive_weights
 from mesm.training.progress import EpochReport, StepReport
+from mesm.training.scoring import score_batches
 from mesm.training.trainer import Trainer, _draw_top_p
 from mesm.training.validation import Validation
 from tests.training.corpora import LABELS, tinted_corpus, write_neutral_faces
@@ -131,11 +133,25 @@ def with_scores(monkeypatch: pytest.MonkeyPatch, scores: list[float]) -> None:
     original: Callable[..., Validation] = Validation.of
     coming = iter(scores)
 
-    def of(model: Any, valid: Any, device: Any) -> Validation:
-        found = original(model, valid, device)
+    def of(*arguments: Any) -> Validation:
+        found = original(*arguments)
         return replace(found, summary=found.summary | {"f1": next(coming)})
 
     monkeypatch.setattr(Validation, "of", of)
+
+
+def test_the_validation_loss_by_hand(corpus: Path, tmp_path: Path) -> None:
+    """The label loss of training, smoothed and weighted by the training split, as a mean over clips, not over batches."""
+    trainer = Trainer(run_of(corpus, epochs=1, label=LabelLossConfig(smoothing=0.1)), tmp_path)
+    trainer.fit()
+    scores = score_batches(trainer.model, trainer.valid_loader.epoch(0))
+    p, t, w = scores.scores, scores.truth * 0.8 + 0.1, trainer.objectives.label_loss.weights_E.numpy()
+    by_hand = -(w * t * np.log(p) + (1 - t) * np.log(1 - p)).mean()
+    (row,) = read_log(tmp_path)
+    assert row.valid_loss == pytest.approx(by_hand, abs=1e-4) and len(p) == 8 and len(set(w.round(3))) > 1
+    old = {key: value for key, value in json.loads((tmp_path / LOG_NAME).read_text()).items() if key != "valid_loss"}
+    (tmp_path / LOG_NAME).write_text(json.dumps(old))
+    assert list(read_log(tmp_path)) == [replace(row, valid_loss=None)]
 
 
 def weights_by_epoch(run: RunConfig, folder: Path) -> tuple[Path, list[dict[str, torch.Tensor]]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -13,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from mesm.config import RunConfig
-from mesm.errors import ConfigError
-from mesm.locks import LOCK_NAME
+from mesm.errors import ConfigError, DataError
+from mesm.locks import LOCK_NAME, FolderLock
 from mesm.presets import PRESETS
 from mesm.records.training_log import LOG_NAME
 from mesm.studies.learning.chart_data import run_style
@@ -129,11 +130,59 @@ def test_a_run_of_a_command_is_running_until_it_ends(home: Path) -> None:
         training_runs.stop_run(run)
 
 
-@pytest.mark.parametrize("name", ["", "..", "../x", "a/b", ".hidden", "a b"])
+@pytest.mark.parametrize("name", ["", "..", "../x", "a/b", ".hidden", "a b", "/tmp/x", "é", "x" * 300, "a\0b"])
 def test_no_name_leads_out_of_the_workspace(home: Path, name: str) -> None:
     with pytest.raises(ConfigError, match="cannot be a folder"):
         training_runs.start_run(name, "marionette-fe2e", home, {}, 0, None)
     assert not (home / "runs").exists() or not list((home / "runs").iterdir())
+    run = training_runs.read_run(write_run(home, "kept", 1))
+    with pytest.raises(ConfigError, match="cannot be a folder"):
+        training_runs.rename_run(run, name)
+    assert list(training_runs.list_runs()) == ["kept"]
+
+
+def test_a_renamed_run_is_the_same_run(home: Path) -> None:
+    write_run(home, "other", 1)
+    run = training_runs.read_run(write_run(home, "old", 2))
+    for taken, sentence in (("other", "there is a run named other"), ("people-mesm", "there is a checkpoint named")):
+        with pytest.raises(ConfigError, match=sentence):
+            training_runs.rename_run(run, taken)
+    training_runs.rename_run(run, "new")
+    again = training_runs.list_runs()["new"]
+    assert not run.folder.exists() and again == replace(run, name="new", folder=again.folder)
+    with pytest.raises(DataError, match="run old is gone"):
+        training_runs.rename_run(run, "newer")
+
+
+def test_a_run_is_deleted_whole_or_not_at_all(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept, gone = write_run(home, "kept", 1), write_run(home, "gone", 1)
+    (gone / "checkpoint").mkdir()
+    jobs.mark_process(kept, os.getpid())
+    with pytest.raises(ConfigError, match="run kept is running; stop it first"):
+        training_runs.delete_run(training_runs.read_run(kept))
+    (kept / jobs.PROCESS).unlink()
+    with FolderLock(kept, "run"), pytest.raises(ConfigError, match="is running"):
+        training_runs.delete_run(training_runs.read_run(kept))
+    assert (kept / LOG_NAME).is_file()
+    monkeypatch.setattr(shutil, "rmtree", lambda folder, ignore_errors: None)  # cut short
+    training_runs.delete_run(training_runs.read_run(gone))
+    assert list(training_runs.list_runs()) == ["kept"] and len(list((home / "runs").iterdir())) == 2
+    monkeypatch.undo()
+    monkeypatch.setenv("MESM_HOME", str(home))
+    training_runs.delete_run(training_runs.read_run(kept))
+    assert list((home / "runs").iterdir()) == []
+
+
+def test_the_time_left_follows_the_last_epochs(home: Path) -> None:
+    folder = write_run(home, "long", 0)
+    totals = [600.0, 610, 620, 630, 8, 20]  # two stages: each counts from 0
+    lines = [json.dumps({"epoch": e, "seconds": s}) for e, s in enumerate(totals)]
+    (folder / LOG_NAME).write_text("\n".join(lines))
+    stopped = training_runs.read_run(folder)
+    assert stopped.epoch_seconds == (600, 10, 10, 10, 8, 12) and stopped.seconds_left is None
+    running = replace(stopped, status=RUNNING, planned_epochs=10)
+    assert running.seconds_left == pytest.approx(4 * (10 + 8 + 12) / 3)
+    assert replace(running, planned_epochs=2).seconds_left == 0 and replace(running, epochs=()).seconds_left is None
 
 
 def test_settings_are_checked_before_a_process_starts(home: Path) -> None:
@@ -141,6 +190,8 @@ def test_settings_are_checked_before_a_process_starts(home: Path) -> None:
         "train.epochs": "3",
         "model.width": "0.5",
     }
+    with pytest.raises(ConfigError, match=r"train\.lr has a field of its own and a line"):
+        training_runs.join_settings({"train.lr": "0.1"}, {"train.epochs": "3", "train.lr": "0.2"})
     for text in ("epochs=3", "train.epochs"):
         with pytest.raises(ConfigError, match="not a setting"):
             training_runs.parse_settings(text)
@@ -163,6 +214,7 @@ def test_train_again_makes_the_same_run(name: str) -> None:
 
 
 def test_a_colour_stays_with_its_run(home: Path) -> None:
+    """Whatever comes before or after it, is deleted or renamed."""
     for age, name in enumerate(("c", "a", "b")):  # created in this order
         folder = write_run(home, name, 1)
         os.utime(folder / training_runs.CONFIG, (1000 + age, 1000 + age))
@@ -172,6 +224,17 @@ def test_a_colour_stays_with_its_run(home: Path) -> None:
     os.utime(write_run(home, "aa", 1) / training_runs.CONFIG, (2000, 2000))
     later = {name: run.number for name, run in training_runs.list_runs().items()}
     assert {name: later[name] for name in numbers} == numbers
+    os.utime(write_run(home, "copied", 1) / training_runs.CONFIG, (500, 500))  # an older run, from elsewhere
+    by_name = training_runs.list_runs()
+    assert {name: by_name[name].number for name in later} == later and by_name["copied"].number == 4
+    training_runs.delete_run(by_name["a"])
+    training_runs.rename_run(by_name["c"], "d")
+    rest = {name: run.number for name, run in training_runs.list_runs().items()}
+    assert rest == {"b": 2, "aa": 3, "copied": 4, "d": 0}
+    assert training_runs.read_run(write_run(home, "next", 1)).number == 1  # the colour of the deleted one is free
+    for damage in ("", "-1", "9" * 30, "²", "x"):
+        (home / "runs" / "next" / "colour.json").write_text(damage)
+        assert training_runs.list_runs()["next"].number == 1
     styles = [(run_style(n).colour, run_style(n).marker) for n in range(12)]
     assert len(set(styles)) == 12
 

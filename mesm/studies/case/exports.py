@@ -68,7 +68,7 @@ def export_case(
             f"“{sample.text}” ({captions.truth_words(sample.labels)}), {origin['checkpoint']}{top_p and f' at p = {top_p}'}. "
             + " ".join([*parts, *captions.overlay_lines(style, bool(parts), "acoustic" in layers)])
         ),
-        command=_command("case", sample, prediction, origin) + _style_options(window, style) + f" --privacy {privacy}",
+        command=_command("case", sample, prediction, origin, _style_options(window, style) + f" --privacy {privacy}"),
         origin=sources | shown | _cost(prediction),
         draw=lambda width: plot_mosaic(private_faces(sample, privacy), layers, window, style, width),
         data=data,
@@ -86,7 +86,7 @@ def export_scores(sample: Sample, prediction: Prediction, origin: Origin) -> Fig
         title=f"Clip {sample.clip_id}: scores",
         caption=(
             f"Scores of {origin['checkpoint']} for “{sample.text}”. Bars: fused scores; hollow markers: single-modality "
-            "scores; ticks: decision thresholds; bold: true labels."
+            f"scores; ticks: decision thresholds{'' if sample.labels is None else '; bold: true labels'}."
         ),
         command=_command("scores", sample, prediction, origin),
         origin=_provenance(sample, origin, prediction.top_p) | _cost(prediction),
@@ -148,7 +148,7 @@ def export_words(
             "minus that with all words. Right: sites kept by only one of the two masks, mean of the layers. "
             f"{words_sentence(effects, emotion, has_query)}"
         ),
-        command=_command("words", sample, effects.before, origin) + option,
+        command=_command("words", sample, effects.before, origin, option),
         origin=_provenance(sample, origin, effects.before.top_p),
         draw=lambda width: plot_words(chart, width),
         table=words_table(effects, emotion),
@@ -199,7 +199,7 @@ def export_pair(sample: Sample, pair: Pair, names: tuple[str, str], origin: Orig
             f"Scores for “{sample.text}”. Filled: {names[0]}, {decimal_text(chart.gmacs[0], 3)} GMAC; hollow: {names[1]}, "
             f"{decimal_text(chart.gmacs[1], 3)} GMAC.{_control_note(option)}"
         ),
-        command=f"{_command('pair', sample, pair[0], origin)} {option}",
+        command=_command("pair", sample, pair[0], origin, f" {option}"),
         origin=_provenance(sample, origin, pair[0].top_p) | {"compared": list(names)},
         draw=lambda width: plot_pair(chart, width),
         table=tables.pair_table(chart),
@@ -230,7 +230,7 @@ def export_difference(
         name=f"difference-{sample.clip_id}-{slug(names[0])}-{slug(names[1])}",
         title=f"Clip {sample.clip_id}: masks of {names[0]} and {names[1]}",
         caption=f"“{sample.text}”. {' '.join(parts)}{_control_note(option)}",
-        command=f"{_command('difference', sample, pair[0], origin)} {option}{options} --privacy {privacy}",
+        command=_command("difference", sample, pair[0], origin, f" {option}{options} --privacy {privacy}"),
         origin=_provenance(sample, origin, pair[0].top_p) | {"compared": list(names)},
         draw=lambda width: plot_mosaic(private_faces(sample, privacy), first, window, style, width, second),
         cites=_cites(origin),
@@ -261,6 +261,7 @@ def export_regions(
     trace = prediction.layers["visual"]
     outlines = {region.name: region.coverage[: len(some)] for region in every if region.name in outlined}
     units = ",".join(name.removeprefix("AU ") for name in outlines) or "none"
+    options = f" --layer {layer + 1} --regions {units} --privacy {privacy}"
     return FigureExport(
         name=f"regions-{sample.clip_id}-L{layer + 1}-{origin['checkpoint']}",
         title=f"Clip {sample.clip_id}: action units and the mask",
@@ -268,9 +269,7 @@ def export_regions(
             f"Faded: sites that layer {layer + 1} of {origin['checkpoint']} dropped. Outlined: "
             f"{', '.join(outlines) or 'nothing'}. “{sample.text}”."
         ),
-        command=(
-            f"{_command('regions', sample, prediction, origin)} --layer {layer + 1} --regions {units} --privacy {privacy}"
-        ),
+        command=_command("regions", sample, prediction, origin, options),
         origin=_provenance(sample, origin, prediction.top_p) | {"layers": [layer + 1]},
         draw=lambda width: plot_regions(
             private_faces(sample, privacy).faces[some], trace[layer].kept[some], outlines, width
@@ -310,13 +309,15 @@ def _cites(origin: Origin) -> tuple[str, ...]:
     return (PAPER, *corpus_cites(str(origin["corpus"])))
 
 
-def _command(kind: str, sample: Sample, prediction: Prediction | None, origin: Origin) -> str:
-    if not origin["corpus"]:
-        return "# an uploaded clip is deleted, so no command makes this again"
+def _command(kind: str, sample: Sample, prediction: Prediction | None, origin: Origin, options: str = "") -> str:
+    if not origin["corpus"] and "ingest" not in origin:
+        return "# this clip is in no corpus, so no command makes this again"
     corpus = origin.get("corpus_key") or origin["corpus"]
     top_p = f" --top-p {prediction.top_p:g}" if prediction is not None and prediction.top_p is not None else ""
     target = quote(f"{origin['checkpoint']}@{corpus}")
-    return f"mesm figure {kind} {target} {clip_option(sample.clip_id)}{top_p}"
+    # An uploaded clip is not kept: its file comes first.
+    first = f"{origin['ingest']} && " if "ingest" in origin else ""
+    return f"{first}mesm figure {kind} {target} {clip_option(sample.clip_id)}{top_p}{options}"
 
 
 def clip_option(clip_id: str) -> str:
@@ -338,7 +339,7 @@ def _style_options(window: TimeWindow, style: MosaicStyle) -> str:
 
 
 def _provenance(sample: Sample, origin: Origin, top_p: float | list[float] | None) -> dict[str, Json]:
-    source = {name: value for name, value in origin.items() if name != "corpus_key"}
+    source = {name: value for name, value in origin.items() if name not in ("corpus_key", "ingest")}
     clips: list[Json] = [sample.clip_id]
     points: Json = list(top_p) if isinstance(top_p, list) else top_p
     return {**source, "split": sample.split, "n": 1, "clip_ids": clips, "top_p": points}

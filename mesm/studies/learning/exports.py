@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 from shlex import quote
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mesm.config import RunConfig
 from mesm.figures.export import FigureExport, origin_of
@@ -15,8 +15,10 @@ from mesm.records.training_log import EpochReport
 from mesm.studies.learning.chart_data import (
     LOSS,
     LOSS_TITLE,
+    RATE_TITLE,
     SCORES,
     SCORES_TITLE,
+    VALID_LOSS,
     X_TITLE,
     LearningChart,
     TrainingRun,
@@ -26,25 +28,35 @@ from mesm.studies.learning.chart_data import (
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+CURVES_CAPTION = (
+    "Left: training loss with all objectives (solid) and label loss on the validation split (dashed), above the learning "
+    "rate. Right: F1, WAcc and AUC of the validation split in percent. By epoch; ring: best F1."
+)
+
 
 def plot_learning_curves(chart: LearningChart, width: float) -> Figure:
-    """Draw the training loss on the left and the validation scores on the right; a colour per run, the best F1 ringed."""
+    """Draw losses above the learning rate on the left, validation scores on the right; a colour per run, the best F1 ringed."""
     from matplotlib.ticker import MaxNLocator
 
-    figure = new_figure(width, 1.9 + 0.12 * len(chart.runs))
-    left, right = figure.subplots(1, 2)
-    for axes in (left, right):
+    figure = new_figure(width, 2.3 + 0.12 * len(chart.runs))
+    panels = figure.subplot_mosaic([["loss", "scores"], ["rate", "scores"]], height_ratios=[2.2, 1])
+    left, right, rate = panels["loss"], panels["scores"], panels["rate"]
+    for axes in (left, right, rate):
         guide(axes, "both")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     for number, run in enumerate(chart.runs):
-        style = {"color": run.style.colour, "marker": run.style.marker, "markersize": 2.5}
+        style: dict[str, Any] = {"color": run.style.colour, "marker": run.style.marker, "markersize": 2.5}
         left.plot(run.loss.epochs, run.loss.values, label=run.name, **style)
+        left.plot(run.valid_loss.epochs, run.valid_loss.values, linestyle="--", **style)
+        rate.plot(run.rate.epochs, run.rate.values, **style)
         for name, series in run.scores.items():
             dashes, label = chart.score_styles[name].dashes, name if number == 0 else None
             right.plot(series.epochs, series.values, linestyle=dashes, label=label, **style)
         if run.best is not None:
             right.plot(*run.best, marker="o", markersize=7, fillstyle="none", color=INK, markeredgewidth=0.8)
-    left.set(xlabel=X_TITLE, ylabel=LOSS_TITLE)
+    left.set(ylabel=LOSS_TITLE)
+    rate.set(xlabel=X_TITLE, ylabel=RATE_TITLE)
+    rate.ticklabel_format(axis="y", style="sci", scilimits=(0, 0))
     right.set(xlabel=X_TITLE, ylabel=SCORES_TITLE)
     left.legend(loc="best")
     right.legend(loc="best")
@@ -54,21 +66,26 @@ def plot_learning_curves(chart: LearningChart, width: float) -> Figure:
 def learning_export(runs: Sequence[TrainingRun]) -> FigureExport:
     """Build the learning curves of some runs."""
     chart, names = learning_chart(runs), [run.name for run in runs]
-    keys = (LOSS, *SCORES)
+    keys = (LOSS, VALID_LOSS, *SCORES)
     rows = tuple(
-        Row((run.name, row.epoch + 1, *(getattr(row, key) for key in keys)), ranked=False)
+        Row((run.name, row.epoch + 1, *(getattr(row, key) for key in keys), _rate_words(row)), ranked=False)
         for run in runs
         for row in run.epochs
     )
     return FigureExport(
         name=f"learning-{'-'.join(names)}",
         title="Learning curves",
-        caption="Training loss, and F1, WAcc and AUC of the validation split in percent, by epoch. Ring: best F1.",
+        caption=CURVES_CAPTION,
         command=f"mesm figure learning {' '.join(map(quote, names))}",
         origin=origin_of(runs=names),
         draw=partial(plot_learning_curves, chart),
-        table=Table(("run", "epoch", LOSS_TITLE, *SCORES.values()), rows, digits=3),
+        table=Table(("run", "epoch", "training loss", "validation loss", *SCORES.values(), RATE_TITLE), rows, digits=3),
     )
+
+
+def _rate_words(row: EpochReport) -> str | None:
+    """Return a learning rate as text, which three decimals would round to nothing."""
+    return None if row.lr is None else f"{row.lr:.3g}"
 
 
 def runs_export(runs: Sequence[tuple[TrainingRun, RunConfig]]) -> FigureExport:

@@ -6,15 +6,15 @@ import plotly.graph_objects as go
 
 from mesm.figures.charts import PlotlyLayout, axes_layout
 from mesm.figures.style import theme
-from mesm.studies.learning.chart_data import LOSS_TITLE, SCORES_TITLE, X_TITLE, LearningChart
+from mesm.studies.learning.chart_data import LOSS_TITLE, RATE_TITLE, SCORES_TITLE, X_TITLE, LearningChart
 
-LEARNING_PX = 320
+LEARNING_PX = 380
 
 
 def draw_learning_curves(chart: LearningChart, dark: bool = False) -> go.Figure:
-    """Draw the training loss on the left and the validation scores on the right; a colour per run, the best F1 ringed.
+    """Draw losses above the learning rate on the left, validation scores on the right; a colour per run, the best F1 ringed.
 
-    The legend names the runs by their colour and the scores by their dashes, once each.
+    The legend names the runs by their colour and the scores by their dashes, once each; the validation loss is dashed.
     """
     traces: list[PlotlyLayout] = []
     for run in chart.runs:
@@ -25,6 +25,21 @@ def draw_learning_curves(chart: LearningChart, dark: bool = False) -> go.Figure:
             | {"x": list(run.loss.epochs), "y": list(run.loss.values), "name": run.name,
                "line": {"color": colour, "width": 2.5},
                "hovertemplate": f"{run.name}<br>epoch %{{x}}: loss %{{y:.3f}}<extra></extra>"}
+        )  # fmt: skip
+        unnamed = {"showlegend": False}
+        traces.append(
+            base
+            | unnamed
+            | {"x": list(run.valid_loss.epochs), "y": list(run.valid_loss.values), "name": f"{run.name}: validation loss",
+               "line": {"color": colour, "width": 2, "dash": "dash"},
+               "hovertemplate": f"{run.name}<br>epoch %{{x}}: validation loss %{{y:.3f}}<extra></extra>"}
+        )  # fmt: skip
+        traces.append(
+            base
+            | unnamed
+            | {"x": list(run.rate.epochs), "y": list(run.rate.values), "name": f"{run.name}: {RATE_TITLE}",
+               "yaxis": "y3", "line": {"color": colour, "width": 2},
+               "hovertemplate": f"{run.name}<br>epoch %{{x}}: {RATE_TITLE} %{{y:.2g}}<extra></extra>"}
         )  # fmt: skip
         second = {"xaxis": "x2", "yaxis": "y2", "showlegend": False}
         for name, series in run.scores.items():
@@ -49,7 +64,15 @@ def draw_learning_curves(chart: LearningChart, dark: bool = False) -> go.Figure:
     ]  # fmt: skip
     layout = axes_layout(LEARNING_PX, dark, X_TITLE, LOSS_TITLE)
     whole = {"tickformat": "d"}
-    layout["xaxis2"] = {**layout["xaxis"], **whole, "domain": [0.55, 1], "anchor": "y2"}
-    layout["yaxis2"] = {**layout["yaxis"], "anchor": "x2", "title": layout["yaxis"]["title"] | {"text": SCORES_TITLE}}
-    layout["xaxis"] = {**layout["xaxis"], **whole, "domain": [0, 0.45]}
+    layout["xaxis2"] = {**layout["xaxis"], **whole, "domain": [0.53, 1], "anchor": "y2"}
+    layout["yaxis2"] = {
+        **layout["yaxis"],
+        "anchor": "x2",
+        "side": "right",
+        "title": layout["yaxis"]["title"] | {"text": SCORES_TITLE},
+    }
+    layout["yaxis3"] = {**layout["yaxis"], "domain": [0, 0.24], "exponentformat": "e", "nticks": 3}
+    layout["yaxis3"]["title"] = layout["yaxis"]["title"] | {"text": RATE_TITLE}
+    layout["yaxis"]["domain"] = [0.36, 1]
+    layout["xaxis"] = {**layout["xaxis"], **whole, "domain": [0, 0.47], "anchor": "y3"}
     return go.Figure(traces, layout)

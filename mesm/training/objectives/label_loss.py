@@ -42,11 +42,9 @@ class LabelLoss(Objective):
 
     def loss(self, step: StepBatch, output: ModelOutput) -> Tensor:
         """Return the mean over the outputs under one or two queries."""
-        target_BE = self.targets(step.labels_BE)
-        losses = [
-            F.binary_cross_entropy_with_logits(
-                one.logits_BE[: step.labelled].float(), target_BE, pos_weight=self.weights_E
-            )
-            for one in outputs_of(output)
-        ]
+        losses = [self.of_logits(one.logits_BE[: step.labelled], step.labels_BE) for one in outputs_of(output)]
         return torch.stack(losses).mean()
+
+    def of_logits(self, logits_BE: Tensor, labels_BE: Tensor) -> Tensor:
+        """Return the mean over clips and classes, a scalar."""
+        return F.binary_cross_entropy_with_logits(logits_BE.float(), self.targets(labels_BE), pos_weight=self.weights_E)

@@ -1,4 +1,4 @@
-"""Read the training runs of the workspace; start, stop and resume one as a job that runs `mesm train`.
+"""Read the training runs of the workspace; start, stop, resume, rename and delete one; it is a job that runs `mesm train`.
 
 A run's folder is that of its job: beside the files of the trainer it holds those of `mesm.ui.jobs`. The run of a recipe
 shows the settings of the stage that it has reached, and the epochs of all stages in a row.
@@ -9,21 +9,25 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import secrets
+import shutil
 import signal
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 
 from mesm import runtime
+from mesm.analysis.checkpoints import find_checkpoints
 from mesm.config import FORM_SETTINGS, RunConfig
 from mesm.data.store import Corpus
-from mesm.errors import ConfigError, MesmError
-from mesm.files import slug
+from mesm.errors import ConfigError, DataError, MesmError
+from mesm.files import MAX_NAME, slug
 from mesm.json_form import members, read_json, short_repr
-from mesm.locks import read_owner
+from mesm.locks import LOCK_NAME, FolderLock, read_owner
 from mesm.presets import PRESETS
 from mesm.records.training_log import EpochReport, read_log
-from mesm.studies.learning.chart_data import TrainingRun, creation_number, run_created
+from mesm.studies.learning.chart_data import TrainingRun, run_created, run_number, run_numbers
 from mesm.training.recipe_plan import read_recipe, stage_folder
 from mesm.training.recipes import CorpusFacts, Recipe, plan_recipe
 from mesm.ui import jobs
@@ -35,6 +39,10 @@ RUNNING, FINISHED, STOPPED, FAILED = "running", "finished", "stopped", "failed"
 _PATIENCE_S = 20.0
 #: Runs of the workspace that may be running when one is started.
 MOST_RUNNING = 2
+#: Ended epochs by which the time left is estimated.
+_RECENT_EPOCHS = 3
+#: Start of the name of a run that is being deleted: no run of its own.
+_DELETED = ".deleted-"
 #: Settings that `mesm train` takes by options of their own.
 _OWN_OPTIONS = ("train.corpus", "train.init_from", "train.seed")
 
@@ -44,7 +52,7 @@ class Run:
     """Hold one run, read from its folder.
 
     Attributes:
-        number: place in the order of creation, from 0.
+        number: of `run_number`; fixes its colour.
         status: running, finished, stopped (it can be resumed) or failed.
         config: None before the trainer has written it.
         epochs: of its log; of a recipe, those of its stages one after the other.
@@ -68,6 +76,20 @@ class Run:
         """Return name, place and epochs in the form of the learning curves."""
         return TrainingRun(self.name, self.number, self.epochs)
 
+    @property
+    def epoch_seconds(self) -> tuple[float, ...]:
+        """Return the seconds of each epoch, validation left out; each stage of a recipe counts them from 0."""
+        totals = [report.seconds for report in self.epochs if report.seconds is not None]
+        return tuple(b - a if b >= a else b for a, b in pairwise([0.0, *totals]))
+
+    @property
+    def seconds_left(self) -> float | None:
+        """Estimate the seconds to the end of a running run by its last epochs; None before the first."""
+        recent = self.epoch_seconds[-_RECENT_EPOCHS:]
+        if self.status != RUNNING or not recent:
+            return None
+        return max(self.planned_epochs - len(self.epochs), 0) * sum(recent) / len(recent)
+
 
 def runs_folder() -> Path:
     """Return the folder of the workspace's runs."""
@@ -76,13 +98,19 @@ def runs_folder() -> Path:
 
 def list_runs() -> dict[str, Run]:
     """Return every run by name, the latest first."""
-    folders = [path for path in runs_folder().glob("*") if run_created(path)]
+    folders = [path for path in runs_folder().glob("[!.]*") if run_created(path)]
     folders.sort(key=lambda path: (-run_created(path), path.name))
-    return {path.name: read_run(path) for path in folders}
+    numbers = run_numbers(runs_folder())
+    return {path.name: read_run(path, numbers.get(path.name)) for path in folders}
 
 
-def read_run(folder: Path) -> Run:
-    """Read a run from its folder; a damaged file counts as missing, and that of its settings is the run's failure."""
+def read_run(folder: Path, number: int | None = None) -> Run:
+    """Read a run from its folder; a damaged file counts as missing, and that of its settings is the run's failure.
+
+    Args:
+        number: of `run_numbers`, if it is known.
+    """
+    number = run_number(folder) if number is None else number
     config, epochs, planned, damage = None, tuple(read_log(folder)), 0, ""
     plan: tuple[str, ...] = ()
     try:
@@ -104,7 +132,7 @@ def read_run(folder: Path) -> Run:
         status = RUNNING
     elif status == STOPPED and (failure := jobs.read_failure(folder, "train")):
         status = FAILED
-    return Run(folder.name, folder, creation_number(folder), status, config, epochs, damage or failure, planned, plan)
+    return Run(folder.name, folder, number, status, config, epochs, damage or failure, planned, plan)
 
 
 def _read_stages(folder: Path, recipe: Recipe) -> tuple[RunConfig, tuple[EpochReport, ...], int]:
@@ -142,11 +170,7 @@ def start_run(
     Raises:
         ConfigError: the name is taken or unusable, a setting does not exist, or `MOST_RUNNING` runs are running.
     """
-    if not name.strip() or slug(name) != name or name.startswith("."):
-        raise ConfigError(f"the name {name!r} cannot be a folder's name; use letters, digits, - and .")
-    folder = runs_folder() / name
-    if folder.exists():
-        raise ConfigError(f"there is a run named {name} already; choose another name, or resume it")
+    folder = _new_folder(name)
     if plan in RECIPES:
         plan_recipe(plan, CorpusFacts.of(Corpus(corpus, hide_truth=hide_truth)), size).with_settings(settings)
         arguments = ["--recipe", plan, "--size", size]
@@ -175,6 +199,56 @@ def resume_run(run: Run) -> Run:
         raise ConfigError(f"run {run.name} ended before it began; start it again under another name")
     _check_room()
     return _start_training(run.folder, ["--resume", str(run.folder)])
+
+
+def _new_folder(name: str) -> Path:
+    """Return the folder of a run that is to have this name; `ConfigError` where it may not."""
+    if not name.strip() or slug(name) != name or name.startswith(".") or len(name) > MAX_NAME:
+        raise ConfigError(f"the name {short_repr(name)} cannot be a folder's name; use letters, digits, - and .")
+    folder = runs_folder() / name
+    if folder.exists():
+        raise ConfigError(f"there is a run named {name} already; choose another name, or resume it")
+    if name in find_checkpoints():
+        raise ConfigError(f"there is a checkpoint named {name} already; choose another name")
+    return folder
+
+
+def rename_run(run: Run, name: str) -> None:
+    """Give a run another name.
+
+    Raises:
+        ConfigError: the name is taken or unusable, or the run is running.
+        DataError: the disk refuses.
+    """
+    _move(run, _new_folder(name))
+
+
+def delete_run(run: Run) -> None:
+    """Delete a run with its checkpoint and its log: whole, or not at all.
+
+    Raises:
+        ConfigError: the run is running.
+        DataError: the disk refuses.
+    """
+    _move(run, runs_folder() / f"{_DELETED}{secrets.token_hex(4)}")
+    for folder in runs_folder().glob(f"{_DELETED}*"):  # also those whose deletion was cut short
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _move(run: Run, target: Path) -> None:
+    """Move a run's folder while no trainer can take it."""
+    if read_run(run.folder).status == RUNNING:
+        raise ConfigError(f"run {run.name} is running; stop it first")
+    if not run.folder.is_dir():
+        raise DataError(f"run {run.name} is gone; open the page again")
+    with FolderLock(run.folder, "run"):
+        try:
+            run.folder.rename(target)
+            (target / LOCK_NAME).unlink(missing_ok=True)  # it would name this process as the writer
+        except OSError as error:
+            raise DataError(
+                f"run {run.name} cannot be moved ({error.strerror}); check the rights of its folder"
+            ) from error
 
 
 def _check_room() -> None:
@@ -219,6 +293,17 @@ def parse_settings(text: str) -> dict[str, str]:
             )
         settings[key.strip()] = value.strip()
     return settings
+
+
+def join_settings(fields: Mapping[str, str], lines: Mapping[str, str]) -> dict[str, str]:
+    """Return the settings of the form's fields and of its lines together.
+
+    Raises:
+        ConfigError: a setting is in both.
+    """
+    if both := sorted(fields.keys() & lines.keys()):
+        raise ConfigError(f"{both[0]} has a field of its own and a line; leave one of them empty")
+    return {**fields, **lines}
 
 
 def nearest_preset(config: RunConfig) -> tuple[str, dict[str, str]]:

@@ -1,1 +1,1 @@
-"""Build the Try a clip page: `own_clip.py` (choices), `upload.py` (guarded decoding), `transcription.py`."""
+"""Build the Try a clip page: `own_clip.py` (choices), `upload.py` (decoding), `transcription.py`, `speech_files.py`."""

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import streamlit as st
 
+from mesm.data.corpora import find_corpora
+from mesm.errors import MesmError
 from mesm.figures.png import encode_png
 from mesm.figures.privacy import blurred
 from mesm.ui import layout
-from mesm.ui.corpora import hides_faces
+from mesm.ui.controls import FIRST_CORPUS
+from mesm.ui.corpora import hides_faces, open_corpus_cached
 from mesm.ui.try_a_clip import transcription, upload
+from mesm.ui.try_a_clip.upload import LONGEST_S, WHOLE, WHOLE_S, Upload
 
 VIDEO, FILES, RECORD = "a video", "a picture and a sound", "camera and microphone"
-#: Clips longer than the first are cut to a chosen part, of at most the second.
-WHOLE_S, LONGEST_S = 12.0, 50.0
+#: Clip of the bundled corpus that is the example: its face, voice and words agree.
+EXAMPLE = "m0-00259"
 
 
 def pick_files() -> tuple[bytes | None, bytes | None, str]:
@@ -57,12 +62,12 @@ def pick_part(media: bytes | None, sound: bytes | None, name: str) -> tuple[floa
     """
     source = sound if sound is not None else media
     if source is None:
-        return 0.0, LONGEST_S
+        return WHOLE
     facts = upload.facts_of(source, name)
     if facts is None:
         return None
     if facts.duration_s <= WHOLE_S:
-        return 0.0, LONGEST_S
+        return WHOLE
     last = round(facts.duration_s, 1)
     start, end = st.slider(
         f"Part of the {last:g} s to use",
@@ -98,7 +103,8 @@ def pick_transcript(media: bytes | None, sound: bytes | None, part: tuple[float,
         and part is not None
     ):
         with layout.one_sentence_errors():
-            st.session_state["heard"] = transcription.transcribe(upload.waveform(source, part))
+            folder = transcription.speech_model()  # before the sound is decoded: it may be out of reach
+            st.session_state["heard"] = transcription.transcribe(upload.waveform(source, part), folder)
             st.rerun()
     return text
 
@@ -116,3 +122,59 @@ def pick_face() -> tuple[float, float, float] | None:
         if column.button(f"Face {number + 1}", key=f"face-{number}", width="stretch"):
             chosen = face.at
     return chosen
+
+
+def score(
+    files: tuple[bytes | None, bytes | None, str],
+    text: str,
+    part: tuple[float, float] | None,
+    face_at: tuple[float, float, float] | None,
+) -> None:
+    """Decode the chosen files, and keep the clip; the clip that is kept already only gets other words.
+
+    Args:
+        files: of `pick_files`.
+        face_at: the face that was clicked in this run.
+    """
+    media, sound, name = files
+    kept = upload.kept_upload(name)
+    if media is not None and part is not None:
+        before = kept.face_at if kept is not None else None
+        chosen = Upload(media, sound, text, part, face_at or before)
+    elif media is None and kept is not None:
+        chosen = replace(kept, text=text)
+    else:
+        upload.forget()
+        if media is None:
+            layout.empty("There is no clip yet.", "Choose a file or record one above, or press “Try an example”.")
+        return
+    case = upload.kept_clip(name)
+    if kept is None or case is None or chosen.files != kept.files:
+        case = upload.ingest_with_steps(chosen)
+    elif chosen.text != kept.text:
+        case = upload.with_words(case, chosen)
+    if case is not None:
+        upload.keep(case, name, chosen)
+
+
+def show_example_button() -> None:
+    """Show the button that opens a clip of the bundled corpus in place of an own one."""
+    if FIRST_CORPUS in find_corpora():
+        st.button(
+            "Try an example",
+            on_click=_open_example,
+            icon=":material/play_circle:",
+            help="A rendered face and a synthetic voice of the bundled corpus: it shows no person.",
+        )
+
+
+def _open_example() -> None:
+    try:
+        opened = open_corpus_cached(FIRST_CORPUS)
+        case = opened.case(EXAMPLE if EXAMPLE in opened.corpus else next(iter(opened.corpus.ids())))
+    except MesmError:  # the corpus is damaged: Case studies says how
+        return
+    upload.delete()
+    st.session_state[upload.TRANSCRIPT] = case.sample.text
+    named = replace(case, name=f"example: a rendered face and a synthetic voice, {case.name}")
+    upload.keep(named, "", Upload(case.key.encode(), text=case.sample.text))

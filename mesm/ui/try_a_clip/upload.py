@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from shlex import quote
 
 import numpy as np
 import streamlit as st
@@ -16,15 +17,23 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from mesm.data.ingest import FaceChoice, MediaFacts, ingest_untrusted, probe_untrusted, waveform_untrusted
 from mesm.data.ingest.private_folder import private_folder
+from mesm.data.ingest.text import clean_text, spread_words
 from mesm.errors import DataError, MesmError
 from mesm.ui import clip_cache, layout
 from mesm.ui.corpora import Case, hides_faces
 from mesm.ui.export import basket
+from mesm.vocabulary import TEXT_FLAGS
 
 TIMEOUT_S = 120.0
+#: Clips longer than the first are cut to a chosen part, of at most the second.
+WHOLE_S, LONGEST_S = 12.0, 50.0
+#: Part of a short clip.
+WHOLE = (0.0, LONGEST_S)
 #: An upload above this is refused before anything of it is written.
 MAX_BYTES = 200_000_000
-_KEY, _NAME, _FACES, _FACTS = "own-clip", "own-name", "own-faces", "own-facts"
+_KEY, _NAME, _UPLOAD, _FACES, _FACTS = "own-clip", "own-name", "own-upload", "own-faces", "own-facts"
+#: Folder of the printed commands, and the names that stand for the visitor's files in them.
+COMMAND_FOLDER, _CLIP, _PICTURE, _SOUND = "own-clip", "clip.mp4", "picture.jpg", "sound.wav"
 #: Key of the widget that takes the transcript.
 TRANSCRIPT = "transcript"
 _ROUND = "own-round"
@@ -39,18 +48,41 @@ class Upload:
         sound: beside a picture.
         part: first second and number of seconds to use.
         face_at: the chosen face, a `FaceChoice.at`; None for the largest.
+        files: key of all but the words: uploads with the same have the same faces and mel.
     """
 
     media: bytes
     sound: bytes | None = None
     text: str = ""
-    part: tuple[float, float] = (0.0, 30.0)
+    part: tuple[float, float] = WHOLE
     face_at: tuple[float, float, float] | None = None
+    files: str = ""
+
+    def __post_init__(self) -> None:
+        own = digest_of(self.media, self.sound, repr(self.part), repr(self.face_at))
+        object.__setattr__(self, "files", self.files or own)
 
     @property
     def key(self) -> str:
         """Return the key of its content."""
-        return digest_of(self.media, self.sound, self.text, *self.part, repr(self.face_at))
+        return digest_of(self.files, self.text)
+
+    @property
+    def clip_id(self) -> str:
+        """Return the name of the clip in figures and commands."""
+        return f"own-{self.key[:8]}"
+
+    @property
+    def ingest_command(self) -> str:
+        """Return the command that makes a corpus of this clip, with `COMMAND_FOLDER` and names in place of the files."""
+        parts = [f"mesm ingest {_CLIP}" if self.sound is None else f"mesm ingest {_PICTURE} --audio {_SOUND}"]
+        if line := clean_text(self.text):
+            parts.append(f"--text={quote(line)}")
+        if self.part != WHOLE:
+            parts.append(f"--start {self.part[0]:g} --end {sum(self.part):g}")
+        if self.face_at is not None:
+            parts.append(f"--face-at {','.join(f'{share:.4f}' for share in self.face_at)}")
+        return " ".join([*parts, f"--clip-id {self.clip_id} --out {COMMAND_FOLDER}"])
 
 
 @contextmanager
@@ -126,7 +158,7 @@ def ingest(
         sample = ingest_untrusted(
             source,
             upload.text,
-            clip_id="own",
+            clip_id=upload.clip_id,
             audio_path=beside if upload.sound is not None else None,
             start_s=start_s,
             end_s=start_s + length_s,
@@ -137,7 +169,22 @@ def ingest(
             progress=progress,
         )
         video = preview.read_bytes() if preview.is_file() and not hides_faces("") else None
-        return Case(upload.key, "your clip", replace(sample, media=""), video)
+        named = replace(sample, media="")
+        command = upload.ingest_command
+        return Case(upload.key, "your clip", named, video, corpus_key=COMMAND_FOLDER, ingest=command)
+
+
+def with_words(case: Case, upload: Upload) -> Case:
+    """Return a decoded clip with the upload's words: its faces and its mel are kept, and nothing is decoded."""
+    line = clean_text(upload.text)
+    flags = [flag for flag in case.sample.quality if flag not in TEXT_FLAGS] + ([] if line else ["no_words"])
+    sample = replace(
+        case.sample, clip_id=upload.clip_id, text=line, words=spread_words(line, case.sample.duration_s),
+        quality=tuple(flags), labels=None, truth=None,
+    )  # fmt: skip
+    if not case.ingest:  # the example: with the visitor's words it is no clip of its corpus
+        return replace(case, key=upload.key, sample=sample, corpus=None, corpus_key="")
+    return replace(case, key=upload.key, sample=sample, ingest=upload.ingest_command)
 
 
 def ingest_with_steps(upload: Upload) -> Case | None:
@@ -187,14 +234,20 @@ def facts_of(media: bytes, file_id: str) -> MediaFacts | None:
     return None
 
 
-def keep(case: Case, name: str) -> None:
+def keep(case: Case, name: str, upload: Upload) -> None:
     """Keep the clip in memory until the visitor's session ends, with the name of its upload."""
     st.session_state[_KEY], st.session_state[_NAME] = case, name
+    st.session_state[_UPLOAD] = replace(upload, media=b"", sound=upload.sound and b"")
 
 
 def kept_clip(name: str) -> Case | None:
     """Return the clip of this session; None while another upload waits to be scored (`name`, "" for none)."""
     return st.session_state.get(_KEY) if name in ("", st.session_state.get(_NAME)) else None
+
+
+def kept_upload(name: str) -> Upload | None:
+    """Return the upload that `kept_clip` was decoded from, without its files."""
+    return None if kept_clip(name) is None else st.session_state.get(_UPLOAD)
 
 
 def kept_faces() -> list[FaceChoice]:
@@ -204,7 +257,7 @@ def kept_faces() -> list[FaceChoice]:
 
 def forget() -> None:
     """Remove the clip and everything derived from it: faces, scores, pictures, exports."""
-    for key in (_KEY, _NAME, _FACES, _FACTS):
+    for key in (_KEY, _NAME, _UPLOAD, _FACES, _FACTS):
         st.session_state.pop(key, None)
     basket.remove_own()
     clip_cache.forget_own_clip()
