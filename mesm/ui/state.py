@@ -28,7 +28,7 @@ def recall(name: str) -> str:
 
 
 def remembered(name: str) -> str:
-    """Return a part of the view as this visit set it last, whatever the URL says; "" if never set."""
+    """Return a part of the view as this visit set it last, whatever the URL holds; "" if never set."""
     return str(st.session_state.get(f"view.{name}") or "")
 
 
