@@ -52,7 +52,7 @@ def _paper(corpus: str, top_p: float) -> dict[str, RunConfig]:
 #: The best epoch is kept: on features alone a small corpus is overfitted within few epochs.
 SMALL_BASELINE_TRAIN = TrainConfig(epochs=20, batch_size=32, lr=1e-3, augment=False, branch=BranchLossConfig(0.0))
 
-_MESM = SMALL.as_model("mesm", top_p=0.5, score=SCORE, padding="masked")
+_MESM = SMALL.as_model("mesm", top_p=0.5, score=SCORE)
 
 #: The demo corpus's models. MESM starts from FE2E, because a p = 0.5 mask does not train from scratch.
 PRESETS: dict[str, RunConfig] = {

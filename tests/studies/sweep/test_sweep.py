@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from mesm.analysis.predictor import Predictor
-from mesm.config import ModelConfig
 from mesm.data.store import Corpus
 from mesm.errors import ConfigError
 from mesm.models import build_model, load_checkpoint, save_checkpoint
@@ -58,7 +57,8 @@ def test_no_elbow_without_a_bend() -> None:
 
 
 def predictor(folder: Path, **changes: object) -> Predictor:
-    model = build_model(ModelConfig.from_dict(CONFIG.to_dict() | changes))
+    name = str(changes.pop("name", CONFIG.name))
+    model = build_model(CONFIG.as_model(name, **changes))
     return Predictor(load_checkpoint(save_checkpoint(folder, model, CheckpointMetrics(), "")), device="cpu")
 
 
