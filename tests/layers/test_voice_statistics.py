@@ -15,7 +15,22 @@ def test_values_of_a_known_voice() -> None:
     assert torch.allclose(row[:128], -1.5 - level.expand(128), atol=1e-4)
     assert torch.allclose(row[128:256], torch.full((128,), 0.5), atol=1e-4)
     assert torch.allclose(row[256:384], torch.ones(128), atol=1e-4)
-    assert torch.allclose(row[-2:], torch.tensor([0.16, 0.5]))
+    assert torch.allclose(row[448:450], torch.tensor([0.2, 0.5]))
+    # All bands change together: only the first cepstral coefficient does.
+    spread = row[450 : 450 + 24]
+    assert abs(float(spread[0]) - 0.5 * 128 * (2 / 128) ** 0.5) < 1e-3 and float(spread[1:].abs().max()) < 1e-4
+
+
+def test_the_contour_has_what_rises_and_the_modulation_its_rate() -> None:
+    time_s = torch.arange(320) / 80
+    hops = -3 + 0.2 * time_s + 0.5 * torch.sin(2 * torch.pi * 4 * time_s)
+    mels = hops.view(10, 1, 1, 32).expand(-1, 1, 128, -1)
+    row = voice_statistics(mels, torch.tensor([10]))[0]
+    quarters = row[598:602]
+    assert torch.allclose(quarters, 0.2 * torch.tensor([-1.5, -0.5, 0.5, 1.5]), atol=0.02)
+    assert torch.allclose(row[602:650].view(3, 16)[2], torch.full((16,), 0.2 * 4 / 3), atol=0.03)
+    modulation = row[650:].view(6, 16)
+    assert (modulation.argmax(0) == 2).all()
 
 
 def test_a_gain_changes_nothing_and_clips_are_apart() -> None:
