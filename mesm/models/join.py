@@ -15,7 +15,7 @@ from mesm.vocabulary import MODALITIES
 _OWN_SETTINGS: dict[str, tuple[str, ...]] = {
     "text": ("text_hidden", "text_lexicon"),
     "visual": ("face_scaling", "face_mean", "face_std"),
-    "acoustic": ("mel_scaling", "mel_level", "mel_mean", "mel_std", "mel_statistics"),
+    "acoustic": ("mel_scaling", "mel_level", "mel_mean", "mel_std", "mel_statistics", "padding"),
 }
 
 
@@ -40,7 +40,9 @@ def joined_config(configs: Sequence[ModelConfig]) -> EndToEndConfig:
             )
     modalities = tuple(m for m in MODALITIES if any(m in config.modalities for config in configs))
     sources = {modality: configs[_source(configs, modality, first.name)] for modality in modalities}
-    own_settings = {name: getattr(config, name) for m, config in sources.items() for name in _OWN_SETTINGS[m]}
+    own_settings = {
+        name: getattr(config, name) for m, config in sources.items() for name in _OWN_SETTINGS[m] if hasattr(first, name)
+    }
     return replace(first, modalities=modalities, **own_settings)
 
 
