@@ -24,7 +24,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "  mesm figure case marionette-mesm@marionette --clip m0-00356 --top-p 0.5 --width acl-text\n"
         "  mesm figure sweep marionette-mesm@marionette --metric f1 --axis ms --format svg\n"
         "  mesm figure table 4 --corpus marionette --format tex\n"
-        "  mesm figure six marionette-mesm@marionette --seed 1   (the paper's Figure 3; mel and topp: 4 and 5)\n"
+        "  mesm figure six marionette-mesm@marionette --seed 1\n"
+        "six, mel and topp are the paper's Figures 3, 4 and 5. "
         "A target is CHECKPOINT@CORPUS, with the names of the app's pickers. The provenance is written beside each file."
     )
     parts = parser.add_subparsers(dest="figure", metavar="KIND", required=True)

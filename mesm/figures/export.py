@@ -110,7 +110,7 @@ def fitting_width(export: FigureExport, width: str) -> str:
 
 
 def print_notes(export: FigureExport, width: str) -> list[str]:
-    """Return sentences on what is printed otherwise than asked: a wider page, letters that no font has."""
+    """Return sentences on a page wider than the chosen one, and on letters that no font has."""
     fitted, missing = _measured(export, width)
     wider = f"Too wide for a column: written over both columns, {WIDTH_WORDS[fitted]}." if fitted != width else ""
     lacking = (

@@ -1,6 +1,6 @@
 """Lay out a table at a width: size of type, lines of its cells, and panels below each other where it is too wide.
 
-Shared by the picture and the LaTeX of a table; nothing is ever set smaller than `sizes` says.
+Shared by the picture and the LaTeX of a table; no type is smaller than `sizes` has it.
 """
 
 from __future__ import annotations
@@ -106,6 +106,8 @@ def _advance(letter: str, font: str, bold: bool) -> float:
     face = get_font(findfont(FontProperties(family=font, weight="bold" if bold else "normal")))
     face.set_size(100, 72)
     letter = letter if letter.isprintable() else " "
+    if not face.get_char_index(ord(letter)):
+        letter = "…"  # what is printed for a letter that the font lacks
     return float(face.load_char(ord(letter), LoadFlags.NO_HINTING).linearHoriAdvance) / 65536 / 100
 
 

@@ -117,8 +117,8 @@ class Table:
         """Return whether a cell of words repeats the line above, as all cells left of it do; it is then left blank."""
         if row == 0 or column == len(self.columns) - 1 or self.begins_group(row):
             return False
-        above, here = self.rows[row - 1].cells[: column + 1], self.rows[row].cells[: column + 1]
-        return above == here and all(isinstance(cell, str) for cell in here)
+        above, own = self.rows[row - 1].cells[: column + 1], self.rows[row].cells[: column + 1]
+        return above == own and all(isinstance(cell, str) for cell in own)
 
     def cell_text(self, row: int, column: int) -> str:
         """Return a cell as it is printed in a picture or a terminal, with its spread as ±."""

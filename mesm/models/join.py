@@ -41,7 +41,10 @@ def joined_config(configs: Sequence[ModelConfig]) -> EndToEndConfig:
     modalities = tuple(m for m in MODALITIES if any(m in config.modalities for config in configs))
     sources = {modality: configs[_source(configs, modality, first.name)] for modality in modalities}
     own_settings = {
-        name: getattr(config, name) for m, config in sources.items() for name in _OWN_SETTINGS[m] if hasattr(first, name)
+        name: getattr(config, name)
+        for m, config in sources.items()
+        for name in _OWN_SETTINGS[m]
+        if hasattr(first, name)
     }
     return replace(first, modalities=modalities, **own_settings)
 

@@ -78,7 +78,7 @@ def test_the_example_is_scored_at_once_and_then_with_other_words(
 FACTS = {
     "name": "m",
     "sha256": "",
-    "config": SimpleNamespace(to_dict=dict),
+    "config": SimpleNamespace(to_dict=dict, has_attention=False),
     "metrics": SimpleNamespace(seed=0),
     "trained_on": "",
 }

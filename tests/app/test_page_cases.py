@@ -52,7 +52,7 @@ def test_quality_intensity_and_order(home: Path) -> None:
     page = open_page("pages/case_studies.py", checkpoint="tiny-mesm", sort="longest first", intensity="2")
     shown = [b.key.removeprefix("open-") for b in page.button if b.key and b.key.startswith("open-")]
     lengths = [make_sample(int(name[4:])).duration_s for name in shown]
-    assert len(shown) == 14 and lengths == sorted(lengths, reverse=True)
+    assert len(shown) == 20 and lengths == sorted(lengths, reverse=True)
     assert page.selectbox(key="split").disabled  # one split only
 
 

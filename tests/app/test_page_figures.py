@@ -312,7 +312,9 @@ def test_the_command_makes_the_same_files_of_facs(home: Path, monkeypatch: pytes
     write_records(home / "records", "tiny-mesm", "noise", digest)
     found = offered(open_page("pages/facs.py", checkpoint="tiny-mesm"), monkeypatch)
     kinds = [e.command.split()[2] for e in found]
-    assert [k for k in kinds if k != "faithfulness"] == ["facs", "faces", "controls", "controls", "statements"]
+    assert [k for k in kinds if k != "faithfulness"] == [
+        "facs", "baselines", "faces", "controls", "controls", "statements",
+    ]  # fmt: skip
     assert kinds.count("faithfulness") == 6
     for exhibit in found:
         same_as_the_command(exhibit, "csv" if exhibit.table is not None else "png", tmp_path)

@@ -42,7 +42,7 @@ def test_fields_of_the_form_and_train_again(workspace: Path, monkeypatch: pytest
     page.text_area(key="run-settings").set_value("model.width=0.5")
     next(button for button in page.button if button.label == "Start").click().run()
     assert "Model.width has a field of its own and a line" in texts(page) and not started
-    page.text_area(key="run-settings").set_value("train.patience=2")
+    page.text_area(key="run-settings").set_value("train.warmup=0.2")
     next(button for button in page.button if button.label == "Start").click().run()
     assert not page.exception
     _, plan, _, settings, seed, _ = started[0]
@@ -51,7 +51,7 @@ def test_fields_of_the_form_and_train_again(workspace: Path, monkeypatch: pytest
         "train.lr": "0.0002",
         "train.batch_size": "8",
         "model.width": "0.25",
-        "train.patience": "2",
+        "train.warmup": "0.2",
     }
     assert plan == "marionette-fe2e" and settings == expected and seed == 1
     assert PRESETS[plan].with_settings(settings).train.lr == 0.0002

@@ -43,7 +43,7 @@ def classes_export(record: Record[Evaluation]) -> FigureExport:
 def slices_export(record: Record[Evaluation], slices: Sequence[Slice]) -> FigureExport:
     """Export the scores of slices of the split."""
     scored = max((s.clips for s in slices), default=0)
-    part = "" if scored >= record.data.clips else "Slices of the clips that this copy of the corpus has. "
+    part = "" if scored >= record.data.clips else f"Slices of the {scored} clips that this copy of the corpus has. "
     caption = (
         f"{part}Averages over the emotions in percent, for clips that share a property; intervals over speakers. "
         "WAcc and F1 skip emotions without positives in the slice, WAcc those without negatives too; very small slices are "

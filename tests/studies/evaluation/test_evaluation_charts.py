@@ -77,5 +77,5 @@ def test_the_table_of_the_emotions_ends_in_the_average() -> None:
 
 def test_the_slices_say_how_many_clips_they_are_of() -> None:
     few = slices_export(evaluation_record(), (Slice("all", "all", 12, 3),))
-    assert few.caption.startswith("Slices of the 12 clips that this copy") and few.caption.endswith("toy, 30 clips.")
+    assert few.caption.startswith("Slices of the 12 clips that this copy") and "toy, 12 of 30 clips" in few.caption
     assert slices_export(evaluation_record(), (Slice("all", "all", 30, 5),)).caption.startswith("Averages")
