@@ -135,7 +135,17 @@ def test_the_five_lines_of_the_readme(installed: Path, elsewhere: Path) -> None:
 def test_predict_and_a_figure(installed: Path, elsewhere: Path) -> None:
     run(elsewhere, installed / "mesm", "predict", "clips", "--out", "scores.csv")
     assert len((elsewhere / "scores.csv").read_text().splitlines()) == 2
-    run(elsewhere, installed / "mesm", "figure", "case", "marionette-mesm@marionette", "--clip", "m0-00356", "--out", "out")
+    run(
+        elsewhere,
+        installed / "mesm",
+        "figure",
+        "case",
+        "marionette-mesm@marionette",
+        "--clip",
+        "m0-00356",
+        "--out",
+        "out",
+    )
     assert list((elsewhere / "out").glob("*.pdf"))
 
 
