@@ -11,6 +11,9 @@ import numpy as np
 
 #: Called with the number of items that are done, and of all.
 Progress = Callable[[int, int], None]
+_PACKAGE = Path(__file__).resolve().parent
+#: Where the wheel has what lies beside the package in a checkout (pyproject.toml, `sources`).
+_BUNDLE = _PACKAGE / "_bundle"
 
 
 def seed_everything(seed: int) -> None:
@@ -39,9 +42,19 @@ def workspace(home: str | os.PathLike[str] | None = None) -> Path:
     return Path(home or os.environ.get("MESM_HOME") or "mesm_home").expanduser()
 
 
+def is_checkout() -> bool:
+    """Return whether this code runs from a checkout, not from an installed wheel."""
+    return not _BUNDLE.is_dir()
+
+
+def bundle() -> Path:
+    """Return the folder of app.py, pages/ and assets/: inside the package where a wheel put it, else the checkout."""
+    return _PACKAGE.parent if is_checkout() else _BUNDLE
+
+
 def assets() -> Path:
-    """Return the folder of the bundled assets: beside the package in a checkout."""
-    return Path(__file__).resolve().parent.parent / "assets"
+    """Return the folder of the bundled assets."""
+    return bundle() / "assets"
 
 
 def record_folders() -> tuple[Path, Path]:

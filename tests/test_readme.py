@@ -33,7 +33,7 @@ def commands() -> list[str]:
 @pytest.mark.parametrize("command", commands())
 def test_every_command_parses(command: str) -> None:
     arguments = shlex.split(command)[1:]
-    parsed = cli.parser().parse_args(arguments)
+    parsed = cli.parse(arguments)
     assert parsed.verb == arguments[0]
     if getattr(parsed, "preset", None) and parsed.verb == "train":
         assert parsed.preset in presets.PRESETS

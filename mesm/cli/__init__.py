@@ -36,6 +36,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "reproduce": ("mesm.cli.reproduce", "reproduce a table or figure of the paper: train, evaluate, compare"),
     "records": ("mesm.cli.records", "rewrite records of earlier versions in today's form"),
     "predict": ("mesm.cli.predict", "score clips in a folder or a CSV"),
+    "app": ("mesm.cli.app", "open the app in the browser"),
 }
 
 
@@ -54,9 +55,19 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
+def parse(arguments: list[str] | None = None) -> argparse.Namespace:
+    """Return the arguments of one verb; those of `mesm app` that are Streamlit's are in `passed_on`."""
+    top = parser()
+    parsed, passed_on = top.parse_known_args(arguments)
+    if passed_on and parsed.verb != "app":
+        top.error(f"unrecognized arguments: {' '.join(passed_on)}")
+    parsed.passed_on = passed_on
+    return parsed
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run one verb; a user's error is one sentence on stderr and exit status 2."""
-    parsed = parser().parse_args(arguments)
+    parsed = parse(arguments)
     try:
         with StopSignals():
             _check_places(parsed)

@@ -23,6 +23,7 @@ from typing import Any, Generic, TypeVar, cast
 from mesm.errors import DataError
 from mesm.files import slug, write_atomic
 from mesm.json_form import Json, from_json, members, read_json, to_json
+from mesm.runtime import is_checkout
 
 RECORD_SCHEMA = 2
 #: Kind -> module and dataclass of its data.
@@ -100,6 +101,8 @@ class Provenance:
 @lru_cache(maxsize=1)
 def source_commit() -> str:
     """Return the short commit of the checkout that this code runs from; "" outside of one."""
+    if not is_checkout():  # the commit of a project whose folder holds the environment
+        return ""
     command = ["git", "-C", str(Path(__file__).parent), "rev-parse", "--short", "HEAD"]
     try:
         return subprocess.run(command, capture_output=True, text=True).stdout.strip()

@@ -19,7 +19,7 @@ def why_not(device: torch.device) -> str | None:
             "wrong sums with more than one thread; use backend='auto'"
         )
     if importlib.util.find_spec("spconv") is None:
-        return "the spconv backend needs the package spconv-cu126 (pip install spconv-cu126); or use backend='auto'"
+        return "the spconv backend needs the package spconv-cu126 (pip install 'mesm[gpu]'); or use backend='auto'"
     return None
 
 

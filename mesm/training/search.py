@@ -134,7 +134,7 @@ class Search:
             import optuna
             from optuna.storages.journal import JournalFileBackend
         except ImportError as error:
-            raise BackendUnavailable("mesm search needs the package optuna; pip install 'optuna>=4.2,<6'") from error
+            raise BackendUnavailable("mesm search needs the package optuna; pip install 'mesm[train]'") from error
         self.optuna, self.run, self.space, self.folder = optuna, run, space, Path(folder)
         grid = self._grid(seed) if exhaustive else []
         self._open_folder(

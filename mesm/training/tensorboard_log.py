@@ -31,7 +31,7 @@ class TensorBoardLog:
             from tensorboard.summary.writer.event_file_writer import EventFileWriter
         except ImportError as error:
             raise BackendUnavailable(
-                "--tensorboard needs the package tensorboard; pip install 'tensorboard>=2.18,<3'"
+                "--tensorboard needs the package tensorboard; pip install 'mesm[train]'"
             ) from error
         self._event, self._summary, self._log = event_pb2.Event, summary_pb2.Summary, event_pb2.SessionLog
         self._writer = EventFileWriter(str(Path(folder) / FOLDER))

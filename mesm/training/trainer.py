@@ -17,13 +17,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from accelerate import Accelerator
 
 from mesm.batch import Batch
 from mesm.config import MESMConfig, RunConfig, TrainConfig
 from mesm.data.loading import SplitLoader
 from mesm.data.store import Corpus
-from mesm.errors import DataError
+from mesm.errors import BackendUnavailable, DataError
 from mesm.models import load_checkpoint, save_checkpoint
 from mesm.models.card import model_card
 from mesm.models.checkpoint import WEIGHTS
@@ -70,6 +69,7 @@ class Trainer:
         progress: receives a `StepReport` after every batch and an `EpochReport` after every epoch.
 
     Raises:
+        BackendUnavailable: accelerate is not installed.
         ConfigError: the objectives do not go with the model or the corpus.
         DataError: the corpus lacks a label or a split, or the folder cannot be written or is being written.
     """
@@ -77,6 +77,10 @@ class Trainer:
     def __init__(
         self, run: RunConfig, folder: str | os.PathLike[str], progress: TrainingProgress | None = None
     ) -> None:
+        try:
+            from accelerate import Accelerator
+        except ImportError as error:
+            raise BackendUnavailable("training needs the package accelerate; pip install 'mesm[train]'") from error
         self.run = run
         self.progress: TrainingProgress = progress or (lambda _: None)
         precision = {"float32": "no", "bfloat16": "bf16"}[run.train.precision]

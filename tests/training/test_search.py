@@ -158,5 +158,5 @@ def test_a_trial_far_below_the_others_is_stopped(base: RunConfig, tmp_path: Path
 
 def test_without_optuna_the_package_is_named(base: RunConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "optuna", None)
-    with pytest.raises(BackendUnavailable, match="pip install 'optuna"):
+    with pytest.raises(BackendUnavailable, match=r"pip install 'mesm\[train\]"):
         Search(base, SPACE, tmp_path)

@@ -53,5 +53,5 @@ def test_a_resumed_run_replaces_the_steps_after_its_start(tmp_path: Path) -> Non
 
 def test_without_tensorboard_the_package_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "tensorboard.compat.proto", None)
-    with pytest.raises(BackendUnavailable, match="pip install 'tensorboard"):
+    with pytest.raises(BackendUnavailable, match=r"pip install 'mesm\[train\]"):
         TensorBoardLog(tmp_path)
