@@ -70,7 +70,7 @@ def test_compare_two_answers(chromium: Any, address: str) -> None:
 
 def test_relate_regions_to_action_units(chromium: Any, address: str) -> None:
     page = open_page(chromium, f"{address}/facs?{SHIPPED}")
-    heat = page.get_by_role("figure", name="Heat map of lifts over chance").last
+    heat = page.get_by_role("figure", name="Heat map, own minus other emotions").last
     heat.wait_for()
     before = heat.get_attribute("aria-label")
     choose(page, "facs-layer", "L3")
