@@ -42,14 +42,9 @@ def workspace(home: str | os.PathLike[str] | None = None) -> Path:
     return Path(home or os.environ.get("MESM_HOME") or "mesm_home").expanduser()
 
 
-def is_checkout() -> bool:
-    """Return whether this code runs from a checkout, not from an installed wheel."""
-    return not _BUNDLE.is_dir()
-
-
 def bundle() -> Path:
     """Return the folder of app.py, pages/ and assets/: inside the package where a wheel put it, else the checkout."""
-    return _PACKAGE.parent if is_checkout() else _BUNDLE
+    return _BUNDLE if _BUNDLE.is_dir() else _PACKAGE.parent
 
 
 def assets() -> Path:

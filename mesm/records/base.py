@@ -23,7 +23,6 @@ from typing import Any, Generic, TypeVar, cast
 from mesm.errors import DataError
 from mesm.files import slug, write_atomic
 from mesm.json_form import Json, from_json, members, read_json, to_json
-from mesm.runtime import is_checkout
 
 RECORD_SCHEMA = 2
 #: Kind -> module and dataclass of its data.
@@ -101,13 +100,14 @@ class Provenance:
 @lru_cache(maxsize=1)
 def source_commit() -> str:
     """Return the short commit of the checkout that this code runs from; "" outside of one."""
-    if not is_checkout():  # the commit of a project whose folder holds the environment
-        return ""
-    command = ["git", "-C", str(Path(__file__).parent), "rev-parse", "--short", "HEAD"]
+    folder = Path(__file__).resolve().parent
+    command = ["git", "-C", str(folder), "rev-parse", "--show-prefix", "--short", "HEAD"]
     try:
-        return subprocess.run(command, capture_output=True, text=True).stdout.strip()
+        lines = subprocess.run(command, capture_output=True, text=True).stdout.split()
     except OSError:
         return ""
+    # Another place in it: a project whose folder holds the environment that mesm is installed in.
+    return lines[1] if lines[:1] == [f"{folder.parent.name}/{folder.name}/"] and len(lines) == 2 else ""
 
 
 def new_provenance(
