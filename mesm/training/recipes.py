@@ -270,9 +270,10 @@ def plan_recipe(
         stage = Stage("sparse", f"MESM {start}, with a hard gate and p = {top_p:g} in every batch", hard)
         no_dense = ("dense stage: --cold",) if cold else ()
         return Recipe(name, size, (stage,) if cold else (dense, stage), (*missing, *no_dense, _FAITHFUL))
-    sparse = _sparse(
-        RunConfig(model.as_model("mesm", top_p=top_p, score=SCORE, padding="masked"), train), guidance, size
-    )
+    # The rendered corpus's checkpoint was trained and measured with its padding.
+    padding = "kept" if facts.rendered else "masked"
+    sparse_model = model.as_model("mesm", top_p=top_p, score=SCORE, padding=padding)
+    sparse = _sparse(RunConfig(sparse_model, train), guidance, size)
     guided = (_text_guided(sparse.run),) if guidance.text_guided else ()
     return Recipe(name, size, (dense, sparse, *guided), (*missing, *guidance.left_out))
 
