@@ -41,8 +41,9 @@ def untrained(width: float, folder: Path) -> Path:
 def measure(checkpoint: Path, corpus_name: str, moves: int, overlay: str) -> dict[str, float | int | str]:
     """Milliseconds per move and growth of the memory after the first 50."""
     from mesm.data.corpora import open_corpus
-    from mesm.figures.charts import chart_scores, chart_work
+    from mesm.studies.case.chart_data import scores_chart
     from mesm.studies.case.mosaic import MosaicStyle, fit_window
+    from mesm.studies.case.screen import chart_scores, chart_work
     from mesm.ui import clip_pictures, models
     from mesm.ui.corpora import Case
 
@@ -60,7 +61,8 @@ def measure(checkpoint: Path, corpus_name: str, moves: int, overlay: str) -> dic
         duration_s=SEGMENTS / 2,
         truth=None,
     )
-    case = Case("benchmark", "clip", sample)
+    # A clip of a corpus: what is kept of an own one needs a visit.
+    case = Case("benchmark", "clip", sample, corpus=corpus.id)
     model = models.open_model(checkpoint)
     strip, look = fit_window(sample.duration_s), MosaicStyle(overlay)
     steps: dict[str, list[float]] = {"model": [], "pictures": [], "charts": [], "all": []}
@@ -71,7 +73,7 @@ def measure(checkpoint: Path, corpus_name: str, moves: int, overlay: str) -> dic
         run = time.perf_counter()
         clip_pictures.draw_clip(case, prediction, model.facts.sha256, strip, look)
         drawn = time.perf_counter()
-        chart_scores(prediction, sample.labels).to_json()
+        chart_scores(scores_chart(prediction, sample.labels)).to_json()
         chart_work(prediction.macs).to_json()
         end = time.perf_counter()
         for name, seconds in zip(steps, (run - start, drawn - run, end - drawn, end - start), strict=True):
