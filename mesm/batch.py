@@ -136,6 +136,10 @@ class Sample:
         """Return the unit that splits and intervals keep together: the speaker, or the clip of an unknown one."""
         return self.speaker or self.clip_id
 
+    def with_text(self, text: str | None) -> Sample:
+        """Return the clip with another transcript, whose words have no times; itself with its own text or None."""
+        return self if text is None or text == self.text else replace(self, text=text, words=())
+
 
 @dataclass(frozen=True)
 class FeatureRows:

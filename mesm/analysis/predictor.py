@@ -117,8 +117,7 @@ class Predictor:
         Raises:
             DataError: nothing to score.
         """
-        text = sample.text if text is None else text
-        changed = sample if text == sample.text else _with_text(sample, text)
+        changed = sample.with_text(text)
         prepared = self.model.prepare(self._collate([changed]))
         return PreparedClip(sample.clip_id, prepared, *self._text_facts(changed))
 
@@ -252,10 +251,6 @@ class Predictor:
             "language": not self.text_encoder.covers_language(text),
         }
         return tuple(dict.fromkeys([*flags, *(flag for flag, holds in conditions.items() if holds)]))
-
-
-def _with_text(sample: Sample, text: str) -> Sample:
-    return replace(sample, text=text, words=())
 
 
 def _text_only(sample: Sample, clip_id: str) -> Sample:

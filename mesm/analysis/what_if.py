@@ -84,10 +84,7 @@ def change_clip(sample: Sample, text: str | None = None, without: Sequence[str] 
     """
     if unknown := [modality for modality in without if modality not in MODALITIES]:
         raise ConfigError(f"the modality {unknown[0]!r} must be one of {', '.join(MODALITIES)}")
-    if "text" in without:
-        text = ""
-    if text is not None and text != sample.text:
-        sample = replace(sample, text=text, words=())
+    sample = sample.with_text("" if "text" in without else text)
     if "visual" in without:
         names = ("faces", "faces_large", "face_times_s", "face_boxes", "face_points", "face_found")
         sample = replace(sample, truth=None, **{name: getattr(sample, name)[:0] for name in names})

@@ -103,7 +103,8 @@ class EmotionModel(Scorer[Prepared]):
         self.check_present(batch, present_BM)
         heard = self.config.mel_statistics and "acoustic" in maps
         statistics_BF = voice_statistics(batch.mels, batch.chunk_counts) if heard else None
-        sound_SW = sound_columns(batch.mels, batch.chunk_counts) if "acoustic" in maps else None
+        attended = self.config.has_attention and "acoustic" in maps
+        sound_SW = sound_columns(batch.mels, batch.chunk_counts) if attended else None
         return Prepared(text_BD, maps, counts, present_BM, self._tokens(batch), statistics_BF, sound_SW)
 
     def vary(self, prepared: Prepared, variants: Batch, has: dict[str, Tensor]) -> Prepared:

@@ -28,6 +28,11 @@ class LayerTrace:
     padding: np.ndarray | None = None
 
     @property
+    def has_padding(self) -> bool:
+        """Return True if any site is known to be padding."""
+        return self.padding is not None and bool(self.padding.any())
+
+    @property
     def counts(self) -> tuple[int, int]:
         """Return the number of kept sites and of all sites, without padding."""
         if self.padding is None:

@@ -35,12 +35,12 @@ def mosaic_caption(layers: Sequence[LayerTrace], style: MosaicStyle) -> str:
     """Return the caption under a mosaic: the share of sites that each layer keeps, and how they are drawn."""
     if not layers:
         return "No mask: every site is computed."
-    padded = " Hatched: padding after the end of the sound, not counted." if _has_padding(layers) else ""
+    padded = (
+        " Hatched: padding after the end of the sound, not counted."
+        if any(layer.has_padding for layer in layers)
+        else ""
+    )
     return f"{kept_sentence(layers, style.layers)} {_OVERLAY_SENTENCES[style.overlay]}{padded}"
-
-
-def _has_padding(layers: Sequence[LayerTrace]) -> bool:
-    return any(layer.padding is not None and layer.padding.any() for layer in layers)
 
 
 def kept_line(modality: str, layers: Sequence[LayerTrace], style: MosaicStyle) -> str:

@@ -294,7 +294,7 @@ def layer_row(scene: Scene, number: int, layer: LayerTrace) -> LayerRow:
 
 def _hatched(scene: Scene, layer: LayerTrace, drawn: np.ndarray) -> np.ndarray:
     """Draw hatching over the padding after the end of the sound, whatever the layer keeps of it."""
-    if layer.padding is None or not layer.padding.any():
+    if layer.padding is None or not layer.has_padding:
         return drawn
     colours = theme(scene.style.dark)
     ground, line = overlay.packed(np.array([rgb(colours.ground), rgb(colours.faint)], np.uint8))
