@@ -95,6 +95,7 @@ def main() -> None:
     parser.add_argument("--modality", default="visual", choices=list(SHAPES))
     parser.add_argument("--segments", type=int, default=16)
     parser.add_argument("--top-p", type=float, default=0.5)
+    parser.add_argument("--width", type=float, default=1.0, help="share of the paper's channels; 0.25 is what ships")
     parser.add_argument("--turns", type=int, default=25)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument(
@@ -102,7 +103,7 @@ def main() -> None:
     )
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-    dense, net = networks(options.modality, MESMConfig(text_dim=QUERY_DIM))
+    dense, net = networks(options.modality, MESMConfig(text_dim=QUERY_DIM, width=options.width))
     maps = torch.randn(options.segments, *SHAPES[options.modality])
     query = torch.randn(options.segments, QUERY_DIM)
     watch = Stopwatch(options.clock)

@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import json
 import statistics
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
@@ -28,7 +29,7 @@ from torch import Tensor
 from benchmarks.timing import CLOCKS, conditions, interleaved_ms
 from mesm.analysis.cost import conv_stack_ratio
 from mesm.config import MESMConfig
-from mesm.layers import sparse_vgg
+from mesm.layers import sparse_inference
 from mesm.layers.sparse_vgg import SparseResult, SparseVGG
 from mesm.layers.vgg import DenseVGG
 from mesm.records.prediction import LayerTrace, Trace
@@ -40,7 +41,7 @@ Masks = dict[float, list[Tensor]]
 
 
 def networks(modality: str, config: MESMConfig, device: str = "cpu") -> tuple[DenseVGG, SparseVGG]:
-    """FE2E's and MESM's CNN at full width, with the same weights."""
+    """FE2E's and MESM's CNN, with the same weights."""
     torch.manual_seed(0)
     dense = DenseVGG(SHAPES[modality][0], config).eval()
     sparse = SparseVGG(SHAPES[modality][0], config, QUERY_DIM).eval()
@@ -54,13 +55,18 @@ def replayed(masks: list[Tensor] | None) -> Iterator[None]:
     if masks is None:
         yield
         return
-    turn, real = iter(masks), sparse_vgg.nucleus_mask
+    place, group, select = threading.local(), sparse_inference._run_group, sparse_inference.nucleus
 
-    def stored(attention_SHW: Tensor, active_SHW: Tensor, top_p: float) -> Tensor:
-        real(attention_SHW, active_SHW, top_p)
-        return next(turn)
+    def run_group(rows: np.ndarray, active: np.ndarray, first: int, *others: Any, **options: Any) -> Any:
+        place.first, place.layers = first, iter(masks)
+        return group(rows, active, first, *others, **options)
 
-    with mock.patch.object(sparse_vgg, "nucleus_mask", stored):
+    def stored(attention_SHW: np.ndarray, active_SHW: np.ndarray, top_p: float) -> tuple[np.ndarray, int]:
+        select(attention_SHW, active_SHW, top_p)
+        kept = next(place.layers)[place.first : place.first + len(active_SHW)].numpy() & active_SHW
+        return kept, int(kept.sum())
+
+    with mock.patch.multiple(sparse_inference, _run_group=run_group, nucleus=stored):
         yield
 
 
@@ -106,7 +112,9 @@ def measure(
 ) -> list[dict[str, Any]]:
     """One row per top_p; FE2E and every top_p run once per turn."""
     device = options.device
-    config = MESMConfig(backend=options.backend, text_dim=QUERY_DIM, stem_blocks=options.stem_blocks)
+    config = MESMConfig(
+        backend=options.backend, text_dim=QUERY_DIM, stem_blocks=options.stem_blocks, width=options.width
+    )
     dense, sparse = networks(modality, config, device)
     maps = torch.randn(segments, *SHAPES[modality], device=device)
     query = torch.randn(segments, QUERY_DIM, device=device)
@@ -130,6 +138,7 @@ def measure(
             {
                 "modality": modality,
                 "segments": segments,
+                "width": options.width,
                 "top_p": p,
                 "dtype": dtype,
                 "attention": attention,
@@ -167,6 +176,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--top-p", nargs="+", type=float, default=[i / 10 for i in range(1, 11)])
     parser.add_argument("--dtypes", nargs="+", default=["float32"], choices=["float32", "bfloat16"])
     parser.add_argument("--turns", type=int, default=15)
+    parser.add_argument("--width", type=float, default=1.0, help="share of the paper's channels; 0.25 is what ships")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument(
         "--clock", default="wall", choices=list(CLOCKS), help="cpu: for a busy machine, with --threads 1"

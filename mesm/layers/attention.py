@@ -18,7 +18,7 @@ from mesm.layers.versioned_cache import VersionedCache
 from mesm.sparse.sites import SparseMap, can_use_numba
 
 if TYPE_CHECKING:  # numba takes a second to load
-    from mesm.sparse.compiled_attention import Panels
+    from mesm.sparse.compiled_attention import Panels, SegmentAttention
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,12 +81,13 @@ class CrossModalAttention(nn.Module):
         Raises:
             DataError: features or queries of another width than the weights', or another number of queries than segments.
         """
-        self._check(maps, query_SD)
+        self.check(maps, query_SD)
         if cache is not None:
             return cache.get(tuple(self.parameters()), lambda: self._attend(maps, query_SD))
         return self._attend(maps, query_SD)
 
-    def _check(self, maps: SparseMap, query_SD: Tensor | None) -> None:
+    def check(self, maps: SparseMap, query_SD: Tensor | None) -> None:
+        """Check that features and queries fit the weights; see `forward` for the errors."""
         channels, segments = self.map_projection.in_features, maps.sites.shape[0]
         if maps.features_NC.shape[1] != channels:
             raise DataError(f"features of {maps.features_NC.shape[1]} channels; this attention reads {channels}")
@@ -100,7 +101,13 @@ class CrossModalAttention(nn.Module):
 
     def _attend(self, maps: SparseMap, query_SD: Tensor | None) -> Tensor:
         with torch.autocast(maps.features_NC.device.type, enabled=False):
-            logits_N = self._logits(maps, query_SD)
+            dtype = torch.promote_types(self.score.weight.dtype, torch.float32)
+            features_NC = maps.features_NC.to(dtype)  # a bfloat16 model selects its sites in float32 too
+            query_SD = None if query_SD is None else query_SD.to(dtype)
+            if can_use_numba(features_NC) and not torch.is_grad_enabled():
+                compiled = self.of_queries(query_SD, maps.sites.shape[0])
+                return torch.from_numpy(compiled(features_NC.contiguous().numpy(), maps.sites.mask_array))
+            logits_N = self._logits(maps, features_NC, query_SD)
             s, h, w = maps.sites.shape
             if maps.sites.full:
                 return logits_N.view(s, h * w).softmax(1).view(s, h, w)
@@ -113,16 +120,10 @@ class CrossModalAttention(nn.Module):
         self._packed.clear()
         return super().train(mode)
 
-    def _logits(self, maps: SparseMap, query_SD: Tensor | None) -> Tensor:
-        dtype = torch.promote_types(
-            self.score.weight.dtype, torch.float32
-        )  # a bfloat16 model selects its sites in float32 too
-        features_NC = maps.features_NC.to(dtype)
-        query_SD = None if query_SD is None else query_SD.to(dtype)
-        if can_use_numba(features_NC) and not torch.is_grad_enabled():
-            return self._compiled_logits(maps, features_NC, query_SD)
+    def _logits(self, maps: SparseMap, features_NC: Tensor, query_SD: Tensor | None) -> Tensor:
         # tanh(h) = 2 sigmoid(2 h) - 1: a sigmoid is 3.5 times faster, and the softmax is invariant to the constant.
         # The factors 2 go into the weights and the query's term, which are smaller than the map.
+        dtype = features_NC.dtype
         shift_SK = 2 * self.map_projection.bias.to(dtype).expand(maps.sites.shape[0], -1)
         if self.query_projection is not None:
             assert query_SD is not None
@@ -133,28 +134,26 @@ class CrossModalAttention(nn.Module):
         if self.bilinear is None:
             return logits_N
         assert query_SD is not None
-        direction_SC = F.linear(query_SD, self.bilinear.weight.to(dtype))
-        dot_N = (features_NC * direction_SC.index_select(0, maps.sites.segment_N)).sum(1)
-        sums_N3 = torch.stack([features_NC.sum(1), features_NC.square().sum(1), dot_N], 1)
-        return logits_N + _normalised_dot(maps, sums_N3, direction_SC)
+        return logits_N + _normalised_dot(maps, features_NC, F.linear(query_SD, self.bilinear.weight.to(dtype)))
 
-    def _compiled_logits(self, maps: SparseMap, features_NC: Tensor, query_SD: Tensor | None) -> Tensor:
-        """Compute the same by compiled loops, without operations of torch that wake its threads, which would take a core
-        from the convolution's."""
-        from mesm.sparse.compiled_attention import sigmoid_scores
+    def of_queries(self, query_SD: Tensor | None, segments: int) -> SegmentAttention:
+        """Compute the queries' terms for the compiled loops, for inference in float32 on a CPU.
 
-        packed, direction = self._packed.get(tuple(self.parameters()), self._pack), None
-        shift = np.repeat(packed.shift_1K, maps.sites.shape[0], axis=0)
+        Args:
+            query_SD: (segments, D) float32, of `check`.
+            segments: S.
+        """
+        from mesm.sparse.compiled_attention import SegmentAttention
+
+        packed = self._packed.get(tuple(self.parameters()), self._pack)
+        shift = np.repeat(packed.shift_1K, segments, axis=0)
+        direction = np.empty((0, self.map_projection.in_features), np.float32)
         if query_SD is not None and packed.query is not None:
-            query = query_SD.detach().contiguous().numpy()
+            query = query_SD.detach().float().contiguous().numpy()
             shift = packed.query.multiply(query, packed.shift_1K[0, : packed.query.width])
-            direction = packed.direction.multiply(query) if packed.direction is not None else None
-        logits_N, sums_N3 = sigmoid_scores(
-            features_NC, maps.sites.segment_N, packed.weight, shift, packed.score_K, direction
-        )
-        if direction is None or sums_N3 is None:
-            return logits_N
-        return logits_N + _normalised_dot(maps, sums_N3, torch.from_numpy(direction[:, : features_NC.shape[1]]))
+            if packed.direction is not None:
+                direction = np.ascontiguousarray(packed.direction.multiply(query)[:, : direction.shape[1]])
+        return SegmentAttention(packed.weight, shift, packed.score_K, direction)
 
     def _pack(self) -> _Packed:
         """Pack the weights for the compiled loops."""
@@ -172,14 +171,16 @@ class CrossModalAttention(nn.Module):
         return _Packed(weight, query, direction, bias_K[None], score_K)
 
 
-def _normalised_dot(maps: SparseMap, sums_N3: Tensor, direction_SC: Tensor, eps: float = 1e-5) -> Tensor:
+def _normalised_dot(maps: SparseMap, features_NC: Tensor, direction_SC: Tensor, eps: float = 1e-5) -> Tensor:
     """Return (N,) GroupNorm(M) . direction / sqrt(C), one group per segment over its whole map, inactive sites being 0."""
     s, h, w = maps.sites.shape
     channels, segment_N = direction_SC.shape[1], maps.sites.segment_N
-    moments_S2 = sums_N3.new_zeros(s, 2).index_add(0, segment_N, sums_N3[:, :2]) / (channels * h * w)
+    dot_N = (features_NC * direction_SC.index_select(0, segment_N)).sum(1)
+    sums_N2 = torch.stack([features_NC.sum(1), features_NC.square().sum(1)], 1)
+    moments_S2 = sums_N2.new_zeros(s, 2).index_add(0, segment_N, sums_N2) / (channels * h * w)
     mean_S = moments_S2[:, 0]
     scale_S = torch.rsqrt((moments_S2[:, 1] - mean_S.square()).clamp(min=0) + eps) / channels**0.5
-    return (sums_N3[:, 2] - (mean_S * direction_SC.sum(1))[segment_N]) * scale_S[segment_N]
+    return (dot_N - (mean_S * direction_SC.sum(1))[segment_N]) * scale_S[segment_N]
 
 
 def gate_values(gate: str, attention_SHW: Tensor, kept_SHW: Tensor, active_SHW: Tensor, clip: float) -> Tensor:

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+import numpy as np
 import torch
 import torch.distributed as dist
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mesm.layers.versioned_cache import VersionedCache
-from mesm.sparse.fused_backend import pack, panels
+from mesm.sparse.fused_backend import lane_bias, pack, panels
 
 
 class _SumOverProcesses(torch.autograd.Function):
@@ -102,6 +103,11 @@ class FoldedConv:
     def panels(self) -> Tensor:
         """Return the weights in the form of the fused backend, see `fused_backend.panels`."""
         return panels(pack(self.weight_KCRR))
+
+    @cached_property
+    def arrays(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return panels and bias as `fused_backend.convolve_arrays` reads them."""
+        return self.panels.numpy(), lane_bias(self.bias_K, self.panels.shape[1])
 
 
 class FoldCache:

@@ -6,13 +6,13 @@ Shape legend: S segments, H W map, N active sites, C channels, D width of the qu
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from mesm.config import MESMConfig
+from mesm.config import MESMConfig, check_top_p
 from mesm.layers.attention import CrossModalAttention, gate_values
 from mesm.layers.nucleus import nucleus_mask
 from mesm.layers.padding import column_sites
@@ -124,17 +124,89 @@ class SparseVGG(VGGTrunk):
         active_SHW = torch.ones(s, h, w, dtype=torch.bool, device=stem_SCHW.device)
         if sound_SW is not None and self.config.padding == "masked":
             active_SHW = column_sites(sound_SW, h, w).contiguous()
-        maps, layers = SparseMap.from_dense(stem_SCHW, active_SHW), []
+        maps = SparseMap.from_dense(stem_SCHW, active_SHW)
+        run = self._fast if self._by_segment(maps) else self._general
+        maps, layers = run(maps, query_SD, top_p, trace, first_attention)
+        if sound_SW is not None:
+            layers = [replace(x, padding_SHW=~column_sites(sound_SW, *x.attention_SHW.shape[1:])) for x in layers]
+        return SparseResult(maps.to_dense(), tuple(layers))
+
+    def _by_segment(self, maps: SparseMap) -> bool:
+        """Return whether `sparse_inference` computes this: inference in float32 on a CPU, with the compiled convolution.
+
+        A hook on an attention, by which a study replaces it, is called by the general way only.
+        """
+        features, hooked = maps.features_NC, any(attention._forward_hooks for attention in self.attention)
+        plain = can_use_numba(features) and compute_dtype(features) == torch.float32
+        foldable = self._steps(self.groups[0])[0].foldable
+        return plain and foldable and not hooked and self.config.backend in {"auto", "fused"} and len(maps) > 0
+
+    def _attentions(self) -> list[CrossModalAttention]:
+        return [layer for layer in self.attention if isinstance(layer, CrossModalAttention)]
+
+    def _steps(self, group: tuple[int, ...]) -> list[ConvNorm]:
+        """Return the convolutions of a group of blocks."""
+        return [step for index in group for step in self.blocks[index].steps]  # type: ignore[union-attr]
+
+    def _fast(
+        self,
+        maps: SparseMap,
+        query_SD: Tensor | None,
+        top_p: float,
+        trace: bool,
+        first_attention: VersionedCache[Tensor] | None,
+    ) -> tuple[SparseMap, list[LayerTensors]]:
+        """Compute the blocks by `sparse_inference`."""
+        from mesm.layers import sparse_inference
+
+        attentions, features = self._attentions(), maps.features_NC
+        attentions[0].check(maps, query_SD)
+        rows, active = features.contiguous().numpy(), maps.sites.mask_array
+        blocks = [
+            sparse_inference.Block(
+                attention.of_queries(query_SD, len(active)), tuple(step.folded(features) for step in self._steps(group))
+            )
+            for attention, group in zip(attentions, self.groups, strict=True)
+        ]
+        known = None
+        if first_attention is not None:
+            known = first_attention.get(
+                tuple(attentions[0].parameters()),
+                lambda: torch.from_numpy(sparse_inference.attend(rows, active, blocks[0].attention)),
+            ).numpy()
+        clip = self.config.gate_clip if self.config.gate.startswith("soft") else 0.0
+        result = sparse_inference.run_blocks(rows, active, blocks, check_top_p(top_p), clip, known)
+        layers = [
+            LayerTensors(
+                torch.from_numpy(layer.attention_SHW),
+                torch.from_numpy(layer.kept_SHW),
+                torch.from_numpy(layer.active_SHW),
+                ("fused",) * len(block.convolutions),
+            )
+            for layer, block in zip(result.layers, blocks, strict=True)
+            if trace
+        ]
+        return SparseMap(torch.from_numpy(result.rows_NC), Sites.of_mask(torch.from_numpy(result.active_SHW))), layers
+
+    def _general(
+        self,
+        maps: SparseMap,
+        query_SD: Tensor | None,
+        top_p: float,
+        trace: bool,
+        first_attention: VersionedCache[Tensor] | None,
+    ) -> tuple[SparseMap, list[LayerTensors]]:
+        """Compute the blocks layer by layer for the whole batch: every device, type and backend, with gradients."""
+        layers = []
         for number, (attention, group) in enumerate(zip(self.attention, self.groups, strict=True)):
             attention_SHW = attention(maps, query_SD, first_attention if number == 0 else None)
             kept = Sites.of_mask(nucleus_mask(attention_SHW, maps.sites.mask_SHW, top_p))
             features, book = self._select(maps, attention_SHW, kept)
             pooled, ran = self._block(features, book, group)
             if trace:
-                padding_SHW = None if sound_SW is None else ~column_sites(sound_SW, *attention_SHW.shape[1:])
-                layers.append(LayerTensors(attention_SHW, kept.mask_SHW, maps.sites.mask_SHW, ran, padding_SHW))
+                layers.append(LayerTensors(attention_SHW, kept.mask_SHW, maps.sites.mask_SHW, ran))
             maps = pooled
-        return SparseResult(maps.to_dense(), tuple(layers))
+        return maps, layers
 
     def _select(self, maps: SparseMap, attention_SHW: Tensor, kept: Sites) -> tuple[Tensor, Rulebook]:
         """Compute the gated source rows of the block's first convolution, and its rulebook.
@@ -161,7 +233,7 @@ class SparseVGG(VGGTrunk):
 
     def _block(self, features_NC: Tensor, book: Rulebook, group: tuple[int, ...]) -> tuple[SparseMap, tuple[str, ...]]:
         """Compute a group's convolutions on the kept sites and the pool; return also each convolution's backend."""
-        steps = [step for index in group for step in self.blocks[index].steps]  # type: ignore[union-attr]
+        steps = self._steps(group)
         if steps[0].foldable:
             return _inference(steps, features_NC, book, self.config.backend)
         return _training(steps, features_NC, book, self.config.backend)

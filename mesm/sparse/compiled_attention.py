@@ -1,7 +1,7 @@
-"""Compute the cross-modal attention's logits in one compiled pass over the active sites (float32, CPU, inference only).
+"""Compute the cross-modal attention and its nucleus in compiled loops, segment by segment (float32, CPU, inference only).
 
 Torch would run a dozen small operations per layer, each waking its own threads between two passes of the convolution,
-which has others; here the same threads do both, and a row is read once.
+which has others; here a segment's rows are read once, and the thread that computes its attention goes on with its sites.
 """
 
 from __future__ import annotations
@@ -10,41 +10,36 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from mesm.errors import DataError
 from mesm.sparse.compiled import compiled, convolve_rows
-from mesm.sparse.fused_backend import LANES, in_lanes, share_out
+from mesm.sparse.fused_backend import LANES, in_lanes
 
-#: Rows that one thread takes at a time; their hidden layer stays in its cache.
-BLOCK_ROWS = 128
+#: Rows whose hidden layer is computed at a time, so that it stays in the first-level cache.
+BLOCK_ROWS = 96
 #: Taylor coefficients of 2^r = exp(r ln 2), highest power first: for |r| <= 1/2 the rest is below float32's precision.
 _POWER_OF_TWO = tuple(float(np.log(2) ** n / np.prod(np.arange(1, n + 1))) for n in range(6, -1, -1))
 _A6, _A5, _A4, _A3, _A2, _A1, _A0 = (np.float32(a) for a in _POWER_OF_TWO)
 _LOG2E = np.float32(1 / np.log(2))
 _LARGEST, _ROUND, _ONE = np.float32(126), np.float32(127.5), np.float32(1)
+#: Variance below which GroupNorm does not scale up, as in torch.
+_EPS = np.float32(1e-5)
+#: The bits of infinity as float32; those of NaN are greater.
+_INFINITY_BITS = np.uint32(0x7F800000)
 
 
 @compiled(fastmath={"reassoc", "contract"})
-def _score_rows(
-    hidden_NK: np.ndarray,
-    segment_N: np.ndarray,
-    shift_SK: np.ndarray,
-    score_K: np.ndarray,
-    logits_N: np.ndarray,
-    first_row: int,
-    last_row: int,
-) -> None:
-    """logits[row] = score . sigmoid(hidden[row] + shift[its segment])."""
+def _score_rows(hidden_RK: np.ndarray, score_K: np.ndarray, rows: int, logits: np.ndarray) -> None:
+    """logits[row] = score . sigmoid(hidden[row])."""
     width = len(score_K)
     bits_K, part_K = np.empty(width, np.int32), np.empty(width, np.float32)
     power_K = bits_K.view(np.float32)
-    for row in range(first_row, last_row):
-        segment, total = segment_N[row], np.float32(0)
+    for row in range(rows):
+        total = np.float32(0)
         for k in range(width):
             # exp(-z) = 2^t = 2^n 2^r with n whole and |r| <= 1/2; a float's exponent bits hold n.
-            t = -(hidden_NK[row, k] + shift_SK[segment, k]) * _LOG2E
+            t = -hidden_RK[row, k] * _LOG2E
             t = -_LARGEST if t < -_LARGEST else (_LARGEST if t > _LARGEST else t)
             biased = np.int32(t + _ROUND)  # n + 127, rounded to the nearest because it is positive
             r = t - np.float32(biased - np.int32(127))
@@ -52,27 +47,165 @@ def _score_rows(
             bits_K[k] = biased << np.int32(23)
         for k in range(width):
             total += score_K[k] / (_ONE + part_K[k] * power_K[k])
-        logits_N[row] = total
+        logits[row] = total
 
 
 @compiled(fastmath={"reassoc", "contract"})
-def _dot_rows(
+def _add_normalised_dot(features_RC: np.ndarray, direction_C: np.ndarray, positions: int, logits: np.ndarray) -> None:
+    """logits[row] += GroupNorm(features)[row] . direction / sqrt(C), one group over a map of which the rest is 0."""
+    rows, channels = features_RC.shape
+    dots = np.empty(rows, np.float32)
+    whole, squares, along = np.float64(0), np.float64(0), np.float32(0)
+    for c in range(channels):
+        along += direction_C[c]
+    for row in range(rows):
+        row_sum, row_squares, dot = np.float32(0), np.float32(0), np.float32(0)
+        for c in range(channels):
+            x = features_RC[row, c]
+            row_sum += x
+            row_squares += x * x
+            dot += x * direction_C[c]
+        whole += row_sum
+        squares += row_squares
+        dots[row] = dot
+    mean = np.float32(whole / (channels * positions))
+    variance = max(np.float32(squares / (channels * positions)) - mean * mean, np.float32(0))
+    scale = _ONE / np.sqrt((variance + _EPS) * np.float32(channels))
+    for row in range(rows):
+        logits[row] += (dots[row] - mean * along) * scale
+
+
+@compiled(fastmath={"reassoc", "contract"})
+def _softmax(logits: np.ndarray, rows: int) -> None:
+    """Replace the logits by their softmax; by NaN if one of them is not finite."""
+    top, finite = logits[0], True
+    for row in range(rows):
+        finite = finite and abs(logits[row]) < np.inf
+        top = max(top, logits[row])
+    if not finite:
+        for row in range(rows):
+            logits[row] = np.nan
+        return
+    bits, part, total = np.empty(rows, np.int32), np.empty(rows, np.float32), np.float32(0)
+    power = bits.view(np.float32)
+    for row in range(rows):
+        t = max((logits[row] - top) * _LOG2E, -_LARGEST)
+        biased = np.int32(t + _ROUND)
+        r = t - np.float32(biased - np.int32(127))
+        part[row] = (((((_A6 * r + _A5) * r + _A4) * r + _A3) * r + _A2) * r + _A1) * r + _A0
+        bits[row] = biased << np.int32(23)
+    for row in range(rows):
+        logits[row] = part[row] * power[row]
+        total += logits[row]
+    for row in range(rows):
+        logits[row] /= total
+
+
+@compiled()
+def _attend(
     features_NC: np.ndarray,
-    segment_N: np.ndarray,
+    active_SHW: np.ndarray,
+    panel: np.ndarray,
+    shift_SK: np.ndarray,
+    score_K: np.ndarray,
     direction_SC: np.ndarray,
-    sums_N3: np.ndarray,
-    first_row: int,
-    last_row: int,
+    attention_SHW: np.ndarray,
 ) -> None:
-    """sums[row] = sum of the row, of its squares, and of its products with its segment's direction."""
-    for row in range(first_row, last_row):
-        segment, whole, squares, dot = segment_N[row], np.float32(0), np.float32(0), np.float32(0)
-        for c in range(features_NC.shape[1]):
-            x = features_NC[row, c]
-            whole += x
-            squares += x * x
-            dot += x * direction_SC[segment, c]
-        sums_N3[row, 0], sums_N3[row, 1], sums_N3[row, 2] = whole, squares, dot
+    (s, h, w), last = active_SHW.shape, 0
+    hidden, itself = np.empty((BLOCK_ROWS, len(score_K)), np.float32), np.empty(BLOCK_ROWS, np.int32)
+    logits, starts = np.empty(h * w, np.float32), np.empty(2, np.int64)
+    for row in range(BLOCK_ROWS):
+        itself[row] = row
+    for segment in range(s):
+        first = last
+        for y in range(h):
+            for x in range(w):
+                last += active_SHW[segment, y, x]
+        for row in range(first, last, BLOCK_ROWS):
+            rows = min(BLOCK_ROWS, last - row)
+            starts[0], starts[1] = 0, rows
+            block, panels = features_NC[row : row + rows], panel.shape[1]
+            convolve_rows(block, panel, shift_SK[segment], False, hidden, itself, itself, starts, 0, rows, 0, panels)
+            _score_rows(hidden, score_K, rows, logits[row - first :])
+        if last > first:
+            if len(direction_SC):
+                _add_normalised_dot(features_NC[first:last], direction_SC[segment], h * w, logits)
+            _softmax(logits, last - first)
+        place = 0
+        for y in range(h):
+            for x in range(w):
+                attention_SHW[segment, y, x] = 0
+                if active_SHW[segment, y, x]:
+                    attention_SHW[segment, y, x] = logits[place]
+                    place += 1
+
+
+@compiled()
+def _sort(keys: np.ndarray, spare: np.ndarray, count: int) -> None:
+    """Sort the first `count` of the uint32 keys in rising order, digit by digit; numpy's sort takes long to compile."""
+    ends = np.empty(257, np.int64)
+    for digit in range(4):
+        shift = np.uint32(8 * digit)
+        for value in range(257):
+            ends[value] = 0
+        for i in range(count):
+            ends[((keys[i] >> shift) & np.uint32(255)) + 1] += 1
+        for value in range(256):
+            ends[value + 1] += ends[value]
+        for i in range(count):
+            value = (keys[i] >> shift) & np.uint32(255)
+            spare[ends[value]] = keys[i]
+            ends[value] += 1
+        keys, spare = spare, keys  # after four digits they are back
+
+
+@compiled()
+def _nucleus(attention_SHW: np.ndarray, active_SHW: np.ndarray, top_p: float, kept_SHW: np.ndarray) -> int:
+    (s, h, w), kept = active_SHW.shape, 0
+    bits_SHW = attention_SHW.view(np.uint32)  # of numbers that are not negative, the bits sort as the numbers do
+    keys, spare = np.empty(h * w, np.uint32), np.empty(h * w, np.uint32)
+    masses = keys.view(np.float32)
+    for segment in range(s):
+        count, least, room = 0, np.uint32(0), h * w
+        for y in range(h):
+            for x in range(w):
+                if active_SHW[segment, y, x]:
+                    keys[count] = bits_SHW[segment, y, x]
+                    if keys[count] > _INFINITY_BITS:
+                        return -1
+                    count += 1
+        if top_p < 1 and count:
+            _sort(keys, spare, count)
+            before, place = np.float64(0), count
+            while place > 0 and before < top_p:  # float64: many small masses do not pass p too early
+                place -= 1
+                before += masses[place]
+            least, room = keys[place], 1
+            while place + room < count and keys[place + room] == least:
+                room += 1
+        for y in range(h):
+            for x in range(w):
+                key, keep = bits_SHW[segment, y, x], active_SHW[segment, y, x]
+                if keep and key == least:
+                    keep = room > 0
+                    room -= 1
+                keep = keep and key >= least
+                kept_SHW[segment, y, x] = keep
+                kept += keep
+    return kept
+
+
+def nucleus(attention_SHW: np.ndarray, active_SHW: np.ndarray, top_p: float) -> tuple[np.ndarray, int]:
+    """Select the sites of `mesm.layers.nucleus.nucleus_mask`; return their (S, H, W) bool mask and their number.
+
+    Raises:
+        DataError: an attention that is not a number, because features or query are not.
+    """
+    kept_SHW = np.empty(active_SHW.shape, np.bool_)
+    kept = _nucleus(attention_SHW, active_SHW, float(top_p), kept_SHW)
+    if kept < 0:
+        raise DataError("the attention is not a number (NaN): check the input and the weights for NaN and infinity")
+    return kept_SHW, kept
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,52 +244,44 @@ def _check_width(rows_NC: np.ndarray, weight: Panels) -> None:
         raise DataError(f"rows of {rows_NC.shape} in {rows_NC.dtype}; the weight reads (N, {channels}) in float32")
 
 
-def sigmoid_scores(
-    features_NC: Tensor,
-    segment_N: Tensor,
-    weight: Panels,
-    shift_SK: np.ndarray,
-    score_K: np.ndarray,
-    direction_SC: np.ndarray | None = None,
-) -> tuple[Tensor, Tensor | None]:
-    """Compute the attention's score of every site in one pass.
+@dataclass(frozen=True, eq=False)
+class SegmentAttention:
+    """Hold the attention of one layer under each segment's query, ready for the compiled loops.
 
-    Args:
-        features_NC: (N, C) float32, without gradient.
-        segment_N: (N,) int64, the segment of each row.
-        weight: W, (K, C).
-        shift_SK: (S, K padded to whole panels) float32.
-        score_K: (K padded,) float32, zeros behind K.
-        direction_SC: (S, C or more) float32, or None.
-
-    Returns:
-        (N,) score . sigmoid(W x + shift of its segment), and, with a direction, (N, 3): each row's sum, sum of squares,
-        and product with its segment's direction.
-
-    Raises:
-        DataError: arrays that do not fit each other.
+    Attributes:
+        weight: 2 W_m, (K, C): the factor 2 of a sigmoid in the place of a tanh.
+        shift_SK: (S, K padded to whole panels) float32, 2 (b_m + W_q q) of each segment.
+        score_K: (K padded,) float32, 2 W_i, zeros behind K.
+        direction_SC: (S, C) float32, U q of each segment; (0, C) without the bilinear term.
     """
-    _check_width(features_NC.numpy(), weight)
-    segments = int(segment_N[-1]) + 1 if len(segment_N) else 0  # they rise
-    others = [a for a in (shift_SK, direction_SC) if a is not None]
-    if len(segment_N) != len(features_NC) or any(len(a) < segments or a.dtype != np.float32 for a in others):
-        raise DataError(
-            f"{len(features_NC)} rows, {len(segment_N)} of them with a segment, and {[len(a) for a in others]} queries for "
-            f"{segments} segments; they must agree, in float32"
-        )
-    rows, panel = len(features_NC), weight.values
-    features, segment = features_NC.contiguous().numpy(), segment_N.numpy()
-    hidden, logits = np.empty((rows, len(score_K)), np.float32), np.empty(rows, np.float32)
-    itself, starts, bias = np.arange(rows, dtype=np.int32), np.array([0, rows]), np.zeros(len(score_K), np.float32)
-    sums = None if direction_SC is None else np.empty((rows, 3), np.float32)
 
-    def work(first: int) -> None:
-        last = min(rows, first + BLOCK_ROWS)
-        place = (itself, itself, starts, first, last, 0, panel.shape[1])
-        convolve_rows(features, panel, bias, False, hidden, *place)
-        _score_rows(hidden, segment, shift_SK, score_K, logits, first, last)
-        if sums is not None:
-            _dot_rows(features, segment, direction_SC, sums, first, last)
+    weight: Panels
+    shift_SK: np.ndarray
+    score_K: np.ndarray
+    direction_SC: np.ndarray
 
-    share_out(range(0, rows, BLOCK_ROWS), work)
-    return torch.from_numpy(logits), None if sums is None else torch.from_numpy(sums)
+    def __call__(self, features_NC: np.ndarray, active_SHW: np.ndarray, first: int = 0) -> np.ndarray:
+        """Compute the attention of some segments.
+
+        Args:
+            features_NC: (N, C) float32, contiguous, the rows of the active sites.
+            active_SHW: (S', H, W) bool, contiguous, the sites of the segments from `first` on.
+            first: which of the queries' segments is the first one here.
+
+        Returns:
+            (S', H, W) float32: each segment sums to 1 over its active sites and is 0 elsewhere; NaN if a logit is.
+
+        Raises:
+            DataError: rows of another width or type than the weight's, or more segments than queries.
+        """
+        _check_width(features_NC, self.weight)
+        last = first + len(active_SHW)
+        if last > len(self.shift_SK) or len(features_NC) != np.count_nonzero(active_SHW):
+            raise DataError(
+                f"{len(features_NC)} rows for {np.count_nonzero(active_SHW)} sites of segments {first} to {last}, "
+                f"and {len(self.shift_SK)} queries; there must be one row per site and one query per segment"
+            )
+        attention_SHW = np.empty(active_SHW.shape, np.float32)
+        queries = self.shift_SK[first:last], self.score_K, self.direction_SC[first:last]
+        _attend(features_NC, active_SHW, self.weight.values, *queries, attention_SHW)
+        return attention_SHW

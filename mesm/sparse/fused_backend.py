@@ -85,6 +85,50 @@ def _blocks(rows: int, width: int, num_panels: int, threads: int) -> Iterator[tu
             yield row, min(rows, row + height), first, last
 
 
+def convolve_arrays(
+    rows_NC: np.ndarray,
+    pairs: tuple[np.ndarray, np.ndarray, np.ndarray],
+    num_out: int,
+    panels: np.ndarray,
+    bias_K: np.ndarray,
+    *,
+    relu: bool,
+    threads: int,
+) -> np.ndarray:
+    """Compute bias plus the sum over the pairs of each output row, on arrays that are known to fit.
+
+    Args:
+        rows_NC: (N, C) float32, contiguous.
+        pairs: (source, destination, count of each offset) of `compiled.list_pairs`.
+        num_out: M, number of output rows.
+        panels: see `panels`.
+        bias_K: (K,) float32 with one value for each lane of the panels.
+        relu: whether to end with a ReLU.
+        threads: how many take part; with one, the calling thread computes all.
+
+    Returns:
+        (M, K) with K = panels * LANES.
+    """
+    from mesm.sparse import compiled
+
+    source_P, destination_P, counts = pairs
+    width = panels.shape[1] * LANES
+    out, starts = np.empty((num_out, width), np.float32), np.cumsum([0, *counts])
+    fixed = rows_NC, panels, bias_K, relu, out, source_P, destination_P, starts
+    blocks = _blocks(num_out, rows_NC.shape[1] + width, panels.shape[1], threads)
+    if threads == 1:
+        for block in blocks:
+            compiled.convolve_rows(*fixed, *block)
+    else:
+        share_out(blocks, lambda block: compiled.convolve_rows(*fixed, *block))
+    return out
+
+
+def lane_bias(bias_K: Tensor, panels: int) -> np.ndarray:
+    """Return the (K,) bias with a zero for each lane of the `panels` behind K."""
+    return F.pad(bias_K.detach(), (0, panels * LANES - len(bias_K))).numpy()
+
+
 def _sum_pairs(
     rows_NC: Tensor,
     pairs: tuple[Tensor, Tensor, list[int]],
@@ -94,17 +138,14 @@ def _sum_pairs(
     relu: bool = False,
 ) -> Tensor:
     """Return (num_out, panels * LANES): bias plus the sum over the pairs (from, to, count of each offset) of each row."""
-    from mesm.sparse import compiled
-
     from_P, to_P, counts = pairs
-    width, threads = weight.shape[1] * LANES, torch.get_num_threads()
-    bias = rows_NC.new_zeros(width) if bias_K is None else F.pad(bias_K, (0, width - len(bias_K)))
-    out, starts = rows_NC.new_empty(num_out, width), np.cumsum([0, *counts])
-    inputs = tuple(t.detach().numpy() for t in (rows_NC.contiguous(), weight, bias))
-    fixed = (*inputs, relu, out.numpy(), from_P.numpy(), to_P.numpy(), starts)
-    blocks = _blocks(num_out, rows_NC.shape[1] + width, weight.shape[1], threads)
-    share_out(blocks, lambda block: compiled.convolve_rows(*fixed, *block))
-    return out
+    bias = lane_bias(rows_NC.new_zeros(0) if bias_K is None else bias_K, weight.shape[1])
+    rows = rows_NC.detach().contiguous().numpy()
+    lists = from_P.numpy(), to_P.numpy(), np.asarray(counts)
+    threads = torch.get_num_threads()
+    return torch.from_numpy(
+        convolve_arrays(rows, lists, num_out, weight.detach().numpy(), bias, relu=relu, threads=threads)
+    )
 
 
 def convolve_panels(

@@ -7,6 +7,16 @@ from hypothesis import strategies as st
 
 from mesm.errors import ConfigError
 from mesm.layers.nucleus import nucleus_mask
+from mesm.sparse.compiled_attention import nucleus
+
+
+def compiled_mask(attention, active, top_p):
+    kept, count = nucleus(attention.numpy(), active.numpy(), top_p)
+    assert count == kept.sum()
+    return torch.from_numpy(kept)
+
+
+both = pytest.mark.parametrize("mask_of", [nucleus_mask, compiled_mask])
 
 
 @st.composite
@@ -22,11 +32,12 @@ def attention(draw):
     return logits.view(s, h * w).softmax(1).view(s, h, w), active
 
 
-@given(attention(), st.floats(1e-6, 1.0))
+@both
+@given(case=attention(), top_p=st.floats(1e-6, 1.0))
 @settings(max_examples=150, deadline=None)
-def test_smallest_prefix_that_reaches_the_mass(case, top_p):
+def test_smallest_prefix_that_reaches_the_mass(mask_of, case, top_p):
     mass, active = case
-    kept = nucleus_mask(mass, active, top_p)
+    kept = mask_of(mass, active, top_p)
     assert not (kept & ~active).any()
     for segment in range(len(mass)):
         chosen = mass[segment][kept[segment]].double()
@@ -38,22 +49,31 @@ def test_smallest_prefix_that_reaches_the_mass(case, top_p):
         assert chosen.sum() - chosen.min() < top_p + 1e-6  # one site fewer would not do
 
 
-@given(attention())
+@given(attention(), st.floats(1e-6, 1.0))
+@settings(max_examples=150, deadline=None)
+def test_the_compiled_nucleus_is_torchs(case, top_p):
+    assert torch.equal(compiled_mask(*case, top_p), nucleus_mask(*case, top_p))
+
+
+@both
+@given(case=attention())
 @settings(max_examples=40, deadline=None)
-def test_one_keeps_every_active_site(case):
-    assert torch.equal(nucleus_mask(*case, 1.0), case[1])
+def test_one_keeps_every_active_site(mask_of, case):
+    assert torch.equal(mask_of(*case, 1.0), case[1])
 
 
-def test_equal_masses_are_taken_in_reading_order():
+@both
+def test_equal_masses_are_taken_in_reading_order(mask_of):
     mass = torch.full((1, 2, 2), 0.25)
-    kept = nucleus_mask(mass, torch.ones(1, 2, 2, dtype=torch.bool), 0.5)
+    kept = mask_of(mass, torch.ones(1, 2, 2, dtype=torch.bool), 0.5)
     assert kept.tolist() == [[[True, True], [False, False]]]
 
 
-def test_many_small_masses_do_not_reach_p_early():
+@both
+def test_many_small_masses_do_not_reach_p_early(mask_of):
     n = 4096
     mass = torch.full((1, 64, 64), 1.0 / n)
-    kept = nucleus_mask(mass, torch.ones(1, 64, 64, dtype=torch.bool), 0.75)
+    kept = mask_of(mass, torch.ones(1, 64, 64, dtype=torch.bool), 0.75)
     assert int(kept.sum()) == n * 3 // 4
 
 
@@ -63,6 +83,7 @@ def test_other_masses_are_errors(top_p):
         nucleus_mask(torch.ones(1, 1, 1), torch.ones(1, 1, 1, dtype=torch.bool), top_p)
 
 
-def test_a_segment_without_sites_keeps_none():
+@both
+def test_a_segment_without_sites_keeps_none(mask_of):
     none = torch.zeros(2, 3, 3, dtype=torch.bool)
-    assert not nucleus_mask(torch.zeros(2, 3, 3), none, 0.5).any()
+    assert not mask_of(torch.zeros(2, 3, 3), none, 0.5).any()

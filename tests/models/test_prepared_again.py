@@ -9,6 +9,7 @@ import torch
 
 from mesm.analysis.attention_controls import control_attention
 from mesm.batch import Batch
+from mesm.layers import sparse_inference
 from mesm.models import EmotionModel, build_model
 from mesm.studies.faithfulness.interventions import finish_with_sites
 from tests.models.model_fixtures import TINY
@@ -31,11 +32,8 @@ def logits(model: EmotionModel, batch: Batch, top_p: float, **more: torch.Tensor
 def test_asking_again_gives_what_asking_first_gives(
     model: EmotionModel, batch: Batch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    prepared, asked = model.prepare(batch), []
-    for modality in ("visual", "acoustic"):
-        attention = model.branches[modality].cnn.attention[0]  # type: ignore[union-attr, index]
-        once = attention._attend
-        monkeypatch.setattr(attention, "_attend", lambda *a, once=once: asked.append(1) or once(*a))
+    prepared, asked, once = model.prepare(batch), [], sparse_inference.attend
+    monkeypatch.setattr(sparse_inference, "attend", lambda *a: asked.append(1) or once(*a))
     for top_p in (0.3, 0.9, 0.3):
         assert torch.equal(model.finish(prepared, top_p).logits_BE, logits(model, batch, top_p))
     assert len(asked) == 2 + 3 * 2, "once for the prepared clip, and for each that was prepared anew"
