@@ -5,10 +5,8 @@ Shape legend: S segments, H W map, N active sites, C channels, K attention width
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -18,26 +16,7 @@ from mesm.layers.versioned_cache import VersionedCache
 from mesm.sparse.sites import SparseMap, can_use_numba
 
 if TYPE_CHECKING:  # numba takes a second to load
-    from mesm.sparse.compiled_attention import Panels, SegmentAttention
-
-
-@dataclass(frozen=True, eq=False)
-class _Packed:
-    """Hold a layer's weights in the layout of the compiled loops, with the factors 2 of sigmoid for tanh.
-
-    Attributes:
-        weight: W_m.
-        query: W_q, or None without a query.
-        direction: U, or None without the bilinear term.
-        shift_1K: b_m.
-        score_K: W_i.
-    """
-
-    weight: Panels
-    query: Panels | None
-    direction: Panels | None
-    shift_1K: np.ndarray
-    score_K: np.ndarray
+    from mesm.sparse.compiled_attention import AttentionWeights, Panels
 
 
 class CrossModalAttention(nn.Module):
@@ -65,7 +44,7 @@ class CrossModalAttention(nn.Module):
         self.bilinear = nn.Linear(query_dim, channels, bias=False) if query and bilinear else None
         if self.bilinear is not None:
             nn.init.zeros_(self.bilinear.weight)
-        self._packed: VersionedCache[_Packed] = VersionedCache()
+        self._packed: VersionedCache[AttentionWeights] = VersionedCache()
 
     def forward(self, maps: SparseMap, query_SD: Tensor | None, cache: VersionedCache[Tensor] | None = None) -> Tensor:
         """Compute the attention of every site.
@@ -105,7 +84,8 @@ class CrossModalAttention(nn.Module):
             features_NC = maps.features_NC.to(dtype)  # a bfloat16 model selects its sites in float32 too
             query_SD = None if query_SD is None else query_SD.to(dtype)
             if can_use_numba(features_NC) and not torch.is_grad_enabled():
-                compiled = self.of_queries(query_SD, maps.sites.shape[0])
+                packed = self._packed.get(tuple(self.parameters()), self.pack)
+                compiled = packed.under(query_SD, maps.sites.shape[0])
                 return torch.from_numpy(compiled(features_NC.contiguous().numpy(), maps.sites.mask_array))
             logits_N = self._logits(maps, features_NC, query_SD)
             s, h, w = maps.sites.shape
@@ -136,28 +116,9 @@ class CrossModalAttention(nn.Module):
         assert query_SD is not None
         return logits_N + _normalised_dot(maps, features_NC, F.linear(query_SD, self.bilinear.weight.to(dtype)))
 
-    def of_queries(self, query_SD: Tensor | None, segments: int) -> SegmentAttention:
-        """Compute the queries' terms for the compiled loops, for inference in float32 on a CPU.
-
-        Args:
-            query_SD: (segments, D) float32, of `check`.
-            segments: S.
-        """
-        from mesm.sparse.compiled_attention import SegmentAttention
-
-        packed = self._packed.get(tuple(self.parameters()), self._pack)
-        shift = np.repeat(packed.shift_1K, segments, axis=0)
-        direction = np.empty((0, self.map_projection.in_features), np.float32)
-        if query_SD is not None and packed.query is not None:
-            query = query_SD.detach().float().contiguous().numpy()
-            shift = packed.query.multiply(query, packed.shift_1K[0, : packed.query.width])
-            if packed.direction is not None:
-                direction = np.ascontiguousarray(packed.direction.multiply(query)[:, : direction.shape[1]])
-        return SegmentAttention(packed.weight, shift, packed.score_K, direction)
-
-    def _pack(self) -> _Packed:
-        """Pack the weights for the compiled loops."""
-        from mesm.sparse.compiled_attention import Panels
+    def pack(self) -> AttentionWeights:
+        """Pack the weights for the compiled loops, with the factors 2 of a sigmoid in the place of the tanh."""
+        from mesm.sparse.compiled_attention import AttentionWeights, Panels
 
         def packed(layer: nn.Linear | None, factor: float) -> Panels | None:
             return None if layer is None else Panels.of(factor * layer.weight.detach().float())
@@ -168,7 +129,7 @@ class CrossModalAttention(nn.Module):
             F.pad(2 * v.detach().float(), (0, -weight.width % Panels.lanes)).numpy()
             for v in (self.map_projection.bias, self.score.weight[0])
         )
-        return _Packed(weight, query, direction, bias_K[None], score_K)
+        return AttentionWeights(weight, query, direction, bias_K, score_K)
 
 
 def _normalised_dot(maps: SparseMap, features_NC: Tensor, direction_SC: Tensor, eps: float = 1e-5) -> Tensor:

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-import numpy as np
 import torch
 import torch.distributed as dist
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from mesm.layers.packed_conv import PackedConv
 from mesm.layers.versioned_cache import VersionedCache
-from mesm.sparse.fused_backend import lane_bias, pack, panels
+from mesm.sparse.fused_backend import pack, panels
 
 
 class _SumOverProcesses(torch.autograd.Function):
@@ -105,9 +105,19 @@ class FoldedConv:
         return panels(pack(self.weight_KCRR))
 
     @cached_property
-    def arrays(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return panels and bias as `fused_backend.convolve_arrays` reads them."""
-        return self.panels.numpy(), lane_bias(self.bias_K, self.panels.shape[1])
+    def dense(self) -> PackedConv:
+        """Return the weights for a dense convolution with a ReLU."""
+        return PackedConv(self.weight_KCRR, self.bias_K)
+
+
+def fold_sources(conv: nn.Conv2d, norm: nn.BatchNorm2d) -> tuple[Tensor, ...]:
+    """Return the tensors from which a `FoldedConv` is made, for a `VersionedCache`.
+
+    Torch's batch norm moves the running statistics without a new version; its counter of batches gets one.
+    """
+    mean, var, batches = norm.running_mean, norm.running_var, norm.num_batches_tracked
+    assert mean is not None and var is not None and batches is not None
+    return conv.weight, norm.weight, norm.bias, mean, var, batches
 
 
 class FoldCache:
@@ -122,14 +132,13 @@ class FoldCache:
 
     def get(self, conv: nn.Conv2d, norm: nn.BatchNorm2d, dtype: torch.dtype) -> FoldedConv:
         """Return the folded weights of the current parameters and statistics, in `dtype`."""
-        mean, var, batches = norm.running_mean, norm.running_var, norm.num_batches_tracked
-        assert mean is not None and var is not None and batches is not None
 
         def fold() -> FoldedConv:
+            mean, var = norm.running_mean, norm.running_var
+            assert mean is not None and var is not None
             with torch.no_grad():
                 scale = norm.weight * torch.rsqrt(var + norm.eps)
                 weight = (conv.weight * scale.view(-1, 1, 1, 1)).contiguous(memory_format=torch.channels_last)
                 return FoldedConv(weight.to(dtype), (norm.bias - mean * scale).to(dtype))
 
-        # torch's batch norm moves the running statistics without a new version; its counter of batches gets one.
-        return self._caches[dtype].get((conv.weight, norm.weight, norm.bias, mean, var, batches), fold)
+        return self._caches[dtype].get(fold_sources(conv, norm), fold)

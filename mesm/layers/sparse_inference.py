@@ -18,8 +18,8 @@ import torch
 
 from mesm.layers.normalisation import FoldedConv
 from mesm.sparse import compiled
-from mesm.sparse.compiled_attention import SegmentAttention, nucleus
-from mesm.sparse.fused_backend import convolve_arrays, share_out
+from mesm.sparse.compiled_attention import AttentionWeights, SegmentAttention, nucleus
+from mesm.sparse.fused_backend import convolve_arrays, lane_bias, pack, panels, share_out
 from mesm.sparse.sites import STEPS
 
 #: Segments that a thread takes at a time at most: enough to share the reading of the weights.
@@ -28,11 +28,34 @@ _STEPS = np.array(STEPS)
 
 
 @dataclass(frozen=True, eq=False)
+class Convolution:
+    """Hold a convolution with its batch norm folded in, as `fused_backend.convolve_arrays` reads it."""
+
+    panels: np.ndarray
+    bias_K: np.ndarray
+    width: int
+
+    @classmethod
+    def of(cls, folded: FoldedConv) -> Convolution:
+        """Lay out the weights."""
+        values = panels(pack(folded.weight_KCRR))
+        return cls(values.numpy(), lane_bias(folded.bias_K, values.shape[1]), len(folded.bias_K))
+
+
+@dataclass(frozen=True, eq=False)
+class BlockWeights:
+    """Hold the weights of one sparse block."""
+
+    attention: AttentionWeights
+    convolutions: tuple[Convolution, ...]
+
+
+@dataclass(frozen=True, eq=False)
 class Block:
-    """Hold one sparse block: its attention under the queries, and its folded convolutions."""
+    """Hold one sparse block under the segments' queries."""
 
     attention: SegmentAttention
-    convolutions: tuple[FoldedConv, ...]
+    convolutions: tuple[Convolution, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,6 +74,12 @@ class BlocksResult:
     rows_NC: np.ndarray
     active_SHW: np.ndarray
     layers: tuple[LayerArrays, ...]
+
+    def maps(self) -> np.ndarray:
+        """Return the rows as (S, H, W, C) maps, zeros at inactive sites."""
+        maps_SHWC = np.zeros((*self.active_SHW.shape, self.rows_NC.shape[1]), np.float32)
+        maps_SHWC[self.active_SHW] = self.rows_NC
+        return maps_SHWC
 
 
 def attend(rows_NC: np.ndarray, active_SHW: np.ndarray, attention: SegmentAttention) -> np.ndarray:
@@ -144,9 +173,9 @@ def _run_group(
         rows_NC = compiled.select_rows(rows_NC, attention_SHW, active_SHW, kept_SHW, kept, clip)
         pairs = compiled.list_pairs(kept_SHW, kept_SHW, kept, _STEPS)
         for conv in block.convolutions:
-            rows_NC = convolve_arrays(rows_NC, pairs, kept, *conv.arrays, relu=True, threads=threads)
-            if rows_NC.shape[1] > len(conv.bias_K):  # the lanes behind a width that is no multiple of theirs
-                rows_NC = np.ascontiguousarray(rows_NC[:, : len(conv.bias_K)])
+            rows_NC = convolve_arrays(rows_NC, pairs, kept, conv.panels, conv.bias_K, relu=True, threads=threads)
+            if rows_NC.shape[1] > conv.width:  # lanes behind a width that is no multiple of theirs
+                rows_NC = np.ascontiguousarray(rows_NC[:, : conv.width])
         rows_NC, active_SHW = compiled.max_pool(rows_NC, kept_SHW)[:2]
         known_SHW = None
     return BlocksResult(rows_NC, active_SHW, tuple(layers))

@@ -7,6 +7,7 @@ Shape legend: S segments, H W map, N active sites, C channels, D width of the qu
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Self
 
 import torch
 import torch.nn.functional as F
@@ -21,6 +22,9 @@ from mesm.layers.vgg import BLOCK_CHANNELS, POOLED_BLOCKS, ConvNorm, VGGTrunk
 from mesm.sparse.backends import choose, compute_dtype, submanifold_conv
 from mesm.sparse.fused_backend import convolve_panels
 from mesm.sparse.sites import Rulebook, Sites, SparseMap, can_use_numba, maps_to_rows, positions, rows_to_maps
+
+if TYPE_CHECKING:  # numba takes a second to load
+    from mesm.layers.sparse_inference import BlockWeights
 
 
 @dataclass(frozen=True)
@@ -84,6 +88,13 @@ class SparseVGG(VGGTrunk):
             for index, width in zip(POOLED_BLOCKS, config.attention_width, strict=True)
         )
 
+        self._packed: VersionedCache[tuple[BlockWeights, ...]] = VersionedCache()
+
+    def train(self, mode: bool = True) -> Self:
+        """Set the mode as `VGGTrunk.train` does, and drop the packed weights."""
+        self._packed.clear()
+        return super().train(mode)
+
     def attention_parameters(self) -> list[nn.Parameter]:
         """Return the parameters that FE2E does not have."""
         return list(self.attention.parameters())
@@ -125,21 +136,22 @@ class SparseVGG(VGGTrunk):
         if sound_SW is not None and self.config.padding == "masked":
             active_SHW = column_sites(sound_SW, h, w).contiguous()
         maps = SparseMap.from_dense(stem_SCHW, active_SHW)
-        run = self._fast if self._by_segment(maps) else self._general
-        maps, layers = run(maps, query_SD, top_p, trace, first_attention)
+        run = self._by_segment if self._can_run_by_segment(stem_SCHW) else self._by_layer
+        maps_SCHW, layers = run(maps, query_SD, top_p, first_attention)
+        if not trace:
+            return SparseResult(maps_SCHW)
         if sound_SW is not None:
             layers = [replace(x, padding_SHW=~column_sites(sound_SW, *x.attention_SHW.shape[1:])) for x in layers]
-        return SparseResult(maps.to_dense(), tuple(layers))
+        return SparseResult(maps_SCHW, tuple(layers))
 
-    def _by_segment(self, maps: SparseMap) -> bool:
+    def _can_run_by_segment(self, stem_SCHW: Tensor) -> bool:
         """Return whether `sparse_inference` computes this: inference in float32 on a CPU, with the compiled convolution.
 
-        A hook on an attention, by which a study replaces it, is called by the general way only.
+        A hook on an attention, by which a study replaces it, is called by `_by_layer` only.
         """
-        features, hooked = maps.features_NC, any(attention._forward_hooks for attention in self.attention)
-        plain = can_use_numba(features) and compute_dtype(features) == torch.float32
-        foldable = self._steps(self.groups[0])[0].foldable
-        return plain and foldable and not hooked and self.config.backend in {"auto", "fused"} and len(maps) > 0
+        plain = can_use_numba(stem_SCHW) and compute_dtype(stem_SCHW) == torch.float32 and len(stem_SCHW) > 0
+        hooked = any(attention._forward_hooks for attention in self.attention)
+        return plain and self._steps(self.groups[0])[0].foldable and not hooked and self.config.backend != "dense"
 
     def _attentions(self) -> list[CrossModalAttention]:
         return [layer for layer in self.attention if isinstance(layer, CrossModalAttention)]
@@ -148,25 +160,32 @@ class SparseVGG(VGGTrunk):
         """Return the convolutions of a group of blocks."""
         return [step for index in group for step in self.blocks[index].steps]  # type: ignore[union-attr]
 
-    def _fast(
-        self,
-        maps: SparseMap,
-        query_SD: Tensor | None,
-        top_p: float,
-        trace: bool,
-        first_attention: VersionedCache[Tensor] | None,
-    ) -> tuple[SparseMap, list[LayerTensors]]:
-        """Compute the blocks by `sparse_inference`."""
+    def _pack(self) -> tuple[BlockWeights, ...]:
+        from mesm.layers.sparse_inference import BlockWeights, Convolution
+
+        return tuple(
+            BlockWeights(
+                attention.pack(),
+                tuple(Convolution.of(step.folded(attention.map_projection.weight)) for step in self._steps(group)),
+            )
+            for attention, group in zip(self._attentions(), self.groups, strict=True)
+        )
+
+    def _by_segment(
+        self, maps: SparseMap, query_SD: Tensor | None, top_p: float, first_attention: VersionedCache[Tensor] | None
+    ) -> tuple[Tensor, list[LayerTensors]]:
+        """Compute the blocks by `sparse_inference`; return the last map and the layers."""
         from mesm.layers import sparse_inference
 
-        attentions, features = self._attentions(), maps.features_NC
+        attentions, rows, active = self._attentions(), maps.features_NC.contiguous().numpy(), maps.sites.mask_array
         attentions[0].check(maps, query_SD)
-        rows, active = features.contiguous().numpy(), maps.sites.mask_array
+        weights = (
+            *(p for attention in attentions for p in attention.parameters()),
+            *(t for group in self.groups for step in self._steps(group) for t in step.sources()),
+        )
+        packed = self._packed.get(weights, self._pack)
         blocks = [
-            sparse_inference.Block(
-                attention.of_queries(query_SD, len(active)), tuple(step.folded(features) for step in self._steps(group))
-            )
-            for attention, group in zip(attentions, self.groups, strict=True)
+            sparse_inference.Block(block.attention.under(query_SD, len(active)), block.convolutions) for block in packed
         ]
         known = None
         if first_attention is not None:
@@ -184,29 +203,22 @@ class SparseVGG(VGGTrunk):
                 ("fused",) * len(block.convolutions),
             )
             for layer, block in zip(result.layers, blocks, strict=True)
-            if trace
         ]
-        return SparseMap(torch.from_numpy(result.rows_NC), Sites.of_mask(torch.from_numpy(result.active_SHW))), layers
+        return torch.from_numpy(result.maps()).permute(0, 3, 1, 2), layers
 
-    def _general(
-        self,
-        maps: SparseMap,
-        query_SD: Tensor | None,
-        top_p: float,
-        trace: bool,
-        first_attention: VersionedCache[Tensor] | None,
-    ) -> tuple[SparseMap, list[LayerTensors]]:
-        """Compute the blocks layer by layer for the whole batch: every device, type and backend, with gradients."""
+    def _by_layer(
+        self, maps: SparseMap, query_SD: Tensor | None, top_p: float, first_attention: VersionedCache[Tensor] | None
+    ) -> tuple[Tensor, list[LayerTensors]]:
+        """Compute the blocks for the whole batch, one after the other: every device, type and backend, with gradients."""
         layers = []
         for number, (attention, group) in enumerate(zip(self.attention, self.groups, strict=True)):
             attention_SHW = attention(maps, query_SD, first_attention if number == 0 else None)
             kept = Sites.of_mask(nucleus_mask(attention_SHW, maps.sites.mask_SHW, top_p))
             features, book = self._select(maps, attention_SHW, kept)
             pooled, ran = self._block(features, book, group)
-            if trace:
-                layers.append(LayerTensors(attention_SHW, kept.mask_SHW, maps.sites.mask_SHW, ran))
+            layers.append(LayerTensors(attention_SHW, kept.mask_SHW, maps.sites.mask_SHW, ran))
             maps = pooled
-        return maps, layers
+        return maps.to_dense(), layers
 
     def _select(self, maps: SparseMap, attention_SHW: Tensor, kept: Sites) -> tuple[Tensor, Rulebook]:
         """Compute the gated source rows of the block's first convolution, and its rulebook.
@@ -269,7 +281,7 @@ def _inference(
         ran.append(_backend(step, features_NC, book, name))
         if ran[-1] == "dense":
             maps_SCHW = rows_to_maps(features_NC, sites) if maps_SCHW is None else _masked(maps_SCHW, sites)
-            maps_SCHW = F.conv2d(maps_SCHW, folded.weight_KCRR, folded.bias_K, padding=1).relu_()
+            maps_SCHW = folded.dense.relu(maps_SCHW, 1)
             continue
         if maps_SCHW is not None:
             features_NC, maps_SCHW = maps_to_rows(maps_SCHW, sites), None

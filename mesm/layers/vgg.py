@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mesm.config import EndToEndConfig
-from mesm.layers.normalisation import FoldCache, FoldedConv, MaskedBatchNorm
+from mesm.layers.normalisation import FoldCache, FoldedConv, MaskedBatchNorm, fold_sources
 from mesm.sparse.backends import compute_dtype
 
 #: (input, output) channels of the five blocks at width 1.
@@ -39,15 +39,17 @@ class ConvNorm:
         """Drop the folded weights; the next use folds again."""
         self._cache.clear()
 
+    def sources(self) -> tuple[Tensor, ...]:
+        """Return the tensors that the folded weights are made from, those whose version tells a change."""
+        return fold_sources(self.conv, self.norm)
+
     def folded(self, x: Tensor) -> FoldedConv:
         """Return the current folded weights for an input like `x`; only where `foldable`."""
         return self._cache.get(self.conv, self.norm, compute_dtype(x))
 
     def __call__(self, maps_SCHW: Tensor) -> Tensor:
-        padding = self.conv.padding
         if self.foldable:
-            folded = self.folded(maps_SCHW)
-            return F.conv2d(maps_SCHW, folded.weight_KCRR, folded.bias_K, padding=padding).relu_()
+            return self.folded(maps_SCHW).dense.relu(maps_SCHW, int(self.conv.padding[0]))
         return F.relu(self.norm(self.conv(maps_SCHW)))
 
 

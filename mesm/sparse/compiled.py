@@ -266,16 +266,21 @@ def _list_blocks(
 
 @compiled()
 def _max_rows(rows_NC: np.ndarray, rows_M4: np.ndarray, out_MC: np.ndarray) -> None:
+    channels = rows_NC.shape[1]
     for place in range(len(out_MC)):
-        fresh = True
-        for below in range(4):
-            row = rows_M4[place, below]
-            if row < 0:
-                continue
-            for c in range(rows_NC.shape[1]):
-                value = rows_NC[row, c]
-                out_MC[place, c] = value if fresh else max(out_MC[place, c], value)
-            fresh = False
+        first = max(max(rows_M4[place, 0], rows_M4[place, 1]), max(rows_M4[place, 2], rows_M4[place, 3]))
+        # A row that is missing is replaced by one that is there, so that the inner loop has no branch.
+        a, b, d, e = (
+            rows_M4[place, 0] if rows_M4[place, 0] >= 0 else first,
+            rows_M4[place, 1] if rows_M4[place, 1] >= 0 else first,
+            rows_M4[place, 2] if rows_M4[place, 2] >= 0 else first,
+            rows_M4[place, 3] if rows_M4[place, 3] >= 0 else first,
+        )
+        for c in range(channels):
+            upper, lower = rows_NC[a, c], rows_NC[d, c]
+            upper = rows_NC[b, c] if rows_NC[b, c] > upper else upper
+            lower = rows_NC[e, c] if rows_NC[e, c] > lower else lower
+            out_MC[place, c] = lower if lower > upper else upper
 
 
 def max_pool(rows_NC: np.ndarray, mask_SHW: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:

@@ -222,7 +222,7 @@ class Panels:
         return cls(in_lanes(weight_KC.detach()[None]).numpy(), len(weight_KC))
 
     def multiply(self, rows_NC: np.ndarray, bias_K: np.ndarray | None = None) -> np.ndarray:
-        """Multiply rows by the weight and add the bias, on this thread: (N, K padded to whole panels).
+        """Multiply rows by the weight and add the bias, (K padded to whole panels,), on this thread: (N, K padded).
 
         Raises:
             DataError: rows of another width or type than the weight's.
@@ -230,9 +230,7 @@ class Panels:
         _check_width(rows_NC, self)
         count, padded = len(rows_NC), self.values.shape[1] * LANES
         out, itself = np.empty((count, padded), np.float32), np.arange(count, dtype=np.int32)
-        bias = np.zeros(padded, np.float32)
-        if bias_K is not None:
-            bias[: self.width] = bias_K
+        bias = np.zeros(padded, np.float32) if bias_K is None else bias_K
         place = (itself, itself, np.array([0, count]), 0, count, 0, self.values.shape[1])
         convolve_rows(rows_NC, self.values, bias, False, out, *place)
         return out
@@ -285,3 +283,38 @@ class SegmentAttention:
         queries = self.shift_SK[first:last], self.score_K, self.direction_SC[first:last]
         _attend(features_NC, active_SHW, self.weight.values, *queries, attention_SHW)
         return attention_SHW
+
+
+@dataclass(frozen=True, eq=False)
+class AttentionWeights:
+    """Hold a layer's weights in the layout of the compiled loops, with the factors 2 of a sigmoid in the place of a tanh.
+
+    Attributes:
+        weight: W_m.
+        query: W_q, or None without a query.
+        direction: U, or None without the bilinear term.
+        bias_K: b_m, (K padded to whole panels,).
+        score_K: W_i, (K padded,).
+    """
+
+    weight: Panels
+    query: Panels | None
+    direction: Panels | None
+    bias_K: np.ndarray
+    score_K: np.ndarray
+
+    def under(self, query_SD: Tensor | None, segments: int) -> SegmentAttention:
+        """Compute the queries' terms.
+
+        Args:
+            query_SD: (S, D) that fit the weights; ignored, and may be None, without a query term.
+            segments: S.
+        """
+        direction = np.empty((0, self.weight.values.shape[2]), np.float32)
+        if query_SD is None or self.query is None:
+            return SegmentAttention(self.weight, np.tile(self.bias_K, (segments, 1)), self.score_K, direction)
+        query = query_SD.detach().float().contiguous().numpy()
+        shift = self.query.multiply(query, self.bias_K)
+        if self.direction is not None:
+            direction = np.ascontiguousarray(self.direction.multiply(query)[:, : direction.shape[1]])
+        return SegmentAttention(self.weight, shift, self.score_K, direction)

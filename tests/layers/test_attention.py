@@ -71,7 +71,7 @@ def test_packed_weights_follow_the_weights():
         return torch.allclose(compiled, layer(sparse, q), atol=1e-6)
 
     def packed() -> object:
-        return layer._packed.get(tuple(layer.parameters()), layer._pack)
+        return layer._packed.get(tuple(layer.parameters()), layer.pack)
 
     assert agree()
     before = packed()

@@ -29,7 +29,7 @@ def network(seed: int = 0, **settings: object) -> SparseVGG:
 def both_ways(net: SparseVGG, segments: int, top_p: float, sound: torch.Tensor | None) -> list[SparseResult]:
     stem, query = torch.randn(segments, net.conv.out_channels, 24, 20).relu(), torch.randn(segments, QUERY_DIM)
     results = [net.sparse_part(stem, query, top_p, trace=True, sound_SW=sound)]
-    with mock.patch.object(SparseVGG, "_by_segment", lambda *a: False):
+    with mock.patch.object(SparseVGG, "_can_run_by_segment", lambda *a: False):
         return [*results, net.sparse_part(stem, query, top_p, trace=True, sound_SW=sound)]
 
 
