@@ -22,14 +22,16 @@ with layout.one_sentence_errors():
             pick_record(kind, model, opened) for kind in ("facs", "faithfulness", "canonical")
         )
         view.show_counter_view()
-        view.show_heat_map(facs)
-        view.show_leak(faithfulness, facs)
-        st.divider()
-        view.show_faces(canonical)
-        st.divider()
-        view.show_controls(facs)
-        view.show_fair_null(record_cache.records().first("guidance", corpus=opened.corpus.id))
-        st.divider()
-        view.show_statements(facs, faithfulness)
-        st.divider()
-        view.show_tests(faithfulness)
+        section = layout.choose("Show", list(view.SECTIONS), "section", words=view.SECTIONS)
+        if section == "codebook":
+            view.show_heat_map(facs)
+            view.show_leak(faithfulness, facs)
+        elif section == "faces":
+            view.show_faces(canonical)
+        elif section == "controls":
+            view.show_controls(facs)
+            view.show_fair_null(record_cache.records().first("guidance", corpus=opened.corpus.id))
+        elif section == "statements":
+            view.show_statements(facs, faithfulness)
+        else:
+            view.show_tests(faithfulness)

@@ -40,12 +40,12 @@ frame.link("pages/case_studies.py", "**Case studies**: choose a clip, move p, an
 frame.link("pages/try_a_clip.py", "**Try a clip**: the same views of a clip of your own")
 frame.link("pages/facs.py", "**FACS**: compare the kept sites with the facial action units of a codebook")
 frame.link("pages/efficiency.py", "**Efficiency**: scores against cost at every top-p")
+example = st.container()
 
 with layout.one_sentence_errors():
     if model is not None and shelf is not None:
         view.show_headline(model, shelf)
         view.show_awkward(model, shelf)
-example = st.container()
 
 st.markdown("##### How to read the scores")
 st.markdown(

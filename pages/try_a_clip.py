@@ -2,17 +2,20 @@
 
 import streamlit as st
 
-from mesm.records.limits import training_note
+from mesm.records.limits import RENDERED_FACES, training_note
 from mesm.ui import controls, frame, layout
 from mesm.ui.case_studies import case_view
 from mesm.ui.try_a_clip import own_clip, upload
 
 frame.enter()
 layout.heading("Try a clip", "Score a clip of your own, and see which parts of face and voice the model keeps.")
-model = controls.pick_model(controls.PEOPLE_CHECKPOINT)
+model = controls.pick_model(controls.PEOPLE_CHECKPOINT, with_note=False)
 controls.pick_corpus(needed=False)
 if model is not None and (note := training_note(model.facts.metrics)):
-    st.warning(note, icon=":material/warning:")
+    if note == RENDERED_FACES:
+        st.warning(note, icon=":material/warning:")
+    else:
+        st.info(note, icon=":material/info:")
 
 files = own_clip.pick_files()
 media, sound, name = files

@@ -28,6 +28,15 @@ LEGEND_ON_TOP: PlotlyLayout = {
 PLOTLY_CONFIG: PlotlyLayout = {"displayModeBar": False, "scrollZoom": False, "doubleClick": False}
 
 
+#: Letters of an axis title that a phone shows in one line; pixels of one of them, and those above and below the plot.
+MOST_LETTERS, _LETTER_PX, _AROUND_PX = 44, 8, 110
+
+
+def broken(title: str, letters: int) -> str:
+    """Return a title in two lines, broken after its last comma, where one line of `letters` cannot hold it."""
+    return title if len(title) <= letters else ",<br>".join(title.rsplit(", ", 1))
+
+
 def trace(kind: str, x: Iterable[Any], y: Iterable[Any], **more: Any) -> PlotlyLayout:
     """Return a trace of plain values: "scatter", "bar" and the like."""
     return {"type": kind, "x": np.asarray(x).tolist(), "y": np.asarray(y).tolist(), **more}
@@ -65,6 +74,7 @@ def base_layout(height: int, dark: bool, font_px: int = 14) -> PlotlyLayout:
 
 def axes_layout(height: int, dark: bool, x_title: str, y_title: str) -> PlotlyLayout:
     """Return the layout of a chart with two numeric axes: legend on top, faint grid lines both ways."""
+    along = max(1, (height - _AROUND_PX) // _LETTER_PX)
     colours = theme(dark)
     axis = {
         "gridcolor": with_alpha(colours.faint, 0.3),
@@ -79,8 +89,8 @@ def axes_layout(height: int, dark: bool, x_title: str, y_title: str) -> PlotlyLa
     return {
         **base_layout(height, dark),
         "legend": {**LEGEND_ON_TOP, "font": {"size": 13}},
-        "xaxis": {**axis, "title": {"text": x_title, "font": {"size": 14}}},
-        "yaxis": {**axis, "title": {"text": y_title, "font": {"size": 14}, "standoff": 14}},
+        "xaxis": {**axis, "title": {"text": broken(x_title, MOST_LETTERS), "font": {"size": 14}}},
+        "yaxis": {**axis, "title": {"text": broken(y_title, along), "font": {"size": 14}, "standoff": 14}},
     }
 
 

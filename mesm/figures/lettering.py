@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -21,9 +22,14 @@ _SCALE_PX = 9
 @lru_cache(maxsize=4)
 def _font(size: int) -> ImageFont.FreeTypeFont:
     """DejaVu Sans from matplotlib's own data: Latin, Greek, Cyrillic and more, the same on every machine."""
-    from matplotlib import get_data_path
+    matplotlib = find_spec("matplotlib")  # not imported: that takes half a second of a page's first view
+    assert matplotlib is not None and matplotlib.origin is not None
+    return ImageFont.truetype(str(Path(matplotlib.origin).parent / "mpl-data" / "fonts" / "ttf" / "DejaVuSans.ttf"), size)
 
-    return ImageFont.truetype(str(Path(get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"), size)
+
+def text_px(text: str, *, small: bool = False) -> int:
+    """Return the width of a line as `Canvas.write` draws it."""
+    return round(_font(SMALL_PX if small else TEXT_PX).getlength(text))
 
 
 class Canvas:
@@ -66,7 +72,7 @@ class Canvas:
         """Write words at their columns; one that would touch the last goes to the lower line, or as far right as needed."""
         free = [0, 0]
         for x, text in placed:
-            width = round(_font(TEXT_PX).getlength(text)) + 8
+            width = text_px(text) + 8
             line = min((0, 1), key=lambda n: (max(free[n] - x, 0), n))
             left = max(x, free[line])
             free[line] = left + width

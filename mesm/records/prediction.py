@@ -33,11 +33,15 @@ class LayerTrace:
         return self.padding is not None and bool(self.padding.any())
 
     @property
+    def kept_inside(self) -> np.ndarray:
+        """Return (S, H, W) bool: the kept sites without padding."""
+        return self.kept if self.padding is None else self.kept & ~self.padding
+
+    @property
     def counts(self) -> tuple[int, int]:
         """Return the number of kept sites and of all sites, without padding."""
-        if self.padding is None:
-            return int(self.kept.sum()), self.kept.size
-        return int((self.kept & ~self.padding).sum()), self.kept.size - int(self.padding.sum())
+        padding = 0 if self.padding is None else int(self.padding.sum())
+        return int(self.kept_inside.sum()), self.kept.size - padding
 
     @property
     def share(self) -> float:

@@ -24,11 +24,12 @@ LAYERS: dict[str, tuple[int, ...]] = {"all": (0, 1, 2), "L1": (0,), "L2": (1,), 
 LOWEST_TOP_P, TOP_P_STEP = 0.05, 0.01
 
 
-def pick_model(first: str = FIRST_CHECKPOINT) -> Model | None:
+def pick_model(first: str = FIRST_CHECKPOINT, with_note: bool = True) -> Model | None:
     """Return the checkpoint chosen at the side; None, with a sentence on the page, without a usable one.
 
     Args:
         first: the one chosen at first, where it exists.
+        with_note: whether what it was trained on is said at the side.
     """
     checkpoints = find_checkpoints()
     first = first if first in checkpoints else FIRST_CHECKPOINT
@@ -38,7 +39,7 @@ def pick_model(first: str = FIRST_CHECKPOINT) -> Model | None:
         return None
     with layout.one_sentence_errors():
         model = models.open_model(checkpoints[name])
-        if note := training_note(model.facts.metrics):
+        if with_note and (note := training_note(model.facts.metrics)):
             st.sidebar.caption(note)
         return model
     return None

@@ -18,10 +18,19 @@ from mesm.figures.style import emotion_colour, rgb
 #: Width of a diagram on a wide screen.
 DRAWING_PX = 1060
 T = TypeVar("T")
+#: Less empty ground around the page than Streamlit leaves; links of several lines; wide charts scroll on a narrow screen.
+_CSS = """<style>
+[data-testid="stMainBlockContainer"] { padding-top: 3.5rem; padding-bottom: 4rem; }
+@media (min-width: 768px) { [data-testid="stMainBlockContainer"] { padding-left: 2.5rem; padding-right: 2.5rem; } }
+[data-testid="stPageLink"] p { white-space: normal; }
+[class*="st-key-wide-"] { overflow-x: auto; }
+[class*="st-key-wide-"] > * { min-width: 820px; }
+</style>"""
 
 
 def heading(title: str, question: str) -> None:
     """Show a page's name and the question that it answers."""
+    st.html(_CSS)
     st.title(title)
     st.markdown(question)
 
@@ -55,6 +64,12 @@ def picture(png: bytes, alt: str, caption: str) -> None:
 def chart(figure: Any, key: str, alt: str) -> None:
     """Show a plotly figure in its own colours."""
     st.plotly_chart(figure, theme=None, config=PLOTLY_CONFIG, key=key, alt=alt)
+
+
+def wide_chart(figure: Any, key: str, alt: str) -> None:
+    """Show a plotly figure that is readable from 820 pixels on; it scrolls where the page is narrower."""
+    with st.container(key=f"wide-{key}"):
+        chart(figure, key, alt)
 
 
 def clickable_chart(figure: Any, key: str, alt: str) -> dict[str, Any] | None:

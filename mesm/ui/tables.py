@@ -10,12 +10,14 @@ from pandas import DataFrame
 
 from mesm.figures.style import theme
 from mesm.figures.tables import Cell, Table
-from mesm.ui import state
+from mesm.ui import layout, state
 
 #: A longer table scrolls.
 MOST_LINES = 30
 #: A table of more columns does not fit a screen: the first stays in view, in a fainter colour that Streamlit sets.
 WIDE_FROM = 9
+#: Lines of a table that wraps its words where the page is narrower than it; pixels of a page, of a letter, around a cell.
+MOST_WRAPPED, _PAGE_PX, _LETTER_PX, _CELL_PX = 12, 900, 6.2, 18
 #: Letters of a cell that do not fit the width that Streamlit gives a column by itself.
 CUT_FROM = 30
 
@@ -57,6 +59,19 @@ def column_forms(table: Table) -> dict[str, Column]:
     return forms
 
 
+def unbroken(text: str) -> str:
+    """Return a cell whose numbers each stay in one line with their interval."""
+    for end in (" (", " to "):
+        text = text.replace(end, end.replace(" ", "\N{NO-BREAK SPACE}"))
+    return text.replace("–", "\N{WORD JOINER}–\N{WORD JOINER}")
+
+
+def width_px(texts: DataFrame) -> float:
+    """Return the width of a table whose cells stand in one line each."""
+    longest = [max(map(len, [name, *texts[name]])) for name in texts.columns]
+    return sum(_LETTER_PX * letters + _CELL_PX for letters in longest)
+
+
 def _width(longest: int) -> int | None:
     return min(330, 16 + round(5.7 * longest)) if longest > CUT_FROM else None  # Streamlit cuts text at 200 pixels
 
@@ -96,11 +111,17 @@ def show_table(table: Table, alt: str, groups: str = "source", click_key: str = 
     # A pinned column is faint by itself; grey on top of that could not be read.
     in_grey = [name for name in frame.columns if name not in forms or not forms[name].pinned]
     numbers = [name for name, form in forms.items() if form.kind == "number"]
+    order = column_order(table, groups)
+    texts = frame[order].map(table.text)
+    if not click_key and len(rows) <= MOST_WRAPPED and width_px(texts) > _PAGE_PX:
+        wrapped = texts.map(lambda text: layout.plain(unbroken(text))).style.apply(lambda column: grey, axis=0)
+        st.table(wrapped, hide_index=True, border="horizontal", alt=alt)
+        return None
     clicks: dict[str, Any] = {"key": click_key, "on_select": "rerun", "selection_mode": "single-cell"}
     event = st.dataframe(
         frame.style.apply(lambda column: grey, axis=0, subset=in_grey).format(table.text, subset=numbers),
         hide_index=True,
-        column_order=column_order(table, groups),
+        column_order=order,
         column_config={name: _config(form) for name, form in forms.items() if form != Column("text")},
         height="content" if len(rows) <= MOST_LINES else 600,
         alt=alt,

@@ -80,6 +80,7 @@ def test_relate_regions_to_action_units(chromium: Any, address: str) -> None:
     )
     select(page, "Codebook", "The paper's own words")
     in_address(page, "codebook=The")
+    choose(page, "section", "the paper's statements")
     said(page, "statements about its attention")
     page.goto(f"{address}/case_studies?{SHIPPED}")
     settle(page)

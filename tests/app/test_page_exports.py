@@ -30,6 +30,7 @@ from mesm.ui.case_studies.notebook import Entry
 from tests.app.app_page import open_page
 from tests.app.conftest import LABELS, make_sample
 from tests.figures.exhibit_records import evaluation_record, made_provenance
+from mesm.ui.facs.view import SECTIONS
 from tests.figures.facs_records_made import write_records
 from tests.studies.sweep.made_sweeps import made_sweep
 
@@ -72,7 +73,7 @@ def recorded(home: Path) -> Iterator[Path]:
     [
         ("pages/overview.py", {}, 2),
         ("pages/case_studies.py", {**CASE, "versus": "another p", "over-p": "true"}, 2),
-        ("pages/facs.py", {}, 0),
+        *(("pages/facs.py", {"section": name}, 0) for name in SECTIONS.values()),
         ("pages/efficiency.py", {}, 0),
         ("pages/results.py", {}, 0),
         ("pages/results.py", {"show": "emotions"}, 0),
@@ -117,9 +118,9 @@ def test_the_command_makes_the_same_files_of_two_answers(
 def test_the_command_makes_the_same_tables_of_records_and_runs(
     recorded: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    facs = offered(open_page("pages/facs.py", checkpoint="tiny-mesm", corpus="noise"), monkeypatch)
-    tests = [e for e in facs if "figure faithfulness" in e.command]
-    assert [e.command.split()[-1] for e in tests] == ["targets", "leak", "neutral", "keep-only", "order", "redrawn"]
+    link = {"checkpoint": "tiny-mesm", "corpus": "noise", "section": SECTIONS["tests"]}
+    tests = offered(open_page("pages/facs.py", **link), monkeypatch)
+    assert [e.command.split()[-1] for e in tests] == ["leak", "neutral", "keep-only", "order", "redrawn"]
     for exhibit in [*tests, *offered(open_page("pages/runs.py", runs="short"), monkeypatch)]:
         same_as_the_command(exhibit, "csv", tmp_path)
         same_as_the_command(exhibit, "tex", tmp_path)

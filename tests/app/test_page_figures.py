@@ -25,6 +25,7 @@ from mesm.ui import export_menu
 from mesm.ui.export import basket
 from tests.app.app_page import open_page, texts
 from tests.figures.exhibit_records import evaluation_record, reproduction_record
+from mesm.ui.facs.view import SECTIONS
 from tests.figures.facs_records_made import write_records
 from tests.studies.sweep.made_sweeps import made_point, made_sweep
 
@@ -310,7 +311,8 @@ def test_the_command_makes_the_same_files_of_a_case(
 def test_the_command_makes_the_same_files_of_facs(home: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     digest = file_sha256(home / "checkpoints" / "tiny-mesm" / "model.safetensors")
     write_records(home / "records", "tiny-mesm", "noise", digest)
-    found = offered(open_page("pages/facs.py", checkpoint="tiny-mesm"), monkeypatch)
+    pages = [open_page("pages/facs.py", checkpoint="tiny-mesm", section=name) for name in SECTIONS.values()]
+    found = [exhibit for page in pages for exhibit in offered(page, monkeypatch)]
     kinds = [e.command.split()[2] for e in found]
     assert [k for k in kinds if k != "faithfulness"] == [
         "facs", "baselines", "faces", "controls", "controls", "statements",

@@ -230,7 +230,9 @@ for file in PAGES:
         page = open_page(file, checkpoint="tiny-mesm", corpus="noise")
         assert not page.exception and page.sidebar.selectbox(key="checkpoint").value == "tiny-mesm", file
         assert "torch" not in sys.modules, file
-from mesm.ui.case_studies import action_units, case_view, compare, gallery, notebook_view, over_p
+from mesm.ui.case_studies import (
+    action_units, case_view, compare, gallery, notebook_view, over_p, paper_figures, trace_export,
+)
 assert "torch" not in sys.modules
 page = open_page("pages/overview.py", checkpoint="tiny-mesm", corpus="noise")
 assert "torch" in sys.modules

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from mesm.batch import MEL_BANDS, Sample
@@ -55,6 +57,22 @@ def test_the_colours_of_a_difference_lie_on_a_grey_spectrogram() -> None:
     _, sounds = difference_mosaics(sample, {"acoustic": (kept,)}, {"acoustic": (kept,)}, fit_window(0.8), style)
     heard = sounds[MEL_BANDS + GAP_PX :, GUTTER_PX : GUTTER_PX + 200][:MEL_BANDS].astype(int)
     assert np.ptp(heard, axis=-1).max() == 0 and np.ptp(heard) > 100, "both kept all of it: neither colour is there"
+
+
+def test_padding_is_hatched_and_not_shared() -> None:
+    """At p = 1 a mask holds the padding too: it is neither a difference in the picture nor in the overlap."""
+    mel = np.full((1, 128, 32), -3, np.float16)
+    sample = Sample("c", "", np.zeros((0, 48, 48, 3), np.uint8), mel, 0.2)
+    padding = np.arange(16) >= 8
+    kept = np.zeros((1, 64, 16), bool)
+    kept[..., :4] = True
+    ours, theirs = (replace(layer(k), padding=np.broadcast_to(padding, k.shape)) for k in (kept, np.ones_like(kept)))
+    assert overlap(ours, theirs) == 0.5
+    style = MosaicStyle(layers=(0,))
+    _, sounds = difference_mosaics(sample, {"acoustic": (ours,)}, {"acoustic": (theirs,)}, fit_window(0.4), style)
+    row = sounds[MEL_BANDS + GAP_PX :, GUTTER_PX:].astype(int)
+    coloured = np.flatnonzero((np.ptp(row, axis=-1) > 40).any(axis=0))
+    assert coloured.tolist() == list(range(60, 120)), "of 240 columns of the chunk the first half is sound"
 
 
 def test_nothing_to_compare_is_no_error() -> None:

@@ -58,8 +58,8 @@ MUTANTS: list[Mutant] = [
     # The overlap of two masks is a share of the first mask.
     Mutant(
         "mesm/studies/case/difference.py",
-        "    either = int((first.kept | second.kept).sum())",
-        "    either = int(first.kept.sum())",
+        "    either = int((one | other).sum())",
+        "    either = int(one.sum())",
         "tests/figures/test_difference.py",
     ),
     # The second bar of a pair shows the first prediction.

@@ -12,7 +12,7 @@ from mesm.estimate import decimal_text
 from mesm.figures import overlay
 from mesm.figures.style import EMOTION_COLOURS, rgb
 from mesm.records.prediction import LayerTrace
-from mesm.studies.case.mosaic import LayerRow, MosaicStyle, Scene, TimeWindow, compose, face_scene, mel_scene
+from mesm.studies.case.mosaic import LayerRow, MosaicStyle, Scene, TimeWindow, compose, face_scene, hatched, mel_scene
 
 #: Blue and orange of Okabe & Ito: told apart by every common colour vision, and in grey by their lightness.
 FIRST_COLOUR, SECOND_COLOUR = EMOTION_COLOURS["sadness"], EMOTION_COLOURS["happiness"]
@@ -45,9 +45,10 @@ def difference_mosaics(
 
 
 def overlap(first: LayerTrace, second: LayerTrace) -> float:
-    """Return the intersection over union of two layers' kept sites, in [0, 1]; 1 where neither kept any."""
-    either = int((first.kept | second.kept).sum())
-    return int((first.kept & second.kept).sum()) / either if either else 1.0
+    """Return the intersection over union of two layers' kept sites without padding, in [0, 1]; 1 where neither kept any."""
+    one, other = first.kept_inside, second.kept_inside
+    either = int((one | other).sum())
+    return int((one & other).sum()) / either if either else 1.0
 
 
 def overlaps(first: Sequence[LayerTrace], second: Sequence[LayerTrace], shown: Sequence[int]) -> dict[int, float]:
@@ -74,5 +75,5 @@ def difference_rows(scene: Scene, first: Sequence[LayerTrace], second: Sequence[
         ours, theirs = scene.pixels(first[number].kept), scene.pixels(second[number].kept)
         drawn = np.where(ours, np.where(theirs, scene.pictures, tints[0]), np.where(theirs, tints[1], scene.touched))
         label = (f"L{number + 1}", f"shared {decimal_text(100 * share, 0)} %")
-        rows.append(LayerRow(label, drawn))
+        rows.append(LayerRow(label, hatched(scene, first[number], drawn)))
     return rows

@@ -284,15 +284,15 @@ def layer_row(scene: Scene, number: int, layer: LayerTrace) -> LayerRow:
     """Return the sites that one layer kept, over the pictures of a scene."""
     if scene.style.overlay == "heat map":
         drawn, low, high = _heated(scene, layer)
-        return LayerRow(row_name(number, layer), _hatched(scene, layer, drawn), (low, high))
+        return LayerRow(row_name(number, layer), hatched(scene, layer, drawn), (low, high))
     selected = _selected(scene, layer)
     drawn = np.where(selected, scene.touched, scene.pictures)
     if scene.style.overlay in ("contours", "points"):
         drawn[overlay.halo(selected)] = _WHITE
-    return LayerRow(row_name(number, layer), _hatched(scene, layer, drawn))
+    return LayerRow(row_name(number, layer), hatched(scene, layer, drawn))
 
 
-def _hatched(scene: Scene, layer: LayerTrace, drawn: np.ndarray) -> np.ndarray:
+def hatched(scene: Scene, layer: LayerTrace, drawn: np.ndarray) -> np.ndarray:
     """Draw hatching over the padding after the end of the sound, whatever the layer keeps of it."""
     if layer.padding is None or not layer.has_padding:
         return drawn

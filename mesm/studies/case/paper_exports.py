@@ -114,7 +114,7 @@ def export_mel(sample: Sample, prediction: Prediction, origin: Mapping[str, Json
     layers = prediction.layers.get("acoustic", ())
     if not len(sample.mel) or not layers:
         raise DataError(f"clip {sample.clip_id} has no spectrogram with attention; choose a clip with sound and a MESM")
-    shares = ", ".join(f"L{n + 1} {100 * layer.kept.mean():.0f} %" for n, layer in enumerate(layers))
+    shares = ", ".join(f"L{n + 1} {100 * layer.share:.0f} %" for n, layer in enumerate(layers))
     source = {name: value for name, value in origin.items() if name != "corpus_key"}
     return FigureExport(
         name=f"mel-{sample.clip_id}-{origin['checkpoint']}-p{prediction.top_p:g}",

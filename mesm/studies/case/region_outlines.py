@@ -6,13 +6,15 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from mesm.figures.lettering import Canvas
+from mesm.figures.lettering import Canvas, text_px
 from mesm.figures.overlay import blend, border
 from mesm.figures.style import rgb, theme
 
 SCALE = 4
 GAP_PX = 8
 LEGEND_PX = 30
+#: Beside each name of the legend: its square, and the distance to the next.
+LEGEND_GAP_PX = 46
 FADED = 0.72
 #: Outlines, apart for every common colour vision; more regions than this at once cannot be told apart.
 OUTLINES: tuple[str, ...] = ("#E69F00", "#56B4E9", "#009E73", "#F0E442", "#CC79A7", "#D55E00")
@@ -35,11 +37,12 @@ def draw_regions(
     colours = theme(dark)
     row = row_of_regions(faces, kept, regions, dark)
     names = list(regions)[: len(OUTLINES)]
-    canvas = Canvas(row.shape[0] + (LEGEND_PX if names else 0), max(row.shape[1], 130 * len(names)), colours)
+    lefts = np.cumsum([0, *(LEGEND_GAP_PX + text_px(name, small=True) for name in names)])
+    canvas = Canvas(row.shape[0] + (LEGEND_PX if names else 0), max(row.shape[1], int(lefts[-1])), colours)
     canvas.paste(0, 0, row)
-    for number, (name, colour) in enumerate(zip(names, OUTLINES, strict=False)):
-        canvas.paste(number * 130, row.shape[0] + 10, np.full((12, 12, 3), rgb(colour), np.uint8))
-        canvas.write(number * 130 + 18, row.shape[0] + 5, name, small=True)
+    for name, colour, left in zip(names, OUTLINES, lefts, strict=False):
+        canvas.paste(int(left), row.shape[0] + 10, np.full((12, 12, 3), rgb(colour), np.uint8))
+        canvas.write(int(left) + 18, row.shape[0] + 5, name, small=True)
     return canvas.picture()
 
 

@@ -5,15 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mesm.analysis.predictor import Predictor
 from mesm.batch import Sample
 from mesm.data.ingest.closeups import with_closeups
 from mesm.data.store import Corpus
 from mesm.errors import ConfigError, DataError
 from mesm.records.prediction import LayerTrace
+
+if TYPE_CHECKING:
+    from mesm.analysis.predictor import Predictor
 
 #: Nucleus mass of the paper's Figures 3 and 4.
 CASE_TOP_P = 0.6

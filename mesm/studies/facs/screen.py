@@ -162,7 +162,7 @@ def chart_layers(layers: LayerSeries, dark: bool = False) -> go.Figure:
     count = len(layers.layers)
     layout = _base(SERIES_PX, dark) | {
         "showlegend": True,
-        "legend": LEGEND_ON_TOP,
+        "legend": LEGEND_ON_TOP | {"font": {"size": 12}},
         "xaxis": {"tickvals": list(range(count)), "ticktext": list(layers.layers), "range": [-0.5, count - 0.5],
                   "showgrid": False, "zeroline": False, "fixedrange": True, "automargin": True},
         "yaxis": {"title": {"text": layers.axis, "font": {"size": 13}}, "fixedrange": True,

@@ -20,9 +20,9 @@ from mesm.vocabulary import MODALITIES
 METRICS: dict[str, str] = {"wacc": "weighted accuracy", "f1": "F1", "accuracy": "accuracy"}
 #: Axis -> its title. A FLOP is counted twice per MAC here; the paper's counter counts it once.
 AXES: dict[str, str] = {
-    "share": "multiply-adds of convolutions and attention, share of FE2E's",
-    "gmac": "multiply-adds of convolutions and attention, GMAC per clip",
-    "gflop": "operations of convolutions and attention, GFLOP per clip",
+    "share": "convolutions and attention, share of FE2E's multiply-adds",
+    "gmac": "convolutions and attention, GMAC per clip",
+    "gflop": "convolutions and attention, GFLOP per clip",
     "ms": "time of one clip alone, ms",
     "top_p": "top-p",
 }

@@ -119,7 +119,7 @@ def _pick_sweeps(model: Model | None, corpus: OpenCorpus | None) -> list[Record[
 
 def _pick_view(has_reference: bool) -> SweepView:
     """Return the chosen score and cost."""
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         metric = layout.choose("Score", list(METRICS), "metric", words=METRIC_WORDS)
         unit_help = "MAC: one multiply-add. FLOP: two per multiply-add; the paper counts one."
         axis = layout.choose("Horizontal axis", list(AXIS_WORDS), "axis", words=AXIS_WORDS, help=unit_help)
@@ -129,10 +129,10 @@ def _pick_view(has_reference: bool) -> SweepView:
         elif axis not in REPORTED_AXES:
             reason = f"the paper's curve has no {AXIS_WORDS[axis]}"
         relative = st.toggle(
-            "Beside the paper's curve", value=has_reference, disabled=bool(reason), key="relative", bind="query-params",
+            "Paper's curve", value=has_reference, disabled=bool(reason), key="relative", bind="query-params",
             help="Draws scores as a share of FE2E's, because the paper's curve is of another corpus.",
         )  # fmt: skip
-        log = st.toggle("Logarithmic", key="log", bind="query-params")
+        log = st.toggle("Log axis", key="log", bind="query-params")
     if reason:
         st.caption(
             f":material/info: Scores are in percent: {reason}. It stands over the share of FE2E's cost and over top-p."

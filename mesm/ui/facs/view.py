@@ -33,11 +33,19 @@ from mesm.studies.facs.targets import missing_text_effect
 from mesm.studies.faithfulness.exports import faithfulness_export
 from mesm.studies.faithfulness.tables import leak_sentence, mask_sentences, sufficient_p_sentence
 from mesm.studies.guidance.tables import fair_null, guidance_export
-from mesm.ui import export_menu, layout, state
+from mesm.ui import export_menu, layout, state, tables
 from mesm.ui.facs.facs_records import RecordLookup
 
 #: View of the average faces that the page opens on.
 OWN_MINUS_OTHERS = "others"
+#: Section of the page -> its name on the screen.
+SECTIONS = {
+    "codebook": "agreement with a codebook",
+    "faces": "average faces",
+    "controls": "untrained and unsupervised attention",
+    "statements": "the paper's statements",
+    "tests": "faithfulness tests",
+}
 #: Layers of a table in which nothing was measured: the paper's model.
 _LAYERS = 3
 
@@ -77,7 +85,7 @@ def show_heat_map(facs: RecordLookup[FacsStudy]) -> None:
         )
         against = layout.choose("Cells", list(AGAINST), "against", words=AGAINST)
     heat = heat_map(study, layer, codebook, map_name=map_name, kind=kind, against=against)
-    layout.chart(chart_heat_map(heat, state.dark()), "facs-heat", heat_alt(heat))
+    layout.wide_chart(chart_heat_map(heat, state.dark()), "facs-heat", heat_alt(heat))
     st.caption(
         f"{exports.heat_map_caption(study, heat, codebook, layer, map_name, kind)} Corpus "
         f"{facs.record.provenance.corpus.name}."
@@ -215,7 +223,7 @@ def show_statements(facs: RecordLookup[FacsStudy], faithfulness: RecordLookup[Fa
     layers = facs.data.layers if facs.data is not None else _LAYERS
     table = statement_table(rows, layers)
     st.table(  # not a data frame: words wrap where the page is narrow, and no column is hidden
-        [dict(zip(table.columns, map(_unbroken, row.cells), strict=True)) for row in table.rows],
+        [dict(zip(table.columns, map(_wrapped, row.cells), strict=True)) for row in table.rows],
         hide_index=True,
         border="horizontal",
         alt="The paper's statements with their measurements and verdicts: "
@@ -237,9 +245,8 @@ def show_statements(facs: RecordLookup[FacsStudy], faithfulness: RecordLookup[Fa
             st.caption(f":material/info: {lookup.remedy}")
 
 
-def _unbroken(cell: object) -> str:
-    """Return a cell whose line breaks only between the layers: a number and its interval stay together."""
-    text = str(cell).replace(" (", "\N{NO-BREAK SPACE}(")
+def _wrapped(cell: object) -> str:
+    text = tables.unbroken(str(cell))
     return f"\\{text}" if text.startswith("+") else text  # else Markdown makes it an item of a list
 
 
@@ -257,11 +264,7 @@ def show_tests(lookup: RecordLookup[Faithfulness]) -> None:
     else:
         st.caption(f"Emotive texts on neutral faces were not tested: {neutral.left_out}.")
     st.markdown("##### Scores from parts of the sites")
-    for fine, sentence in mask_sentences(record.data):
-        if fine:
-            st.success(sentence, icon=":material/check:")
-        else:
-            st.warning(sentence, icon=":material/warning:")
+    st.markdown("\n".join(f"- {layout.plain(sentence)}" for _, sentence in mask_sentences(record.data)))
     export_menu.tabled(faithfulness_export(record, "keep-only"), "keep-only")
     export_menu.tabled(faithfulness_export(record, "order"), "order")
     st.markdown("##### Trained attention against a control")
