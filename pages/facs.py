@@ -1,7 +1,5 @@
 """Show the FACS page: compare the attention with the Facial Action Coding System."""
 
-import streamlit as st
-
 from mesm.ui import controls, frame, layout, record_cache
 from mesm.ui.facs import view
 from mesm.ui.facs.facs_records import pick_record

@@ -24,7 +24,9 @@ def _font(size: int) -> ImageFont.FreeTypeFont:
     """DejaVu Sans from matplotlib's own data: Latin, Greek, Cyrillic and more, the same on every machine."""
     matplotlib = find_spec("matplotlib")  # not imported: that takes half a second of a page's first view
     assert matplotlib is not None and matplotlib.origin is not None
-    return ImageFont.truetype(str(Path(matplotlib.origin).parent / "mpl-data" / "fonts" / "ttf" / "DejaVuSans.ttf"), size)
+    return ImageFont.truetype(
+        str(Path(matplotlib.origin).parent / "mpl-data" / "fonts" / "ttf" / "DejaVuSans.ttf"), size
+    )
 
 
 def text_px(text: str, *, small: bool = False) -> int:

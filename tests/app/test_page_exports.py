@@ -27,10 +27,10 @@ from mesm.records.base import CorpusId
 from mesm.ui import export_menu
 from mesm.ui.case_studies import notebook, notebook_export, notebook_view
 from mesm.ui.case_studies.notebook import Entry
+from mesm.ui.facs.view import SECTIONS
 from tests.app.app_page import open_page
 from tests.app.conftest import LABELS, make_sample
 from tests.figures.exhibit_records import evaluation_record, made_provenance
-from mesm.ui.facs.view import SECTIONS
 from tests.figures.facs_records_made import write_records
 from tests.studies.sweep.made_sweeps import made_sweep
 

@@ -23,9 +23,9 @@ from mesm.records.base import CorpusId
 from mesm.records.evaluation import Scores
 from mesm.ui import export_menu
 from mesm.ui.export import basket
+from mesm.ui.facs.view import SECTIONS
 from tests.app.app_page import open_page, texts
 from tests.figures.exhibit_records import evaluation_record, reproduction_record
-from mesm.ui.facs.view import SECTIONS
 from tests.figures.facs_records_made import write_records
 from tests.studies.sweep.made_sweeps import made_point, made_sweep
 
