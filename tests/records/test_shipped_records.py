@@ -29,6 +29,7 @@ from mesm.studies.facs.codebooks import CODEBOOKS
 from mesm.studies.facs.exports import baselines_export, controls_export, heat_map_export
 from mesm.studies.facs.statements import UNSPECIFIC, statements
 from mesm.studies.facs.tables import emotion_sentences
+from mesm.studies.guidance.tables import fair_null
 from mesm.studies.reproduction.reported import TABLE_4
 from mesm.studies.reproduction.tables import models_table, scored_models, scores_table, time_note
 from mesm.studies.sweep.chart_data import SweepView, sweep_chart, time_sentence, with_evaluations
@@ -174,6 +175,13 @@ def test_the_awkward_results_are_concluded() -> None:
     assert "2.3 points of WAcc below FE2E" in found["mesm-TAV"]
     assert "1.9 points of WAcc above MESM with every part" in found["query-none"]
     assert "not shown to differ" in found["attention-random"]
+
+
+def test_the_unsupervised_attention_is_of_smaller_models() -> None:
+    (guidance,) = of("guidance")
+    said = fair_null(guidance.data) or ""
+    assert "at 1.05 / 0.98 / 0.97 of chance" in said and "at 1.33 / 1.70 / 1.66" in said
+    assert "smaller than this checkpoint" in said and "width 0.125, 400 training clips" in said
 
 
 def test_disgust_is_no_more_specific_than_chance() -> None:

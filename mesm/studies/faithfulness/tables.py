@@ -114,15 +114,15 @@ def mask_sentences(record: Faithfulness) -> tuple[tuple[bool, str], ...]:
             for name, (gain, digits) in gains.items()
             if gain.low is None or gain.low <= 0
         ]
-        subject = f"{word.capitalize()}: the kept sites"
-        accuracies = f" Accuracy: {_percent(branch.nucleus.accuracy)} %, random {_percent(branch.random.accuracy)} %."
+        ours, random = _percent(branch.nucleus.accuracy), _percent(branch.random.accuracy)
+        than = f"than as many random ones (accuracy {ours} %, random {random} %)"
         if not failing:
-            sentence = f"{subject} do better than as many random ones in score and insertion."
+            rest = f"do better {than}, in score and in insertion"
         elif len(failing) == len(gains):
-            sentence = f"{subject} do no better than as many random ones, minus random: {'; '.join(failing)}."
+            rest = f"do no better {than}; differences: {'; '.join(failing)}"
         else:
-            sentence = f"{subject} do no better than as many random ones in: {'; '.join(failing)} (minus random)."
-        lines.append((not failing, sentence + accuracies))
+            rest = f"do better {than}, but not in: {'; '.join(failing)}"
+        lines.append((not failing, f"{word.capitalize()}: the kept sites {rest}."))
     return tuple(lines)
 
 

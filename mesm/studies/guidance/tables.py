@@ -36,13 +36,14 @@ def guidance_table(guidance: Guidance) -> Table:
     return Table(("model", "WAcc", "F1", "work", *lifts, "own over other", "leak AUC"), rows, best=(1, 2))
 
 
+def size_words(guidance: Guidance) -> str:
+    """Return the size of the trained models in words."""
+    return f"one seed, width {guidance.width:g}, {guidance.training_clips or 'all'} training clips"
+
+
 def setup_words(guidance: Guidance) -> str:
-    """Return the size of the comparison in words."""
-    clips = guidance.training_clips or "all"
-    return (
-        f"reduced: one seed, width {guidance.width:g}, {clips} training clips, {guidance.epochs} epochs of FE2E and as many "
-        "again of each other row"
-    )
+    """Return the size and the epochs of the comparison in words."""
+    return f"reduced: {size_words(guidance)}, {guidance.epochs} epochs of FE2E and as many again of each other row"
 
 
 def guidance_export(record: Record[Guidance]) -> FigureExport:
@@ -74,8 +75,9 @@ def fair_null(guidance: Guidance) -> str | None:
                 "the agreement comes from the supervision" if all(apart) else "the intervals overlap in some layer"
             )
             return (
-                f"Trained without attention supervision, with the same start and budget, the kept sites lie on the active "
-                f"units at {_values(free.kept)} of chance (L1 / L2 / L3); with it at {_values(supervised.kept)}: {verdict}."
+                f"MESM trained without attention supervision keeps sites on the active units at {_values(free.kept)} of "
+                f"chance (L1 / L2 / L3), with it at {_values(supervised.kept)}: {verdict}. Both are smaller than this "
+                f"checkpoint, of which no unsupervised twin was trained: {size_words(guidance)}."
             )
     return None
 
@@ -90,9 +92,6 @@ def same_budget(guidance: Guidance) -> str | None:
             continue
         low, high = min(r.wacc for r in sparse), max(r.wacc for r in sparse)
         span = decimal_text(high, 1) if low == high else f"{decimal_text(low, 1)} to {decimal_text(high, 1)}"
-        lines.append(
-            f"{decimal_text(dense.wacc, 1)} against {span} {'with labels alone' if known == 'labels' else 'with truth'}"
-        )
-    if not lines:
-        return None
-    return f"With as many epochs and the same truth, FE2E against MESM has WAcc {' and '.join(lines)}."
+        truth = "on labels alone" if known == "labels" else "with known action units too"
+        lines.append(f"{decimal_text(dense.wacc, 1)} against MESM's {span} (trained {truth})")
+    return f"After as many epochs, FE2E has WAcc {' and '.join(lines)}." if lines else None
