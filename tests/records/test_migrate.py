@@ -22,6 +22,8 @@ SHIPPED = sorted((assets() / "records").glob("*.json"))
 FORMER = Path(__file__).with_name("schema_1.zip")
 with zipfile.ZipFile(FORMER) as _archive:
     FORMER_NAMES = sorted(_archive.namelist())
+#: Kinds that were measured again since.
+MEASURED_AGAIN = ("canonical", "facs", "faithfulness", "sweep")
 #: One of each kind.
 ONE_OF_EACH = list({name.split("_")[0]: name for name in FORMER_NAMES}.values())
 
@@ -42,7 +44,8 @@ def test_the_shipped_records_are_the_migrated_ones(name: str, tmp_path: Path) ->
     shipped = [path for path in SHIPPED if path.name.startswith(name.removesuffix(".json"))]
     assert len(shipped) == 1
     former, now = read_record(extract(name, tmp_path)), read_record(shipped[0])
-    assert to_json(former.data) == to_json(now.data)
+    if not name.startswith(MEASURED_AGAIN):
+        assert to_json(former.data) == to_json(now.data)
     assert json.loads(shipped[0].read_text())["schema"] == RECORD_SCHEMA
 
 

@@ -47,26 +47,33 @@ def loudness_lift(clips: EvaluationClips, *, progress: Progress | None = None) -
         loud = torch.from_numpy(np.concatenate(cells)).float()
         counts = prepared.counts["acoustic"].cpu()
         for tally, layer in zip(tallies, layers, strict=True):
-            kept, active, attention = (v.float().cpu() for v in (layer.kept_SHW, layer.active_SHW, layer.attention_SHW))
-            tally.append(_clip_rows(loud, kept, active, attention, counts))
+            padding = torch.zeros_like(layer.kept_SHW) if layer.padding_SHW is None else layer.padding_SHW
+            maps = (layer.kept_SHW, layer.active_SHW, layer.attention_SHW, ~padding)
+            tally.append(_clip_rows(loud, *(map_SHW.float().cpu() for map_SHW in maps), counts))
     size = clips.size
     summaries = tuple(_summarise_layer(np.concatenate(tally), clips.groups) for tally in tallies)
     return LoudnessLift(size.clips, size.speakers, clips.top_p, LOUD_FRACTION, summaries)
 
 
-def _clip_rows(loud: Tensor, kept: Tensor, active: Tensor, attention: Tensor, counts_B: Tensor) -> np.ndarray:
-    """Return (B, 9) means over each clip's chunks: lifts are ratios of these, so that a long clip counts once."""
-    size = (kept.shape[1], kept.shape[2])
-    share = F.adaptive_avg_pool2d(loud[:, None], size)[:, 0]
+def _clip_rows(
+    loud: Tensor, kept: Tensor, active: Tensor, attention: Tensor, inside: Tensor, counts_B: Tensor
+) -> np.ndarray:
+    """Return (B, 9) means over each clip's chunks: lifts are ratios of these, so that a long clip counts once.
+
+    Args:
+        inside: (S, H, W) 1 at the sites without padding, which alone are measured.
+    """
+    share = F.adaptive_avg_pool2d(loud[:, None], (kept.shape[1], kept.shape[2]))[:, 0]
+    kept, active, attention = kept * inside, active * inside, attention * inside
+
+    def mean(weight: Tensor) -> Tensor:
+        return (share * weight).sum((1, 2)) / weight.sum((1, 2)).clamp(min=1e-12)
+
     columns = [
-        (share * kept).sum((1, 2)) / kept.sum((1, 2)).clamp(min=1),
-        (share * active).sum((1, 2)) / active.sum((1, 2)).clamp(min=1),
-        (share * attention).sum((1, 2)),
-        share.mean((1, 2)),
-        kept.sum((1, 2)),
-        active.sum((1, 2)),
+        *map(mean, (kept, active, attention, inside)),
+        *(part.sum((1, 2)) for part in (kept, active)),
         torch.ones(len(kept)),
-        torch.full((len(kept),), float(size[0] * size[1])),
+        inside.sum((1, 2)),
     ]
     rows = torch.stack(columns, 1)
     means = [part.mean(0) if len(part) else torch.zeros(rows.shape[1]) for part in rows.split(counts_B.tolist())]

@@ -27,7 +27,7 @@ from mesm.studies.faithfulness.interventions import (
     keep_count,
     keep_share,
 )
-from mesm.studies.faithfulness.loudness_lift import loud_cells
+from mesm.studies.faithfulness.loudness_lift import _clip_rows, loud_cells
 from mesm.studies.faithfulness.neutral_faces import text_lift, within_face_auc
 from mesm.studies.faithfulness.shuffled import draw_derangement
 from mesm.studies.faithfulness.sites import _areas, _ShareCounter, _SiteSets, keep_in_order
@@ -154,6 +154,18 @@ def test_loud_cells_are_the_loudest_tenth() -> None:
     loud = loud_cells(mel)
     assert loud.mean() == pytest.approx(0.1, abs=0.001) and loud[1, -1, -1] and not loud[0].any()
     assert not loud_cells(np.zeros((1, 128, 32), np.float16)).any()
+
+
+def test_padding_is_no_part_of_a_loudness() -> None:
+    """Half of the only chunk is padding: what is kept, attended or active there counts nowhere."""
+    loud, ones = torch.zeros(1, 128, 32), torch.ones(1, 2, 4)
+    loud[..., :8] = 1
+    inside = torch.tensor([1.0, 1.0, 0.0, 0.0]).expand(1, 2, 4)
+    kept = torch.tensor([1.0, 0.0, 1.0, 1.0]).expand(1, 2, 4)
+    row = _clip_rows(loud, kept, ones, ones / 8, inside, torch.tensor([1]))[0]
+    kept_loud, active_loud, attended, map_loud, sites_kept, sites_active, _, sites, _ = row.tolist()
+    assert (kept_loud, active_loud, attended, map_loud) == pytest.approx((1.0, 0.5, 0.5, 0.5))
+    assert (sites_kept, sites_active, sites) == (2.0, 4.0, 4.0)
 
 
 # ------------------------------------------------------------------------------------------- orders and sets of sites
