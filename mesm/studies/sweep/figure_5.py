@@ -9,7 +9,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from mesm.errors import ConfigError, DataError
-from mesm.estimate import decimal_text
 from mesm.figures.export import FigureExport, origin_of, record_export
 from mesm.figures.page import COLOURS, FAINT, INK, guide, new_figure
 from mesm.figures.tables import Row, Table
@@ -160,15 +159,6 @@ def _draw_dense(upper: Axes, lower: Axes, dense: PPoint) -> None:
     error = [[dense.score - dense.low], [dense.high - dense.score]]
     upper.errorbar([dense.top_p], [dense.score], yerr=error, capsize=2, elinewidth=0.8, label="FE2E", **style)
     lower.plot([dense.top_p], [dense.cost], **style)
-
-
-def figure_5_alt(curve: PCurve) -> str:
-    """Describe the measured curve for readers who do not see it."""
-    first, last = curve.sparse[0], curve.sparse[-1]
-    return (
-        f"{curve.score_title} over top-p, {decimal_text(first.score, 1)} at {first.top_p:g} to "
-        f"{decimal_text(last.score, 1)} at {last.top_p:g}; below it {curve.cost_title}."
-    )
 
 
 def _table(curves: Sequence[PCurve]) -> Table:
