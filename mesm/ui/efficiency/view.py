@@ -119,7 +119,7 @@ def _pick_sweeps(model: Model | None, corpus: OpenCorpus | None) -> list[Record[
 
 def _pick_view(has_reference: bool) -> SweepView:
     """Return the chosen score and cost."""
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="xsmall"):
         metric = layout.choose("Score", list(METRICS), "metric", words=METRIC_WORDS)
         unit_help = "MAC: one multiply-add. FLOP: two per multiply-add; the paper counts one."
         axis = layout.choose("Horizontal axis", list(AXIS_WORDS), "axis", words=AXIS_WORDS, help=unit_help)
