@@ -35,12 +35,13 @@ def mosaic_caption(layers: Sequence[LayerTrace], style: MosaicStyle) -> str:
     """Return the caption under a mosaic: the share of sites that each layer keeps, and how they are drawn."""
     if not layers:
         return "No mask: every site is computed."
-    padded = (
-        " Hatched: padding after the end of the sound, not counted."
-        if any(layer.has_padding for layer in layers)
-        else ""
-    )
-    return f"{kept_sentence(layers, style.layers)} {_OVERLAY_SENTENCES[style.overlay]}{padded}"
+    return f"{kept_sentence(layers, style.layers)} {_OVERLAY_SENTENCES[style.overlay]}{padding_note(layers)}"
+
+
+def padding_note(layers: Sequence[LayerTrace]) -> str:
+    """Return the sentence on the hatching, after a space; "" without padding."""
+    is_padded = any(layer.has_padding for layer in layers)
+    return " Hatched: padding after the end of the sound, not counted." if is_padded else ""
 
 
 def kept_line(modality: str, layers: Sequence[LayerTrace], style: MosaicStyle) -> str:

@@ -222,6 +222,7 @@ def export_difference(
     parts = [
         f"{MODALITY_WORDS[m].capitalize()}: "
         f"{difference_caption(overlaps(first[m], second.get(m, ()), style.layers), names)}"
+        f"{captions.padding_note(first[m])}"
         for m in ("visual", "acoustic")
         if first.get(m)
     ]

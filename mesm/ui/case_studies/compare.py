@@ -9,6 +9,7 @@ from mesm.estimate import decimal_text
 from mesm.figures.style import MODALITY_WORDS
 from mesm.records.prediction import Prediction
 from mesm.studies.case import exports
+from mesm.studies.case.captions import padding_note
 from mesm.studies.case.chart_data import PairChart, pair_chart
 from mesm.studies.case.difference import difference_caption, overlaps
 from mesm.studies.case.exports import Pair, pair_names
@@ -108,7 +109,7 @@ def _show_masks(case: Case, names: tuple[str, str], pair: Pair, window: TimeWind
         shares = overlaps(first.get(modality, ()), second.get(modality, ()), style.layers)
         if not shares:
             continue
-        legend, word = difference_caption(shares, names), MODALITY_WORDS[modality]
+        legend, word = difference_caption(shares, names) + padding_note(first[modality]), MODALITY_WORDS[modality]
         layout.picture(
             png, f"Difference of the masks, {word}. {legend}", f"{word.capitalize()}: {layout.plain(legend)}"
         )

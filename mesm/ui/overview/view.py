@@ -130,6 +130,7 @@ def show_awkward(model: Model, opened: OpenCorpus) -> None:
         st.markdown("\n".join(f"- {layout.plain(line[0].upper() + line[1:])}" for line in lines))
         sizes = [f"Ablation: {size_words(r.data)}." for r in records().find("ablation", corpus=opened.corpus.id)[:1]]
         sizes += [
-            f"FE2E after as many epochs: {setup_words(r.data)}." for r in records().find("guidance", corpus=opened.corpus.id)[:1]
+            f"FE2E after as many epochs: {setup_words(r.data)}."
+            for r in records().find("guidance", corpus=opened.corpus.id)[:1]
         ]
         st.caption(layout.plain(" ".join(sizes)))
