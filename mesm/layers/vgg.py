@@ -53,7 +53,7 @@ class ConvNorm:
         return F.relu(self.norm(self.conv(maps_SCHW)))
 
 
-def _channels_last(maps_SCHW: Tensor) -> Tensor:
+def channels_last(maps_SCHW: Tensor) -> Tensor:
     """Return the same maps, channels-last in memory; with one channel torch recognises that by the strides only.
 
     A mel chunk's convolutions and its first pool would otherwise run, and stay, channels-first: the pool nine times slower.
@@ -135,7 +135,7 @@ class VGGTrunk(nn.Module):
             (S, 64 * width, H // 2, W // 2).
         """
         with torch.no_grad() if self._stem_frozen else nullcontext():
-            maps = F.max_pool2d(self.first(_channels_last(maps_SCHW)), 2)
+            maps = F.max_pool2d(self.first(channels_last(maps_SCHW)), 2)
             for block in self.blocks[: self.config.stem_blocks if blocks is None else blocks]:
                 maps = block(maps)
         return maps
