@@ -40,7 +40,7 @@ class ConvNorm:
         self._cache.clear()
 
     def sources(self) -> tuple[Tensor, ...]:
-        """Return the tensors that the folded weights are made from, those whose version tells a change."""
+        """Return the tensors that the folded weights are made from, see `fold_sources`."""
         return fold_sources(self.conv, self.norm)
 
     def folded(self, x: Tensor) -> FoldedConv:
