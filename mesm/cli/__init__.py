@@ -34,6 +34,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "join": ("mesm.cli.join", "join checkpoints of single modalities into one"),
     "convert": ("mesm.cli.convert", "convert weights of the authors' implementation to a checkpoint"),
     "reproduce": ("mesm.cli.reproduce", "reproduce a table or figure of the paper: train, evaluate, compare"),
+    "calibrate": ("mesm.cli.calibrate", "show and renew what sparse convolutions cost on this machine"),
     "records": ("mesm.cli.records", "rewrite records of earlier versions in today's form"),
     "predict": ("mesm.cli.predict", "score clips in a folder or a CSV"),
     "app": ("mesm.cli.app", "open the app in the browser"),
