@@ -45,7 +45,7 @@ def folded_network(net: DenseVGG) -> nn.Sequential:
                 layers += [conv, nn.ReLU()]
             if number == 0 or number - 1 in POOLED_BLOCKS:
                 layers.append(nn.MaxPool2d(2))
-    return nn.Sequential(*layers).eval()
+    return nn.Sequential(*layers).to(net.conv.weight.device).eval()
 
 
 def onnx_bytes(network: nn.Module, maps: Tensor) -> bytes:
