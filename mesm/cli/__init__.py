@@ -33,6 +33,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "traces": ("mesm.cli.traces", "write attention, kept sites and scores of many clips as arrays"),
     "join": ("mesm.cli.join", "join checkpoints of single modalities into one"),
     "convert": ("mesm.cli.convert", "convert weights of the authors' implementation to a checkpoint"),
+    "export-onnx": ("mesm.cli.export_onnx", "write an FE2E for ONNX Runtime, OpenVINO and other runtimes"),
     "reproduce": ("mesm.cli.reproduce", "reproduce a table or figure of the paper: train, evaluate, compare"),
     "calibrate": ("mesm.cli.calibrate", "show and renew what sparse convolutions cost on this machine"),
     "records": ("mesm.cli.records", "rewrite records of earlier versions in today's form"),

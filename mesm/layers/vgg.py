@@ -59,7 +59,7 @@ def channels_last(maps_SCHW: Tensor) -> Tensor:
     A mel chunk's convolutions and its first pool would otherwise run, and stay, channels-first: the pool nine times slower.
     """
     _, c, h, w = maps_SCHW.shape
-    if c == 1:
+    if c == 1 and not torch.jit.is_tracing():  # strides have no meaning in an exported graph
         return maps_SCHW.contiguous().as_strided(maps_SCHW.shape, (h * w, 1, w, 1))
     return maps_SCHW.contiguous(memory_format=torch.channels_last)
 
