@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 import torch
 
-from mesm.studies.evaluation.timing import processor
+from mesm.runtime import processor
 
 Name = TypeVar("Name", bound=Hashable)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
+os.environ.setdefault("MESM_CALIBRATION", "off")  # three seconds, and another choice on another machine
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 

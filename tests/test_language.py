@@ -87,7 +87,7 @@ def test_everything_public_has_a_docstring_that_starts_with_a_verb() -> None:
                 missing.append(f"{place(path, node)} {name}")
                 continue
             # The module of a verb of the command line begins with its name: "`mesm sweep`: score ...".
-            text = re.sub(r"^`mesm [a-z ]+`: ", "", text)
+            text = re.sub(r"^`mesm [a-z -]+`: ", "", text)
             if not text[:1].isalpha() or re.match(rf"({NO_VERBS}|{NOUNS})\b(?!-)", text, flags=re.IGNORECASE):
                 nouns.append(f"{place(path, node)} {name}: {text[:60]}")
     assert missing == []

@@ -34,11 +34,12 @@ SEGMENT_INPUTS: dict[str, tuple[int, int, int]] = {
     "visual": (3, FACE_SIZE_PX, FACE_SIZE_PX),
     "acoustic": (1, MEL_BANDS, CHUNK_HOPS),
 }
-#: Text encoders by source: layers, width, feed-forward width, width of the token embedding where it is projected.
-TEXT_ENCODERS: dict[str, tuple[int, int, int, int]] = {
-    "minilm": (6, 384, 1536, 0),
-    "albert-base-v2": (12, 768, 3072, 128),
-    "albert/albert-base-v2": (12, 768, 3072, 128),
+#: Text encoders by source: layers, width, feed-forward width, width of the token embedding where it is projected, width of
+#: the pooler behind the first token where it has one.
+TEXT_ENCODERS: dict[str, tuple[int, int, int, int, int]] = {
+    "minilm": (6, 384, 1536, 0, 0),
+    "albert-base-v2": (12, 768, 3072, 128, 768),
+    "albert/albert-base-v2": (12, 768, 3072, 128, 768),
 }
 
 
@@ -206,8 +207,8 @@ def _text(config: EndToEndConfig, tokens: int) -> Iterator[CostEntry]:
     """Yield the encoder on `tokens` tokens, where its shape is known, and the text branch."""
     shape = TEXT_ENCODERS.get(config.text_source)
     if shape is not None and tokens:
-        layers, dim, feedforward, embedding = shape
-        macs = layers * transformer_layer(tokens, dim, feedforward) + tokens * embedding * dim
+        layers, dim, feedforward, embedding, pooler = shape
+        macs = layers * transformer_layer(tokens, dim, feedforward) + tokens * embedding * dim + pooler * dim
         yield CostEntry("text", "text", "encoder", macs, macs)
     classes, hidden = len(config.labels), config.text_hidden
     macs = config.text_dim * hidden + hidden * classes if hidden else config.text_dim * classes

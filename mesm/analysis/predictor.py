@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -87,7 +88,11 @@ class Predictor:
         self.card = checkpoint.card
         self.trained_on = self.metrics.trained_on
         self.thresholds = np.array(self.metrics.thresholds or [0.5] * len(self.config.labels), float)
-        self.text_encoder = self.model.text_encoder or TextEncoder(self.config).to(self.device)
+
+    @cached_property
+    def text_encoder(self) -> TextEncoder:
+        """Return the text encoder, loaded when first used: a model without words needs none, nor the hub it comes from."""
+        return self.model.text_encoder or TextEncoder(self.config).to(self.device)
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -124,15 +129,18 @@ class Predictor:
     def _collate(self, samples: Sequence[Sample]) -> Batch:
         """Collate clips for the model, without labels."""
         texts = {sample.clip_id: query_text(sample.text) for sample in samples}
-        arguments = self.model.inputs.loader_arguments(
-            vectors=lambda: dict(zip(texts, self.text_encoder.vectors(list(texts.values())), strict=True)),
-            features=self._read_features,
-        )
+
+        def vectors() -> dict[str, torch.Tensor]:
+            if not self.config.reads_text:
+                return dict.fromkeys(texts, torch.zeros(self.config.text_dim))
+            return dict(zip(texts, self.text_encoder.vectors(list(texts.values())), strict=True))
+
+        arguments = self.model.inputs.loader_arguments(vectors=vectors, features=self._read_features)
         return collate(samples, (), **arguments).to(self.device)
 
     def _text_facts(self, sample: Sample) -> tuple[int, tuple[str, ...]]:
         """Return the tokens of a clip's text, cut at the encoder's limit, and the clip's flags."""
-        tokens = self.text_encoder.count_tokens(query_text(sample.text))
+        tokens = self.text_encoder.count_tokens(query_text(sample.text)) if self.config.reads_text else 0
         return min(tokens, self.config.text_max_tokens), self._flags(sample, tokens)
 
     def run(self, clip: PreparedClip, top_p: float | None = None, trace: bool = True) -> Prediction:
@@ -248,7 +256,7 @@ class Predictor:
             "no_words": not text.strip(),
             "neutral_query": not text.strip() and self.config.has_text_query,
             "text_cut": tokens > self.config.text_max_tokens,
-            "language": not self.text_encoder.covers_language(text),
+            "language": self.config.reads_text and not self.text_encoder.covers_language(text),
         }
         return tuple(dict.fromkeys([*flags, *(flag for flag, holds in conditions.items() if holds)]))
 

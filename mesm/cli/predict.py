@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from mesm.analysis.predictor import Predictor
+    from mesm.batch import Sample
     from mesm.cli.score_file import ScoreFile
     from mesm.data.clip_list import ListedClip
+    from mesm.data.ingest import Decoders
+
+#: Seconds that decoding one file may take.
+DECODE_S = 600.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -30,6 +39,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--top-p", type=float, help="nucleus mass in (0, 1]; default: the checkpoint's")
     parser.add_argument("--restart", action="store_true", help="score every clip again, and replace OUT of any kind")
     parser.add_argument(
+        "--workers", type=int, help="files decoded at a time (default: one per core, at most 8); scoring goes on beside"
+    )
+    parser.add_argument(
         "--no-guard", action="store_true", help="decode files that you trust in this process, without limits"
     )
 
@@ -40,6 +52,7 @@ def run(arguments: argparse.Namespace) -> int:
     from mesm.cli.score_file import ScoreFile
     from mesm.data.clip_list import list_clips
     from mesm.data.csv_files import escape_bytes
+    from mesm.data.ingest import Decoders
     from mesm.errors import DataError
     from mesm.records.limits import training_note
 
@@ -51,7 +64,8 @@ def run(arguments: argparse.Namespace) -> int:
         predictor = load(arguments.checkpoint)
         if note := training_note(predictor.metrics):
             print(note, file=sys.stderr)
-        rows, kept = _score(clips, predictor, arguments.top_p, file, guarded=not arguments.no_guard)
+        with Decoders(_workers(arguments.workers, len(clips)), guarded=not arguments.no_guard) as decoders:
+            rows, kept = _score(clips, predictor, arguments.top_p, file, decoders)
         file.finish(rows)
     failed = sum(bool(row["error"]) for row in rows)
     again = f" ({kept} of them before)" if kept else ""
@@ -62,8 +76,42 @@ def run(arguments: argparse.Namespace) -> int:
     return 0 if failed < len(rows) else 1
 
 
+def _workers(number: int | None, clips: int) -> int:
+    """Return how many files are decoded at a time; each takes one core and up to 0.5 GB."""
+    from mesm.errors import ConfigError
+
+    if number is not None and number < 1:
+        raise ConfigError(f"--workers is {number}; give 1 or more")
+    return max(1, min(number or min(os.cpu_count() or 1, 8), clips))
+
+
+@dataclass(frozen=True)
+class _Job:
+    """Hold a clip's row so far, and either the row of an earlier call or the decoded clip to come."""
+
+    clip: ListedClip
+    row: dict[str, object]
+    earlier: Mapping[str, object] | None
+    sample: Future[Sample] | None
+
+
+def _read_ahead(
+    clips: list[ListedClip], file: ScoreFile, decoders: Decoders, origin: Mapping[str, object]
+) -> Iterator[_Job]:
+    """Yield the clips in their order, some of them being decoded while earlier ones are scored."""
+    jobs: deque[_Job] = deque()
+    for clip in clips:
+        row: dict[str, object] = {"path": str(clip.path), "text": clip.text, "error": clip.error, **origin}
+        earlier = None if clip.error else file.earlier(row, clip.path)
+        sample = decoders.read(clip.path, clip.text, DECODE_S) if earlier is None and not clip.error else None
+        jobs.append(_Job(clip, row, earlier, sample))
+        if len(jobs) > decoders.ahead:
+            yield jobs.popleft()
+    yield from jobs
+
+
 def _score(
-    clips: list[ListedClip], predictor: Predictor, top_p: float | None, file: ScoreFile, *, guarded: bool
+    clips: list[ListedClip], predictor: Predictor, top_p: float | None, file: ScoreFile, decoders: Decoders
 ) -> tuple[list[Mapping[str, object]], int]:
     """Return the rows of all clips, and how many of them an earlier call had scored."""
     from tqdm import tqdm
@@ -76,15 +124,12 @@ def _score(
     rows: list[Mapping[str, object]] = []
     kept = 0
     try:
-        for clip in tqdm(clips, unit="clip"):
-            row: dict[str, object] = {"path": str(clip.path), "text": clip.text, "error": clip.error, **origin}
-            earlier = None if clip.error else file.earlier(row, clip.path)
-            if earlier is not None:
-                rows.append(earlier)
+        for job in tqdm(_read_ahead(clips, file, decoders, origin), total=len(clips), unit="clip"):
+            if job.earlier is not None:
+                rows.append(job.earlier)
                 kept += 1
                 continue
-            if not clip.error:
-                row |= _predict(predictor, clip, top_p, guarded=guarded)
+            row = job.row if job.sample is None else job.row | _predict(predictor, job.sample, job.clip.text, top_p)
             file.append(row)
             rows.append(row)
     except KeyboardInterrupt:
@@ -94,12 +139,12 @@ def _score(
     return rows, kept
 
 
-def _predict(predictor: Predictor, clip: ListedClip, top_p: float | None, *, guarded: bool) -> dict[str, object]:
+def _predict(predictor: Predictor, sample: Future[Sample], text: str, top_p: float | None) -> dict[str, object]:
     """Return the cells of one clip's scores, or of its error."""
     from mesm.errors import MesmError
 
     try:
-        prediction = predictor.predict(clip.path, clip.text, top_p, guarded=guarded)
+        prediction = predictor.predict(sample.result(), text, top_p)
     except (MesmError, OSError) as error:
         return {"error": str(error)}
     scores = {n: round(float(s), 4) for n, s in zip(prediction.labels, prediction.scores, strict=True)}

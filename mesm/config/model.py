@@ -173,6 +173,11 @@ class ModelConfig(JsonConfig):
         return self.has_attention and getattr(self, "query", "none") != "none"
 
     @property
+    def reads_text(self) -> bool:
+        """Return True if the scores depend on the words, as a modality or as the query."""
+        return "text" in self.modalities or self.has_text_query
+
+    @property
     def top_p(self) -> float:
         """Return the reference nucleus mass; 1, every site, for a model without attention."""
         return 1.0

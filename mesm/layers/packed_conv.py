@@ -28,6 +28,10 @@ class PackedConv:
         self.weight_KCRR, self.bias_K = weight_KCRR, bias_K
         self._packed: OrderedDict[tuple[int, ...], Tensor] = OrderedDict()
 
+    def __getstate__(self) -> dict[str, object]:
+        """Return the state without the packed forms, which torch can neither copy nor pickle."""
+        return self.__dict__ | {"_packed": OrderedDict()}
+
     def relu(self, maps_SCHW: Tensor, padding: int) -> Tensor:
         """Compute relu(conv(maps)), stride 1, for inference."""
         if not (_suits(maps_SCHW) and _runs_here()):

@@ -151,7 +151,12 @@ class SparseVGG(VGGTrunk):
         """
         plain = can_use_numba(stem_SCHW) and compute_dtype(stem_SCHW) == torch.float32 and len(stem_SCHW) > 0
         hooked = any(attention._forward_hooks for attention in self.attention)
-        return plain and self._steps(self.groups[0])[0].foldable and not hooked and self.config.backend != "dense"
+        return (
+            plain
+            and self._steps(self.groups[0])[0].foldable
+            and not hooked
+            and self.config.backend in {"auto", "fused"}
+        )
 
     def _attentions(self) -> list[CrossModalAttention]:
         return [layer for layer in self.attention if isinstance(layer, CrossModalAttention)]

@@ -40,7 +40,7 @@ class ConvNorm:
         self._cache.clear()
 
     def sources(self) -> tuple[Tensor, ...]:
-        """Return the tensors that the folded weights are made from, those whose version tells a change."""
+        """Return the tensors that the folded weights are made from, see `fold_sources`."""
         return fold_sources(self.conv, self.norm)
 
     def folded(self, x: Tensor) -> FoldedConv:
@@ -53,13 +53,13 @@ class ConvNorm:
         return F.relu(self.norm(self.conv(maps_SCHW)))
 
 
-def _channels_last(maps_SCHW: Tensor) -> Tensor:
+def channels_last(maps_SCHW: Tensor) -> Tensor:
     """Return the same maps, channels-last in memory; with one channel torch recognises that by the strides only.
 
     A mel chunk's convolutions and its first pool would otherwise run, and stay, channels-first: the pool nine times slower.
     """
     _, c, h, w = maps_SCHW.shape
-    if c == 1:
+    if c == 1 and not torch.jit.is_tracing():  # strides have no meaning in an exported graph
         return maps_SCHW.contiguous().as_strided(maps_SCHW.shape, (h * w, 1, w, 1))
     return maps_SCHW.contiguous(memory_format=torch.channels_last)
 
@@ -135,7 +135,7 @@ class VGGTrunk(nn.Module):
             (S, 64 * width, H // 2, W // 2).
         """
         with torch.no_grad() if self._stem_frozen else nullcontext():
-            maps = F.max_pool2d(self.first(_channels_last(maps_SCHW)), 2)
+            maps = F.max_pool2d(self.first(channels_last(maps_SCHW)), 2)
             for block in self.blocks[: self.config.stem_blocks if blocks is None else blocks]:
                 maps = block(maps)
         return maps

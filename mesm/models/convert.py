@@ -164,6 +164,7 @@ def _end_to_end(
         transformer_heads=heads,
         transformer_feedforward=state["v_transformer.encoder.layers.0.linear1.weight"].shape[0],
         positions=False,
+        max_segments=4096,  # theirs have no limit
         batch_norm_eps=_SPARSE_EPS if sparse else _DENSE_EPS,
     )
     made: State = {}

@@ -1,9 +1,6 @@
-"""List the measured costs of a 3x3 submanifold convolution on each backend, from which `auto` chooses.
+"""Estimate the time of a 3x3 submanifold convolution on each backend, from costs that `calibration` measures.
 
-Made by `python -m benchmarks.backend_costs`, which times the backends on the convolutions of MESM's sparse blocks at
-full width, 1 and 16 segments, ten densities, fits the constants to the relative error, and prints how well `auto` does
-with them. Where nothing was measured (CUDA, other types), `auto` takes the masked dense convolution, which is right
-everywhere.
+`COSTS` are those of another machine, for where nothing is to be measured.
 """
 
 from __future__ import annotations

@@ -4,8 +4,9 @@
     fused   one compiled pass over the pairs: float32 on a CPU, with its own gradients
     spconv  CUDA, where the package spconv is installed; float32 and float16
 
-`auto` compares dense and fused by measured costs for float32 on a CPU, which covers inference and training there, and
-takes dense for everything else: float64, bfloat16, CUDA. A fourth backend in plain torch (gather rows, nine matrix
+`auto` compares those that run on the device and in the type by their costs on this machine (`calibration`); where only
+dense does (float64 and bfloat16 on a CPU, CUDA without spconv), it takes dense. In inference on a CPU `SparseVGG` makes
+no choice: `mesm.layers.sparse_inference` always runs the fused pass. A fourth backend in plain torch (gather rows, nine matrix
 products, segment sum) was dropped: its costs per call and per row were 2.4 and 5 times those of fused.
 """
 
@@ -18,7 +19,8 @@ from torch import Tensor
 
 from mesm.errors import BackendUnavailable, ConfigError, DataError
 from mesm.sparse import dense_backend, fused_backend, spconv_backend
-from mesm.sparse.backend_costs import COSTS, fastest
+from mesm.sparse.backend_costs import fastest
+from mesm.sparse.calibration import costs_here
 from mesm.sparse.sites import Rulebook, check_rows
 
 Convolve = Callable[[Tensor, Rulebook, Tensor, Tensor | None], Tensor]
@@ -63,7 +65,7 @@ def choose(name: str, book: Rulebook, c_in: int, c_out: int, dtype: torch.dtype)
     """
     device = book.destinations.mask_SHW.device
     if name == "auto":
-        costs = COSTS.get((device.type, str(dtype).removeprefix("torch.")))
+        costs = costs_here(device, dtype)
         return fastest(costs, book.destinations.mask_SHW.numel(), book.num_pairs, c_in, c_out) if costs else "dense"
     if name not in CONVOLVE:
         raise ConfigError(f"backend is {name!r}; it must be one of auto, {', '.join(CONVOLVE)}")

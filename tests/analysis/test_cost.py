@@ -8,7 +8,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
 
+from mesm.analysis import cost
 from mesm.analysis.cost import STAGES, conv_stack_ratio, count_executed, count_macs, count_pairs, fe2e_conv_stack
 from mesm.config import FE2EConfig, MESMConfig
 from mesm.errors import DataError
@@ -180,6 +182,19 @@ def test_modalities_that_are_not_there_cost_nothing():
     assert set(report.by_modality) == {"visual"}
     assert report.fe2e_conv_stack == fe2e_conv_stack(MESMConfig(), 2, 0)
     assert np.isnan(count_macs(FE2EConfig(), None, 0, 0).ratio)
+
+
+def test_an_albert_is_counted_with_its_pooler(monkeypatch):
+    from transformers import AlbertConfig, AlbertModel
+
+    shape = {"hidden_size": 16, "embedding_size": 8, "num_hidden_layers": 3, "intermediate_size": 24}
+    config = AlbertConfig(vocab_size=12, num_attention_heads=2, **shape)
+    encoder = AlbertModel._from_config(config, attn_implementation="eager").eval()
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        encoder(torch.zeros(1, 7, dtype=torch.long))
+    monkeypatch.setitem(cost.TEXT_ENCODERS, "albert-base-v2", (3, 16, 24, 8, 16))
+    report = count_macs(FE2EConfig(text_source="albert-base-v2", modalities=("text",)), None, 0, 0, tokens=7)
+    assert report.by_stage["text"] == counter.get_total_flops() / 2
 
 
 def test_a_text_encoder_of_unknown_shape_is_named():

@@ -102,6 +102,14 @@ def test_a_prediction_carries_what_ingestion_knows(predictor: Predictor, corpus:
     assert set(known) <= FLAGS.keys()
 
 
+def test_a_model_without_words_needs_no_text_encoder(home: Path, corpus: Corpus) -> None:
+    config = replace(CONFIG.as_model("fe2e"), modalities=("visual", "acoustic"), text_source="nowhere/to-be-had")
+    save_checkpoint(home / "wordless", build_model(config), CheckpointMetrics(), "")
+    predictor, sample = Predictor(load_checkpoint(home / "wordless"), device="cpu"), corpus[next(iter(corpus.ids()))]
+    french = predictor.predict(sample, "Je suis tellement contente de te voir.")
+    assert np.array_equal(french.scores, predictor.predict(sample).scores) and "language" not in french.flags
+
+
 def test_no_clip_is_scored_without_its_flags(home: Path, tmp_path: Path) -> None:
     write_clip(tmp_path / "a.mp4", [grey(90)] * 6, waveform=tone(0.6) * 0)
     (tmp_path / "list.csv").write_text("path,text\na.mp4,hello there\na.mp4,\n")

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import csv
 import os
+from concurrent.futures import Future
+from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Self
 
 import numpy as np
 import pytest
@@ -30,7 +33,7 @@ class Scorer:
         self.texts: list[str] = []
         self.stop_at: str | None = None
 
-    def predict(self, path: Path, text: str, top_p: float | None, guarded: bool = True) -> Prediction:
+    def predict(self, path: Path, text: str, top_p: float | None) -> Prediction:
         if not path.is_file():
             raise DataError(f"{path} does not exist; check the path")
         if text == self.stop_at:
@@ -39,10 +42,29 @@ class Scorer:
         return Prediction("c", self.labels, np.array([len(text) / 100, 0]), np.array([0.05, 0.5]), {}, {}, ("a flag",))
 
 
+class NoDecoders(nullcontext[None]):
+    """Pass the path on in the place of the decoded clip."""
+
+    ahead = 2
+
+    def __init__(self, workers: int, *, guarded: bool = True) -> None:
+        super().__init__()
+        assert 1 <= workers <= 3
+
+    def __enter__(self) -> Self:
+        return self
+
+    def read(self, path: Path, text: str, timeout_s: float) -> Future[Path]:
+        future: Future[Path] = Future()
+        future.set_result(path)
+        return future
+
+
 @pytest.fixture
 def scorer(monkeypatch: pytest.MonkeyPatch) -> Scorer:
     scorer = Scorer()
     monkeypatch.setattr("mesm.analysis.predictor.load", lambda name: scorer)
+    monkeypatch.setattr("mesm.data.ingest.Decoders", NoDecoders)
     return scorer
 
 

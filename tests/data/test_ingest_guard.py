@@ -206,3 +206,24 @@ def write_wav(path: Path) -> Path:
         file.setframerate(16000)
         file.writeframes((np.sin(np.arange(16000) / 20) * 9000).astype("<i2").tobytes())
     return path
+
+
+def test_several_files_are_decoded_at_once_and_a_bad_one_costs_only_itself(
+    hostile: ChildProcess, tmp_path: Path
+) -> None:
+    clip = write_wav(tmp_path / "a.wav")
+    with guard.Decoders(2) as decoders:
+        first, crashed, third = (decoders.read(clip, text, 60) for text in ("fine", "crash", "fine again"))
+        assert first.result().text == "fine" and third.result().text == "fine again"
+        with pytest.raises(DataError, match=r"^a\.wav could not be decoded"):
+            crashed.result()
+
+
+def test_closing_the_decoders_ends_what_is_under_way(hostile: ChildProcess, tmp_path: Path) -> None:
+    clip, start = write_wav(tmp_path / "a.wav"), time.monotonic()
+    with guard.Decoders(1) as decoders:
+        hanging, waiting = (decoders.read(clip, "hang", 60) for _ in range(2))
+        while not hanging.running():
+            time.sleep(0.01)
+    assert time.monotonic() - start < 30 and waiting.cancelled()
+    assert hanging.exception() is not None

@@ -89,6 +89,7 @@ def test_fe2e_scores_are_theirs(albert: Path, tmp_path: Path) -> None:
         torch.testing.assert_close(
             torch.sigmoid(ours(batch).logits_BE), torch.sigmoid(theirs(*arguments)), atol=1e-4, rtol=0
         )
+    assert ours.config.max_segments == 4096, "theirs have no limit"
 
 
 @pytest.mark.parametrize("top_p", [0.3, 0.7])

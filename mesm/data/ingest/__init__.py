@@ -11,6 +11,7 @@ plays, `closeups` cuts larger faces from it.
 from mesm.data.ingest.choice import FaceChoice
 from mesm.data.ingest.clip import StageProgress, ingest_arrays, ingest_clip
 from mesm.data.ingest.guard import (
+    Decoders,
     MediaFacts,
     ingest_untrusted,
     probe_untrusted,
@@ -21,6 +22,7 @@ from mesm.data.ingest.media import Limits
 from mesm.data.ingest.preview import encode_arrays, encode_preview
 
 __all__ = [
+    "Decoders",
     "FaceChoice",
     "Limits",
     "MediaFacts",

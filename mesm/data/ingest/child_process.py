@@ -32,10 +32,12 @@ class ChildProcess:
 
     Args:
         module: gets this process's number as its argument, and must end by itself when idle or too slow.
+        threads: of its computations; by default as many as there are cores.
     """
 
-    def __init__(self, module: str) -> None:
+    def __init__(self, module: str, threads: int | None = None) -> None:
         self.module = module
+        self._environment = {} if threads is None else {"OMP_NUM_THREADS": str(threads)}
         self._turn = threading.Lock()
         self._process: subprocess.Popen[str] | None = None
         self._lines: queue.Queue[str | None] = queue.Queue()
@@ -96,7 +98,7 @@ class ChildProcess:
             self.close()
         if self._process is None:
             # A child that ends with its parent ends with the thread that started it, so that thread has to stay.
-            self._process = _starter(os.getpid()).submit(_start, self.module).result()
+            self._process = _starter(os.getpid()).submit(_start, self.module, self._environment).result()
             self._lines = queue.Queue(_LINES)
             threading.Thread(target=_read_lines, args=(self._process.stdout, self._lines), daemon=True).start()
         return self._process
@@ -129,14 +131,14 @@ def _starter(pid: int) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(1, thread_name_prefix="mesm-starter")
 
 
-def _start(module: str) -> subprocess.Popen[str]:
+def _start(module: str, environment: dict[str, str]) -> subprocess.Popen[str]:
     search = os.pathsep.join(filter(None, [str(_PACKAGE_ROOT), os.environ.get("PYTHONPATH")]))
     return subprocess.Popen(
         [sys.executable, "-m", module, str(os.getpid())],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
-        env={**os.environ, "PYTHONPATH": search},
+        env={**os.environ, "PYTHONPATH": search, **environment},
         text=True,
         encoding="utf-8",
     )

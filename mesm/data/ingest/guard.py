@@ -9,13 +9,16 @@ from __future__ import annotations
 import base64
 import json
 import os
+import queue
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 
@@ -254,6 +257,53 @@ def _send_request(
 def shared_decoder() -> ChildProcess:
     """Return the child process that decodes all files of a command; a crash or a time-out costs one file."""
     return ChildProcess(_MODULE)
+
+
+class Decoders:
+    """Read files with several child processes at once, each with one thread; close it, or use it in a `with`.
+
+    Args:
+        workers: number of child processes.
+        guarded: False decodes in threads of this process, without limits.
+    """
+
+    def __init__(self, workers: int, *, guarded: bool = True) -> None:
+        self._free: queue.SimpleQueue[ChildProcess] = queue.SimpleQueue()
+        self._children = [ChildProcess(_MODULE, threads=1) for _ in range(workers)] if guarded else []
+        for child in self._children:
+            self._free.put(child)
+        self._threads = ThreadPoolExecutor(workers, thread_name_prefix="mesm-decoder")
+        self._closed = threading.Event()
+        #: Files to begin ahead of the one that is waited for: the next is then always decoded, and memory is bounded.
+        self.ahead = 2 * workers
+
+    def read(self, path: str | os.PathLike[str], text: str, timeout_s: float) -> Future[Sample]:
+        """Begin to ingest one file; the future has its `Sample`, or raises what `ingest_untrusted` does."""
+        return self._threads.submit(self._read, path, text, timeout_s)
+
+    def _read(self, path: str | os.PathLike[str], text: str, timeout_s: float) -> Sample:
+        if not self._children:
+            return ingest_clip(path, text)
+        child = self._free.get()
+        try:
+            return ingest_untrusted(path, text, timeout_s=timeout_s, decoder=child, progress=self._go_on)
+        finally:
+            self._free.put(child)
+
+    def _go_on(self, stage: str, share: float) -> None:
+        """Raise, and so end the child, when this is closed."""
+        if self._closed.is_set():
+            raise CancelledError
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End what is under way: files not begun are dropped, the child processes are ended."""
+        self._closed.set()
+        self._threads.shutdown(cancel_futures=True)
+        for child in self._children:
+            child.close()
 
 
 @contextmanager

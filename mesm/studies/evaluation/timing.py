@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import itertools
-import platform
 import time
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -14,6 +12,7 @@ import torch
 from mesm.analysis.predictor import Predictor
 from mesm.data.store import Corpus
 from mesm.records.evaluation import TimedOn
+from mesm.runtime import processor
 from mesm.studies.evaluation.measure import labelled_batches, shared_labels
 
 #: Clips of which each is timed alone.
@@ -51,12 +50,3 @@ def timed_on(device: str) -> TimedOn:
     """Return this machine, as records name it."""
     machine = torch.cuda.get_device_name() if device.startswith("cuda") else processor()
     return TimedOn(device, torch.get_num_threads(), machine)
-
-
-def processor() -> str:
-    """Return the processor's name, from Linux where that is more precise than Python."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        return platform.processor() or platform.machine()
