@@ -29,7 +29,7 @@ def pick_model(first: str = FIRST_CHECKPOINT, with_note: bool = True) -> Model |
 
     Args:
         first: the one chosen at first, where it exists.
-        with_note: whether what it was trained on is said at the side.
+        with_note: whether the side names its training corpora.
     """
     checkpoints = find_checkpoints()
     first = first if first in checkpoints else FIRST_CHECKPOINT
