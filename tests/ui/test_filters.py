@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from pandas import DataFrame
 
 from mesm.data.store import IndexRow
 from mesm.figures.tables import Row, Table
@@ -22,7 +23,7 @@ from mesm.ui.case_studies.filters import (
     intensity_of,
 )
 from mesm.ui.models import Verdict
-from mesm.ui.tables import Column, column_forms, column_order
+from mesm.ui.tables import Column, column_forms, column_order, unbroken, width_px
 
 LABELS = (
     {"anger": 2.0, "fear": 0.0},
@@ -85,3 +86,11 @@ def test_columns_of_a_table_on_the_screen() -> None:
     assert column_order(table, "source") == ["model", "source", "of", "clips", "average Acc", "anger Acc", "anger F1"]
     wide = Table(tuple("abcdefghij"), (Row(("name", *[1] * 9)),))
     assert column_forms(wide)["a"].pinned and not column_forms(wide)["b"].pinned
+
+
+def test_a_wide_table_breaks_between_numbers_only() -> None:
+    """A number and its interval stay in one line; only the letters decide about the width."""
+    assert unbroken("1.05 (1.02–1.08) / 2") == "1.05\u00a0(1.02\u2060–\u20601.08) / 2"
+    assert unbroken("-0.4 (-3.0 to 2.1)").split(" ") == ["-0.4\u00a0(-3.0\u00a0to\u00a02.1)"]
+    one, two = DataFrame({"a": ["x", "xx"]}), DataFrame({"a": ["x", "xx"], "long name": ["", ""]})
+    assert width_px(two) - width_px(one) == width_px(DataFrame({"b": ["x" * 9]}))

@@ -49,7 +49,8 @@ def loudness_lift(clips: EvaluationClips, *, progress: Progress | None = None) -
         for tally, layer in zip(tallies, layers, strict=True):
             padding = torch.zeros_like(layer.kept_SHW) if layer.padding_SHW is None else layer.padding_SHW
             maps = (layer.kept_SHW, layer.active_SHW, layer.attention_SHW, ~padding)
-            tally.append(_clip_rows(loud, *(map_SHW.float().cpu() for map_SHW in maps), counts))
+            kept, active, attention, inside = (map_SHW.float().cpu() for map_SHW in maps)
+            tally.append(_clip_rows(loud, kept, active, attention, inside, counts))
     size = clips.size
     summaries = tuple(_summarise_layer(np.concatenate(tally), clips.groups) for tally in tallies)
     return LoudnessLift(size.clips, size.speakers, clips.top_p, LOUD_FRACTION, summaries)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from mesm.errors import ConfigError, DataError
+from mesm.figures.charts import broken
 from mesm.figures.page import WIDTHS_IN, paper_style
 from mesm.figures.style import LINE_STYLES
 from mesm.records.base import CorpusId, Record, read_record, write_record
@@ -138,9 +139,17 @@ def test_paper_and_screen_draw_the_same_sweep(width: float) -> None:
     assert [tuple(ring.text) for ring in rings] == [("elbow, p = 0.5",)] * 2 and rings[0].x[0] == 0.4
     # The titles.
     screen = draw_sweep(chart).layout
-    assert axes.get_xlabel().replace(",\n", ", ") == screen.xaxis.title.text == chart.x_title
-    assert axes.get_ylabel().replace(",\n", ", ") == screen.yaxis.title.text == chart.y_title
+    for printed, shown, title in (
+        (axes.get_xlabel(), screen.xaxis.title.text, chart.x_title),
+        (axes.get_ylabel(), screen.yaxis.title.text, chart.y_title),
+    ):
+        assert printed.replace("\n", " ") == shown.replace("<br>", " ") == title
     assert draw_sweep(sweep_chart([made_sweep()], SweepView(log=True))).layout.xaxis.type == "log"
+
+
+def test_a_title_that_its_axis_cannot_hold_stands_in_two_lines() -> None:
+    assert broken("score", 4) == "score" and broken("cost, share", 11) == "cost, share"
+    assert broken("cost of a clip, share of FE2E's", 30) == "cost of a clip,<br>share of FE2E's"
 
 
 def test_lines_differ_without_their_colours() -> None:
