@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import re
+
+from mesm.access import PUBLIC, Access, access
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -25,12 +28,11 @@ def run(arguments: argparse.Namespace) -> int:
     import subprocess
     import sys
 
-    from mesm.access import PUBLIC, access
     from mesm.runtime import bundle
 
     if arguments.public:
         os.environ[PUBLIC] = "1"
-    options = [*(_public_options(access().upload_mb) if access().is_public else []), *arguments.passed_on]
+    options = _server_options(access(), arguments.passed_on)
     home = ["--", "--home", arguments.home] if arguments.home else []
     command = [sys.executable, "-m", "streamlit", "run", str(bundle() / "app.py"), *options, *home]
     with subprocess.Popen(command) as server:
@@ -41,10 +43,13 @@ def run(arguments: argparse.Namespace) -> int:
             raise
 
 
-def _public_options(upload_mb: int) -> list[str]:
-    """Return the options of Streamlit's server that strangers need; later ones on the command line replace them."""
-    return [
-        *("--server.headless", "true"),  # no browser and no questions in the terminal of a server
-        *("--server.maxUploadSize", str(upload_mb)),
-        *("--browser.serverAddress", "localhost"),  # else it requests its outer address from checkip.amazonaws.com
-    ]
+def _server_options(rights: Access, passed_on: list[str]) -> list[str]:
+    """Return the options of Streamlit's server; those of the command line come last and so replace the others."""
+    options = []
+    if rights.is_public:  # no browser and no questions in the terminal of a server
+        options += ["--server.headless", "true", "--server.maxUploadSize", str(rights.upload_mb)]
+    address = re.search(r"--server\.address[= ](\S+)", " ".join(passed_on))
+    if address is None or address[1] in ("0.0.0.0", "::"):
+        # Else a server that listens to all requests its own outer address from checkip.amazonaws.com.
+        options += ["--browser.serverAddress", "localhost"]
+    return [*options, *passed_on]

@@ -58,8 +58,8 @@ def test_no_page_needs_another_machine(chromium: Any, stranger: str, place: Path
         page.goto(f"{stranger}/{Path(file).stem if title != 'Overview' else ''}")
         page.get_by_role("heading", level=1, name=title if title != "Overview" else "Multimodal").last.wait_for()
         settle(page)
-        for place_of in ("icon", "stylesheet", "preload", "manifest"):
-            requested += page.evaluate(f"[...document.querySelectorAll('link[rel*={place_of}]')].map(l => l.href)")
+        for kind in ("icon", "stylesheet", "preload", "manifest"):
+            requested += page.evaluate(f"[...document.querySelectorAll('link[rel*={kind}]')].map(l => l.href)")
         assert page.get_by_test_id("stException").count() == 0
     assert any(".woff2" in url for url in requested) and len(requested) > 100, "the log sees fonts"
     own = re.escape(stranger.removeprefix("http://"))

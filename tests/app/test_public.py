@@ -182,4 +182,7 @@ def test_the_command_makes_a_public_server(monkeypatch: pytest.MonkeyPatch) -> N
     assert cli.main(["app", "--public", "--server.maxUploadSize", "9"]) == 0 and access.access() is access.VISITOR
     plain, strangers = (" ".join(command) for command in commands)
     assert "headless" not in plain and "--server.headless true" in strangers
+    assert all("--browser.serverAddress localhost" in words for words in (plain, strangers)), (
+        "else it asks the internet"
+    )
     assert strangers.index("maxUploadSize 50") < strangers.index("maxUploadSize 9"), "the last one counts"

@@ -49,6 +49,8 @@ def pick_files() -> tuple[bytes | None, bytes | None, str]:
                 if source == FILES
                 else st.audio_input("Speech", key=f"speech-{turn}")
             )
+    if access().is_public:
+        st.caption("Your clip stays on this server for this visit only, and no other visitor sees it.")
     name = "/".join(one.file_id for one in (media, sound) if one is not None)
     return (
         media.getvalue() if media is not None else None,
