@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import streamlit as st
 from streamlit.runtime import caching
+from streamlit.runtime.caching.cache_data_api import _data_caches
 from streamlit.runtime.scriptrunner import ScriptRunner
 from streamlit.testing.v1 import AppTest
 
@@ -78,6 +79,15 @@ def test_two_visitors_see_nothing_of_each_other(public: Path) -> None:
     assert second.button(key="star").label == "Star" and not any("Notebook" in one.label for one in second.expander)
     press(first, "Starred")
     assert first.button(key="star").label == "Star"
+
+
+def test_what_a_visitor_types_is_in_no_shared_cache(public: Path) -> None:
+    page = open_page("pages/case_studies.py", **CASE, **{"what-if": "true"})
+    next(field for field in page.text_input if field.label == "Words").set_value(WORDS).run()
+    assert not page.exception and "Edit the words" not in texts(page)
+    shared = _data_caches._function_caches.get(None, {})
+    filled = {cache.display_name.split(".")[-1] for cache in shared.values() if len(cache.storage._mem_cache)}
+    assert "_predict" in filled and "_predict_changed" not in filled
 
 
 @pytest.mark.parametrize("page", ["runs", "efficiency"])

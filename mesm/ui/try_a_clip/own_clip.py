@@ -25,7 +25,8 @@ EXAMPLE = "m0-00259"
 
 def pick_files() -> tuple[bytes | None, bytes | None, str]:
     """Return picture or video, the sound beside it, and a name for this upload."""
-    turn, most_mb = upload.upload_round(), access().upload_mb
+    turn = upload.upload_round()
+    most_mb = min(access().upload_mb, int(st.get_option("server.maxUploadSize")))
     source = st.segmented_control("From", [VIDEO, FILES, RECORD], default=VIDEO, required=True, key="from_where")
     if source == VIDEO:
         media: Any = st.file_uploader(
