@@ -110,7 +110,7 @@ def test_the_library_needs_no_network(tmp_path: Path) -> None:
     code = (
         "import sys, mesm\n"
         "from mesm.cli import main\n"
-        f"prediction = mesm.load('marionette-mesm').predict({str(CLIP)!r}, text={WORDS!r}, trace=True)\n"
+        f"prediction = mesm.load('marionette-mesm').predict({str(CLIP)!r}, text={WORDS!r}, trace=True, guarded=False)\n"
         "assert prediction.trace.layers['visual']\n"
         "sys.exit(main(['figure', 'classes', 'marionette-mesm@marionette', '--format', 'png', '--out', 'figure.png']))"
     )

@@ -22,11 +22,12 @@ from mesm import access, cli
 from mesm.analysis.checkpoints import read_facts
 from mesm.data.ingest import MediaFacts
 from mesm.errors import BackendUnavailable, DataError
-from mesm.ui.corpora import hides_faces, open_corpus_cached
+from mesm.ui.corpora import Case, hides_faces, open_corpus_cached
 from mesm.ui.models import Model
 from mesm.ui.try_a_clip import own_clip, speech_files, transcription, upload
 from mesm.ui.try_a_clip.upload import Upload
 from tests.app.app_page import ROOT, open_page, texts
+from tests.app.conftest import make_sample
 from tests.app.test_private_clips import WORDS, own_sound
 
 CASE = {"checkpoint": "tiny-mesm", "corpus": "noise", "clip": "clip04"}
@@ -61,7 +62,9 @@ def press(page: AppTest, label: str) -> AppTest:
     return page.run()
 
 
-def test_two_visitors_see_nothing_of_each_other(public: Path) -> None:
+def test_two_visitors_see_nothing_of_each_other(public: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(upload, "facts_of", lambda *_: MediaFacts(2.0, True, True))
+    monkeypatch.setattr(upload, "ingest", lambda one, *_: Case(one.key, "your clip", make_sample(1)))
     first = open_page("pages/try_a_clip.py", checkpoint="tiny-mesm")
     first.file_uploader[0].upload("me.mp4", own_sound())
     first.text_area[0].set_value(WORDS)
