@@ -1,5 +1,6 @@
 """Show the runs: start, watch and compare training runs."""
 
+from mesm.access import access
 from mesm.ui import controls, frame, layout
 from mesm.ui.runs.view import show_runs, show_start_form
 
@@ -7,6 +8,9 @@ frame.enter()
 layout.heading("Runs", "Start, watch and compare training runs.")
 controls.pick_model()
 controls.pick_corpus(needed=False)
-with layout.one_sentence_errors():
-    show_start_form()
-    show_runs()
+if access().runs_jobs:
+    with layout.one_sentence_errors():
+        show_start_form()
+        show_runs()
+else:
+    layout.switched_off("Training")

@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parent.parent
 #: Packages of mesm/ from the basement up. Two packages of one rank do not import each other.
 RANKS: list[set[str]] = [
     {"errors", "vocabulary", "files", "locks", "stopping", "estimate", "json_form"},
-    {"batch", "records", "config", "runtime", "statistics"},
+    {"batch", "records", "config", "runtime", "statistics", "access"},
     {"sparse", "data"},
     {"layers"},
     {"models"},

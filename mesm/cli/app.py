@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import re
+
+from mesm.access import PUBLIC, Access, access
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -12,21 +15,41 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "example:\n  mesm app --home ~/emotion --server.port 8600 --server.headless true"
     )
     parser.add_argument("--home", metavar="DIR", help="workspace folder (MESM_HOME, or mesm_home here)")
+    parser.add_argument(
+        "--public",
+        action="store_true",
+        help="let strangers use it: nothing is trained, deleted or written into the workspace (MESM_PUBLIC=1)",
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Run Streamlit's server on app.py until it or this command is stopped; return its exit status."""
+    import os
     import subprocess
     import sys
 
     from mesm.runtime import bundle
 
-    script = bundle() / "app.py"
+    if arguments.public:
+        os.environ[PUBLIC] = "1"
+    options = _server_options(access(), arguments.passed_on)
     home = ["--", "--home", arguments.home] if arguments.home else []
-    command = [sys.executable, "-m", "streamlit", "run", str(script), *arguments.passed_on, *home]
+    command = [sys.executable, "-m", "streamlit", "run", str(bundle() / "app.py"), *options, *home]
     with subprocess.Popen(command) as server:
         try:
             return server.wait()
         except KeyboardInterrupt:
             server.terminate()
             raise
+
+
+def _server_options(rights: Access, passed_on: list[str]) -> list[str]:
+    """Return the options of Streamlit's server; those of the command line come last and so replace the others."""
+    options = []
+    if rights.is_public:  # no browser and no questions in the terminal of a server
+        options += ["--server.headless", "true", "--server.maxUploadSize", str(rights.upload_mb)]
+    address = re.search(r"--server\.address[= ](\S+)", " ".join(passed_on))
+    if address is None or address[1] in ("0.0.0.0", "::"):
+        # Else a server that listens to all requests its own outer address from checkip.amazonaws.com.
+        options += ["--browser.serverAddress", "localhost"]
+    return [*options, *passed_on]

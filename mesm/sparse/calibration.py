@@ -243,9 +243,8 @@ def _read() -> dict[str, BackendCosts]:
 def _write() -> None:
     """Keep the costs; a workspace that cannot be written costs a calibration per process."""
     try:
-        path().parent.mkdir(parents=True, exist_ok=True)
         write_atomic(path(), json.dumps(to_json(Calibrations(_known)), indent=1).encode())
-    except OSError:
+    except DataError:
         return
 
 

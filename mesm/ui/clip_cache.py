@@ -15,13 +15,14 @@ _own_caches: list[Any] = []
 
 
 def clip_cache(
-    keep: Any, max_entries: int, show_spinner: str | bool = False
+    keep: Any, max_entries: int, show_spinner: str | bool = False, is_own: bool = False
 ) -> Callable[[Callable[Concatenate[Case, str, P], R]], Callable[Concatenate[Case, P], R]]:
     """Cache a function of a case, of the case's key and of more arguments; those that begin with _ are no part of the key.
 
     Args:
         keep: `st.cache_data` or `st.cache_resource`.
         max_entries: results about clips of corpora, of all visitors together.
+        is_own: keep those for the visit only, too: their key holds what the visitor typed.
     """
 
     def decorate(function: Callable[Concatenate[Case, str, P], R]) -> Callable[Concatenate[Case, P], R]:
@@ -30,7 +31,7 @@ def clip_cache(
         _own_caches.append(own)
 
         def call(case: Case, *args: P.args, **kwargs: P.kwargs) -> R:
-            result: R = (own if case.corpus is None else shared)(case, case.key, *args, **kwargs)
+            result: R = (own if is_own or case.corpus is None else shared)(case, case.key, *args, **kwargs)
             return result
 
         return call

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
+from mesm.access import access
 from mesm.analysis.checkpoints import CheckpointFacts
 from mesm.analysis.provenance import clip_origin
 from mesm.batch import Sample
@@ -77,7 +78,9 @@ def hides_faces(licence: str) -> bool:
 
 
 def is_public() -> bool:
-    """Return whether other machines reach this server: by its own address, or by that in the visitor's browser."""
+    """Return whether other machines reach this server: by its mode, its own address, or that in the visitor's browser."""
+    if access().is_public:
+        return True
     hosts = {str(st.get_option("server.address") or "").lower()}
     if get_script_run_ctx() is not None and st.context.url:
         hosts.add((urlsplit(st.context.url).hostname or "").lower())

@@ -40,6 +40,14 @@ def empty(what: str, remedy: str) -> None:
     st.info(f"{what} {remedy}", icon=":material/inbox:")
 
 
+def switched_off(what: str) -> None:
+    """Show that a public server leaves something out, and where to have it."""
+    st.info(
+        f"{what} is switched off on this public server; install mesm and type `mesm app` to have it on your own machine.",
+        icon=":material/lock:",
+    )
+
+
 @contextmanager
 def one_sentence_errors() -> Iterator[None]:
     """Show any error that a user can cause as one sentence on the page."""

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
+from mesm.access import access, computing
 from mesm.analysis.checkpoints import CheckpointFacts, read_facts
-from mesm.errors import CheckpointError
+from mesm.errors import CheckpointError, DataError
 from mesm.estimate import decimal_text
 from mesm.records.base import Record
 from mesm.records.evaluation import Evaluation
@@ -120,10 +121,19 @@ class Model:
         return clip
 
     def judge(self, opened: OpenCorpus, progress: Callable[[int, int], None]) -> dict[str, Verdict]:
-        """Score every clip of a corpus, once; `progress` moves widgets, which `cache_data` would not allow."""
+        """Score every clip of a corpus, once; `progress` moves widgets, which `cache_data` would not allow.
+
+        Raises:
+            DataError: a public server does not score so many at once.
+        """
         from mesm.studies.evaluation.measure import evaluate
 
-        with self.lock:
+        if len(opened.corpus) > access().corpus_clips:
+            raise DataError(
+                f"{opened.corpus.name} has {len(opened.corpus)} clips, and this public server scores at most "
+                f"{access().corpus_clips} at once; choose another filter"
+            )
+        with computing(), self.lock:
             if opened.digest not in self._verdicts:
                 verdicts: dict[str, Verdict] = {}
                 clips = len(opened.corpus)
@@ -179,6 +189,7 @@ def predict(model: Model, case: Case, top_p: float, redrawn: int | None = None) 
 
 
 @clip_cache(st.cache_data, max_entries=48)
+@computing()
 def _predict(_case: Case, clip: str, checkpoint: str, top_p: float, redrawn: int | None, _model: Model) -> Prediction:
     return _model.run(_case, top_p, redrawn)
 
@@ -192,7 +203,8 @@ def predict_changed(model: Model, case: Case, top_p: float, text: str | None, wi
     return _predict_changed(case, model.facts.sha256, top_p, text, without, model)
 
 
-@clip_cache(st.cache_data, max_entries=24)
+@clip_cache(st.cache_data, max_entries=24, is_own=True)
+@computing()
 def _predict_changed(
     _case: Case, clip: str, checkpoint: str, top_p: float, text: str | None, without: tuple[str, ...], _model: Model
 ) -> Prediction:
@@ -205,6 +217,7 @@ def find_word_effects(model: Model, case: Case, top_p: float) -> WordEffects:
 
 
 @clip_cache(st.cache_data, max_entries=24, show_spinner="Leaving out each word …")
+@computing()
 def _find_word_effects(_case: Case, clip: str, checkpoint: str, top_p: float, _model: Model) -> WordEffects:
     from mesm.analysis.what_if import leave_one_word_out
 
@@ -219,6 +232,7 @@ def find_label_flip(model: Model, case: Case) -> FlipReport:
 
 
 @clip_cache(st.cache_data, max_entries=64, show_spinner="Scoring the clip at thirty values of p …")
+@computing()
 def _find_label_flip(_case: Case, clip: str, checkpoint: str, _model: Model) -> FlipReport:
     from mesm.studies.case.label_flip import flip_report
 

@@ -15,7 +15,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -73,16 +73,16 @@ def with_flags(browser: Any, *flags: str) -> Iterator[Any]:
 
 
 @contextmanager
-def served(home: Path, log: Path) -> Iterator[str]:
-    """`streamlit run app.py` on a free port, with this workspace; its address."""
+def served(home: Path, log: Path, *options: str, environment: Mapping[str, str] | None = None) -> Iterator[str]:
+    """`mesm app` on a free port, with this workspace, more options and a changed environment; its address."""
     with socket.socket() as free:
         free.bind(("localhost", 0))
         port = free.getsockname()[1]
     with log.open("wb") as out:
         server = subprocess.Popen(
-            [sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless", "true",
-             "--server.port", str(port), "--", "--home", str(home)],
-            cwd=ROOT, stdout=out, stderr=subprocess.STDOUT,
+            [sys.executable, "-m", "mesm", "app", "--home", str(home), "--server.headless", "true",
+             "--server.port", str(port), *options],
+            cwd=ROOT, stdout=out, stderr=subprocess.STDOUT, env={**os.environ, **(environment or {})},
         )  # fmt: skip
     try:
         for _ in range(240):

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import streamlit as st
 
+from mesm.access import PUBLIC
 from mesm.cli.figure import remake
 from mesm.errors import DataError
 from mesm.figures.export import FigureExport
@@ -104,3 +105,18 @@ def test_faces_stay_blurred_where_others_reach_the_server(visit: Path, monkeypat
 def test_only_a_figures_command_is_run(command: str) -> None:
     with pytest.raises(DataError, match="add the figure again"):
         remake(command)
+
+
+def test_on_a_public_server_it_ends_with_the_visit(visit: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    basket.add(export(0), ("pdf",), "acl-text")
+    monkeypatch.setenv(PUBLIC, "1")
+    assert basket.entries() == {}, "what the workspace holds is its owner's"
+    for one in (export(1), export(2, "mesm ingest clip.mp4")):
+        basket.add(one, ("pdf",), "acl-text")
+    assert [entry.title for entry in basket.entries().values()] == ["Classes 1", "Classes 2"]
+    basket.remove_own()
+    assert [entry.title for entry in basket.entries().values()] == ["Classes 1"], "the own clip's alone"
+    another_visit(monkeypatch)
+    assert basket.entries() == {}
+    basket.empty()
+    assert len(list(visit.iterdir())) == 1, "the owner's stays"

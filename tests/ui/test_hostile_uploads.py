@@ -5,11 +5,13 @@ from __future__ import annotations
 import subprocess
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from mesm.access import OWNER
 from mesm.errors import DataError, MesmError
 from mesm.ui.try_a_clip import upload
 from mesm.ui.try_a_clip.upload import Upload
@@ -59,10 +61,10 @@ def test_a_picture_may_come_with_any_sound() -> None:
 
 
 def test_what_is_too_large_is_never_written(monkeypatch: pytest.MonkeyPatch, own_folder: Path) -> None:
-    monkeypatch.setattr(upload, "MAX_BYTES", 1000)
+    monkeypatch.setattr(upload, "access", lambda: replace(OWNER, upload_mb=1))
     monkeypatch.setattr(Path, "write_bytes", lambda *_: pytest.fail("it was written"))
     with pytest.raises(DataError, match="above the limit"):
-        upload.probe(bytes(2000))
+        upload.probe(bytes(2_000_000))
 
 
 def test_a_probe_tells_without_decoding() -> None:

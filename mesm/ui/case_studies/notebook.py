@@ -1,4 +1,4 @@
-"""Store the notebook of cases: starred clips with notes, one file per workspace."""
+"""Store the notebook of cases: starred clips with notes, one file per workspace; on a public server, of the visit."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from urllib.parse import urlencode
 
+import streamlit as st
+
 from mesm import runtime
+from mesm.access import access
 from mesm.errors import DataError
 from mesm.files import write_atomic
 from mesm.json_form import from_json, items, members, read_json
@@ -16,6 +19,7 @@ from mesm.json_form import from_json, items, members, read_json
 FILE = "notebook.json"
 #: Longest note.
 NOTE_LETTERS = 4000
+_VISIT = "notebook-visit"
 _lock = threading.Lock()
 
 
@@ -64,6 +68,8 @@ def read() -> dict[tuple[str, str, str], Entry]:
     Raises:
         DataError: the file is not a notebook.
     """
+    if not access().writes_workspace:
+        return dict(st.session_state.get(_VISIT, {}))
     if not path().is_file():
         return {}
     names = {one.name for one in fields(Entry)}
@@ -90,5 +96,8 @@ def drop(key: tuple[str, str, str]) -> None:
 
 
 def _write(entries: dict[tuple[str, str, str], Entry]) -> None:
+    if not access().writes_workspace:
+        st.session_state[_VISIT] = entries
+        return
     text = json.dumps({"cases": [asdict(entry) for entry in entries.values()]}, indent=1)
     write_atomic(path(), (text + "\n").encode())

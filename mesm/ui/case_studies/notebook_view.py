@@ -8,6 +8,7 @@ from functools import partial
 
 import streamlit as st
 
+from mesm.access import access, computing
 from mesm.analysis.checkpoints import find_checkpoints
 from mesm.errors import MesmError
 from mesm.estimate import decimal_text
@@ -64,7 +65,7 @@ def show_star(case: Case, model: Model, prediction: Prediction) -> None:
         key="star",
         icon=":material/star:" if known else ":material/star_border:",
         type="primary" if known else "secondary",
-        help="Keep this case in the notebook of this workspace.",
+        help=f"Keep this case in the notebook of this {'workspace' if access().writes_workspace else 'visit'}.",
     ):
         if known:
             notebook.drop(entry.key)
@@ -146,6 +147,7 @@ def _open(entry: Entry) -> None:
     state.remember("clip", entry.clip_id)
 
 
+@computing()
 def file_of(
     entries: Sequence[Entry], write: Callable[[Sequence[NotebookPage], str], bytes], privacy: str = BY_LICENCE
 ) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from mesm.access import computing
 from mesm.analysis.provenance import clip_origin
 from mesm.figures.export import FigureExport, render
 from mesm.figures.privacy import default_privacy
@@ -58,6 +59,7 @@ def _show_six(opened: OpenCorpus, model: Model, clip_id: str) -> None:
 
 
 @st.cache_resource(max_entries=4, show_spinner="Looking for clips that are scored right …")
+@computing()
 def _faces(
     checkpoint: str, corpus: str, options: str, _model: Model, _opened: OpenCorpus, _choice: SixChoice
 ) -> tuple[ShownFace, ...]:

@@ -9,6 +9,7 @@ from shlex import quote
 
 import streamlit as st
 
+from mesm.access import computing
 from mesm.analysis.provenance import clip_origin
 from mesm.batch import Sample
 from mesm.data.store import IndexRow
@@ -66,6 +67,7 @@ def command(
     return f"mesm traces {quote(checkpoint)} --corpus {quote(opened.key)} {words}"
 
 
+@computing()
 def _archive(opened: OpenCorpus, model: Model, rows: Sequence[IndexRow], top_p: float | None) -> bytes:
     from mesm.studies.case.traces import write_traces
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import streamlit as st
 
+from mesm.access import access
 from mesm.analysis.checkpoints import find_checkpoints, read_facts
 from mesm.errors import CheckpointError
 from mesm.estimate import Estimate, decimal_text
@@ -197,6 +198,9 @@ def _trivial(sweep: Sweep, metric: str) -> str:
 
 def show_own_sweep(model: Model | None, corpus: OpenCorpus | None) -> None:
     """Show the form that starts a sweep of the checkpoint and the corpus at the side, or the progress of one."""
+    if not access().runs_jobs:
+        layout.switched_off("Sweeping a checkpoint over a corpus")
+        return
     job = sweep_job.current_sweep()
     with st.expander("Sweep this checkpoint over this corpus", expanded=job is not None, icon=":material/play_circle:"):
         if job is not None:

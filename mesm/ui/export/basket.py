@@ -2,7 +2,8 @@
 
 Each is a file of the workspace's basket/ folder: its command, formats and width, so that several processes can write at
 once, and a reload, a new tab or a link loses nothing. The figure itself stays in the visit that made it; in another it is
-made again by its command. An export of a visitor's own clip is never written: it ends with the visit.
+made again by its command. An export of a visitor's own clip is never written: it ends with the visit. On a public server
+nothing is written.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from pathlib import Path
 import streamlit as st
 
 from mesm import runtime
+from mesm.access import access
 from mesm.errors import DataError, MesmError
 from mesm.figures.export import ExportItem, FigureExport
 from mesm.files import write_atomic
@@ -69,7 +71,7 @@ def entries(on_error: Callable[[MesmError], None] = lambda error: None) -> dict[
         on_error: called for each file that is no entry; the others are returned.
     """
     read: dict[str, BasketEntry] = dict(_own())
-    for path in folder().glob("*.json"):
+    for path in folder().glob("*.json") if access().writes_workspace else ():
         try:
             entry = from_json(BasketEntry, members(read_json(path)), "an entry")
         except DataError as error:
@@ -146,7 +148,13 @@ def remove(key: str) -> None:
     """Remove one."""
     _own().pop(key, None)
     _live().pop(key, None)
-    _file(key).unlink(missing_ok=True)
+    if access().writes_workspace:
+        _file(key).unlink(missing_ok=True)
+
+
+def is_written(export: FigureExport | BasketEntry) -> bool:
+    """Return whether an entry of the basket is a file of the workspace, and not only of the visit."""
+    return access().writes_workspace and is_made_again(export)
 
 
 def is_made_again(export: FigureExport | BasketEntry) -> bool:
@@ -156,7 +164,7 @@ def is_made_again(export: FigureExport | BasketEntry) -> bool:
 
 def remove_own() -> None:
     """Remove the exports of the visitor's own clip."""
-    for key in list(_own()):
+    for key in [key for key, entry in _own().items() if not is_made_again(entry)]:
         remove(key)
     offered = st.session_state.get(_OFFERED, {})
     for place in [place for place, item in offered.items() if not is_made_again(item.export)]:
@@ -170,7 +178,7 @@ def empty() -> None:
 
 
 def _put(entry: BasketEntry) -> None:
-    if is_made_again(entry):
+    if is_written(entry):
         write_atomic(_file(entry.key), (json.dumps(asdict(entry), indent=1) + "\n").encode())
     else:
         _own()[entry.key] = entry

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import streamlit as st
 
+from mesm.access import access, computing
 from mesm.figures.export import ExportItem, FigureExport, fitting_width, full_command, make_zip, print_notes, render
 from mesm.figures.page import WIDTH_WORDS, width_in
 from mesm.ui import layout
@@ -29,7 +32,7 @@ def show_basket(remake: Remake) -> None:
             items.append(_item(entry, remake))
     with top:
         _take([item for item in items if item is not None], len(held))
-        if not all(basket.is_made_again(entry) for entry in held.values()):
+        if access().writes_workspace and not all(basket.is_made_again(entry) for entry in held.values()):
             st.caption(
                 ":material/info: The figures of your own clip are written nowhere: they stay until you close or reload "
                 "this page."
@@ -40,7 +43,7 @@ def _take(items: list[ExportItem], held: int) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.download_button(
             f"Download {len(items)}{'' if len(items) == held else f' of {held}'} as one zip",
-            lambda: make_zip(items),
+            partial(_zip, items),
             "mesm-figures.zip",
             "application/zip",
             type="primary",
@@ -51,9 +54,14 @@ def _take(items: list[ExportItem], held: int) -> None:
         st.button("Empty the basket", on_click=basket.empty, icon=":material/remove_shopping_cart:")
     st.caption(
         "The zip contains every figure in its formats, its provenance beside it and inside, captions.txt and "
-        "captions.tex, references.bib, and commands.txt with the command that makes each file again. The basket is kept "
-        "in this workspace."
+        "captions.tex, references.bib, and commands.txt with the command that makes each file again. The basket "
+        + ("is kept in this workspace." if access().writes_workspace else "ends with this visit: download it before.")
     )
+
+
+@computing()
+def _zip(items: list[ExportItem]) -> bytes:
+    return make_zip(items)
 
 
 def _item(entry: BasketEntry, remake: Remake) -> ExportItem | None:
@@ -98,7 +106,7 @@ def _faces(export: FigureExport) -> str:
     ]
 
 
-@st.cache_data(max_entries=basket.MOST, show_spinner="Drawing …")
+@st.cache_data(max_entries=basket.MOST, show_spinner="Drawing …", scope="session")
 def _preview(key: str, width: str, _exhibit: FigureExport) -> bytes:
     return render(_exhibit, "png", width)
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import streamlit as st
 
+from mesm.access import access
 from mesm.data.corpora import find_corpora
 from mesm.errors import MesmError
 from mesm.figures.png import encode_png
@@ -15,7 +16,7 @@ from mesm.ui import layout
 from mesm.ui.controls import FIRST_CORPUS
 from mesm.ui.corpora import hides_faces, open_corpus_cached
 from mesm.ui.try_a_clip import transcription, upload
-from mesm.ui.try_a_clip.upload import LONGEST_S, WHOLE, WHOLE_S, Upload
+from mesm.ui.try_a_clip.upload import WHOLE, WHOLE_S, Upload
 
 VIDEO, FILES, RECORD = "a video", "a picture and a sound", "camera and microphone"
 #: Clip of the bundled corpus that is the example: its face, voice and words agree.
@@ -25,28 +26,32 @@ EXAMPLE = "m0-00259"
 def pick_files() -> tuple[bytes | None, bytes | None, str]:
     """Return picture or video, the sound beside it, and a name for this upload."""
     turn = upload.upload_round()
+    most_mb = min(access().upload_mb, int(st.get_option("server.maxUploadSize")))
     source = st.segmented_control("From", [VIDEO, FILES, RECORD], default=VIDEO, required=True, key="from_where")
     if source == VIDEO:
         media: Any = st.file_uploader(
             "Video",
-            help="One person, a few seconds, at most 200 MB. Its content decides what it is, not its name.",
+            help=f"One person, a few seconds, at most {most_mb} MB. Its content decides what it is, not its name.",
             key=f"video-{turn}",
+            max_upload_size=most_mb,
         )
         sound: Any = None
     else:
         left, right = st.columns(2)
         with left:
             media = (
-                st.file_uploader("Picture", key=f"picture-{turn}")
+                st.file_uploader("Picture", key=f"picture-{turn}", max_upload_size=most_mb)
                 if source == FILES
                 else st.camera_input("Picture of a face", key=f"camera-{turn}")
             )
         with right:
             sound = (
-                st.file_uploader("Sound", key=f"sound-{turn}")
+                st.file_uploader("Sound", key=f"sound-{turn}", max_upload_size=most_mb)
                 if source == FILES
                 else st.audio_input("Speech", key=f"speech-{turn}")
             )
+    if access().is_public:
+        st.caption("Your clip stays on this server for this visit only, and no other visitor sees it.")
     name = "/".join(one.file_id for one in (media, sound) if one is not None)
     return (
         media.getvalue() if media is not None else None,
@@ -68,7 +73,7 @@ def pick_part(media: bytes | None, sound: bytes | None, name: str) -> tuple[floa
         return None
     if facts.duration_s <= WHOLE_S:
         return WHOLE
-    last = round(facts.duration_s, 1)
+    last, longest = round(facts.duration_s, 1), access().clip_s
     start, end = st.slider(
         f"Part of the {last:g} s to use",
         0.0,
@@ -76,11 +81,11 @@ def pick_part(media: bytes | None, sound: bytes | None, name: str) -> tuple[floa
         (0.0, WHOLE_S),
         0.1,
         key=f"part-{name}",
-        help=f"An utterance lasts a few seconds; at most {LONGEST_S:g} s are used.",
+        help=f"An utterance lasts a few seconds; at most {longest:g} s are used.",
     )
-    if end - start > LONGEST_S:
-        st.caption(f":material/info: Only the first {LONGEST_S:g} s of this part are used.")
-    return start, min(max(end - start, 0.5), LONGEST_S)
+    if end - start > longest:
+        st.caption(f":material/info: Only the first {longest:g} s of this part are used.")
+    return start, min(max(end - start, 0.5), longest)
 
 
 def pick_transcript(media: bytes | None, sound: bytes | None, part: tuple[float, float] | None) -> str:
@@ -97,7 +102,7 @@ def pick_transcript(media: bytes | None, sound: bytes | None, part: tuple[float,
             icon=":material/hearing:",
             type="tertiary",
             disabled=source is None or part is None,
-            help="Whisper-tiny, downloaded once from Hugging Face (151 MB). The clip does not leave this machine.",
+            help=transcription.help_words(),
         )
         and source is not None
         and part is not None

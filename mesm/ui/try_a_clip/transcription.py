@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import streamlit as st
 
+from mesm.access import access, computing
 from mesm.batch import SAMPLE_RATE_HZ
 from mesm.errors import BackendUnavailable, DataError
 from mesm.ui.try_a_clip import speech_files
@@ -25,6 +26,13 @@ VARIABLE = "MESM_SPEECH_MODEL"
 _lock = threading.Lock()
 
 
+def help_words() -> str:
+    """Return how the speech model comes, for the button."""
+    if access().is_public:
+        return "Whisper-tiny. The clip does not leave this server."
+    return "Whisper-tiny, downloaded once from Hugging Face (151 MB). The clip does not leave this machine."
+
+
 def speech_model() -> Path:
     """Return the folder of the speech model; a download shows a button that cancels it, as any other click does.
 
@@ -34,6 +42,8 @@ def speech_model() -> Path:
     name = os.environ.get(VARIABLE, DEFAULT_MODEL)
     if (folder := speech_files.find_model(name)) is not None:
         return folder
+    if not access().downloads:
+        raise BackendUnavailable("this public server has no speech model: type the transcript")
     place = st.empty()
     with place.container(), st.spinner(f"Downloading {name} from Hugging Face …", show_time=True):
         if speech_files.is_hub_reachable():
@@ -73,7 +83,7 @@ def transcribe(waveform: np.ndarray, folder: Path) -> str:
         model = _open(str(folder))
     except (OSError, ValueError) as error:
         raise BackendUnavailable("the speech model cannot be read: type the transcript") from error
-    with _lock:
+    with computing(), _lock:
         words = model.words(waveform)
     if not words:
         raise DataError("no words were recognised: type the transcript")

@@ -15,6 +15,7 @@ import numpy as np
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
+from mesm.access import access, computing
 from mesm.data.ingest import FaceChoice, MediaFacts, ingest_untrusted, probe_untrusted, waveform_untrusted
 from mesm.data.ingest.private_folder import private_folder
 from mesm.data.ingest.text import clean_text, spread_words
@@ -29,8 +30,6 @@ TIMEOUT_S = 120.0
 WHOLE_S, LONGEST_S = 12.0, 50.0
 #: Part of a short clip.
 WHOLE = (0.0, LONGEST_S)
-#: An upload above this is refused before anything of it is written.
-MAX_BYTES = 200_000_000
 _KEY, _NAME, _UPLOAD, _FACES, _FACTS = "own-clip", "own-name", "own-upload", "own-faces", "own-facts"
 #: Folder of the printed commands, and the names that stand for the visitor's files in them.
 COMMAND_FOLDER, _CLIP, _PICTURE, _SOUND = "own-clip", "clip.mp4", "picture.jpg", "sound.wav"
@@ -89,14 +88,14 @@ class Upload:
 def _on_disk(*contents: bytes | None) -> Iterator[tuple[Path, ...]]:
     """Write contents as files of a private folder that is deleted afterwards in any case.
 
-    An error names neither a path nor the visitor's file name.
+    An upload above the limit is refused before anything of it is written. An error names neither a path nor the visitor's
+    file name.
     """
+    most_mb = access().upload_mb
     for content in contents:
-        if content is not None and len(content) > MAX_BYTES:
-            raise DataError(
-                f"the upload has {len(content) / 1e6:.0f} MB, above the limit of {MAX_BYTES // 10**6}; cut it"
-            )
-    with private_folder() as folder:
+        if content is not None and len(content) > most_mb * 10**6:
+            raise DataError(f"the upload has {len(content) / 1e6:.0f} MB, above the limit of {most_mb}; cut it")
+    with computing(), private_folder() as folder:
         files = tuple(folder / what for what in ("the upload", "the sound")[: len(contents)])
         for file, content in zip(files, contents, strict=True):
             if content is not None:
@@ -152,7 +151,7 @@ def ingest(
     Raises:
         DataError: one sentence that names neither a path nor the visitor's file name.
     """
-    start_s, length_s = upload.part
+    start_s, length_s = upload.part[0], min(upload.part[1], access().clip_s)
     with _on_disk(upload.media, upload.sound) as (source, beside):
         preview = source.with_name("preview.mp4")
         sample = ingest_untrusted(
@@ -213,7 +212,7 @@ def ingest_with_steps(upload: Upload) -> Case | None:
             if upload.face_at is None:
                 st.session_state[_FACES] = faces
             return case
-        status.update(label="This clip cannot be decoded.", state="error", expanded=False)
+        status.update(label="This clip is not decoded.", state="error", expanded=False)
     layout.say_error(failure)
     return None
 
