@@ -57,7 +57,7 @@ class Speakers:
     Examples:
         >>> speakers = Speakers(np.repeat(np.arange(10), 3))
         >>> speakers.mean(np.arange(30.0)).words(1)
-        '14.5 (9.5 to 19.7)'
+        '14.5 (9.1 to 19.9)'
     """
 
     names: np.ndarray
