@@ -155,8 +155,8 @@ def test_a_notebook_has_no_stored_output(path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "printed"),
     [
-        ("clip", ["'anger'", "visual L1", "p = 0.9"]),
-        ("facs", ["(600, 50, 4282)", "L3: own over other emotions' units 1.22"]),
+        ("clip", ["'anger'", "visual 40% 25%", "p = 0.9"]),
+        ("facs", ["(600, 50, 4282)", "own over other emotions' units 1.22"]),
         ("sweep", ["p = 1.0: work 0.92", "600 clips, 50 speakers"]),
     ],
 )
