@@ -86,6 +86,7 @@ def test_the_commands_are_read_from_fences_cells_and_tables() -> None:
     places = {place for place, _ in commands()}
     assert {"README.md", "commands.md", "people.md", "facs.ipynb", "model.md", "mesm.cli.train"} <= places
     assert len(commands()) > 120
+    assert {command.split()[1] for place, command in commands() if place == "commands.md"} == set(cli.VERBS)
 
 
 @pytest.mark.parametrize(("place", "command"), commands())
