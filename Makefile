@@ -9,7 +9,7 @@ ARGS ?=
 PIP_ARGS ?=
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: app test test-all mutants lint clean
+.PHONY: app test test-all mutants lint docs clean
 
 app: $(VENV)/.app
 	$(BIN)/streamlit run app.py $(ARGS)
@@ -28,6 +28,10 @@ lint: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# The documentation as a site, into site/; its figures and notebooks are made on the way.
+docs: $(VENV)/.dev
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict $(ARGS)
 
 clean:
 	rm -rf $(VENV)

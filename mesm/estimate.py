@@ -36,7 +36,12 @@ class Estimate:
     high: float | None = None
 
     def words(self, digits: int = 2, unit: str = "") -> str:
-        """Return "1.23 (1.10 to 1.40)", without an interval "1.23", and an en dash where it is undefined."""
+        """Return "1.23 (1.10 to 1.40)", without an interval "1.23", and an en dash where it is undefined.
+
+        Examples:
+            >>> Estimate(0.8312, 0.79, 0.87).words()
+            '0.83 (0.79 to 0.87)'
+        """
         if self.value is None:
             return "–"
         text = decimal_text(self.value, digits) + unit

@@ -53,6 +53,11 @@ class Speakers:
             evaluations are drawn by index, everything else by counts, so that a seed gives the same figures as before.
         member: (N,) index of each row's speaker.
         count: number of speakers.
+
+    Examples:
+        >>> speakers = Speakers(np.repeat(np.arange(10), 3))
+        >>> speakers.mean(np.arange(30.0)).words(1)
+        '14.5 (9.1 to 19.9)'
     """
 
     names: np.ndarray
@@ -212,6 +217,10 @@ def auc(scores_KN: np.ndarray, positive_KN: np.ndarray) -> np.ndarray:
 
     Returns:
         (K,) areas in [0, 1]; NaN where nothing is positive or nothing is negative.
+
+    Examples:
+        >>> auc(np.array([[0.1, 0.4, 0.8]]), np.array([[False, True, True]])).tolist()
+        [1.0]
     """
     order = np.argsort(scores_KN, axis=1)
     values, positive = np.take_along_axis(scores_KN, order, 1), np.take_along_axis(positive_KN, order, 1).astype(float)

@@ -10,6 +10,10 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 
 def pytest_configure() -> None:
+    import hypothesis
     import torch
 
     torch.set_num_threads(1)
+    # A slow machine is no fault of the code: first calls compile, and other work takes the cores.
+    hypothesis.settings.register_profile("mesm", deadline=None)
+    hypothesis.settings.load_profile("mesm")

@@ -83,6 +83,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the scripts' folder of an environment with the wheel and what its metadata asks for, linked."""
+    pytest.importorskip("pip", reason="needs pip, which environments of uv lack: uv pip install pip")
     folder = tmp_path_factory.mktemp("environment")
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder], check=True)
     (site,) = folder.glob("lib/python*/site-packages")

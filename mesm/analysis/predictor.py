@@ -39,6 +39,10 @@ def load(name_or_path: str | os.PathLike[str] = "marionette-mesm", device: str =
 
     Raises:
         CheckpointError: there is none, or it cannot be read.
+
+    Examples:
+        >>> load("marionette-mesm").labels
+        ('anger', 'disgust', 'fear', 'happiness', 'sadness', 'surprise')
     """
     name = os.fspath(name_or_path)
     known = find_checkpoints()
@@ -228,6 +232,13 @@ class Predictor:
 
         Raises:
             DataError: the file cannot be read.
+
+        Examples:
+            >>> from mesm.runtime import assets
+            >>> clip = assets() / "marionette/media/m0-00356.mp4"
+            >>> prediction = load().predict(clip, text="You can pick up the parcel at the office.", trace=True)
+            >>> prediction.decided, len(prediction.layers["visual"])
+            (('anger',), 3)
         """
         if not isinstance(clip, Sample):
             from mesm.data.ingest import ingest_clip, ingest_untrusted, shared_decoder

@@ -64,6 +64,11 @@ def open_corpus(key_or_path: str | os.PathLike[str], home: str | os.PathLike[str
 
     Raises:
         DataError: there is none, or several; the sentence lists the keys.
+
+    Examples:
+        >>> corpus = open_corpus("marionette")
+        >>> len(corpus), corpus["m0-00356"].text
+        (96, 'You can pick up the parcel at the office.')
     """
     path = resolve_folder(key_or_path)
     if is_url(key_or_path) or (path / MANIFEST_NAME).is_file():

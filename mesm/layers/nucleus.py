@@ -24,6 +24,12 @@ def nucleus_mask(attention_SHW: Tensor, active_SHW: Tensor, top_p: float) -> Ten
     Raises:
         ConfigError: `top_p` lies outside (0, 1].
         DataError: an attention that is not a number, because features or query are not.
+
+    Examples:
+        >>> attention = torch.tensor([[[0.5, 0.3], [0.15, 0.05]]])
+        >>> nucleus_mask(attention, torch.ones(1, 2, 2, dtype=torch.bool), 0.7)
+        tensor([[[ True,  True],
+                 [False, False]]])
     """
     if check_top_p(top_p) == 1:
         return active_SHW

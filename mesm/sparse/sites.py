@@ -124,6 +124,14 @@ class SparseMap:
     Attributes:
         features_NC: (N, C), one row per active site.
         sites: the sites, in the same order.
+
+    Examples:
+        >>> mask = torch.tensor([[[True, False], [False, True]]])
+        >>> sparse = SparseMap.from_dense(torch.arange(4.0).view(1, 1, 2, 2), mask)
+        >>> sparse.features_NC.flatten().tolist(), sparse.sites.sites_N3.tolist()
+        ([0.0, 3.0], [[0, 0, 0], [0, 1, 1]])
+        >>> sparse.max_pool2().to_dense().item()
+        3.0
     """
 
     features_NC: Tensor
@@ -282,6 +290,10 @@ class Rulebook:
         destination_P: (P,) destination row of each pair.
         pairs_per_offset: nine counts, in the order of `OFFSET_ORDER`; opposite offsets have equal counts unless
             `widened`.
+
+    Examples:
+        >>> Rulebook(Sites.of_mask(torch.tensor([[[True, True], [False, False]]]))).num_pairs  # two sites, each beside the other
+        4
     """
 
     def __init__(self, destinations: Sites, sources: Sites | None = None) -> None:

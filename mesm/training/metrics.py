@@ -70,7 +70,13 @@ def accuracy(c: Counts) -> np.ndarray:
 
 
 def weighted_accuracy(c: Counts) -> np.ndarray:
-    """Compute weighted accuracy per class: (E,) percent; the mean of sensitivity and specificity."""
+    """Compute weighted accuracy per class: (E,) percent; the mean of sensitivity and specificity.
+
+    Examples:
+        >>> decided, truth = np.array([[1], [1], [0], [0]], bool), np.array([[1], [0], [0], [0]], bool)
+        >>> weighted_accuracy(count(decided, truth)).round(1).tolist()  # (1/1 + 2/3) / 2
+        [83.3]
+    """
     return 50 * (_ratio(c.tp, c.tp + c.fn, np.nan) + _ratio(c.tn, c.tn + c.fp, np.nan))
 
 

@@ -240,6 +240,11 @@ def plan_recipe(
 
     Raises:
         ConfigError: there is no such recipe or size, or the corpus has nothing to select positions of.
+
+    Examples:
+        >>> recipe = plan_recipe("mesm", CorpusFacts(labels=("anger", "happiness")))
+        >>> [stage.name for stage in recipe.stages], recipe.stages[1].run.train.attention.target
+        (['dense', 'sparse'], 'saliency')
     """
     if name not in RECIPES or size not in SIZES:
         raise ConfigError(

@@ -26,7 +26,7 @@ from tests.mutants import MUTANTS
 from tests.mutants.mutant import Mutant
 
 ROOT = Path(__file__).resolve().parents[2]
-_COPIED = ("mesm", "tests", "benchmarks", "pages", "app.py", "pyproject.toml", "Makefile", "README.md")
+_COPIED = ("mesm", "tests", "benchmarks", "pages", "app.py", "pyproject.toml", "Makefile", "README.md", "docs")
 _LINKED = ("assets",)
 _TIMEOUT_S = 300
 #: Imported once, before the children are forked: they take longer than most tests.
