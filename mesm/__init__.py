@@ -10,7 +10,13 @@ Names are resolved when first used, so that `import mesm` loads no torch.
 from __future__ import annotations
 
 import importlib
+import os
 from typing import Any
+
+# Threads of torch that wait for work spin for a millisecond, on a core that the threads of the sparse blocks need. A twentieth
+# of it bridges the pauses between two operations (benchmarks/README.md). Read when torch is loaded; a user's choice stands.
+if not {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT"} & os.environ.keys():
+    os.environ["GOMP_SPINCOUNT"] = "20000"
 
 __version__ = "0.1.0"
 

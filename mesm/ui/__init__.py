@@ -6,9 +6,3 @@ checkpoint, corpus, top-p), `state.py` (the URL), `models.py`, `corpora.py` and 
 visitors), `clip_cache.py` (results about clips), `clip_pictures.py`, `tables.py`, `export_menu.py`, `copy_link.py`. Start with
 `pages/case_studies.py`.
 """
-
-import os
-
-# Read when torch is loaded, so it stands before everything that loads it. Threads that wait for work would otherwise
-# spin, and with anything else running on the machine a slider took ten times as long.
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
