@@ -1,6 +1,7 @@
 """Compute a dense convolution and its ReLU as one oneDNN operation whose weights are packed once (CPU, float32, inference).
 
-`F.conv2d` reorders the weights into oneDNN's blocks at every call, which for one face costs more than the multiply-adds.
+`F.conv2d` reorders the weights into oneDNN's blocks at every call, which for one face costs more than the multiply-adds. They
+are packed when the same shape comes twice in a row.
 The operations used here are those that `torch.compile` emits; where this torch lacks them, or they fail on this processor,
 `F.conv2d` runs.
 """
@@ -27,6 +28,7 @@ class PackedConv:
     def __init__(self, weight_KCRR: Tensor, bias_K: Tensor) -> None:
         self.weight_KCRR, self.bias_K = weight_KCRR, bias_K
         self._packed: OrderedDict[tuple[int, ...], Tensor] = OrderedDict()
+        self._last: tuple[int, ...] = ()
 
     def __getstate__(self) -> dict[str, object]:
         """Return the state without the packed forms, which torch can neither copy nor pickle."""
@@ -38,8 +40,10 @@ class PackedConv:
             return F.conv2d(maps_SCHW, self.weight_KCRR, self.bias_K, padding=padding).relu_()
         shape = tuple(maps_SCHW.shape)
         form = (torch.get_num_threads(), *shape)
-        packed = self._packed.get(form)
+        packed, again, self._last = self._packed.get(form), form == self._last, form
         if packed is None:
+            if not again:  # clips of ever other lengths: packing for each costs more than it saves
+                return F.conv2d(maps_SCHW, self.weight_KCRR, self.bias_K, padding=padding).relu_()
             packed = self._packed[form] = _pack(self.weight_KCRR, padding, shape)
             while len(self._packed) > KEPT_FORMS:
                 self._packed.popitem(last=False)
