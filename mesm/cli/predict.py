@@ -19,9 +19,6 @@ if TYPE_CHECKING:
     from mesm.data.clip_list import ListedClip
     from mesm.data.ingest import Decoders
 
-#: Seconds that decoding one file may take.
-DECODE_S = 600.0
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `mesm predict`."""
@@ -99,6 +96,8 @@ def _read_ahead(
     clips: list[ListedClip], file: ScoreFile, decoders: Decoders, origin: Mapping[str, object]
 ) -> Iterator[_Job]:
     """Yield the clips in their order, some of them being decoded while earlier ones are scored."""
+    from mesm.analysis.predictor import DECODE_S
+
     jobs: deque[_Job] = deque()
     for clip in clips:
         row: dict[str, object] = {"path": str(clip.path), "text": clip.text, "error": clip.error, **origin}

@@ -19,7 +19,7 @@ import torch
 from mesm.layers.normalisation import FoldedConv
 from mesm.sparse import compiled
 from mesm.sparse.compiled_attention import AttentionWeights, SegmentAttention, nucleus
-from mesm.sparse.fused_backend import convolve_arrays, lane_bias, pack, panels, share_out
+from mesm.sparse.fused_backend import convolve_arrays, lane_bias, share_out
 from mesm.sparse.sites import STEPS
 
 #: Segments that a thread takes at a time at most: enough to share the reading of the weights.
@@ -38,8 +38,8 @@ class Convolution:
     @classmethod
     def of(cls, folded: FoldedConv) -> Convolution:
         """Lay out the weights."""
-        values = panels(pack(folded.weight_KCRR))
-        return cls(values.numpy(), lane_bias(folded.bias_K, values.shape[1]), len(folded.bias_K))
+        bias_K = lane_bias(folded.bias_K, folded.panels.shape[1])
+        return cls(folded.panels.numpy(), bias_K, len(folded.bias_K))
 
 
 @dataclass(frozen=True, eq=False)
