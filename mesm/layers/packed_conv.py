@@ -36,18 +36,24 @@ class PackedConv:
 
     def relu(self, maps_SCHW: Tensor, padding: int) -> Tensor:
         """Compute relu(conv(maps)), stride 1, for inference."""
-        if not (_suits(maps_SCHW) and _runs_here()):
+        packed = self._form(maps_SCHW, padding) if _suits(maps_SCHW) and _runs_here() else None
+        if packed is None:
             return F.conv2d(maps_SCHW, self.weight_KCRR, self.bias_K, padding=padding).relu_()
+        return _run(maps_SCHW, packed, self.bias_K, padding)
+
+    def _form(self, maps_SCHW: Tensor, padding: int) -> Tensor | None:
+        """Return the weights packed for these maps; None at the first use of a shape, after which another may follow.
+
+        For clips of ever other lengths packing costs more than it saves.
+        """
         shape = tuple(maps_SCHW.shape)
         form = (torch.get_num_threads(), *shape)
-        packed, again, self._last = self._packed.get(form), form == self._last, form
-        if packed is None:
-            if not again:  # clips of ever other lengths: packing for each costs more than it saves
-                return F.conv2d(maps_SCHW, self.weight_KCRR, self.bias_K, padding=padding).relu_()
-            packed = self._packed[form] = _pack(self.weight_KCRR, padding, shape)
+        again, self._last = form == self._last, form
+        if again and form not in self._packed:
+            self._packed[form] = _pack(self.weight_KCRR, padding, shape)
             while len(self._packed) > KEPT_FORMS:
                 self._packed.popitem(last=False)
-        return _run(maps_SCHW, packed, self.bias_K, padding)
+        return self._packed.get(form)
 
 
 def _suits(maps_SCHW: Tensor) -> bool:
