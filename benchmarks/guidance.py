@@ -26,7 +26,13 @@ import torch
 
 from mesm.analysis.predictor import Predictor
 from mesm.analysis.supervision import supervision_of
-from mesm.config import AttentionSupervisionConfig, AuxiliaryTargetsConfig, NeutralFacesConfig, RunConfig
+from mesm.config import (
+    AttentionSupervisionConfig,
+    AuxiliaryTargetsConfig,
+    DistillationConfig,
+    NeutralFacesConfig,
+    RunConfig,
+)
 from mesm.data.corpora import open_corpus
 from mesm.data.store import Corpus
 from mesm.estimate import Estimate
@@ -62,6 +68,7 @@ def supervised(target: str) -> Settings:
 
 
 UNSUPERVISED: Settings = {"attention": AttentionSupervisionConfig(0.0)}
+DISTILLED: Settings = {"distillation": DistillationConfig(3.0)}
 NO_NEUTRAL: Settings = {"neutral": NeutralFacesConfig(0)}
 
 
@@ -82,6 +89,10 @@ ROWS: dict[str, Row] = {
     "labels-fe2e-long": Row("FE2E, twice the epochs", dense=True),
     "labels": Row("MESM, labels alone", NO_TRUTH),
     "labels-saliency": Row("MESM, FE2E's saliency", NO_NEUTRAL | supervised("saliency")),
+    "labels-distilled": Row("MESM, FE2E's scores as target", NO_TRUTH | DISTILLED),
+    "labels-saliency-distilled": Row(
+        "MESM, FE2E's saliency and scores", NO_NEUTRAL | supervised("saliency") | DISTILLED
+    ),
     "labels-points": Row("MESM, a prior laid by five points", NO_NEUTRAL | supervised("points")),
     "labels-annealed": Row("MESM, p from 1 to its range", NO_TRUTH | {"top_p_start": 1.0}),
     "labels-rate": Row("MESM, attention rate 20 times the trunk's", NO_TRUTH | {"attention_lr_factor": 20.0}),

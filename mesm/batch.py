@@ -188,6 +188,10 @@ class Batch:
     def __len__(self) -> int:
         return len(self.clip_ids)
 
+    def segments(self, modality: str) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the faces or mel chunks, one clip's after the other, and their (B,) number in each clip."""
+        return (self.faces, self.face_counts) if modality == "visual" else (self.mels, self.chunk_counts)
+
     def to(self, device: torch.device | str) -> Batch:
         """Return the same batch on another device."""
         tensors = {k: v.to(device) for k, v in vars(self).items() if hasattr(v, "to")}

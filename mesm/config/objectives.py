@@ -97,3 +97,12 @@ class TwoTextsConfig(JsonConfig):
     PREFIX = "two_texts."
     weight: float = bounded(0.0, 0, 1e6)
     """Factor of the loss; above 0 it doubles the work of the sparse layers."""
+
+
+@dataclass(frozen=True)
+class DistillationConfig(JsonConfig):
+    """Set the cross entropy of each branch's scores against those of the dense model in `train.init_from`."""
+
+    PREFIX = "distillation."
+    weight: float = bounded(0.0, 0, 1e6)
+    """Factor of the loss; above 0 it adds a forward pass of the dense model to every step."""

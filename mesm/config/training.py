@@ -12,6 +12,7 @@ from mesm.config.objectives import (
     AttentionSupervisionConfig,
     AuxiliaryTargetsConfig,
     BranchLossConfig,
+    DistillationConfig,
     LabelLossConfig,
     NeutralFacesConfig,
     TwoTextsConfig,
@@ -124,6 +125,8 @@ class TrainConfig(JsonConfig):
     """Neutral faces."""
     two_texts: TwoTextsConfig = field(default_factory=TwoTextsConfig)
     """Two texts per clip."""
+    distillation: DistillationConfig = field(default_factory=DistillationConfig)
+    """Distillation of the dense model's scores."""
     freeze_attention: bool = False
     """Keep the attention as it is at the start and train the other layers."""
     freeze_stem: bool = False

@@ -87,13 +87,12 @@ class EmotionModel(Scorer[Prepared]):
     def prepare(self, batch: Batch) -> Prepared:
         """Compute everything that does not depend on top_p: text vectors, and stem maps or FE2E's final maps."""
         text_BD = self._text_vectors(batch)
-        segments = {"visual": (batch.faces, batch.face_counts), "acoustic": (batch.mels, batch.chunk_counts)}
         maps, counts, present = {}, {}, []
         for modality in self.config.modalities:
             if modality == "text":
                 present.append(batch.has_text)
                 continue
-            values, counts[modality] = segments[modality]
+            values, counts[modality] = batch.segments(modality)
             present.append(counts[modality] > 0)
             if len(values):
                 branch = self.branches[modality]

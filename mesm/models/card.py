@@ -161,6 +161,8 @@ def _teaching(train: Mapping[str, Any]) -> list[str]:
             f"| attention supervision | on the training people: a share of {active:.2f} on {_TARGETS[target]}{text}; of the "
             f"voice's, {loud:.2f} on {voice} |"
         )
+    if train.get("distillation", {}).get("weight"):
+        rows.append("| distillation | the faces' and voice's scores of the dense model that it started from |")
     if train.get("fusion") == "held_out":
         rows.append("| fusion weights | fitted on the validation split |")
     if train.get("freeze_text"):

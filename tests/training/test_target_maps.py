@@ -10,16 +10,25 @@ import pytest
 import torch
 
 from mesm.batch import Sample
-from mesm.config import AttentionSupervisionConfig, AuxiliaryTargetsConfig, FE2EConfig, RunConfig, TrainConfig
+from mesm.config import (
+    AttentionSupervisionConfig,
+    AuxiliaryTargetsConfig,
+    DistillationConfig,
+    FE2EConfig,
+    RunConfig,
+    TrainConfig,
+)
 from mesm.data import atlas
 from mesm.data.store import Corpus, CorpusWriter
 from mesm.errors import ConfigError, DataError
 from mesm.layers.vgg import DenseVGG
-from mesm.models import build_model
+from mesm.models import build_model, load_checkpoint
 from mesm.models.encoders import SegmentBranch
 from mesm.training.objectives.attention_supervision import FaceRegions
 from mesm.training.objectives.auxiliary_targets import AuxiliaryHeads, known_targets, unit_targets
+from mesm.training.objectives.distillation import Distillation
 from mesm.training.objectives.saliency import SaliencyTargets, saliency
+from mesm.training.objectives.step import StepBatch
 from mesm.training.objectives.target_maps import PointTargets, UnitTargets
 from mesm.training.trainer import Trainer
 from tests.training.corpora import LABELS, text_truth, tinted_sample
@@ -129,6 +138,33 @@ def test_saliency_needs_a_dense_model(corpus: Path, dense: str, tmp_path: Path) 
     sparse = Trainer(run(corpus, DENSE.as_model("mesm"), init_from=dense), tmp_path / "sparse").fit()
     with pytest.raises(ConfigError, match="needs a trained FE2E"):
         SaliencyTargets(Corpus(corpus), ["train00"], str(sparse))
+
+
+def test_distillation_is_the_cross_entropy_against_the_dense_branches(corpus: Path, dense: str, tmp_path: Path) -> None:
+    sparse = run(corpus, DENSE.as_model("mesm"), init_from=dense, distillation=DistillationConfig(2.0))
+    trainer = Trainer(sparse, tmp_path / "run")
+    batch = next(iter(trainer.train_loader.epoch(0)))
+    silent = replace(batch, mels=batch.mels[int(batch.chunk_counts[0]) :], chunk_counts=batch.chunk_counts.clone())
+    silent.chunk_counts[0] = 0
+    step = StepBatch(silent, len(silent), torch.arange(len(silent)))
+    (distillation,) = (one for one in trainer.objectives.active if isinstance(one, Distillation))
+    teacher, student = load_checkpoint(dense).model.eval(), trainer.model.eval()
+    with torch.no_grad():
+        own, soft = student(silent), torch.sigmoid(teacher(silent).modality_logits_BME)
+    each = [
+        float(torch.nn.functional.binary_cross_entropy_with_logits(own.modality_logits_BME[clip, m], soft[clip, m]))
+        for m in (1, 2)  # faces and voice; the text's branch is dense in both
+        for clip in range(len(silent))
+        if (clip, m) != (0, 2)
+    ]
+    assert distillation.weight == 2 and float(distillation.loss(step, own)) == pytest.approx(np.mean(each), rel=1e-5)
+    assert np.isfinite(trainer.step(batch, 0))
+
+    with pytest.raises(ConfigError, match="distillation needs a trained FE2E"):
+        Trainer(replace(sparse, train=replace(sparse.train, init_from="")), tmp_path / "none")
+    other = replace(sparse, model=replace(sparse.model, labels=(*LABELS[:5], "neutral")))
+    with pytest.raises(ConfigError, match=r"has other labels .* set distillation.weight=0"):
+        Distillation(other)
 
 
 def test_a_corpus_without_files_of_units_says_so(corpus: Path, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@
     auxiliary_targets.py      action units, prosody and text emotion, predicted by linear heads
     neutral_faces.py          neutral faces under emotive texts
     two_texts.py              divergence between the scores under two texts
+    distillation.py           cross entropy of each branch's scores against the dense model's
     capabilities.py           check that a corpus has the truth that these need
     objectives.py             builds those that a config switches on, and sums them: start here
 

@@ -24,6 +24,7 @@ from mesm.training.objectives.auxiliary_targets import (
     unit_targets,
 )
 from mesm.training.objectives.branch_loss import BranchLoss
+from mesm.training.objectives.distillation import Distillation
 from mesm.training.objectives.label_loss import LabelLoss
 from mesm.training.objectives.neutral_faces import NeutralFaces, NeutralTrainingSet
 from mesm.training.objectives.saliency import SaliencyTargets
@@ -73,6 +74,7 @@ class Objectives:
             self.auxiliary,
             neutral,
             TwoTextsDivergence(two_texts, _branch(run, "text")) if two_texts.weight else None,
+            Distillation(run, device) if run.train.distillation.weight else None,
         )
         self.active = tuple(objective for objective in candidates if objective is not None)
 

@@ -60,11 +60,9 @@ class SaliencyTargets(TargetMaps):
             none = {sample.clip_id: torch.zeros(1) for sample in samples}
             batch = collate(samples, model.config.labels, text_vectors=none).to(device)
             assert batch.labels is not None
-            for modality, store, segments, counts in (
-                ("visual", self.faces, batch.faces, batch.face_counts),
-                ("acoustic", self.voices, batch.mels, batch.chunk_counts),
-            ):
+            for modality, store in (("visual", self.faces), ("acoustic", self.voices)):
                 if modality in branches:
+                    segments, counts = batch.segments(modality)
                     maps = saliency(branches[modality], segments, counts, batch.labels).cpu()
                     parts = maps.split(counts.tolist())
                     store.update(zip(batch.clip_ids, parts, strict=True))

@@ -1,0 +1,79 @@
+"""Compute the cross entropy of each branch's scores against those of the dense model that the training starts from.
+
+A sparse branch sees half the places of the dense one; the dense scores hold more of what it can reach than a 0 or 1
+does (Hinton, Vinyals & Dean 2015, arXiv:1503.02531). They cost one forward pass of the dense model per step.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from mesm.config import RunConfig
+from mesm.errors import ConfigError
+from mesm.layers.voice_statistics import voice_statistics
+from mesm.models import EmotionModel, ModelOutput, load_checkpoint
+from mesm.models.encoders import SegmentBranch
+from mesm.training.objectives.step import Objective, StepBatch, outputs_of
+
+
+class Distillation(Objective):
+    """Compute the binary cross entropy of the logits of the branches that both models have, mean over those present.
+
+    Args:
+        run: weight of the loss, labels, and the dense checkpoint `train.init_from`.
+        device: of the model.
+
+    Raises:
+        ConfigError: `init_from` names no dense model, or one of other labels.
+        CheckpointError: it cannot be read.
+    """
+
+    def __init__(self, run: RunConfig, device: torch.device | str = "cpu") -> None:
+        self.weight = run.train.distillation.weight
+        start = run.train.init_from
+        teacher = load_checkpoint(start).model if start else None
+        if not isinstance(teacher, EmotionModel) or teacher.config.has_attention:
+            raise ConfigError(
+                "distillation needs a trained FE2E: name its checkpoint with --init, or set distillation.weight=0"
+            )
+        if teacher.config.labels != run.model.labels:
+            raise ConfigError(
+                f"{start} has other labels ({', '.join(teacher.config.labels)}); set distillation.weight=0"
+            )
+        teacher.to(device).eval()
+        # The text's branch is dense in both.
+        self.branches = [
+            (index, branch)
+            for index, name in enumerate(run.model.modalities)
+            if name in teacher.config.modalities and isinstance(branch := teacher.branches[name], SegmentBranch)
+        ]
+
+    def loss(self, step: StepBatch, output: ModelOutput) -> Tensor:
+        """Return the mean over the outputs under one or two queries."""
+        indices, targets = [], []
+        for index, branch in self.branches:
+            segments, counts_B = step.batch.segments(branch.modality)
+            if len(segments):
+                indices.append(index)
+                targets.append(torch.sigmoid(dense_logits(branch, segments, counts_B).float()))
+        if not targets:
+            return output.logits_BE.sum() * 0
+        target_BME = torch.stack(targets, 1)
+        return torch.stack([_cross_entropy(one, indices, target_BME) for one in outputs_of(output)]).mean()
+
+
+@torch.no_grad()
+def dense_logits(branch: SegmentBranch, segments_SCHW: Tensor, counts_B: Tensor) -> Tensor:
+    """Compute (B, E) logits of a dense branch; those of a clip without segments mean nothing."""
+    statistics_BF = None if branch.statistics is None else voice_statistics(segments_SCHW, counts_B)
+    maps = branch.prepare(segments_SCHW, counts_B)
+    return branch.finish(maps, maps.new_zeros(0), counts_B, 1.0, False, statistics_BF=statistics_BF).logits_BE
+
+
+def _cross_entropy(output: ModelOutput, indices: list[int], target_BME: Tensor) -> Tensor:
+    logits_BME = output.modality_logits_BME[:, indices].float()
+    each_BM = F.binary_cross_entropy_with_logits(logits_BME, target_BME, reduction="none").mean(2)
+    present_BM = output.present_BM[:, indices].float()
+    return (each_BM * present_BM).sum() / present_BM.sum().clamp(min=1)
