@@ -29,10 +29,10 @@ from mesm.analysis.supervision import supervision_of
 from mesm.config import (
     AttentionSupervisionConfig,
     AuxiliaryTargetsConfig,
-    DistillationConfig,
     NeutralFacesConfig,
     RunConfig,
 )
+from mesm.config.starts import DISTILLATION
 from mesm.data.corpora import open_corpus
 from mesm.data.store import Corpus
 from mesm.estimate import Estimate
@@ -68,7 +68,7 @@ def supervised(target: str) -> Settings:
 
 
 UNSUPERVISED: Settings = {"attention": AttentionSupervisionConfig(0.0)}
-DISTILLED: Settings = {"distillation": DistillationConfig(3.0)}
+DISTILLED: Settings = {"distillation": DISTILLATION}
 NO_NEUTRAL: Settings = {"neutral": NeutralFacesConfig(0)}
 
 
@@ -99,6 +99,7 @@ ROWS: dict[str, Row] = {
     "units-fe2e": Row("FE2E", dense=True, from_dense=False),
     "units-fe2e-long": Row("FE2E, twice the epochs", dense=True),
     "units": Row("MESM, units of a detector", NO_NEUTRAL | supervised("units")),
+    "units-distilled": Row("MESM, units of a detector and FE2E's scores", NO_NEUTRAL | supervised("units") | DISTILLED),
     "truth-fe2e": Row("FE2E", dense=True, from_dense=False),
     "truth-fe2e-long": Row("FE2E, twice the epochs", dense=True),
     "truth": Row("MESM, the preset", supervised("regions")),

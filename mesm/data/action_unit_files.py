@@ -80,6 +80,11 @@ def _unit_columns(table: ActionUnitTable) -> dict[int, tuple[str, float]]:
     return columns
 
 
+def has_unit_files(corpus: Corpus) -> bool:
+    """Return whether action-unit files lie in `action_units/` beside a corpus's shards."""
+    return any((corpus.folder / FOLDER_NAME).glob("*.csv"))
+
+
 def action_unit_folder(folder: str, corpus: Corpus) -> str:
     """Return the folder of a corpus's action-unit files: the given one, else `action_units/` beside its shards.
 

@@ -27,7 +27,7 @@ from mesm.stopping import Stopped
 from mesm.training.progress import TrainingProgress
 from mesm.training.recipe_plan import RECIPE, read_recipe, stage_folder
 from mesm.training.recipes import Recipe
-from mesm.training.run_folder import RunFolder, require_corpus, same_settings
+from mesm.training.run_folder import require_corpus, same_settings
 from mesm.training.trainer import Trainer, is_finished
 
 #: Gets the number of a stage, from 0, and the notes on what its training begins with; returns what shows its progress.
@@ -121,11 +121,5 @@ def _stage_run(folder: Path, recipe: Recipe, number: int) -> RunConfig:
     run = recipe.stages[number].run
     if number == 0:
         return run
-    own = RunFolder(stage_folder(folder, recipe, number))
     start = str((stage_folder(folder, recipe, number - 1) / "checkpoint").resolve())
-    if own.has_state or (own.checkpoint / WEIGHTS).is_file():
-        # It needs its first weights no more, wherever they were before the run was moved.
-        start = own.read_config().train.init_from
-    else:
-        own.config.unlink(missing_ok=True)
     return replace(run, train=replace(run.train, init_from=start))

@@ -14,12 +14,14 @@ from mesm.config import (
     AttentionSupervisionConfig,
     AuxiliaryTargetsConfig,
     BranchLossConfig,
+    DistillationConfig,
     FE2EConfig,
     NeutralFacesConfig,
     RunConfig,
     TrainConfig,
 )
-from mesm.config.starts import ANY_P, PAPER, PAPER_TRAIN, SCORE, SMALL, SMALL_TRAIN, TEXT_GUIDED
+from mesm.config.starts import ANY_P, DISTILLATION, PAPER, PAPER_TRAIN, SCORE, SMALL, SMALL_TRAIN, TEXT_GUIDED
+from mesm.data.action_unit_files import has_unit_files
 from mesm.data.store import Corpus
 from mesm.errors import ConfigError
 from mesm.json_form import Json, from_json
@@ -34,12 +36,14 @@ class CorpusFacts:
         modalities: those that some training clip has, in the order of `vocabulary.MODALITIES`.
         capabilities: among `vocabulary.CAPABILITIES`; none where the truth is hidden.
         rendered: whether the corpus was generated, not recorded.
+        unit_files: whether a detector's action units lie beside the clips (`data.action_unit_files`).
     """
 
     labels: tuple[str, ...]
     modalities: tuple[str, ...] = MODALITIES
     capabilities: tuple[str, ...] = ()
     rendered: bool = False
+    unit_files: bool = False
 
     @classmethod
     def of(cls, corpus: Corpus) -> CorpusFacts:
@@ -61,7 +65,9 @@ class CorpusFacts:
             raise ConfigError(f"the training clips of corpus {corpus.name!r} are empty; import it again")
         # A corpus of known design has everything; an exported part may lie without the files.
         known = CAPABILITIES if "design" in corpus.capabilities else corpus.capabilities
-        return cls(tuple(corpus.labels), modalities, tuple(known), corpus.manifest.design is not None)
+        return cls(
+            tuple(corpus.labels), modalities, tuple(known), corpus.manifest.design is not None, has_unit_files(corpus)
+        )
 
 
 @dataclass(frozen=True)
@@ -76,6 +82,7 @@ class Guidance:
     auxiliary: AuxiliaryTargetsConfig
     attention: AttentionSupervisionConfig
     neutral: NeutralFacesConfig
+    distillation: DistillationConfig
     text_guided: bool
     left_out: tuple[str, ...]
 
@@ -102,11 +109,18 @@ def choose_guidance(facts: CorpusFacts, *, frozen_text: bool = True) -> Guidance
     text_guided = regions and "displays" in facts.capabilities
     if not text_guided:
         lacking.append("text-guided stage: it needs attention supervision and the emotion that each text names")
+    read = facts.unit_files and not no_face
+    # Without known regions those of a detector's units, without these the dense model's own saliency: the best of what
+    # needs labels only (benchmarks/README.md).
+    target = "regions" if regions else "units" if read else "saliency"
     return Guidance(
-        SMALL_TRAIN.auxiliary if auxiliary else AuxiliaryTargetsConfig(),
-        # Without known regions the dense model's own saliency, the best of what needs labels only (benchmarks/README.md).
-        ANY_P.attention if regions else replace(ANY_P.attention, target="saliency"),
+        SMALL_TRAIN.auxiliary
+        if auxiliary
+        else AuxiliaryTargetsConfig(2.0 if read else 0.0, "units" if read else "truth"),
+        replace(ANY_P.attention, target=target),
         ANY_P.neutral if neutral else NeutralFacesConfig(),
+        # With known regions it was not tried.
+        DistillationConfig() if regions else DISTILLATION,
         text_guided,
         tuple(lacking),
     )
@@ -326,9 +340,11 @@ def _sparse(dense: RunConfig, guidance: Guidance, size: str) -> Stage:
     train = replace(
         dense.train, epochs=pace.epochs, lr=pace.lr, attention_lr_factor=ANY_P.attention_lr_factor, top_p_range=(low, high),
         queries=ANY_P.queries, freeze_text=size == "small", neutral=guidance.neutral, attention=guidance.attention,
+        distillation=guidance.distillation,
     )  # fmt: skip
     guides = {
         f"attention supervised by {_TARGETS[guidance.attention.target]}": guidance.attention.weight,
+        "the dense model's scores as soft labels": guidance.distillation.weight,
         "neutral faces": guidance.neutral.per_batch,
         "auxiliary targets": guidance.auxiliary.weight,
     }
@@ -338,7 +354,11 @@ def _sparse(dense: RunConfig, guidance: Guidance, size: str) -> Stage:
 
 
 #: Target of the attention supervision -> its words in a stage's reason.
-_TARGETS = {"regions": "known regions", "saliency": "the dense model's saliency"}
+_TARGETS = {
+    "regions": "known regions",
+    "units": "the regions of a detector's units",
+    "saliency": "the dense model's saliency",
+}
 
 
 def _text_guided(sparse: RunConfig) -> Stage:

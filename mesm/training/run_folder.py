@@ -18,7 +18,7 @@ import zipfile
 from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, replace
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -163,8 +163,16 @@ def with_corpus(run: RunConfig, folder: str | os.PathLike[str]) -> RunConfig:
 
 
 def same_settings(one: RunConfig, other: RunConfig) -> bool:
-    """Return whether two runs have the same settings, wherever their corpora lie."""
-    return with_corpus(one, "") == with_corpus(other, "")
+    """Return whether two runs have the same settings, wherever their corpora and starts lie.
+
+    A start is known by its run's folder and its own: the stages of a recipe move together.
+    """
+    return _placeless(one) == _placeless(other)
+
+
+def _placeless(run: RunConfig) -> RunConfig:
+    start = "/".join(PurePath(run.train.init_from).parts[-2:])
+    return replace(run, train=replace(run.train, corpus="", init_from=start))
 
 
 _CONFIG, _STATE = "config.json", "state.pt"

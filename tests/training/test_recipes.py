@@ -87,6 +87,27 @@ def test_each_capability_feeds_its_own_guidance(
     assert recipe.stage("dense").run.train.auxiliary.weight == auxiliary and len(recipe.stages) == stages
 
 
+def test_files_of_action_units_guide_where_no_truth_is_known(corpus: Path, tmp_path: Path) -> None:
+    read = replace(LABELS_ONLY, unit_files=True)
+    dense, sparse = (stage.run.train for stage in plan_recipe("mesm", read).stages)
+    assert (
+        (dense.auxiliary.weight, dense.auxiliary.target)
+        == (2, "units")
+        == (sparse.auxiliary.weight, sparse.auxiliary.target)
+    )
+    assert (sparse.attention.target, sparse.distillation.weight) == ("units", 3) and not dense.distillation.weight
+    known = plan_recipe("mesm", replace(RENDERED, unit_files=True)).stage("sparse").run.train
+    assert (known.attention.target, known.auxiliary.target, known.distillation.weight) == ("regions", "truth", 0)
+    voices = plan_recipe("mesm", replace(read, modalities=("acoustic",))).stage("sparse").run.train
+    assert (voices.attention.target, voices.auxiliary.weight) == ("saliency", 0)
+
+    copy = Path(shutil.copytree(corpus, tmp_path / "corpus"))
+    assert not CorpusFacts.of(Corpus(copy)).unit_files
+    (copy / "action_units").mkdir()
+    (copy / "action_units" / "a.csv").write_text("timestamp,AU12_r\n0,1\n")
+    assert CorpusFacts.of(Corpus(copy)).unit_files
+
+
 @pytest.mark.parametrize(
     ("stored", "dense", "sparse"),
     [
