@@ -93,6 +93,10 @@ ROWS: dict[str, Row] = {
     "labels-saliency-distilled": Row(
         "MESM, FE2E's saliency and scores", NO_NEUTRAL | supervised("saliency") | DISTILLED
     ),
+    "labels-face-saliency-distilled": Row(
+        "MESM, FE2E's saliency on the places of action units, and its scores",
+        NO_NEUTRAL | supervised("face_saliency") | DISTILLED,
+    ),
     "labels-points": Row("MESM, a prior laid by five points", NO_NEUTRAL | supervised("points")),
     "labels-annealed": Row("MESM, p from 1 to its range", NO_TRUTH | {"top_p_start": 1.0}),
     "labels-rate": Row("MESM, attention rate 20 times the trunk's", NO_TRUTH | {"attention_lr_factor": 20.0}),

@@ -321,6 +321,7 @@ def test_the_form_takes_no_paths_and_names() -> None:
     assert every - FORM_SETTINGS == {
         "model.name", "model.text_source", "model.text_sha256", "model.feature_sources",
         "train.corpus", "train.init_from", "train.cnn_weights", "train.action_units",
+        "train.distillation.checkpoint",
     }  # fmt: skip
 
 

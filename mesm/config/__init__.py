@@ -22,6 +22,7 @@ from mesm.config.model import (
     model_config,
 )
 from mesm.config.objectives import (
+    SALIENCY_TARGETS,
     AttentionSupervisionConfig,
     AuxiliaryTargetsConfig,
     BranchLossConfig,
@@ -41,6 +42,7 @@ __all__ = [
     "MODEL_CONFIGS",
     "MODEL_SETTINGS",
     "QUERIES",
+    "SALIENCY_TARGETS",
     "SCORES",
     "AttentionSupervisionConfig",
     "AuxiliaryTargetsConfig",

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from mesm.config.base import JsonConfig, bounded, chosen
 from mesm.errors import ConfigError
 
-ATTENTION_TARGETS = ("regions", "units", "points", "saliency")
+ATTENTION_TARGETS = ("regions", "units", "points", "saliency", "face_saliency")
+#: Those that need the dense model in `train.init_from`.
+SALIENCY_TARGETS = ("saliency", "face_saliency")
 AUXILIARY_TARGETS = ("truth", "units")
 POSITIVE_WEIGHTS = ("balanced", "none")
 
@@ -56,8 +58,8 @@ class AttentionSupervisionConfig(JsonConfig):
     1: mostly the regions that differ between the emotions."""
     target: str = chosen("regions", ATTENTION_TARGETS)
     """Map that a face's active regions are: known `regions` of a rendered face; those of the `units` that a detector
-    reads (`train.action_units`); where units lie in general, laid by the five `points`; or the `saliency` of the dense
-    model in `init_from`, which is the voice's target too."""
+    reads (`train.action_units`); where units lie in general, laid by the five `points`; the `saliency` of the dense
+    model in `init_from`, which is the voice's target too; or `face_saliency`, of the face its product with `points`."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -101,8 +103,10 @@ class TwoTextsConfig(JsonConfig):
 
 @dataclass(frozen=True)
 class DistillationConfig(JsonConfig):
-    """Set the cross entropy of each branch's scores against those of the dense model in `train.init_from`."""
+    """Set the cross entropy of each branch's scores against a dense model's."""
 
     PREFIX = "distillation."
     weight: float = bounded(0.0, 0, 1e6)
     """Factor of the loss; above 0 it adds a forward pass of the dense model to every step."""
+    checkpoint: str = ""
+    """Checkpoint of the dense model; empty: `train.init_from`."""

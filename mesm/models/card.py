@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import PurePath
 from typing import Any
 
-from mesm.config import EndToEndConfig, FeatureModelConfig, MESMConfig, ModelConfig
+from mesm.config import SALIENCY_TARGETS, EndToEndConfig, FeatureModelConfig, MESMConfig, ModelConfig
 from mesm.records.checkpoint import CheckpointMetrics
 from mesm.records.limits import is_non_commercial, is_rendered
 
@@ -129,6 +129,7 @@ _TARGETS: dict[str, str] = {
     "regions": "the regions of the active action units",
     "units": "the regions of the action units that a detector reads",
     "points": "a general map of the action units, laid by the five points",
+    "face_saliency": "the saliency of the dense model that it started from, times a general map of the action units",
     "saliency": "the saliency of the dense model that it started from",
 }
 
@@ -156,13 +157,13 @@ def _teaching(train: Mapping[str, Any]) -> list[str]:
         active, named, loud = attention["target_shares"]
         target = attention.get("target", "regions")
         text = f", {named:.2f} on the regions of the text's emotion" if named and target == "regions" else ""
-        voice = "the same" if target == "saliency" else "the highest mel values"
+        voice = "the same" if target in SALIENCY_TARGETS else "the highest mel values"
         rows.append(
             f"| attention supervision | on the training people: a share of {active:.2f} on {_TARGETS[target]}{text}; of the "
             f"voice's, {loud:.2f} on {voice} |"
         )
     if train.get("distillation", {}).get("weight"):
-        rows.append("| distillation | the faces' and voice's scores of the dense model that it started from |")
+        rows.append("| distillation | towards the dense model's scores of faces and voice |")
     if train.get("fusion") == "held_out":
         rows.append("| fusion weights | fitted on the validation split |")
     if train.get("freeze_text"):

@@ -11,6 +11,8 @@ _REGIONS = (
 _OTHER_TARGETS: dict[str, str] = {
     "units": "The attention was supervised with the regions of action units that a detector read on the training speakers.",
     "points": "The attention was supervised with a general map of the action units, laid by the five points of each face.",
+    "face_saliency": "The attention was supervised with the saliency of the dense model that it started from, times a general "
+    "map of the action units, laid by the five points of each face.",
     "saliency": "The attention was supervised with the saliency of the dense model that it started from; no region was used.",
 }
 _TEXT_REGIONS = "It was also supervised with the AU regions of the emotion named in the text."
@@ -24,8 +26,8 @@ class Supervision:
     Attributes:
         regions: with the true action units' regions and the loud mel bins of the training speakers.
         text_regions: also with the regions of the emotion that the text names.
-        target: map that stood for the true regions where these were not used (`train.attention.target`): units, points
-            or saliency; else "".
+        target: map that stood for the true regions where these were not used (`train.attention.target`): units, points,
+            saliency or face_saliency; else "".
     """
 
     regions: bool = False

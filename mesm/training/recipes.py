@@ -112,11 +112,13 @@ def choose_guidance(facts: CorpusFacts, *, frozen_text: bool = True) -> Guidance
     read = facts.unit_files and not no_face
     # Without known regions those of a detector's units, without these the dense model's own saliency: the best of what
     # needs labels only (benchmarks/README.md).
-    target = "regions" if regions else "units" if read else "saliency"
+    target = "regions" if regions else "units" if read else "saliency" if no_face else "face_saliency"
     return Guidance(
         SMALL_TRAIN.auxiliary
         if auxiliary
-        else AuxiliaryTargetsConfig(2.0 if read else 0.0, "units" if read else "truth"),
+        else AuxiliaryTargetsConfig(2.0, "units")
+        if read
+        else AuxiliaryTargetsConfig(),
         replace(ANY_P.attention, target=target),
         ANY_P.neutral if neutral else NeutralFacesConfig(),
         # With known regions it was not tried.
@@ -358,6 +360,7 @@ _TARGETS = {
     "regions": "known regions",
     "units": "the regions of a detector's units",
     "saliency": "the dense model's saliency",
+    "face_saliency": "the dense model's saliency on the places of action units",
 }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 import numpy as np
@@ -82,7 +82,12 @@ def checkpoint_metrics(run: RunConfig, corpus: Corpus, validation: Validation, e
     Args:
         corpus: corpus that the model was trained on.
     """
-    train = run.train.to_dict() | {"corpus": corpus.name, "init_from": _run_name(run.train.init_from)}
+    own = run.train
+    teacher = replace(own.distillation, checkpoint=_run_name(own.distillation.checkpoint))
+    train = replace(
+        own, corpus=corpus.name, init_from=_run_name(own.init_from), distillation=teacher,
+        action_units=PurePath(own.action_units).name,
+    ).to_dict()  # fmt: skip
     return validation.update(
         CheckpointMetrics(
             trained_on=corpus.name,

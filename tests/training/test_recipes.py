@@ -54,7 +54,9 @@ def test_labels_alone_leave_the_dense_models_saliency_as_guidance() -> None:
     for train in (dense.train, sparse.train):
         assert train.auxiliary.weight == train.neutral.per_batch == 0
         assert train.keep == "best", "a small recorded corpus is overfitted"
-    assert dense.train.attention.weight == 0 and sparse.train.attention == replace(ANY_P.attention, target="saliency")
+    assert dense.train.attention.weight == 0 and sparse.train.attention == replace(
+        ANY_P.attention, target="face_saliency"
+    )
     assert (sparse.train.epochs, sparse.train.lr, sparse.train.top_p_range) == (18, 8e-4, (0.35, 0.75))
     assert (sparse.train.queries, sparse.train.freeze_text) == ("shuffled", True)
     model = sparse.model.to_dict()
@@ -71,11 +73,11 @@ def test_labels_alone_leave_the_dense_models_saliency_as_guidance() -> None:
 @pytest.mark.parametrize(
     ("capabilities", "auxiliary", "target", "neutral", "stages"),
     [
-        (("action_units",), 0, "saliency", 0, 2),
+        (("action_units",), 0, "face_saliency", 0, 2),
         (("action_units", "regions"), 0, "regions", 0, 2),
         (("displays", "action_units", "regions"), 0, "regions", 0, 3),
-        (("displays", "action_units", "prosody"), 2, "saliency", 0, 2),
-        (("neutral_faces",), 0, "saliency", 16, 2),
+        (("displays", "action_units", "prosody"), 2, "face_saliency", 0, 2),
+        (("neutral_faces",), 0, "face_saliency", 16, 2),
     ],
 )
 def test_each_capability_feeds_its_own_guidance(

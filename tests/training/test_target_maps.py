@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -131,6 +132,20 @@ def test_a_step_with_each_target(corpus: Path, dense: str, tmp_path: Path) -> No
             assert np.isfinite(trainer.step(batch, 0))
 
 
+def test_saliency_on_the_places_of_action_units(corpus: Path, dense: str, tmp_path: Path) -> None:
+    supervision = AttentionSupervisionConfig(4.0, (0.3, 0.0, 0.2), target="face_saliency")
+    trainer = Trainer(run(corpus, DENSE.as_model("mesm"), init_from=dense, attention=supervision), tmp_path / "run")
+    assert trainer.objectives.attention is not None
+    targets, store, ids = trainer.objectives.attention.targets, Corpus(corpus), ["train00", "train01"]
+    alone, prior = SaliencyTargets(store, ids, dense), PointTargets(store, ids)
+    for clip_id in ids:
+        product = alone.faces[clip_id].double() * prior.faces[clip_id].double()
+        most = product.amax((2, 3), keepdim=True)
+        torch.testing.assert_close(targets.faces[clip_id].double(), 255 * product / most, atol=0.6, rtol=0)
+        assert not targets.faces[clip_id][prior.faces[clip_id] == 0].any(), "nothing beside the face"
+        assert torch.equal(targets.voices[clip_id], alone.voices[clip_id])
+
+
 def test_saliency_needs_a_dense_model(corpus: Path, dense: str, tmp_path: Path) -> None:
     supervision = AttentionSupervisionConfig(1.0, target="saliency")
     with pytest.raises(ConfigError, match="needs a trained FE2E"):
@@ -160,6 +175,10 @@ def test_distillation_is_the_cross_entropy_against_the_dense_branches(corpus: Pa
     assert distillation.weight == 2 and float(distillation.loss(step, own)) == pytest.approx(np.mean(each), rel=1e-5)
     assert np.isfinite(trainer.step(batch, 0))
 
+    elsewhere = replace(sparse.train, init_from="", distillation=DistillationConfig(2.0, dense))
+    named = Trainer(replace(sparse, train=elsewhere), tmp_path / "named").fit()
+    metrics = json.loads((named / "metrics.json").read_text())
+    assert metrics["train"]["distillation"] == {"weight": 2.0, "checkpoint": "run"}, "no path of this machine"
     with pytest.raises(ConfigError, match="distillation needs a trained FE2E"):
         Trainer(replace(sparse, train=replace(sparse.train, init_from="")), tmp_path / "none")
     other = replace(sparse, model=replace(sparse.model, labels=(*LABELS[:5], "neutral")))

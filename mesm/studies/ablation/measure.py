@@ -21,7 +21,13 @@ from typing import Any, TypeAlias
 import torch
 
 from mesm.analysis.predictor import Predictor
-from mesm.config import AttentionSupervisionConfig, AuxiliaryTargetsConfig, NeutralFacesConfig, RunConfig
+from mesm.config import (
+    SALIENCY_TARGETS,
+    AttentionSupervisionConfig,
+    AuxiliaryTargetsConfig,
+    NeutralFacesConfig,
+    RunConfig,
+)
 from mesm.data.corpora import open_corpus
 from mesm.data.store import Corpus
 from mesm.errors import ConfigError, DataError
@@ -149,7 +155,9 @@ def row_config(setup: AblationSetup, row: AblationRow, seed: int, folder: Path) 
     modalities = tuple(m for m in own_modalities if m in _modalities_of(setup))
     model = replace(base.model, **{**row.model, "width": setup.width, "modalities": modalities})
     train = replace(train, **own)
-    if not start and train.attention.target == "saliency":  # there is no dense model whose saliency could be distilled
+    if (
+        not start and train.attention.target in SALIENCY_TARGETS
+    ):  # there is no dense model whose saliency could be distilled
         train = replace(train, attention=replace(train.attention, target="points"))
     return RunConfig(model, train)
 

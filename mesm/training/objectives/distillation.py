@@ -1,4 +1,4 @@
-"""Compute the cross entropy of each branch's scores against those of the dense model that the training starts from.
+"""Compute the cross entropy of each branch's scores against those of a dense model.
 
 A sparse branch sees half the places of the dense one; the dense scores hold more of what it can reach than a 0 or 1
 does (Hinton, Vinyals & Dean 2015, arXiv:1503.02531). They cost one forward pass of the dense model per step.
@@ -22,21 +22,22 @@ class Distillation(Objective):
     """Compute the binary cross entropy of the logits of the branches that both models have, mean over those present.
 
     Args:
-        run: weight of the loss, labels, and the dense checkpoint `train.init_from`.
+        run: weight of the loss, labels, and the dense checkpoint.
         device: of the model.
 
     Raises:
-        ConfigError: `init_from` names no dense model, or one of other labels.
+        ConfigError: no dense model is named, or one of other labels.
         CheckpointError: it cannot be read.
     """
 
     def __init__(self, run: RunConfig, device: torch.device | str = "cpu") -> None:
         self.weight = run.train.distillation.weight
-        start = run.train.init_from
+        start = run.train.distillation.checkpoint or run.train.init_from
         teacher = load_checkpoint(start).model if start else None
         if not isinstance(teacher, EmotionModel) or teacher.config.has_attention:
             raise ConfigError(
-                "distillation needs a trained FE2E: name its checkpoint with --init, or set distillation.weight=0"
+                "distillation needs a trained FE2E: name its checkpoint with --init or distillation.checkpoint, or set "
+                "distillation.weight=0"
             )
         if teacher.config.labels != run.model.labels:
             raise ConfigError(

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from mesm.batch import Batch
-from mesm.config import RunConfig
+from mesm.config import SALIENCY_TARGETS, RunConfig
 from mesm.data.action_unit_files import action_unit_folder
 from mesm.data.store import Corpus
 from mesm.errors import ConfigError
@@ -134,8 +134,9 @@ def _attention(
 
 def _target_maps(run: RunConfig, corpus: Corpus, clip_ids: Sequence[str], device: torch.device | str) -> TargetMaps:
     config = run.train.attention
-    if config.target == "saliency":
-        return SaliencyTargets(corpus, clip_ids, run.train.init_from, device)
+    if config.target in SALIENCY_TARGETS:
+        prior = PointTargets(corpus, clip_ids) if config.target == "face_saliency" else None
+        return SaliencyTargets(corpus, clip_ids, run.train.init_from, device, prior)
     if config.target == "points":
         return PointTargets(corpus, clip_ids)
     if config.target == "units":

@@ -35,6 +35,8 @@ class SaliencyTargets(TargetMaps):
         clip_ids: of the training clips.
         checkpoint: folder of the trained dense model.
         device: to compute on.
+        prior: maps of faces that their saliency is multiplied with. A dense model whose score hangs on the background
+            has its saliency there (benchmarks/README.md).
 
     Raises:
         ConfigError: there is no checkpoint, or it is no FE2E with the small CNN.
@@ -42,7 +44,12 @@ class SaliencyTargets(TargetMaps):
     """
 
     def __init__(
-        self, corpus: Corpus, clip_ids: Sequence[str], checkpoint: str, device: torch.device | str = "cpu"
+        self,
+        corpus: Corpus,
+        clip_ids: Sequence[str],
+        checkpoint: str,
+        device: torch.device | str = "cpu",
+        prior: TargetMaps | None = None,
     ) -> None:
         super().__init__()
         model = load_checkpoint(checkpoint).model.to(device).eval() if checkpoint else None
@@ -66,6 +73,15 @@ class SaliencyTargets(TargetMaps):
                     maps = saliency(branches[modality], segments, counts, batch.labels).cpu()
                     parts = maps.split(counts.tolist())
                     store.update(zip(batch.clip_ids, parts, strict=True))
+        if prior is not None:
+            self.faces = {clip_id: _product(maps, prior.faces[clip_id]) for clip_id, maps in self.faces.items()}
+
+
+def _product(one_S1HW: Tensor, other_S1HW: Tensor) -> Tensor:
+    """Return the product of two maps in 0..255, 255 at its highest in each face."""
+    product = one_S1HW.float() * other_S1HW.float()
+    most = product.amax((2, 3), keepdim=True).clamp(min=1)
+    return (255 * product / most).round().to(torch.uint8)
 
 
 def saliency(branch: SegmentBranch, segments_SCHW: Tensor, counts_B: Tensor, labels_BE: Tensor) -> Tensor:

@@ -4,7 +4,7 @@
 
     points    where action units lie in general, laid on each crop by its five points
     units     the regions of the units that a detector reads in the frame (`train.action_units`)
-    saliency  what the dense model's scores depend on (`saliency.SaliencyTargets`)
+    saliency  what the dense model's scores depend on (`saliency.SaliencyTargets`); `face_saliency`: times the points' map
 
 A clip without a target has maps of zeros, which the supervision leaves out.
 """

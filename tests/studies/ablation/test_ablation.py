@@ -62,7 +62,7 @@ def test_every_row_differs_from_its_reference_in_what_it_says() -> None:
 
 def test_without_a_preset_the_rows_start_from_the_recipe_of_the_corpus(tmp_path: Path) -> None:
     setup = AblationSetup(str(tinted_corpus(tmp_path / "plain", 4, 2, 2)), preset="")
-    assert run("mesm-TAV", setup).train.attention.target == "saliency"
+    assert run("mesm-TAV", setup).train.attention.target == "face_saliency"
     assert run("fe2e-TAV", setup).train.auxiliary.weight == 0
     assert run("mesm-TAV", setup).train.top_p_range == (0.35, 0.75) and run("fe2e-TAV", setup).train.keep == "best"
     names = {row.name for row in rows_of(setup)}
