@@ -76,9 +76,11 @@ def join_checkpoints(
 
 
 def _supervision(parts: Sequence[Checkpoint]) -> dict[str, Json]:
-    """Return the settings of the attention supervision of the first part that had one, as the joined checkpoint's."""
+    """Return the attention supervision and the distillation of the first part that had each, as the joined checkpoint's."""
+    taken: dict[str, Json] = {}
     for part in parts:
-        attention = part.metrics.train.get("attention")
-        if isinstance(attention, dict) and attention.get("weight"):
-            return {"attention": attention}
-    return {}
+        for name in ("attention", "distillation"):
+            settings = part.metrics.train.get(name)
+            if name not in taken and isinstance(settings, dict) and settings.get("weight"):
+                taken[name] = settings
+    return taken
