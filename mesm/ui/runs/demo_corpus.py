@@ -44,7 +44,7 @@ def show_demo_corpus(is_needed: bool) -> None:
             "Size", sizes, default=sizes[0], key="demo-size", format_func=SIZES.__getitem__, required=True
         )
         if failure := st.session_state.get(_FAILED):
-            st.error(layout.plain(failure))
+            layout.say_error(DataError(failure))
         if right.button("Build", type="primary", icon=":material/play_arrow:", width="stretch", key="demo-build"):
             st.session_state.pop(_FAILED, None)
             with layout.one_sentence_errors():
