@@ -328,7 +328,7 @@ def _latex(export: FigureExport, command: str, width: str) -> str:
 
 
 def _noted(head: str, body: str) -> str:
-    """Return the LaTeX after its comment, which says where pdfLaTeX has no letters for it."""
+    """Return the LaTeX after its comment, with a note on letters that pdfLaTeX lacks."""
     letters = foreign_letters(body)
     note = f"% pdfLaTeX has no font for {letters}: compile with XeLaTeX or LuaLaTeX and a font that has them\n"
     return head + (note if letters else "") + body

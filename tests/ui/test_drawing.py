@@ -1,4 +1,4 @@
-"""The parts of the architecture: each lies on the drawing, names files that exist and leads to a page."""
+"""The parts of the architecture: each lies on the drawing, names files that exist and opens a page."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Show the architecture as a picture whose parts can be clicked: each says what it computes and leads to its page."""
+"""Show the architecture as a picture whose parts can be clicked: each has a sentence and opens a page."""
 
 from __future__ import annotations
 
