@@ -3,15 +3,15 @@
 import streamlit as st
 
 from mesm.analysis.provenance import clip_origin
-from mesm.studies.architecture.chart_data import architecture_alt, architecture_caption, has_cnn
-from mesm.studies.architecture.paper import architecture, screen_svg
+from mesm.studies.architecture.chart_data import has_cnn
+from mesm.studies.architecture.paper import architecture
 from mesm.studies.case import captions
 from mesm.studies.case.exports import export_case
 from mesm.studies.case.mosaic import MosaicStyle, fit_window
 from mesm.studies.facs.targets import missing_text_effect
 from mesm.ui import clip_pictures, controls, export_menu, frame, layout, models, state
 from mesm.ui.facs import facs_records
-from mesm.ui.overview import view
+from mesm.ui.overview import drawing, view
 
 frame.enter()
 layout.heading(
@@ -63,7 +63,7 @@ with layout.one_sentence_errors():
 # Last, so that the rest of the page is shown while the picture is drawn and the model is loaded.
 with picture:
     if model is not None and has_cnn(config := model.facts.config):
-        layout.drawing(screen_svg(config, state.dark()), architecture_alt(config), architecture_caption(config))
+        drawing.show_architecture(config)
         export_menu.offer(architecture(config, clip_origin(model.facts)), "architecture")
 with example, layout.one_sentence_errors():
     if model is not None and shelf is not None and len(shelf.corpus):

@@ -6,7 +6,7 @@ import argparse
 import io
 import json
 
-from mesm.cli import features
+from mesm.cli import features, measuring
 from mesm.cli.corpus_import import add_import, add_split, run_import, run_split
 
 
@@ -20,6 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     build.add_argument("--seed", type=int, default=0)
     build.add_argument("--workers", type=int, default=2, help="processes; they change the speed only")
     build.add_argument("--out", required=True, metavar="DIR", help="folder of the corpus")
+    build.add_argument("--progress", metavar="FILE", help="JSON file for the parts done and the parts in total")
     mix = parts.add_parser(
         "compose",
         help="compose clips from banks of faces, voices and sentences",
@@ -97,7 +98,9 @@ def _build(arguments: argparse.Namespace) -> int:
     from mesm.data.marionette.build import PRESETS, build
 
     clips = arguments.clips if arguments.clips is not None else PRESETS[arguments.preset]
-    corpus = build(arguments.out, clips, arguments.seed, arguments.workers)
+    corpus = build(
+        arguments.out, clips, arguments.seed, arguments.workers, report=measuring.reporter(arguments.progress)
+    )
     print(f"{len(corpus)} clips in {arguments.out}; see them with mesm corpus card {arguments.out}")
     return 0
 

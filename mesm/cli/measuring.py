@@ -46,6 +46,19 @@ def bar() -> Iterator[Progress]:
         yield report
 
 
+def reporter(path: str | None) -> Callable[[int, int], None]:
+    """Return a function that writes how much of a job is done, and of how much, into a JSON file; nothing without one."""
+    import json
+
+    from mesm.files import write_atomic
+
+    def report(done: int, total: int) -> None:
+        if path:
+            write_atomic(path, json.dumps({"done": done, "total": total}).encode())
+
+    return report
+
+
 def positive(arguments: argparse.Namespace, *names: str) -> None:
     """Refuse numbers below 1.
 

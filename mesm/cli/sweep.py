@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 from shlex import quote
 
 from mesm.cli import measuring
@@ -31,7 +30,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Measure the sweep, print its table and write its record."""
     from mesm.analysis.predictor import load
-    from mesm.files import write_atomic
     from mesm.records.base import Record, new_provenance, write_record
     from mesm.runtime import workspace
     from mesm.studies.sweep.measure import measure_sweep
@@ -41,12 +39,12 @@ def run(arguments: argparse.Namespace) -> int:
     top_ps = parse_top_ps(arguments.top_p)
     predictor, corpus = load(arguments.checkpoint), measuring.corpus_to_score(arguments.corpus)
     against = load(arguments.against) if arguments.against else None
+    write_share = measuring.reporter(arguments.progress)
     with measuring.bar() as show:
 
         def report(done: int, total: int) -> None:
             show("", done, total)
-            if arguments.progress:
-                write_atomic(arguments.progress, json.dumps({"done": done, "total": total}).encode())
+            write_share(done, total)
 
         sweep = measure_sweep(predictor, corpus, top_ps, against=against, split=arguments.split, progress=report)
     options = f" --against {quote(against.name)}" if against else ""

@@ -22,7 +22,7 @@ from mesm.figures.fit import type_faults
 from mesm.figures.page import DPI, TEXT_WIDTHS, WIDTH_WORDS, leave_out_unprintable, paper_style, width_in
 from mesm.figures.table_latex import environment, to_latex
 from mesm.figures.table_picture import picture_layout, plot_table
-from mesm.figures.tables import Table, escape
+from mesm.figures.tables import Table, escape, foreign_letters
 from mesm.files import slug
 from mesm.json_form import Json, items, to_json
 from mesm.records.base import CorpusId, Record, source_commit
@@ -314,7 +314,7 @@ def _json(made_from: Mapping[str, Json]) -> bytes:
 def _latex(export: FigureExport, command: str, width: str) -> str:
     head = f"% {_CONTROL.sub('?', command)}\n"  # a line break in a name would end the comment
     if export.table is not None and export.draw is None:
-        return head + to_latex(export.table, full_caption(export), export.name, width)
+        return _noted(head, to_latex(export.table, full_caption(export), export.name, width))
     name = environment("figure", width)
     lines = (
         rf"\begin{{{name}}}",
@@ -324,7 +324,14 @@ def _latex(export: FigureExport, command: str, width: str) -> str:
         rf"\label{{fig:{export.name}}}",
         rf"\end{{{name}}}",
     )
-    return head + "\n".join([*lines, ""])
+    return _noted(head, "\n".join([*lines, ""]))
+
+
+def _noted(head: str, body: str) -> str:
+    """Return the LaTeX after its comment, with a note on letters that pdfLaTeX lacks."""
+    letters = foreign_letters(body)
+    note = f"% pdfLaTeX has no font for {letters}: compile with XeLaTeX or LuaLaTeX and a font that has them\n"
+    return head + (note if letters else "") + body
 
 
 def _picture(export: FigureExport, form: str, width: str, made_from: Mapping[str, Json]) -> bytes:

@@ -12,6 +12,17 @@ from mesm.data.csv_files import csv_line
 from mesm.estimate import decimal_text
 
 Cell = str | float | int | None
+#: Signs that LaTeX sets in its mathematics.
+MATH = {
+    "±": "\\pm", "×": "\\times", "≤": "\\le", "≥": "\\ge", "−": "-", "·": "\\cdot", "→": "\\to", "≈": "\\approx", "≠": "\\ne",
+    "°": "^\\circ", "²": "^2", "³": "^3", "µ": "\\mu", "μ": "\\mu", "Σ": "\\Sigma", "Δ": "\\Delta", "∞": "\\infty", "√": "\\surd",
+}  # fmt: skip
+#: Characters that pdfLaTeX sets with its standard fonts: Latin letters, but for these, and marks.
+_NOT_SET = "«»ÐÞðþĄąĐđĘęĦħĮįĸĿŀŉŊŋŦŧŲųſ"
+LATIN = (
+    "".join(letter for letter in map(chr, [*range(0x20, 0x7F), *range(0xA0, 0x180)]) if letter not in _NOT_SET)
+    + "‘’†‡•€™"
+)
 _LATEX = str.maketrans(
     {
         "\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
@@ -19,7 +30,7 @@ _LATEX = str.maketrans(
         "–": "--", "—": "---", "“": "``", "”": "''",
         "<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}",
         **dict.fromkeys(map(chr, [*range(0x20), *range(0x7F, 0xA0), 0x2028, 0x2029]), " "),
-        "±": r"$\pm$", "×": r"$\times$", "≤": r"$\le$", "≥": r"$\ge$",
+        **{sign: f"${words}$" for sign, words in MATH.items()}, "…": r"\dots{}",
     }
 )  # fmt: skip
 
@@ -179,6 +190,11 @@ def _is_words(cells: Sequence[Cell]) -> bool:
 def escape(text: str) -> str:
     """Return plain text as LaTeX that prints exactly this text."""
     return text.translate(_LATEX)
+
+
+def foreign_letters(latex: str) -> str:
+    """Return the characters that pdfLaTeX's standard fonts lack, each once."""
+    return "".join(dict.fromkeys(letter for letter in latex if letter not in LATIN and letter != "\n"))
 
 
 def _spread(row: Row, column: int) -> float | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -115,10 +116,14 @@ class OpenCorpus:
         """Return whether its faces are blurred on the pages."""
         return hides_faces(self.licence)
 
-    def case(self, clip_id: str) -> Case:
-        """Return one of its clips, with close-ups of the faces where its preview allows them."""
+    def case(self, clip_id: str, part: Callable[[Sample], Sample] = lambda sample: sample) -> Case:
+        """Return one of its clips, with close-ups of the faces where its preview allows them.
+
+        Args:
+            part: returns the part of the clip that is shown.
+        """
         preview = self.corpus.media_path(clip_id)
-        sample = with_closeups(self.corpus[clip_id], preview)
+        sample = with_closeups(part(self.corpus[clip_id]), preview)
         shown = None if self.hides_faces else preview
         return Case(f"{self.digest}/{clip_id}", f"clip {clip_id}", sample, shown, self.identity, self.licence, self.key)
 

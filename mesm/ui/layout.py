@@ -115,12 +115,6 @@ def choose(
     return first if chosen is None else chosen
 
 
-def drawing(svg: str, alt: str, caption: str) -> None:
-    """Show a diagram as wide as the page, but no wider than its letters need, with its caption."""
-    st.image(svg, alt=alt, width=DRAWING_PX)
-    st.caption(caption)
-
-
 def folded(title: str, key: str) -> Any | None:
     """Show a section that is closed at first; return None while it is, so that its content is computed only when seen."""
     section = st.expander(title, key=key, on_change="rerun", bind="query-params")

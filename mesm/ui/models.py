@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,6 +26,7 @@ from mesm.records.prediction import Prediction
 from mesm.ui.clip_cache import clip_cache
 from mesm.ui.corpora import Case, OpenCorpus
 from mesm.ui.record_cache import records
+from mesm.ui.shipped_predictions import find_shipped_prediction
 
 if TYPE_CHECKING:
     from mesm.analysis.predictor import Predictor, PreparedClip
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
 
 #: Clips whose p-independent work is kept, per model: a few MB each at full width.
 PREPARED_CLIPS = 8
+_PENDING = "score-later"
 #: Points of WAcc below the whole split from which clips count as harder.
 HARDER = 1.0
 #: New transcript, None for the clip's own, and the modalities left out.
@@ -182,6 +185,9 @@ def predict(model: Model, case: Case, top_p: float, redrawn: int | None = None) 
         CheckpointError: the weights cannot be loaded.
         DataError: the clip cannot be scored: it has none of the model's modalities.
     """
+    if redrawn is None and (shipped := find_shipped_prediction(model.facts, case, top_p)) is not None:
+        st.session_state[_PENDING] = (model, case, top_p)
+        return shipped
     if not model.is_loaded:
         with st.spinner("Loading the model …"):
             assert model.predictor is not None
@@ -192,6 +198,21 @@ def predict(model: Model, case: Case, top_p: float, redrawn: int | None = None) 
 @computing()
 def _predict(_case: Case, clip: str, checkpoint: str, top_p: float, redrawn: int | None, _model: Model) -> Prediction:
     return _model.run(_case, top_p, redrawn)
+
+
+def load_later() -> None:
+    """Load the weights that this run of a page did not need, and torch with them, now that the page is shown.
+
+    The shipped clip is scored once, so that the first moved slider finds everything in memory.
+    """
+    pending: tuple[Model, Case, float] | None = st.session_state.pop(_PENDING, None)
+    if pending is not None and not pending[0].is_loaded and not pending[0].lock.locked():
+        threading.Thread(target=_score_quietly, args=pending, daemon=True).start()
+
+
+def _score_quietly(model: Model, case: Case, top_p: float) -> None:
+    with suppress(CheckpointError, DataError):  # said where it is asked for
+        model.run(case, top_p)
 
 
 def predict_changed(model: Model, case: Case, top_p: float, text: str | None, without: tuple[str, ...]) -> Prediction:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import streamlit as st
-from pandas import DataFrame
 
 from mesm.figures.style import theme
 from mesm.figures.tables import Cell, Table
 from mesm.ui import layout, state
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 #: A longer table scrolls.
 MOST_LINES = 30
@@ -99,13 +101,15 @@ def show_table(table: Table, alt: str, groups: str = "source", click_key: str = 
     Returns:
         The line in which a cell was clicked in this run, from 0.
     """
+    from pandas import DataFrame  # half a second, and a page may show no table
+
     grouped = any(row.group for row in table.rows)
     rows: list[dict[str, Cell]] = []
     for row in table.rows:
         cells = dict(zip(table.names, row.cells, strict=True))
         rows.append({groups: row.group, **cells} if grouped else cells)
     forms = column_forms(table)
-    # Only a frame with a style of its own can be grey in parts; pandas comes with streamlit.
+    # Only a frame with a style of its own can be grey in parts.
     grey = [f"color: {theme(state.dark()).faint}" if not row.ranked else "" for row in table.rows]
     frame = DataFrame(rows)
     # A pinned column is faint by itself; grey on top of that could not be read.

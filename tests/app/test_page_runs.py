@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from mesm.cli import parser
 from mesm.presets import PRESETS
 from mesm.records.training_log import LOG_NAME
+from mesm.ui import jobs, workspace_job
 from mesm.ui.runs import training_runs, view
 from tests.app.app_page import open_page, texts
 
@@ -69,3 +73,33 @@ def test_rename_and_delete(workspace: Path) -> None:
     page.button(key="delete-second").click().run()
     assert not page.exception and list((workspace / "runs").iterdir()) == []
     assert "There is no run in this workspace yet." in texts(page)
+
+
+def test_a_corpus_is_built_watched_and_stopped(empty_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[list[str]] = []
+
+    def start(folder: Path, verb: str, arguments: list[str]) -> None:
+        started.append([verb, *arguments])
+        child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"], start_new_session=True)
+        jobs.mark_process(folder, child.pid)
+        (folder / jobs.PROGRESS).write_text('{"done": 64, "total": 256}')
+
+    monkeypatch.setattr(jobs, "start_job", start)
+    page = open_page("pages/runs.py", alone=True)
+    page.button(key="demo-build").click().run()
+    (words,) = started
+    command = parser().parse_args(words)
+    assert (command.action, command.preset) == ("build", "small") and command.progress.endswith(jobs.PROGRESS)
+    assert Path(command.out) == (empty_home / "corpora" / "small").resolve() and Path(command.out).parent.is_dir()
+    assert not page.exception and page.button(key="corpus-stop") and "Stop keeps the clips" in texts(page)
+    page.button(key="corpus-stop").click().run()
+    assert workspace_job.current("corpus") is None and page.button(key="demo-build")
+
+
+def test_a_build_that_fails_says_why(empty_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jobs, "start_job", lambda folder, verb, arguments: None)
+    job = workspace_job.start("corpus", "corpus small", ["build"])
+    (job.folder / jobs.LOG).write_text("mesm corpus: rendering needs espeak-ng; install it\n")
+    page = open_page("pages/runs.py", alone=True)
+    assert "Rendering needs espeak-ng; install it." in [error.value for error in page.error] and not page.exception
+    assert page.button(key="demo-build") and not job.folder.exists()

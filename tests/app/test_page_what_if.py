@@ -65,14 +65,18 @@ def test_a_model_without_attention_and_a_silent_clip(home: Path) -> None:
     assert "Each word left out" not in texts(closed), "what is folded away is not computed"
 
 
-def test_a_link_to_a_cell_shows_its_clips() -> None:
-    page = open_page(
-        "pages/case_studies.py", checkpoint="marionette-mesm", corpus="marionette", part="confusion/anger/anger"
-    )
+@pytest.mark.parametrize(
+    ("part", "name"),
+    [
+        ("confusion/anger/anger", "true label anger, top label anger"),
+        ("score/anger/9", "score for anger from 0.9 to 1"),
+        ("score//9", "score for any emotion from 0.9 to 1"),
+    ],
+)
+def test_a_link_to_a_cell_or_a_bar_shows_its_clips(part: str, name: str) -> None:
+    page = open_page("pages/case_studies.py", checkpoint="marionette-mesm", corpus="marionette", part=part)
     words = texts(page).replace("\\", "")
-    assert (
-        trouble(page) == [] and "true label anger, top label anger" in words and "of the 600 evaluated clips" in words
-    )
+    assert trouble(page) == [] and name in words and "of the 600 evaluated clips" in words
     next(button for button in page.button if button.key == "leave-part").click().run()
     assert "evaluated clips" not in texts(page) and "of 96 clips" in texts(page)
 
@@ -87,7 +91,7 @@ def test_choices_that_another_page_made_are_set(home: Path) -> None:
     assert page.selectbox(key="checkpoint").value == "tiny-fe2e", "they are set once"
 
 
-@pytest.mark.parametrize("part", ["confusion/anger/anger", "nonsense", "slice/speaker"])
+@pytest.mark.parametrize("part", ["confusion/anger/anger", "nonsense", "slice/speaker", "score/anger/10"])
 def test_a_link_to_an_unknown_part_says_so(home: Path, part: str) -> None:
     page = open_page("pages/case_studies.py", checkpoint="tiny-mesm", corpus="noise", part=part)
     assert trouble(page) == []

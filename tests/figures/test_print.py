@@ -15,7 +15,7 @@ from mesm.figures.fit import LEAST_PT, type_faults
 from mesm.figures.page import new_figure, paper_style, width_in
 from mesm.figures.table_latex import latex_layout, to_latex
 from mesm.figures.table_layout import break_lines
-from mesm.figures.tables import Row, Table
+from mesm.figures.tables import LATIN, MATH, Row, Table
 from mesm.records.base import read_record
 from mesm.runtime import assets
 from mesm.studies.ablation.tables import ablation_export
@@ -142,13 +142,27 @@ def test_an_interval_stays_in_one_line() -> None:
 @pytest.mark.parametrize("name", [name for name, export in EXHIBITS.items() if export.table and not export.draw])
 @pytest.mark.skipif(not shutil.which("pdflatex"), reason="no LaTeX is installed (pdflatex)")
 def test_latex_compiles_within_the_page(name: str, tmp_path: Path) -> None:
-    body = render(EXHIBITS[name], "tex").decode()
+    _compile(render(EXHIBITS[name], "tex").decode(), tmp_path)
+
+
+@pytest.mark.skipif(not shutil.which("pdflatex"), reason="no LaTeX is installed (pdflatex)")
+def test_latex_prints_every_sign(tmp_path: Path) -> None:
+    signs = [*LATIN, *MATH, *"–—“”…"]
+    rows = tuple(Row((" ".join(signs[start : start + 12]), 0.0)) for start in range(0, len(signs), 12))
+    _compile(to_latex(Table(("signs", "number"), rows)), tmp_path)
+
+
+def _compile(body: str, tmp_path: Path) -> None:
     (tmp_path / "t.tex").write_text(
         "\\documentclass[10pt,twocolumn]{article}\\usepackage[textwidth=6.3in,columnsep=0.24in]{geometry}"
         f"\\usepackage{{booktabs,times}}\\begin{{document}}\n{body}\n\\end{{document}}\n"
     )
     done = subprocess.run(
-        ["pdflatex", "-interaction=nonstopmode", "t.tex"], cwd=tmp_path, capture_output=True, text=True
+        ["pdflatex", "-interaction=nonstopmode", "t.tex"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        errors="replace",
     )
     assert done.returncode == 0 and "Overfull \\hbox" not in done.stdout, done.stdout[-2000:]
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from mesm.figures.export import FigureExport, render
 from mesm.figures.table_latex import to_latex
-from mesm.figures.tables import Row, Table, escape
+from mesm.figures.tables import MATH, Row, Table, escape, foreign_letters
 
 TABLE = Table(
     ("model", "Acc", "F1"),
@@ -68,10 +68,17 @@ def test_csv_keeps_every_digit_and_leaves_the_unknown_empty() -> None:
 @given(st.text(st.characters(exclude_categories=("C",)), max_size=40))
 def test_no_words_break_the_latex(words: str) -> None:
     out = escape(words)
+    signs = sum(words.count(sign) for sign in MATH)
     for special in "&%$#_":
-        assert out.count(special) == out.count("\\" + special) + (
-            out.count(r"$\pm$") + out.count(r"$\times$") + out.count(r"$\le$") + out.count(r"$\ge$")
-        ) * 2 * (special == "$")
+        assert out.count(special) == out.count("\\" + special) + 2 * signs * (special == "$")
+
+
+def test_letters_that_pdflatex_lacks_are_named() -> None:
+    assert foreign_letters(escape("café – −0.1 × 3°, 2 ≤ 3 · 10² …")) == ""
+    assert foreign_letters(escape("最後, 最 конец, «ą»")) == "最後конец«ą»"
+    table = Table(("words", "score"), (Row(("最", 0.5)),))
+    second = render(FigureExport("x", "", "", "mesm figure x", table=table), "tex").decode().splitlines()[1]
+    assert second.startswith("% ") and "最" in second and "XeLaTeX" in second
 
 
 HOSTILE = ["a\nb", "\\input{/etc/passwd}", "$(touch x)", "100 % & #1_~^<>|", "=cmd|'/C calc'!A0", "a\r%\u2028"]

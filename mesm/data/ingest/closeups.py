@@ -26,7 +26,7 @@ def with_closeups(sample: Sample, preview: Path | None) -> Sample:
     if preview is None or len(sample.faces_large) or not len(sample.faces):
         return sample
     try:
-        frames = dict(FrameSampler(preview))
+        frames = dict(FrameSampler(preview, end_s=float(sample.face_times_s.max()) + 0.2))
     except DataError:
         return sample  # the player says so where the preview is damaged; the view does without close-ups
     crops = []

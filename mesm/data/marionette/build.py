@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import multiprocessing
 import os
+from collections.abc import Callable
 from functools import lru_cache
 from multiprocessing.pool import Pool
 from pathlib import Path
@@ -82,13 +83,20 @@ def corpus_meta(clips: int, seed: int) -> dict[str, Json]:
 
 
 def build(
-    folder: str | os.PathLike[str], clips: int, seed: int = 0, workers: int = 1, *, progress: bool = True
+    folder: str | os.PathLike[str],
+    clips: int,
+    seed: int = 0,
+    workers: int = 1,
+    *,
+    progress: bool = True,
+    report: Callable[[int, int], None] = lambda done, total: None,
 ) -> Corpus:
     """Build a corpus, or go on with one that was interrupted.
 
     Args:
         folder: where the shards go; an unfinished corpus of the same seed and size is completed.
         workers: processes; they change the speed and nothing else.
+        report: called with the clips and the speakers' neutral faces that are made, and with their number.
 
     Raises:
         BackendUnavailable: a package of the extra `mesm[marionette]` is missing.
@@ -102,14 +110,22 @@ def build(
         missing = [n for n in range(clips) if clip_name(seed, n) not in writer.stored]
         with _pool(workers) as pool:
             made = pool.imap(_make, ((seed, n, speakers) for n in missing), chunksize=2)
-            done = clips - len(missing)
-            for sample in tqdm(made, desc="clips", total=clips, initial=done, unit="clip", disable=not progress):
+            jobs = [(seed, s) for s in range(min(speakers, clips)) if speaker_split(s) == "train"]
+            done, total = clips - len(missing), clips + len(jobs)
+            shown = tqdm(made, desc="clips", total=clips, initial=done, unit="clip", disable=not progress)
+            for number, sample in enumerate(shown, done + 1):
                 writer.add(sample)
+                report(number, total)
             if not (Path(folder) / NEUTRAL_FACES_NAME).exists():
-                jobs = [(seed, s) for s in range(min(speakers, clips)) if speaker_split(s) == "train"]
                 parts = pool.imap(_neutral, jobs)
-                shown = tqdm(parts, desc="neutral faces", total=len(jobs), unit="speaker", disable=not progress)
-                _write_neutral(Path(folder), list(shown))
+                speakers_shown = tqdm(
+                    parts, desc="neutral faces", total=len(jobs), unit="speaker", disable=not progress
+                )
+                neutral = []
+                for part in speakers_shown:
+                    neutral.append(part)
+                    report(clips + len(neutral), total)
+                _write_neutral(Path(folder), neutral)
     return Corpus(folder)
 
 

@@ -166,6 +166,32 @@ def screen_svg(config: ModelConfig, dark: bool) -> str:
     return out.getvalue()[out.getvalue().index("<svg") :]
 
 
+def screen_boxes(config: ModelConfig) -> dict[str, tuple[float, float, float, float]]:
+    """Return the boxes of the parts on `screen_svg`: left, top, width and height as shares of the drawing.
+
+    The parts are "words", "segments" (faces and voice), the stations of the panels, "scores", and "step 1" to "step 4"
+    of a sparse block.
+    """
+    plan, sparse = _WIDE, config.name == "mesm"
+    top, bottom = plan.panels
+    corners = {
+        "words": (0, 6, plan.stations["stem"] + 30, 46),
+        "segments": (0, 56, plan.stations["input"] + 30, bottom),
+        **{
+            name: (plan.stations[name] - length / 2, top, plan.stations[name] + length / 2, bottom)
+            for name, length in plan.lengths.items()
+        },
+        "scores": (plan.stations["scores"] - 8, 0, plan.size[0], bottom),
+        **{f"step {i}": (x - 4, y - 4, x + 106, y + 50) for i, (x, y) in enumerate(plan.parts, 1) if sparse},
+    }
+    wide, high = plan.size[0], plan.size[1] if sparse else plan.inside[1] - 8
+    return {
+        name: (left / wide, above / high, (right - left) / wide, (below - above) / high)
+        for name, (left, above, right, below) in corners.items()
+        if name != "words" or "text" in config.modalities
+    }
+
+
 def _panels(d: _Drawing) -> None:
     """Draw a panel behind each stage of faces and voice, with its name."""
     first, last = d.plan.panels

@@ -15,5 +15,7 @@ and per clip n = 00000 to N - 1:
   n/visual/L1/attention (S, H, W)  float32; each segment sums to 1 over its active sites
   n/visual/L1/kept (S, H, W)       bool; the nucleus
   n/visual/L1/active (S, H, W)     bool; the sites to choose from; L1 to L3, rows from the top (acoustic: lowest band first)
+  n/flags (F,)                     names of what qualifies the scores, e.g. no_audio
+  n/stages (K,), n/macs (K,)       multiply-adds of the clip by stage; missing where they are not counted
   n/acoustic/L1/padding (S, H, W)  bool; sites after the end of the sound; missing where there are none
 No faces, sounds or transcripts are in it."""

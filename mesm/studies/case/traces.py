@@ -1,4 +1,4 @@
-"""Write what a model attends to and keeps as arrays: one clip as NPZ or CSV, many clips as one NPZ.
+"""Write and read what a model attends to and keeps as arrays: one clip as NPZ or CSV, many clips as one NPZ.
 
 Only attention, masks, scores, labels and times are written: no face, no sound and no transcript. `trace_layout.LAYOUT`
 names every array with its shape and unit.
@@ -10,14 +10,16 @@ import io
 import json
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
 
 from mesm.batch import CHUNK_MS, Sample
 from mesm.data.store import IndexRow
-from mesm.json_form import Json
-from mesm.records.prediction import Prediction
+from mesm.errors import DataError
+from mesm.json_form import Json, members, parse_json
+from mesm.records.prediction import LayerTrace, Prediction, Trace
 
 CSV_COLUMNS = ("modality", "layer", "segment", "time_s", "y", "x", "padding", "kept", "attention")
 
@@ -32,7 +34,7 @@ def branch_arrays(sample: Sample, prediction: Prediction) -> dict[str, np.ndarra
     arrays: dict[str, np.ndarray] = {}
     for modality, scores in prediction.modality_scores.items():
         arrays[f"{modality}/scores"] = np.asarray(scores, np.float32)
-        arrays[f"{modality}/weight"] = np.array(prediction.fusion_weights[modality], np.float32)
+        arrays[f"{modality}/weight"] = np.array(prediction.fusion_weights[modality], np.float64)
     for modality, layers in prediction.layers.items():
         arrays[f"{modality}/times_s"] = segment_times(sample, modality)
         for number, layer in enumerate(layers, 1):
@@ -41,6 +43,10 @@ def branch_arrays(sample: Sample, prediction: Prediction) -> dict[str, np.ndarra
             arrays[f"{modality}/L{number}/active"] = layer.active
             if layer.padding is not None:
                 arrays[f"{modality}/L{number}/padding"] = layer.padding
+    arrays["flags"] = np.array(prediction.flags, dtype=str)
+    if prediction.macs:
+        arrays["stages"] = np.array(list(prediction.macs))
+        arrays["macs"] = np.array(list(prediction.macs.values()), np.int64)
     return arrays
 
 
@@ -109,6 +115,45 @@ def write_traces(
             "truth": np.array(truth, np.float32),
         }
         _add(archive, shared)
+
+
+def read_traces(path: Path) -> tuple[dict[str, Json], dict[str, Prediction]]:
+    """Return the provenance of a trace file, and the predictions in it by clip id.
+
+    Raises:
+        DataError: it is no trace file, or it is damaged.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            provenance = members(parse_json(str(arrays["provenance"]), str(path)))
+            clip_ids = [str(clip_id) for clip_id in arrays["clip_ids"]]
+            top_p = provenance.get("top_p")
+            at = float(top_p) if isinstance(top_p, int | float) else None
+            return provenance, {name: _read_clip(arrays, i, name, at) for i, name in enumerate(clip_ids)}
+    except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile) as error:
+        raise DataError(f"{path} is no file of traces ({error}); write it again with mesm traces") from error
+
+
+def _read_clip(arrays: Mapping[str, np.ndarray], i: int, clip_id: str, top_p: float | None) -> Prediction:
+    own = {name[6:]: name for name in arrays if name.startswith(f"{i:05d}/")}
+    branches = [name.partition("/")[0] for name in own if name.endswith("/scores")]
+    layers: dict[str, list[LayerTrace]] = {}
+    for modality in (name.partition("/")[0] for name in own if name.endswith("/L1/kept")):
+        while (start := f"{modality}/L{len(layers.get(modality, ())) + 1}") + "/kept" in own:
+            attention, kept, active = (arrays[own[f"{start}/{name}"]] for name in ("attention", "kept", "active"))
+            padding = arrays[own[f"{start}/padding"]] if f"{start}/padding" in own else None
+            layers.setdefault(modality, []).append(LayerTrace(attention, kept, active, padding=padding))
+    return Prediction(
+        clip_id,
+        tuple(map(str, arrays["labels"])),
+        arrays["scores"][i],
+        arrays["thresholds"],
+        {modality: arrays[own[f"{modality}/scores"]] for modality in branches},
+        {modality: float(arrays[own[f"{modality}/weight"]]) for modality in branches},
+        tuple(map(str, arrays[own["flags"]])),
+        Trace({modality: tuple(of_one) for modality, of_one in layers.items()}, top_p) if top_p is not None else None,
+        dict(zip(map(str, arrays[own["stages"]]), map(int, arrays[own["macs"]]), strict=True)) if "macs" in own else {},
+    )
 
 
 def _add(archive: zipfile.ZipFile, arrays: Mapping[str, np.ndarray]) -> None:

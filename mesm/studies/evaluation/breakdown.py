@@ -143,11 +143,9 @@ def reliability(clips: ScoredClips, emotion: str = "", bins: int = 10) -> Reliab
     Raises:
         ConfigError: there is no such emotion.
     """
-    if emotion and emotion not in clips.labels:
-        raise ConfigError(f"--emotion {emotion!r} must be one of {', '.join(clips.labels)}")
-    column = [clips.labels.index(emotion)] if emotion else list(range(len(clips.labels)))
+    column = _columns_of(clips, emotion)
     scores, truth = clips.scores_NE[:, column].ravel(), clips.truth_NE[:, column].ravel()
-    bin_of = np.minimum((scores * bins).astype(int), bins - 1)
+    bin_of = _bins_of(scores, bins)
     made = []
     for b in range(bins):
         inside = bin_of == b
@@ -159,6 +157,32 @@ def reliability(clips: ScoredClips, emotion: str = "", bins: int = 10) -> Reliab
         return Reliability((), None, None)
     ece = sum(b.count * abs(b.mean_score - b.share_true) for b in made) / len(scores)
     return Reliability(tuple(made), float(ece), float(((scores - truth) ** 2).mean()))
+
+
+def bin_clips(clips: ScoredClips, emotion: str, number: int, bins: int = 10) -> tuple[str, ...]:
+    """Return the ids of the clips with a score in one bin of `reliability`.
+
+    Args:
+        number: of the bin, from 0.
+
+    Raises:
+        ConfigError: there is no such emotion or bin.
+    """
+    if not 0 <= number < bins:
+        raise ConfigError(f"there is no bin {number} of scores; it must be 0 to {bins - 1}")
+    inside = (_bins_of(clips.scores_NE[:, _columns_of(clips, emotion)], bins) == number).any(axis=1)
+    return tuple(clip for clip, yes in zip(clips.ids, inside, strict=True) if yes)
+
+
+def _columns_of(clips: ScoredClips, emotion: str) -> list[int]:
+    if emotion and emotion not in clips.labels:
+        raise ConfigError(f"--emotion {emotion!r} must be one of {', '.join(clips.labels)}")
+    return [clips.labels.index(emotion)] if emotion else list(range(len(clips.labels)))
+
+
+def _bins_of(scores: np.ndarray, bins: int) -> np.ndarray:
+    """Return the number of each score's bin; 1 belongs to the last."""
+    return np.minimum((scores * bins).astype(int), bins - 1)
 
 
 @dataclass(frozen=True)

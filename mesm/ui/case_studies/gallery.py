@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import streamlit as st
@@ -142,20 +143,38 @@ def card_label(row: IndexRow, emotion: str, right: bool | None) -> str:
 def thumbnail(digest: str, clip_id: str, is_hidden: bool, _shelf: OpenCorpus) -> str:
     """Return the face of a clip as a data URL: at the apex if it is known, else in the middle; blurred where it is hidden."""
     out = io.BytesIO()
-    face = Image.fromarray(best_face(_shelf.case(clip_id).shown)).resize((FILE_PX, FILE_PX), Image.Resampling.BILINEAR)
+    face = Image.fromarray(best_face(_shelf.case(clip_id, only_best_face).shown)).resize(
+        (FILE_PX, FILE_PX), Image.Resampling.BILINEAR
+    )
     face.save(out, "JPEG", quality=80)
     return f"data:image/jpeg;base64,{base64.b64encode(out.getvalue()).decode()}"
 
 
 def best_face(sample: Sample) -> np.ndarray:
     """Return a (L, L, 3) uint8 face: a detected one, at the apex if it is known; grey for a clip without a picture."""
-    faces = sample.faces_large if len(sample.faces_large) == len(sample.faces) else sample.faces
-    if not len(faces):
-        return np.full((96, 96, 3), 128, np.uint8)
-    detected = np.flatnonzero(sample.face_found) if len(sample.face_found) == len(faces) else np.arange(len(faces))
+    one = only_best_face(sample)
+    faces = one.faces_large if len(one.faces_large) else one.faces
+    return faces[0] if len(faces) else np.full((96, 96, 3), 128, np.uint8)
+
+
+def only_best_face(sample: Sample) -> Sample:
+    """Return the sample with one face, see `best_face`: of the others no close-up needs to be cut."""
+    if len(sample.faces) < 2:
+        return sample
+    at = _best(sample)
+    parts = {
+        name: getattr(sample, name)[at : at + 1]
+        for name in ("faces", "faces_large", "face_times_s", "face_boxes", "face_found")
+        if len(getattr(sample, name)) == len(sample.faces)
+    }
+    return replace(sample, truth=None, **parts)
+
+
+def _best(sample: Sample) -> int:
+    detected = np.flatnonzero(sample.face_found) if len(sample.face_found) == len(sample.faces) else np.arange(0)
     if not len(detected):
-        detected = np.arange(len(faces))
-    if sample.truth is not None and len(sample.truth.au_emotion_intensity) == len(faces):
+        detected = np.arange(len(sample.faces))
+    if sample.truth is not None and len(sample.truth.au_emotion_intensity) == len(sample.faces):
         strength = sample.truth.au_emotion_intensity[detected].sum(axis=1)
-        return faces[detected[int(strength.argmax())]]
-    return faces[detected[len(detected) // 2]]
+        return int(detected[int(strength.argmax())])
+    return int(detected[len(detected) // 2])

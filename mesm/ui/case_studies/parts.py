@@ -1,6 +1,7 @@
 """Lead from a number of another page to its clips: a cell of the confusion, a slice, a point of a sweep.
 
-A part of an evaluation stands in the URL of Case studies as `part=confusion/TRUE/TOP` or `part=slice/GROUP/NAME`.
+A part of an evaluation stands in the URL of Case studies as `part=confusion/TRUE/TOP`, `part=slice/GROUP/NAME` or
+`part=score/EMOTION/BIN`, with the bins of the calibration from 0 to 9.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from mesm.ui.corpora import OpenCorpus
 from mesm.ui.models import Model
 
 PART = "part"
-_CONFUSION, _SLICE = "confusion", "slice"
+_CONFUSION, _SLICE, _SCORE = "confusion", "slice", "score"
 _CHOICES = "followed-choices"
 
 
@@ -33,6 +34,11 @@ def open_confusion(record: Record[Any], opened: OpenCorpus, true: str, top: str)
 def open_slice(record: Record[Any], opened: OpenCorpus, group: str, name: str) -> None:
     """Leave for Case studies with the clips of one slice; `group` and `name` are those of a `Slice`."""
     _open(record, opened.key, record.data.top_p, f"{_SLICE}/{group}/{name}")
+
+
+def open_bin(record: Record[Any], opened: OpenCorpus, emotion: str, score: float) -> None:
+    """Leave for Case studies with the clips whose scores lie in the calibration's bin of a score; "" for any emotion."""
+    _open(record, opened.key, record.data.top_p, f"{_SCORE}/{emotion}/{min(int(10 * score), 9)}")
 
 
 def open_point(record: Record[Any], opened: OpenCorpus | None, top_p: float) -> None:
@@ -78,12 +84,16 @@ def part_rows(opened: OpenCorpus, model: Model | None) -> Sequence[IndexRow]:
     evaluation = models.find_evaluation(model, opened) if model is not None else None
     kind, first, second = (*part.split("/", 2), "", "")[:3]
     try:
-        if evaluation is None or kind not in (_CONFUSION, _SLICE):
+        if evaluation is None or kind not in (_CONFUSION, _SLICE, _SCORE):
             raise ConfigError("it is of no evaluation of this checkpoint on this corpus")
         clips = breakdown.scored_clips(evaluation)
         if kind == _CONFUSION:
             ids = breakdown.confusion_clips(clips, first, second)
             words = f"true label {first}, top label {second}"
+        elif kind == _SCORE:
+            number = int(second) if second.isdecimal() and len(second) < 3 else -1
+            ids = breakdown.bin_clips(clips, first, number)
+            words = f"score for {first or 'any emotion'} from {number / 10:g} to {(number + 1) / 10:g}"
         else:
             ids = breakdown.slice_clips(clips, {row.clip_id: row for row in rows}, first, second)
             words = f"{first}: {second}"

@@ -38,7 +38,7 @@ from mesm.studies.sweep.exports import clip_cost_export, layers_export, sweep_ex
 from mesm.studies.sweep.screen import draw_clip_cost, draw_layers, draw_sweep
 from mesm.studies.sweep.tables import notes
 from mesm.studies.sweep.top_ps import parse_top_ps
-from mesm.ui import export_menu, layout, record_cache, state
+from mesm.ui import export_menu, layout, record_cache, state, workspace_job
 from mesm.ui.case_studies import parts
 from mesm.ui.corpora import OpenCorpus
 from mesm.ui.efficiency import figure_5, sweep_job
@@ -204,7 +204,7 @@ def show_own_sweep(model: Model | None, corpus: OpenCorpus | None) -> None:
     job = sweep_job.current_sweep()
     with st.expander("Sweep this checkpoint over this corpus", expanded=job is not None, icon=":material/play_circle:"):
         if job is not None:
-            _show_progress()
+            workspace_job.show_progress(sweep_job.VERB, _FAILED)
             return
         if model is None or corpus is None:
             st.caption("Choose a checkpoint and a corpus at the side.")
@@ -245,22 +245,3 @@ def list_references() -> dict[str, Path]:
 @st.cache_data(max_entries=64, show_spinner=False)
 def _model_name(folder: str, stamp: int) -> str:
     return read_facts(Path(folder)).config.name
-
-
-@st.fragment(run_every=sweep_job.POLL_S)
-def _show_progress() -> None:
-    """Show a bar that moves by itself; when the sweep has ended, draw the whole page with its record."""
-    job = sweep_job.current_sweep()
-    if job is None:
-        return
-    if job.running:
-        bar, stop = st.columns([4, 1], vertical_alignment="center")
-        bar.progress(job.share, f"{job.title}: {decimal_text(100 * job.share, 0)} % of the clips")
-        if stop.button("Stop", width="stretch", key="sweep-stop"):
-            job.stop()
-        return
-    failure = job.failure
-    job.clear()
-    if failure:
-        st.session_state[_FAILED] = failure
-    st.rerun()

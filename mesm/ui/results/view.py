@@ -159,7 +159,10 @@ def show_calibration(record: Record[Evaluation], opened: OpenCorpus) -> None:
             f"{decimal_text(x, 2)}: {decimal_text(100 * y, 0)} %" for x, y in zip(chart.x, chart.y, strict=True)
         )
         alt = f"Line chart of the share that is true over the score: {points}."
-        layout.chart(chart_reliability(chart, state.dark()), "calibration", alt)
+        st.caption("Click a point or a bar to see the clips with these scores.")
+        point = layout.clickable_chart(chart_reliability(chart, state.dark()), "calibration", alt)
+        if point is not None:
+            parts.open_bin(record, opened, chart.emotion, float(point["x"]))
     with numbers:
         ece = (
             "Mean distance between a bin's score and its share of true answers, weighted by the bin's size; 0 is best."

@@ -77,8 +77,8 @@ def show_start_form() -> None:
         if not corpora:
             layout.empty(
                 "There is no corpus to train on: none has train and valid clips.",
-                "This command renders a corpus of 240 clips: "
-                f"`mesm corpus build marionette --preset small --out {runtime.workspace() / 'corpora' / 'small'}`",
+                "Build one above, or with `mesm corpus build marionette --preset small --out "
+                f"{runtime.workspace() / 'corpora' / 'small'}`.",
             )
             return
         # Values of "train again" are set before the widgets are made.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,13 +15,14 @@ import torch
 from mesm.analysis.predictor import load
 from mesm.cli import main
 from mesm.data.store import Corpus
+from mesm.errors import DataError
 from mesm.figures.export import render
 from mesm.models import build_model, save_checkpoint
 from mesm.records.checkpoint import CheckpointMetrics
 from mesm.studies.case.exports import export_case
 from mesm.studies.case.mosaic import MosaicStyle, fit_window
 from mesm.studies.case.trace_layout import LAYOUT
-from mesm.studies.case.traces import CSV_COLUMNS
+from mesm.studies.case.traces import CSV_COLUMNS, read_traces, trace_npz
 from tests.analysis.small_model import CONFIG
 from tests.figures.exhibit_records import made_prediction, made_sample
 from tests.studies.case.test_exports import ORIGIN
@@ -147,3 +149,33 @@ def test_a_stopped_run_leaves_the_earlier_file(home: Path, tmp_path: Path, monke
     monkeypatch.setattr(Corpus, "read", stop)
     assert main(["traces", "small-mesm", "--corpus", "tinted", "--split", "test", "--out", str(out)]) == 130
     assert out.read_bytes() == b"earlier" and [path.name for path in tmp_path.iterdir()] == ["x.npz"]
+
+
+@pytest.mark.parametrize("top_p", [0.4, None])
+def test_a_trace_file_is_read_again_as_it_was_written(tmp_path: Path, top_p: float | None) -> None:
+    sample = made_sample()
+    made = replace(made_prediction(sample), flags=("no_audio",), macs={"conv_stack": 12, "text_encoder": 2**40})
+    if top_p is None:
+        made = replace(made, trace=None)
+    path = tmp_path / "traces.npz"
+    path.write_bytes(trace_npz(sample, made, {"checkpoint": "made", "top_p": top_p and made.top_p}))
+    origin, predictions = read_traces(path)
+    again = predictions[sample.clip_id]
+    assert origin["checkpoint"] == "made" and list(predictions) == [sample.clip_id]
+    assert (again.labels, again.flags, again.macs, again.top_p) == (made.labels, made.flags, made.macs, made.top_p)
+    assert again.fusion_weights == made.fusion_weights
+    np.testing.assert_array_equal(again.scores, np.float32(made.scores))
+    for modality, layers in made.layers.items():
+        for layer, read in zip(layers, again.layers[modality], strict=True):
+            for name in ("attention", "kept", "active"):
+                np.testing.assert_array_equal(getattr(read, name), getattr(layer, name))
+            assert read.counts == layer.counts
+
+
+def test_no_trace_file_is_one_sentence(tmp_path: Path) -> None:
+    path = tmp_path / "traces.npz"
+    np.savez(path, scores=np.zeros(3))
+    for content in (path.read_bytes(), b"", b"PK\x03\x04 cut"):
+        path.write_bytes(content)
+        with pytest.raises(DataError, match="is no file of traces"):
+            read_traces(path)

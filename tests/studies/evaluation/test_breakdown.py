@@ -13,6 +13,7 @@ from mesm.records.evaluation import ClipScores
 from mesm.studies.evaluation.breakdown import (
     NONE,
     ScoredClips,
+    bin_clips,
     confusion,
     confusion_clips,
     cooccurrence,
@@ -131,3 +132,20 @@ def test_reported_numbers_are_those_of_the_paper() -> None:
     assert sum(reported_counts(1)[s]["clips"] for s in ("train", "valid", "test")) == 7380
     assert sum(reported_counts(2)[s]["clips"] for s in ("train", "valid", "test")) == 20477
     assert reported_scores(3).accuracy == "accuracy" and reported_scores(4).corpus == "CMU-MOSEI"
+
+
+@pytest.mark.parametrize("emotion", ["", "anger"])
+def test_the_clips_of_a_bin_are_those_whose_scores_it_counts(emotion: str) -> None:
+    random = np.random.default_rng(0)
+    scores = np.append(random.random((19, 2)), [[1.0, 0.0]], axis=0)
+    ids = tuple(f"c{i}" for i in range(20))
+    clips = ScoredClips(ids, ("anger", "fear"), scores, scores > random.random(scores.shape), np.full(2, 0.5))
+    for one in reliability(clips, emotion).bins:
+        chosen = bin_clips(clips, emotion, round(10 * one.low))
+        inside = (scores[:, :1] if emotion else scores)[[ids.index(clip) for clip in chosen]]
+        own = (inside >= one.low) & ((inside < one.high) | (one.high == 1))
+        assert own.any(axis=1).all() and own.sum() == one.count
+    assert "c19" in bin_clips(clips, emotion, 9)
+    for wrong in (-1, 10):
+        with pytest.raises(ConfigError, match="0 to 9"):
+            bin_clips(clips, emotion, wrong)
