@@ -17,6 +17,8 @@ from mesm.ui.frame import PAGES
 from tests.app.browser import FACES, ROOT, cut_off, open_page, said, served, settle, tried
 from tests.app.test_public import tree
 
+pytestmark = pytest.mark.slow
+
 CLIP = sorted((assets() / "marionette" / "media").glob("*.mp4"))[0]
 WORDS = "Zanzibar quokkas eat marmalade."
 
@@ -35,7 +37,6 @@ def stranger(place: Path) -> Iterator[str]:
         yield address
 
 
-@pytest.mark.slow
 def test_no_page_needs_another_machine(chromium: Any, stranger: str, place: Path) -> None:
     context = chromium.new_context(viewport={"width": 1280, "height": 1000})
     requested: list[str] = []
@@ -58,7 +59,6 @@ def test_no_page_needs_another_machine(chromium: Any, stranger: str, place: Path
     context.close()
 
 
-@pytest.mark.slow
 def test_two_visitors_share_nothing(chromium: Any, stranger: str, place: Path) -> None:
     before = tree(place / "home")
     first = open_page(chromium, f"{stranger}/try_a_clip?checkpoint=marionette-mesm")
