@@ -366,9 +366,10 @@ def _reason(recipe: str, run: RunConfig, *, is_first: bool) -> str:
         mass += f" after a start from p = {train.top_p_start:g}"
     gate = "a hard gate and " if model.gate == "hard" else ""
     attention = train.attention
+    named = attention.target == "regions" and attention.weight * attention.target_shares[1]
     guides = {
         f"attention supervised by {_TARGETS[attention.target]}": attention.weight,
-        "also by the regions of the emotion that the text names": attention.weight * attention.target_shares[1],
+        "also by the regions of the emotion that the text names": named,
         "the dense model's scores as soft labels": train.distillation.weight,
         "neutral faces": train.neutral.per_batch,
         "auxiliary targets": train.auxiliary.weight,

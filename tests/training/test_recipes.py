@@ -177,8 +177,7 @@ def test_the_reasons_name_the_settings_that_are_trained() -> None:
     ]
     (reason,) = reasons(cold, top_p="0.7", gate="soft", attention__weight="1", attention__target="points")
     assert reason == (
-        "MESM from random weights, with p = 0.7 in every batch; attention supervised by the places of units in general, "
-        "also by the regions of the emotion that the text names"
+        "MESM from random weights, with p = 0.7 in every batch; attention supervised by the places of units in general"
     )
     assert reasons(cold.start_from("runs/mine"))[0].startswith("MESM from runs/mine, with a hard gate")
     dense, sparse, text_guided = reasons(plan_recipe("mesm", RENDERED), top_p_range="0.2,0.4", auxiliary__weight="0")
