@@ -217,7 +217,13 @@ def _fields(kind: type) -> dict[str, tuple[Any, bool]]:
     }
 
 
+#: Kinds that are themselves in JSON.
+_PLAIN = frozenset((int, float, str, bool))
+
+
 def _read(kind: Any, value: Json, where: str) -> object:
+    if kind in _PLAIN:  # most values of a record
+        return _read_plain(kind, value, where)
     if kind is Json or kind is Any:
         return value
     if dataclasses.is_dataclass(kind):
@@ -236,7 +242,7 @@ def _read(kind: Any, value: Json, where: str) -> object:
         return {key: _read(arguments[1], item, f"{where}.{key}") for key, item in content.items()}
     if kind is np.ndarray or origin is np.ndarray:
         return _read_array(_expect(list, value, where), where)
-    return _read_plain(kind, value, where)
+    raise TypeError(f"{where} is declared as {kind}, which JSON does not hold")
 
 
 def _expect(kind: type, value: Json, where: str) -> Any:
@@ -289,9 +295,9 @@ def _read_array(value: list[Json], where: str) -> np.ndarray:
     return array
 
 
-def _read_plain(kind: Any, value: Json, where: str) -> object:
-    if kind is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
-    if kind in (int, float, str, bool) and type(value) is kind:
+def _read_plain(kind: type, value: Json, where: str) -> object:
+    if type(value) is kind:
         return value
-    raise DataError(f"{where} is {short_repr(value)}; it must be {getattr(kind, '__name__', kind)}")
+    if kind is float and type(value) is int:
+        return float(value)
+    raise DataError(f"{where} is {short_repr(value)}; it must be {kind.__name__}")

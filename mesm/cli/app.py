@@ -49,7 +49,6 @@ def _server_options(rights: Access, passed_on: list[str]) -> list[str]:
     if rights.is_public:  # no browser and no questions in the terminal of a server
         options += ["--server.headless", "true", "--server.maxUploadSize", str(rights.upload_mb)]
     address = re.search(r"--server\.address[= ](\S+)", " ".join(passed_on))
-    if address is None or address[1] in ("0.0.0.0", "::"):
-        # Else a server that listens to all requests its own outer address from checkip.amazonaws.com.
-        options += ["--browser.serverAddress", "localhost"]
+    if address is not None and address[1] not in ("0.0.0.0", "::"):
+        options += ["--browser.serverAddress", address[1]]  # printed and opened, in place of .streamlit/config.toml's
     return [*options, *passed_on]

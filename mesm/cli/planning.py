@@ -92,7 +92,7 @@ def _of_preset(arguments: argparse.Namespace) -> Recipe:
 
     if arguments.size or arguments.cold or arguments.stage:
         raise ConfigError("--size, --cold and --stage belong to --recipe; leave them out, or give --recipe")
-    return Recipe(arguments.preset, "", (Stage(arguments.preset, "", preset(arguments.preset)),))
+    return Recipe(arguments.preset, "", (Stage(arguments.preset, preset(arguments.preset)),))
 
 
 def _of_corpus(arguments: argparse.Namespace, folder: str) -> Recipe:

@@ -109,6 +109,14 @@ def fitting_width(export: FigureExport, width: str) -> str:
     return _measured(export, width)[0] if width in TEXT_WIDTHS else (width_in(width), width)[1]
 
 
+def _file_width(export: FigureExport, form: str, width: str) -> str:
+    """Return the width of a file; where its form has none, the width as it is, without a drawing to measure."""
+    if form in _SIZED:
+        return fitting_width(export, width)
+    width_in(width)  # an unknown one is refused all the same
+    return width
+
+
 def print_notes(export: FigureExport, width: str) -> list[str]:
     """Return sentences on a page wider than the chosen one, and on letters that no font has."""
     fitted, missing = _measured(export, width)
@@ -223,7 +231,7 @@ def full_caption(export: FigureExport) -> str:
 
 def provenance_of(export: FigureExport, form: str, width: str) -> dict[str, Json]:
     """Return the sources of a file and the command that makes it again, JSON-ready."""
-    width = fitting_width(export, width)
+    width = _file_width(export, form, width)
     size: dict[str, Json] = {"width": width, "width_in": width_in(width)} if form in PICTURES else {}
     return {
         "title": export.title,
@@ -288,7 +296,7 @@ def render(export: FigureExport, form: str, width: str = "acl-column") -> bytes:
     """
     if form not in export.formats:
         raise ConfigError(f"{export.name} has no format {form!r}; it can be had as {', '.join(export.formats)}")
-    width = fitting_width(export, width)
+    width = _file_width(export, form, width)
     made_from = provenance_of(export, form, width)
     if form == "json":
         return _json(made_from)

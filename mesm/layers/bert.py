@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -45,12 +46,26 @@ class BertOutput:
     last_hidden_state: Tensor
 
 
+class _Linear(nn.Linear):
+    """Leave the weights unset, to be loaded: drawing random ones first takes longer than to read the file."""
+
+    def reset_parameters(self) -> None:
+        """Draw nothing."""
+
+
+class _Embedding(nn.Embedding):
+    """Leave the weights unset, to be loaded."""
+
+    def reset_parameters(self) -> None:
+        """Draw nothing."""
+
+
 class _Embeddings(nn.Module):
     def __init__(self, shape: BertShape) -> None:
         super().__init__()
-        self.word_embeddings = nn.Embedding(shape.vocab_size, shape.hidden_size, padding_idx=0)
-        self.position_embeddings = nn.Embedding(shape.max_position_embeddings, shape.hidden_size)
-        self.token_type_embeddings = nn.Embedding(shape.type_vocab_size, shape.hidden_size)
+        self.word_embeddings = _Embedding(shape.vocab_size, shape.hidden_size, padding_idx=0)
+        self.position_embeddings = _Embedding(shape.max_position_embeddings, shape.hidden_size)
+        self.token_type_embeddings = _Embedding(shape.type_vocab_size, shape.hidden_size)
         self.LayerNorm = nn.LayerNorm(shape.hidden_size, eps=shape.layer_norm_eps)
         self.dropout = nn.Dropout(shape.hidden_dropout_prob)
 
@@ -65,7 +80,7 @@ class _Added(nn.Module):
 
     def __init__(self, inner: int, shape: BertShape) -> None:
         super().__init__()
-        self.dense = nn.Linear(inner, shape.hidden_size)
+        self.dense = _Linear(inner, shape.hidden_size)
         self.LayerNorm = nn.LayerNorm(shape.hidden_size, eps=shape.layer_norm_eps)
         self.dropout = nn.Dropout(shape.hidden_dropout_prob)
 
@@ -78,7 +93,7 @@ class _SelfAttention(nn.Module):
         super().__init__()
         self.heads, self.drop = shape.num_attention_heads, shape.attention_probs_dropout_prob
         width = shape.hidden_size
-        self.query, self.key, self.value = nn.Linear(width, width), nn.Linear(width, width), nn.Linear(width, width)
+        self.query, self.key, self.value = _Linear(width, width), _Linear(width, width), _Linear(width, width)
 
     def forward(self, hidden_BTD: Tensor, mask_B11T: Tensor) -> Tensor:
         query, key, value = (
@@ -96,7 +111,7 @@ class _Layer(nn.Module):
     def __init__(self, shape: BertShape) -> None:
         super().__init__()
         self.attention = nn.ModuleDict({"self": _SelfAttention(shape), "output": _Added(shape.hidden_size, shape)})
-        self.intermediate = nn.ModuleDict({"dense": nn.Linear(shape.hidden_size, shape.intermediate_size)})
+        self.intermediate = nn.ModuleDict({"dense": _Linear(shape.hidden_size, shape.intermediate_size)})
         self.output = _Added(shape.intermediate_size, shape)
 
     def forward(self, hidden_BTD: Tensor, mask_B11T: Tensor) -> Tensor:
@@ -125,8 +140,7 @@ class Bert(nn.Module):
 
         known = members(read_json(folder / "config.json"))
         shape = from_json(BertShape, {name: known[name] for name in BertShape.__dataclass_fields__ if name in known})
-        with torch.random.fork_rng(devices=[]):  # the weights are replaced at once; leave the random state as it was
-            model = cls(shape)
+        model = cls(shape)
         weights = load_file(folder / "model.safetensors")
         names = model.state_dict().keys()
         try:
@@ -154,11 +168,7 @@ class BertTokenizer:
     """Load the tokenizer.json of a folder, with the interface of transformers' tokenizers."""
 
     def __init__(self, folder: Path) -> None:
-        from tokenizers import Tokenizer
-
-        self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-        self._tokenizer.no_truncation()
-        self._tokenizer.no_padding()
+        self._tokenizer = _read_tokenizer(folder / "tokenizer.json")
         self._end = self._tokenizer.encode("").ids[-1]
         self.unk_token_id = self._tokenizer.token_to_id("[UNK]")
 
@@ -185,3 +195,14 @@ class BertTokenizer:
         padded = torch.tensor([row + [0] * (longest - len(row)) for row in ids])
         mask = torch.tensor([[1] * len(row) + [0] * (longest - len(row)) for row in ids])
         return {"input_ids": padded, "attention_mask": mask}
+
+
+@cache
+def _read_tokenizer(file: Path) -> Any:
+    """Read a tokenizer without truncation and padding; once, for it takes as long as MiniLM's weights do."""
+    from tokenizers import Tokenizer
+
+    tokenizer = Tokenizer.from_file(str(file))
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    return tokenizer

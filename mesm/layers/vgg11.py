@@ -28,11 +28,17 @@ class VGG11(nn.Module):
 
     def __init__(self, in_channels: int) -> None:
         super().__init__()
-        from torchvision.models import vgg11
+        from torchvision.models.vgg import cfgs, make_layers
 
-        self.features = vgg11(weights=None).features[:-1]
+        # Without the classifier, whose random weights would take half a gigabyte and seconds; drawn as torchvision does.
+        self.features = make_layers(cfgs["A"])[:-1]
         if in_channels != 3:
             self.features[0] = nn.Conv2d(in_channels, 64, 3, padding=1)
+        for layer in self.features:
+            if isinstance(layer, nn.Conv2d):
+                nn.init.kaiming_normal_(layer.weight, mode="fan_out", nonlinearity="relu")
+                assert layer.bias is not None
+                nn.init.zeros_(layer.bias)
 
     def forward(self, maps_SCHW: Tensor) -> Tensor:
         """Map (S, in_channels, H, W) to (S, 512, H // 16, W // 16)."""

@@ -13,7 +13,6 @@ from dataclasses import replace
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from torchvision.transforms.v2 import functional as vision
 
 from mesm.batch import Batch
 from mesm.layers.padding import sound_columns
@@ -135,6 +134,8 @@ def _low_resolution(faces_SCHW: Tensor, size_S: Tensor) -> Tensor:
 
 def _jpeg(faces_SCHW: Tensor, quality_S: Tensor) -> Tensor:
     """Compress the faces with a quality above 0 and decode them."""
+    from torchvision.transforms.v2 import functional as vision  # takes longer to import than torch
+
     faces = faces_SCHW.clone()
     for segment in torch.nonzero(quality_S).flatten().tolist():
         coded = faces_SCHW[segment].clamp(0, 255).to(torch.uint8)

@@ -16,6 +16,7 @@ from mesm.config import (
     BranchLossConfig,
     DistillationConfig,
     FE2EConfig,
+    MESMConfig,
     NeutralFacesConfig,
     RunConfig,
     TrainConfig,
@@ -133,13 +134,11 @@ class Stage:
     """Hold one training of a recipe.
 
     Attributes:
-        name: dense, sparse or text-guided.
-        reason: what it is for, one sentence.
+        name: dense, sparse or text-guided; of a preset its name.
         run: model and training; every stage but the first starts from the checkpoint of the one before.
     """
 
     name: str
-    reason: str
     run: RunConfig
 
 
@@ -160,7 +159,7 @@ class Recipe:
         """Return what runs and why, and what does not and why, one line each."""
         first = f"recipe {self.name}, size {self.size}: {len(self.stages)} stage{'s' if len(self.stages) > 1 else ''}"
         runs = [
-            f"  {i} {stage.name}, {_epochs(stage.run.train.epochs)}: {stage.reason}"
+            f"  {i} {stage.name}, {_epochs(stage.run.train.epochs)}: {_reason(self.name, stage.run, is_first=i == 1)}"
             for i, stage in enumerate(self.stages, 1)
         ]
         return [first, *runs, *(f"  left out: {line}" for line in self.left_out)]
@@ -214,15 +213,15 @@ class Recipe:
             DataError: a part is missing or of another type.
         """
         plan = from_json(_StoredRecipe, dict(data), "the recipe")
-        stages = tuple(Stage(one.name, one.reason, RunConfig.from_dict(one.run)) for one in plan.stages)
+        stages = tuple(Stage(one.name, RunConfig.from_dict(one.run)) for one in plan.stages)
         return cls(plan.name, plan.size, stages, plan.left_out)
 
 
 @dataclass(frozen=True)
 class _StoredStage:
     name: str
-    reason: str
     run: dict[str, Json]
+    reason: str = ""  # stored until 0.1
 
 
 @dataclass(frozen=True)
@@ -278,17 +277,13 @@ def plan_recipe(
     guidance = choose_guidance(facts, frozen_text=not model.text_trainable)
     train = _dense_training(facts, size)
     train = _as_in_the_paper(train) if name == "paper" else replace(train, auxiliary=guidance.auxiliary)
-    on = ", ".join(_WORDS[m] for m in facts.modalities)
-    aim = "a sparse model does not learn from random weights" if sparse_too else "it computes every position"
-    dense = Stage("dense", f"FE2E on {on}; {aim}", RunConfig(model, train))
+    dense = Stage("dense", RunConfig(model, train))
     if not sparse_too:
         lines = (*missing, *guidance.left_out[: not guidance.auxiliary.weight])
         words_alone = () if name == "fe2e" else ("sparse stage: words alone have no positions to select",)
         return Recipe(name, size, (dense,), (*lines, *words_alone))
     if name == "paper":
-        start = "from random weights, as in the paper" if cold else "from the dense model"
-        hard = RunConfig(model.as_model("mesm", top_p=top_p, gate="hard"), train)
-        stage = Stage("sparse", f"MESM {start}, with a hard gate and p = {top_p:g} in every batch", hard)
+        stage = Stage("sparse", RunConfig(model.as_model("mesm", top_p=top_p, gate="hard"), train))
         no_dense = ("dense stage: --cold",) if cold else ()
         return Recipe(name, size, (stage,) if cold else (dense, stage), (*missing, *no_dense, _FAITHFUL))
     # The rendered corpus's checkpoint was trained and measured with its padding.
@@ -338,30 +333,12 @@ def _as_in_the_paper(train: TrainConfig) -> TrainConfig:
 def _sparse(dense: RunConfig, guidance: Guidance, size: str) -> Stage:
     """Return the any-p stage; `dense` has its model, and the training of the stage before."""
     pace = ANY_P if size == "small" else dense.train
-    low, high = ANY_P.top_p_range
     train = replace(
-        dense.train, epochs=pace.epochs, lr=pace.lr, attention_lr_factor=ANY_P.attention_lr_factor, top_p_range=(low, high),
+        dense.train, epochs=pace.epochs, lr=pace.lr, attention_lr_factor=ANY_P.attention_lr_factor, top_p_range=ANY_P.top_p_range,
         queries=ANY_P.queries, freeze_text=size == "small", neutral=guidance.neutral, attention=guidance.attention,
         distillation=guidance.distillation,
     )  # fmt: skip
-    guides = {
-        f"attention supervised by {_TARGETS[guidance.attention.target]}": guidance.attention.weight,
-        "the dense model's scores as soft labels": guidance.distillation.weight,
-        "neutral faces": guidance.neutral.per_batch,
-        "auxiliary targets": guidance.auxiliary.weight,
-    }
-    what = ", ".join(name for name, weight in guides.items() if weight) or "nothing but labels guides it"
-    reason = f"MESM from the dense model, p from {low:g} to {high:g} so that one checkpoint serves every p; {what}"
-    return Stage("sparse", reason, RunConfig(dense.model, train))
-
-
-#: Target of the attention supervision -> its words in a stage's reason.
-_TARGETS = {
-    "regions": "known regions",
-    "units": "the regions of a detector's units",
-    "saliency": "the dense model's saliency",
-    "face_saliency": "the dense model's saliency on the places of action units",
-}
+    return Stage("sparse", RunConfig(dense.model, train))
 
 
 def _text_guided(sparse: RunConfig) -> Stage:
@@ -370,5 +347,42 @@ def _text_guided(sparse: RunConfig) -> Stage:
         warmup=min(TEXT_GUIDED.warmup, sparse.train.warmup), bilinear_lr_factor=TEXT_GUIDED.bilinear_lr_factor,
         freeze_stem=True, attention=TEXT_GUIDED.attention,
     )  # fmt: skip
-    reason = "a few epochs more, with the attention also on the regions of the emotion that the text names"
-    return Stage("text-guided", reason, RunConfig(sparse.model, train))
+    return Stage("text-guided", RunConfig(sparse.model, train))
+
+
+def _reason(recipe: str, run: RunConfig, *, is_first: bool) -> str:
+    """Return what a stage trains and why, one sentence; from its settings as they are now, not as they were planned."""
+    model, train = run.model, run.train
+    if not isinstance(model, MESMConfig):
+        on = ", ".join(_WORDS[m] for m in model.modalities)
+        sparse_follows = recipe in ("mesm", "paper") and model.modalities != ("text",)
+        aim = "a sparse model does not learn from random weights" if sparse_follows else "it computes every position"
+        return f"{model.name.upper()} on {on}; {aim}"
+    start = (train.init_from or "random weights") if is_first else "the stage before"
+    mass = f"p = {model.top_p:g} in every batch"
+    if train.top_p_range:
+        mass = "p from {:g} to {:g} so that one checkpoint serves every p".format(*train.top_p_range)
+    if train.top_p_start:
+        mass += f" after a start from p = {train.top_p_start:g}"
+    gate = "a hard gate and " if model.gate == "hard" else ""
+    attention = train.attention
+    named = attention.target == "regions" and attention.weight * attention.target_shares[1]
+    guides = {
+        f"attention supervised by {_TARGETS[attention.target]}": attention.weight,
+        "also by the regions of the emotion that the text names": named,
+        "the dense model's scores as soft labels": train.distillation.weight,
+        "neutral faces": train.neutral.per_batch,
+        "auxiliary targets": train.auxiliary.weight,
+    }
+    guided = ", ".join(name for name, weight in guides.items() if weight) or "nothing but labels guides it"
+    return f"MESM from {start}, with {gate}{mass}; {guided}"
+
+
+#: Target of the attention supervision -> its words in a stage's reason.
+_TARGETS = {
+    "regions": "known regions",
+    "units": "the regions of a detector's units",
+    "points": "the places of units in general",
+    "saliency": "the dense model's saliency",
+    "face_saliency": "the dense model's saliency on the places of action units",
+}

@@ -15,8 +15,8 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,8 @@ FLAGS = [
 ]
 #: Generous: two cores may be shared with the rest of the suite.
 TIMEOUT_MS = 120_000
+#: Folder with a sitecustomize.py that refuses connections to other machines.
+NO_NETWORK = Path(__file__).parent / "no_network"
 FACES, SOUND = "faces, one every", "Mel spectrogram of"
 
 
@@ -72,17 +74,24 @@ def with_flags(browser: Any, *flags: str) -> Iterator[Any]:
     another.close()
 
 
-@contextmanager
-def served(home: Path, log: Path, *options: str, environment: Mapping[str, str] | None = None) -> Iterator[str]:
+def served(
+    home: Path, log: Path, *options: str, environment: Mapping[str, str] | None = None
+) -> AbstractContextManager[str]:
     """`mesm app` on a free port, with this workspace, more options and a changed environment; its address."""
+    command = [sys.executable, "-m", "mesm", "app", "--home", str(home), "--server.headless", "true"]
+    return started(command, log, options, environment or {})
+
+
+@contextmanager
+def started(command: list[str], log: Path, options: Sequence[str], environment: Mapping[str, str]) -> Iterator[str]:
+    """A command that serves the app on a port that it is told, ended at the end; its address, once it answers."""
     with socket.socket() as free:
         free.bind(("localhost", 0))
         port = free.getsockname()[1]
     with log.open("wb") as out:
         server = subprocess.Popen(
-            [sys.executable, "-m", "mesm", "app", "--home", str(home), "--server.headless", "true",
-             "--server.port", str(port), *options],
-            cwd=ROOT, stdout=out, stderr=subprocess.STDOUT, env={**os.environ, **(environment or {})},
+            [*command, "--server.port", str(port), *options],
+            cwd=ROOT, stdout=out, stderr=subprocess.STDOUT, env={**os.environ, **environment},
         )  # fmt: skip
     try:
         for _ in range(240):
@@ -100,6 +109,16 @@ def served(home: Path, log: Path, *options: str, environment: Mapping[str, str] 
         except subprocess.TimeoutExpired:
             server.kill()
             server.wait()
+
+
+def cut_off(log: Path) -> dict[str, str]:
+    """The environment of a process that reaches this machine only, and notes in `log` what else it tried."""
+    path = os.pathsep.join(filter(None, [str(NO_NETWORK), os.environ.get("PYTHONPATH", "")]))
+    return {"PYTHONPATH": path, "MESM_TEST_CONNECTIONS": str(log), "HF_HUB_OFFLINE": "0"}
+
+
+def tried(log: Path) -> list[str]:
+    return log.read_text().split() if log.exists() else []
 
 
 def open_page(browser: Any, url: str, width: int = 1280, scheme: str = "light") -> Any:

@@ -10,6 +10,8 @@ import pytest
 
 from tests.app.browser import FACES, SOUND, in_address, open_page, picture, settle
 
+pytestmark = pytest.mark.slow
+
 VIEW = "checkpoint=tiny-mesm&corpus=noise&clip=clip04"
 
 
@@ -38,7 +40,6 @@ def test_moving_top_p_changes_the_pictures(chromium: Any, address: str) -> None:
     assert page.get_by_role("img", name=FACES).last.bounding_box() == box  # and nothing jumped
 
 
-@pytest.mark.slow
 def test_a_link_shows_what_was_seen(chromium: Any, address: str) -> None:
     page = open_page(chromium, f"{address}/case_studies?{VIEW}&p=0.3")
     page.get_by_test_id("stButtonGroup").get_by_text("sadness").last.click()
@@ -48,7 +49,6 @@ def test_a_link_shows_what_was_seen(chromium: Any, address: str) -> None:
     assert (picture(again, FACES) == picture(page, FACES)).all()
 
 
-@pytest.mark.slow
 def test_a_face_of_the_strip_opens_its_clip_and_a_cell_says_its_value(chromium: Any, address: str) -> None:
     page = open_page(chromium, f"{address}/case_studies?{VIEW}")
     page.get_by_role("img", name="Face of clip clip06").last.click()
@@ -71,7 +71,6 @@ def test_a_face_of_the_strip_opens_its_clip_and_a_cell_says_its_value(chromium: 
                         value.last.inner_text())  # fmt: skip
 
 
-@pytest.mark.slow
 def test_the_copied_link_is_the_views_own(chromium: Any, address: str) -> None:
     page = open_page(chromium, f"{address}/case_studies?{VIEW}&p=0.3")
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])

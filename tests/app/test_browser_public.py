@@ -14,22 +14,13 @@ import pytest
 
 from mesm.runtime import assets
 from mesm.ui.frame import PAGES
-from tests.app.browser import FACES, ROOT, open_page, said, served, settle
+from tests.app.browser import FACES, ROOT, cut_off, open_page, said, served, settle, tried
 from tests.app.test_public import tree
 
-NO_NETWORK = Path(__file__).parent / "no_network"
+pytestmark = pytest.mark.slow
+
 CLIP = sorted((assets() / "marionette" / "media").glob("*.mp4"))[0]
 WORDS = "Zanzibar quokkas eat marmalade."
-
-
-def cut_off(log: Path) -> dict[str, str]:
-    """The environment of a process that reaches this machine only, and notes in `log` what else it tried."""
-    path = os.pathsep.join(filter(None, [str(NO_NETWORK), os.environ.get("PYTHONPATH", "")]))
-    return {"PYTHONPATH": path, "MESM_TEST_CONNECTIONS": str(log), "HF_HUB_OFFLINE": "0"}
-
-
-def tried(log: Path) -> list[str]:
-    return log.read_text().split() if log.exists() else []
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +37,6 @@ def stranger(place: Path) -> Iterator[str]:
         yield address
 
 
-@pytest.mark.slow
 def test_no_page_needs_another_machine(chromium: Any, stranger: str, place: Path) -> None:
     context = chromium.new_context(viewport={"width": 1280, "height": 1000})
     requested: list[str] = []
@@ -69,7 +59,6 @@ def test_no_page_needs_another_machine(chromium: Any, stranger: str, place: Path
     context.close()
 
 
-@pytest.mark.slow
 def test_two_visitors_share_nothing(chromium: Any, stranger: str, place: Path) -> None:
     before = tree(place / "home")
     first = open_page(chromium, f"{stranger}/try_a_clip?checkpoint=marionette-mesm")

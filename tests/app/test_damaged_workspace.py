@@ -13,6 +13,7 @@ import streamlit as st
 
 from mesm.analysis.checkpoints import find_checkpoints, read_facts
 from mesm.data.corpora import find_corpora, find_damaged_corpora, open_corpus
+from mesm.data.store import Corpus
 from mesm.errors import MesmError
 from mesm.records.store import RecordStore
 from mesm.runtime import record_folders
@@ -52,6 +53,11 @@ def whole(filled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, no_asse
     st.cache_data.clear()
 
 
+def read_first_clip(corpus: Corpus) -> None:
+    for row in corpus.index[:1]:
+        corpus.read(row.clip_id)
+
+
 def read_everything() -> list[str]:
     """Read the workspace as the pages do; return the sentences."""
     sentences: list[str] = []
@@ -64,7 +70,7 @@ def read_everything() -> list[str]:
 
     sentences += [str(error) for error in find_damaged_corpora().values()]
     for name in find_corpora():
-        tried(lambda name=name: [open_corpus(name).read(row.clip_id) for row in open_corpus(name).index[:1]])
+        tried(lambda name=name: read_first_clip(open_corpus(name)))
     for folder in find_checkpoints().values():
         tried(lambda folder=folder: read_facts(folder))
     store = RecordStore(record_folders, lambda error: sentences.append(str(error)))

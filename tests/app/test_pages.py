@@ -234,8 +234,6 @@ from mesm.ui.case_studies import (
     action_units, case_view, compare, gallery, notebook_view, over_p, paper_figures, trace_export,
 )
 assert "torch" not in sys.modules
-page = open_page("pages/overview.py", checkpoint="tiny-mesm", corpus="noise")
-assert "torch" in sys.modules
 """
     done = subprocess.run(
         [sys.executable, "-c", code],

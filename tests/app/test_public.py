@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import nullcontext
@@ -27,6 +28,7 @@ from mesm.ui.models import Model
 from mesm.ui.try_a_clip import own_clip, speech_files, transcription, upload
 from mesm.ui.try_a_clip.upload import Upload
 from tests.app.app_page import ROOT, open_page, texts
+from tests.app.browser import cut_off, started, tried
 from tests.app.conftest import make_sample
 from tests.app.test_private_clips import WORDS, own_sound
 
@@ -193,9 +195,17 @@ def test_the_command_makes_a_public_server(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setenv(access.PUBLIC, "0")  # and is put back after the test
     assert cli.main(["app", "--server.port", "1"]) == 0 and access.access() is access.OWNER
     assert cli.main(["app", "--public", "--server.maxUploadSize", "9"]) == 0 and access.access() is access.VISITOR
-    plain, strangers = (" ".join(command) for command in commands)
+    assert cli.main(["app", "--server.address=10.0.0.7"]) == 0
+    plain, strangers, elsewhere = (" ".join(command) for command in commands)
     assert "headless" not in plain and "--server.headless true" in strangers
-    assert all("--browser.serverAddress localhost" in words for words in (plain, strangers)), (
-        "else it asks the internet"
-    )
+    assert "serverAddress" not in plain and "--browser.serverAddress 10.0.0.7" in elsewhere
     assert strangers.index("maxUploadSize 50") < strangers.index("maxUploadSize 9"), "the last one counts"
+
+
+def test_streamlit_alone_starts_without_a_request_to_the_internet(tmp_path: Path) -> None:
+    """As `make app` starts it; for a server without a screen that listens to all, Streamlit looks for its outer address."""
+    log = tmp_path / "connections"
+    command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless", "true"]
+    with started(command, tmp_path / "log", ("--server.address", "0.0.0.0"), cut_off(log)) as address:
+        assert address in (tmp_path / "log").read_text()
+    assert tried(log) == []

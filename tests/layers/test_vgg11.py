@@ -19,9 +19,13 @@ from mesm.models.encoders import load_cnn
 def test_it_is_torchvisions_without_the_last_pool(tmp_path: Path) -> None:
     from torchvision.models import vgg11
 
+    with torch.device("meta"):  # its classifier has half a gigabyte
+        theirs = vgg11(weights=None).features.eval()
     torch.manual_seed(0)
-    theirs = vgg11(weights=None).eval()
-    torch.save(theirs.state_dict(), tmp_path / "vgg11.pth")
+    drawn = VGG11(3).features.state_dict()
+    theirs.load_state_dict(drawn, assign=True)
+    whole = {f"features.{name}": value for name, value in drawn.items()} | {"classifier.6.bias": torch.zeros(1000)}
+    torch.save(whole, tmp_path / "vgg11.pth")
     ours, mono = VGG11(3).eval(), VGG11(1).eval()
     state = vgg11_weights(str(tmp_path / "vgg11.pth"))
     ours.load_weights(state)
@@ -30,7 +34,7 @@ def test_it_is_torchvisions_without_the_last_pool(tmp_path: Path) -> None:
         face, mel = torch.randn(1, 3, 48, 48), torch.randn(1, 1, 128, 32)
         maps = ours(face)
         assert maps.shape == (1, 512, 3, 3)
-        torch.testing.assert_close(torch.max_pool2d(maps, 2), theirs.features(face))
+        torch.testing.assert_close(torch.max_pool2d(maps, 2), theirs(face))
         assert mono(mel).shape == (1, 512, 8, 2)
         torch.testing.assert_close(mono(mel), ours(mel.expand(-1, 3, -1, -1)), atol=1e-5, rtol=1e-4)
     with pytest.raises(CheckpointError, match="not those of torchvision"):

@@ -160,7 +160,38 @@ def test_settings_reach_the_stages_that_have_them() -> None:
             plan_recipe("mesm", RENDERED).with_settings(wrong)
     with pytest.raises(ConfigError):
         plan_recipe("fe2e", RENDERED).with_settings({"top_p": "0.6"})
-    assert Recipe.from_dict(json.loads(json.dumps(recipe.to_dict()))) == recipe
+    stored = json.loads(json.dumps(recipe.to_dict()))
+    assert Recipe.from_dict(stored) == recipe
+    older = stored | {"stages": [stage | {"reason": "as it was planned"} for stage in stored["stages"]]}
+    assert Recipe.from_dict(older) == recipe
+
+
+def test_the_reasons_name_the_settings_that_are_trained() -> None:
+    def reasons(recipe: Recipe, **settings: str) -> list[str]:
+        lines = recipe.with_settings({key.replace("__", "."): value for key, value in settings.items()}).lines()
+        return [line.split(": ", 1)[1] for line in lines if line.startswith("  ") and "left out" not in line]
+
+    cold = plan_recipe("paper", LABELS_ONLY, cold=True)
+    assert reasons(cold) == [
+        "MESM from random weights, with a hard gate and p = 0.5 in every batch; nothing but labels guides it"
+    ]
+    (reason,) = reasons(cold, top_p="0.7", gate="soft", attention__weight="1", attention__target="points")
+    assert reason == (
+        "MESM from random weights, with p = 0.7 in every batch; attention supervised by the places of units in general"
+    )
+    assert reasons(cold.start_from("runs/mine"))[0].startswith("MESM from runs/mine, with a hard gate")
+    dense, sparse, text_guided = reasons(plan_recipe("mesm", RENDERED), top_p_range="0.2,0.4", auxiliary__weight="0")
+    assert dense == "FE2E on words, faces, voice; a sparse model does not learn from random weights"
+    assert sparse == (
+        "MESM from the stage before, with p from 0.2 to 0.4 so that one checkpoint serves every p; "
+        "attention supervised by known regions, neutral faces"
+    )
+    assert text_guided.split("; ")[1] == (
+        "attention supervised by known regions, also by the regions of the emotion that the text names, neutral faces"
+    )
+    fixed = reasons(plan_recipe("mesm", RENDERED), top_p_range="", top_p_start="1", top_p="0.7")[1]
+    assert "with p = 0.7 in every batch after a start from p = 1;" in fixed
+    assert reasons(plan_recipe("fe2e", RENDERED), modalities="visual") == ["FE2E on faces; it computes every position"]
 
 
 def test_the_facts_of_a_corpus(tmp_path: Path) -> None:
