@@ -17,13 +17,15 @@ import numpy as np
 import torch
 
 from mesm.layers.normalisation import FoldedConv
-from mesm.sparse import compiled
+from mesm.sparse import compiled, compiled_maps
 from mesm.sparse.compiled_attention import AttentionWeights, SegmentAttention, nucleus
-from mesm.sparse.fused_backend import convolve_arrays, lane_bias, share_out
+from mesm.sparse.fused_backend import LANES, blocks_of, convolve_arrays, lane_bias, share_out
 from mesm.sparse.sites import STEPS
 
 #: Segments that a thread takes at a time at most: enough to share the reading of the weights.
 GROUP_SEGMENTS = 16
+#: Multiply-adds, per output channel, that cost as much as loading and storing the sums of one pair (measured on AVX2).
+PAIR_COST = 20
 _STEPS = np.array(STEPS)
 
 
@@ -171,11 +173,65 @@ def _run_group(
         kept_SHW, kept = nucleus(attention_SHW, active_SHW, top_p)
         layers.append(LayerArrays(attention_SHW, kept_SHW, active_SHW))
         rows_NC = compiled.select_rows(rows_NC, attention_SHW, active_SHW, kept_SHW, kept, clip)
-        pairs = compiled.list_pairs(kept_SHW, kept_SHW, kept, _STEPS)
-        for conv in block.convolutions:
-            rows_NC = convolve_arrays(rows_NC, pairs, kept, conv.panels, conv.bias_K, relu=True, threads=threads)
-            if rows_NC.shape[1] > conv.width:  # lanes behind a width that is no multiple of theirs
-                rows_NC = np.ascontiguousarray(rows_NC[:, : conv.width])
+        rows_NC = _convolve(rows_NC, kept_SHW, kept, block.convolutions, threads)
         rows_NC, active_SHW = compiled.max_pool(rows_NC, kept_SHW)[:2]
         known_SHW = None
     return BlocksResult(rows_NC, active_SHW, tuple(layers))
+
+
+def _convolve(
+    rows_NC: np.ndarray, kept_SHW: np.ndarray, kept: int, convolutions: Sequence[Convolution], threads: int
+) -> np.ndarray:
+    """Compute a block's convolutions on the kept sites, the first ones by tiles where the sites are many for their channels.
+
+    Tiles multiply also by the zeros of the neighbours that are not kept; pairs skip these, but load and store a sum for each.
+    """
+    num_pairs, tiled = compiled_maps.count_pairs(kept_SHW), 0
+    while tiled < len(convolutions) and _suits_tiles(num_pairs, kept, convolutions[tiled]):
+        tiled += 1
+    if tiled:
+        rows_NC = _convolve_tiles(rows_NC, kept_SHW, convolutions[:tiled], threads)
+    if tiled == len(convolutions):
+        return rows_NC
+    pairs = compiled.list_pairs(kept_SHW, kept_SHW, kept, _STEPS)
+    for conv in convolutions[tiled:]:
+        rows_NC = convolve_arrays(rows_NC, pairs, kept, conv.panels, conv.bias_K, relu=True, threads=threads)
+        rows_NC = _without_spare_lanes(rows_NC, conv)
+    return rows_NC
+
+
+def _suits_tiles(num_pairs: int, kept: int, conv: Convolution) -> bool:
+    channels = conv.panels.shape[2]
+    return num_pairs * (channels + PAIR_COST) > 9 * kept * channels
+
+
+def _convolve_tiles(
+    rows_NC: np.ndarray, kept_SHW: np.ndarray, convolutions: Sequence[Convolution], threads: int
+) -> np.ndarray:
+    (s, h, w), (kept, stride) = kept_SHW.shape, rows_NC.shape
+    x, places = np.empty((s, h + 2, w + 2, stride), np.float32), np.empty(kept, np.int64)
+    compiled_maps.scatter_rows(rows_NC, kept_SHW, x, places)
+    places = compiled_maps.in_tiles(places)
+    for conv in convolutions:
+        _, panels, channels, _ = conv.panels.shape
+        width, last = panels * LANES, conv is convolutions[-1]
+        out = np.empty((kept, width), np.float32) if last else np.zeros((s, h + 2, w + 2, width), np.float32)
+        destination = compiled_maps.in_tiles(np.arange(kept)) if last else places + (w + 3)
+        offsets = np.array([(dy + 1) * (w + 2) + dx + 1 for dy, dx in STEPS]) * stride
+        fixed = (
+            x.reshape(-1), conv.panels.reshape(-1), conv.bias_K, places * stride, destination * width, offsets, channels,
+            panels * channels * LANES, out.reshape(-1),
+        )  # fmt: skip
+        blocks = blocks_of(kept, channels + width, panels, threads)
+        if threads == 1:
+            for block in blocks:
+                compiled_maps.convolve_places(*fixed, *block)
+        else:
+            share_out(blocks, partial(compiled_maps.convolve_places, *fixed))
+        x, stride = out, width
+    return _without_spare_lanes(x, convolutions[-1])
+
+
+def _without_spare_lanes(rows_NC: np.ndarray, conv: Convolution) -> np.ndarray:
+    """Return the rows without the lanes behind a width that is no multiple of theirs."""
+    return rows_NC if rows_NC.shape[1] == conv.width else np.ascontiguousarray(rows_NC[:, : conv.width])

@@ -163,7 +163,7 @@ class SparseVGG(VGGTrunk):
 
     def _steps(self, group: tuple[int, ...]) -> list[ConvNorm]:
         """Return the convolutions of a group of blocks."""
-        return [step for index in group for step in self.blocks[index].steps]  # type: ignore[union-attr]
+        return [step for index in group for step in self._stages[1 + index]]
 
     def _pack(self) -> tuple[BlockWeights, ...]:
         from mesm.layers.sparse_inference import BlockWeights, Convolution
@@ -286,7 +286,7 @@ def _inference(
         ran.append(_backend(step, features_NC, book, name))
         if ran[-1] == "dense":
             maps_SCHW = rows_to_maps(features_NC, sites) if maps_SCHW is None else _masked(maps_SCHW, sites)
-            maps_SCHW = folded.dense.relu(maps_SCHW, 1)
+            maps_SCHW = F.conv2d(maps_SCHW, folded.weight_KCRR, folded.bias_K, padding=1).relu_()
             continue
         if maps_SCHW is not None:
             features_NC, maps_SCHW = maps_to_rows(maps_SCHW, sites), None
