@@ -9,6 +9,8 @@ Shape legend: S segments, C channels, H W map, K output channels, R kernel size.
 
 from __future__ import annotations
 
+import math
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -105,13 +107,31 @@ def run_layers(layers: Sequence[DenseLayer], maps_SCHW: np.ndarray) -> np.ndarra
     return out_SHWK[..., : layers[-1].c_out]
 
 
+class _Workspace(threading.local):
+    """Keep a thread's buffers from call to call: fresh memory of this size costs a page fault every 4 KiB."""
+
+    def __init__(self) -> None:
+        self._buffers: dict[int, np.ndarray] = {}
+
+    def array(self, number: int, shape: tuple[int, ...]) -> np.ndarray:
+        """Return buffer `number` in a shape, with whatever is in it."""
+        size = math.prod(shape)
+        if number not in self._buffers or self._buffers[number].size < size:
+            self._buffers[number] = np.empty(size, np.float32)
+        return self._buffers[number][:size].reshape(shape)
+
+
+_workspace = _Workspace()
+_SCRATCH = 2
+
+
 def _run_group(layers: Sequence[DenseLayer], maps_SCHW: np.ndarray, out_SHWK: np.ndarray, threads: int) -> None:
     """Compute the layers for a group of segments, the large ones with `threads` threads."""
     s, stride, h, w = maps_SCHW.shape
     frame = layers[0].size // 2
-    x_SHWC = np.empty((s, h + 2 * frame, w + 2 * frame, stride), np.float32)
+    x_SHWC = _workspace.array(1, (s, h + 2 * frame, w + 2 * frame, stride))
     compiled_maps.frame_maps(np.ascontiguousarray(maps_SCHW), x_SHWC, frame)
-    for layer, following in pairwise([*layers, None]):
+    for number, (layer, following) in enumerate(pairwise([*layers, None])):
         assert layer is not None
         frame, width = 0 if following is None else following.size // 2, layer.panels * LANES
         inner = 0 if layer.pooled else frame
@@ -120,12 +140,12 @@ def _run_group(layers: Sequence[DenseLayer], maps_SCHW: np.ndarray, out_SHWK: np
         macs = h * w * layer.c_in * layer.c_out * layer.size**2
         if layer.pooled:
             together = max(1, compiled_maps.BLOCK_FLOATS // (h * w * width), compiled_maps.LEAST_PLACES // (h * w))
-            scratch = np.empty((min(s, together), h, w, width), np.float32)
+            scratch = _workspace.array(_SCRATCH, (min(s, together), h, w, width))
             h, w = h // 2, w // 2
         if following is None:
             out = out_SHWK
         else:
-            out = np.empty((s, h + 2 * frame, w + 2 * frame, width), np.float32)
+            out = _workspace.array(number % 2, (s, h + 2 * frame, w + 2 * frame, width))
             compiled_maps.clear_frame(out, frame)
         fixed = x_SHWC, layer.weights, layer.bias_K, source, destination, offsets, run, out, scratch, frame
         if threads == 1 or macs < SHARED_MACS:

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from mesm.config import check_top_p
 from mesm.errors import DataError
+from mesm.sparse.sites import NAN_ATTENTION
 
 
 def nucleus_mask(attention_SHW: Tensor, active_SHW: Tensor, top_p: float) -> Tensor:
@@ -38,7 +39,7 @@ def nucleus_mask(attention_SHW: Tensor, active_SHW: Tensor, top_p: float) -> Ten
         return active_SHW
     falling_SL = _sorted_down(mass_SL)
     if bool(falling_SL[:, 0].isnan().any()):  # sorting puts them first
-        raise DataError("the attention is not a number (NaN): check the input and the weights for NaN and infinity")
+        raise DataError(NAN_ATTENTION)
     # Mass before each site, in float64 so that the sum of many small masses does not pass p too early.
     count_S1 = ((falling_SL.cumsum(1, dtype=torch.float64) - falling_SL) < top_p).sum(1, keepdim=True)
     least_S1 = falling_SL.gather(1, count_S1 - 1)

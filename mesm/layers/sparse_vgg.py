@@ -166,12 +166,11 @@ class SparseVGG(VGGTrunk):
         return [step for index in group for step in self._stages[1 + index]]
 
     def _pack(self) -> tuple[BlockWeights, ...]:
-        from mesm.layers.sparse_inference import BlockWeights, Convolution
+        from mesm.layers.sparse_inference import BlockWeights
 
         return tuple(
-            BlockWeights(
-                attention.pack(),
-                tuple(Convolution.of(step.folded(attention.map_projection.weight)) for step in self._steps(group)),
+            BlockWeights.of(
+                attention.pack(), [step.folded(attention.map_projection.weight) for step in self._steps(group)]
             )
             for attention, group in zip(self._attentions(), self.groups, strict=True)
         )
@@ -185,17 +184,15 @@ class SparseVGG(VGGTrunk):
         attentions, rows, active = self._attentions(), maps.features_NC.contiguous().numpy(), maps.sites.mask_array
         attentions[0].check(maps, query_SD)
         weights = (
-            *(p for attention in attentions for p in attention.parameters()),
+            *(t for attention in attentions for t in attention.sources()),
             *(t for group in self.groups for step in self._steps(group) for t in step.sources()),
         )
         packed = self._packed.get(weights, self._pack)
-        blocks = [
-            sparse_inference.Block(block.attention.under(query_SD, len(active)), block.convolutions) for block in packed
-        ]
+        blocks = [block.under(query_SD, len(active)) for block in packed]
         known = None
         if first_attention is not None:
             known = first_attention.get(
-                tuple(attentions[0].parameters()),
+                attentions[0].sources(),
                 lambda: torch.from_numpy(sparse_inference.attend(rows, active, blocks[0].attention)),
             ).numpy()
         clip = self.config.gate_clip if self.config.gate.startswith("soft") else 0.0
@@ -205,7 +202,7 @@ class SparseVGG(VGGTrunk):
                 torch.from_numpy(layer.attention_SHW),
                 torch.from_numpy(layer.kept_SHW),
                 torch.from_numpy(layer.active_SHW),
-                ("fused",) * len(block.convolutions),
+                ("fused",) * len(block.panels),
             )
             for layer, block in zip(result.layers, blocks, strict=True)
         ]

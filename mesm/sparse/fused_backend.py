@@ -74,9 +74,9 @@ def share_out(pieces: Iterable[Any], work: Callable[[Any], None]) -> None:
             other.result()
 
 
-def blocks_of(rows: int, width: int, num_panels: int, threads: int) -> Iterator[tuple[int, int, int, int]]:
+def _blocks(rows: int, width: int, num_panels: int, threads: int) -> Iterator[tuple[int, int, int, int]]:
     """Yield (first row, last row, first panel, last panel) of pieces that fit the cache and keep the threads busy."""
-    height = max(LEAST_ROWS, BLOCK_FLOATS // width) // 12 * 12  # whole tiles of `compiled_maps`
+    height = max(LEAST_ROWS, BLOCK_FLOATS // width)
     pieces = max(1, -(-rows // height))
     parts = min(num_panels, -(-2 * threads // pieces)) if threads > 1 else 1
     bounds = [num_panels * i // parts for i in range(parts + 1)]
@@ -115,7 +115,7 @@ def convolve_arrays(
     width = panels.shape[1] * LANES
     out, starts = np.empty((num_out, width), np.float32), np.cumsum([0, *counts])
     fixed = rows_NC, panels, bias_K, relu, out, source_P, destination_P, starts
-    blocks = blocks_of(num_out, rows_NC.shape[1] + width, panels.shape[1], threads)
+    blocks = _blocks(num_out, rows_NC.shape[1] + width, panels.shape[1], threads)
     if threads == 1:
         for block in blocks:
             compiled.convolve_rows(*fixed, *block)

@@ -21,6 +21,8 @@ from mesm.errors import DataError
 KERNEL_OFFSETS: tuple[tuple[int, int], ...] = tuple((dy, dx) for dy in (-1, 0, 1) for dx in (-1, 0, 1))
 #: The centre, then opposite offsets side by side: the order in which a rulebook lists its pairs.
 OFFSET_ORDER: tuple[int, ...] = (4, 0, 8, 1, 7, 2, 6, 3, 5)
+#: Sentence of the error where sites are to be selected by an attention that is not a number.
+NAN_ATTENTION = "the attention is not a number (NaN): check the input and the weights for NaN and infinity"
 #: (dy, dx) from a pair's destination to its source, in that order.
 STEPS: tuple[tuple[int, int], ...] = tuple(KERNEL_OFFSETS[k] for k in OFFSET_ORDER)
 
