@@ -60,7 +60,7 @@ class CrossModalAttention(nn.Module):
         Raises:
             DataError: features or queries of another width than the weights', or another number of queries than segments.
         """
-        self.check(maps, query_SD)
+        self.check(maps.features_NC.shape[1], maps.sites.shape[0], query_SD)
         if cache is not None:
             return cache.get(self.sources(), lambda: self._attend(maps, query_SD))
         return self._attend(maps, query_SD)
@@ -70,11 +70,10 @@ class CrossModalAttention(nn.Module):
         layers = (self.map_projection, self.query_projection, self.score, self.bilinear)
         return tuple(p for layer in layers if layer is not None for p in layer._parameters.values() if p is not None)
 
-    def check(self, maps: SparseMap, query_SD: Tensor | None) -> None:
-        """Check that features and queries fit the weights; see `forward` for the errors."""
-        channels, segments = self.map_projection.in_features, maps.sites.shape[0]
-        if maps.features_NC.shape[1] != channels:
-            raise DataError(f"features of {maps.features_NC.shape[1]} channels; this attention reads {channels}")
+    def check(self, channels: int, segments: int, query_SD: Tensor | None) -> None:
+        """Check that features and queries of so many segments fit the weights; see `forward` for the errors."""
+        if channels != self.map_projection.in_features:
+            raise DataError(f"features of {channels} channels; this attention reads {self.map_projection.in_features}")
         if self.query_projection is None:
             return
         shape = None if query_SD is None else tuple(query_SD.shape)

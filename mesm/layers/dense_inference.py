@@ -13,8 +13,9 @@ import math
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import torch
@@ -104,7 +105,7 @@ def run_layers(layers: Sequence[DenseLayer], maps_SCHW: np.ndarray) -> np.ndarra
             _run_group(layers, maps_SCHW[first:last], out_SHWK[first:last], threads)
     else:
         share_out(bounds, lambda b: _run_group(layers, maps_SCHW[b[0] : b[1]], out_SHWK[b[0] : b[1]], 1))
-    return out_SHWK[..., : layers[-1].c_out]
+    return np.ascontiguousarray(out_SHWK[..., : layers[-1].c_out])  # without the lanes behind K
 
 
 class _Workspace(threading.local):
@@ -151,9 +152,10 @@ def _run_group(layers: Sequence[DenseLayer], maps_SCHW: np.ndarray, out_SHWK: np
         if threads == 1 or macs < SHARED_MACS:
             compiled_maps.convolve_maps(*fixed, 0, layer.panels)
         else:
-            share_out(pairwise(layer.panels * i // threads for i in range(threads + 1)), _panels_of(fixed))
+            work = partial(_convolve_panels, fixed)
+            share_out(pairwise(layer.panels * i // threads for i in range(threads + 1)), work)
         x_SHWC, stride = out, width
 
 
-def _panels_of(fixed: tuple[object, ...]):  # type: ignore[no-untyped-def]
-    return lambda panels: compiled_maps.convolve_maps(*fixed, *panels)
+def _convolve_panels(fixed: tuple[Any, ...], panels: tuple[int, int]) -> None:
+    compiled_maps.convolve_maps(*fixed, *panels)

@@ -44,7 +44,8 @@ def nucleus_mask(attention_SHW: Tensor, active_SHW: Tensor, top_p: float) -> Ten
     count_S1 = ((falling_SL.cumsum(1, dtype=torch.float64) - falling_SL) < top_p).sum(1, keepdim=True)
     least_S1 = falling_SL.gather(1, count_S1 - 1)
     kept_SL = mass_SL >= least_S1
-    if bool((kept_SL.sum(1, keepdim=True) > count_S1).any()):
+    # On a GPU ties are always broken: asking whether there are any would wait for it.
+    if mass_SL.is_cuda or bool((kept_SL.sum(1, keepdim=True) > count_S1).any()):
         above_SL = mass_SL > least_S1
         tied_SL = kept_SL & ~above_SL
         room_S1 = count_S1 - above_SL.sum(1, keepdim=True)

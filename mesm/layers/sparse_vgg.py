@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Self
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -131,13 +132,12 @@ class SparseVGG(VGGTrunk):
                 be passed with this stem map and this query.
             sound_SW: (S, hops) bool of `sound_columns`; with config.padding="masked" its padding has no sites.
         """
-        s, _, h, w = stem_SCHW.shape
-        active_SHW = torch.ones(s, h, w, dtype=torch.bool, device=stem_SCHW.device)
+        height, width = stem_SCHW.shape[2:]
+        active_SHW: Tensor | None = None
         if sound_SW is not None and self.config.padding == "masked":
-            active_SHW = column_sites(sound_SW, h, w).contiguous()
-        maps = SparseMap.from_dense(stem_SCHW, active_SHW)
+            active_SHW = column_sites(sound_SW, height, width).contiguous()
         run = self._by_segment if self._can_run_by_segment(stem_SCHW) else self._by_layer
-        maps_SCHW, layers = run(maps, query_SD, top_p, first_attention)
+        maps_SCHW, layers = run(stem_SCHW, active_SHW, query_SD, top_p, first_attention, trace)
         if not trace:
             return SparseResult(maps_SCHW)
         if sound_SW is not None:
@@ -176,13 +176,25 @@ class SparseVGG(VGGTrunk):
         )
 
     def _by_segment(
-        self, maps: SparseMap, query_SD: Tensor | None, top_p: float, first_attention: VersionedCache[Tensor] | None
+        self,
+        stem_SCHW: Tensor,
+        active_SHW: Tensor | None,
+        query_SD: Tensor | None,
+        top_p: float,
+        first_attention: VersionedCache[Tensor] | None,
+        trace: bool,
     ) -> tuple[Tensor, list[LayerTensors]]:
-        """Compute the blocks by `sparse_inference`; return the last map and the layers."""
+        """Compute the blocks by `sparse_inference`; return the last map and, for a trace, the layers."""
         from mesm.layers import sparse_inference
 
-        attentions, rows, active = self._attentions(), maps.features_NC.contiguous().numpy(), maps.sites.mask_array
-        attentions[0].check(maps, query_SD)
+        attentions, (s, c, h, w) = self._attentions(), stem_SCHW.shape
+        attentions[0].check(c, s, query_SD)
+        rows = stem_SCHW.permute(0, 2, 3, 1).contiguous().numpy().reshape(-1, c)
+        if active_SHW is None:
+            active = np.ones((s, h, w), np.bool_)
+        else:
+            active = active_SHW.numpy()
+            rows = rows[active.reshape(-1)]
         weights = (
             *(t for attention in attentions for t in attention.sources()),
             *(t for group in self.groups for step in self._steps(group) for t in step.sources()),
@@ -197,6 +209,9 @@ class SparseVGG(VGGTrunk):
             ).numpy()
         clip = self.config.gate_clip if self.config.gate.startswith("soft") else 0.0
         result = sparse_inference.run_blocks(rows, active, blocks, check_top_p(top_p), clip, known)
+        maps_SCHW = torch.from_numpy(result.maps()).permute(0, 3, 1, 2)
+        if not trace:
+            return maps_SCHW, []
         layers = [
             LayerTensors(
                 torch.from_numpy(layer.attention_SHW),
@@ -206,13 +221,21 @@ class SparseVGG(VGGTrunk):
             )
             for layer, block in zip(result.layers, blocks, strict=True)
         ]
-        return torch.from_numpy(result.maps()).permute(0, 3, 1, 2), layers
+        return maps_SCHW, layers
 
     def _by_layer(
-        self, maps: SparseMap, query_SD: Tensor | None, top_p: float, first_attention: VersionedCache[Tensor] | None
+        self,
+        stem_SCHW: Tensor,
+        active_SHW: Tensor | None,
+        query_SD: Tensor | None,
+        top_p: float,
+        first_attention: VersionedCache[Tensor] | None,
+        trace: bool,
     ) -> tuple[Tensor, list[LayerTensors]]:
         """Compute the blocks for the whole batch, one after the other: every device, type and backend, with gradients."""
-        layers = []
+        s, _, h, w = stem_SCHW.shape
+        every_SHW = torch.ones(s, h, w, dtype=torch.bool, device=stem_SCHW.device)
+        maps, layers = SparseMap.from_dense(stem_SCHW, every_SHW if active_SHW is None else active_SHW), []
         for number, (attention, group) in enumerate(zip(self.attention, self.groups, strict=True)):
             attention_SHW = attention(maps, query_SD, first_attention if number == 0 else None)
             kept = Sites.of_mask(nucleus_mask(attention_SHW, maps.sites.mask_SHW, top_p))

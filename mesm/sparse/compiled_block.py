@@ -84,7 +84,11 @@ def window_tables(
         out_stride: floats of one place of the output.
         framed: whether the output is framed maps, or rows.
     """
-    source_N, destination_N, offsets_9 = np.empty(len(places_N), np.int64), np.empty(len(places_N), np.int64), np.empty(9, np.int64)
+    source_N, destination_N, offsets_9 = (
+        np.empty(len(places_N), np.int64),
+        np.empty(len(places_N), np.int64),
+        np.empty(9, np.int64),
+    )
     for n in range(len(places_N)):
         source_N[n] = places_N[n] * stride
         destination_N[n] = (places_N[n] + width + 1 if framed else min(n, kept - 1)) * out_stride

@@ -12,7 +12,6 @@ places are zeros in the framed maps. Importing this file imports numba.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np

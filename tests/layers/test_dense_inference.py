@@ -1,4 +1,4 @@
-"""The compiled dense layers compute what torch's operations do, for every shape, width and number of threads, and step aside where they must."""
+"""The compiled dense layers compute what torch does for every shape, width and number of threads, and step aside where needed."""
 
 import copy
 from unittest import mock
@@ -72,7 +72,10 @@ def test_a_segments_maps_do_not_depend_on_its_neighbours():
 def test_weights_are_laid_out_once_and_every_change_is_followed():
     net, maps = network(), torch.randn(2, 3, 48, 48)
     other = network(seed=5)
-    with torch.inference_mode(), mock.patch.object(dense_inference.DenseLayer, "of", wraps=dense_inference.DenseLayer.of) as of:
+    with (
+        torch.inference_mode(),
+        mock.patch.object(dense_inference.DenseLayer, "of", wraps=dense_inference.DenseLayer.of) as of,
+    ):
         net(maps), net(maps)
         assert of.call_count == 11
     changes = {

@@ -1,5 +1,7 @@
 """Pairs and tiles compute the same convolution, and the rule between them counts the pairs of a rulebook."""
 
+from itertools import pairwise
+
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -23,7 +25,7 @@ def test_both_ways_are_the_dense_convolution_at_the_kept_sites(seed, shape, dens
     mask = torch.rand(shape, generator=generator) < density
     sites = Sites.of_mask(mask)
     rows = torch.randn(len(sites), channels[0], generator=generator)
-    weights = [torch.randn(k, c, 3, 3, generator=generator) / c for c, k in zip(channels, channels[1:], strict=False)]
+    weights = [torch.randn(k, c, 3, 3, generator=generator) / c for c, k in pairwise(channels)]
     maps = SparseMap(rows, sites).to_dense()
     for weight in weights:
         maps = F.conv2d(maps, weight, padding=1).relu() * mask[:, None]
