@@ -162,7 +162,7 @@ def convolve_places(
     between_panels = run * LANES if step > run * LANES else len(offsets_R) * step
     for panel in range(first_panel, last_panel):
         for place in range(first, last, TILE):
-            _convolve_tile(
+            _convolve_tile(  # type: ignore[call-arg]  # numba passes the context
                 x, out, weights, bias_K, source_P, destination_P, offsets_R, place, x_start, out_start,
                 panel * between_panels, panel * LANES, run, step,
             )  # fmt: skip
