@@ -73,6 +73,7 @@ def walk(
         kept = Sites.of_mask(nucleus_mask(attention_SHW, sparse.sites.mask_SHW, top_p))
         watch.tick(f"{number} nucleus")
         features, book = net._select(sparse, attention_SHW, kept)
+        pairs = book.num_pairs  # lists them
         watch.tick(f"{number} selection, pairs")
         for block in group:
             for which, step in enumerate(net.blocks[block].steps, start=1):  # type: ignore[union-attr]
@@ -82,7 +83,7 @@ def walk(
                 features = convolve_panels(features, book, folded.panels, folded.bias_K, relu=True)
                 name = f"{number} conv{which} {c}->{k} (auto: {choose('auto', book, c, k, features.dtype)})"
                 watch.tick(name)
-                work[name] = book.num_pairs * c * k, 4 * len(kept) * (c + k)
+                work[name] = pairs * c * k, 4 * len(kept) * (c + k)
         watch.start()
         sparse = SparseMap(features, kept).max_pool2()
         watch.tick(f"{number} pool")

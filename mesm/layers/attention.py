@@ -60,16 +60,20 @@ class CrossModalAttention(nn.Module):
         Raises:
             DataError: features or queries of another width than the weights', or another number of queries than segments.
         """
-        self.check(maps, query_SD)
+        self.check(maps.features_NC.shape[1], maps.sites.shape[0], query_SD)
         if cache is not None:
-            return cache.get(tuple(self.parameters()), lambda: self._attend(maps, query_SD))
+            return cache.get(self.sources(), lambda: self._attend(maps, query_SD))
         return self._attend(maps, query_SD)
 
-    def check(self, maps: SparseMap, query_SD: Tensor | None) -> None:
-        """Check that features and queries fit the weights; see `forward` for the errors."""
-        channels, segments = self.map_projection.in_features, maps.sites.shape[0]
-        if maps.features_NC.shape[1] != channels:
-            raise DataError(f"features of {maps.features_NC.shape[1]} channels; this attention reads {channels}")
+    def sources(self) -> tuple[Tensor, ...]:
+        """Return the parameters, for a `VersionedCache`; `parameters()` takes ten times as long."""
+        layers = (self.map_projection, self.query_projection, self.score, self.bilinear)
+        return tuple(p for layer in layers if layer is not None for p in layer._parameters.values() if p is not None)
+
+    def check(self, channels: int, segments: int, query_SD: Tensor | None) -> None:
+        """Check that features and queries of so many segments fit the weights; see `forward` for the errors."""
+        if channels != self.map_projection.in_features:
+            raise DataError(f"features of {channels} channels; this attention reads {self.map_projection.in_features}")
         if self.query_projection is None:
             return
         shape = None if query_SD is None else tuple(query_SD.shape)
@@ -84,7 +88,7 @@ class CrossModalAttention(nn.Module):
             features_NC = maps.features_NC.to(dtype)  # a bfloat16 model selects its sites in float32 too
             query_SD = None if query_SD is None else query_SD.to(dtype)
             if can_use_numba(features_NC) and not torch.is_grad_enabled():
-                packed = self._packed.get(tuple(self.parameters()), self.pack)
+                packed = self._packed.get(self.sources(), self.pack)
                 compiled = packed.under(query_SD, maps.sites.shape[0])
                 return torch.from_numpy(compiled(features_NC.contiguous().numpy(), maps.sites.mask_array))
             logits_N = self._logits(maps, features_NC, query_SD)

@@ -12,7 +12,6 @@ import torch.distributed as dist
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from mesm.layers.packed_conv import PackedConv
 from mesm.layers.versioned_cache import VersionedCache
 from mesm.sparse.fused_backend import pack, panels
 
@@ -104,20 +103,18 @@ class FoldedConv:
         """Return the weights in the form of the fused backend, see `fused_backend.panels`."""
         return panels(pack(self.weight_KCRR))
 
-    @cached_property
-    def dense(self) -> PackedConv:
-        """Return the weights for a dense convolution with a ReLU."""
-        return PackedConv(self.weight_KCRR, self.bias_K)
-
 
 def fold_sources(conv: nn.Conv2d, norm: nn.BatchNorm2d) -> tuple[Tensor, ...]:
     """Return the tensors from which a `FoldedConv` is made, for a `VersionedCache`.
 
     Torch's batch norm moves the running statistics without a new version; its counter of batches gets one.
     """
-    mean, var, batches = norm.running_mean, norm.running_var, norm.num_batches_tracked
-    assert mean is not None and var is not None and batches is not None
-    return conv.weight, norm.weight, norm.bias, mean, var, batches
+    parameters, buffers = norm._parameters, norm._buffers  # read at every call: the modules' own look-up is slow
+    sources = (
+        conv._parameters["weight"], parameters["weight"], parameters["bias"],
+        buffers["running_mean"], buffers["running_var"], buffers["num_batches_tracked"],
+    )  # fmt: skip
+    return sources  # type: ignore[return-value]
 
 
 class FoldCache:

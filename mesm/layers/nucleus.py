@@ -8,6 +8,7 @@ from torch import Tensor
 
 from mesm.config import check_top_p
 from mesm.errors import DataError
+from mesm.sparse.sites import NAN_ATTENTION
 
 
 def nucleus_mask(attention_SHW: Tensor, active_SHW: Tensor, top_p: float) -> Tensor:
@@ -38,12 +39,13 @@ def nucleus_mask(attention_SHW: Tensor, active_SHW: Tensor, top_p: float) -> Ten
         return active_SHW
     falling_SL = _sorted_down(mass_SL)
     if bool(falling_SL[:, 0].isnan().any()):  # sorting puts them first
-        raise DataError("the attention is not a number (NaN): check the input and the weights for NaN and infinity")
+        raise DataError(NAN_ATTENTION)
     # Mass before each site, in float64 so that the sum of many small masses does not pass p too early.
     count_S1 = ((falling_SL.cumsum(1, dtype=torch.float64) - falling_SL) < top_p).sum(1, keepdim=True)
     least_S1 = falling_SL.gather(1, count_S1 - 1)
     kept_SL = mass_SL >= least_S1
-    if bool((kept_SL.sum(1, keepdim=True) > count_S1).any()):
+    # On a GPU ties are always broken: asking whether there are any would wait for it.
+    if mass_SL.is_cuda or bool((kept_SL.sum(1, keepdim=True) > count_S1).any()):
         above_SL = mass_SL > least_S1
         tied_SL = kept_SL & ~above_SL
         room_S1 = count_S1 - above_SL.sum(1, keepdim=True)

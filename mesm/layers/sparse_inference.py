@@ -16,46 +16,59 @@ from itertools import pairwise
 import numpy as np
 import torch
 
+from mesm.layers.dense_inference import SHARED_MACS
 from mesm.layers.normalisation import FoldedConv
 from mesm.sparse import compiled
 from mesm.sparse.compiled_attention import AttentionWeights, SegmentAttention, nucleus
+from mesm.sparse.compiled_block import run_block
 from mesm.sparse.fused_backend import convolve_arrays, lane_bias, share_out
 from mesm.sparse.sites import STEPS
 
 #: Segments that a thread takes at a time at most: enough to share the reading of the weights.
-GROUP_SEGMENTS = 16
+GROUP_SEGMENTS = 8
 _STEPS = np.array(STEPS)
 
 
 @dataclass(frozen=True, eq=False)
-class Convolution:
-    """Hold a convolution with its batch norm folded in, as `fused_backend.convolve_arrays` reads it."""
+class BlockWeights:
+    """Hold the weights of one sparse block: its attention's, and its convolutions' with their batch norms folded in.
 
-    panels: np.ndarray
-    bias_K: np.ndarray
+    Attributes:
+        attention: of the block.
+        panels: of `fused_backend.panels`, one per convolution.
+        biases: of `fused_backend.lane_bias`.
+        width: output channels of the last convolution.
+    """
+
+    attention: AttentionWeights
+    panels: tuple[np.ndarray, ...]
+    biases: tuple[np.ndarray, ...]
     width: int
 
     @classmethod
-    def of(cls, folded: FoldedConv) -> Convolution:
+    def of(cls, attention: AttentionWeights, convolutions: Sequence[FoldedConv]) -> BlockWeights:
         """Lay out the weights."""
-        bias_K = lane_bias(folded.bias_K, folded.panels.shape[1])
-        return cls(folded.panels.numpy(), bias_K, len(folded.bias_K))
+        panels = tuple(conv.panels.numpy() for conv in convolutions)
+        biases = tuple(lane_bias(conv.bias_K, conv.panels.shape[1]) for conv in convolutions)
+        return cls(attention, panels, biases, len(convolutions[-1].bias_K))
 
-
-@dataclass(frozen=True, eq=False)
-class BlockWeights:
-    """Hold the weights of one sparse block."""
-
-    attention: AttentionWeights
-    convolutions: tuple[Convolution, ...]
+    def under(self, query_SD: torch.Tensor | None, segments: int) -> Block:
+        """Return the block under the segments' queries."""
+        return Block(self.attention.under(query_SD, segments), self.panels, self.biases, self.width)
 
 
 @dataclass(frozen=True, eq=False)
 class Block:
-    """Hold one sparse block under the segments' queries."""
+    """Hold one sparse block under the segments' queries; see `BlockWeights`."""
 
     attention: SegmentAttention
-    convolutions: tuple[Convolution, ...]
+    panels: tuple[np.ndarray, ...]
+    biases: tuple[np.ndarray, ...]
+    width: int
+
+    def macs(self, sites: int) -> int:
+        """Return the multiply-adds of the convolutions on `sites` sites all of whose neighbours are there."""
+        return sum(sites * panels.size for panels in self.panels)
 
 
 @dataclass(frozen=True, eq=False)
@@ -170,12 +183,22 @@ def _run_group(
         attention_SHW = block.attention(rows_NC, active_SHW, first) if known_SHW is None else known_SHW
         kept_SHW, kept = nucleus(attention_SHW, active_SHW, top_p)
         layers.append(LayerArrays(attention_SHW, kept_SHW, active_SHW))
-        rows_NC = compiled.select_rows(rows_NC, attention_SHW, active_SHW, kept_SHW, kept, clip)
-        pairs = compiled.list_pairs(kept_SHW, kept_SHW, kept, _STEPS)
-        for conv in block.convolutions:
-            rows_NC = convolve_arrays(rows_NC, pairs, kept, conv.panels, conv.bias_K, relu=True, threads=threads)
-            if rows_NC.shape[1] > conv.width:  # lanes behind a width that is no multiple of theirs
-                rows_NC = np.ascontiguousarray(rows_NC[:, : conv.width])
-        rows_NC, active_SHW = compiled.max_pool(rows_NC, kept_SHW)[:2]
+        if threads > 1 and block.macs(kept) > SHARED_MACS:
+            rows_NC = compiled.select_rows(rows_NC, attention_SHW, active_SHW, kept_SHW, kept, clip)
+            rows_NC, active_SHW = _run_shared(rows_NC, kept_SHW, kept, block, threads)
+        else:
+            arrays = rows_NC, attention_SHW, active_SHW, kept_SHW, kept, clip
+            rows_NC, active_SHW = run_block(*arrays, block.panels, block.biases, block.width, _STEPS)
         known_SHW = None
     return BlocksResult(rows_NC, active_SHW, tuple(layers))
+
+
+def _run_shared(
+    rows_NC: np.ndarray, kept_SHW: np.ndarray, kept: int, block: Block, threads: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Compute convolutions and pool of a block as `compiled_block.run_block` does by pairs, each one shared by the threads."""
+    pairs = compiled.list_pairs(kept_SHW, kept_SHW, kept, _STEPS)
+    for panels, bias_K in zip(block.panels, block.biases, strict=True):
+        rows_NC = np.ascontiguousarray(rows_NC[:, : panels.shape[2]])  # without spare lanes
+        rows_NC = convolve_arrays(rows_NC, pairs, kept, panels, bias_K, relu=True, threads=threads)
+    return compiled.max_pool(np.ascontiguousarray(rows_NC[:, : block.width]), kept_SHW)[:2]

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Self
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -131,13 +132,12 @@ class SparseVGG(VGGTrunk):
                 be passed with this stem map and this query.
             sound_SW: (S, hops) bool of `sound_columns`; with config.padding="masked" its padding has no sites.
         """
-        s, _, h, w = stem_SCHW.shape
-        active_SHW = torch.ones(s, h, w, dtype=torch.bool, device=stem_SCHW.device)
+        height, width = stem_SCHW.shape[2:]
+        active_SHW: Tensor | None = None
         if sound_SW is not None and self.config.padding == "masked":
-            active_SHW = column_sites(sound_SW, h, w).contiguous()
-        maps = SparseMap.from_dense(stem_SCHW, active_SHW)
+            active_SHW = column_sites(sound_SW, height, width).contiguous()
         run = self._by_segment if self._can_run_by_segment(stem_SCHW) else self._by_layer
-        maps_SCHW, layers = run(maps, query_SD, top_p, first_attention)
+        maps_SCHW, layers = run(stem_SCHW, active_SHW, query_SD, top_p, first_attention, trace)
         if not trace:
             return SparseResult(maps_SCHW)
         if sound_SW is not None:
@@ -163,59 +163,79 @@ class SparseVGG(VGGTrunk):
 
     def _steps(self, group: tuple[int, ...]) -> list[ConvNorm]:
         """Return the convolutions of a group of blocks."""
-        return [step for index in group for step in self.blocks[index].steps]  # type: ignore[union-attr]
+        return [step for index in group for step in self._stages[1 + index]]
 
     def _pack(self) -> tuple[BlockWeights, ...]:
-        from mesm.layers.sparse_inference import BlockWeights, Convolution
+        from mesm.layers.sparse_inference import BlockWeights
 
         return tuple(
-            BlockWeights(
-                attention.pack(),
-                tuple(Convolution.of(step.folded(attention.map_projection.weight)) for step in self._steps(group)),
+            BlockWeights.of(
+                attention.pack(), [step.folded(attention.map_projection.weight) for step in self._steps(group)]
             )
             for attention, group in zip(self._attentions(), self.groups, strict=True)
         )
 
     def _by_segment(
-        self, maps: SparseMap, query_SD: Tensor | None, top_p: float, first_attention: VersionedCache[Tensor] | None
+        self,
+        stem_SCHW: Tensor,
+        active_SHW: Tensor | None,
+        query_SD: Tensor | None,
+        top_p: float,
+        first_attention: VersionedCache[Tensor] | None,
+        trace: bool,
     ) -> tuple[Tensor, list[LayerTensors]]:
-        """Compute the blocks by `sparse_inference`; return the last map and the layers."""
+        """Compute the blocks by `sparse_inference`; return the last map and, for a trace, the layers."""
         from mesm.layers import sparse_inference
 
-        attentions, rows, active = self._attentions(), maps.features_NC.contiguous().numpy(), maps.sites.mask_array
-        attentions[0].check(maps, query_SD)
+        attentions, (s, c, h, w) = self._attentions(), stem_SCHW.shape
+        attentions[0].check(c, s, query_SD)
+        rows = stem_SCHW.permute(0, 2, 3, 1).contiguous().numpy().reshape(-1, c)
+        if active_SHW is None:
+            active = np.ones((s, h, w), np.bool_)
+        else:
+            active = active_SHW.numpy()
+            rows = rows[active.reshape(-1)]
         weights = (
-            *(p for attention in attentions for p in attention.parameters()),
+            *(t for attention in attentions for t in attention.sources()),
             *(t for group in self.groups for step in self._steps(group) for t in step.sources()),
         )
         packed = self._packed.get(weights, self._pack)
-        blocks = [
-            sparse_inference.Block(block.attention.under(query_SD, len(active)), block.convolutions) for block in packed
-        ]
+        blocks = [block.under(query_SD, len(active)) for block in packed]
         known = None
         if first_attention is not None:
             known = first_attention.get(
-                tuple(attentions[0].parameters()),
+                attentions[0].sources(),
                 lambda: torch.from_numpy(sparse_inference.attend(rows, active, blocks[0].attention)),
             ).numpy()
         clip = self.config.gate_clip if self.config.gate.startswith("soft") else 0.0
         result = sparse_inference.run_blocks(rows, active, blocks, check_top_p(top_p), clip, known)
+        maps_SCHW = torch.from_numpy(result.maps()).permute(0, 3, 1, 2)
+        if not trace:
+            return maps_SCHW, []
         layers = [
             LayerTensors(
                 torch.from_numpy(layer.attention_SHW),
                 torch.from_numpy(layer.kept_SHW),
                 torch.from_numpy(layer.active_SHW),
-                ("fused",) * len(block.convolutions),
+                ("fused",) * len(block.panels),
             )
             for layer, block in zip(result.layers, blocks, strict=True)
         ]
-        return torch.from_numpy(result.maps()).permute(0, 3, 1, 2), layers
+        return maps_SCHW, layers
 
     def _by_layer(
-        self, maps: SparseMap, query_SD: Tensor | None, top_p: float, first_attention: VersionedCache[Tensor] | None
+        self,
+        stem_SCHW: Tensor,
+        active_SHW: Tensor | None,
+        query_SD: Tensor | None,
+        top_p: float,
+        first_attention: VersionedCache[Tensor] | None,
+        trace: bool,
     ) -> tuple[Tensor, list[LayerTensors]]:
         """Compute the blocks for the whole batch, one after the other: every device, type and backend, with gradients."""
-        layers = []
+        s, _, h, w = stem_SCHW.shape
+        every_SHW = torch.ones(s, h, w, dtype=torch.bool, device=stem_SCHW.device)
+        maps, layers = SparseMap.from_dense(stem_SCHW, every_SHW if active_SHW is None else active_SHW), []
         for number, (attention, group) in enumerate(zip(self.attention, self.groups, strict=True)):
             attention_SHW = attention(maps, query_SD, first_attention if number == 0 else None)
             kept = Sites.of_mask(nucleus_mask(attention_SHW, maps.sites.mask_SHW, top_p))
@@ -286,7 +306,7 @@ def _inference(
         ran.append(_backend(step, features_NC, book, name))
         if ran[-1] == "dense":
             maps_SCHW = rows_to_maps(features_NC, sites) if maps_SCHW is None else _masked(maps_SCHW, sites)
-            maps_SCHW = folded.dense.relu(maps_SCHW, 1)
+            maps_SCHW = F.conv2d(maps_SCHW, folded.weight_KCRR, folded.bias_K, padding=1).relu_()
             continue
         if maps_SCHW is not None:
             features_NC, maps_SCHW = maps_to_rows(maps_SCHW, sites), None

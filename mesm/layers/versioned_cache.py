@@ -20,7 +20,7 @@ class VersionedCache(Generic[T]):
     """
 
     def __init__(self) -> None:
-        self._kept: tuple[tuple[Tensor, ...], tuple[int, ...], T] | None = None
+        self._kept: tuple[list[tuple[Tensor, int, int]], T] | None = None
 
     def clear(self) -> None:
         """Drop the value; the next `get` makes it again."""
@@ -28,12 +28,20 @@ class VersionedCache(Generic[T]):
 
     def get(self, sources: tuple[Tensor, ...], make: Callable[[], T]) -> T:
         """Return the value for the tensors as they are now; `make` is called where it is not cached."""
-        versions = tuple(-1 if t.is_inference() else t._version for t in sources)
-        key = (*versions, *(t.data_ptr() for t in sources))
-        if self._kept is not None and -1 not in versions:
-            kept_sources, kept_key, value = self._kept
-            if kept_key == key and all(a is b for a, b in zip(kept_sources, sources, strict=True)):
-                return value
+        if self._kept is not None and self._holds(sources):
+            return self._kept[1]
         value = make()
-        self._kept = sources, key, value
+        versioned = not any(t.is_inference() for t in sources)
+        self._kept = ([(t, t._version, t.data_ptr()) for t in sources], value) if versioned else None
         return value
+
+    def _holds(self, sources: tuple[Tensor, ...]) -> bool:
+        assert self._kept is not None
+        stamps = self._kept[0]
+        if len(stamps) != len(sources):
+            return False
+        for tensor, (kept, version, pointer) in zip(sources, stamps, strict=True):
+            # A loop, not `all`: sixty weights are looked at before each forward.
+            if tensor is not kept or tensor._version != version or tensor.data_ptr() != pointer:
+                return False
+        return True

@@ -7,16 +7,24 @@ Shape legend: S segments, C channels, H W map. conv5x5 -> BN -> ReLU -> max-pool
 
 from __future__ import annotations
 
+from collections import defaultdict
 from contextlib import nullcontext
-from typing import Self
+from itertools import chain
+from typing import TYPE_CHECKING, Self
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.utils._python_dispatch import _get_current_dispatch_mode
 
 from mesm.config import EndToEndConfig
 from mesm.layers.normalisation import FoldCache, FoldedConv, MaskedBatchNorm, fold_sources
+from mesm.layers.versioned_cache import VersionedCache
 from mesm.sparse.backends import compute_dtype
+from mesm.sparse.sites import can_use_numba
+
+if TYPE_CHECKING:  # numba takes a second to load
+    from mesm.layers.dense_inference import DenseLayer
 
 #: (input, output) channels of the five blocks at width 1.
 BLOCK_CHANNELS: tuple[tuple[int, int], ...] = ((64, 64), (64, 64), (64, 128), (128, 256), (256, 512))
@@ -49,7 +57,8 @@ class ConvNorm:
 
     def __call__(self, maps_SCHW: Tensor) -> Tensor:
         if self.foldable:
-            return self.folded(maps_SCHW).dense.relu(maps_SCHW, int(self.conv.padding[0]))
+            folded = self.folded(maps_SCHW)
+            return F.conv2d(maps_SCHW, folded.weight_KCRR, folded.bias_K, padding=self.conv.padding).relu_()  # type: ignore[arg-type]
         return F.relu(self.norm(self.conv(maps_SCHW)))
 
 
@@ -93,12 +102,17 @@ class VGGTrunk(nn.Module):
         self.bn = MaskedBatchNorm(first, eps=eps)
         self.blocks = nn.ModuleList(VGGBlock(config.channels(a), config.channels(b), eps) for a, b in BLOCK_CHANNELS)
         self.first = ConvNorm(self.conv, self.bn)
+        #: Convolutions of the stages: the 5x5 one, then each block's.
+        self._stages: tuple[tuple[ConvNorm, ...], ...] = ((self.first,), *(block.steps for block in self.blocks))  # type: ignore[misc]
         self._stem_frozen = False
+        #: Compiled layers of the stages [first, last).
+        self._layers: defaultdict[tuple[int, int], VersionedCache[tuple[DenseLayer, ...]]] = defaultdict(VersionedCache)
 
     def train(self, mode: bool = True) -> Self:
         """Set the mode as `nn.Module.train` does, drop the folded weights, and keep a frozen stem in evaluation mode."""
-        for step in (self.first, *(step for block in self.blocks for step in block.steps)):  # type: ignore[union-attr]
+        for step in chain.from_iterable(self._stages):
             step.clear()
+        self._layers.clear()
         super().train(mode)
         if self._stem_frozen:
             for module in self._stem_modules():
@@ -135,10 +149,47 @@ class VGGTrunk(nn.Module):
             (S, 64 * width, H // 2, W // 2).
         """
         with torch.no_grad() if self._stem_frozen else nullcontext():
-            maps = F.max_pool2d(self.first(channels_last(maps_SCHW)), 2)
-            for block in self.blocks[: self.config.stem_blocks if blocks is None else blocks]:
-                maps = block(maps)
-        return maps
+            return self._compute(maps_SCHW, 0, 1 + (self.config.stem_blocks if blocks is None else blocks))
+
+    def _compute(self, maps_SCHW: Tensor, first: int, last: int) -> Tensor:
+        """Compute the stages [first, last): the 5x5 convolution and its pool, then each block and the pool that may follow."""
+        if self._can_run_compiled(maps_SCHW, first, last):
+            return self._compute_compiled(maps_SCHW, first, last)
+        maps_SCHW = channels_last(maps_SCHW)
+        for stage in range(first, last):
+            maps_SCHW = self.blocks[stage - 1](maps_SCHW) if stage else self.first(maps_SCHW)
+            maps_SCHW = F.max_pool2d(maps_SCHW, 2) if _is_pooled(stage) else maps_SCHW
+        return maps_SCHW
+
+    def _can_run_compiled(self, maps_SCHW: Tensor, first: int, last: int) -> bool:
+        """Return whether `dense_inference` computes these stages: inference in float32 on a CPU, of maps that pools can halve.
+
+        Not under tracing or a dispatch mode, whose counters do not know the compiled loops.
+        """
+        plain = can_use_numba(maps_SCHW) and compute_dtype(maps_SCHW) == torch.float32 == self.conv.weight.dtype
+        observed = torch.compiler.is_compiling() or _get_current_dispatch_mode() is not None
+        side = min(maps_SCHW.shape[2:]) >> sum(_is_pooled(stage) for stage in range(first, last))
+        foldable = last > first and all(step.foldable for steps in self._stages[first:last] for step in steps)
+        return plain and not observed and foldable and side > 0 and len(maps_SCHW) > 0
+
+    def _compute_compiled(self, maps_SCHW: Tensor, first: int, last: int) -> Tensor:
+        from mesm.layers import dense_inference
+
+        def lay_out() -> tuple[DenseLayer, ...]:
+            return tuple(
+                dense_inference.DenseLayer.of(step.folded(maps_SCHW), pooled=_is_pooled(stage) and step is steps[-1])
+                for stage, steps in zip(range(first, last), self._stages[first:last], strict=True)
+                for step in steps
+            )
+
+        sources = tuple(t for steps in self._stages[first:last] for step in steps for t in step.sources())
+        layers = self._layers[first, last].get(sources, lay_out)
+        maps_SHWC = dense_inference.run_layers(layers, maps_SCHW.contiguous().numpy())
+        return torch.from_numpy(maps_SHWC).permute(0, 3, 1, 2)
+
+
+def _is_pooled(stage: int) -> bool:
+    return stage == 0 or stage - 1 in POOLED_BLOCKS
 
 
 class DenseVGG(VGGTrunk):
@@ -146,10 +197,8 @@ class DenseVGG(VGGTrunk):
 
     def forward(self, maps_SCHW: Tensor) -> Tensor:
         """Map (S, in_channels, H, W) to (S, 512 * width, H // 16, W // 16)."""
-        return self.after_stem(self.stem(maps_SCHW, blocks=POOLED_BLOCKS[0]))
+        return self._compute(maps_SCHW, 0, 1 + len(self.blocks))
 
     def after_stem(self, maps_SCHW: Tensor) -> Tensor:
         """Compute the pooled blocks on the map that MESM's first attention is computed from."""
-        for index in POOLED_BLOCKS:
-            maps_SCHW = F.max_pool2d(self.blocks[index](maps_SCHW), 2)
-        return maps_SCHW
+        return self._compute(maps_SCHW, 1 + POOLED_BLOCKS[0], 1 + len(self.blocks))

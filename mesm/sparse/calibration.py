@@ -174,7 +174,7 @@ def _time(
     if "fused" in names:
         panels = fused_backend.panels(fused_backend.pack(weight))
         runs["fused"] = lambda: fused_backend.convolve_panels(features, book, panels, bias, relu=True)
-        runs["pairs"] = lambda: Rulebook(sites)
+        runs["pairs"] = lambda: Rulebook(sites).num_pairs
     if "spconv" in names:
         runs["spconv"] = lambda: spconv_backend.convolve(features, book, weight, bias).relu_()
     seconds = dict.fromkeys(runs, float("inf"))

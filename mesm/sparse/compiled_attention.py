@@ -15,9 +15,12 @@ from torch import Tensor
 from mesm.errors import DataError
 from mesm.sparse.compiled import compiled, convolve_rows
 from mesm.sparse.fused_backend import LANES, in_lanes
+from mesm.sparse.sites import NAN_ATTENTION
 
 #: Rows whose hidden layer is computed at a time, so that it stays in the first-level cache.
 BLOCK_ROWS = 96
+#: Sigmoids that are computed at a time, in the first-level cache too.
+BLOCK_SIGMOIDS = 1024
 #: Taylor coefficients of 2^r = exp(r ln 2), highest power first: for |r| <= 1/2 the rest is below float32's precision.
 _POWER_OF_TWO = tuple(float(np.log(2) ** n / np.prod(np.arange(1, n + 1))) for n in range(6, -1, -1))
 _A6, _A5, _A4, _A3, _A2, _A1, _A0 = (np.float32(a) for a in _POWER_OF_TWO)
@@ -33,21 +36,28 @@ _INFINITY_BITS = np.uint32(0x7F800000)
 def _score_rows(hidden_RK: np.ndarray, score_K: np.ndarray, rows: int, logits: np.ndarray) -> None:
     """logits[row] = score . sigmoid(hidden[row])."""
     width = len(score_K)
-    bits_K, part_K = np.empty(width, np.int32), np.empty(width, np.float32)
-    power_K = bits_K.view(np.float32)
-    for row in range(rows):
-        total = np.float32(0)
-        for k in range(width):
+    # Some rows at a time, as one flat loop: the first layers have few channels, and short loops would cost most.
+    together = max(1, BLOCK_SIGMOIDS // width)
+    hidden, bits = hidden_RK.reshape(-1), np.empty(together * width, np.int32)
+    part, power = np.empty(together * width, np.float32), bits.view(np.float32)
+    for start in range(0, rows, together):
+        end = min(rows, start + together)
+        block, count = hidden[start * width : end * width], (end - start) * width
+        for i in range(count):
             # exp(-z) = 2^t = 2^n 2^r with n whole and |r| <= 1/2; a float's exponent bits hold n.
-            t = -hidden_RK[row, k] * _LOG2E
+            t = -block[i] * _LOG2E
             t = -_LARGEST if t < -_LARGEST else (_LARGEST if t > _LARGEST else t)
             biased = np.int32(t + _ROUND)  # n + 127, rounded to the nearest because it is positive
             r = t - np.float32(biased - np.int32(127))
-            part_K[k] = (((((_A6 * r + _A5) * r + _A4) * r + _A3) * r + _A2) * r + _A1) * r + _A0
-            bits_K[k] = biased << np.int32(23)
-        for k in range(width):
-            total += score_K[k] / (_ONE + part_K[k] * power_K[k])
-        logits[row] = total
+            part[i] = (((((_A6 * r + _A5) * r + _A4) * r + _A3) * r + _A2) * r + _A1) * r + _A0
+            bits[i] = biased << np.int32(23)
+        for i in range(count):
+            part[i] = _ONE / (_ONE + part[i] * power[i])
+        for row in range(start, end):
+            total, sigmoids = np.float32(0), part[(row - start) * width : (row - start + 1) * width]
+            for k in range(width):
+                total += score_K[k] * sigmoids[k]
+            logits[row] = total
 
 
 @compiled(fastmath={"reassoc", "contract"})
@@ -204,7 +214,7 @@ def nucleus(attention_SHW: np.ndarray, active_SHW: np.ndarray, top_p: float) -> 
     kept_SHW = np.empty(active_SHW.shape, np.bool_)
     kept = _nucleus(attention_SHW, active_SHW, float(top_p), kept_SHW)
     if kept < 0:
-        raise DataError("the attention is not a number (NaN): check the input and the weights for NaN and infinity")
+        raise DataError(NAN_ATTENTION)
     return kept_SHW, kept
 
 

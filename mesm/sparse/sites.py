@@ -21,6 +21,8 @@ from mesm.errors import DataError
 KERNEL_OFFSETS: tuple[tuple[int, int], ...] = tuple((dy, dx) for dy in (-1, 0, 1) for dx in (-1, 0, 1))
 #: The centre, then opposite offsets side by side: the order in which a rulebook lists its pairs.
 OFFSET_ORDER: tuple[int, ...] = (4, 0, 8, 1, 7, 2, 6, 3, 5)
+#: Sentence of the error where sites are to be selected by an attention that is not a number.
+NAN_ATTENTION = "the attention is not a number (NaN): check the input and the weights for NaN and infinity"
 #: (dy, dx) from a pair's destination to its source, in that order.
 STEPS: tuple[tuple[int, int], ...] = tuple(KERNEL_OFFSETS[k] for k in OFFSET_ORDER)
 
@@ -285,12 +287,6 @@ class Rulebook:
         sources: where it reads; the same sites if not given, otherwise they must contain them. A wider set holds dropped
             sites whose features are zero but which need a gradient.
 
-    Attributes:
-        source_P: (P,) source row of each pair, sorted by place in `OFFSET_ORDER`, then by destination.
-        destination_P: (P,) destination row of each pair.
-        pairs_per_offset: nine counts, in the order of `OFFSET_ORDER`; opposite offsets have equal counts unless
-            `widened`.
-
     Examples:
         >>> Rulebook(Sites.of_mask(torch.tensor([[[True, True], [False, False]]]))).num_pairs  # two sites, each beside the other
         4
@@ -301,15 +297,34 @@ class Rulebook:
         self.sources = destinations if sources is None else sources
         if self.sources.shape != destinations.shape:
             raise DataError(f"sources on {self.sources.shape} and destinations on {destinations.shape} must agree")
-        if destinations.mask_SHW.device.type == "cpu":
+
+    @cached_property
+    def _lists(self) -> tuple[Tensor, Tensor, list[int]]:
+        """Return the pairs; listed when first used: dense convolutions need none, and on a GPU their number is waited for."""
+        if self.destinations.mask_SHW.device.type == "cpu":
             from mesm.sparse import compiled
 
-            masks = destinations.mask_array, self.sources.mask_array
-            pairs = compiled.list_pairs(*masks, len(destinations), np.array(STEPS))
-            self.source_P, self.destination_P, counts = (torch.from_numpy(a) for a in pairs)
+            masks = self.destinations.mask_array, self.sources.mask_array
+            pairs = compiled.list_pairs(*masks, len(self.destinations), np.array(STEPS))
+            source_P, destination_P, counts = (torch.from_numpy(a) for a in pairs)
         else:
-            self.source_P, self.destination_P, counts = list_pairs(destinations.mask_SHW, self.sources.mask_SHW)
-        self.pairs_per_offset: list[int] = counts.tolist()
+            source_P, destination_P, counts = list_pairs(self.destinations.mask_SHW, self.sources.mask_SHW)
+        return source_P, destination_P, counts.tolist()
+
+    @property
+    def source_P(self) -> Tensor:
+        """Return (P,) the source row of each pair, sorted by place in `OFFSET_ORDER`, then by destination."""
+        return self._lists[0]
+
+    @property
+    def destination_P(self) -> Tensor:
+        """Return (P,) the destination row of each pair."""
+        return self._lists[1]
+
+    @property
+    def pairs_per_offset(self) -> list[int]:
+        """Return nine counts, in the order of `OFFSET_ORDER`; opposite offsets have equal counts unless `widened`."""
+        return self._lists[2]
 
     @property
     def num_pairs(self) -> int:
