@@ -58,7 +58,7 @@ class ConvNorm:
     def __call__(self, maps_SCHW: Tensor) -> Tensor:
         if self.foldable:
             folded = self.folded(maps_SCHW)
-            return F.conv2d(maps_SCHW, folded.weight_KCRR, folded.bias_K, padding=self.conv.padding).relu_()  # type: ignore[arg-type]
+            return F.conv2d(maps_SCHW, folded.weight_KCRR, folded.bias_K, padding=self.conv.padding).relu_()
         return F.relu(self.norm(self.conv(maps_SCHW)))
 
 
@@ -100,10 +100,11 @@ class VGGTrunk(nn.Module):
         first, eps = config.channels(64), config.batch_norm_eps
         self.conv = nn.Conv2d(in_channels, first, 5, padding=2, bias=False)
         self.bn = MaskedBatchNorm(first, eps=eps)
-        self.blocks = nn.ModuleList(VGGBlock(config.channels(a), config.channels(b), eps) for a, b in BLOCK_CHANNELS)
+        blocks = [VGGBlock(config.channels(a), config.channels(b), eps) for a, b in BLOCK_CHANNELS]
+        self.blocks = nn.ModuleList(blocks)
         self.first = ConvNorm(self.conv, self.bn)
         #: Convolutions of the stages: the 5x5 one, then each block's.
-        self._stages: tuple[tuple[ConvNorm, ...], ...] = ((self.first,), *(block.steps for block in self.blocks))  # type: ignore[misc]
+        self._stages: tuple[tuple[ConvNorm, ...], ...] = ((self.first,), *(block.steps for block in blocks))
         self._stem_frozen = False
         #: Compiled layers of the stages [first, last).
         self._layers: defaultdict[tuple[int, int], VersionedCache[tuple[DenseLayer, ...]]] = defaultdict(VersionedCache)

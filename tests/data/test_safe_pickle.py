@@ -197,7 +197,7 @@ def test_a_few_bytes_cannot_take_the_machine(tmp_path: Path, name: str, monkeypa
     finally:
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
-    assert time.thread_time() - before < 5 and peak < 100_000_000
+    assert time.thread_time() - before < 20 and peak < 100_000_000
 
 
 def test_shared_values_stay_shared(tmp_path: Path) -> None:
