@@ -104,22 +104,23 @@ def choose_guidance(facts: CorpusFacts, *, frozen_text: bool = True) -> Guidance
 
     no_face = "" if "visual" in facts.modalities else "no faces"
     trained = "" if frozen_text else "they need a frozen text encoder"
-    auxiliary = has("auxiliary targets", "action_units", "prosody", "displays")
+    auxiliary = AuxiliaryTargetsConfig()
+    if has("auxiliary targets", "action_units", "prosody", "displays"):
+        auxiliary = SMALL_TRAIN.auxiliary
     regions = has("attention on the regions of active units", "action_units", "regions", but=no_face)
+    read = facts.unit_files and not no_face
+    if read:  # a detector's units stand for both
+        lacking.clear()
+        auxiliary = auxiliary if auxiliary.weight else AuxiliaryTargetsConfig(2.0, "units")
     neutral = has("neutral faces under emotive texts", "neutral_faces", but=no_face or trained)
     text_guided = regions and "displays" in facts.capabilities
     if not text_guided:
         lacking.append("text-guided stage: it needs attention supervision and the emotion that each text names")
-    read = facts.unit_files and not no_face
     # Without known regions those of a detector's units, without these the dense model's own saliency: the best of what
     # needs labels only (benchmarks/README.md).
     target = "regions" if regions else "units" if read else "saliency" if no_face else "face_saliency"
     return Guidance(
-        SMALL_TRAIN.auxiliary
-        if auxiliary
-        else AuxiliaryTargetsConfig(2.0, "units")
-        if read
-        else AuxiliaryTargetsConfig(),
+        auxiliary,
         replace(ANY_P.attention, target=target),
         ANY_P.neutral if neutral else NeutralFacesConfig(),
         # With known regions it was not tried.
@@ -157,7 +158,8 @@ class Recipe:
 
     def lines(self) -> list[str]:
         """Return what runs and why, and what does not and why, one line each."""
-        first = f"recipe {self.name}, size {self.size}: {len(self.stages)} stage{'s' if len(self.stages) > 1 else ''}"
+        what = f"recipe {self.name}, size {self.size}" if self.size else f"preset {self.name}"
+        first = f"{what}: {len(self.stages)} stage{'s' if len(self.stages) > 1 else ''}"
         runs = [
             f"  {i} {stage.name}, {_epochs(stage.run.train.epochs)}: {_reason(self.name, stage.run, is_first=i == 1)}"
             for i, stage in enumerate(self.stages, 1)

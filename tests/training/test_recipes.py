@@ -98,6 +98,8 @@ def test_files_of_action_units_guide_where_no_truth_is_known(corpus: Path, tmp_p
         == (sparse.auxiliary.weight, sparse.auxiliary.target)
     )
     assert (sparse.attention.target, sparse.distillation.weight) == ("units", 3) and not dense.distillation.weight
+    left_out = plan_recipe("mesm", read).left_out
+    assert [line.split(":")[0] for line in left_out] == ["neutral faces under emotive texts", "text-guided stage"]
     known = plan_recipe("mesm", replace(RENDERED, unit_files=True)).stage("sparse").run.train
     assert (known.attention.target, known.auxiliary.target, known.distillation.weight) == ("regions", "truth", 0)
     voices = plan_recipe("mesm", replace(read, modalities=("acoustic",))).stage("sparse").run.train

@@ -35,9 +35,10 @@ class Distillation(Objective):
         start = run.train.distillation.checkpoint or run.train.init_from
         teacher = load_checkpoint(start).model if start else None
         if not isinstance(teacher, EmotionModel) or teacher.config.has_attention:
+            named = f"{start} is none" if start else "none is named"
             raise ConfigError(
-                "distillation needs a trained FE2E: name its checkpoint with --init or distillation.checkpoint, or set "
-                "distillation.weight=0"
+                f"distillation needs a trained FE2E, and {named}: name its folder with --init or distillation.checkpoint, or "
+                "set distillation.weight=0"
             )
         if teacher.config.labels != run.model.labels:
             raise ConfigError(
