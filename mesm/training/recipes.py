@@ -261,7 +261,7 @@ def plan_recipe(
     Examples:
         >>> recipe = plan_recipe("mesm", CorpusFacts(labels=("anger", "happiness")))
         >>> [stage.name for stage in recipe.stages], recipe.stages[1].run.train.attention.target
-        (['dense', 'sparse'], 'saliency')
+        (['dense', 'sparse'], 'face_saliency')
     """
     if name not in RECIPES or size not in SIZES:
         raise ConfigError(
