@@ -211,7 +211,7 @@ def load_later() -> None:
 
 
 def _score_quietly(model: Model, case: Case, top_p: float) -> None:
-    with suppress(CheckpointError, DataError):  # said where it is asked for
+    with suppress(CheckpointError, DataError):  # the page that predicts it shows the error
         model.run(case, top_p)
 
 

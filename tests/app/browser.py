@@ -84,7 +84,7 @@ def served(
 
 @contextmanager
 def started(command: list[str], log: Path, options: Sequence[str], environment: Mapping[str, str]) -> Iterator[str]:
-    """A command that serves the app on a port that it is told, ended at the end; its address, once it answers."""
+    """A command that serves the app on a given port, ended at the end; its address, once it responds."""
     with socket.socket() as free:
         free.bind(("localhost", 0))
         port = free.getsockname()[1]

@@ -38,7 +38,7 @@ MUTANTS: list[Mutant] = [
         "for one in (output,)",
         _BY_HAND,
     ),
-    Mutant(_OBJECTIVES + "branch_loss.py", "(each_BME.mean(2) * present_BM).sum()", "each_BME.mean(2).sum()", _BY_HAND),
+    Mutant(_OBJECTIVES + "step.py", "(each_BM * present_BM).sum()", "each_BM.sum()", _BY_HAND),
     Mutant(
         _OBJECTIVES + "branch_loss.py",
         "target_BE = self.label_loss.targets(step.labels_BE)",
@@ -95,8 +95,8 @@ MUTANTS: list[Mutant] = [
     # The saliency is that of all logits, whatever the label.
     Mutant(
         _OBJECTIVES + "saliency.py",
-        "(output.logits_BE * labels_BE).sum()",
-        "output.logits_BE.sum()",
+        "(logits_BE * labels_BE).sum()",
+        "logits_BE.sum()",
         "tests/training/test_target_maps.py",
     ),
     # Units of a frame without a file count as active.

@@ -155,9 +155,8 @@ def row_config(setup: AblationSetup, row: AblationRow, seed: int, folder: Path) 
     modalities = tuple(m for m in own_modalities if m in _modalities_of(setup))
     model = replace(base.model, **{**row.model, "width": setup.width, "modalities": modalities})
     train = replace(train, **own)
-    if (
-        not start and train.attention.target in SALIENCY_TARGETS
-    ):  # there is no dense model whose saliency could be distilled
+    # From random weights there is no dense model whose saliency could be distilled.
+    if not start and train.attention.target in SALIENCY_TARGETS:
         train = replace(train, attention=replace(train.attention, target="points"))
     return RunConfig(model, train)
 

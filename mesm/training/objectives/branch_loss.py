@@ -9,7 +9,7 @@ from torch import Tensor
 from mesm.config import BranchLossConfig
 from mesm.models import ModelOutput
 from mesm.training.objectives.label_loss import LabelLoss
-from mesm.training.objectives.step import Objective, StepBatch, outputs_of
+from mesm.training.objectives.step import Objective, StepBatch, mean_of_present, outputs_of
 
 
 class BranchLoss(Objective):
@@ -36,5 +36,4 @@ class BranchLoss(Objective):
             pos_weight=self.label_loss.weights_E,
             reduction="none",
         )
-        present_BM = output.present_BM[: len(target_BE)].float()
-        return (each_BME.mean(2) * present_BM).sum() / present_BM.sum().clamp(min=1)
+        return mean_of_present(each_BME.mean(2), output.present_BM[: len(target_BE)])

@@ -12,10 +12,10 @@ from torch import Tensor
 
 from mesm.config import RunConfig
 from mesm.errors import ConfigError
-from mesm.layers.voice_statistics import voice_statistics
 from mesm.models import EmotionModel, ModelOutput, load_checkpoint
 from mesm.models.encoders import SegmentBranch
-from mesm.training.objectives.step import Objective, StepBatch, outputs_of
+from mesm.training.objectives.saliency import dense_logits
+from mesm.training.objectives.step import Objective, StepBatch, mean_of_present, outputs_of
 
 
 class Distillation(Objective):
@@ -59,23 +59,16 @@ class Distillation(Objective):
             segments, counts_B = step.batch.segments(branch.modality)
             if len(segments):
                 indices.append(index)
-                targets.append(torch.sigmoid(dense_logits(branch, segments, counts_B).float()))
+                with torch.no_grad():
+                    logits_BE = dense_logits(branch, branch.prepare(segments, counts_B), segments, counts_B)
+                targets.append(torch.sigmoid(logits_BE.float()))
         if not targets:
             return output.logits_BE.sum() * 0
         target_BME = torch.stack(targets, 1)
         return torch.stack([_cross_entropy(one, indices, target_BME) for one in outputs_of(output)]).mean()
 
 
-@torch.no_grad()
-def dense_logits(branch: SegmentBranch, segments_SCHW: Tensor, counts_B: Tensor) -> Tensor:
-    """Compute (B, E) logits of a dense branch; those of a clip without segments mean nothing."""
-    statistics_BF = None if branch.statistics is None else voice_statistics(segments_SCHW, counts_B)
-    maps = branch.prepare(segments_SCHW, counts_B)
-    return branch.finish(maps, maps.new_zeros(0), counts_B, 1.0, False, statistics_BF=statistics_BF).logits_BE
-
-
 def _cross_entropy(output: ModelOutput, indices: list[int], target_BME: Tensor) -> Tensor:
     logits_BME = output.modality_logits_BME[:, indices].float()
     each_BM = F.binary_cross_entropy_with_logits(logits_BME, target_BME, reduction="none").mean(2)
-    present_BM = output.present_BM[:, indices].float()
-    return (each_BM * present_BM).sum() / present_BM.sum().clamp(min=1)
+    return mean_of_present(each_BM, output.present_BM[:, indices])

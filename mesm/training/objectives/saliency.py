@@ -84,6 +84,13 @@ def _product(one_S1HW: Tensor, other_S1HW: Tensor) -> Tensor:
     return (255 * product / most).round().to(torch.uint8)
 
 
+def dense_logits(branch: SegmentBranch, maps_SCHW: Tensor, segments_SCHW: Tensor, counts_B: Tensor) -> Tensor:
+    """Compute (B, E) logits of a dense branch from its CNN's maps; those of a clip without segments mean nothing."""
+    # The linear score of the voice's statistics depends on no place, but the branch expects its input.
+    statistics_BF = None if branch.statistics is None else voice_statistics(segments_SCHW, counts_B)
+    return branch.finish(maps_SCHW, maps_SCHW.new_zeros(0), counts_B, 1.0, False, statistics_BF=statistics_BF).logits_BE
+
+
 def saliency(branch: SegmentBranch, segments_SCHW: Tensor, counts_B: Tensor, labels_BE: Tensor) -> Tensor:
     """Compute how much the true labels' logits depend on each place of a branch's segments.
 
@@ -103,11 +110,8 @@ def saliency(branch: SegmentBranch, segments_SCHW: Tensor, counts_B: Tensor, lab
         stem = branch.cnn.stem(branch.normalise(segments_SCHW, counts_B), blocks=POOLED_BLOCKS[0])
     with torch.enable_grad():
         stem.requires_grad_()
-        # The linear score of the voice's statistics depends on no place, but the branch expects its input.
-        statistics_BF = None if branch.statistics is None else voice_statistics(segments_SCHW, counts_B)
-        maps = branch.cnn.after_stem(stem)
-        output = branch.finish(maps, stem.new_zeros(0), counts_B, 1.0, False, statistics_BF=statistics_BF)
-        (gradient,) = torch.autograd.grad((output.logits_BE * labels_BE).sum(), stem)
+        logits_BE = dense_logits(branch, branch.cnn.after_stem(stem), segments_SCHW, counts_B)
+        (gradient,) = torch.autograd.grad((logits_BE * labels_BE).sum(), stem)
     depends = F.avg_pool2d((stem.detach() * gradient).abs().sum(1, keepdim=True), 3, 1, 1, count_include_pad=False)
     above = (depends - depends.mean((2, 3), keepdim=True)).clamp(min=0)
     most = above.amax((2, 3), keepdim=True)

@@ -63,6 +63,12 @@ class Objective(abc.ABC):
         """Return the unweighted loss of the model's output on the step's batch."""
 
 
+def mean_of_present(each_BM: Tensor, present_BM: Tensor) -> Tensor:
+    """Return the mean over the branches that the clips have; 0 where no clip has any."""
+    present_BM = present_BM.float()
+    return (each_BM * present_BM).sum() / present_BM.sum().clamp(min=1)
+
+
 def outputs_of(output: ModelOutput) -> tuple[ModelOutput, ...]:
     """Return the output, and the one under the second query if there is one."""
     return (output,) if output.second is None else (output, output.second)

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from mesm.config import TwoTextsConfig
 from mesm.models import ModelOutput
-from mesm.training.objectives.step import Objective, StepBatch
+from mesm.training.objectives.step import Objective, StepBatch, mean_of_present
 
 
 def symmetric_kl(first_BME: Tensor, second_BME: Tensor, present_BM: Tensor) -> Tensor:
@@ -24,7 +24,7 @@ def symmetric_kl(first_BME: Tensor, second_BME: Tensor, present_BM: Tensor) -> T
     """
     a, b = first_BME.float(), second_BME.float()
     each_BM = ((torch.sigmoid(a) - torch.sigmoid(b)) * (a - b)).mean(2)
-    return (each_BM * present_BM).sum() / present_BM.sum().clamp(min=1)
+    return mean_of_present(each_BM, present_BM)
 
 
 class TwoTextsDivergence(Objective):
