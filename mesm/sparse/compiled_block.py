@@ -43,58 +43,38 @@ def suits_tiles(num_pairs: int, kept: int, channels: int) -> bool:
 
 
 @compiled()
-def scatter_rows(rows_NC: np.ndarray, mask_SHW: np.ndarray, framed_SHWC: np.ndarray, places_N: np.ndarray) -> None:
-    """Write the rows to the mask's sites in maps with a frame of one, zeros elsewhere, and where each site's window begins.
+def scatter_rows(
+    rows_NC: np.ndarray, first: int, mask_SHW: np.ndarray, framed_SHWC: np.ndarray, places_N: np.ndarray
+) -> int:
+    """Write rows to the mask's sites in maps with a frame of one, zeros elsewhere, and where each site's window begins.
 
     Args:
-        rows_NC: one per active site.
+        rows_NC: one per active site, from row `first` on.
+        first: see `rows_NC`.
         mask_SHW: the sites.
         framed_SHWC: written, (S, H + 2, W + 2, C).
-        places_N: written, in places of the framed maps; the rest behind the sites repeats the last one.
+        places_N: written, in places of the framed maps; behind the sites the last one, up to a whole tile.
+
+    Returns:
+        The number of sites.
     """
-    (s, h, w), row = mask_SHW.shape, 0
+    (s, h, w), count = mask_SHW.shape, 0
     for segment in range(s):
         for y in range(h + 2):
             for x in range(w + 2):
                 inside = 0 < y <= h and 0 < x <= w
                 if inside and mask_SHW[segment, y - 1, x - 1]:
                     for c in range(rows_NC.shape[1]):
-                        framed_SHWC[segment, y, x, c] = rows_NC[row, c]
-                    places_N[row] = (segment * (h + 2) + y - 1) * (w + 2) + x - 1
-                    row += 1
+                        framed_SHWC[segment, y, x, c] = rows_NC[first + count, c]
+                    places_N[count] = (segment * (h + 2) + y - 1) * (w + 2) + x - 1
+                    count += 1
                 else:
                     for c in range(rows_NC.shape[1]):
                         framed_SHWC[segment, y, x, c] = 0
-    for spare in range(row, len(places_N)):
-        places_N[spare] = places_N[row - 1]
-
-
-@compiled()
-def window_tables(
-    places_N: np.ndarray, kept: int, steps_92: np.ndarray, width: int, stride: int, out_stride: int, framed: bool
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return source, destination and offsets of `convolve_places` for kept sites.
-
-    Args:
-        places_N: of `scatter_rows`, whole tiles.
-        kept: number of sites.
-        steps_92: (9, 2) steps (dy, dx) from a site to its neighbours, in the order of the weights.
-        width: of the framed maps.
-        stride: floats of one place in the framed maps.
-        out_stride: floats of one place of the output.
-        framed: whether the output is framed maps, or rows.
-    """
-    source_N, destination_N, offsets_9 = (
-        np.empty(len(places_N), np.int64),
-        np.empty(len(places_N), np.int64),
-        np.empty(9, np.int64),
-    )
-    for n in range(len(places_N)):
-        source_N[n] = places_N[n] * stride
-        destination_N[n] = (places_N[n] + width + 1 if framed else min(n, kept - 1)) * out_stride
-    for r in range(9):
-        offsets_9[r] = ((steps_92[r, 0] + 1) * width + steps_92[r, 1] + 1) * stride
-    return source_N, destination_N, offsets_9
+    if count:
+        for spare in range(count, -(-count // TILE) * TILE):
+            places_N[spare] = places_N[count - 1]
+    return count
 
 
 @compiled()
@@ -106,27 +86,48 @@ def _by_tiles(
     count: int,
     steps_92: np.ndarray,
 ) -> np.ndarray:
+    """Compute the first `count` convolutions, some segments at a time, whose maps stay in the cache from one to the next."""
     (s, h, w), (kept, stride) = kept_SHW.shape, rows_NC.shape
-    places = np.empty(-(-kept // TILE) * TILE, np.int64)
-    framed = np.empty((s, h + 2, w + 2, stride), np.float32)
-    scatter_rows(rows_NC, kept_SHW, framed, places)
-    x, out = framed.reshape(-1), rows_NC
-    for number in range(count):
-        weight, last = panels[number], number == count - 1
-        channels, width = weight.shape[2], weight.shape[1] * LANES
-        tables = window_tables(places, kept, steps_92, w + 2, stride, width, not last)
-        if last:
-            out = np.empty((kept, width), np.float32)
-            flat = out.reshape(-1)
-        else:
-            flat = np.zeros(s * (h + 2) * (w + 2) * width, np.float32)
-        height = max(LEAST_PLACES, BLOCK_FLOATS // (channels + width)) // TILE * TILE
-        for first in range(0, kept, height):
-            convolve_places(
-                x, weight.reshape(-1), biases[number], tables[0], tables[1], tables[2], channels,
-                weight.shape[1] * channels * LANES, flat, first, min(kept, first + height), 0, weight.shape[1], 0, 0,
-            )  # fmt: skip
-        x, stride = flat, width
+    widest = 0
+    for number in range(count - 1):
+        widest = max(widest, panels[number].shape[1] * LANES)
+    area = (h + 2) * (w + 2)
+    together = max(1, BLOCK_FLOATS // (area * (stride + widest)), -(-LEAST_PLACES * s // max(kept, 1)))
+    together = min(together, s)
+    framed = np.empty((together, h + 2, w + 2, stride), np.float32)
+    between = np.empty((2 if count > 2 else 1, together * area * widest), np.float32)
+    places = np.empty(together * h * w + TILE, np.int64)
+    source, destination, offsets = (
+        np.empty(len(places), np.int64),
+        np.empty(len(places), np.int64),
+        np.empty(9, np.int64),
+    )
+    out = np.empty((kept, panels[count - 1].shape[1] * LANES), np.float32)
+    first = 0
+    for segment in range(0, s, together):
+        mask_SHW = kept_SHW[segment : segment + together]
+        sites = scatter_rows(rows_NC, first, mask_SHW, framed, places)
+        x, width_in = framed.reshape(-1), stride
+        for number in range(count):
+            weight, last = panels[number], number == count - 1
+            channels, width = weight.shape[2], weight.shape[1] * LANES
+            target = out.reshape(-1) if last else between[number % 2]
+            if not last:
+                for i in range(len(mask_SHW) * area * width):
+                    target[i] = 0
+            for n in range(-(-sites // TILE) * TILE):
+                source[n] = places[n] * width_in
+                destination[n] = (first + min(n, sites - 1) if last else places[n] + w + 3) * width
+            for r in range(9):
+                offsets[r] = ((steps_92[r, 0] + 1) * (w + 2) + steps_92[r, 1] + 1) * width_in
+            height = max(LEAST_PLACES, BLOCK_FLOATS // (channels + width)) // TILE * TILE
+            for start in range(0, sites, height):
+                convolve_places(
+                    x, weight.reshape(-1), biases[number], source, destination, offsets, channels,
+                    weight.shape[1] * channels * LANES, target, start, min(sites, start + height), 0, weight.shape[1], 0, 0,
+                )  # fmt: skip
+            x, width_in = target, width
+        first += sites
     return out
 
 
