@@ -39,7 +39,7 @@ def ms_per_clip(runs: Sequence[tuple[Predictor, float | None]], corpus: Corpus, 
         for (predictor, top_p), times in zip(runs, taken, strict=True):
             clock = time.process_time if predictor.device == "cpu" else time.perf_counter
             batch = batch_of[id(predictor)].to(predictor.device)
-            for _ in range(2):  # what a new number of segments costs is not timed: oneDNN's code, buffers
+            for _ in range(2):  # what a first call costs is not timed: packed weights, buffers
                 predictor.model(batch, top_p)
             started = clock()
             predictor.model(batch, top_p).scores_BE.cpu()
