@@ -142,6 +142,11 @@ class CorpusWriter:
         """Return the clip ids that are in complete shards or waiting for theirs."""
         return frozenset(self._stored)
 
+    @property
+    def completes_shard(self) -> bool:
+        """Return whether the next clip completes a shard, which `add` then writes."""
+        return len(self._waiting) + 1 >= self.shard_clips
+
     def add(self, sample: Sample) -> None:
         """Take one clip; every `shard_clips` clips a shard is written."""
         if sample.clip_id in self._stored:

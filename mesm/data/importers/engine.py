@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TextIO
 
 from tqdm import tqdm
 
@@ -167,12 +168,13 @@ def import_release(
                         problems[number] = outcome.problem
                         continue
                     sources.write(json_line(source_row(utterances[number], outcome.facts, root)))
-                    sources.flush()  # a clip in a shard always has its line,
-                    os.fsync(sources.fileno())  # after a power cut, too
+                    if writer.completes_shard:  # a clip in a shard always has its line, after a power cut, too
+                        _sync(sources)
                     sample = outcome.sample
                     if count_tokens is not None and count_tokens(sample.text) > TOKEN_LIMIT:
                         sample = replace(sample, quality=(*sample.quality, "text_cut"))
                     writer.add(sample)
+                _sync(sources)
         finally:
             _write_quarantine(folder, utterances, problems, root)
         report = _close(writer, utterances, problems, before)
@@ -182,6 +184,11 @@ def import_release(
             f"nothing of {source} could be stored; see why in {folder / QUARANTINE_NAME}{hint and f'; {hint}'}"
         )
     return report
+
+
+def _sync(file: TextIO) -> None:
+    file.flush()
+    os.fsync(file.fileno())
 
 
 def _outcomes(todo: Sequence[Utterance], settings: Settings, workers: int, engine: str) -> Iterator[Outcome]:

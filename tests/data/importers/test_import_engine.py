@@ -23,7 +23,7 @@ from mesm.data.importers.report import dry_run, dry_run_text
 from mesm.data.importers.resplit import resplit
 from mesm.data.ingest.faces import DetectedFace
 from mesm.data.sources import SourceSpan, read_sources
-from mesm.data.store import Corpus
+from mesm.data.store import Corpus, CorpusWriter
 from mesm.errors import ConfigError, DataError
 from tests.data.importers import trees
 from tests.data.made_clips import grey, held_upright, huge_video, tone, write_clip
@@ -80,6 +80,21 @@ def test_interrupted_and_gone_on_with(grey_clip: Path, tmp_path: Path, monkeypat
     assert run(release, tmp_path / "parts").stored_before == 70, "a third run has nothing to do"
     with pytest.raises(DataError, match="another meta"):
         run(release, tmp_path / "parts", seed=1)
+
+
+def test_the_sources_of_a_shard_are_on_disk_before_it(
+    grey_clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known: list[int] = []
+    plain = CorpusWriter._write_shard
+
+    def watched(writer: CorpusWriter) -> None:
+        known.append(len(read_sources(writer.folder)))
+        plain(writer)
+
+    monkeypatch.setattr(CorpusWriter, "_write_shard", watched)
+    run(release_of(70, grey_clip), tmp_path / "out")
+    assert known == [64, 70]
 
 
 class _Killer(MediaSpan):
