@@ -11,6 +11,7 @@ run at one time.
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import subprocess
 import sys
@@ -149,6 +150,7 @@ def main(words: Sequence[str] | None = None) -> None:
         for engine in arguments.engines:
             measured[engine] = run_import(root / "release", root / engine, engine, arguments.workers)
             measured[engine]["cluster"] = on_a_cluster(20_000, measured[engine], 8, 2)
+            print(engine, json.dumps(measured[engine]), flush=True)
         digests = {measured[engine].pop("digest") for engine in arguments.engines}
         measured["same_content"] = len(digests) == 1
         measured["digest"] = sorted(digests)[0][:16]
