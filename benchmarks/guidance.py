@@ -107,6 +107,7 @@ ROWS: dict[str, Row] = {
     "truth-fe2e": Row("FE2E", dense=True, from_dense=False),
     "truth-fe2e-long": Row("FE2E, twice the epochs", dense=True),
     "truth": Row("MESM, the preset", supervised("regions")),
+    "truth-distilled": Row("MESM, the preset and FE2E's scores", supervised("regions") | DISTILLED),
     "truth-dense": Row(
         "the same with every site kept: FE2E with region truth, an attention before each block",
         supervised("regions") | {"top_p_range": ()}, {"top_p": 1.0},
