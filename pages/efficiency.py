@@ -15,5 +15,5 @@ show_own_sweep(model, corpus)
 st.caption(
     "Multiply-adds are counted from the sites that each clip keeps, not estimated: first layers, attention, and one "
     "product per pair of neighbouring kept sites. The text encoder is left out: its cost does not depend on top-p. "
-    "Times are of one clip alone, medians of 16 clips, all on one machine."
+    "Times are of one clip alone, medians of 16 clips, all models in turn on the machine that stands beside them."
 )

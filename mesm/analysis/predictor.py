@@ -21,11 +21,13 @@ from mesm.data.loading import collate
 from mesm.errors import CheckpointError
 from mesm.files import file_sha256
 from mesm.layers.text import TextEncoder
+from mesm.layers.vgg import VGGTrunk
 from mesm.models import Checkpoint, EmotionModel, Features, Prepared, PreparedFeatures, load_checkpoint
 from mesm.models.inputs import ReadFeatures
 from mesm.records.checkpoint import WEIGHTS
 from mesm.records.prediction import Prediction
 from mesm.runtime import pick_device
+from mesm.sparse import compilation
 from mesm.vocabulary import TEXT_FLAGS
 
 #: Time limit on decoding one file; an utterance takes seconds.
@@ -107,6 +109,14 @@ class Predictor:
     def has_attention(self) -> bool:
         """Return True if the model has an attention to trace and a top-p to move."""
         return self.config.has_attention
+
+    @property
+    def must_compile(self) -> bool:
+        """Return True if the first prediction on this machine is delayed by half a minute of compilation."""
+        trunks = [module for module in self.model.modules() if isinstance(module, VGGTrunk)]
+        return self.device == "cpu" and any(
+            compilation.must_compile(sparse=trunk.has_compiled_blocks) for trunk in trunks
+        )
 
     @property
     def attention_model(self) -> EmotionModel:

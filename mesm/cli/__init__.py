@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import logging
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from mesm.errors import MesmError
@@ -26,6 +29,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "seeds": ("mesm.cli.seeds", "average one model over its training seeds, with an interval"),
     "compare": ("mesm.cli.compare", "compare two models: paired difference with its interval"),
     "sweep": ("mesm.cli.sweep", "sweep top-p: scores against cost"),
+    "time": ("mesm.cli.time", "time checkpoints on this machine, one clip at a time"),
     "facs": ("mesm.cli.facs", "compare the attention with the regions of action units"),
     "faithfulness": ("mesm.cli.faithfulness", "test whether the kept sites explain the scores"),
     "canonical": ("mesm.cli.canonical", "average the masks of all faces on one template face"),
@@ -33,7 +37,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "traces": ("mesm.cli.traces", "write attention, kept sites and scores of many clips as arrays"),
     "join": ("mesm.cli.join", "join checkpoints of single modalities into one"),
     "convert": ("mesm.cli.convert", "convert weights of the authors' implementation to a checkpoint"),
-    "export-onnx": ("mesm.cli.export_onnx", "write an FE2E for ONNX Runtime, OpenVINO and other runtimes"),
+    "export-onnx": ("mesm.cli.export_onnx", "write a model for ONNX Runtime, OpenVINO and other runtimes"),
     "reproduce": ("mesm.cli.reproduce", "reproduce a table or figure of the paper: train, evaluate, compare"),
     "calibrate": ("mesm.cli.calibrate", "show and renew what sparse convolutions cost on this machine"),
     "records": ("mesm.cli.records", "rewrite records of earlier versions in today's form"),
@@ -71,7 +75,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Run one verb; a user's error is one sentence on stderr and exit status 2."""
     parsed = parse(arguments)
     try:
-        with StopSignals():
+        with StopSignals(), _notes_on_stderr():
             _check_places(parsed)
             return int(importlib.import_module(parsed.module).run(parsed))
     except MesmError as error:
@@ -85,6 +89,20 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt as error:
         print(f"mesm {parsed.verb}: {str(error) or 'stopped'}", file=sys.stderr)
         return getattr(error, "status", 130)
+
+
+@contextmanager
+def _notes_on_stderr() -> Iterator[None]:
+    """Print what the package logs for its users, such as a long compilation, on standard error."""
+    logger, handler = logging.getLogger("mesm"), logging.StreamHandler(sys.stderr)
+    level = logger.level
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(level)
 
 
 def _check_places(parsed: argparse.Namespace) -> None:

@@ -34,7 +34,7 @@ from mesm.studies.reproduction import exports as reproduction
 from mesm.studies.reproduction.reported import FIGURE_5, figure_5_shares
 from mesm.studies.reproduction.tables import scored_models
 from mesm.studies.sweep import exports as sweep
-from mesm.studies.sweep.chart_data import SweepView, with_evaluations
+from mesm.studies.sweep.chart_data import SweepView, with_evaluations, with_times
 from mesm.studies.sweep.figure_5 import figure_5_export
 
 Maker: TypeAlias = Callable[[argparse.Namespace], FigureExport]
@@ -69,8 +69,11 @@ def _ablation(corpus: str) -> Record[Any]:
 
 def _sweep(arguments: argparse.Namespace) -> FigureExport:
     view = SweepView(arguments.metric, arguments.axis, arguments.relative, arguments.log)
-    evaluations = RecordStore(record_folders()).find("evaluate")
-    records = [with_evaluations(find_record("sweep", target), evaluations) for target in arguments.targets]
+    store = RecordStore(record_folders())
+    evaluations, timings = store.find("evaluate"), store.find("time")
+    records = [
+        with_times(with_evaluations(find_record("sweep", target), evaluations), timings) for target in arguments.targets
+    ]
     return sweep.sweep_export(records, view, evaluations, figure_5_shares())
 
 
@@ -105,6 +108,13 @@ def _table(arguments: argparse.Namespace) -> FigureExport:
     records = _of_corpus("evaluate", name, f"mesm evaluate CHECKPOINT --corpus {quote(name)}")
     several = (one_per_checkpoint(find_records(kind, name)) for kind in ("seeds", "reproduce"))
     return reproduction.scores_export(scored_models(records, *several), number)
+
+
+def _models(arguments: argparse.Namespace) -> FigureExport:
+    lines = _of_corpus("reproduce", arguments.corpus, f"mesm reproduce table4 --corpus {quote(arguments.corpus)}")
+    timings = find_records("time", arguments.corpus)
+    sweeps = [with_times(record, timings) for record in find_records("sweep", arguments.corpus)]
+    return reproduction.models_export(lines, sweeps)
 
 
 def _run_folders(arguments: argparse.Namespace) -> list[Path]:
@@ -217,10 +227,7 @@ MAKERS: dict[str, Maker] = {
     "statements": _statements,
     "faithfulness": _faithfulness,
     "table": _table,
-    "models": lambda arguments: reproduction.models_export(
-        _of_corpus("reproduce", arguments.corpus, f"mesm reproduce table4 --corpus {quote(arguments.corpus)}"),
-        find_records("sweep", arguments.corpus),
-    ),
+    "models": _models,
     "ablation": lambda arguments: ablation_export(_ablation(arguments.corpus)),
     "guidance": lambda arguments: guidance_export(
         _of_corpus("guidance", arguments.corpus, "python -m benchmarks.guidance --record FOLDER")[0]

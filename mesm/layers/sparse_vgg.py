@@ -96,6 +96,11 @@ class SparseVGG(VGGTrunk):
         self._packed.clear()
         return super().train(mode)
 
+    @property
+    def has_compiled_blocks(self) -> bool:
+        """Return True if the backend is one that inference on a CPU replaces by compiled loops."""
+        return self.config.backend in {"auto", "fused"}
+
     def attention_parameters(self) -> list[nn.Parameter]:
         """Return the parameters that FE2E does not have."""
         return list(self.attention.parameters())
@@ -151,12 +156,11 @@ class SparseVGG(VGGTrunk):
         """
         plain = can_use_numba(stem_SCHW) and compute_dtype(stem_SCHW) == torch.float32 and len(stem_SCHW) > 0
         hooked = any(attention._forward_hooks for attention in self.attention)
-        return (
-            plain
-            and self._steps(self.groups[0])[0].foldable
-            and not hooked
-            and self.config.backend in {"auto", "fused"}
-        )
+        return plain and self._steps(self.groups[0])[0].foldable and not hooked and self.has_compiled_blocks
+
+    def sparse_blocks(self) -> list[tuple[CrossModalAttention, list[ConvNorm]]]:
+        """Return each block's attention and the convolutions behind it."""
+        return [(layer, self._steps(group)) for layer, group in zip(self._attentions(), self.groups, strict=True)]
 
     def _attentions(self) -> list[CrossModalAttention]:
         return [layer for layer in self.attention if isinstance(layer, CrossModalAttention)]
@@ -169,10 +173,8 @@ class SparseVGG(VGGTrunk):
         from mesm.layers.sparse_inference import BlockWeights
 
         return tuple(
-            BlockWeights.of(
-                attention.pack(), [step.folded(attention.map_projection.weight) for step in self._steps(group)]
-            )
-            for attention, group in zip(self._attentions(), self.groups, strict=True)
+            BlockWeights.of(attention.pack(), [step.folded(attention.map_projection.weight) for step in steps])
+            for attention, steps in self.sparse_blocks()
         )
 
     def _by_segment(

@@ -20,6 +20,7 @@ from torch.utils._python_dispatch import _get_current_dispatch_mode
 from mesm.config import EndToEndConfig
 from mesm.layers.normalisation import FoldCache, FoldedConv, MaskedBatchNorm, fold_sources
 from mesm.layers.versioned_cache import VersionedCache
+from mesm.sparse import compilation
 from mesm.sparse.backends import compute_dtype
 from mesm.sparse.sites import can_use_numba
 
@@ -131,6 +132,11 @@ class VGGTrunk(nn.Module):
         self.train(self.training)
 
     @property
+    def has_compiled_blocks(self) -> bool:
+        """Return True if inference on a CPU computes sparse blocks in compiled loops, beside the dense layers."""
+        return False
+
+    @property
     def out_channels(self) -> int:
         """Return the channels of the last map: 512 at width 1."""
         return self.config.channels(512)
@@ -177,6 +183,7 @@ class VGGTrunk(nn.Module):
         from mesm.layers import dense_inference
 
         def lay_out() -> tuple[DenseLayer, ...]:
+            compilation.announce(sparse=self.has_compiled_blocks)
             return tuple(
                 dense_inference.DenseLayer.of(step.folded(maps_SCHW), pooled=_is_pooled(stage) and step is steps[-1])
                 for stage, steps in zip(range(first, last), self._stages[first:last], strict=True)

@@ -1,7 +1,8 @@
-"""Write FE2E in ONNX form, for ONNX Runtime, OpenVINO and other runtimes.
+"""Write FE2E, and MESM in its dense form, as ONNX for ONNX Runtime, OpenVINO and other runtimes.
 
 The graph scores one clip: normalisation, CNNs with folded batch norms, sequence Transformers, heads and fusion. The text
-encoder stays outside, so the clip's text comes as its vector.
+encoder stays outside, so the clip's text comes as its vector. A MESM's graph computes attention, nucleus and gate at one
+top-p, and its convolutions at every site (`layers.masked_dense`).
 """
 
 from __future__ import annotations
@@ -15,11 +16,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from mesm.config import FE2EConfig, ModelConfig
+from mesm.config import EndToEndConfig, ModelConfig, check_top_p
 from mesm.errors import BackendUnavailable, ConfigError
 from mesm.files import atomic_file
+from mesm.layers.masked_dense import masked_blocks
+from mesm.layers.padding import column_sites, sound_columns
+from mesm.layers.sparse_vgg import SparseVGG
 from mesm.layers.transformer import SequenceTransformer
-from mesm.layers.vgg import DenseVGG
+from mesm.layers.vgg import VGGTrunk
 from mesm.models.base import EmotionModel
 from mesm.models.encoders import SegmentBranch, TextBranch
 
@@ -32,36 +36,53 @@ class OneClip(nn.Module):
     """Score one clip that has all of the model's modalities, without anything that depends on the number of segments.
 
     Args:
-        model: an FE2E without a trainable text encoder, a lexicon or voice statistics.
+        model: an FE2E or MESM without a trainable text encoder, a lexicon or voice statistics.
+        top_p: nucleus mass in (0, 1] of a MESM.
     """
 
-    def __init__(self, model: EmotionModel) -> None:
+    def __init__(self, model: EmotionModel, top_p: float = 1.0) -> None:
         super().__init__()
-        self.model = model
+        self.model, self.top_p = model, top_p
 
     def forward(self, *inputs: Tensor) -> tuple[Tensor, Tensor]:
         """Compute scores and logits.
 
         Args:
-            inputs: in the order of the modalities: text_vector (1, D); faces (S, 3, 48, 48), 0..255; mels
+            inputs: those of `input_names`, in their order: text_vector (1, D); faces (S, 3, 48, 48), 0..255; mels
                 (S, 1, 128, 32), log10 power.
 
         Returns:
             (1, E) scores in [0, 1], and (1, M, E) logits of each modality.
         """
-        logits = []
-        for modality, value in zip(self.model.config.modalities, inputs, strict=True):
-            branch = self.model.branches[modality]
+        values = dict(zip(input_names(self.model.config), inputs, strict=True))
+        text_1D, logits = values.get("text_vector"), []
+        for modality, branch in self.model.branches.items():
             if isinstance(branch, TextBranch):
-                logits.append(branch(value)[0])
+                assert text_1D is not None
+                logits.append(branch(text_1D)[0])
             elif isinstance(branch, SegmentBranch):
-                counts_B = value.new_ones(value.shape[:1], dtype=torch.long).sum(0, keepdim=True)
-                maps = branch.prepare(value, counts_B)
-                summary = _summary(branch.transformer, branch.flatten(maps.flatten(1)))
-                logits.append(branch.out(summary))
+                segments_SD = branch.flatten(self._maps(branch, values[_INPUTS[modality]], text_1D).flatten(1))
+                logits.append(branch.out(_summary(branch.transformer, segments_SD)))
         logits_BME = torch.stack(logits, 1)
         fused_BE, _ = self.model.fusion(logits_BME, torch.ones(1, len(logits), dtype=torch.bool))
         return fused_BE.sigmoid(), logits_BME
+
+    def _maps(self, branch: SegmentBranch, raw_SCHW: Tensor, text_1D: Tensor | None) -> Tensor:
+        """Compute the last maps of a branch's CNN."""
+        counts_B = raw_SCHW.new_ones(raw_SCHW.shape[:1], dtype=torch.long).sum(0, keepdim=True)
+        maps_SCHW = branch.prepare(raw_SCHW, counts_B)
+        if not isinstance(branch.cnn, SparseVGG):
+            return maps_SCHW
+        active_SHW = torch.ones_like(maps_SCHW[:, 0], dtype=torch.bool)
+        if branch.modality == "acoustic" and branch.cnn.config.padding == "masked":
+            active_SHW = active_SHW & column_sites(sound_columns(raw_SCHW, counts_B), *maps_SCHW.shape[2:])
+        query_SD = None if text_1D is None else text_1D.expand(raw_SCHW.shape[0], -1)
+        return masked_blocks(branch.cnn, maps_SCHW, query_SD, self.top_p, active_SHW)
+
+
+def input_names(config: ModelConfig) -> list[str]:
+    """Return the names of the graph's inputs in their order; the text is one where it is a modality or the query."""
+    return [name for m, name in _INPUTS.items() if m in config.modalities or (m == "text" and config.has_text_query)]
 
 
 def _summary(transformer: SequenceTransformer, segments_SD: Tensor) -> Tensor:
@@ -84,39 +105,43 @@ def _self_attention(attention: nn.MultiheadAttention, x_1LD: Tensor) -> Tensor:
     return attention.out_proj((weights @ v).transpose(1, 2).reshape(1, -1, heads * width))
 
 
-def write_onnx(model: nn.Module, config: ModelConfig, path: Path) -> list[str]:
+def write_onnx(model: nn.Module, config: ModelConfig, path: Path, top_p: float | None = None) -> list[str]:
     """Write a model's graph; the file is there whole or not at all.
 
     Args:
-        model: with the weights of an FE2E.
+        model: with the weights of an FE2E or MESM.
         config: the model's.
         path: file to write, replaced if there.
+        top_p: nucleus mass of a MESM, in (0, 1]; the config's by default.
 
     Returns:
         The names of the graph's inputs.
 
     Raises:
-        ConfigError: a model that has no such form, with the reason.
+        ConfigError: a model that has no such form, with the reason, or a top-p for a model without attention.
         BackendUnavailable: the package onnx is not installed.
     """
     if reason := _why_not(model, config):
         raise ConfigError(f"{config.name} has no ONNX form here: {reason}")
+    if top_p is not None and not config.has_attention:
+        raise ConfigError(f"{config.name} computes every site: it has no top-p; leave --top-p out")
+    top_p = check_top_p(config.top_p if top_p is None else top_p)
     if importlib.util.find_spec("onnx") is None:
         raise BackendUnavailable("writing ONNX needs the package onnx; pip install onnx")
     assert isinstance(model, EmotionModel)
     examples = {
-        "text": torch.zeros(1, config.text_dim),
-        "visual": torch.zeros(3, 3, 48, 48),
-        "acoustic": torch.zeros(3, 1, 128, 32),
+        "text_vector": torch.zeros(1, config.text_dim),
+        "faces": torch.zeros(3, 3, 48, 48),
+        "mels": torch.zeros(3, 1, 128, 32),
     }
-    names = [_INPUTS[m] for m in config.modalities]
+    names = input_names(config)
     axes: dict[str, dict[int, str]] = {n: {0: f"number of {n}"} for n in names if n != _INPUTS["text"]}
     path.parent.mkdir(parents=True, exist_ok=True)
     with torch.no_grad(), atomic_file(path) as file, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # this exporter will be deprecated; the other is no way yet, see below
         torch.onnx.export(
-            OneClip(copy.deepcopy(model)).eval().cpu(),  # the exporter changes the mode of what it is given
-            tuple(examples[m] for m in config.modalities),
+            OneClip(copy.deepcopy(model), top_p).eval().cpu(),  # the exporter changes the mode of what it is given
+            tuple(examples[name] for name in names),
             file,  # type: ignore[arg-type]  # a file in memory or on disk is taken too
             input_names=names,
             output_names=["scores", "modality_logits"],
@@ -128,12 +153,10 @@ def write_onnx(model: nn.Module, config: ModelConfig, path: Path) -> list[str]:
 
 
 def _why_not(model: nn.Module, config: ModelConfig) -> str | None:
-    if not isinstance(model, EmotionModel) or not isinstance(config, FE2EConfig):
-        return (
-            "only FE2E is dense throughout; the sparse blocks of a MESM are faster as they are (benchmarks/README.md)"
-        )
+    if not isinstance(model, EmotionModel) or not isinstance(config, EndToEndConfig):
+        return "it reads hand-crafted features; export an FE2E or a MESM"
     branches = list(model.branches.values())
-    if any(isinstance(b, SegmentBranch) and not isinstance(b.cnn, DenseVGG) for b in branches):
+    if any(isinstance(b, SegmentBranch) and not isinstance(b.cnn, VGGTrunk) for b in branches):
         return "its CNN is not the VGG of the paper"
     if config.text_trainable or config.text_lexicon:
         return "its text branch reads word pieces, and the text encoder stays outside of the graph"

@@ -38,6 +38,7 @@ KINDS: dict[str, tuple[str, str]] = {
     "faithfulness": ("mesm.records.faithfulness", "Faithfulness"),
     "reproduce": ("mesm.records.reproduction", "ReproducedLine"),
     "search": ("mesm.records.search", "SearchResult"),
+    "time": ("mesm.records.timing", "Timing"),
 }
 
 D = TypeVar("D", covariant=True)

@@ -45,17 +45,19 @@ class TimedOn:
     Attributes:
         device: "cpu" or "cuda".
         machine: name of the processor or graphics card; "" in older records.
+        date: day of the measurement, such as 2026-11-30; "" in older records.
     """
 
     device: str
     threads: int
     machine: str = ""
+    date: str = ""
 
     def words(self) -> str:
-        """Return the clock and the machine for a caption."""
+        """Return the clock, the machine and the day for a caption."""
         threads = f"{self.threads} thread{'s' if self.threads != 1 else ''}"
         clock = f"processor time of {threads}" if self.device == "cpu" else self.device
-        return f"{clock}, {self.machine}" if self.machine else clock
+        return ", ".join(filter(None, (clock, self.machine, self.date)))
 
 
 @dataclass(frozen=True)

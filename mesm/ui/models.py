@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +23,7 @@ from mesm.estimate import decimal_text
 from mesm.records.base import Record
 from mesm.records.evaluation import Evaluation
 from mesm.records.prediction import Prediction
+from mesm.sparse import compilation
 from mesm.ui.clip_cache import clip_cache
 from mesm.ui.corpora import Case, OpenCorpus
 from mesm.ui.record_cache import records
@@ -75,6 +76,11 @@ class Model:
     def is_loaded(self) -> bool:
         """Return True if the weights are in memory."""
         return bool(self._loaded)
+
+    @property
+    def must_compile(self) -> bool:
+        """Return True if the next prediction waits for a compilation; only of a model that is loaded."""
+        return bool(self._loaded) and self._loaded[0].must_compile
 
     @property
     def predictor(self) -> Predictor:
@@ -191,7 +197,8 @@ def predict(model: Model, case: Case, top_p: float, redrawn: int | None = None) 
     if not model.is_loaded:
         with st.spinner("Loading the model …"):
             assert model.predictor is not None
-    return _predict(case, model.facts.sha256, top_p, redrawn, model)
+    with st.spinner(f"{compilation.SENTENCE} …") if model.must_compile else nullcontext():
+        return _predict(case, model.facts.sha256, top_p, redrawn, model)
 
 
 @clip_cache(st.cache_data, max_entries=48)

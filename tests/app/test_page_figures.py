@@ -21,7 +21,7 @@ from mesm.files import file_sha256
 from mesm.records import base as records
 from mesm.records.base import CorpusId
 from mesm.records.evaluation import Scores
-from mesm.ui import export_menu
+from mesm.ui import export_menu, jobs
 from mesm.ui.export import basket
 from mesm.ui.facs.view import SECTIONS
 from tests.app.app_page import open_page, texts
@@ -77,7 +77,7 @@ def test_efficiency_shows_the_sweep_of_the_chosen_checkpoint(recorded: Path) -> 
     page = open_page("pages/efficiency.py", checkpoint="tiny-mesm")
     assert trouble(page) == []
     assert page.multiselect(key="sweeps").value == ["tiny-mesm@noise"]
-    assert [m.value for m in page.metric] == ["p = 0.5", "0.40", "66.0 %", "67.0 %"]
+    assert [m.value for m in page.metric] == ["p = 0.5", "0.40", "0.45", "66.0 %", "67.0 %"]
     said = texts(page)
     assert "the curve reported in the paper" in said and "30 clips, 5 speakers" in said
     page.toggle(key="relative").set_value(False).run()
@@ -107,11 +107,11 @@ def test_tiles_and_elbow_are_of_the_chosen_score(recorded: Path) -> None:
     record = made_sweep("tiny-mesm", CorpusId("noise"), "5" * 64, points=points)
     records.write_record(recorded / "records", replace(record, data=replace(record.data, elbow=0.3)))
     page = open_page("pages/efficiency.py", checkpoint="tiny-mesm")
-    assert [m.value for m in page.metric][:3] == ["p = 0.3", "0.40", "66.0 %"]
+    assert [m.value for m in page.metric][:4] == ["p = 0.3", "0.40", "0.45", "66.0 %"]
     page.segmented_control(key="metric").set_value("accuracy").run()
     assert trouble(page) == []
-    assert [m.value for m in page.metric] == ["p = 0.5", "0.50", "79.0 %", "72.0 %"]
-    assert [m.label for m in page.metric][2:] == ["accuracy (never: 70.0)", "accuracy of FE2E"]
+    assert [m.value for m in page.metric] == ["p = 0.5", "0.50", "0.55", "79.0 %", "72.0 %"]
+    assert [m.label for m in page.metric][3:] == ["accuracy (never: 70.0)", "accuracy of FE2E"]
 
 
 def test_a_small_sweep_does_not_hide_the_large_one(recorded: Path) -> None:
@@ -178,6 +178,65 @@ def test_efficiency_says_why_a_sweep_cannot_start(recorded: Path) -> None:
     page = open_page("pages/efficiency.py", checkpoint="tiny-fe2e")
     assert "computes every site" in texts(page)
     assert next(b for b in page.button if b.label == "Start").disabled
+
+
+def put_timed_sweep(home: Path, corpus: CorpusId = CorpusId("noise")) -> None:  # noqa: B008
+    """A sweep of the checkpoints of the workspace, as another machine timed them."""
+    mesm, fe2e = (file_sha256(home / "checkpoints" / name / "model.safetensors") for name in ("tiny-mesm", "tiny-fe2e"))
+    record = made_sweep("tiny-mesm", corpus, mesm)
+    assert record.data.reference is not None
+    reference = replace(record.data.reference, checkpoint="tiny-fe2e", sha256=fe2e)
+    records.write_record(home / "records", replace(record, data=replace(record.data, reference=reference)))
+
+
+def test_measure_here_times_the_sweeps_models_on_this_machine(recorded: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    put_timed_sweep(recorded)
+    started: list[list[str]] = []
+    monkeypatch.setattr(jobs, "start_job", lambda folder, verb, arguments: started.append([verb, *arguments]))
+    monkeypatch.setattr(jobs, "is_running", lambda folder: True)
+    page = open_page("pages/efficiency.py", checkpoint="tiny-mesm", corpus="noise", axis="measured ms")
+    assert "made processor" in texts(page) and page.metric[2].value == "0.45"
+    page.button(key="time-here").click().run()
+    assert trouble(page) == [] and page.button(key="time-stop"), "a bar with a button that stops it"
+    (words,) = started
+    assert words[words.index("--top-p") + 1] == "0.2,0.5,1"
+    page.button(key="time-stop").click().run()
+    assert trouble(page) == [] and page.button(key="time-here") and not (recorded / "jobs" / "time").exists()
+
+    assert main([words[0], *(word for word in words[1:-2])]) == 0, "what the job runs"
+    (path,) = (recorded / "records").glob("time_*.json")
+    timing = records.read_record(path).data
+    own, dense = (timing.ms(sha, p) for sha, p in ((timing.models[1].sha256, 0.5), (timing.models[-1].sha256, None)))
+    page = open_page("pages/efficiency.py", checkpoint="tiny-mesm", corpus="noise", axis="measured ms")
+    assert trouble(page) == [] and page.metric[2].value == f"{own / dense:.2f}"
+    assert "made processor" not in texts(page) and timing.timed_on.words() in texts(page).replace("\\", "")
+    chart = json.loads(page.get("plotly_chart")[0].proto.spec)["data"]
+    assert own in next(trace["x"] for trace in chart if trace.get("name") == "tiny-mesm, noise")
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"checkpoint": "tiny-fe2e"}, "choose tiny-mesm with the sweep's weights at the side"),
+        ({"weights": "5" * 64}, "choose tiny-mesm with the sweep's weights at the side"),
+        ({"sweep_of": CorpusId("noise", "f" * 16)}, "choose the corpus noise@ffffffff at the side"),
+        ({"dense": "4" * 64}, "is not on this machine"),
+    ],
+)
+def test_measure_here_says_what_it_needs(recorded: Path, change: dict[str, Any], sentence: str) -> None:
+    put_timed_sweep(recorded, change.get("sweep_of", CorpusId("noise")))
+    if "weights" in change:
+        put_sweep(recorded, sha256=change["weights"])
+    if "dense" in change:
+        path = next((recorded / "records").glob("sweep_*.json"))
+        record = records.read_record(path)
+        reference = replace(record.data.reference, sha256=change["dense"])
+        records.write_record(recorded / "records", replace(record, data=replace(record.data, reference=reference)))
+    if "sweep_of" in change:
+        (recorded / "records" / "sweep_tiny-mesm_noise.json").unlink()
+    page = open_page("pages/efficiency.py", checkpoint=change.get("checkpoint", "tiny-mesm"), corpus="noise")
+    assert trouble(page) == [] and page.button(key="time-here").disabled
+    assert sentence in texts(page).replace("\\", "")
 
 
 def test_results_show_every_view(recorded: Path) -> None:

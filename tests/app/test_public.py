@@ -100,7 +100,8 @@ def test_jobs_are_switched_off_in_one_sentence(public: Path, page: str) -> None:
     shown = open_page(f"pages/{page}.py", checkpoint="tiny-mesm", corpus="noise")
     assert not shown.exception and not shown.error
     assert sum("is switched off on this public server" in info.value for info in shown.info) == 1
-    assert not {"Start", "Stop", "Resume", "Rename the run", "Delete the run"} & {b.label for b in shown.button}
+    forbidden = {"Start", "Stop", "Resume", "Rename the run", "Delete the run", "Measure here"}
+    assert not forbidden & {b.label for b in shown.button}
 
 
 def test_a_link_with_a_path_opens_nothing(public: Path) -> None:

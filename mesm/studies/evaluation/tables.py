@@ -8,6 +8,7 @@ from mesm.estimate import decimal_text
 from mesm.figures.tables import Cell, Row, Table
 from mesm.records.base import Record
 from mesm.records.evaluation import ClassScores, Evaluation, Interval, ScoredModel
+from mesm.records.timing import Timing
 from mesm.statistics import few_speakers
 from mesm.studies.evaluation.breakdown import Slice
 from mesm.studies.evaluation.chart_data import MatrixChart, ReliabilityChart
@@ -113,6 +114,12 @@ def slices_table(slices: Sequence[Slice]) -> Table:
         ends = (s.interval.low, s.interval.high) if s.interval is not None else (None, None)
         rows.append(Row((s.name, s.clips, s.speakers, s.wacc, *ends, s.f1, s.accuracy), s.group))
     return Table(columns, tuple(rows))
+
+
+def times_table(timing: Timing) -> Table:
+    """Tabulate the milliseconds of every model and top-p."""
+    rows = tuple(Row((one.checkpoint, one.top_p, one.ms_per_clip), ranked=False) for one in timing.models)
+    return Table(("model", "top-p", "ms per clip"), rows, digits=2)
 
 
 def matrix_table(chart: MatrixChart) -> Table:

@@ -14,6 +14,7 @@ from mesm.figures.style import MODALITY_SHADES, MODALITY_WORDS, STAGE_WORDS, Lin
 from mesm.records.base import CorpusId, Record
 from mesm.records.evaluation import Evaluation, Scores
 from mesm.records.sweep import LayerMacs, Sweep, SweepPoint
+from mesm.records.timing import Timing
 from mesm.studies.sweep.top_ps import find_elbow
 from mesm.vocabulary import MODALITIES
 
@@ -187,6 +188,39 @@ def with_evaluations(record: Record[Sweep], evaluations: Sequence[Record[Evaluat
     return replace(record, data=replace(changed, elbow=None if elbow is None else elbow.top_p))
 
 
+def with_times(record: Record[Sweep], timings: Sequence[Record[Timing]]) -> Record[Sweep]:
+    """Return a sweep with the times of the first later measurement that has all of its points, and its FE2E.
+
+    Args:
+        timings: those of the same weights on clips of the same corpus are used.
+    """
+    sweep, origin = record.data, record.provenance
+    measured = [(origin.checkpoint_sha256[0], point) for point in sweep.points if len(origin.checkpoint_sha256) == 1]
+    if sweep.reference is not None:
+        measured.append((sweep.reference.sha256, sweep.reference.point))
+    for timing in timings:
+        if timing.provenance.created <= origin.created or not timing.provenance.corpus.same(origin.corpus):
+            continue
+        times = [timing.data.ms(sha256, point.top_p) for sha256, point in measured]
+        points = [
+            replace(point, ms_per_clip=ms) for (_, point), ms in zip(measured, times, strict=True) if ms is not None
+        ]
+        if len(points) < len(sweep.points) + (sweep.reference is not None):
+            continue
+        reference = None if sweep.reference is None else replace(sweep.reference, point=points.pop())
+        changed = replace(sweep, points=tuple(points), reference=reference, timed_on=timing.data.timed_on)
+        return replace(record, data=changed)
+    return record
+
+
+def time_ratio(record: Record[Sweep], point: SweepPoint) -> float | None:
+    """Return the time of a point as a share of FE2E's; None where both were not timed in one process, clip by clip."""
+    reference = record.data.reference
+    if reference is None or record.data.timed_on is None or not reference.point.ms_per_clip:
+        return None
+    return point.ms_per_clip / reference.point.ms_per_clip
+
+
 def elbow_of(sweep: Sweep, metric: str) -> SweepPoint | None:
     """Return the point furthest above the chord of a metric over `macs_ratio`; None where it is undefined."""
     scores = [score_of(point.average, metric) for point in sweep.points]
@@ -198,18 +232,18 @@ def time_sentence(record: Record[Sweep]) -> str | None:
     """Return FE2E's and the checkpoint's time of one clip alone at the elbow, and what it saves; None where not timed alike."""
     sweep = record.data
     reference, point = sweep.reference, sweep.elbow_point or sweep.points[-1]
-    if reference is None or sweep.timed_on is None or not reference.point.ms_per_clip:
+    ratio = time_ratio(record, point)
+    if ratio is None or reference is None or sweep.timed_on is None:
         return None
-    ours, dense = point.ms_per_clip, reference.point.ms_per_clip
     verdict = (
         "it saves multiply-adds, not time"
-        if ours >= dense
-        else f"{decimal_text(100 * (1 - ours / dense), 0)} % of the time is saved, of the multiply-adds "
+        if ratio >= 1
+        else f"{decimal_text(100 * (1 - ratio), 0)} % of the time is saved, of the multiply-adds "
         f"{decimal_text(100 * (1 - point.macs_ratio), 0)} %"
     )
     return (
-        f"One clip alone takes {record.provenance.checkpoint} {decimal_text(ours, 1)} ms at p = {point.top_p:g} and "
-        f"{reference.checkpoint} {decimal_text(dense, 1)} ms ({sweep.timed_on.words()}): {verdict}."
+        f"One clip alone takes {record.provenance.checkpoint} {decimal_text(point.ms_per_clip, 1)} ms at p = {point.top_p:g} "
+        f"and {reference.checkpoint} {decimal_text(reference.point.ms_per_clip, 1)} ms ({sweep.timed_on.words()}): {verdict}."
     )
 
 

@@ -31,8 +31,10 @@ from mesm.studies.sweep.chart_data import (
     layers_chart,
     score_of,
     sweep_chart,
+    time_ratio,
     time_sentence,
     with_evaluations,
+    with_times,
 )
 from mesm.studies.sweep.exports import clip_cost_export, layers_export, sweep_export
 from mesm.studies.sweep.screen import draw_clip_cost, draw_layers, draw_sweep
@@ -41,7 +43,7 @@ from mesm.studies.sweep.top_ps import parse_top_ps
 from mesm.ui import export_menu, layout, record_cache, state, workspace_job
 from mesm.ui.case_studies import parts
 from mesm.ui.corpora import OpenCorpus
-from mesm.ui.efficiency import figure_5, sweep_job
+from mesm.ui.efficiency import figure_5, sweep_job, time_here
 from mesm.ui.efficiency.sweep_records import default_sweep, label_sweeps
 from mesm.ui.models import Model, note_other_weights
 
@@ -58,11 +60,12 @@ def show_sweeps(model: Model | None, corpus: OpenCorpus | None) -> None:
     chosen = _pick_sweeps(model, corpus)
     if not chosen:
         return
-    evaluations = record_cache.records().find("evaluate")
-    chosen = [with_evaluations(record, evaluations) for record in chosen]
+    evaluations, timings = record_cache.records().find("evaluate"), record_cache.records().find("time")
+    chosen = [with_times(with_evaluations(record, evaluations), timings) for record in chosen]
     view = _pick_view(all(find_reference(record, evaluations) for record in chosen))
     with layout.one_sentence_errors():
         _show_elbow(chosen[0], evaluations, view.metric)
+        time_here.show_time_here(chosen[0], model, corpus, list_references())
         for record in chosen:
             note_other_weights(record, model)
         chart = sweep_chart(chosen, view, evaluations, figure_5_shares())
@@ -155,7 +158,7 @@ def _note_untimed(chosen: Sequence[Record[Sweep]], evaluations: Sequence[Record[
 
 
 def _show_elbow(record: Record[Sweep], evaluations: Sequence[Record[Evaluation]], metric: str) -> None:
-    """Show the elbow of the chosen score in four numbers: top-p, cost, score, and FE2E's score."""
+    """Show the elbow of the chosen score in numbers: top-p, cost, time, score, and FE2E's score."""
     sweep = record.data
     point, reference = elbow_of(sweep, metric), find_reference(record, evaluations)
     for line in notes(sweep):
@@ -164,20 +167,23 @@ def _show_elbow(record: Record[Sweep], evaluations: Sequence[Record[Evaluation]]
         return
     interval = point.interval.get(metric)
     ends = interval.words() if interval is not None else "none with so few speakers"
-    cells = st.columns(4, gap="medium")
+    cells = st.columns([1, 1.3, 1.1, 1.3, 1.1], gap="medium")
     cells[0].metric(
         "Elbow",
         f"p = {point.top_p:g}",
         help=f"Point with the largest distance of {METRIC_WORDS[metric]} above the chord over cost (Kneedle).",
     )
-    cells[1].metric("Share of FE2E's multiply-adds", decimal_text(point.macs_ratio, 2))
+    cells[1].metric("Multiply-adds, FE2E = 1", decimal_text(point.macs_ratio, 2))
+    ratio, machine = time_ratio(record, point), sweep.timed_on
+    if ratio is not None and machine is not None:
+        cells[2].metric("Time, FE2E = 1", decimal_text(ratio, 2), help=f"One clip alone: {machine.words()}.")
     score = Estimate(score_of(point.average, metric)).words(1, " %")
-    cells[2].metric(
+    cells[3].metric(
         f"{METRIC_WORDS[metric]} ({_trivial(sweep, metric)})", score, help=f"95 % interval over speakers: {ends}"
     )
     if reference is not None:
         dense = Estimate(score_of(reference[1].average, metric)).words(1, " %")
-        cells[3].metric(f"{METRIC_WORDS[metric]} of FE2E", dense, help=f"{reference[0]} computes every site.")
+        cells[4].metric(f"{METRIC_WORDS[metric]} of FE2E", dense, help=f"{reference[0]} computes every site.")
     source = f"{record.provenance.checkpoint}@{record.provenance.corpus.name}"
     lines = one_per_checkpoint(record_cache.records().find("reproduce", corpus=record.provenance.corpus))
     time = time_sentence(record) or time_note(lines)
@@ -199,7 +205,7 @@ def _trivial(sweep: Sweep, metric: str) -> str:
 def show_own_sweep(model: Model | None, corpus: OpenCorpus | None) -> None:
     """Show the form that starts a sweep of the checkpoint and the corpus at the side, or the progress of one."""
     if not access().runs_jobs:
-        layout.switched_off("Sweeping a checkpoint over a corpus")
+        layout.switched_off("Sweeping a checkpoint over a corpus, and measuring its time,")
         return
     job = sweep_job.current_sweep()
     with st.expander("Sweep this checkpoint over this corpus", expanded=job is not None, icon=":material/play_circle:"):

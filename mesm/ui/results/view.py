@@ -19,6 +19,7 @@ from mesm.studies.evaluation import exports as evaluation_exports
 from mesm.studies.evaluation.screen import chart_matrix, chart_reliability
 from mesm.studies.reproduction import exports as paper_exports
 from mesm.studies.reproduction.tables import scored_models, time_note
+from mesm.studies.sweep.chart_data import with_times
 from mesm.ui import export_menu, layout, state
 from mesm.ui.case_studies import parts
 from mesm.ui.corpora import OpenCorpus
@@ -43,7 +44,8 @@ def show_models(evaluations: list[Record[Evaluation]], opened: OpenCorpus) -> No
     )
     if lines:
         st.markdown("##### Size, cost and time")
-        sweeps = record_store().find("sweep", corpus=opened.corpus.id)
+        timings = record_store().find("time", corpus=opened.corpus.id)
+        sweeps = [with_times(record, timings) for record in record_store().find("sweep", corpus=opened.corpus.id)]
         export_menu.tabled(paper_exports.models_export(lines, sweeps), "sizes")
         if (note := time_note(lines, sweeps)) is not None:
             st.caption(f":material/timer: {layout.plain(note)}")

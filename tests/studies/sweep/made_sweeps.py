@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from mesm.records.base import CorpusId, Provenance, Record
 from mesm.records.evaluation import ClassScores, ClipScores, Evaluation, Interval, Scores, TimedOn
 from mesm.records.sweep import DenseReference, LayerMacs, Sweep, SweepPoint
+from mesm.records.timing import TimedModel, Timing
 
 LABELS = ("anger", "disgust", "fear", "happiness", "sadness", "surprise")
 TOY = CorpusId("toy")
@@ -113,3 +116,17 @@ def made_evaluation(
         ),
     )
     return Record("evaluate", made_provenance("evaluate", checkpoint, corpus, "1" * 64), evaluation)
+
+
+def made_timing(
+    corpus: CorpusId = TOY,
+    sha256: str = "0" * 64,
+    dense: str | None = "1" * 64,
+    top_ps: tuple[float, ...] = (0.2, 0.5, 1.0),
+    created: str = "2026-11-30T20:00:00+00:00",
+) -> Record[Timing]:
+    """10 p ms for `made_sweep`, and 8 ms for its FE2E."""
+    models = [TimedModel("made", sha256, p, 10 * p) for p in top_ps]
+    models += [TimedModel("dense", dense, None, 8.0)] if dense else []
+    timing = Timing("test", TimedOn("cpu", 3, "another processor", "2026-11-30"), tuple(models))
+    return Record("time", replace(made_provenance("time", "made", corpus, sha256), created=created), timing)

@@ -10,11 +10,12 @@ import pytest
 
 from mesm.analysis.predictor import Predictor
 from mesm.data.store import Corpus
-from mesm.errors import ConfigError
+from mesm.errors import ConfigError, DataError
 from mesm.models import build_model, load_checkpoint, save_checkpoint
 from mesm.records.base import Record, read_record, write_record
 from mesm.records.checkpoint import CheckpointMetrics
 from mesm.studies.evaluation.measure import evaluate, labelled_batches
+from mesm.studies.evaluation.timing import time_models
 from mesm.studies.sweep.measure import measure_sweep
 from mesm.studies.sweep.top_ps import find_elbow, parse_top_ps
 from mesm.training.metrics import choose_thresholds
@@ -132,3 +133,18 @@ def test_layers_add_up_and_fe2e_is_measured_alike(tmp_path: Path) -> None:
         measure_sweep(mesm, corpus, (0.5,), against=mesm)
     record = Record("sweep", made_provenance("sweep", "m", TOY, "0" * 64), sweep)
     assert read_record(write_record(tmp_path / "records", record)) == record
+
+
+def test_models_are_timed_in_turn_at_every_p(tmp_path: Path) -> None:
+    corpus = Corpus(tinted_corpus(tmp_path / "tinted", train=1, valid=1, test=4))
+    fe2e, mesm = predictor(tmp_path / "d", name="fe2e"), predictor(tmp_path / "c")
+    calls: list[tuple[int, int]] = []
+    timing = time_models([mesm, fe2e], (0.2, 1.0), corpus, progress=lambda *call: calls.append(call))
+    assert calls == [(1, 4), (2, 4), (3, 4), (4, 4)]
+    assert [(m.checkpoint, m.top_p) for m in timing.models] == [("c", 0.2), ("c", 1.0), ("d", None)]
+    assert all(m.ms_per_clip > 0 for m in timing.models) and timing.ms(mesm.sha256, 0.2) == timing.models[0].ms_per_clip
+    assert timing.ms(fe2e.sha256, 1.0) is None and timing.timed_on.machine and timing.timed_on.date
+    with pytest.raises(DataError, match="one valid clip"):
+        time_models([mesm], (0.2,), corpus, "valid")
+    with pytest.raises(DataError, match="no split 'other'"):
+        time_models([mesm], (0.2,), corpus, "other")

@@ -26,14 +26,17 @@ from mesm.studies.sweep.chart_data import (
     layer_costs,
     layers_chart,
     sweep_chart,
+    time_ratio,
+    time_sentence,
     with_evaluations,
+    with_times,
 )
 from mesm.studies.sweep.exports import clip_cost_export, layers_export, sweep_export
 from mesm.studies.sweep.paper import plot_clip_cost, plot_layers, plot_sweep
 from mesm.studies.sweep.screen import draw_clip_cost, draw_layers, draw_sweep
 from mesm.studies.sweep.tables import chart_table, clip_cost_table, layers_table, points_table
 from mesm.ui.efficiency.sweep_records import default_sweep, label_sweeps
-from tests.studies.sweep.made_sweeps import TOY, made_evaluation, made_point, made_sweep
+from tests.studies.sweep.made_sweeps import TOY, made_evaluation, made_point, made_sweep, made_timing
 
 SHIPPED = next((Path(__file__).parents[3] / "assets" / "records").glob("sweep_marionette-mesm_*.json"))
 
@@ -94,6 +97,29 @@ def test_an_evaluation_decides_over_the_sweeps_point() -> None:
     assert point.macs_ratio == 0.4, "the cost stays the sweep's"
     assert with_evaluations(made_sweep(), [same]) == made_sweep(), "of other weights"
     assert with_evaluations(sweep, [made_evaluation(top_p=0.5, clips=7)]) == sweep, "of other clips"
+
+
+def test_a_later_time_of_the_same_weights_replaces_the_sweeps() -> None:
+    sweep = made_sweep()
+    record = with_times(sweep, [made_timing()])
+    assert [point.ms_per_clip for point in record.data.points] == [2.0, 5.0, 10.0]
+    assert record.data.reference is not None and record.data.reference.point.ms_per_clip == 8.0
+    assert [time_ratio(record, point) for point in record.data.points] == [0.25, 0.625, 1.25]
+    assert "38 % of the time is saved" in (sentence := time_sentence(record) or "")
+    assert "processor time of 3 threads, another processor, 2026-11-30" in sentence and "5.0 ms at p = 0.5" in sentence
+    assert replace(record.data, points=(), reference=None, timed_on=None) == replace(
+        sweep.data, points=(), reference=None, timed_on=None
+    ), "nothing else changes"
+    for other in (
+        made_timing(corpus=CorpusId("other")),
+        made_timing(sha256="2" * 64),
+        made_timing(dense="2" * 64),
+        made_timing(top_ps=(0.2, 0.5)),
+        made_timing(created="2026-11-01T00:00:00+00:00"),
+    ):
+        assert with_times(sweep, [other]) is sweep
+        assert with_times(sweep, [other, made_timing()]) == record
+    assert with_times(made_sweep(reference=False), [made_timing(dense=None)]).data.points == record.data.points
 
 
 def test_a_record_without_amounts_names_the_remedy() -> None:
