@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from mesm.batch import Sample
 from mesm.data.ingest import guard, ingest_clip, ingest_untrusted, limits
 from mesm.data.ingest import private_folder as private_folder_module
 from mesm.data.ingest.child_process import ChildProcess
@@ -227,3 +228,21 @@ def test_closing_the_decoders_ends_what_is_under_way(hostile: ChildProcess, tmp_
             time.sleep(0.01)
     assert time.monotonic() - start < 30 and waiting.cancelled()
     assert hanging.exception() is not None
+
+
+@pytest.mark.parametrize("guarded", [False, True])
+def test_the_decoders_find_the_same_face_from_coarse_to_fine(
+    guarded: bool, astronaut_clip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def ingest_here(path: Path, text: str, *, coarse: bool, large_px: int, **_: object) -> Sample:
+        assert coarse
+        return ingest_clip(path, text, large_px=large_px)
+
+    monkeypatch.setattr(guard, "ingest_untrusted", ingest_here)
+    monkeypatch.setattr(guard, "_search", guard.cache(guard._search))
+    with guard.Decoders(1, guarded=guarded) as decoders:
+        coarse = decoders.read(astronaut_clip, "text", 60).result()
+    assert guard._search.cache_info().currsize == (not guarded)  # type: ignore[attr-defined]
+    plain = ingest_clip(astronaut_clip, "text")
+    np.testing.assert_allclose(coarse.face_boxes, plain.face_boxes, atol=1)
+    assert coarse.quality == plain.quality and len(coarse.faces_large) == 0

@@ -146,7 +146,6 @@ def test_scores_are_the_models(settings: dict[str, object], tmp_path: Path) -> N
         (tiny("lf_lstm"), None, "hand-crafted features"),
         (replace(SMALL, text_lexicon=64), None, "word pieces"),
         (replace(TINY, mel_statistics=True), None, "statistics"),
-        (replace(SMALL, cnn="vgg11"), None, "not the VGG of the paper"),
         (SMALL, 0.5, "leave --top-p out"),
         (TINY, 1.5, "top_p"),
     ],

@@ -8,12 +8,11 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from functools import lru_cache
 
 from mesm.data.importers.decode import Outcome, Settings, make_outcomes
 from mesm.data.importers.plan import Problem, Utterance
 from mesm.data.ingest import limits
-from mesm.data.ingest.search import CoarseToFine
+from mesm.data.ingest.search import shared_search
 from mesm.data.sources import SourceFacts
 
 Chunk = Sequence[Utterance]
@@ -25,11 +24,6 @@ STALL_S, _MEMORY_MB = 120.0, 4096
 _ENDED = (BrokenProcessPool, MemoryError)
 
 
-@lru_cache(maxsize=1)
-def _detector() -> CoarseToFine:
-    return CoarseToFine()
-
-
 def one_thread() -> None:
     """Set one thread for this worker, so that its results do not depend on the load of the machine."""
     import torch
@@ -39,14 +33,14 @@ def one_thread() -> None:
 
 def make_chunk(chunk: Chunk, settings: Settings) -> list[Outcome]:
     """Make the outcomes of one chunk with this worker's detector."""
-    return make_outcomes(chunk, settings, _detector())
+    return make_outcomes(chunk, settings, shared_search())
 
 
 def make_chunk_guarded(chunk: Chunk, settings: Settings, stall_s: float) -> list[Outcome]:
     """Make the outcomes of one chunk; this process ends where no frame is decoded for `stall_s` seconds."""
     limits.end_after(stall_s)
     try:
-        return make_outcomes(chunk, settings, _detector(), lambda: limits.end_after(stall_s))
+        return make_outcomes(chunk, settings, shared_search(), lambda: limits.end_after(stall_s))
     finally:
         limits.end_never()
 

@@ -28,6 +28,7 @@ from mesm.data.ingest.audio import read_waveform
 from mesm.data.ingest.child_process import ChildProcess
 from mesm.data.ingest.choice import CHOICE_PX, FaceChoice, find_choices
 from mesm.data.ingest.clip import StageProgress, ingest_clip
+from mesm.data.ingest.faces import Detector
 from mesm.data.ingest.media import audio_stream, existing_file, is_picture, measured_s, open_media, video_stream
 from mesm.data.ingest.preview import encode_preview
 from mesm.data.ingest.private_folder import private_folder
@@ -69,6 +70,7 @@ class _Request:
         verb: a key of `_VERBS`.
         folder: where the child leaves its result.
         choices: whether to search for several faces.
+        coarse: whether `search` finds the faces.
     """
 
     verb: str
@@ -85,6 +87,7 @@ class _Request:
     preview_path: str | None = None
     face_at: tuple[float, float, float] | None = None
     choices: bool = False
+    coarse: bool = False
 
 
 @dataclass(frozen=True)
@@ -129,6 +132,7 @@ def ingest_untrusted(
     memory_mb: int = 4096,
     progress: StageProgress | None = None,
     decoder: ChildProcess | None = None,
+    coarse: bool = False,
 ) -> Sample:
     """Run `ingest_clip` on an untrusted file, such as an upload.
 
@@ -141,6 +145,7 @@ def ingest_untrusted(
         progress: called with what is being done and the share done, and again while the child is silent; whatever it
             raises ends the child.
         decoder: a child process that stays for the next file, such as `shared_decoder()`; by default one for this file.
+        coarse: find faces by `mesm.data.ingest.search`, in a fraction of the time; smaller ones beside are not counted.
 
     Raises:
         DataError: one sentence, also when the file breaks the decoder, takes too long or needs too much memory.
@@ -159,6 +164,7 @@ def ingest_untrusted(
         preview_path=None if preview_path is None else str(Path(preview_path).absolute()),
         face_at=face_at,
         choices=on_faces is not None,
+        coarse=coarse,
     )
     if progress is not None:
         progress("starting the decoder", 0.0)
@@ -262,6 +268,8 @@ def shared_decoder() -> ChildProcess:
 class Decoders:
     """Read files with several child processes at once, each with one thread; close it, or use it in a `with`.
 
+    Faces are found from coarse to fine, as the importers of corpora find them, and no crops for the eye are cut.
+
     Args:
         workers: number of child processes.
         guarded: False decodes in threads of this process, without limits.
@@ -283,10 +291,12 @@ class Decoders:
 
     def _read(self, path: str | os.PathLike[str], text: str, timeout_s: float) -> Sample:
         if not self._children:
-            return ingest_clip(path, text)
+            return ingest_clip(path, text, large_px=0, detector=_search())
         child = self._free.get()
         try:
-            return ingest_untrusted(path, text, timeout_s=timeout_s, decoder=child, progress=self._go_on)
+            return ingest_untrusted(
+                path, text, large_px=0, timeout_s=timeout_s, decoder=child, progress=self._go_on, coarse=True
+            )
         finally:
             self._free.put(child)
 
@@ -351,6 +361,7 @@ def _ingest(request: _Request, progress: StageProgress) -> _Answer:
         start_s=request.start_s,
         end_s=request.end_s,
         large_px=request.large_px,
+        detector=_search() if request.coarse else None,
         face_at=request.face_at,
         progress=progress,
     )
@@ -370,6 +381,13 @@ def _ingest(request: _Request, progress: StageProgress) -> _Answer:
     with CorpusWriter(request.folder, name="upload") as writer:
         writer.add(sample)
     return _Answer(faces=tuple(_Face(f.at, base64.b64encode(f.picture.tobytes()).decode()) for f in faces))
+
+
+def _search() -> Detector:
+    """Return the detector that searches from coarse to fine; torch, which it imports, takes seconds to load."""
+    from mesm.data.ingest.search import shared_search
+
+    return shared_search()
 
 
 def _choices(request: _Request) -> list[FaceChoice]:

@@ -12,6 +12,7 @@ Shape legend: B frames of one size, P proposals of all of them, H W pixels.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -62,6 +63,12 @@ class CoarseToFine(MtcnnDetector):
                 if not left:
                     break
         return faces
+
+
+@lru_cache(maxsize=1)
+def shared_search() -> CoarseToFine:
+    """Return the one detector of this kind per process, built at its first use."""
+    return CoarseToFine()
 
 
 def _shorter_side(faces: Sequence[DetectedFace]) -> float:
