@@ -28,6 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "encoding, with commas, semicolons, tabs or bars between them; paths relative to the CSV.\n"
         "Scores are written as they come, to OUT.part; the same command goes on from there and tries failed clips again.\n"
         "Clips that OUT has already with the same path, text, top-p and checkpoint are not scored again.\n"
+        "The flag several_faces counts faces of about the speaker's size: smaller ones are not searched for.\n"
         "example:\n  mesm predict clips/ --out scores.csv --top-p 0.6"
     )
     parser.add_argument("source", help="folder, CSV file, or one clip")
