@@ -26,7 +26,7 @@ def sound_columns(mels_SCHW: Tensor, counts_B: Tensor) -> Tensor:
     last_B = counts_B.to(mels_SCHW.device).cumsum(0)[counts_B.to(mels_SCHW.device) > 0] - 1
     heard_BW = (mels_SCHW[last_B, 0] > _EMPTY).any(1)
     # A column is sound if it or a later one is heard.
-    until_BW = heard_BW.flip(1).cumsum(1).flip(1) > 0
+    until_BW = heard_BW.long().flip(1).cumsum(1).flip(1) > 0  # an ONNX graph has no cummax, and adds up no bools
     columns_SW[last_B] = until_BW | ~heard_BW.any(1, keepdim=True)
     return columns_SW
 

@@ -55,13 +55,14 @@ class OneClip(nn.Module):
             (1, E) scores in [0, 1], and (1, M, E) logits of each modality.
         """
         values = dict(zip(input_names(self.model.config), inputs, strict=True))
-        text_1D, logits = values.get("text_vector"), []
+        logits = []
         for modality, branch in self.model.branches.items():
             if isinstance(branch, TextBranch):
-                assert text_1D is not None
-                logits.append(branch(text_1D)[0])
+                logits.append(branch(values[_INPUTS[modality]])[0])
             elif isinstance(branch, SegmentBranch):
-                segments_SD = branch.flatten(self._maps(branch, values[_INPUTS[modality]], text_1D).flatten(1))
+                segments_SD = branch.flatten(
+                    self._maps(branch, values[_INPUTS[modality]], values.get(_INPUTS["text"])).flatten(1)
+                )
                 logits.append(branch.out(_summary(branch.transformer, segments_SD)))
         logits_BME = torch.stack(logits, 1)
         fused_BE, _ = self.model.fusion(logits_BME, torch.ones(1, len(logits), dtype=torch.bool))
@@ -81,8 +82,8 @@ class OneClip(nn.Module):
 
 
 def input_names(config: ModelConfig) -> list[str]:
-    """Return the names of the graph's inputs in their order; the text is one where it is a modality or the query."""
-    return [name for m, name in _INPUTS.items() if m in config.modalities or (m == "text" and config.has_text_query)]
+    """Return the names of the graph's inputs, in the order of the modalities."""
+    return [_INPUTS[modality] for modality in config.modalities]
 
 
 def _summary(transformer: SequenceTransformer, segments_SD: Tensor) -> Tensor:
