@@ -39,7 +39,7 @@ def show_time_here(
     reason = _reason(record, model, corpus, dense)
     with st.container(horizontal=True, vertical_alignment="center"):
         pressed = st.button("Measure here", icon=":material/timer:", disabled=bool(reason), key="time-here")
-        st.caption(reason or f"Times both models on this machine ({layout.plain(processor())}), a minute or less.")
+        st.caption(reason or f"Times both models on this machine ({layout.plain(processor())}), about a minute.")
     if pressed and model is not None and corpus is not None:
         top_ps = ",".join(f"{point.top_p:g}" for point in record.data.points)
         folders = [str(model.facts.folder), *([str(dense)] if dense is not None else [])]
