@@ -22,7 +22,7 @@ def sound_columns(mels_SCHW: Tensor, counts_B: Tensor) -> Tensor:
         mels_SCHW: (S, 1, bands, hops) log10 mel power, one clip's chunks after the other; not normalised.
         counts_B: (B,) chunks of each clip.
     """
-    columns_SW = torch.ones(len(mels_SCHW), mels_SCHW.shape[3], dtype=torch.bool, device=mels_SCHW.device)
+    columns_SW = torch.ones_like(mels_SCHW[:, 0, 0], dtype=torch.bool)
     last_B = counts_B.to(mels_SCHW.device).cumsum(0)[counts_B.to(mels_SCHW.device) > 0] - 1
     heard_BW = (mels_SCHW[last_B, 0] > _EMPTY).any(1)
     # A column is sound if it or a later one is heard.
@@ -39,4 +39,4 @@ def column_sites(columns_SW: Tensor, height: int, width: int) -> Tensor:
         height: sites of a column.
         width: sites of a row.
     """
-    return columns_SW.unflatten(1, (width, -1)).any(2)[:, None].expand(-1, height, -1)
+    return columns_SW.reshape(-1, width, columns_SW.shape[1] // width).any(2)[:, None].expand(-1, height, -1)
