@@ -23,6 +23,13 @@ MUTANTS: list[Mutant] = [
         "    if valid.clip_ids:",
         _MEASURE,
     ),
+    # An older measurement replaces the times of a newer sweep.
+    Mutant(
+        f"{_SWEEP}/chart_data.py",
+        "        if timing.provenance.created <= origin.created or not timing.provenance.corpus.same(origin.corpus):",
+        "        if not timing.provenance.corpus.same(origin.corpus):",
+        _CHARTS,
+    ),
     # The elbow is always the first point.
     Mutant(
         f"{_SWEEP}/top_ps.py",
