@@ -91,10 +91,20 @@ def main(arguments: list[str] | None = None) -> int:
         return getattr(error, "status", 130)
 
 
+class _AboveTheBar(logging.Handler):
+    """Print a log's lines on standard error, above a progress bar."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Print one line."""
+        from tqdm import tqdm
+
+        tqdm.write(self.format(record), file=sys.stderr)
+
+
 @contextmanager
 def _notes_on_stderr() -> Iterator[None]:
     """Print what the package logs for its users, such as a long compilation, on standard error."""
-    logger, handler = logging.getLogger("mesm"), logging.StreamHandler(sys.stderr)
+    logger, handler = logging.getLogger("mesm"), _AboveTheBar()
     level = logger.level
     logger.addHandler(handler)
     logger.setLevel(logging.INFO)
