@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -65,6 +65,21 @@ def find_checkpoints(folders: Sequence[Path] | None = None) -> dict[str, Path]:
         for config in sorted((home / "runs").glob(f"*/checkpoint/{CONFIG}")):
             by_name.setdefault(config.parent.parent.name, config.parent)
     return by_name
+
+
+def checkpoint_source(name: str, known: Mapping[str, Path] | None = None) -> Path:
+    """Return where to load a checkpoint from: by name, by folder (also of a run), or by hub id.
+
+    Args:
+        known: of `find_checkpoints`, if they are listed already.
+
+    Raises:
+        CheckpointError: there is none of that name.
+    """
+    known = find_checkpoints() if known is None else known
+    if name not in known and not Path(name).is_dir() and (name.count("/") != 1 or name.startswith((".", "/"))):
+        raise CheckpointError(f"no checkpoint named {name!r}; there are {', '.join(known) or 'none'}, or give a folder")
+    return checkpoint_in_run(known.get(name, Path(name)))
 
 
 def checkpoint_folder(name: str) -> Path:

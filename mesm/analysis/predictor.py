@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from mesm.analysis.checkpoints import checkpoint_in_run, checkpoint_name, find_checkpoints
+from mesm.analysis.checkpoints import checkpoint_name, checkpoint_source, find_checkpoints
 from mesm.analysis.tracing import clip_traces
 from mesm.analysis.utterance_cost import utterance_costs
 from mesm.batch import Batch, Sample, query_text
@@ -48,11 +48,7 @@ def load(name_or_path: str | os.PathLike[str] = "marionette-mesm", device: str =
     """
     name = os.fspath(name_or_path)
     known = find_checkpoints()
-    if name not in known and not Path(name).is_dir() and name.count("/") != 1:
-        raise CheckpointError(f"no checkpoint named {name!r}; there are {', '.join(known) or 'none'}, or give a folder")
-    return Predictor(
-        load_checkpoint(checkpoint_in_run(known.get(name, Path(name)))), name if name in known else "", device
-    )
+    return Predictor(load_checkpoint(checkpoint_source(name, known)), name if name in known else "", device)
 
 
 @dataclass(frozen=True)

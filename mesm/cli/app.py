@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import re
 
 from mesm.access import PUBLIC, Access, access
@@ -24,7 +25,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run Streamlit's server on app.py until it or this command is stopped; return its exit status."""
-    import os
     import subprocess
     import sys
 
@@ -32,6 +32,8 @@ def run(arguments: argparse.Namespace) -> int:
 
     if arguments.public:
         os.environ[PUBLIC] = "1"
+    if access().is_public or _address(arguments.passed_on):  # reached under names that .streamlit/config.toml cannot know
+        os.environ.setdefault("STREAMLIT_SERVER_ALLOWED_HOSTS", "*")
     options = _server_options(access(), arguments.passed_on)
     home = ["--", "--home", arguments.home] if arguments.home else []
     command = [sys.executable, "-m", "streamlit", "run", str(bundle() / "app.py"), *options, *home]
@@ -43,12 +45,19 @@ def run(arguments: argparse.Namespace) -> int:
             raise
 
 
+def _address(passed_on: list[str]) -> str:
+    """Return the address that the server is told to listen at; "" for this machine's own, .streamlit/config.toml's."""
+    option = re.search(r"--server\.address[= ](\S+)", " ".join(passed_on))
+    address = os.environ.get("STREAMLIT_SERVER_ADDRESS", "") if option is None else option[1]
+    return "" if address in ("localhost", "127.0.0.1", "::1") else address
+
+
 def _server_options(rights: Access, passed_on: list[str]) -> list[str]:
     """Return the options of Streamlit's server; those of the command line come last and so replace the others."""
     options = []
     if rights.is_public:  # no browser and no questions in the terminal of a server
         options += ["--server.headless", "true", "--server.maxUploadSize", str(rights.upload_mb)]
-    address = re.search(r"--server\.address[= ](\S+)", " ".join(passed_on))
-    if address is not None and address[1] not in ("0.0.0.0", "::"):
-        options += ["--browser.serverAddress", address[1]]  # printed and opened, in place of .streamlit/config.toml's
+    address = _address(passed_on)
+    if address and address not in ("0.0.0.0", "::"):
+        options += ["--browser.serverAddress", address]  # printed and opened, in place of .streamlit/config.toml's
     return [*options, *passed_on]

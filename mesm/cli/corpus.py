@@ -40,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     sheet.add_argument("--people", type=int, default=8)
     sheet.add_argument("--level", type=float, default=1.0, help="intensity of the expression, 0 to 1")
     sheet.add_argument("--px", type=int, default=144, help="side of each picture, in pixels")
-    card = parts.add_parser("card", help="counts, durations, balance, audit and ceilings of a Marionette corpus")
+    card = parts.add_parser("card", help="counts, durations, balance and audit of a corpus; ceilings of a rendered one")
     card.add_argument("folder", metavar="DIR")
     card.add_argument(
         "--simulate", type=int, default=6000, metavar="N", help="clips for the ceilings; 0 leaves them out"

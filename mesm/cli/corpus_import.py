@@ -54,7 +54,9 @@ def add_import(parts: Any) -> None:
         parser.add_argument(f"--{fact}", default="", help=f"{fact} of the release, for corpus and model cards")
     parser.add_argument("--max-minutes", type=float, default=10.0, metavar="M", help="longest utterance")
     parser.add_argument(
-        "--keep-incomplete", action="store_true", help="store utterances without words, picture or sound too"
+        "--keep-incomplete",
+        action="store_true",
+        help="store utterances without words, picture, sound or label too; those without a label are in no split",
     )
 
 

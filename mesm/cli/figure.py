@@ -45,7 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             "--font", default="sans", help="sans (default), serif, or document: an SVG whose text stays text"
         )
         part.add_argument(
-            "--out", help="file or folder to write; default: the current folder, under the figure's own name"
+            "--out", help="file to write, or folder, a name without an ending; default: the figure's own name in the current folder"
         )
 
 
@@ -57,7 +57,7 @@ def run(arguments: argparse.Namespace) -> int:
     export = _make(arguments)
     name = f"{export.name}.{arguments.format}"
     path = Path(arguments.out) if arguments.out else Path(name)
-    if path.is_dir():
+    if path.is_dir() or not path.suffix:
         path = path / name
     print(write_atomic(path, render(export, arguments.format, arguments.width)))
     if arguments.format not in ("csv", "json"):

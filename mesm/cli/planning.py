@@ -5,11 +5,13 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
+from mesm.cli import measuring
 from mesm.errors import ConfigError
 from mesm.vocabulary import RECIPES, SIZES
 
 if TYPE_CHECKING:
     from mesm.config import RunConfig
+    from mesm.data.store import Corpus
     from mesm.training.recipes import Recipe
 
 
@@ -39,19 +41,24 @@ def add_plan_arguments(parser: argparse.ArgumentParser) -> None:
 def planned(arguments: argparse.Namespace) -> Recipe:
     """Plan the stages of a command line, with its start, --set and --seed; a preset is a recipe of one stage.
 
+    All that can be checked before the training is checked (`mesm.training.requirements`).
+
     Raises:
-        ConfigError: options that do not go together, or a setting that does not exist.
-        DataError: there is no such corpus.
+        ConfigError: options or settings that do not go together or with the corpus, or a setting that does not exist.
+        CheckpointError: there is no such checkpoint.
+        DataError: there is no such corpus, or it lacks what the training needs.
     """
     from dataclasses import replace
 
-    from mesm.analysis.checkpoints import checkpoint_folder
-    from mesm.data.corpora import open_corpus
+    from mesm.data.store import Corpus
+    from mesm.training.requirements import check_recipe
 
     if bool(arguments.recipe) == bool(arguments.preset):
         raise ConfigError("give either --recipe, which plans for the corpus, or --preset, which is fixed")
-    corpus = open_corpus(arguments.corpus)
-    recipe = _of_preset(arguments) if arguments.preset else _of_corpus(arguments, str(corpus.folder))
+    corpus = measuring.corpus_to_score(arguments.corpus)
+    if arguments.hide_truth:
+        corpus = Corpus(corpus.folder, hide_truth=True)
+    recipe = _of_preset(arguments) if arguments.preset else _of_corpus(arguments, corpus)
     if arguments.stage:
         recipe = replace(recipe, stages=(recipe.stage(arguments.stage),))
     if arguments.init:
@@ -59,9 +66,20 @@ def planned(arguments: argparse.Namespace) -> Recipe:
     truth = {"truth": "hidden"} if arguments.hide_truth else {}
     seed = {} if arguments.seed is None else {"seed": arguments.seed}
     recipe = recipe.change_training(corpus=str(corpus.folder), **truth, **seed).with_settings(_settings(arguments.set))
-    start = recipe.stages[0].run.train.init_from
-    folder = checkpoint_folder(start) if start else None
-    return recipe.start_from(str(folder)) if folder is not None and folder.is_dir() else recipe
+    train = recipe.stages[0].run.train
+    recipe = recipe.start_from(_checkpoint_place(train.init_from))
+    if teacher := train.distillation.checkpoint:
+        recipe = recipe.with_settings({"train.distillation.checkpoint": _checkpoint_place(teacher)})
+    check_recipe(recipe, corpus)
+    return recipe
+
+
+def _checkpoint_place(name: str) -> str:
+    """Return the whole path of a checkpoint's folder, or its hub id; "" for no name."""
+    from mesm.analysis.checkpoints import checkpoint_source
+
+    place = checkpoint_source(name) if name else None
+    return "" if place is None else str(place.resolve() if place.is_dir() else place)
 
 
 def run_config(arguments: argparse.Namespace) -> RunConfig:
@@ -87,20 +105,17 @@ def plan_options(arguments: argparse.Namespace) -> list[str]:
 
 
 def _of_preset(arguments: argparse.Namespace) -> Recipe:
-    from mesm.presets import preset
-    from mesm.training.recipes import Recipe, Stage
+    from mesm.training.recipes import recipe_of_preset
 
     if arguments.size or arguments.cold or arguments.stage:
         raise ConfigError("--size, --cold and --stage belong to --recipe; leave them out, or give --recipe")
-    return Recipe(arguments.preset, "", (Stage(arguments.preset, preset(arguments.preset)),))
+    return recipe_of_preset(arguments.preset)
 
 
-def _of_corpus(arguments: argparse.Namespace, folder: str) -> Recipe:
-    from mesm.data.store import Corpus
+def _of_corpus(arguments: argparse.Namespace, corpus: Corpus) -> Recipe:
     from mesm.training.recipes import CorpusFacts, plan_recipe
 
-    facts = CorpusFacts.of(Corpus(folder, hide_truth=arguments.hide_truth))
-    return plan_recipe(arguments.recipe, facts, arguments.size or "small", cold=arguments.cold)
+    return plan_recipe(arguments.recipe, CorpusFacts.of(corpus), arguments.size or "small", cold=arguments.cold)
 
 
 def _settings(options: list[str]) -> dict[str, str]:

@@ -88,10 +88,11 @@ def run(arguments: argparse.Namespace) -> int:
 
 def search_result(search: Search, arguments: argparse.Namespace, corpus: str) -> SearchResult:
     """Return the record's data: the start, the space, every trial, the best one and its command."""
+    from mesm.analysis.checkpoints import checkpoint_name
     from mesm.records.search import SearchResult
 
     best = search.best() if any(t.state == "complete" for t in search.trials()) else None
-    started_from = Path(arguments.init).parent.name if arguments.init else ""
+    started_from = checkpoint_name(Path(start)) if (start := search.run.train.init_from) else ""
     base = replace(search.run, train=replace(search.run.train, corpus=corpus, init_from=started_from))
     return SearchResult(
         preset=_base_name(arguments),

@@ -67,9 +67,10 @@ def _train(arguments: argparse.Namespace) -> list[str]:
     """Train or resume, and return the folder of the checkpoint; with --plan the plan."""
     from mesm.data.corpora import open_corpus
     from mesm.training.recipe_plan import read_recipe
-    from mesm.training.trainer import resume
 
     if arguments.resume:
+        from mesm.training.trainer import resume
+
         for option in _KEPT:
             if getattr(arguments, option) not in (None, "", [], False):
                 raise ConfigError(
@@ -174,7 +175,7 @@ class Bar:
         if "batch" in values:
             if self.bar is None:
                 done, total = values["batch"] - 1, values["batches"]
-                self.bar = self.tqdm(total=total, initial=done, desc=f"epoch {report.epoch}", leave=False)
+                self.bar = self.tqdm(total=total, initial=done, desc=f"epoch {report.epoch + 1}", leave=False)
             self.bar.update(1)
             self.bar.set_postfix(loss=f"{report.loss:.3f}", refresh=False)
             return
@@ -197,8 +198,13 @@ class Bar:
 
 
 def _epoch_line(values: dict[str, Any]) -> str:
-    shown = {k: v for k, v in values.items() if k != "lr"}
+    """Return the scores of an epoch, which is counted from 1 as everywhere on a screen."""
+    shown = {k: v for k, v in values.items() if k != "lr"} | {"epoch": values["epoch"] + 1}
     return "  ".join(f"{k} {v:.3f}" if isinstance(v, float) else f"{k} {v}" for k, v in shown.items())
+
+
+#: Of the bar over all stages: the share of the clips of all their epochs, a number that no corpus has, instead of their count.
+_STAGES_FORM = "{desc}: {percentage:3.0f}% of all stages |{bar}| [{elapsed}<{remaining}, {rate_fmt}{postfix}]"
 
 
 class StagesBar:
@@ -236,7 +242,9 @@ class StagesBar:
             return
         if self.bar is None:
             begun = clips_until((values["batch"] - 1) / values["batches"])
-            self.bar = self._tqdm()(total=sum(clips), initial=begun, unit="clip", leave=False)
+            self.bar = self._tqdm()(
+                total=sum(clips), initial=begun, unit="clip", leave=False, bar_format=_STAGES_FORM
+            )
         self.bar.set_description(place, refresh=False)
         self.bar.set_postfix(epoch=f"{report.epoch + 1}/{epochs}", loss=f"{report.loss:.3f}", refresh=False)
         self._move(clips_until(values["batch"] / values["batches"]))

@@ -109,4 +109,4 @@ class DistillationConfig(JsonConfig):
     weight: float = bounded(0.0, 0, 1e6)
     """Factor of the loss; above 0 it adds a forward pass of the dense model to every step."""
     checkpoint: str = ""
-    """Folder of the dense model's checkpoint; empty: `train.init_from`."""
+    """The dense model's checkpoint, by its name or folder; empty: `train.init_from`."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from mesm.batch import FRAME_INTERVAL_MS
 from mesm.data.action_unit_csv import ActionUnitTable, read_action_unit_csv
 from mesm.data.atlas import COLUMN, UNITS
 from mesm.data.features.action_units import OPENFACE_MOST
+from mesm.data.remote import is_url
 from mesm.data.store import Corpus
 from mesm.errors import DataError
 
@@ -25,6 +27,8 @@ _LOG = logging.getLogger(__name__)
 _COLUMN = re.compile(r"^AU(\d+)(_[rc])?$")
 #: Folder of the files, where it lies beside a corpus's shards.
 FOLDER_NAME = "action_units"
+#: Bytes of CSV that are read in a second or two.
+_CHECKED_BYTES = 20_000_000
 
 
 @dataclass(frozen=True)
@@ -55,7 +59,9 @@ def read_units(path: str | os.PathLike[str], fps: float | None = None) -> UnitFi
     elif "frame" in table.columns and fps:
         times_s = table.numbers("frame") / fps
     else:
-        raise DataError(f"{path} has no column timestamp; give the frame rate with --units-fps to use its column frame")
+        raise DataError(
+            f"{path} has no column timestamp; add one in seconds, or give mesm facs the rate of its column frame with --units-fps"
+        )
     intensity = np.full((len(table.rows), len(UNITS)), np.nan, np.float32)
     for number, (name, most) in units.items():
         intensity[:, COLUMN[number]] = table.numbers(name) / most
@@ -81,8 +87,8 @@ def _unit_columns(table: ActionUnitTable) -> dict[int, tuple[str, float]]:
 
 
 def has_unit_files(corpus: Corpus) -> bool:
-    """Return whether action-unit files lie in `action_units/` beside a corpus's shards."""
-    return any((corpus.folder / FOLDER_NAME).glob("*.csv"))
+    """Return whether action-unit files lie in `action_units/` beside a corpus's shards; in object storage there are none."""
+    return not is_url(corpus.folder) and any((corpus.folder / FOLDER_NAME).glob("*.csv"))
 
 
 def action_unit_folder(folder: str, corpus: Corpus) -> str:
@@ -92,12 +98,33 @@ def action_unit_folder(folder: str, corpus: Corpus) -> str:
         DataError: there is none.
     """
     place = Path(folder) if folder else corpus.folder / FOLDER_NAME
-    if not place.is_dir():
+    if is_url(place) or not place.is_dir():
         raise DataError(
             f"{place} is no folder of action units; write <clip id>.csv with OpenFace, py-feat or mesm corpus units, and "
             "name the folder with train.action_units"
         )
     return str(place)
+
+
+def check_unit_files(folder: str | os.PathLike[str], clip_ids: Sequence[str]) -> None:
+    """Read the files of clips as far as `_CHECKED_BYTES` go: all of a small corpus or detector, and of others the first.
+
+    Raises:
+        DataError: no clip has a file, or one of those cannot be read.
+    """
+    paths = [path for path in (Path(folder) / f"{clip_id}.csv" for clip_id in clip_ids) if path.is_file()]
+    if not paths:
+        raise _no_files(folder, clip_ids)
+    size = 0
+    for path in paths:
+        read_units(path)
+        size += path.stat().st_size
+        if size > _CHECKED_BYTES:
+            return
+
+
+def _no_files(folder: str | os.PathLike[str], clip_ids: Sequence[str]) -> DataError:
+    return DataError(f"{folder} has no file named after a clip, such as {clip_ids[0]}.csv; name the files so")
 
 
 def units_of_clips(
@@ -132,5 +159,5 @@ def units_of_clips(
             other_faces,
         )
     if not units:
-        raise DataError(f"{folder} has no file named after a clip, such as {clip_ids[0]}.csv; name the files so")
+        raise _no_files(folder, clip_ids)
     return units

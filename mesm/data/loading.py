@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from mesm.batch import CHUNK_HOPS, FACE_SIZE_PX, MEL_BANDS, Batch, FeatureRows, Sample, query_text
+from mesm.data.split_rows import split_rows
 from mesm.data.store import Corpus, IndexRow
 from mesm.errors import DataError
 from mesm.vocabulary import MODALITIES
@@ -144,24 +145,7 @@ class SplitLoader:
             limit: use at most so many clips, the same ones whatever the seed; 0 for all.
             modalities: of the model; clips that have none of them are left out, and counted as `left_out`.
         """
-        missing = [name for name in labels if name not in corpus.labels]
-        if missing and corpus.labels:
-            raise DataError(
-                f"corpus {corpus.name!r} has no label {missing[0]!r}, only {', '.join(corpus.labels)}; "
-                "use the labels in common"
-            )
-        self.rows: tuple[IndexRow, ...] = tuple(r for r in corpus.index if split is None or r.split == split)
-        if not self.rows:
-            known = ", ".join(sorted(corpus.manifest.splits)) or "no clips at all"
-            raise DataError(f"corpus {corpus.name!r} has no clips in split {split!r}; it has {known}")
-        total = len(self.rows)
-        self.rows = tuple(row for row in self.rows if any(modality in row.modalities for modality in modalities))
-        self.left_out = total - len(self.rows)
-        if not self.rows:
-            raise DataError(
-                f"none of the {total} {split or ''} clips of corpus {corpus.name!r} has {' or '.join(modalities)}, all that "
-                "the model reads; give another corpus or model"
-            )
+        self.rows, self.left_out = split_rows(corpus, split, labels, modalities)
         if 0 < limit < len(self.rows):
             chosen = np.sort(np.random.default_rng(0).permutation(len(self.rows))[:limit])
             self.rows = tuple(self.rows[i] for i in chosen)

@@ -43,7 +43,7 @@ def build_training_model(
         resumed: the weights come from the run's state; the first ones need not be there any more.
 
     Raises:
-        ConfigError: a frozen part of a trained model without one to start from.
+        ConfigError: a frozen text branch from a checkpoint with other labels.
         CheckpointError: `init_from` does not fit.
     """
     rows = [row for row in corpus.index if row.split in ("train", "valid")]
@@ -91,11 +91,5 @@ def _freeze(model: EmotionModel, run: RunConfig) -> None:
     for parameter in model.attention_parameters():
         parameter.requires_grad_(not run.train.freeze_attention)
     for setting, freeze in {"freeze_stem": model.freeze_stem, "freeze_text": model.freeze_text}.items():
-        if not getattr(run.train, setting):
-            continue
-        if not run.train.init_from:
-            raise ConfigError(
-                f"{setting} keeps a part of a trained model: name one with --init (MESM starts from FE2E), or set "
-                f"{setting}=false"
-            )
-        freeze()
+        if getattr(run.train, setting):
+            freeze()

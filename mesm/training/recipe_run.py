@@ -55,7 +55,7 @@ def train_recipe(recipe: Recipe, folder: str | os.PathLike[str], begin: BeginSta
     checkpoint = folder / "checkpoint"
     writes = os.environ.get("RANK", "0") == "0"
     with FolderLock(folder, "run") if writes else nullcontext():
-        _open(folder, recipe, writes)
+        _require_same(folder, recipe)
         if is_recipe_finished(folder):
             return checkpoint
         for number, stage in enumerate(recipe.stages):
@@ -63,6 +63,8 @@ def train_recipe(recipe: Recipe, folder: str | os.PathLike[str], begin: BeginSta
             if is_finished(own, run):
                 continue
             trainer = Trainer(run, own)
+            if writes:  # now that nothing was refused
+                _write_plan(folder, recipe)
             if begin is not None and (progress := begin(number, trainer.setup.notes)) is not None:
                 trainer.progress = progress
             try:
@@ -99,14 +101,18 @@ def resume_recipe(
     return train_recipe(recipe, folder, begin)
 
 
-def _open(folder: Path, recipe: Recipe, writes: bool) -> None:
-    """Write the plan of a fresh run, or check that the folder holds this one; the corpus may have moved."""
+def _require_same(folder: Path, recipe: Recipe) -> None:
+    """Check that a folder holds no other run; the corpus may have moved."""
     stored = read_recipe(folder)
     if (folder / "config.json").is_file() or (stored is not None and not _same(stored, recipe)):
         raise ConfigError(f"{folder} holds a run with other settings; choose another --out, or --resume it")
+
+
+def _write_plan(folder: Path, recipe: Recipe) -> None:
+    """Write the plan of a fresh run, or of one whose corpus has moved."""
     corpus = recipe.stages[0].run.train.corpus
     placed = recipe if is_url(corpus) else recipe.change_training(corpus=str(Path(corpus).resolve()))
-    if writes and stored != placed:
+    if read_recipe(folder) != placed:
         write_atomic(folder / RECIPE, (json.dumps(placed.to_dict(), indent=1) + "\n").encode())
 
 

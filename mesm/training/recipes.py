@@ -26,6 +26,7 @@ from mesm.data.action_unit_files import has_unit_files
 from mesm.data.store import Corpus
 from mesm.errors import ConfigError
 from mesm.json_form import Json, from_json
+from mesm.presets import preset
 from mesm.vocabulary import CAPABILITIES, MODALITIES, RECIPES, SIZES
 
 
@@ -161,7 +162,7 @@ class Recipe:
         what = f"recipe {self.name}, size {self.size}" if self.size else f"preset {self.name}"
         first = f"{what}: {len(self.stages)} stage{'s' if len(self.stages) > 1 else ''}"
         runs = [
-            f"  {i} {stage.name}, {_epochs(stage.run.train.epochs)}: {_reason(self.name, stage.run, is_first=i == 1)}"
+            f"  {i} {stage.name}, {_epochs(stage.run.train)}: {_reason(self.name, stage.run, is_first=i == 1)}"
             for i, stage in enumerate(self.stages, 1)
         ]
         return [first, *runs, *(f"  left out: {line}" for line in self.left_out)]
@@ -234,8 +235,9 @@ class _StoredRecipe:
     left_out: tuple[str, ...] = ()
 
 
-def _epochs(number: int) -> str:
-    return f"{number} epoch{'' if number == 1 else 's'}"
+def _epochs(train: TrainConfig) -> str:
+    clips = f" of at most {train.max_clips} clips" if train.max_clips else ""
+    return f"{train.epochs} epoch{'' if train.epochs == 1 else 's'}{clips}"
 
 
 def _has(run: RunConfig, setting: str) -> bool:
@@ -294,6 +296,15 @@ def plan_recipe(
     sparse = _sparse(RunConfig(sparse_model, train), guidance, size)
     guided = (_text_guided(sparse.run),) if guidance.text_guided else ()
     return Recipe(name, size, (dense, sparse, *guided), (*missing, *guidance.left_out))
+
+
+def recipe_of_preset(name: str) -> Recipe:
+    """Return a preset as a recipe of one stage.
+
+    Raises:
+        ConfigError: there is none of that name.
+    """
+    return Recipe(name, "", (Stage(name, preset(name)),))
 
 
 _WORDS = {"text": "words", "visual": "faces", "acoustic": "voice"}
@@ -372,7 +383,7 @@ def _reason(recipe: str, run: RunConfig, *, is_first: bool) -> str:
     guides = {
         f"attention supervised by {_TARGETS[attention.target]}": attention.weight,
         "also by the regions of the emotion that the text names": named,
-        "the dense model's scores as soft labels": train.distillation.weight,
+        f"the scores of {train.distillation.checkpoint or 'the dense model'} as soft labels": train.distillation.weight,
         "neutral faces": train.neutral.per_batch,
         "auxiliary targets": train.auxiliary.weight,
     }

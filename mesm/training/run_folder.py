@@ -165,14 +165,17 @@ def with_corpus(run: RunConfig, folder: str | os.PathLike[str]) -> RunConfig:
 def same_settings(one: RunConfig, other: RunConfig) -> bool:
     """Return whether two runs have the same settings, wherever their corpora and starts lie.
 
-    A start is known by its run's folder and its own: the stages of a recipe move together.
+    A start or a teacher is known by its run's folder and its own: the stages of a recipe move together.
     """
     return _placeless(one) == _placeless(other)
 
 
 def _placeless(run: RunConfig) -> RunConfig:
-    start = "/".join(PurePath(run.train.init_from).parts[-2:])
-    return replace(run, train=replace(run.train, corpus="", init_from=start))
+    def of(checkpoint: str) -> str:
+        return "/".join(PurePath(checkpoint).parts[-2:])
+
+    teacher = replace(run.train.distillation, checkpoint=of(run.train.distillation.checkpoint))
+    return replace(run, train=replace(run.train, corpus="", init_from=of(run.train.init_from), distillation=teacher))
 
 
 _CONFIG, _STATE = "config.json", "state.pt"

@@ -58,10 +58,10 @@ class RunState:
         return self.epoch >= config.epochs
 
     def position(self) -> str:
-        """Return the last step that was done, in words."""
+        """Return the last step that was done, in words; epochs are counted from 1 there."""
         if self.next_batch:
-            return f"epoch {self.epoch} step {self.next_batch}"
-        return f"epoch {self.epoch - 1}" if self.epoch else "the start"
+            return f"epoch {self.epoch + 1} step {self.next_batch}"
+        return f"epoch {self.epoch}" if self.epoch else "the start"
 
     def keep_if_best(self, config: TrainConfig, f1: float | None, model: nn.Module, metrics: CheckpointMetrics) -> bool:
         """Take the open epoch's weights if it is the one to keep so far; return whether it is."""

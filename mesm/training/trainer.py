@@ -33,6 +33,7 @@ from mesm.training.model_setup import build_training_model
 from mesm.training.objectives import Objectives
 from mesm.training.optim import build_optimizer, build_schedule, clip_gradients
 from mesm.training.progress import StepReport, TrainingProgress
+from mesm.training.requirements import check_run
 from mesm.training.run_folder import RunFolder, require_corpus, same_settings, with_corpus
 from mesm.training.run_state import RunState, check_same_run, unfit_state_errors
 from mesm.training.validation import Validation, checkpoint_metrics
@@ -70,7 +71,7 @@ class Trainer:
 
     Raises:
         BackendUnavailable: accelerate is not installed.
-        ConfigError: the objectives do not go with the model or the corpus.
+        ConfigError: the settings do not go with each other, the model or the corpus (`check_run`).
         DataError: the corpus lacks a label or a split, or the folder cannot be written or is being written.
     """
 
@@ -92,6 +93,7 @@ class Trainer:
         with self.folder.lock():  # a place that cannot be written, or is busy, is found before the work
             pass
         self.corpus = Corpus(run.train.corpus, hide_truth=run.train.truth == "hidden")
+        check_run(run, self.corpus)
         seed_everything(run.train.seed)
         self.setup = build_training_model(run, self.corpus, self.device, resumed=self.folder.has_state)
         self.model = self.setup.model
@@ -201,7 +203,7 @@ class Trainer:
             loss = self.objectives.loss(self.wrapped, step, self._top_p(index))
             if not bool(torch.isfinite(loss)):
                 raise DataError(
-                    f"the loss is {loss.item()} in epoch {self.state.epoch}, batch {index} (clips {', '.join(batch.clip_ids[:4])}"
+                    f"the loss is {loss.item()} in epoch {self.state.epoch + 1}, batch {index + 1} (clips {', '.join(batch.clip_ids[:4])}"
                     ", ...); lower the learning rate or check these clips, then resume from the last state"
                 )
             self.accelerator.backward(loss / config.accumulate)

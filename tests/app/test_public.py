@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import http.client
+import os
 import sys
 import threading
 from collections.abc import Iterator
@@ -33,6 +35,8 @@ from tests.app.conftest import make_sample
 from tests.app.test_private_clips import WORDS, own_sound
 
 CASE = {"checkpoint": "tiny-mesm", "corpus": "noise", "clip": "clip04"}
+#: Names under which Streamlit lets pages in.
+HOSTS = "STREAMLIT_SERVER_ALLOWED_HOSTS"
 
 
 @pytest.fixture
@@ -194,13 +198,36 @@ def test_the_command_makes_a_public_server(monkeypatch: pytest.MonkeyPatch) -> N
     server = SimpleNamespace(wait=lambda: 0)
     monkeypatch.setattr("subprocess.Popen", lambda command: commands.append(command) or nullcontext(server))
     monkeypatch.setenv(access.PUBLIC, "0")  # and is put back after the test
+    monkeypatch.setenv(HOSTS, "")
+    monkeypatch.delenv(HOSTS)
     assert cli.main(["app", "--server.port", "1"]) == 0 and access.access() is access.OWNER
+    assert cli.main(["app", "--server.address", "127.0.0.1"]) == 0 and HOSTS not in os.environ
     assert cli.main(["app", "--public", "--server.maxUploadSize", "9"]) == 0 and access.access() is access.VISITOR
-    assert cli.main(["app", "--server.address=10.0.0.7"]) == 0
+    assert os.environ.pop(HOSTS) == "*", "strangers know the server by a name of its own"
+    monkeypatch.setenv(access.PUBLIC, "0")
+    assert cli.main(["app", "--server.address=10.0.0.7"]) == 0 and os.environ.pop(HOSTS) == "*"
+    commands.pop(1)
     plain, strangers, elsewhere = (" ".join(command) for command in commands)
     assert "headless" not in plain and "--server.headless true" in strangers
     assert "serverAddress" not in plain and "--browser.serverAddress 10.0.0.7" in elsewhere
     assert strangers.index("maxUploadSize 50") < strangers.index("maxUploadSize 9"), "the last one counts"
+
+
+def handshake(address: str, host: str) -> int:
+    """The status of a WebSocket's opening for a page under this name: 101 lets it in."""
+    port = int(address.rpartition(":")[2])
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    connection.putrequest("GET", "/_stcore/stream", skip_host=True)
+    for name, value in {
+        "Host": f"{host}:{port}", "Origin": f"http://{host}:{port}", "Connection": "Upgrade", "Upgrade": "websocket",
+        "Sec-WebSocket-Version": "13", "Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA==",
+        "Sec-WebSocket-Protocol": "streamlit",
+    }.items():  # fmt: skip
+        connection.putheader(name, value)
+    connection.endheaders()
+    status = connection.getresponse().status
+    connection.close()
+    return status
 
 
 def test_streamlit_alone_starts_without_a_request_to_the_internet(tmp_path: Path) -> None:
@@ -209,4 +236,6 @@ def test_streamlit_alone_starts_without_a_request_to_the_internet(tmp_path: Path
     command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless", "true"]
     with started(command, tmp_path / "log", ("--server.address", "0.0.0.0"), cut_off(log)) as address:
         assert address in (tmp_path / "log").read_text()
+        # A stranger's page whose name now resolves to this machine (DNS rebinding) is refused.
+        assert [handshake(address, host) for host in ("localhost", "127.0.0.1", "evil.example")] == [101, 101, 403]
     assert tried(log) == []

@@ -269,7 +269,7 @@ def test_a_run_that_is_stopped_goes_on(
     corpus: Path, unbroken: Path, tmp_path: Path, stage: int, epoch: int, batch: int
 ) -> None:
     run = after_dense(unbroken.parent, tmp_path / "run") if stage else tmp_path / "run"
-    with pytest.raises(Stopped, match=f"stage {stage + 1} of 2, (dense|sparse): stopped after epoch {epoch}"):
+    with pytest.raises(Stopped, match=f"stage {stage + 1} of 2, (dense|sparse): stopped after epoch {epoch + 1}"):
         train_recipe(small(corpus), run, stop_at(stage, epoch, batch))
     assert not (run / "checkpoint").exists()
     run.rename(tmp_path / "moved")
@@ -339,7 +339,7 @@ def test_hidden_truth_is_not_read(corpus: Path, tmp_path: Path, monkeypatch: pyt
             truth="hidden"
         )
         checkpoint = train_recipe(hidden, tmp_path / "hidden")
-        with pytest.raises(ConfigError, match="has no known neutral faces"):
+        with pytest.raises(ConfigError, match="has no known action units, regions and neutral faces"):
             train_recipe(guided.change_training(truth="hidden"), tmp_path / "both")
     metrics = load_checkpoint(checkpoint).metrics
     assert not metrics.trained_on_capabilities and metrics.train["truth"] == "hidden"
@@ -361,7 +361,7 @@ def test_the_command(
     out = tmp_path / "run"
     assert main([*recipe, *options, "--seed", "3", "--out", str(out)]) == 0
     printed = capsys.readouterr()
-    assert printed.out == f"{out / 'checkpoint'}\n" and "stage 2 of 2, sparse: epoch 0" in printed.err
+    assert printed.out == f"{out / 'checkpoint'}\n" and "stage 2 of 2, sparse: epoch 1" in printed.err
     assert load_checkpoint(out / "checkpoint").metrics.train["seed"] == 3
     for again in ([*recipe, *options, "--seed", "3", "--out", str(out)], ["train", "--resume", str(out)]):
         assert main(again) == 0

@@ -79,7 +79,7 @@ def stop_at(run: RunConfig, folder: Path, epoch: int, batch: int, number: int = 
 def test_a_signal_saves_the_state(run: RunConfig, unbroken: Path, tmp_path: Path, number: int, status: int) -> None:
     before = signal.getsignal(number)
     stopped = stop_at(run, tmp_path / "run", 1, 3, number)
-    assert str(stopped) == "stopped after epoch 1 step 3" and stopped.status == status
+    assert str(stopped) == "stopped after epoch 2 step 3" and stopped.status == status
     assert signal.getsignal(number) == before and read_owner(tmp_path / "run") is None
     seen: list[StepReport | EpochReport] = []
     resume(tmp_path / "run", seen.append)
@@ -90,7 +90,7 @@ def test_a_signal_saves_the_state(run: RunConfig, unbroken: Path, tmp_path: Path
 def test_a_signal_waits_for_the_accumulated_gradients(run: RunConfig, tmp_path: Path) -> None:
     double = RunConfig(run.model, replace(run.train, accumulate=2, epochs=EPOCHS))
     Trainer(double, tmp_path / "unbroken").fit()
-    assert str(stop_at(double, tmp_path / "run", 1, 1)) == "stopped after epoch 1 step 2"
+    assert str(stop_at(double, tmp_path / "run", 1, 1)) == "stopped after epoch 2 step 2"
     resume(tmp_path / "run")
     assert_same_run(tmp_path / "unbroken", tmp_path / "run")
 
@@ -101,7 +101,7 @@ def test_a_signal_during_validation(
     def interrupt(*_: object) -> None:
         os.kill(os.getpid(), signal.SIGINT)
 
-    with monkeypatch.context() as patch, pytest.raises(Stopped, match=f"epoch 0 step {STEPS}"):
+    with monkeypatch.context() as patch, pytest.raises(Stopped, match=f"epoch 1 step {STEPS}"):
         patch.setattr("mesm.training.trainer.Validation.of", interrupt)
         Trainer(run, tmp_path / "run").fit()
     resume(tmp_path / "run")
@@ -118,7 +118,7 @@ def test_the_command_prints_how_to_resume(
     monkeypatch.setattr("mesm.cli.train.progress_of", lambda _: progress)
     assert main(["train", "--resume", str(folder)]) == 143
     assert capsys.readouterr().err == (
-        f"mesm train: stopped after epoch 0 step 2; go on with: mesm train --resume '{folder}'\n"
+        f"mesm train: stopped after epoch 1 step 2; go on with: mesm train --resume '{folder}'\n"
     )
     assert main(["train", "--resume", str(folder), "--seed", "3"]) == 2
     assert "leave out --seed" in capsys.readouterr().err

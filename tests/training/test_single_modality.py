@@ -11,7 +11,7 @@ import torch
 
 from mesm.analysis.predictor import Predictor
 from mesm.batch import Sample
-from mesm.config import FE2EConfig, RunConfig, TrainConfig
+from mesm.config import AttentionSupervisionConfig, FE2EConfig, RunConfig, TrainConfig
 from mesm.data.loading import SplitLoader
 from mesm.data.store import Corpus, CorpusWriter
 from mesm.errors import DataError
@@ -82,6 +82,24 @@ def test_train_evaluate_and_sweep(name: str, modalities: tuple[str, ...], tmp_pa
         return
     sweep = measure_sweep(predictor, corpus, (0.3, 0.7), draws=10)
     assert sweep.clips == 6 and sentence in notes(sweep)
+
+
+def test_voices_alone_have_the_dense_models_saliency_as_target(tmp_path: Path) -> None:
+    corpus = corpus_of(tmp_path / "corpus", "acoustic")
+    dense = trained("fe2e", corpus, tmp_path / "dense", modalities=("text", "acoustic"))
+    sparse = replace(SMALL.as_model("mesm"), modalities=("text", "acoustic"))
+    for target in ("saliency", "points"):
+        train = TrainConfig(
+            corpus=str(corpus.folder), batch_size=4, epochs=1, init_from=str(dense.folder), augmentation="broad",
+            attention=AttentionSupervisionConfig(4.0, (0.3, 0.0, 0.2), target=target),
+        )  # fmt: skip
+        trainer = Trainer(RunConfig(sparse, train), tmp_path / target)
+        batch = next(iter(trainer.train_loader.epoch(0)))
+        step = trainer.objectives.prepare(batch, 0)
+        assert step.regions_SRHW is None and (step.voice_regions_C1HW is not None) == (target == "saliency")
+        if step.voice_regions_C1HW is not None:
+            assert step.voice_regions_C1HW.shape == (len(batch.mels), 1, 128, 32) and step.voice_regions_C1HW.max() > 0.9
+        assert np.isfinite(trainer.step(batch, 0))
 
 
 def test_clips_without_the_models_modalities_are_left_out_and_counted(tmp_path: Path) -> None:

@@ -67,7 +67,7 @@ def test_a_nan_loss_names_the_batch(corpus: Path, tmp_path: Path) -> None:
     trainer = Trainer(config(corpus, epochs=1), tmp_path)
     with torch.no_grad():
         next(trainer.model.parameters()).fill_(float("nan"))
-    with pytest.raises(DataError, match=r"loss is nan in epoch 0, batch 0 \(clips train"):
+    with pytest.raises(DataError, match=r"loss is nan in epoch 1, batch 1 \(clips train"):
         trainer.fit()
 
 

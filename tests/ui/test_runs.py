@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from mesm.config import RunConfig
-from mesm.errors import ConfigError, DataError
+from mesm.errors import ConfigError, DataError, MesmError
 from mesm.locks import LOCK_NAME, FolderLock
 from mesm.presets import PRESETS
 from mesm.records.training_log import LOG_NAME
@@ -24,6 +24,7 @@ from mesm.training.run_folder import RECIPE
 from mesm.ui import jobs
 from mesm.ui.runs import training_runs
 from mesm.ui.runs.training_runs import FAILED, FINISHED, RUNNING, STOPPED
+from tests.training.corpora import tinted_corpus
 
 
 @pytest.fixture
@@ -81,13 +82,22 @@ def test_the_run_of_a_recipe_is_one_run(home: Path) -> None:
 
 
 def test_a_run_that_cannot_begin_says_why(home: Path) -> None:
-    """A real `mesm train`, on a corpus that is not there."""
-    run = training_runs.start_run("nowhere", "marionette-fe2e", home / "no-corpus", {}, 0, None)
+    """A real `mesm train`, from a checkpoint that is not there; what the page can check is refused without a folder."""
+    corpus = tinted_corpus(home / "corpora" / "tinted", 2, 2, 0)
+    for settings, place, sentence in (
+        ({}, home / "no-corpus", "no-corpus is no corpus"),
+        ({}, corpus, "has no known action units and prosody; set train.auxiliary.weight=0"),
+    ):
+        with pytest.raises(MesmError, match=sentence):
+            training_runs.start_run("nowhere", "marionette-fe2e", place, settings, 0, None)
+    assert not (home / "runs").exists()
+    settings = {"train.auxiliary.weight": "0"}
+    run = training_runs.start_run("nowhere", "marionette-fe2e", corpus, settings, 0, home / "no-checkpoint")
     until = time.monotonic() + 60
     while jobs.is_running(run.folder) and time.monotonic() < until:
         time.sleep(0.2)
     ended = training_runs.read_run(run.folder)
-    assert ended.status == FAILED and "no-corpus" in ended.failure
+    assert ended.status == FAILED and "no-checkpoint" in ended.failure
     with pytest.raises(ConfigError, match="already"):
         training_runs.start_run("nowhere", "marionette-fe2e", home, {}, 0, None)
     with pytest.raises(ConfigError, match="before it began"):
@@ -195,8 +205,9 @@ def test_settings_are_checked_before_a_process_starts(home: Path) -> None:
     for text in ("epochs=3", "train.epochs"):
         with pytest.raises(ConfigError, match="not a setting"):
             training_runs.parse_settings(text)
+    corpus = tinted_corpus(home / "corpora" / "tinted", 2, 2, 0)
     with pytest.raises(ConfigError, match="no setting 'epocs'"):
-        training_runs.start_run("x", "marionette-fe2e", home, {"train.epocs": "3"}, 0, None)
+        training_runs.start_run("x", "marionette-fe2e", corpus, {"train.epocs": "3"}, 0, None)
     assert not (home / "runs" / "x").exists()
 
 

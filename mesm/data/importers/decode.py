@@ -30,7 +30,7 @@ class Settings:
     large_px: int = 96
     """Side of the crops for display; 0 for none."""
     keep_incomplete: bool = False
-    """Store utterances without words, picture or sound too."""
+    """Store utterances without words, picture, sound or label too; those without a label are in no split."""
     max_minutes: float = 10.0
     """Longest utterance."""
 

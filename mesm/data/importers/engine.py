@@ -75,11 +75,19 @@ class QuarantineRow:
     text: str
 
 
-def assign_release_splits(release: Release, rule: str = "", seed: int = 0) -> tuple[Utterance, ...]:
-    """Return the utterances with their splits; a repeated name, or one in no list, becomes a problem."""
+def assign_release_splits(
+    release: Release, rule: str = "", seed: int = 0, *, keep_unlabelled: bool = False
+) -> tuple[Utterance, ...]:
+    """Return the utterances with their splits; a repeated name, or one in no list, becomes a problem.
+
+    Args:
+        keep_unlabelled: that an utterance has no label is no problem; it is in no split of a labelled release.
+    """
     rule, seen = rule or release.splits, set[str]()
     named: list[Utterance] = []
     for utterance in release.utterances:
+        if keep_unlabelled and utterance.problem is not None and utterance.problem.reason == "no_label":
+            utterance = replace(utterance, problem=None)
         if utterance.id in seen:
             problem = Problem("duplicate_id", "another utterance has the same name")
             utterance = replace(utterance, problem=problem)
@@ -88,14 +96,14 @@ def assign_release_splits(release: Release, rule: str = "", seed: int = 0) -> tu
     facts = [
         {"id": u.id, "split": u.split, "speaker": u.speaker, "dialogue": u.dialogue, "session": u.session}
         for u in named
-        if u.problem is None
+        if u.problem is None and (u.labels is not None or not release.labels)
     ]
     splits = assign_splits(facts, rule, seed) if facts else {}
     unlisted = Problem("no_split", "neither the train, nor the valid, nor the test list names it")
     return tuple(
         replace(u, problem=unlisted)
-        if u.problem is None and rule.startswith("lists:") and not splits[u.id]
-        else replace(u, split=splits[u.id] if u.problem is None else "")
+        if u.problem is None and rule.startswith("lists:") and splits.get(u.id) == ""
+        else replace(u, split=splits.get(u.id, "") if u.problem is None else "")
         for u in named
     )
 
@@ -152,7 +160,7 @@ def import_release(
         raise ConfigError(f"engine is {engine!r}; it must be one of {', '.join(ENGINES)}")
     settings, folder = settings or Settings(), require_local(out)
     root = Path(source) if Path(source).is_dir() else Path(source).parent
-    utterances = assign_release_splits(release, rule, seed)
+    utterances = assign_release_splits(release, rule, seed, keep_unlabelled=settings.keep_incomplete)
     meta = corpus_meta(release, utterances, rule, seed, settings)
     problems: dict[int, Problem] = {n: u.problem for n, u in enumerate(utterances) if u.problem is not None}
     numbers = {u.id: n for n, u in enumerate(utterances) if u.problem is None}

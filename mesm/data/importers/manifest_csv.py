@@ -168,12 +168,12 @@ def _utterance(path: Path, media: _Media, number: int, row: Mapping[str, Json], 
     problem = None
     if not labelled and word("label"):
         problem = Problem("label_not_used", f"its label is {word('label')!r}")
-    elif labels and not labelled:
-        problem = Problem("no_label", f"row {number} has no value in any emotion's column")
     elif not video:
         problem = Problem("missing_video", f"row {number} names no path")
     elif end is not None and not 0 <= part[0] < end:
         problem = Problem("misaligned", f"row {number} goes from {part[0]} s to {end} s")
+    elif labels and not labelled:
+        problem = Problem("no_label", f"row {number} has no value in any emotion's column")
     turn = Path(video).stem
     speaker, dialogue, session = parse_name(turn) if speaker_side(turn) else ("", "", "")
     return Utterance(

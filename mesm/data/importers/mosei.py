@@ -162,15 +162,15 @@ def _utterance(
         None if transcript is None or not all(map(math.isfinite, transcript[:2])) else (transcript[0], transcript[1])
     )
     problem = None
-    if labels is None:
-        problem = Problem("no_label", "no rater's row names it")
-    elif transcript is None:
+    if transcript is None:
         problem = Problem("empty_text", "no transcript names it")
     elif times is None:
         problem = Problem("misaligned", "its times in the transcript are no numbers")
     elif not 0 <= times[0] < times[1]:
         problem = Problem("misaligned", f"its transcript goes from {times[0]} s to {times[1]} s")
     usable = times if problem is None else None
+    if problem is None and labels is None:
+        problem = Problem("no_label", "no rater's row names it")
     picture = media.part("Videos", video, clip, usable)
     expected = None if usable is None else usable[1] - usable[0]
     return Utterance(

@@ -38,13 +38,13 @@ REASONS: dict[str, str] = {
 
 
 #: Of these, what `--keep-incomplete` stores all the same.
-INCOMPLETE = ("empty_text", "missing_video", "missing_sound", "no_frames", "no_audio")
+INCOMPLETE = ("no_label", "empty_text", "missing_video", "missing_sound", "no_frames", "no_audio")
 
 
 def incomplete_hint(quarantined: Iterable[str]) -> str:
-    """Return how to store what lacks words, picture or sound, if any of these reasons is such; else ""."""
+    """Return how to store what lacks words, picture, sound or a label, if any of these reasons is such; else ""."""
     lacking = [reason for reason in quarantined if reason in INCOMPLETE]
-    return "--keep-incomplete stores clips without words, picture or sound too" if lacking else ""
+    return "--keep-incomplete stores clips without words, picture, sound or label too" if lacking else ""
 
 
 @dataclass(frozen=True)

@@ -86,7 +86,10 @@ def dry_run(
     usable: list[tuple[Utterance, SourceFacts]] = []
     reasons: dict[str, list[str]] = defaultdict(list)
     for utterance in tqdm(
-        assign_release_splits(release, rule, seed), desc="headers", unit="clip", disable=not progress
+        assign_release_splits(release, rule, seed, keep_unlabelled=settings.keep_incomplete),
+        desc="headers",
+        unit="clip",
+        disable=not progress,
     ):
         facts, problem = examine(utterance, settings.limits(), keep_incomplete=settings.keep_incomplete)
         if problem is None:

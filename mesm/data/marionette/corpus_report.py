@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,7 +38,7 @@ class CorpusReport:
         meta: of the manifest.
         duration_s: mean, least and most seconds of a clip.
         splits: split -> counts; `intensities` intensity -> labels of it, `quality` flag -> clips.
-        informative_share: modality -> share of the clips in which it shows the emotion.
+        informative_share: modality -> share of the clips in which it shows the emotion; empty where that is not known.
         ceilings: of this version's design; empty for a corpus of another version.
     """
 
@@ -56,13 +56,13 @@ class CorpusReport:
     ceilings: tuple[Ceiling, ...]
 
 
-def _count_split(rows: Sequence[IndexRow]) -> SplitCounts:
+def _count_split(rows: Sequence[IndexRow], labels: Sequence[str]) -> SplitCounts:
     return SplitCounts(
         clips=len(rows),
         speakers=len({row.speaker for row in rows}),
         minutes=round(sum(row.duration_s for row in rows) / 60, 1),
         transcripts=len({row.text for row in rows}),
-        emotions={name: sum(name in row.present for row in rows) for name in LABELS},
+        emotions={name: sum(name in row.present for row in rows) for name in labels},
         no_emotion=sum(not row.present for row in rows),
         two_emotions=sum(len(row.present) > 1 for row in rows),
     )
@@ -81,7 +81,7 @@ def report_corpus(corpus: Corpus, *, simulated: int = 6000) -> CorpusReport:
     informative = Counter[str]()
     frames = faces = 0
     for clip_id in corpus.ids():
-        sample = corpus[clip_id]
+        sample = corpus.read(clip_id, full=bool(corpus.capabilities))
         frames, faces = frames + len(sample.face_found), faces + int(sample.face_found.sum())
         if sample.truth is not None:
             informative.update(name for name, shown in sample.truth.informative.items() if shown)
@@ -93,11 +93,11 @@ def report_corpus(corpus: Corpus, *, simulated: int = 6000) -> CorpusReport:
         clips=len(corpus),
         duration_s={"mean": float(durations.mean()), "least": float(durations.min()), "most": float(durations.max())},
         splits={
-            split: _count_split([row for row in rows if row.split == split])
+            split: _count_split([row for row in rows if row.split == split], corpus.labels)
             for split in order_splits(row.split for row in rows)
         },
         intensities={str(level): intensities[level] for level in sorted(intensities)},
-        informative_share={name: informative[name] / len(corpus) for name in MODALITIES},
+        informative_share={name: informative[name] / len(corpus) for name in MODALITIES} if informative else {},
         frames=frames,
         frames_with_face=faces,
         quality=dict(Counter(flag for row in rows for flag in row.quality)),
@@ -116,27 +116,35 @@ def _ceiling_lines(rows: Iterable[Ceiling]) -> list[str]:
     return lines
 
 
+def _origin(meta: Mapping[str, Json]) -> str:
+    """Return the command that made a corpus, else its licence and citation as far as they are known."""
+    if "command" in meta:
+        return f"made by: {meta['command']}"
+    return f"{meta.get('kind', 'stored')}; {'; '.join(str(meta.get(key) or f'{key} not stated') for key in ('licence', 'citation'))}"
+
+
 def report_text(report: CorpusReport) -> str:
     """Write the report for a terminal."""
     duration, splits = report.duration_s, report.splits.values()
     lines = [
         f"{report.corpus}: {report.clips} clips of {duration['least']:.1f} to {duration['most']:.1f} s "
         f"(mean {duration['mean']:.1f} s), {report.frames} frames, a face found in {report.frames_with_face}",
-        f"made by: {report.meta.get('command', 'unknown')}",
+        _origin(report.meta),
         "",
-        f"{'':14s}" + "".join(f"{split:>9s}" for split in report.splits),
+        f"{'':14s}" + "".join(f"{split or '(none)':>9s}" for split in report.splits),
     ]
     for key in ("clips", "speakers", "minutes", "transcripts", "no_emotion", "two_emotions"):
         lines.append(f"{key.replace('_', ' '):14s}" + "".join(f"{getattr(part, key):>9}" for part in splits))
-    for name in LABELS:
+    for name in next(iter(splits)).emotions:
         lines.append(f"{name:14s}" + "".join(f"{part.emotions[name]:>9d}" for part in splits))
-    designed = report.meta.get("informative")
-    shares = ", ".join(
-        f"{name} {share:.2f} (designed {designed.get(name, '?') if isinstance(designed, dict) else '?'})"
-        for name, share in report.informative_share.items()
-    )
-    odds = report.meta.get("at_odds", "?")
-    lines += ["", f"intensities: {report.intensities}", f"informative: {shares}; at odds when not: {odds}"]
+    lines += ["", f"intensities: {report.intensities}"]
+    if report.informative_share:
+        designed = report.meta.get("informative")
+        shares = ", ".join(
+            f"{name} {share:.2f} (designed {designed.get(name, '?') if isinstance(designed, dict) else '?'})"
+            for name, share in report.informative_share.items()
+        )
+        lines.append(f"informative: {shares}; at odds when not: {report.meta.get('at_odds', '?')}")
     shared = {
         kind: sum(pair.shared for pair in pairs.values())
         for kind, pairs in report.audit.overlaps.items()

@@ -10,10 +10,9 @@
     neutral_faces.py          neutral faces under emotive texts
     two_texts.py              divergence between the scores under two texts
     distillation.py           cross entropy of each branch's scores against the dense model's
-    capabilities.py           check that a corpus has the truth that these need
     objectives.py             builds those that a config switches on, and sums them: start here
 
-Each has its settings in `mesm.config.objectives`.
+Each has its settings in `mesm.config.objectives`; `mesm.training.requirements` checks first that a corpus has what they read.
 """
 
 from mesm.training.objectives.objectives import Objectives

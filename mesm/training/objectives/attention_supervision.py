@@ -25,10 +25,8 @@ from mesm.batch import ACTIVE_INTENSITY, LOUD_FRACTION
 from mesm.config import AttentionSupervisionConfig
 from mesm.data.known_truth import emotion_prototypes
 from mesm.data.store import Corpus
-from mesm.errors import ConfigError
 from mesm.layers.sparse_vgg import LayerTensors
 from mesm.models import ModelOutput
-from mesm.training.objectives.capabilities import require_capabilities
 from mesm.training.objectives.step import Objective, StepBatch
 from mesm.training.objectives.target_maps import TargetMaps, reduced
 
@@ -53,13 +51,10 @@ class FaceRegions(TargetMaps):
 
     Args:
         corpus: with the capabilities `action_units` and `regions`.
-        labels: the model's labels.
+        labels: the model's labels, each with known units.
         clip_ids: of the training clips; all by default.
         emotion_specificity: see `emotion_specific_weight`.
         active_from: intensity from which an action unit counts as active.
-
-    Raises:
-        ConfigError: the corpus lacks them, or the units of a label.
     """
 
     def __init__(
@@ -71,11 +66,7 @@ class FaceRegions(TargetMaps):
         active_from: float = ACTIVE_INTENSITY,
     ) -> None:
         super().__init__()
-        require_capabilities(corpus, ("action_units", "regions"), "attention.weight")
         prototypes = emotion_prototypes(corpus)
-        unknown = next((name for name in labels if name not in prototypes), None)
-        if unknown is not None:
-            raise ConfigError(f"the action units of {unknown!r} are not known; set train.attention.weight=0")
         self.text_emotion: dict[str, int] = {}
         for clip_id in corpus.ids("train") if clip_ids is None else clip_ids:
             sample = corpus.read(clip_id)
@@ -142,7 +133,7 @@ class AttentionSupervision(Objective):
 
     Args:
         config: weight and shares.
-        targets: maps of the training clips; None for a model without a visual branch.
+        targets: maps of the training clips; None for a model without a visual branch whose voices have their loud cells.
     """
 
     def __init__(self, config: AttentionSupervisionConfig, targets: TargetMaps | None) -> None:
@@ -150,11 +141,14 @@ class AttentionSupervision(Objective):
 
     def extend(self, step: StepBatch, rng: np.random.Generator) -> StepBatch:
         """Select the target regions of each face for its query, and look up those of the voices."""
-        if self.targets is None or step.regions_SRHW is None:
+        if self.targets is None:
+            return step
+        step = replace(step, voice_regions_C1HW=self.targets.of_voices(step.batch.clip_ids))
+        if step.regions_SRHW is None:
             return step
         query_clip_ids = [step.batch.clip_ids[int(i)] for i in step.query_index_B]
         faces = self.targets.target_regions(step.regions_SRHW, step.batch.face_counts, query_clip_ids)
-        return replace(step, regions_SRHW=faces, voice_regions_C1HW=self.targets.of_voices(step.batch.clip_ids))
+        return replace(step, regions_SRHW=faces)
 
     def loss(self, step: StepBatch, output: ModelOutput) -> Tensor:
         """Return the sum over the visual and the acoustic branch; a voice's target is its loud cells by default."""

@@ -21,7 +21,6 @@ from mesm.data.action_unit_files import units_of_clips
 from mesm.data.store import Corpus
 from mesm.errors import ConfigError
 from mesm.models import ModelOutput
-from mesm.training.objectives.capabilities import require_capabilities
 from mesm.training.objectives.step import Objective, StepBatch
 
 #: Clip id -> modality -> rows: of a face each frame, of text and voice one; NaN where unknown.
@@ -31,12 +30,9 @@ Targets: TypeAlias = dict[str, dict[str, np.ndarray]]
 def known_targets(corpus: Corpus, clip_ids: Sequence[str], labels: Sequence[str]) -> Targets:
     """Return the truth of the training clips: (1, E) emotions the text names, (S, A) action units, (1, 8) prosody shifts.
 
-    A clip without a truth, such as a recorded one among rendered ones, and a part that a truth lacks are NaN.
-
-    Raises:
-        ConfigError: the corpus lacks the capabilities `action_units` and `prosody`.
+    The corpus has the capabilities `action_units` and `prosody`. A clip without a truth, such as a recorded one among
+    rendered ones, and a part that a truth lacks are NaN.
     """
-    require_capabilities(corpus, ("action_units", "prosody"), "auxiliary.weight")
     targets: Targets = {}
     unknown: list[tuple[str, int]] = []
     for clip_id in clip_ids:

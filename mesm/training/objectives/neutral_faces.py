@@ -22,7 +22,6 @@ from mesm.data.store import Corpus
 from mesm.errors import ConfigError
 from mesm.models import ModelOutput
 from mesm.training.objectives.attention_supervision import emotion_specific_weight
-from mesm.training.objectives.capabilities import require_capabilities
 from mesm.training.objectives.step import Objective, StepBatch
 
 
@@ -55,7 +54,6 @@ class NeutralTrainingSet:
         Raises:
             ConfigError: the corpus has no neutral faces with these labels' regions, or no text for a label.
         """
-        require_capabilities(corpus, ("neutral_faces",), "neutral.per_batch")
         faces = read_neutral_faces(corpus)
         if faces is None or tuple(corpus.labels) != tuple(labels):
             raise ConfigError(

@@ -12,7 +12,6 @@ from mesm.batch import Batch
 from mesm.config import SALIENCY_TARGETS, RunConfig
 from mesm.data.action_unit_files import action_unit_folder
 from mesm.data.store import Corpus
-from mesm.errors import ConfigError
 from mesm.models import ModelOutput
 from mesm.training.augment import augment
 from mesm.training.broad_augment import broad_augment
@@ -37,7 +36,7 @@ class Objectives:
     """Prepare each step's batch and compute the weighted sum of the objectives on it.
 
     Args:
-        run: model and training; the objectives with a weight above 0 are built.
+        run: model and training, which `check_run` has passed; the objectives with a weight above 0 are built.
         corpus: must have what the objectives read.
         clip_ids: of the N clips that are trained on.
         truth_NE: 0 or 1, their labels.
@@ -45,7 +44,7 @@ class Objectives:
         device: of the model.
 
     Raises:
-        ConfigError: an objective that does not go with the model, or whose facts the corpus lacks.
+        ConfigError: a dense model that an objective cannot use, or neutral faces without what they need.
     """
 
     def __init__(
@@ -86,7 +85,7 @@ class Objectives:
             seed: of this step; all random numbers come from it.
         """
         targets = self.attention.targets if self.attention is not None else None
-        regions_SRHW = None if targets is None else targets.of(batch.clip_ids)
+        regions_SRHW = targets.of(batch.clip_ids) if targets is not None and targets.faces else None
         if self.run.train.augment:
             draws = torch.Generator().manual_seed(seed)
             if self.run.train.augmentation == "broad":
@@ -126,10 +125,8 @@ def _branch(run: RunConfig, modality: str) -> int:
 def _attention(
     run: RunConfig, corpus: Corpus, clip_ids: Sequence[str], device: torch.device | str
 ) -> AttentionSupervision:
-    if run.model.name != "mesm":
-        raise ConfigError(f"{run.model.name} has no attention to supervise; set train.attention.weight=0")
-    visual = "visual" in run.model.modalities
-    return AttentionSupervision(run.train.attention, _target_maps(run, corpus, clip_ids, device) if visual else None)
+    mapped = "visual" in run.model.modalities or run.train.attention.target in SALIENCY_TARGETS
+    return AttentionSupervision(run.train.attention, _target_maps(run, corpus, clip_ids, device) if mapped else None)
 
 
 def _target_maps(run: RunConfig, corpus: Corpus, clip_ids: Sequence[str], device: torch.device | str) -> TargetMaps:
@@ -156,9 +153,6 @@ def _auxiliary(run: RunConfig, corpus: Corpus, clip_ids: Sequence[str], device: 
 def _neutral_faces(
     run: RunConfig, corpus: Corpus, truth_NE: Tensor, vectors: Mapping[str, Tensor] | None, label_loss: LabelLoss
 ) -> NeutralFaces:
-    if vectors is None or run.model.name != "mesm" or "visual" not in run.model.modalities:
-        raise ConfigError(
-            "neutral faces need a MESM with a visual branch and a frozen text encoder; set train.neutral.per_batch=0"
-        )
+    assert vectors is not None, "check_run refuses a trained text encoder"
     faces = NeutralTrainingSet.read(corpus, run.model.labels, vectors, run.train.attention.emotion_specificity)
     return NeutralFaces(run.train.neutral, faces, truth_NE.mean(0), label_loss.weights_E, _branch(run, "visual"))

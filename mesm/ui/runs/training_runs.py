@@ -29,7 +29,8 @@ from mesm.presets import PRESETS
 from mesm.records.training_log import EpochReport, read_log
 from mesm.studies.learning.chart_data import TrainingRun, run_created, run_number, run_numbers
 from mesm.training.recipe_plan import read_recipe, stage_folder
-from mesm.training.recipes import CorpusFacts, Recipe, plan_recipe
+from mesm.training.recipes import CorpusFacts, Recipe, plan_recipe, recipe_of_preset
+from mesm.training.requirements import check_recipe
 from mesm.ui import jobs
 from mesm.vocabulary import RECIPES
 
@@ -169,15 +170,12 @@ def start_run(
 
     Raises:
         ConfigError: the name is taken or unusable, a setting does not exist, or `MOST_RUNNING` runs are running.
+        MesmError: it cannot be trained on the corpus (`mesm.training.requirements`).
     """
     folder = _new_folder(name)
-    if plan in RECIPES:
-        plan_recipe(plan, CorpusFacts.of(Corpus(corpus, hide_truth=hide_truth)), size).with_settings(settings)
-        arguments = ["--recipe", plan, "--size", size]
-    else:
-        PRESETS[plan].with_settings(settings)
-        arguments = ["--preset", plan]
     _check_room()
+    planned_recipe(plan, corpus, size, hide_truth=hide_truth, settings=settings, init=init)
+    arguments = ["--recipe", plan, "--size", size] if plan in RECIPES else ["--preset", plan]
     arguments += ["--corpus", str(corpus), "--out", str(folder), "--seed", str(seed)]
     arguments += ["--hide-truth"] if hide_truth else []
     arguments += ["--init", str(init)] if init is not None else []
@@ -185,6 +183,23 @@ def start_run(
         arguments += ["--set", f"{key}={value}"]
     folder.mkdir(parents=True)
     return _start_training(folder, arguments)
+
+
+def planned_recipe(
+    plan: str,
+    corpus: Path,
+    size: str,
+    *,
+    hide_truth: bool = False,
+    settings: Mapping[str, str] | None = None,
+    init: Path | None = None,
+) -> Recipe:
+    """Plan a run as `mesm train` does, and check all that can be checked before the training; see `start_run`."""
+    opened = Corpus(corpus, hide_truth=hide_truth)
+    recipe = plan_recipe(plan, CorpusFacts.of(opened), size) if plan in RECIPES else recipe_of_preset(plan)
+    recipe = recipe.with_settings(settings or {}).start_from("" if init is None else str(init))
+    check_recipe(recipe, opened)
+    return recipe
 
 
 def resume_run(run: Run) -> Run:

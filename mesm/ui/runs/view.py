@@ -14,7 +14,6 @@ from mesm import runtime
 from mesm.analysis.checkpoints import find_checkpoints
 from mesm.data.corpora import find_corpora
 from mesm.data.manifest import Manifest
-from mesm.data.store import Corpus
 from mesm.errors import DataError, MesmError
 from mesm.figures.charts import PLOTLY_CONFIG
 from mesm.presets import PRESETS
@@ -22,7 +21,6 @@ from mesm.records.training_log import EpochReport
 from mesm.studies.learning.chart_data import learning_chart
 from mesm.studies.learning.exports import CURVES_CAPTION, learning_export, runs_export
 from mesm.studies.learning.screen import draw_learning_curves
-from mesm.training.recipes import CorpusFacts, plan_recipe
 from mesm.ui import export_menu, layout, state
 from mesm.ui.runs import training_runs
 from mesm.ui.runs.training_runs import FAILED, FINISHED, RUNNING, STOPPED, Run
@@ -146,7 +144,7 @@ def _plan_words(plan: str) -> str:
 @st.cache_data(max_entries=16, show_spinner=False)
 def _plan_lines(plan: str, folder: str, size: str, hide_truth: bool) -> list[str]:
     """Return what a recipe would train on a corpus, and what it would leave out, one line each."""
-    return plan_recipe(plan, CorpusFacts.of(Corpus(folder, hide_truth=hide_truth)), size).lines()
+    return training_runs.planned_recipe(plan, Path(folder), size, hide_truth=hide_truth).lines()
 
 
 def show_runs() -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from mesm.cli import main
 from mesm.data.importers import find_release
 from mesm.data.importers.engine import assign_release_splits, import_release
 from mesm.data.importers.headers import examine
@@ -69,6 +70,25 @@ def test_a_release_without_what_it_should_have_can_be_kept(tmp_path: Path) -> No
     assert examine(utterance, keep_incomplete=True)[1] is None
     with pytest.raises(DataError, match="--keep-incomplete stores clips without"):
         import_release(release, tmp_path, tmp_path / "out", rule="random", workers=0)
+
+
+def test_a_clip_without_a_label_can_be_kept_in_no_split(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    trees.write_wav(tmp_path / "a.wav", 1.0)
+    (tmp_path / "m.csv").write_text("path,text,anger\na.wav,Go away,1\na.wav,Who knows,\na.wav,Still here,0\n")
+    command = ["corpus", "import", "manifest", str(tmp_path / "m.csv"), str(tmp_path / "out"), "--splits", "random"]
+    assert main([*command, "--keep-incomplete", "--workers", "0", "--large-px", "0"]) == 0
+    assert "3 utterances found, 3 stored" in capsys.readouterr().out
+    labelled, unlabelled, calm = Corpus(tmp_path / "out").index
+    assert labelled.present == ("anger",) and calm.labels == {"anger": 0.0} and labelled.split and calm.split
+    assert unlabelled.labels is None and unlabelled.split == "", "neither trained nor scored"
+    assert main([*command, "--dry-run"]) == 0
+    assert "no_label" in (printed := capsys.readouterr().out) and "words, picture, sound or label too" in printed
+    assert main([*command, "--dry-run", "--keep-incomplete"]) == 0
+    assert "no_label" not in capsys.readouterr().out
+    assert main(["corpus", "card", str(tmp_path / "out")]) == 0
+    card = capsys.readouterr().out
+    assert "imported; licence not stated; citation not stated" in card and "informative" not in card
+    assert "anger" in card and "disgust" not in card, "of a recorded corpus its own labels"
 
 
 def test_crema_d(left_half: np.ndarray, tmp_path: Path) -> None:
