@@ -22,7 +22,7 @@ from mesm.stopping import StopSignals
 VERBS: dict[str, tuple[str, str]] = {
     "ingest": ("mesm.cli.ingest", "turn a clip into face crops, mel chunks and words"),
     "corpus": ("mesm.cli.corpus", "import or build a corpus; splits, audit, features, export"),
-    "train": ("mesm.cli.train", "train a model from a preset"),
+    "train": ("mesm.cli.train", "train the stages of a recipe, or a preset"),
     "search": ("mesm.cli.search", "search hyperparameters, judged on the validation split"),
     "ablate": ("mesm.cli.ablate", "ablation: train one model per part left out or changed"),
     "evaluate": ("mesm.cli.evaluate", "score a checkpoint on a corpus"),
