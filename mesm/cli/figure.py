@@ -45,7 +45,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             "--font", default="sans", help="sans (default), serif, or document: an SVG whose text stays text"
         )
         part.add_argument(
-            "--out", help="file to write, or folder, a name without an ending; default: the figure's own name in the current folder"
+            "--out",
+            help="file to write, or folder, a name without an ending; default: the figure's own name in the current folder",
         )
 
 

@@ -242,9 +242,7 @@ class StagesBar:
             return
         if self.bar is None:
             begun = clips_until((values["batch"] - 1) / values["batches"])
-            self.bar = self._tqdm()(
-                total=sum(clips), initial=begun, unit="clip", leave=False, bar_format=_STAGES_FORM
-            )
+            self.bar = self._tqdm()(total=sum(clips), initial=begun, unit="clip", leave=False, bar_format=_STAGES_FORM)
         self.bar.set_description(place, refresh=False)
         self.bar.set_postfix(epoch=f"{report.epoch + 1}/{epochs}", loss=f"{report.loss:.3f}", refresh=False)
         self._move(clips_until(values["batch"] / values["batches"]))

@@ -44,7 +44,7 @@ def check_run(run: RunConfig, corpus: Corpus, *, follows: bool = False) -> None:
         _check_start(run)
     _check_model(run)
     _check_truth(run, corpus)
-    if run.train.auxiliary.weight and run.train.auxiliary.target == "units" or _attention_target(run) == "units":
+    if (run.train.auxiliary.weight and run.train.auxiliary.target == "units") or _attention_target(run) == "units":
         clip_ids = [row.clip_id for row in corpus.index if row.split == "train"]
         check_unit_files(action_unit_folder(run.train.action_units, corpus), clip_ids)
 

@@ -98,7 +98,9 @@ def test_voices_alone_have_the_dense_models_saliency_as_target(tmp_path: Path) -
         step = trainer.objectives.prepare(batch, 0)
         assert step.regions_SRHW is None and (step.voice_regions_C1HW is not None) == (target == "saliency")
         if step.voice_regions_C1HW is not None:
-            assert step.voice_regions_C1HW.shape == (len(batch.mels), 1, 128, 32) and step.voice_regions_C1HW.max() > 0.9
+            assert (
+                step.voice_regions_C1HW.shape == (len(batch.mels), 1, 128, 32) and step.voice_regions_C1HW.max() > 0.9
+            )
         assert np.isfinite(trainer.step(batch, 0))
 
 

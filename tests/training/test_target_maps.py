@@ -148,7 +148,7 @@ def test_saliency_on_the_places_of_action_units(corpus: Path, dense: str, tmp_pa
 
 def test_saliency_needs_a_dense_model(corpus: Path, dense: str, tmp_path: Path) -> None:
     supervision = AttentionSupervisionConfig(1.0, target="saliency")
-    with pytest.raises(ConfigError, match="attention.target needs a trained FE2E"):
+    with pytest.raises(ConfigError, match=r"attention\.target needs a trained FE2E"):
         Trainer(run(corpus, DENSE.as_model("mesm"), attention=supervision), tmp_path / "none")
     sparse = Trainer(run(corpus, DENSE.as_model("mesm"), init_from=dense), tmp_path / "sparse").fit()
     with pytest.raises(ConfigError, match="needs a trained FE2E"):
@@ -179,7 +179,7 @@ def test_distillation_is_the_cross_entropy_against_the_dense_branches(corpus: Pa
     named = Trainer(replace(sparse, train=elsewhere), tmp_path / "named").fit()
     metrics = json.loads((named / "metrics.json").read_text())
     assert metrics["train"]["distillation"] == {"weight": 2.0, "checkpoint": "run"}, "no path of this machine"
-    with pytest.raises(ConfigError, match="distillation.weight needs a trained FE2E"):
+    with pytest.raises(ConfigError, match=r"distillation\.weight needs a trained FE2E"):
         Trainer(replace(sparse, train=replace(sparse.train, init_from="")), tmp_path / "none")
     other = replace(sparse, model=replace(sparse.model, labels=(*LABELS[:5], "neutral")))
     with pytest.raises(ConfigError, match=r"has other labels .* set distillation.weight=0"):

@@ -120,7 +120,8 @@ def _origin(meta: Mapping[str, Json]) -> str:
     """Return the command that made a corpus, else its licence and citation as far as they are known."""
     if "command" in meta:
         return f"made by: {meta['command']}"
-    return f"{meta.get('kind', 'stored')}; {'; '.join(str(meta.get(key) or f'{key} not stated') for key in ('licence', 'citation'))}"
+    facts = (str(meta.get(key) or f"{key} not stated") for key in ("licence", "citation"))
+    return "; ".join((str(meta.get("kind", "stored")), *facts))
 
 
 def report_text(report: CorpusReport) -> str:
