@@ -204,7 +204,8 @@ class Trainer:
             if not bool(torch.isfinite(loss)):
                 raise DataError(
                     f"the loss is {loss.item()} in epoch {self.state.epoch + 1}, batch {index + 1} (clips "
-                    f"{', '.join(batch.clip_ids[:4])}, ...); lower the learning rate or check these clips, then resume from the last state"
+                    f"{', '.join(batch.clip_ids[:4])}, ...); lower the learning rate or check these clips, then resume from the "
+                    "last state"
                 )
             self.accelerator.backward(loss / config.accumulate)
         if last:
