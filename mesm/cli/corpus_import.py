@@ -142,7 +142,8 @@ def _report_text(report: Any, out: str) -> str:
     before = f" ({report.stored_before} of them before)" if report.stored_before else ""
     lines = [f"{report.name}: {report.utterances} utterances found, {report.stored} stored in {out}{before}"]
     kept_out = sum(report.quarantined.values())
-    lines.append(f"  quarantined  {kept_out}, listed with reasons in {out}/quarantine.jsonl")
+    listed = f", listed with reasons in {out}/quarantine.jsonl" if kept_out else ""
+    lines.append(f"  quarantined  {kept_out}{listed}")
     lines += [f"    {reason:<20}{count:>7}" for reason, count in report.quarantined.items()]
     lines += [f"    {hint}" for hint in [incomplete_hint(report.quarantined)] if hint]
     lines.append("  splits       " + _in_order(report.clips))

@@ -25,7 +25,7 @@ import pyarrow.parquet as pq
 from mesm.batch import Sample
 from mesm.data.manifest import MANIFEST_NAME, Manifest, Shard
 from mesm.data.parquet_schema import ARRAYS, Row, from_row, row_schema, to_row
-from mesm.data.remote import require_local, resolve_folder
+from mesm.data.remote import is_url, require_local, resolve_folder
 from mesm.errors import DataError
 from mesm.files import write_atomic
 from mesm.json_form import Json, from_json
@@ -262,8 +262,8 @@ class Corpus:
         """List every clip in the order of the shards, without arrays."""
         rows: list[IndexRow] = []
         for number, shard in enumerate(self.manifest.shards):
-            with self._shard(number) as file:
-                listed = pq.read_table(file, columns=list(_INDEX), page_checksum_verification=True).to_pylist()
+            with self._shard(number) as file, self._parquet(file) as parquet:
+                listed = parquet.read(columns=list(_INDEX), use_threads=False).to_pylist()
             if len(listed) != shard.rows:
                 raise DataError(
                     f"{self.folder / shard.file} has {len(listed)} clips, the manifest has {shard.rows}; {_REMEDY}"
@@ -337,7 +337,7 @@ class Corpus:
             if key in self._groups:
                 self._groups.move_to_end(key)
                 return self._groups[key]
-        with self._shard(number) as file, pq.ParquetFile(file, page_checksum_verification=True) as parquet:
+        with self._shard(number) as file, self._parquet(file) as parquet:
             columns = None if full else list(_PLAIN)
             rows = parquet.read_row_group(group, columns=columns, use_threads=False).to_pylist()
             samples = [from_row(row) for row in rows]
@@ -346,6 +346,14 @@ class Corpus:
             while len(self._groups) > _CACHED_GROUPS:
                 self._groups.popitem(last=False)
         return samples
+
+    def _parquet(self, file: BufferedReader) -> pq.ParquetFile:
+        """Open a shard's content.
+
+        Arrow's own threads read ahead in object storage only: one that still has to let go of a Python file while the
+        interpreter ends, ends the process by an abort ("terminate called without an active exception").
+        """
+        return pq.ParquetFile(file, page_checksum_verification=True, pre_buffer=is_url(self.folder))
 
     @contextmanager
     def _shard(self, number: int) -> Iterator[BufferedReader]:

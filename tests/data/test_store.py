@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import tempfile
+import threading
 from dataclasses import replace
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -203,6 +206,27 @@ def test_reading_one_clip_reads_one_group(tmp_path: Path) -> None:
     for clip_id in corpus.ids():
         corpus.read(clip_id, full=False)
     assert len(corpus._groups) <= 8
+
+
+class _Watched(io.FileIO):
+    """A file that notes the threads that read it."""
+
+    threads: ClassVar[set[int]] = set()
+
+    def read(self, size: int | None = -1) -> bytes:
+        self.threads.add(threading.get_ident())
+        return super().read(-1 if size is None else size)
+
+
+def test_no_thread_of_arrow_holds_a_file_of_python(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Such a thread ends a process by an abort where the interpreter ends before it has let go of the file."""
+    with CorpusWriter(tmp_path, "tiny", LABELS) as writer:
+        for i in range(5):
+            writer.add(make_sample(f"c{i}", seed=i, labels=dict.fromkeys(LABELS, 0.0)))
+    corpus = Corpus(tmp_path)
+    monkeypatch.setattr(Path, "open", lambda self, mode="r": _Watched(self, mode))
+    assert len(corpus.index) == 5 and corpus["c4"].clip_id == "c4"
+    assert _Watched.threads == {threading.get_ident()}
 
 
 def test_other_tools_read_it(tmp_path: Path) -> None:

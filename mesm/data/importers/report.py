@@ -26,6 +26,7 @@ from mesm.vocabulary import SPLITS, order_splits
 MISSING = ("missing_video", "missing_sound")
 UNREADABLE = ("broken_video", "broken_sound", "no_frames", "no_audio")
 _TRIAL = 3
+_STILL = "still pictures"
 
 
 @dataclass(frozen=True)
@@ -115,7 +116,7 @@ def dry_run(
         median_s=round(float(np.median(lengths)), 2) if len(lengths) else 0.0,
         longest_s=round(float(lengths.max()), 2) if len(lengths) else 0.0,
         sample_rates_hz=dict(Counter(str(facts.sample_rate_hz) for _, facts in usable).most_common()),
-        fps=dict(Counter(f"{facts.fps:g}" for _, facts in usable).most_common()),
+        fps=dict(Counter(_STILL if u.pictures else f"{facts.fps:g}" for u, facts in usable).most_common()),
         tried=tried,
         estimated_minutes=minutes,
         estimated_mb=megabytes,
@@ -154,9 +155,10 @@ def _estimate(
     chosen = [usable[i][0] for i in near_median]
     outcomes = run_local([chosen[:1], chosen], settings, 1)
     next(outcomes)  # the networks are built once, whatever is imported
-    start = time.perf_counter()
-    samples = [outcome.sample for outcome in outcomes if outcome.sample is not None]
-    took_s = time.perf_counter() - start
+    start, took_s, samples = time.perf_counter(), 0.0, []
+    for outcome in outcomes:
+        took_s = time.perf_counter() - start  # the worker's end, after the last one, takes longer than a short clip
+        samples += [outcome.sample] if outcome.sample is not None else []
     share = float(lengths.sum()) / max(float(lengths[near_median].sum()), 1e-9)
     return len(samples), round(share * took_s / 60, 2), round(share * _stored_bytes(release, samples) / 1e6, 2)
 
@@ -184,8 +186,8 @@ def dry_run_text(report: DryRun) -> str:
     lines.append(
         f"  length       {report.hours:.2f} h; median {report.median_s:.1f} s, longest {report.longest_s:.1f} s"
     )
-    lines.append(f"  sound        {_counts(report.sample_rates_hz, 'Hz')} (stored at 16000 Hz)")
-    lines.append(f"  picture      {_counts(report.fps, 'frames/s')} (stored every {FRAME_INTERVAL_MS} ms)")
+    lines.append(f"  sound        {_counts(report.sample_rates_hz, 'Hz', 'stored at 16000 Hz')}")
+    lines.append(f"  picture      {_counts(report.fps, 'frames/s', f'stored every {FRAME_INTERVAL_MS} ms')}")
     lines.append(f"  splits       by rule {report.splits!r}")
     lines.append("    " + " " * 16 + "".join(f"{split or '(none)':>10}" for split in splits))
     for what in ("clips", "speakers", "dialogues"):
@@ -201,5 +203,8 @@ def dry_run_text(report: DryRun) -> str:
     return "\n".join(lines)
 
 
-def _counts(counts: dict[str, int], unit: str) -> str:
-    return ", ".join(f"{value} {unit}: {count}" for value, count in counts.items()) or "none"
+def _counts(counts: dict[str, int], unit: str, stored: str) -> str:
+    """Return how many clips have each rate; 0 stands for none, and `_STILL` for single pictures."""
+    words = {"0": "none", _STILL: _STILL}
+    listed = ", ".join(f"{words.get(value, f'{value} {unit}')}: {count}" for value, count in counts.items()) or "none"
+    return listed + (f" ({stored})" if set(counts) - set(words) else "")
