@@ -59,9 +59,9 @@ class CorpusReport:
 def _count_split(rows: Sequence[IndexRow], labels: Sequence[str]) -> SplitCounts:
     return SplitCounts(
         clips=len(rows),
-        speakers=len({row.speaker for row in rows}),
+        speakers=len({row.speaker for row in rows} - {""}),
         minutes=round(sum(row.duration_s for row in rows) / 60, 1),
-        transcripts=len({row.text for row in rows}),
+        transcripts=len({row.text for row in rows} - {""}),
         emotions={name: sum(name in row.present for row in rows) for name in labels},
         no_emotion=sum(not row.present for row in rows),
         two_emotions=sum(len(row.present) > 1 for row in rows),

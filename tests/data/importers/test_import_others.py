@@ -89,6 +89,8 @@ def test_a_clip_without_a_label_can_be_kept_in_no_split(tmp_path: Path, capsys: 
     card = capsys.readouterr().out
     assert "imported; licence not stated; citation not stated" in card and "informative" not in card
     assert "anger" in card and "disgust" not in card, "of a recorded corpus its own labels"
+    speakers = next(line for line in card.splitlines() if line.startswith("speakers"))
+    assert set(speakers.split()[1:]) == {"0"}, "a clip without a speaker has none"
 
 
 def test_crema_d(left_half: np.ndarray, tmp_path: Path) -> None:
