@@ -204,7 +204,7 @@ def _epoch_line(values: dict[str, Any]) -> str:
 
 
 #: Of the bar over all stages: the share of the clips of all their epochs, a number that no corpus has, instead of their count.
-_STAGES_FORM = "{desc}: {percentage:3.0f}% of all stages |{bar}| [{elapsed}<{remaining}, {rate_fmt}{postfix}]"
+_STAGES_FORM = "{desc}{percentage:3.0f}% of all stages |{bar}| [{elapsed}<{remaining}, {rate_fmt}{postfix}]"
 
 
 class StagesBar:

@@ -27,7 +27,7 @@ from mesm.data.store import Corpus
 from mesm.errors import ConfigError
 from mesm.json_form import Json, from_json
 from mesm.presets import preset
-from mesm.vocabulary import CAPABILITIES, MODALITIES, RECIPES, SIZES
+from mesm.vocabulary import CAPABILITIES, MODALITIES, NEUTRAL_QUERY, RECIPES, SIZES
 
 
 @dataclass(frozen=True)
@@ -274,8 +274,10 @@ def plan_recipe(
     segments = tuple(m for m in facts.modalities if m != "text")
     if cold and not segments:
         raise ConfigError("words alone have no positions to select: MESM cannot be trained on this corpus")
-    missing = tuple(_MISSING[m] for m in MODALITIES if m not in facts.modalities)
     sparse_too = name != "fe2e" and bool(segments)
+    missing = tuple(
+        _MISSING[m] + _ASKED_WITHOUT * (m == "text" and sparse_too) for m in MODALITIES if m not in facts.modalities
+    )
     # The text is MESM's query, and MESM starts from a dense model with the same branches.
     model = _dense_model(facts, size, ("text", *segments) if sparse_too else facts.modalities)
     guidance = choose_guidance(facts, frozen_text=not model.text_trainable)
@@ -313,6 +315,7 @@ _MISSING = {
     "visual": "faces: no training clip has any",
     "acoustic": "voice: no training clip has one",
 }
+_ASKED_WITHOUT = f"; their branch stays untrained, and faces and voices are queried by “{NEUTRAL_QUERY}”"
 _FAITHFUL = "guidance, any-p, augmentation and branch loss: the paper has none"
 
 

@@ -132,6 +132,7 @@ def test_one_modality(stored: tuple[str, ...], dense: tuple[str, ...], sparse: t
             plan_recipe("paper", facts, cold=True)
         return
     assert recipe.stage("sparse").run.model.modalities == sparse
+    assert ("“This is a person.”" in recipe.left_out[0]) == ("text" not in stored), "words that MESM asks without"
     assert bool(recipe.stage("sparse").run.train.neutral.per_batch) == ("visual" in stored)
 
 
@@ -182,6 +183,9 @@ def test_the_reasons_name_the_settings_that_are_trained() -> None:
         "MESM from random weights, with p = 0.7 in every batch; attention supervised by the places of units in general"
     )
     assert reasons(cold.start_from("runs/mine"))[0].startswith("MESM from runs/mine, with a hard gate")
+    assert "1 dense, 1 epoch of at most 9 clips: " in plan_recipe("mesm", RENDERED).with_settings(
+        {"epochs": "1", "max_clips": "9"}
+    ).lines()[1]  # fmt: skip
     dense, sparse, text_guided = reasons(plan_recipe("mesm", RENDERED), top_p_range="0.2,0.4", auxiliary__weight="0")
     assert dense == "FE2E on words, faces, voice; a sparse model does not learn from random weights"
     assert sparse == (
@@ -362,6 +366,7 @@ def test_the_command(
     assert main([*recipe, *options, "--seed", "3", "--out", str(out)]) == 0
     printed = capsys.readouterr()
     assert printed.out == f"{out / 'checkpoint'}\n" and "stage 2 of 2, sparse: epoch 1" in printed.err
+    assert "stage 2 of 2, sparse: 100% of all stages |" in printed.err
     assert load_checkpoint(out / "checkpoint").metrics.train["seed"] == 3
     for again in ([*recipe, *options, "--seed", "3", "--out", str(out)], ["train", "--resume", str(out)]):
         assert main(again) == 0
