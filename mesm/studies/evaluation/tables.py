@@ -90,9 +90,9 @@ def summary_lines(evaluation: Evaluation) -> tuple[str, ...]:
         for name, row in evaluation.trivial.items()
     )
     ends = evaluation.interval.get("wacc")
-    span = f"95 % interval {ends.low} to {ends.high}" if ends else "no interval"
+    span = f"WAcc 95 % interval {ends.low} to {ends.high} over {evaluation.speakers} speakers; " if ends else ""
     lines = [
-        f"WAcc {span} over {evaluation.speakers} speakers; {evaluation.clips} clips of the {evaluation.split} split",
+        f"{span}{evaluation.clips} clips of the {evaluation.split} split",
         *((f"trivial answers: {trivial}",) if trivial else ()),
     ]
     if evaluation.macs_ratio is not None:
