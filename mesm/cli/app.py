@@ -48,7 +48,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _address(passed_on: list[str]) -> str:
-    """Return the address that the server is told to listen at; "" for this machine's own, .streamlit/config.toml's."""
+    """Return the server's address of the options, else of the environment; "" for localhost, .streamlit/config.toml's."""
     option = re.search(r"--server\.address[= ](\S+)", " ".join(passed_on))
     address = os.environ.get("STREAMLIT_SERVER_ADDRESS", "") if option is None else option[1]
     return "" if address in ("localhost", "127.0.0.1", "::1") else address
