@@ -155,7 +155,8 @@ def _estimate(
     chosen = [usable[i][0] for i in near_median]
     outcomes = run_local([chosen[:1], chosen], settings, 1)
     next(outcomes)  # the networks are built once, whatever is imported
-    start, took_s, samples = time.perf_counter(), 0.0, []
+    samples: list[Sample] = []
+    start, took_s = time.perf_counter(), 0.0
     for outcome in outcomes:
         took_s = time.perf_counter() - start  # the worker's end, after the last one, takes longer than a short clip
         samples += [outcome.sample] if outcome.sample is not None else []
