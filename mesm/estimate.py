@@ -21,6 +21,11 @@ def decimal_text(value: float, digits: int, sign: bool = False) -> str:
     return f"{number or abs(number):{'+' if sign else ''}f}"
 
 
+def counted(number: int, noun: str) -> str:
+    """Return a number of things in words: "1 clip", "2 clips"."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
 @dataclass(frozen=True)
 class Estimate:
     """Hold one measured value with its 95 % interval; None where it is undefined.
@@ -34,6 +39,11 @@ class Estimate:
     value: float | None
     low: float | None = None
     high: float | None = None
+
+    def __neg__(self) -> Estimate:
+        """Return the estimate of the negative quantity: its interval's ends change places."""
+        value, low, high = (None if one is None else -one for one in (self.value, self.high, self.low))
+        return Estimate(value, low, high)
 
     def words(self, digits: int = 2, unit: str = "") -> str:
         """Return "1.23 (1.10 to 1.40)", without an interval "1.23", and an en dash where it is undefined.

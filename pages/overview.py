@@ -74,10 +74,7 @@ with example, layout.one_sentence_errors():
         layers = prediction.layers.get("visual", ())
         style, strip = MosaicStyle(dark=state.dark()), fit_window(case.sample.duration_s)
         faces, _ = clip_pictures.draw_clip(case, prediction, model.facts.sha256, strip, style)
-        layout.picture(
-            faces,
-            captions.face_alt(case.sample.text, len(case.sample.faces), layers, strip, style),
-            captions.mosaic_caption(layers, style),
-        )
+        caption = captions.mosaic_caption(layers, style)
+        layout.picture(faces, captions.face_alt(case.sample.text, len(case.sample.faces), strip, caption), caption)
         origin = case.origin(model.facts)
         export_menu.offer(export_case(case.sample, prediction, strip, style, origin, case.privacy), "case")

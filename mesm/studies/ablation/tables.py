@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mesm.estimate import decimal_text
+from mesm.estimate import counted, decimal_text
 from mesm.figures.export import FigureExport, corpus_export, origin_of
 from mesm.figures.tables import Cell, Row, Table
 from mesm.records.ablation import Ablation, AblationLine
@@ -62,7 +62,7 @@ def setup_line(ablation: Ablation) -> str:
     """Return the sentence under the table: the reduced setup of all rows."""
     s = ablation.setup
     return (
-        f"reduced: width {s.width:g}, {s.clips or 'all'} training clips, {s.epochs} epochs, "
+        f"reduced: width {s.width:g}, {s.clips or 'all'} training clips, {counted(s.epochs, 'epoch')}, "
         f"seeds {', '.join(map(str, ablation.seeds))}; {s.split} split of {s.corpus}"
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
-from mesm.estimate import decimal_text
+from mesm.estimate import counted, decimal_text
 from mesm.figures.tables import Cell, Row, Table
 from mesm.records.base import Record
 from mesm.records.evaluation import ClassScores, Evaluation, Interval, ScoredModel
@@ -91,7 +91,8 @@ def summary_lines(evaluation: Evaluation) -> tuple[str, ...]:
     ends = evaluation.interval.get("wacc")
     span = f"95 % interval {ends.low} to {ends.high}" if ends else "no interval"
     lines = [
-        f"WAcc {span} over {evaluation.speakers} speakers; {evaluation.clips} clips of the {evaluation.split} split",
+        f"WAcc {span} over {counted(evaluation.speakers, 'speaker')}; "
+        f"{counted(evaluation.clips, 'clip')} of the {evaluation.split} split",
         *((f"trivial answers: {trivial}",) if trivial else ()),
     ]
     if evaluation.macs_ratio is not None:

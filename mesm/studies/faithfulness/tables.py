@@ -158,7 +158,8 @@ def leak_sentence(shuffled: ShuffledTexts | None, neutral: NeutralTexts | None) 
     visual = shuffled.branches.get("visual") if shuffled is not None else None
     if visual is not None and visual.accuracy.cost.value is not None:
         parts.append(
-            f"shuffled texts cost the face branch {visual.accuracy.cost.words(1)} percentage points of accuracy"
+            "with shuffled texts the accuracy of the face branch changes by "
+            f"{(-visual.accuracy.cost).words(1)} percentage points"
         )
     if neutral is not None and neutral.sources:
         parts.append(

@@ -69,8 +69,10 @@ def page_of(
     ]
     window, style = fit_window(sample.duration_s), MosaicStyle()
     alts = (
-        captions.face_alt(sample.text, len(sample.faces), layers.get("visual", ()), window, style),
-        captions.mel_alt(len(sample.mel), layers.get("acoustic", ()), style),
+        captions.face_alt(
+            sample.text, len(sample.faces), window, captions.mosaic_caption(layers.get("visual", ()), style)
+        ),
+        captions.mel_alt(len(sample.mel), captions.mosaic_caption(layers.get("acoustic", ()), style)),
     )
     rows = zip(prediction.labels, prediction.scores, prediction.thresholds, strict=True)
     return NotebookPage(

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from mesm.estimate import decimal_text
+from mesm.estimate import counted, decimal_text
 from mesm.records.base import Record
 from mesm.records.canonical import CanonicalFaces
 from mesm.records.facs import FacsStudy
@@ -161,11 +161,11 @@ def show_faces(canonical: RecordLookup[CanonicalFaces]) -> None:
     )
     st.caption(
         f"Every face is moved onto one template by its five points and averaged, each speaker once; no participant is "
-        f"shown. {reading} {faces.frames} faces of {faces.speakers} speakers; emotion: {faces.emotion_from}."
+        f"shown. {reading} {counted(faces.frames, 'face')} of {counted(faces.speakers, 'speaker')}; emotion: {faces.emotion_from}."
     )
     if faces.supervision is not None:
         _note_supervision(faces.supervision.sentences)
-    export_menu.offer(exports.faces_export(canonical.record, view), "facs-faces")
+    export_menu.offer(exports.faces_export(canonical.record, view, layer), "facs-faces")
 
 
 def show_controls(facs: RecordLookup[FacsStudy]) -> None:
