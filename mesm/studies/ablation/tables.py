@@ -21,7 +21,13 @@ def ablation_table(ablation: Ablation) -> Table:
     "work" is the share of FE2E's multiply-adds in convolutions and attention; the difference is in WAcc, in points;
     "AUC lost" is the face branch's loss with another clip's transcript as query.
     """
-    return Table(COLUMNS, tuple(_table_row(line) for line in ablation.rows), best=(1, 3, 4))
+    rows = tuple(_table_row(line, _compared(line, ablation)) for line in ablation.rows)
+    return Table(COLUMNS, rows, best=(1, 3, 4))
+
+
+def _compared(line: AblationLine, ablation: Ablation) -> str:
+    """Return the name in the tables of the row that a row is compared with; "" without one."""
+    return next((other.what for other in ablation.rows if other.row == line.against), line.against)
 
 
 def screen_table(ablation: Ablation) -> Table:
@@ -34,11 +40,12 @@ def screen_table(ablation: Ablation) -> Table:
             interval = difference.interval_text(1)
             words = decimal_text(difference.value, 1, sign=True) + (f" ({interval})" if interval else "")
         lost = visual["auc"].cost if visual else None
-        rows.append(Row((line.what, line.average.wacc, share_cell(line.macs_ratio), words, lost), line.group))
-    return Table(("model", "WAcc", "work", "difference (95 %)", "AUC lost"), tuple(rows), best=(1,))
+        cells = (line.what, line.average.wacc, share_cell(line.macs_ratio), _compared(line, ablation), words, lost)
+        rows.append(Row(cells, line.group))
+    return Table(("model", "WAcc", "work", "against", "difference (95 %)", "AUC lost"), tuple(rows), best=(1,))
 
 
-def _table_row(line: AblationLine) -> Row:
+def _table_row(line: AblationLine, against: str) -> Row:
     difference, visual = line.difference.get("wacc"), line.shuffled_text.get("visual")
     cells: tuple[Cell, ...] = (
         line.what,
@@ -47,7 +54,7 @@ def _table_row(line: AblationLine) -> Row:
         line.average.f1,
         line.average.auc,
         share_cell(line.macs_ratio),
-        line.against,
+        against,
         difference.value if difference else None,
         difference.interval_text(1) if difference else None,
         visual["auc"].cost if visual else None,
