@@ -15,8 +15,6 @@ from mesm.figures.charts import PLOTLY_CONFIG
 from mesm.figures.png import encode_png
 from mesm.figures.style import emotion_colour, rgb
 
-#: Width of a diagram on a wide screen.
-DRAWING_PX = 1060
 T = TypeVar("T")
 #: Less empty ground around the page than Streamlit leaves; links of several lines; wide charts scroll on a narrow screen.
 _CSS = """<style>

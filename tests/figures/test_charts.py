@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from mesm.batch import Sample
 from mesm.figures.style import DARK, EMOTION_COLOURS, LIGHT, MODALITY_SIGNS, MODALITY_WORDS, emotion_colour
 from mesm.records.prediction import LayerTrace, Prediction
 from mesm.studies.case.captions import (
-    absence_words,
     kept_sentence,
     modality_caption,
     mosaic_caption,
@@ -101,13 +101,13 @@ def test_captions_count() -> None:
 
 
 def test_what_is_not_scored_is_not_said_to_be_computed() -> None:
-    style = MosaicStyle()
-    assert modality_caption("visual", (), style) == "Face: No mask: every site is computed."
-    silent = absence_words("acoustic", in_clip=False, in_model=True)
-    assert modality_caption("acoustic", (), style, silent) == "Voice: no sound in this clip."
-    unused = absence_words("visual", in_clip=True, in_model=False)
-    assert modality_caption("visual", (), style, unused) == "Face: this checkpoint scores without it."
-    assert absence_words("visual", in_clip=True, in_model=True) == ""
+    style, faces, mel = MosaicStyle(), np.zeros((1, 48, 48, 3), np.uint8), np.zeros((2, 128, 32), np.float16)
+    sample = Sample("c", "", faces, mel, 1.0)  # PREDICTION has scores of words and voice
+    assert modality_caption("acoustic", sample, PREDICTION, style) == "Voice: No mask: every site is computed."
+    assert modality_caption("visual", sample, PREDICTION, style) == "Face: this checkpoint scores without it."
+    silent = replace(sample, faces=faces[:0], mel=mel[:0])
+    assert modality_caption("acoustic", silent, PREDICTION, style) == "Voice: no sound in this clip."
+    assert modality_caption("visual", silent, PREDICTION, style) == "Face: no picture in this clip."
 
 
 def test_a_printed_caption_explains_all_that_is_drawn() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from mesm.batch import Sample
 from mesm.estimate import counted, decimal_text
 from mesm.figures.style import MODALITY_WORDS
 from mesm.records.prediction import LayerTrace, Prediction
@@ -40,13 +41,6 @@ def mosaic_caption(layers: Sequence[LayerTrace], style: MosaicStyle) -> str:
     return f"{kept_sentence(layers, style.layers)} {_OVERLAY_SENTENCES[style.overlay]}{padding_note(layers)}"
 
 
-def absence_words(modality: str, in_clip: bool, in_model: bool) -> str:
-    """Return why no site of the face or the voice is computed; "" where there are some."""
-    if not in_clip:
-        return f"no {'picture' if modality == 'visual' else 'sound'} in this clip."
-    return "" if in_model else "this checkpoint scores without it."
-
-
 def padding_note(layers: Sequence[LayerTrace]) -> str:
     """Return the sentence on the hatching, after a space; "" without padding."""
     is_padded = any(layer.has_padding for layer in layers)
@@ -62,10 +56,16 @@ def printed_caption(traces: Mapping[str, Sequence[LayerTrace]], style: MosaicSty
     return f"{' '.join([*kept, drawn])}{padding_note(traces.get('acoustic', ()))}{loud}"
 
 
-def modality_caption(modality: str, layers: Sequence[LayerTrace], style: MosaicStyle, absence: str = "") -> str:
-    """Return the caption of a modality's mosaic, beginning with its name; `absence` is that of `absence_words`."""
+def modality_caption(modality: str, sample: Sample, prediction: Prediction, style: MosaicStyle) -> str:
+    """Return the caption of the mosaic of the face or the voice, beginning with its name."""
+    name = MODALITY_WORDS[modality].capitalize()
+    segments, kind = (sample.faces, "picture") if modality == "visual" else (sample.mel, "sound")
+    if not len(segments):
+        return f"{name}: no {kind} in this clip."
+    if modality not in prediction.modality_scores:
+        return f"{name}: this checkpoint scores without it."
     loud = _LOUDEST if modality == "acoustic" and style.loudest_only else ""
-    return f"{MODALITY_WORDS[modality].capitalize()}: {absence or mosaic_caption(layers, style) + loud}"
+    return f"{name}: {mosaic_caption(prediction.layers.get(modality, ()), style)}{loud}"
 
 
 def face_alt(text: str, faces: int, window: TimeWindow, caption: str) -> str:

@@ -156,10 +156,8 @@ def _show_mosaics(
             "Mel spectrogram, low frequencies at the bottom.",
         )
     else:
-        used = model.facts.config.modalities if model is not None else ()
         face_caption, mel_caption = (
-            captions.modality_caption(m, layers.get(m, ()), style, captions.absence_words(m, count > 0, m in used))
-            for m, count in (("visual", len(sample.faces)), ("acoustic", len(sample.mel)))
+            captions.modality_caption(modality, sample, prediction, style) for modality in ("visual", "acoustic")
         )
     layout.picture(faces_png, captions.face_alt(sample.text, len(sample.faces), window, face_caption), face_caption)
     layout.picture(mel_png, captions.mel_alt(len(sample.mel), mel_caption), mel_caption)
