@@ -13,12 +13,12 @@ def decimal_text(value: float, digits: int, sign: bool = False) -> str:
     Binary rounding gives "76.2" in Python and "76.3" in JavaScript; every number that is shown passes here.
 
     Args:
-        sign: whether a positive number gets a plus.
+        sign: whether a positive number gets a plus; what is printed as 0 has no sign.
     """
     if not math.isfinite(value):
         return str(float(value))
     number = Decimal(repr(float(value))).quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP)
-    return f"{number or abs(number):{'+' if sign else ''}f}"
+    return f"{number or abs(number):{'+' if sign and number else ''}f}"
 
 
 def counted(number: int, noun: str) -> str:

@@ -40,7 +40,8 @@ def screen_table(ablation: Ablation) -> Table:
             interval = difference.interval_text(1)
             words = decimal_text(difference.value, 1, sign=True) + (f" ({interval})" if interval else "")
         lost = visual["auc"].cost if visual else None
-        cells = (line.what, line.average.wacc, share_cell(line.macs_ratio), _compared(line, ablation), words, lost)
+        against = _compared(line, ablation) or None
+        cells = (line.what, line.average.wacc, share_cell(line.macs_ratio), against, words, lost)
         rows.append(Row(cells, line.group))
     return Table(("model", "WAcc", "work", "against", "difference (95 %)", "AUC lost"), tuple(rows), best=(1,))
 

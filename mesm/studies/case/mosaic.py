@@ -284,7 +284,9 @@ def layer_row(scene: Scene, number: int, layer: LayerTrace) -> LayerRow:
     """Return the sites that one layer kept, over the pictures of a scene."""
     if scene.style.overlay == "heat map":
         drawn, low, high = _heated(scene, layer)
-        return LayerRow(row_name(number, layer, f"{decimal_text(low, 2)}–{high:.3g}×"), hatched(scene, layer, drawn), (low, high))
+        return LayerRow(
+            row_name(number, layer, f"{decimal_text(low, 2)}–{high:.3g}×"), hatched(scene, layer, drawn), (low, high)
+        )
     selected = _selected(scene, layer)
     drawn = np.where(selected, scene.touched, scene.pictures)
     if scene.style.overlay in ("contours", "points"):

@@ -201,16 +201,19 @@ def time_sentence(record: Record[Sweep]) -> str | None:
     if reference is None or sweep.timed_on is None or not reference.point.ms_per_clip:
         return None
     ours, dense = point.ms_per_clip, reference.point.ms_per_clip
-    verdict = (
-        "it saves multiply-adds, not time"
-        if ours >= dense
-        else f"{decimal_text(100 * (1 - ours / dense), 0)} % of the time is saved, of the multiply-adds "
-        f"{decimal_text(100 * (1 - point.macs_ratio), 0)} %"
-    )
     return (
         f"One clip alone takes {record.provenance.checkpoint} {decimal_text(ours, 1)} ms at p = {point.top_p:g} and "
-        f"{reference.checkpoint} {decimal_text(dense, 1)} ms ({sweep.timed_on.words()}): {verdict}."
+        f"{reference.checkpoint} {decimal_text(dense, 1)} ms ({sweep.timed_on.words()}): "
+        f"{saving(ours / dense, point.macs_ratio)}."
     )
+
+
+def saving(time_ratio: float, macs_ratio: float) -> str:
+    """Return the saving in words; time and multiply-adds are multiples of FE2E's."""
+    if time_ratio >= 1:
+        return "MESM saves multiply-adds, not time"
+    time, macs = (decimal_text(100 * (1 - ratio), 0) for ratio in (time_ratio, macs_ratio))
+    return f"MESM saves {time} % of the time and {macs} % of the multiply-adds"
 
 
 def find_dense_evaluation(

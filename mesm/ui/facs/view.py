@@ -122,11 +122,12 @@ def _note_supervision(sentences: Sequence[str]) -> None:
 
 
 def show_leak(faithfulness: RecordLookup[Faithfulness], facs: RecordLookup[FacsStudy]) -> None:
-    """Show the leak tests in one line, from the record of either study."""
-    study = faithfulness.data or facs.data
-    if study is None:
+    """Show the leak tests in one line, from the record of the study that tested more clips."""
+    studies = [lookup.data for lookup in (facs, faithfulness) if lookup.data is not None]
+    if not studies:
         st.caption(f":material/info: The leak of the text through the mask was not measured. {faithfulness.remedy}")
         return
+    study = max(studies, key=lambda data: data.shuffled_text.clips)
     st.caption(f":material/shield: {leak_sentence(study.shuffled_text, study.neutral_text)}")
 
 
