@@ -60,9 +60,9 @@ class Canvas:
         self._texts.append((x, y, text, self._theme.mark, SMALL_PX, True))
 
     def label(self, x: int, y: int, lines: tuple[str, ...]) -> None:
-        """Write the name of a row, and below it in smaller letters its number and what matters less."""
+        """Write the name of a row, and further lines in smaller letters below."""
         for number, line in enumerate(lines):
-            self.write(x, y + LINE_PX * number + (4 if number else 0), line, faint=number > 1, small=number > 0)
+            self.write(x, y + LINE_PX * number + (4 if number else 0), line, small=number > 0)
 
     def tick(self, x: int, text: str, height: int) -> None:
         """Draw a tick of the time axis, with its number to the right."""
