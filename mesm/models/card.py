@@ -76,7 +76,7 @@ def model_card(name: str, config: ModelConfig, metrics: CheckpointMetrics) -> st
         low, high = metrics.test.interval["wacc"]
         lines += [
             "",
-            f"95 % interval of the test WAcc over {counted(metrics.test.speakers, 'speaker')}: {low} to {high}; chance is 50.",
+            f"95 % interval of the test WAcc over {counted(metrics.test.speakers or 0, 'speaker')}: {low} to {high}; chance is 50.",
         ]
     undecided = [label for label, t in zip(config.labels, metrics.thresholds, strict=False) if t is None]
     if undecided:
