@@ -37,7 +37,8 @@ PARTS: dict[str, tuple[str, str, str]] = {
     "step 4": ("Max-pool", "halves the grid for the next block (mesm/sparse)", "pages/efficiency.py"),
 }  # fmt: skip
 #: The drawing is as wide as the window shows it whole: about 1.4 times its height, below a heading of some 220 pixels.
-_CSS = """.drawing { position: relative; max-width: max(1060px, calc(139vh - 310px)); } .drawing img { width: 100%; display: block; }
+_CSS = """.drawing { position: relative; max-width: max(1060px, calc(139vh - 310px)); }
+.drawing img { width: 100%; display: block; }
 button { position: absolute; padding: 0; background: none; border: 2px solid transparent; border-radius: 4px; cursor: pointer; }
 button:hover, button:focus-visible { border-color: var(--st-primary-color); outline: none; }"""
 _JS = """
