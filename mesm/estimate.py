@@ -13,12 +13,17 @@ def decimal_text(value: float, digits: int, sign: bool = False) -> str:
     Binary rounding gives "76.2" in Python and "76.3" in JavaScript; every number that is shown passes here.
 
     Args:
-        sign: whether a positive number gets a plus.
+        sign: whether a positive number gets a plus; what is printed as 0 has no sign.
     """
     if not math.isfinite(value):
         return str(float(value))
     number = Decimal(repr(float(value))).quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP)
-    return f"{number or abs(number):{'+' if sign else ''}f}"
+    return f"{number or abs(number):{'+' if sign and number else ''}f}"
+
+
+def counted(number: int, noun: str) -> str:
+    """Return a number of things in words: "1 clip", "2 clips"."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 @dataclass(frozen=True)
@@ -34,6 +39,11 @@ class Estimate:
     value: float | None
     low: float | None = None
     high: float | None = None
+
+    def __neg__(self) -> Estimate:
+        """Return the estimate of the negative quantity: its interval's ends change places."""
+        value, low, high = (None if one is None else -one for one in (self.value, self.high, self.low))
+        return Estimate(value, low, high)
 
     def words(self, digits: int = 2, unit: str = "") -> str:
         """Return "1.23 (1.10 to 1.40)", without an interval "1.23", and an en dash where it is undefined.

@@ -19,7 +19,7 @@ from functools import cached_property
 
 import numpy as np
 
-from mesm.estimate import Estimate
+from mesm.estimate import Estimate, counted
 
 #: Speakers with data below which there is no interval. A bootstrap percentile interval of the mean of 8 normal values
 #: covers the true mean in 88 % of samples instead of 95 %, of 5 values in 82 % (simulated; 20 values: 93 %).
@@ -181,7 +181,7 @@ def few_speakers(speakers: int) -> tuple[str, ...]:
     """Return the sentence that there are no intervals, for fewer than `MIN_SPEAKERS` speakers; else none."""
     if speakers >= MIN_SPEAKERS:
         return ()
-    return (f"no intervals: {speakers} speaker{'s' * (speakers != 1)}, and fewer than {MIN_SPEAKERS} give none",)
+    return (f"no intervals: {counted(speakers, 'speaker')}, and fewer than {MIN_SPEAKERS} give none",)
 
 
 def rounded(value: float, digits: int = DIGITS) -> float | None:

@@ -71,13 +71,9 @@ with example, layout.one_sentence_errors():
         case = shelf.case(rows[0].clip_id)
         st.markdown(f"##### One clip: “{layout.plain(case.sample.text)}”")
         prediction = models.predict(model, case, model.facts.config.top_p)
-        layers = prediction.layers.get("visual", ())
         style, strip = MosaicStyle(dark=state.dark()), fit_window(case.sample.duration_s)
         faces, _ = clip_pictures.draw_clip(case, prediction, model.facts.sha256, strip, style)
-        layout.picture(
-            faces,
-            captions.face_alt(case.sample.text, len(case.sample.faces), layers, strip, style),
-            captions.mosaic_caption(layers, style),
-        )
+        caption = captions.modality_caption("visual", case.sample, prediction, style)
+        layout.picture(faces, captions.face_alt(case.sample.text, len(case.sample.faces), strip, caption), caption)
         origin = case.origin(model.facts)
         export_menu.offer(export_case(case.sample, prediction, strip, style, origin, case.privacy), "case")

@@ -14,16 +14,20 @@ import subprocess
 import sys
 from functools import cache
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
 from docs import _site
 from mesm import cli, presets
 from mesm.data.corpora import open_corpus
+from mesm.estimate import decimal_text
 from mesm.records.base import read_record
 from mesm.records.facs import FacsStudy
+from mesm.records.faithfulness import Faithfulness
 from mesm.runtime import assets
 
+D = TypeVar("D")
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 NOTEBOOKS = sorted((ROOT / "docs" / "notebooks").glob("*.ipynb"))
@@ -178,15 +182,15 @@ def test_the_python_of_the_pages_runs(tmp_path: Path, monkeypatch: pytest.Monkey
             exec(compile(block, path.name, "exec"), {"__name__": "__main__"})
 
 
-def facs_record() -> FacsStudy:
-    (path,) = (assets() / "records").glob("facs_marionette-mesm_*.json")
+def shipped_record(kind: str, data_type: type[D]) -> D:
+    (path,) = (assets() / "records").glob(f"{kind}_marionette-mesm_*.json")
     data = read_record(path).data
-    assert isinstance(data, FacsStudy)
+    assert isinstance(data, data_type)
     return data
 
 
 def test_the_figures_on_masks_are_the_records() -> None:
-    study, page = facs_record(), " ".join(text(ROOT / "docs" / "masks.md").split())
+    study, page = shipped_record("facs", FacsStudy), " ".join(text(ROOT / "docs" / "masks.md").split())
     kept = study.maps["checkpoint"].kept
     assert kept.active is not None and kept.specificity is not None and study.control is not None
     rows = (
@@ -198,6 +202,26 @@ def test_the_figures_on_masks_are_the_records() -> None:
     for row in rows:
         assert " / ".join(f"{one.value:.2f}" for one in row) in page
     assert f"{study.counts.clips} test clips of {study.counts.speakers} speakers" in page
+
+
+def test_the_faithfulness_on_masks_is_the_records() -> None:
+    data, page = shipped_record("faithfulness", Faithfulness), " ".join(text(ROOT / "docs" / "masks.md").split())
+    face, voice = (data.keep_only.branches[branch] for branch in ("visual", "acoustic"))
+    stays = [
+        [f"{decimal_text(100 * (sites.same.value or 0), 0)} %" for sites in (one.nucleus, one.random, one.least)]
+        for one in (face, voice)
+    ]
+    assert (
+        "stays in {} of 160 clips, with as many random sites in {}, with as many of the least attended in {}".format(
+            *stays[0]
+        )
+        in page
+    )
+    assert "that of the voice branch in {}, {} and {}".format(*stays[1]) in page
+    insertion = data.order.branches["acoustic"]["L3"].insertion_gain
+    assert insertion.words(3).replace(" (", ", interval ") in page
+    assert data.loudness is not None
+    assert " / ".join(decimal_text(layer.kept_lift.value or 0, 2) for layer in data.loudness.layers) in page
 
 
 @pytest.mark.slow

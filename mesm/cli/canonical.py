@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from mesm.cli import measuring
+from mesm.estimate import counted
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -37,6 +38,9 @@ def run(arguments: argparse.Namespace) -> int:
     options = {"split": arguments.split, "against": against and against.name}
     options |= {"top-p": arguments.top_p, "clips": arguments.clips}
     path = measuring.write(arguments, "canonical", predictor, corpus, faces, options)
-    print(f"{faces.frames} faces of {faces.speakers} speakers; {faces.without_face} frames without a face left out")
+    print(
+        f"{counted(faces.frames, 'face')} of {counted(faces.speakers, 'speaker')}; "
+        f"{counted(faces.without_face, 'frame')} without a face left out"
+    )
     print(path)
     return 0

@@ -7,6 +7,7 @@ from pathlib import Path
 from shlex import quote
 
 from mesm.cli import measuring
+from mesm.estimate import counted
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -48,6 +49,8 @@ def run(arguments: argparse.Namespace) -> int:
     path = write_record(measuring.records_folder(arguments.out), Record("compare", provenance, data))
     print(comparison_table(data).to_text())
     print("".join(f"{line}\n" for line in comparison_notes(data)), end="")
-    print(f"{data.clips} clips, {data.speakers} speakers, {data.draws} draws; differences in points")
+    print(
+        f"{counted(data.clips, 'clip')}, {counted(data.speakers, 'speaker')}, {counted(data.draws, 'draw')}; differences in points"
+    )
     print(path)
     return 0

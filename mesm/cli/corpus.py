@@ -8,6 +8,7 @@ import json
 
 from mesm.cli import features, measuring
 from mesm.cli.corpus_import import add_import, add_split, run_import, run_split
+from mesm.estimate import counted
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -101,7 +102,7 @@ def _build(arguments: argparse.Namespace) -> int:
     corpus = build(
         arguments.out, clips, arguments.seed, arguments.workers, report=measuring.reporter(arguments.progress)
     )
-    print(f"{len(corpus)} clips in {arguments.out}; see them with mesm corpus card {arguments.out}")
+    print(f"{counted(len(corpus), 'clip')} in {arguments.out}; see them with mesm corpus card {arguments.out}")
     return 0
 
 
@@ -110,7 +111,7 @@ def _compose(arguments: argparse.Namespace) -> int:
 
     corpus = compose(Recipe.read(arguments.recipe), arguments.out)
     splits = ", ".join(f"{split} {count}" for split, count in corpus.manifest.splits.items())
-    print(f"{len(corpus)} clips in {arguments.out}: {splits}")
+    print(f"{counted(len(corpus), 'clip')} in {arguments.out}: {splits}")
     return 0
 
 
@@ -172,7 +173,7 @@ def _units(arguments: argparse.Namespace) -> int:
             bar.update(done - bar.n)
 
         reading = write_units(corpus, rendered, folder, arguments.seed, update_bar)
-    print(f"{reading.files} files with {reading.frames} frames that show a face")
+    print(f"{counted(reading.files, 'file')} with {counted(reading.frames, 'frame')} that show a face")
     print(folder)
     return 0
 
@@ -187,5 +188,5 @@ def _export(arguments: argparse.Namespace) -> int:
         clips=arguments.clips,
         per_emotion=arguments.per_emotion,
     )
-    print(f"{len(part)} clips in {arguments.out}")
+    print(f"{counted(len(part), 'clip')} in {arguments.out}")
     return 0

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from mesm.estimate import counted
+
 NAMES = (
     "iemocap", "mosei", "mesm-processed", "meld", "ravdess", "crema-d", "voices", "faces", "sentences", "manifest",
 )  # fmt: skip
@@ -116,7 +118,7 @@ def run_split(arguments: argparse.Namespace) -> int:
     from mesm.data.importers.resplit import resplit
 
     corpus = resplit(arguments.folder, arguments.out, arguments.splits, arguments.seed)
-    print(f"{len(corpus)} clips in {arguments.out}: {_in_order(corpus.manifest.splits)}")
+    print(f"{counted(len(corpus), 'clip')} in {arguments.out}: {_in_order(corpus.manifest.splits)}")
     return 0
 
 

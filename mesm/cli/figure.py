@@ -161,7 +161,7 @@ OPTIONS: dict[str, dict[str, dict[str, Any]]] = {
     },
     "view": {
         "--metric": {"default": "wacc", "help": "wacc (default), f1 or accuracy"},
-        "--axis": {"default": "share", "help": "share (default), gmac, gflop or ms"},
+        "--axis": {"default": "share", "help": "share (default), top_p, gmac, gflop or ms"},
         "--relative": {"action": "store_true", "help": "draw scores as a share of FE2E's"},
         "--log": {"action": "store_true", "help": "logarithmic work"},
     },
@@ -182,7 +182,10 @@ OPTIONS: dict[str, dict[str, dict[str, Any]]] = {
     "against": {
         "--against": {"default": "chance", "help": "chance (default), or others: minus the other emotions' mean lift"}
     },
-    "faces": {"--view": {"default": "kept", "help": "kept (default), attention, or a difference of the record"}},
+    "faces": {
+        "--view": {"default": "kept", "help": "kept (default), attention, or a difference of the record"},
+        "--layer": {"type": int, "choices": (1, 2, 3), "help": "attention layer alone (default: all, a row each)"},
+    },
     "controls": {
         "--what": {"default": "active", "choices": ("active", "own"), "help": "truly active units, or own emotion"}
     },

@@ -167,11 +167,15 @@ def _reliability(arguments: argparse.Namespace) -> FigureExport:
 
 def _facs(arguments: argparse.Namespace) -> FigureExport:
     record, book = _facs_parts(arguments)
-    if arguments.layer > record.data.layers:
-        raise ConfigError(f"--layer {arguments.layer} must be at most {record.data.layers}, the record's layers")
+    _check_layer(arguments.layer, record.data.layers)
     if arguments.against not in AGAINST:
         raise ConfigError(f"--against {arguments.against!r} must be one of {', '.join(AGAINST)}")
     return facs.heat_map_export(record, book, arguments.layer - 1, arguments.map, arguments.of, arguments.against)
+
+
+def _check_layer(layer: int, layers: int) -> None:
+    if layer > layers:
+        raise ConfigError(f"--layer {layer} must be at most {layers}, the record's layers")
 
 
 def _baselines(arguments: argparse.Namespace) -> FigureExport:
@@ -194,7 +198,9 @@ def _faces(arguments: argparse.Namespace) -> FigureExport:
     views = view_words(record.data)
     if arguments.view not in views:
         raise ConfigError(f"--view {arguments.view!r} must be one of {', '.join(views)}")
-    return facs.faces_export(record, arguments.view)
+    if arguments.layer is not None:
+        _check_layer(arguments.layer, record.data.layers)
+    return facs.faces_export(record, arguments.view, None if arguments.layer is None else arguments.layer - 1)
 
 
 def _faithfulness(arguments: argparse.Namespace) -> FigureExport:

@@ -12,6 +12,8 @@ from collections.abc import Container
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mesm.estimate import counted
+
 if TYPE_CHECKING:
     from mesm.data.store import CorpusWriter
 
@@ -95,7 +97,7 @@ def run(arguments: argparse.Namespace) -> int:
     faces = int(sample.face_found.sum())
     print(f"{clip_id}: {sample.duration_s:.1f} s -> {folder}")
     print(f"  frames   {len(sample.faces)}, one every 500 ms; a face in {faces}")
-    print(f"  sound    {len(sample.mel)} chunks of 400 ms")
+    print(f"  sound    {counted(len(sample.mel), 'chunk')} of 400 ms")
     print(f"  words    {len(sample.words)}{' (times approximate)' if sample.words else ''}")
     print(f"  flags    {', '.join(sample.quality) or 'none'}")
     print(f"  preview  {folder / media}")

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mesm.estimate import counted
+
 if TYPE_CHECKING:
     from mesm.analysis.predictor import Predictor
     from mesm.batch import Sample
@@ -67,7 +69,7 @@ def run(arguments: argparse.Namespace) -> int:
         file.finish(rows)
     failed = sum(bool(row["error"]) for row in rows)
     again = f" ({kept} of them before)" if kept else ""
-    print(f"{escape_bytes(str(out))}: {len(rows) - failed} clips scored{again}, {failed} failed")
+    print(f"{escape_bytes(str(out))}: {counted(len(rows) - failed, 'clip')} scored{again}, {failed} failed")
     if left_out:
         shown = ", ".join(map(escape_bytes, left_out[:20])) + (" ..." if len(left_out) > 20 else "")
         print(f"left out (no clips; folders inside are not searched): {shown}")
@@ -101,7 +103,8 @@ def _read_ahead(
 
     jobs: deque[_Job] = deque()
     for clip in clips:
-        row: dict[str, object] = {"path": str(clip.path), "text": clip.text, "error": clip.error, **origin}
+        path = str(clip.path) if clip.path.name else ""
+        row: dict[str, object] = {"path": path, "text": clip.text, "error": clip.error, **origin}
         earlier = None if clip.error else file.earlier(row, clip.path)
         sample = decoders.read(clip.path, clip.text, DECODE_S) if earlier is None and not clip.error else None
         jobs.append(_Job(clip, row, earlier, sample))
@@ -133,7 +136,7 @@ def _score(
             file.append(row)
             rows.append(row)
     except KeyboardInterrupt:
-        done = f"{len(rows)} of {len(clips)} clips are in {file.part}"
+        done = f"{len(rows)} of {counted(len(clips), 'clip')} written to {file.part}"
         print(f"\n{done}; the same command goes on from there", file=sys.stderr)
         raise
     return rows, kept

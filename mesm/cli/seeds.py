@@ -6,6 +6,7 @@ import argparse
 from shlex import quote
 
 from mesm.cli import measuring
+from mesm.estimate import counted
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -43,7 +44,7 @@ def run(arguments: argparse.Namespace) -> int:
     print(seeds_table(data).to_text())
     if "wacc" in data.interval:
         ends = data.interval["wacc"]
-        print(f"mean WAcc, 95 % interval {ends.low} to {ends.high} over {data.speakers} speakers")
+        print(f"mean WAcc, 95 % interval {ends.low} to {ends.high} over {counted(data.speakers, 'speaker')}")
     print("".join(f"{line}\n" for line in undefined_in(data)), end="")
     print(path)
     return 0

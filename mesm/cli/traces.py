@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mesm.cli import measuring
+from mesm.estimate import counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -63,7 +64,7 @@ def run(arguments: argparse.Namespace) -> int:
             origin | {"top_p": top_p if predictor.has_attention else None},
             partial(report, "traces"),
         )
-    print(f"{out}: {len(rows)} clips, {out.stat().st_size / 1e6:.1f} MB")
+    print(f"{out}: {counted(len(rows), 'clip')}, {out.stat().st_size / 1e6:.1f} MB")
     return 0
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from mesm.data.sources import read_sources
 from mesm.data.store import Corpus, IndexRow
 from mesm.errors import DataError
+from mesm.estimate import counted
 from mesm.vocabulary import order_splits
 
 _EXAMPLES = 5
@@ -149,7 +150,9 @@ def audit_text(report: SplitAudit) -> str:
     if repeats:
         lines.append("  repeated within " + ", ".join(f"{split} {count}" for split, count in repeats.items()))
     if report.unknown_speakers:
-        lines.append(f"  {report.unknown_speakers} clips name no speaker, so shared speakers cannot be excluded")
+        lines.append(
+            f"  {counted(report.unknown_speakers, 'clip')} without a speaker, so shared speakers cannot be excluded"
+        )
     kept = [kind for kind in kinds if kind != "transcripts"]
     verdict = "no split shares any of" if report.clean else "splits share some of"
     return "\n".join([*lines, f"  {verdict} {', '.join(kept)}"])

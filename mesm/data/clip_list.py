@@ -25,7 +25,7 @@ class ListedClip:
     """Hold a clip to be scored.
 
     Attributes:
-        path: of its media file.
+        path: of its media file; `Path()` in a row that names none.
         text: its transcript; "" without one.
         error: why it cannot be scored, in one sentence; "" if nothing is known against it.
     """
@@ -115,4 +115,4 @@ def _list_table(source: Path) -> Iterator[ListedClip]:
     for row in table.rows:
         path = row.cells.get("path", "")
         missing = "" if path else f"row {row.number} (line {row.line}) names no path: write one, or remove the row"
-        yield ListedClip(source.parent / path, row.cells.get("text", ""), row.error or missing)
+        yield ListedClip(source.parent / path if path else Path(), row.cells.get("text", ""), row.error or missing)

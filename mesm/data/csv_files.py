@@ -16,6 +16,7 @@ from pathlib import Path
 
 from mesm.data.text_files import read_text
 from mesm.errors import DataError
+from mesm.estimate import counted
 
 #: Most columns of a table, and most characters of a cell: Python's own limit.
 MAX_COLUMNS, MAX_CELL = 10_000, 131_072
@@ -172,7 +173,7 @@ def _row(number: int, line: int, values: Sequence[str], wrong: str, columns: Seq
         values = values[:-1]
     if len(values) != len(columns):
         remedy = "quote the text" if len(values) > len(columns) else "add the missing cells, also empty ones"
-        count = f"{len(values)} cell{'s' * (len(values) != 1)}"
+        count = counted(len(values), "cell")
         return CsvRow(number, line, cells, f"{place} has {count}, the header {len(columns)}: {remedy}")
     if any(values[last + 1 :]):  # an unnamed column in front, as pandas writes it, may hold anything
         return CsvRow(number, line, cells, f"{place} has a cell {values[-1]!r} under no name: quote the text")

@@ -27,6 +27,7 @@ from mesm.data.manifest import MANIFEST_NAME, Manifest, Shard
 from mesm.data.parquet_schema import ARRAYS, Row, from_row, row_schema, to_row
 from mesm.data.remote import is_url, require_local, resolve_folder
 from mesm.errors import DataError
+from mesm.estimate import counted
 from mesm.files import write_atomic
 from mesm.json_form import Json, from_json
 from mesm.locks import FolderLock
@@ -297,7 +298,8 @@ class Corpus:
             return self._positions[clip_id]
         except KeyError:
             raise DataError(
-                f"corpus {self.name!r} has no clip {clip_id!r}; it has {len(self)} clips, see ids()"
+                f"corpus {self.name!r} has no clip {clip_id!r}; it has {counted(len(self), 'clip')}, "
+                f"such as {next(iter(self.ids()), 'none')}"
             ) from None
 
     def __getitem__(self, clip_id: str) -> Sample:

@@ -14,8 +14,8 @@ from mesm.figures.style import Theme, rgb
 
 #: A picture is often shown at less than half its size, and its letters with it.
 TEXT_PX = 26
-SMALL_PX = 21
-LINE_PX = 24
+SMALL_PX = 25
+LINE_PX = 28
 _SCALE_PX = 9
 
 
@@ -62,7 +62,7 @@ class Canvas:
     def label(self, x: int, y: int, lines: tuple[str, ...]) -> None:
         """Write the name of a row, and further lines in smaller letters below."""
         for number, line in enumerate(lines):
-            self.write(x, y + LINE_PX * number + (4 if number else 0), line, faint=number > 0, small=number > 0)
+            self.write(x, y + LINE_PX * number + (4 if number else 0), line, small=number > 0)
 
     def tick(self, x: int, text: str, height: int) -> None:
         """Draw a tick of the time axis, with its number to the right."""
@@ -82,16 +82,13 @@ class Canvas:
             self._lines.append(((x, top + 2, x, top + 5), self._theme.faint))
 
     def scale(self, low: float, high: float, top: int, height: int) -> None:
-        """Draw a colour bar at the right end beside a row, with the value at either end and a tick at 1."""
+        """Draw a colour bar from `low` to `high` at the right end beside a row, with a tick at 1."""
         left = self._pixels.shape[1] - _SCALE_PX - 5
         bar = colours(np.repeat(np.linspace(1, 0, height)[:, None], _SCALE_PX, axis=1))
         self.paste(left, top, bar)
         if low < 1 < high:
             y = top + round((high - 1) / (high - low) * (height - 1))
             self._lines.append(((left - 8, y, left + _SCALE_PX + 4, y), self._theme.ink))
-        for y, value in ((top + height - 2 * LINE_PX, high), (top + height - LINE_PX, low)):
-            mark = "▲" if value == high else "▼"
-            self.write(0, y, f"{mark} {value:.3g}×", faint=True, small=True)
 
     def picture(self) -> np.ndarray:
         """Return the picture, (H, W, 3) uint8."""

@@ -7,6 +7,7 @@ from pathlib import PurePath
 from typing import Any
 
 from mesm.config import SALIENCY_TARGETS, EndToEndConfig, FeatureModelConfig, MESMConfig, ModelConfig
+from mesm.estimate import counted
 from mesm.records.checkpoint import CheckpointMetrics
 from mesm.records.limits import is_non_commercial, is_rendered
 
@@ -75,7 +76,7 @@ def model_card(name: str, config: ModelConfig, metrics: CheckpointMetrics) -> st
         low, high = metrics.test.interval["wacc"]
         lines += [
             "",
-            f"95 % interval of the test WAcc over {metrics.test.speakers} speakers: {low} to {high}; chance is 50.",
+            f"95 % interval of the test WAcc over {counted(metrics.test.speakers or 0, 'speaker')}: {low} to {high}; chance is 50.",
         ]
     undecided = [label for label, t in zip(config.labels, metrics.thresholds, strict=False) if t is None]
     if undecided:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from mesm.errors import DataError
-from mesm.estimate import Estimate, decimal_text
+from mesm.estimate import Estimate, counted, decimal_text
 from mesm.json_form import Json, items, members
 
 #: Metrics of `Scores`, in the order of its fields.
@@ -55,7 +55,7 @@ class TimedOn:
 
     def words(self) -> str:
         """Return the clock, the machine and the day for a caption."""
-        threads = f"{self.threads} thread{'s' if self.threads != 1 else ''}"
+        threads = counted(self.threads, "thread")
         clock = f"processor time of {threads}" if self.device == "cpu" else self.device
         return ", ".join(filter(None, (clock, self.machine, self.date)))
 

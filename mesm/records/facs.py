@@ -155,7 +155,7 @@ class ReinitialisedControl:
 
 @dataclass(frozen=True)
 class VoiceAgreement:
-    """Hold the agreement of one map with the loud mel cells in one layer.
+    """Hold the agreement of one map with the loud mel values in one layer.
 
     Attributes:
         lift: on loud cells, chance over the chunk.

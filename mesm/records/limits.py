@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from mesm.estimate import counted
 from mesm.records.checkpoint import CheckpointMetrics
 
 #: Name of the rendered corpus, as it starts the line of a source.
@@ -38,7 +39,9 @@ def training_note(metrics: CheckpointMetrics) -> str:
     notes = [f"Trained on {names}. A score is not a feeling; do not use it to judge people."]
     test = metrics.test
     if test is not None and test.auc is not None:
-        clips = f"{test.n} clips" + (f" of {test.speakers} speakers it was not trained on" if test.speakers else "")
+        clips = counted(test.n, "clip") + (
+            f" of {counted(test.speakers, 'speaker')} it was not trained on" if test.speakers else ""
+        )
         notes.append(f"AUC on the test split of its corpus ({clips}): {test.auc:.1f} %, chance 50 %.")
     if is_non_commercial(metrics):
         notes.append("For non-commercial use only.")

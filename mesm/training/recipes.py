@@ -25,6 +25,7 @@ from mesm.config.starts import ANY_P, DISTILLATION, PAPER, PAPER_TRAIN, SCORE, S
 from mesm.data.action_unit_files import has_unit_files
 from mesm.data.store import Corpus
 from mesm.errors import ConfigError
+from mesm.estimate import counted
 from mesm.json_form import Json, from_json
 from mesm.presets import preset
 from mesm.vocabulary import CAPABILITIES, MODALITIES, NEUTRAL_QUERY, RECIPES, SIZES
@@ -160,7 +161,7 @@ class Recipe:
     def lines(self) -> list[str]:
         """Return what runs and why, and what does not and why, one line each."""
         what = f"recipe {self.name}, size {self.size}" if self.size else f"preset {self.name}"
-        first = f"{what}: {len(self.stages)} stage{'s' if len(self.stages) > 1 else ''}"
+        first = f"{what}: {counted(len(self.stages), 'stage')}"
         runs = [
             f"  {i} {stage.name}, {_epochs(stage.run.train)}: {_reason(self.name, stage.run, is_first=i == 1)}"
             for i, stage in enumerate(self.stages, 1)
@@ -372,7 +373,7 @@ def _reason(recipe: str, run: RunConfig, *, is_first: bool) -> str:
     if not isinstance(model, MESMConfig):
         on = ", ".join(_WORDS[m] for m in model.modalities)
         sparse_follows = recipe in ("mesm", "paper") and model.modalities != ("text",)
-        aim = "a sparse model does not learn from random weights" if sparse_follows else "it computes every position"
+        aim = "a sparse model does not learn from random weights" if sparse_follows else "it computes every site"
         return f"{model.name.upper()} on {on}; {aim}"
     start = (train.init_from or "random weights") if is_first else "the stage before"
     mass = f"p = {model.top_p:g} in every batch"

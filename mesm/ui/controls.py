@@ -21,7 +21,8 @@ FIRST_CHECKPOINT, FIRST_CORPUS = "marionette-mesm", "marionette"
 #: Preferred for a visitor's own clip.
 PEOPLE_CHECKPOINT = "people-mesm"
 LAYERS: dict[str, tuple[int, ...]] = {"all": (0, 1, 2), "L1": (0,), "L2": (1,), "L3": (2,)}
-LOWEST_TOP_P, TOP_P_STEP = 0.05, 0.01
+#: Step of the sliders of top-p, which lies in (0, 1], and so their lowest value.
+TOP_P_STEP = 0.01
 
 
 def pick_model(first: str = FIRST_CHECKPOINT, with_note: bool = True) -> Model | None:
@@ -105,7 +106,7 @@ def top_p_slider(model: Model) -> float:
         why = "This model has no attention: it computes every site."
         return st.slider("top-p", TOP_P_STEP, 1.0, 1.0, TOP_P_STEP, disabled=True, help=why)
     meaning = "Attention mass that the kept sites of each layer hold. At 1 every site is kept."
-    return st.slider("top-p", LOWEST_TOP_P, 1.0, reference, TOP_P_STEP, key="p", bind="query-params", help=meaning)
+    return st.slider("top-p", TOP_P_STEP, 1.0, reference, TOP_P_STEP, key="p", bind="query-params", help=meaning)
 
 
 def pick_style(has_mask: bool = True) -> MosaicStyle:

@@ -15,13 +15,13 @@ from mesm.figures.charts import PLOTLY_CONFIG
 from mesm.figures.png import encode_png
 from mesm.figures.style import emotion_colour, rgb
 
-#: Width of a diagram on a wide screen.
-DRAWING_PX = 1060
 T = TypeVar("T")
-#: Less empty ground around the page than Streamlit leaves; links of several lines; wide charts scroll on a narrow screen.
+#: Less empty ground around the page than Streamlit leaves; links of several lines; on a narrow screen, rows of options
+#: take several lines and wide charts scroll.
 _CSS = """<style>
 [data-testid="stMainBlockContainer"] { padding-top: 3.5rem; padding-bottom: 4rem; }
 @media (min-width: 768px) { [data-testid="stMainBlockContainer"] { padding-left: 2.5rem; padding-right: 2.5rem; } }
+@media (max-width: 767px) { .stButtonGroup > div:last-child { flex-wrap: wrap; row-gap: 4px; } }
 [data-testid="stPageLink"] p { white-space: normal; }
 [class*="st-key-wide-"] { overflow-x: auto; }
 [class*="st-key-wide-"] > * { min-width: 820px; }

@@ -19,7 +19,7 @@ import streamlit as st
 from mesm.access import access, computing
 from mesm.analysis.checkpoints import CheckpointFacts, read_facts
 from mesm.errors import CheckpointError, DataError
-from mesm.estimate import decimal_text
+from mesm.estimate import counted, decimal_text
 from mesm.records.base import Record
 from mesm.records.evaluation import Evaluation
 from mesm.records.prediction import Prediction
@@ -139,7 +139,7 @@ class Model:
 
         if len(opened.corpus) > access().corpus_clips:
             raise DataError(
-                f"{opened.corpus.name} has {len(opened.corpus)} clips, and this public server scores at most "
+                f"{opened.corpus.name} has {counted(len(opened.corpus), 'clip')}, and this public server scores at most "
                 f"{access().corpus_clips} at once; choose another filter"
             )
         with computing(), self.lock:

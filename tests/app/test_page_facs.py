@@ -63,8 +63,8 @@ def test_with_records_every_section_shows(recorded: Path) -> None:
     assert [trouble(page) for page in (codebook, faces, controls, rows, tests)] == [[]] * 5
     said = "".join(map(texts, (codebook, faces, controls, rows, tests)))
     assert "There is no record yet" not in said
-    assert said.count("cost the face branch 1.5 (0.5 to 2.5) percentage points of accuracy") == 1
-    assert "scores is 0.531 (0.511 to 0.551)" in said
+    assert said.count("of the face branch on 30 clips changes by -1.0 (-1.8 to -0.2) percentage points") == 1
+    assert "scores is 0.520 (0.510 to 0.530)" in said
     assert "Friesen & Ekman 1983" in said
     assert "little on the words" in said and "kept 1.00 / 1.00 / 1.00 times" in said
     statements = next(d.value for d in rows.table if "statement" in d.value.columns)

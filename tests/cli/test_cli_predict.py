@@ -90,7 +90,7 @@ def test_a_stopped_command_goes_on(clips: Path, scorer: Scorer, capsys: pytest.C
     out = clips.with_name("scores.csv")
     scorer.stop_at = "third"
     assert predict(clips, "--out", out) == 130
-    assert "2 of 3 clips are in" in capsys.readouterr().err and not out.exists()
+    assert "2 of 3 clips written to" in capsys.readouterr().err and not out.exists()
     part = out.with_name("scores.csv.part")
     assert [row["text"] for row in read(part)] == ["first", "second"] and part.read_text().startswith(HEAD)
     with part.open("a") as file:
@@ -136,7 +136,8 @@ def test_a_bad_row_is_its_own_error(clips: Path, scorer: Scorer) -> None:
     first, second, third, last = read(out)
     assert (first["text"], first["happiness"]) == ("déjà vu", "0.07")
     assert second["error"] == "row 2 (line 3) has 3 cells, the header 2: quote the text" and not second["happiness"]
-    assert third["error"].startswith("row 3 (line 4) names no path") and last["text"] == "'=1+1"
+    assert third["error"].startswith("row 3 (line 4) names no path") and third["path"] == ""
+    assert last["text"] == "'=1+1"
     assert scorer.texts == ["déjà vu", "=1+1"]
     assert predict(clips, "--out", out) == 0 and len(scorer.texts) == 2  # the cell with the apostrophe is the same
 

@@ -73,5 +73,5 @@ def test_as_a_page(tmp_path: Path) -> None:
     clips = [clip(0, "test", "A", "Hello, you!"), clip(1, "train", "A", "hello you"), clip(2, "train", "", "x", seed=1)]
     page = audit_text(audit_splits(corpus_of(tmp_path, clips)))
     assert page.startswith("tiny: train 2, test 1") and "speakers, train-test: e.g. c1 and c0" in page
-    assert "repeated within train 1" in page and "1 clips name no speaker" in page
+    assert "repeated within train 1" in page and "1 clip without a speaker, so" in page
     assert page.endswith("splits share some of speakers, duplicates"), "a repeated sentence alone is no leak"

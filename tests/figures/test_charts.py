@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from mesm.batch import Sample
 from mesm.figures.style import DARK, EMOTION_COLOURS, LIGHT, MODALITY_SIGNS, MODALITY_WORDS, emotion_colour
 from mesm.records.prediction import LayerTrace, Prediction
-from mesm.studies.case.captions import kept_sentence, mosaic_caption, quality_words, scores_alt, truth_words
+from mesm.studies.case.captions import (
+    kept_sentence,
+    modality_caption,
+    mosaic_caption,
+    printed_caption,
+    quality_words,
+    scores_alt,
+    truth_words,
+)
 from mesm.studies.case.chart_data import pair_chart, scores_chart
 from mesm.studies.case.mosaic import OVERLAYS, MosaicStyle
 from mesm.studies.case.screen import chart_pair, chart_scores, chart_work
@@ -88,6 +98,33 @@ def test_captions_count() -> None:
     assert kept_sentence((layer,), (0, 2)) == "L1 keeps 18 of 72 sites (25 %)."
     assert "every site" in mosaic_caption((), MosaicStyle())
     assert len({mosaic_caption((layer,), MosaicStyle(overlay=o)) for o in OVERLAYS}) == len(OVERLAYS)
+
+
+def test_what_is_not_scored_is_not_said_to_be_computed() -> None:
+    style, faces, mel = MosaicStyle(), np.zeros((1, 48, 48, 3), np.uint8), np.zeros((2, 128, 32), np.float16)
+    sample = Sample("c", "", faces, mel, 1.0)  # PREDICTION has scores of words and voice
+    assert modality_caption("acoustic", sample, PREDICTION, style) == "Voice: No mask: every site is computed."
+    assert modality_caption("visual", sample, PREDICTION, style) == "Face: this checkpoint scores without it."
+    silent = replace(sample, faces=faces[:0], mel=mel[:0])
+    assert modality_caption("acoustic", silent, PREDICTION, style) == "Voice: no sound in this clip."
+    assert modality_caption("visual", silent, PREDICTION, style) == "Face: no picture in this clip."
+
+
+def test_a_printed_caption_explains_all_that_is_drawn() -> None:
+    kept = np.ones((2, 4, 4), bool)
+    kept[1, :, 2:] = False
+    plain = LayerTrace(np.zeros(kept.shape, np.float32), kept, np.ones_like(kept))
+    padded = replace(plain, padding=~kept)
+    loudest = MosaicStyle(layers=(0,), loudest_only=True)
+    assert printed_caption({"visual": (plain,), "acoustic": (padded,)}, loudest, has_sound=True) == (
+        "Face: L1 keeps 24 of 32 sites (75 %). Voice: L1 keeps 24 of 24 sites (100 %). "
+        "Faded: dropped here. Later layers see only what is in full colour. "
+        "Hatched: padding after the end of the sound, not counted. "
+        "Only the highest 10 % of the mel values are drawn."
+    )
+    dense = "No mask: every site is computed."
+    assert printed_caption({}, loudest, has_sound=True) == f"{dense} Only the highest 10 % of the mel values are drawn."
+    assert printed_caption({}, loudest, has_sound=False) == dense
 
 
 def test_words_for_labels_and_flags() -> None:

@@ -148,6 +148,9 @@ def test_every_export_names_the_control_and_its_record() -> None:
     assert 'happiness,AU 12/15,"lip corner puller, lip corner depressor",1.0' in heat.table.to_csv()  # type: ignore[arg-type]
     assert "re-initialised attention" in exports.controls_export(facs, "own").caption
     assert "kept sites: minus re-initialised" in exports.faces_export(canonical, "random").title
+    faces = exports.faces_export(canonical, "random", 1)
+    assert faces.command.endswith("--view random --layer 2") and faces.origin["layers"] == [2]
+    assert faces.draw is not None and len([a for a in faces.draw(6.3).axes if a.images]) == len(LABELS)
     rows = statements(facs.data, None)
     assert "re-initialised" in exports.statements_export([facs], rows, 3).caption
     assert exports.targets_export(facs).table == tables.targets_table(facs.data)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from mesm.batch import Sample, Word
 from mesm.figures import overlay
+from mesm.figures.lettering import text_px
 from mesm.figures.style import DARK, LIGHT, rgb, theme
 from mesm.records.prediction import LayerTrace
 from mesm.studies.case.mosaic import (
@@ -27,6 +28,7 @@ from mesm.studies.case.mosaic import (
     draw,
     face_scene,
     fit_window,
+    layer_row,
     mel_loudness,
     mel_scene,
 )
@@ -221,3 +223,18 @@ def test_a_frame_without_a_face_is_tagged() -> None:
 def test_dark_ground_is_the_dark_themes() -> None:
     assert (face_mosaic(clip(), (), TimeWindow(0, 6), MosaicStyle(dark=True))[-1, -1] == rgb(DARK.ground)).all()
     assert theme(True) is DARK
+
+
+@pytest.mark.parametrize("overlay_name", ["mask", "heat map"])
+def test_the_label_of_a_row_fits_beside_it(overlay_name: str) -> None:
+    """In the smallest picture, of a clip of six seconds, with a colour bar at the right of the gutter."""
+    whole = layer(5, 24, 24, share=2)
+    row = layer_row(face_scene(clip(), TimeWindow(0.0, 6.0), MosaicStyle(overlay_name)), 0, whole)
+    assert row.label[:2] == ("L1", f"kept {100 * whole.share:.0f} %") and len(row.label) == 3
+    assert (row.label[2] == "24 × 24") == (overlay_name == "mask")
+    assert max(text_px(line, small=True) for line in row.label) <= GUTTER_PX - 24
+    lettered = draw(face_scene(clip(), TimeWindow(0.0, 6.0), MosaicStyle(overlay_name)), (whole,))
+    top = AXIS_PX + WORDS_PX + 96 + GAP_PX
+    assert (lettered[top + 92 : top + 96, : GUTTER_PX - 24] == rgb(LIGHT.ground)).all(), (
+        "the last line is cut or too low"
+    )

@@ -51,8 +51,8 @@ MUTANTS: list[Mutant] = [
     # The label flip is searched from the smallest p instead of from 1.
     Mutant(
         "mesm/studies/case/label_flip.py",
-        "    flip = _last_of(agrees, max(others), grid[grid.index(max(others)) + 1], precision, False) if others else None",
-        "    flip = _last_of(agrees, min(others), grid[grid.index(min(others)) + 1], precision, False) if others else None",
+        "        flip, sufficient = _bisect(agrees, max(others), grid[grid.index(max(others)) + 1], precision)",
+        "        flip, sufficient = _bisect(agrees, min(others), grid[grid.index(min(others)) + 1], precision)",
         "tests/studies/case/test_label_flip.py",
     ),
     # The overlap of two masks is a share of the first mask.

@@ -141,6 +141,7 @@ def test_one_time_for_each_model() -> None:
         )  # fmt: skip
         assert rows["MulT, 3 seeds"] is None, "timed on another machine"
         assert sentence is not None and sweep.data.timed_on.machine in sentence
+        assert note == sentence, "Results and Efficiency have one sentence"
     assert note is not None
     slower = float(rows["MESM, p = 0.5, 3 seeds"]) >= float(rows["FE2E, 3 seeds"])  # type: ignore[arg-type]
     assert ("saves multiply-adds, not time" in note) == slower
@@ -150,7 +151,7 @@ def test_slower_is_said() -> None:
     (sweep,) = of("sweep")
     points = tuple(replace(p, ms_per_clip=1e3) for p in sweep.data.points)
     slow = replace(sweep, data=replace(sweep.data, points=points, timed_on=TimedOn("cpu", 2, "made")))
-    assert "it saves multiply-adds, not time" in (time_sentence(slow) or "")
+    assert "MESM saves multiply-adds, not time" in (time_sentence(slow) or "")
     assert time_sentence(replace(sweep, data=replace(sweep.data, timed_on=None))) is None
 
 

@@ -197,7 +197,7 @@ def test_the_reasons_name_the_settings_that_are_trained() -> None:
     )
     fixed = reasons(plan_recipe("mesm", RENDERED), top_p_range="", top_p_start="1", top_p="0.7")[1]
     assert "with p = 0.7 in every batch after a start from p = 1;" in fixed
-    assert reasons(plan_recipe("fe2e", RENDERED), modalities="visual") == ["FE2E on faces; it computes every position"]
+    assert reasons(plan_recipe("fe2e", RENDERED), modalities="visual") == ["FE2E on faces; it computes every site"]
 
 
 def test_the_facts_of_a_corpus(tmp_path: Path) -> None:

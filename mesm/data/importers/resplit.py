@@ -10,6 +10,7 @@ from mesm.data.sources import SOURCES_NAME, SourceRow, json_lines, read_sources
 from mesm.data.splits import assign_splits
 from mesm.data.store import Corpus, CorpusWriter
 from mesm.errors import DataError
+from mesm.estimate import counted
 from mesm.files import write_atomic
 from mesm.json_form import to_json
 
@@ -36,7 +37,7 @@ def resplit(source: str | os.PathLike[str], out: str | os.PathLike[str], rule: s
     missing = [clip_id for clip_id, split in splits.items() if not split]
     if missing:
         raise DataError(
-            f"{len(missing)} clips are in no split by {rule!r}, the first is {missing[0]!r}; complete the lists"
+            f"{counted(len(missing), 'clip')} in no split by {rule!r}, the first is {missing[0]!r}; complete the lists"
         )
     kind = "lists" if rule.startswith("lists:") else rule
     meta = {**corpus.manifest.meta, "splits": to_json({"rule": kind, "seed": seed})}

@@ -13,6 +13,7 @@ from mesm.data.marionette.build import GENERATOR
 from mesm.data.marionette.ceiling import Ceiling, ceilings
 from mesm.data.marionette.problem import LABELS
 from mesm.data.store import Corpus, IndexRow
+from mesm.estimate import counted
 from mesm.json_form import Json
 from mesm.vocabulary import MODALITIES, order_splits
 
@@ -128,7 +129,7 @@ def report_text(report: CorpusReport) -> str:
     """Write the report for a terminal."""
     duration, splits = report.duration_s, report.splits.values()
     lines = [
-        f"{report.corpus}: {report.clips} clips of {duration['least']:.1f} to {duration['most']:.1f} s "
+        f"{report.corpus}: {counted(report.clips, 'clip')} of {duration['least']:.1f} to {duration['most']:.1f} s "
         f"(mean {duration['mean']:.1f} s), {report.frames} frames, a face found in {report.frames_with_face}",
         _origin(report.meta),
         "",

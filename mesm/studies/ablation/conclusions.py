@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mesm.estimate import decimal_text
+from mesm.estimate import counted, decimal_text
 from mesm.records.ablation import Ablation, AblationLine
 
 #: Row -> beginning of its sentence; the row it is compared with follows.
@@ -21,8 +21,8 @@ def size_words(ablation: Ablation) -> str:
     """Return the size of the ablation in words."""
     seeds, s = len(ablation.seeds), ablation.setup
     return (
-        f"{seeds} seed{'s' if seeds != 1 else ''}, reduced: width {s.width:g}, {s.clips or 'all'} training clips, "
-        f"{s.epochs} epochs"
+        f"{counted(seeds, 'seed')}, reduced: width {s.width:g}, {s.clips or 'all'} training clips, "
+        f"{counted(s.epochs, 'epoch')}"
     )
 
 

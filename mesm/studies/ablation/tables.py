@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mesm.estimate import decimal_text
+from mesm.estimate import counted, decimal_text
 from mesm.figures.export import FigureExport, corpus_export, origin_of
 from mesm.figures.tables import Cell, Row, Table
 from mesm.records.ablation import Ablation, AblationLine
@@ -21,7 +21,13 @@ def ablation_table(ablation: Ablation) -> Table:
     "work" is the share of FE2E's multiply-adds in convolutions and attention; the difference is in WAcc, in points;
     "AUC lost" is the face branch's loss with another clip's transcript as query.
     """
-    return Table(COLUMNS, tuple(_table_row(line) for line in ablation.rows), best=(1, 3, 4))
+    rows = tuple(_table_row(line, _compared(line, ablation)) for line in ablation.rows)
+    return Table(COLUMNS, rows, best=(1, 3, 4))
+
+
+def _compared(line: AblationLine, ablation: Ablation) -> str:
+    """Return the name in the tables of the row that a row is compared with; "" without one."""
+    return next((other.what for other in ablation.rows if other.row == line.against), line.against)
 
 
 def screen_table(ablation: Ablation) -> Table:
@@ -34,11 +40,13 @@ def screen_table(ablation: Ablation) -> Table:
             interval = difference.interval_text(1)
             words = decimal_text(difference.value, 1, sign=True) + (f" ({interval})" if interval else "")
         lost = visual["auc"].cost if visual else None
-        rows.append(Row((line.what, line.average.wacc, share_cell(line.macs_ratio), words, lost), line.group))
-    return Table(("model", "WAcc", "work", "difference (95 %)", "AUC lost"), tuple(rows), best=(1,))
+        against = _compared(line, ablation) or None
+        cells = (line.what, line.average.wacc, share_cell(line.macs_ratio), against, words, lost)
+        rows.append(Row(cells, line.group))
+    return Table(("model", "WAcc", "work", "against", "difference (95 %)", "AUC lost"), tuple(rows), best=(1,))
 
 
-def _table_row(line: AblationLine) -> Row:
+def _table_row(line: AblationLine, against: str) -> Row:
     difference, visual = line.difference.get("wacc"), line.shuffled_text.get("visual")
     cells: tuple[Cell, ...] = (
         line.what,
@@ -47,7 +55,7 @@ def _table_row(line: AblationLine) -> Row:
         line.average.f1,
         line.average.auc,
         share_cell(line.macs_ratio),
-        line.against,
+        against,
         difference.value if difference else None,
         difference.interval_text(1) if difference else None,
         visual["auc"].cost if visual else None,
@@ -62,7 +70,7 @@ def setup_line(ablation: Ablation) -> str:
     """Return the sentence under the table: the reduced setup of all rows."""
     s = ablation.setup
     return (
-        f"reduced: width {s.width:g}, {s.clips or 'all'} training clips, {s.epochs} epochs, "
+        f"reduced: width {s.width:g}, {s.clips or 'all'} training clips, {counted(s.epochs, 'epoch')}, "
         f"seeds {', '.join(map(str, ablation.seeds))}; {s.split} split of {s.corpus}"
     )
 

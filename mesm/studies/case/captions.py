@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from mesm.estimate import decimal_text
+from mesm.batch import Sample
+from mesm.estimate import counted, decimal_text
 from mesm.figures.style import MODALITY_WORDS
 from mesm.records.prediction import LayerTrace, Prediction
 from mesm.studies.case.mosaic import MosaicStyle, TimeWindow
@@ -17,6 +18,8 @@ _OVERLAY_SENTENCES = {
     "contours": "Lines: borders of the sites that the layer keeps.",
     "points": "Points: sites that the layer keeps, as in the paper's Figures 3 and 4.",
 }
+_NO_MASK = "No mask: every site is computed."
+_LOUDEST = " Only the highest 10 % of the mel values are drawn."
 
 
 def kept_sentence(layers: Sequence[LayerTrace], shown: Sequence[int]) -> str:
@@ -34,7 +37,7 @@ def kept_sentence(layers: Sequence[LayerTrace], shown: Sequence[int]) -> str:
 def mosaic_caption(layers: Sequence[LayerTrace], style: MosaicStyle) -> str:
     """Return the caption under a mosaic: the share of sites that each layer keeps, and how they are drawn."""
     if not layers:
-        return "No mask: every site is computed."
+        return _NO_MASK
     return f"{kept_sentence(layers, style.layers)} {_OVERLAY_SENTENCES[style.overlay]}{padding_note(layers)}"
 
 
@@ -44,38 +47,36 @@ def padding_note(layers: Sequence[LayerTrace]) -> str:
     return " Hatched: padding after the end of the sound, not counted." if is_padded else ""
 
 
-def kept_line(modality: str, layers: Sequence[LayerTrace], style: MosaicStyle) -> str:
-    """Return the part of a printed caption that is one modality's alone."""
-    return f"{MODALITY_WORDS[modality].capitalize()}: {kept_sentence(layers, style.layers)}"
+def printed_caption(traces: Mapping[str, Sequence[LayerTrace]], style: MosaicStyle, has_sound: bool) -> str:
+    """Return the sentences on both modalities under a printed mosaic; what they share stands once."""
+    shown = [modality for modality in ("visual", "acoustic") if traces.get(modality)]
+    kept = [f"{MODALITY_WORDS[m].capitalize()}: {kept_sentence(traces[m], style.layers)}" for m in shown]
+    drawn = _OVERLAY_SENTENCES[style.overlay] if shown else _NO_MASK
+    loud = _LOUDEST if style.loudest_only and has_sound else ""
+    return f"{' '.join([*kept, drawn])}{padding_note(traces.get('acoustic', ()))}{loud}"
 
 
-def overlay_lines(style: MosaicStyle, has_mask: bool, has_voice: bool) -> list[str]:
-    """Return the sentences of a printed caption that all modalities share."""
-    loud = ["Only the highest 10 % of the mel values are drawn."] if style.loudest_only and has_voice else []
-    return [_OVERLAY_SENTENCES[style.overlay] if has_mask else "No mask: every site is computed.", *loud]
+def modality_caption(modality: str, sample: Sample, prediction: Prediction, style: MosaicStyle) -> str:
+    """Return the caption of the mosaic of the face or the voice, beginning with its name."""
+    name = MODALITY_WORDS[modality].capitalize()
+    segments, kind = (sample.faces, "picture") if modality == "visual" else (sample.mel, "sound")
+    if not len(segments):
+        return f"{name}: no {kind} in this clip."
+    if modality not in prediction.modality_scores:
+        return f"{name}: this checkpoint scores without it."
+    loud = _LOUDEST if modality == "acoustic" and style.loudest_only else ""
+    return f"{name}: {mosaic_caption(prediction.layers.get(modality, ()), style)}{loud}"
 
 
-def modality_caption(modality: str, layers: Sequence[LayerTrace], style: MosaicStyle) -> str:
-    """Return the caption of a modality's mosaic, beginning with its name."""
-    loud = (
-        " Only the highest 10 % of the mel values are drawn." if modality == "acoustic" and style.loudest_only else ""
-    )
-    return f"{MODALITY_WORDS[modality].capitalize()}: {mosaic_caption(layers, style)}{loud}"
+def face_alt(text: str, faces: int, window: TimeWindow, caption: str) -> str:
+    """Return the alternative text of the face mosaic; `caption` is the one under it."""
+    start = f"{counted(faces, 'face')}, one every half second from {window.start_s:g} s on"
+    return f"{start}, under the words: {text or 'none'}. {caption}"
 
 
-def face_alt(text: str, faces: int, layers: Sequence[LayerTrace], window: TimeWindow, style: MosaicStyle) -> str:
-    """Return the alternative text of the face mosaic."""
-    return (
-        f"{faces} faces, one every half second from {window.start_s:g} s on, under the words: {text or 'none'}. "
-        f"{mosaic_caption(layers, style)}"
-    )
-
-
-def mel_alt(chunks: int, layers: Sequence[LayerTrace], style: MosaicStyle) -> str:
-    """Return the alternative text of the spectrogram mosaic."""
-    return (
-        f"Mel spectrogram of {chunks} chunks of 400 ms, low frequencies at the bottom. {mosaic_caption(layers, style)}"
-    )
+def mel_alt(chunks: int, caption: str) -> str:
+    """Return the alternative text of the spectrogram mosaic; `caption` is the one under it."""
+    return f"Mel spectrogram of {counted(chunks, 'chunk')} of 400 ms, low frequencies at the bottom. {caption}"
 
 
 def scores_alt(prediction: Prediction) -> str:

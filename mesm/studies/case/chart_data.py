@@ -94,10 +94,9 @@ def scores_chart(prediction: Prediction, truth: Mapping[str, float] | None = Non
 
 
 def scores_over_p_chart(report: FlipReport, truth: Mapping[str, float] | None = None) -> ScoresOverPChart:
-    """Return the chart of a clip's scores over top-p, with its smallest sufficient p and its label flip."""
-    marks = {f"sufficient: {decimal_text(report.sufficient_p, 2)}": report.sufficient_p}
-    if report.flip_p is not None:
-        marks[f"label flip: {decimal_text(report.flip_p, 2)}"] = report.flip_p
+    """Return the chart of a clip's scores over top-p, with its label flip."""
+    flip = report.flip_p
+    marks = {} if flip is None else {f"label flip: {decimal_text(flip, 2)}": flip}
     return ScoresOverPChart(report.labels, _intensities(report.labels, truth), report.top_ps, report.scores, marks)
 
 

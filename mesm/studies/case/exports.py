@@ -50,11 +50,6 @@ def export_case(
     """Return faces, spectrogram and words on one time axis, with the sites that each layer kept."""
     style = replace(style, dark=False)  # paper is white
     layers = prediction.layers
-    parts = [
-        captions.kept_line(modality, layers[modality], style)
-        for modality in ("visual", "acoustic")
-        if layers.get(modality)
-    ]
     top_p = "" if prediction.top_p is None else f"{prediction.top_p:g}"
     sources = _provenance(sample, origin, prediction.top_p)
     data = {"npz": partial(trace_npz, sample, prediction, sources)}
@@ -66,7 +61,7 @@ def export_case(
         title=f"Clip {sample.clip_id}: sites kept by {origin['checkpoint']}",
         caption=(
             f"“{sample.text}” ({captions.truth_words(sample.labels)}), {origin['checkpoint']}{top_p and f' at p = {top_p}'}. "
-            + " ".join([*parts, *captions.overlay_lines(style, bool(parts), "acoustic" in layers)])
+            + captions.printed_caption(layers, style, len(sample.mel) > 0)
         ),
         command=_command("case", sample, prediction, origin, _style_options(window, style) + f" --privacy {privacy}"),
         origin=sources | shown | _cost(prediction),
@@ -112,7 +107,7 @@ def export_work(sample: Sample, prediction: Prediction, origin: Origin) -> Figur
 
 
 def export_scores_over_p(sample: Sample, report: FlipReport, origin: Origin) -> FigureExport:
-    """Return a clip's scores over top-p, with its label flip and its smallest sufficient p."""
+    """Return a clip's scores over top-p, with its label flip."""
     chart = scores_over_p_chart(report)
     flip = "does not change" if report.flip_p is None else f"changes at p = {decimal_text(report.flip_p, 2)}"
     return FigureExport(
@@ -120,7 +115,7 @@ def export_scores_over_p(sample: Sample, report: FlipReport, origin: Origin) -> 
         title=f"Clip {sample.clip_id}: scores over top-p",
         caption=(
             f"Scores of {origin['checkpoint']} for “{sample.text}” over top-p. The top label at p = 1 is {report.answer}; "
-            f"it {flip} when p is lowered from 1. The smallest p with this top label is {decimal_text(report.sufficient_p, 2)}."
+            f"it {flip} when p is lowered from 1."
         ),
         command=_command("over-p", sample, None, origin),
         origin=_provenance(sample, origin, [float(p) for p in report.top_ps]),

@@ -1,4 +1,4 @@
-"""Find the top-p at which a clip's top label changes, and the smallest top-p that keeps it."""
+"""Find the top-p at which a clip's top label changes, and the smallest top-p from which on it stays."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class FlipReport:
         work: (P,) multiply-adds of convolutions and attention as a multiple of FE2E's; NaN where nothing is convolved.
         answer: the top label at p = 1.
         flip_p: lowering p from 1, the first value at which the top label changes; None if it does not.
-        sufficient_p: the smallest p whose top label is that of p = 1; it may change in between.
+        sufficient_p: the smallest p from which on the top label is that of p = 1; right above `flip_p`, if there is one.
     """
 
     labels: tuple[str, ...]
@@ -50,7 +50,7 @@ def flip_report(
     Args:
         run: the prediction at a p, with its cost; e.g. `lambda p: predictor.run(prepared, p)`.
         top_ps: scanned first; 1 is added.
-        precision: of the two points. Reversals between two neighbours of the grid are missed.
+        precision: distance of `flip_p` and `sufficient_p`. Reversals between two neighbours of the grid are missed.
 
     Raises:
         ConfigError: a p outside (0, 1].
@@ -65,10 +65,9 @@ def flip_report(
 
     grid = list(predictions)
     others = [p for p in grid if not agrees(p)]
-    flip = _last_of(agrees, max(others), grid[grid.index(max(others)) + 1], precision, False) if others else None
-    first = next(p for p in grid if agrees(p))
-    if first != grid[0]:
-        first = _last_of(agrees, grid[grid.index(first) - 1], first, precision, True)
+    flip, sufficient = None, grid[0]
+    if others:
+        flip, sufficient = _bisect(agrees, max(others), grid[grid.index(max(others)) + 1], precision)
     order = sorted(predictions)
     dense = [predictions[p].macs.get("fe2e_conv_stack", 0) for p in order]
     work = [
@@ -81,16 +80,16 @@ def flip_report(
         np.array(work),
         predictions[1.0].labels[answer],
         flip,
-        first,
+        sufficient,
     )
 
 
-def _last_of(agrees: Callable[[float], bool], below: float, above: float, precision: float, side: bool) -> float:
-    """Bisect between a p that disagrees and one above that agrees; return the upper end if `side`, else the lower."""
+def _bisect(agrees: Callable[[float], bool], below: float, above: float, precision: float) -> tuple[float, float]:
+    """Return a p that disagrees and one above it that agrees, `precision` apart, between two such."""
     while above - below > precision + 1e-9:
         middle = round((below + above) / 2, 4)
         if agrees(middle):
             above = middle
         else:
             below = middle
-    return above if side else below
+    return below, above

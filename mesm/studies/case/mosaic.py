@@ -28,7 +28,7 @@ from mesm.records.prediction import LayerTrace
 OVERLAYS: tuple[str, ...] = ("mask", "heat map", "red tint", "contours", "points")
 #: Of the opacity of a red tint, which must leave the picture visible.
 TINT = 0.6
-GUTTER_PX = 150
+GUTTER_PX = 170
 BODY_PX = 1200
 GAP_PX = 6
 AXIS_PX = 32
@@ -284,7 +284,9 @@ def layer_row(scene: Scene, number: int, layer: LayerTrace) -> LayerRow:
     """Return the sites that one layer kept, over the pictures of a scene."""
     if scene.style.overlay == "heat map":
         drawn, low, high = _heated(scene, layer)
-        return LayerRow(row_name(number, layer), hatched(scene, layer, drawn), (low, high))
+        return LayerRow(
+            row_name(number, layer, f"{decimal_text(low, 2)}–{high:.3g}×"), hatched(scene, layer, drawn), (low, high)
+        )
     selected = _selected(scene, layer)
     drawn = np.where(selected, scene.touched, scene.pictures)
     if scene.style.overlay in ("contours", "points"):
@@ -331,10 +333,10 @@ def _heated(scene: Scene, layer: LayerTrace) -> tuple[np.ndarray, float, float]:
     return under + scene.pixels(overlay.packed(colours)), low, high
 
 
-def row_name(number: int, layer: LayerTrace) -> tuple[str, ...]:
-    """Return the label of a layer's row: its name, its grid, the share that it kept."""
+def row_name(number: int, layer: LayerTrace, values: str = "") -> tuple[str, ...]:
+    """Return the label of a layer's row: its name, the share that it kept, its grid or the range of its values."""
     height, width = layer.kept.shape[1:]
-    return f"L{number + 1}", f"{height} × {width}", f"kept {decimal_text(100 * layer.share, 0)} %"
+    return f"L{number + 1}", f"kept {decimal_text(100 * layer.share, 0)} %", values or f"{height} × {width}"
 
 
 def mel_loudness(mel: np.ndarray, loudest_only: bool = False) -> np.ndarray:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
-from mesm.estimate import Estimate
+from mesm.estimate import Estimate, counted
 from mesm.figures.export import FigureExport, record_export
 from mesm.figures.tables import Table
 from mesm.records.base import Record
@@ -43,7 +43,11 @@ def classes_export(record: Record[Evaluation]) -> FigureExport:
 def slices_export(record: Record[Evaluation], slices: Sequence[Slice]) -> FigureExport:
     """Export the scores of slices of the split."""
     scored = max((s.clips for s in slices), default=0)
-    part = "" if scored >= record.data.clips else f"Slices of the {scored} clips that this copy of the corpus has. "
+    part = (
+        ""
+        if scored >= record.data.clips
+        else f"Slices of the {counted(scored, 'clip')} that this copy of the corpus has. "
+    )
     caption = (
         f"{part}Averages over the emotions in percent, for clips that share a property; intervals over speakers. "
         "WAcc and F1 skip emotions without positives in the slice, WAcc those without negatives too; very small slices are "
@@ -87,13 +91,14 @@ def _export(
     clips: int | None = None,
 ) -> FigureExport:
     corpus, data = record.provenance.corpus.name, record.data
-    counted = f"{data.clips} clips" if clips in (None, data.clips) else f"{clips} of {data.clips} clips"
+    among = "" if clips in (None, data.clips) else f"{clips} of "
     undefined = "".join(f" {line[0].upper()}{line[1:]}." for line in tables.undefined_in(data))
     return record_export(
         [record],
         kind,
         title,
-        f"{caption} {tables.model_name(record)} on the {data.split} split of {corpus}, {counted}.{undefined}",
+        f"{caption} {tables.model_name(record)} on the {data.split} split of {corpus}, "
+        f"{among}{counted(data.clips, 'clip')}.{undefined}",
         name=f"{kind}-{emotion}" if emotion else kind,
         options=f" --emotion {emotion}" if emotion else "",
         draw=draw,

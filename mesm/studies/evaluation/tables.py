@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
-from mesm.estimate import decimal_text
+from mesm.estimate import counted, decimal_text
 from mesm.figures.tables import Cell, Row, Table
 from mesm.records.base import Record
 from mesm.records.evaluation import ClassScores, Evaluation, Interval, ScoredModel
@@ -90,9 +90,11 @@ def summary_lines(evaluation: Evaluation) -> tuple[str, ...]:
         for name, row in evaluation.trivial.items()
     )
     ends = evaluation.interval.get("wacc")
-    span = f"WAcc 95 % interval {ends.low} to {ends.high} over {evaluation.speakers} speakers; " if ends else ""
+    span = (
+        f"WAcc 95 % interval {ends.low} to {ends.high} over {counted(evaluation.speakers, 'speaker')}; " if ends else ""
+    )
     lines = [
-        f"{span}{evaluation.clips} clips of the {evaluation.split} split",
+        f"{span}{counted(evaluation.clips, 'clip')} of the {evaluation.split} split",
         *((f"trivial answers: {trivial}",) if trivial else ()),
     ]
     if evaluation.macs_ratio is not None:

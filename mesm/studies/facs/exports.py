@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
+from mesm.estimate import counted
 from mesm.figures.export import FigureExport, origin_of, record_export
 from mesm.records.base import Record
 from mesm.records.canonical import CanonicalFaces
@@ -95,20 +96,25 @@ def baselines_export(
     )
 
 
-def faces_export(record: Record[CanonicalFaces], view: str = "kept") -> FigureExport:
-    """Return the average faces: a row per layer, a column per emotion; no participant is shown."""
+def faces_export(record: Record[CanonicalFaces], view: str = "kept", layer: int | None = None) -> FigureExport:
+    """Return the average faces: a row per layer, a column per emotion; no participant is shown.
+
+    Args:
+        layer: from 0, to have it alone; None for all.
+    """
     faces = record.data
-    grid = face_grid(faces, view)
+    grid = face_grid(faces, view, None if layer is None else [layer])
+    alone = "" if layer is None else f", layer {layer + 1}"
     reading = " Faded where the difference is not significant; blue is less, orange more." if grid.signed else ""
     return record_export(
         [record],
         "faces",
-        f"On the average face: {grid.words}",
-        f"{grid.words.capitalize()}, on one template face, each speaker once.{reading} "
-        f"{faces.frames} faces of {faces.speakers} speakers.{supervision_text(faces.supervision)}",
-        name=f"faces-{view}",
-        options=f" --view {view}",
-        origin=origin_of(record, layers=[*range(1, faces.layers + 1)]),
+        f"On the average face: {grid.words}{alone}",
+        f"{grid.words.capitalize()}{alone}, on one template face, each speaker once.{reading} "
+        f"{counted(faces.frames, 'face')} of {counted(faces.speakers, 'speaker')}.{supervision_text(faces.supervision)}",
+        name=f"faces-{view}" + ("" if layer is None else f"-L{layer + 1}"),
+        options=f" --view {view}" + ("" if layer is None else f" --layer {layer + 1}"),
+        origin=origin_of(record, layers=[int(name[1:]) for name in grid.layers]),
         draw=partial(plot_faces, grid),
         cites=_CITES,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mesm.estimate import Estimate, decimal_text
+from mesm.estimate import Estimate, counted, decimal_text
 from mesm.figures.tables import Cell, Row, Table
 from mesm.records.facs import CodebookAgreement, FacsStudy
 from mesm.statistics import few_speakers
@@ -33,8 +33,8 @@ def counts_line(study: FacsStudy) -> str:
     """Return the sample of a figure in one sentence."""
     counts = study.counts
     return (
-        f"{counts.frames_used} faces of {counts.speakers} speakers, p = {study.top_p:g}; "
-        f"{counts.frames_without_face} frames without a face left out."
+        f"{counted(counts.frames_used, 'face')} of {counted(counts.speakers, 'speaker')}, p = {study.top_p:g}; "
+        f"{counted(counts.frames_without_face, 'frame')} without a face left out."
         + "".join(f" {line.capitalize()}." for line in few_speakers(counts.speakers))
     )
 
@@ -146,7 +146,7 @@ def voice_table(study: FacsStudy) -> Table | None:
         for name, voice in study.voice.maps.items()
     ]
     layers = len(study.voice.maps["checkpoint"].kept)
-    return _by_layer("lift on the loud mel cells, chance over the", tuple(measures.values()), layers, rows)
+    return _by_layer("lift on the loud mel values, chance over the", tuple(measures.values()), layers, rows)
 
 
 def targets_table(study: FacsStudy) -> Table:
@@ -173,7 +173,8 @@ def summary(study: FacsStudy) -> str:
     active, voice = active_table(study), voice_table(study)
     title = study.codebooks[study.codebook].title
     parts = [
-        f"{counts.clips} clips, {counts.speakers} speakers, {counts.frames_used} of {counts.frames} frames "
+        f"{counted(counts.clips, 'clip')}, {counted(counts.speakers, 'speaker')}, "
+        f"{counts.frames_used} of {counted(counts.frames, 'frame')} "
         f"({counts.frames_without_face} without a face left out), top_p {study.top_p}, regions by {study.regions}",
         *few_speakers(counts.speakers),
         *supervision_notes(study),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
-from mesm.estimate import Estimate
+from mesm.estimate import Estimate, counted
 from mesm.figures.style import MODALITY_WORDS
 from mesm.figures.tables import Row, Table
 from mesm.records.faithfulness import (
@@ -156,9 +156,10 @@ def leak_sentence(shuffled: ShuffledTexts | None, neutral: NeutralTexts | None) 
     """Return the results of both leak tests in one sentence."""
     parts = []
     visual = shuffled.branches.get("visual") if shuffled is not None else None
-    if visual is not None and visual.accuracy.cost.value is not None:
+    if shuffled is not None and visual is not None and visual.accuracy.cost.value is not None:
         parts.append(
-            f"shuffled texts cost the face branch {visual.accuracy.cost.words(1)} percentage points of accuracy"
+            f"with the texts of other clips, the accuracy of the face branch on {counted(shuffled.clips, 'clip')} changes by "
+            f"{(-visual.accuracy.cost).words(1)} percentage points"
         )
     if neutral is not None and neutral.sources:
         parts.append(

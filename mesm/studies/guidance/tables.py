@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mesm.estimate import Estimate, decimal_text
+from mesm.estimate import Estimate, counted, decimal_text
 from mesm.figures.export import FigureExport, corpus_export, origin_of
 from mesm.figures.tables import Row, Table
 from mesm.records.base import Record
@@ -43,7 +43,7 @@ def size_words(guidance: Guidance) -> str:
 
 def setup_words(guidance: Guidance) -> str:
     """Return the size and the epochs of the comparison in words."""
-    return f"reduced: {size_words(guidance)}, {guidance.epochs} epochs of FE2E and as many again of each other row"
+    return f"reduced: {size_words(guidance)}, {counted(guidance.epochs, 'epoch')} of FE2E and as many again of each other row"
 
 
 def guidance_export(record: Record[Guidance]) -> FigureExport:
@@ -53,7 +53,7 @@ def guidance_export(record: Record[Guidance]) -> FigureExport:
         corpus,
         "guidance",
         f"Guidance of the attention on {corpus.name}",
-        f"Averages in percent on {data.clips} {data.split} clips of {data.speakers} speakers, p = {data.top_p:g}; "
+        f"Averages in percent on {data.clips} {data.split} clips of {counted(data.speakers, 'speaker')}, p = {data.top_p:g}; "
         f"{setup_words(data)}. Group: truth used in training. Lift: kept sites on the regions of the truly active units, "
         "1 is chance, 95 % intervals over speakers. Work: share of FE2E's multiply-adds. Leak AUC: of the text's emotion "
         "from the face branch's scores on neutral faces, 0.5 is none. The attention is supervised in the rows that name a map.",

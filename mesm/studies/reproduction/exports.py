@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from mesm.estimate import counted
 from mesm.figures.bibliography import PAPER, corpus_cites
 from mesm.figures.export import FigureExport, corpus_export, origin_of
 from mesm.json_form import Json
@@ -32,8 +33,9 @@ def scores_export(records: Sequence[Record[ScoredModel]], number: int) -> Figure
         corpus,
         f"table {number}",
         f"Table {number}: {short} and F1 on {corpus.name}",
-        f"{short} and F1 in percent on the {data.split} split of {corpus.name} ({data.clips} clips, {data.speakers} "
-        "speakers); thresholds chosen on the validation split; single seeds are not ranked beside means over several. "
+        f"{short} and F1 in percent on the {data.split} split of {corpus.name} ({counted(data.clips, 'clip')}, "
+        f"{counted(data.speakers, 'speaker')}); thresholds chosen on the validation split; "
+        "single seeds are not ranked beside means over several. "
         "95 %: interval over speakers. Work: convolutions and "
         f"attention, share of FE2E's multiply-adds. Reported rows: Dai et al. (2021), Table {number}, on {paper.corpus}: "
         "another corpus, not to be ranked.",
@@ -121,5 +123,5 @@ def origin_note(records: Sequence[Record[ReproducedLine]], missing: Mapping[str,
         differences += [f"{model} differs from the preset: {'; '.join(settings)}."] if settings else []
     sentences = [f"{_ORIGIN_WORDS[origin]}: {', '.join(models)}." for origin, models in origins.items()]
     seeds = records[0].data.seeds
-    sentences += [*differences, f"{seeds} seed{'s' if seeds > 1 else ''}."]
+    sentences += [*differences, f"{counted(seeds, 'seed')}."]
     return " ".join([*sentences, f"Not run: {', '.join(missing)}."] if missing else sentences)

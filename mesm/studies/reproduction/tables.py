@@ -15,6 +15,7 @@ from mesm.records.sweep import Sweep
 from mesm.studies.evaluation.breakdown import SplitCount
 from mesm.studies.evaluation.tables import interval_cell, model_name, share_cell
 from mesm.studies.reproduction.reported import ReportedRow, ReportedTable
+from mesm.studies.sweep.chart_data import saving, time_sentence
 
 MEASURED, REPORTED, TRIVIAL = "measured here", "reported on", "trivial answers"
 ACCURACY_WORDS = {"accuracy": "Acc", "wacc": "WAcc"}
@@ -178,24 +179,26 @@ def model_times(
 
 
 def time_note(records: Sequence[Record[ReproducedLine]], sweeps: Sequence[Record[Sweep]] = ()) -> str | None:
-    """Return MESM's and FE2E's time of one clip alone, and what MESM saves; None without both of one machine."""
+    """Return MESM's and FE2E's time of one clip alone, and what MESM saves; None without both of one machine.
+
+    Args:
+        sweeps: the first that timed some of the same weights decides, as in `model_times`.
+    """
     if not records:
         return None
-    machine, times = model_times(records, sweeps)
+    weights = {checkpoint.sha256 for record in records for checkpoint in record.data.checkpoints}
+    for sweep in sweeps:
+        if weights & set(sweep.provenance.checkpoint_sha256) and (sentence := time_sentence(sweep)) is not None:
+            return sentence
+    machine, times = model_times(records)
     by_name = dict(zip(map(paper_name, records), times, strict=True))
     ours, dense = by_name.get("MESM"), by_name.get("FE2E")
     ratio = next((record.data.macs_ratio for record in records if paper_name(record) == "MESM"), None)
     if ours is None or dense is None or ratio is None:
         return None
-    verdict = (
-        "it saves multiply-adds, not time"
-        if ours >= dense
-        else f"it saves {decimal_text(100 * (1 - ours / dense), 0)} % of the time and {decimal_text(100 * (1 - ratio), 0)} % of "
-        "the multiply-adds"
-    )
     return (
         f"One clip alone takes MESM {decimal_text(ours, 1)} ms and FE2E {decimal_text(dense, 1)} ms ({machine.words()}): "
-        f"{verdict}."
+        f"{saving(ours / dense, ratio)}."
     )
 
 

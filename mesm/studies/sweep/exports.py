@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
+from mesm.estimate import counted
 from mesm.figures.export import FigureExport, origin_of, record_export
 from mesm.records.base import Record
 from mesm.records.evaluation import Evaluation
@@ -92,8 +93,8 @@ def clip_cost_export(record: Record[Sweep]) -> FigureExport:
         [record],
         "spread",
         "Cost of each clip",
-        f"Multiply-adds of each of {record.data.clips} clips as a share of FE2E's, at each top-p. Boxes: the middle half of "
-        "the clips; whiskers: 95 %; line: the median.",
+        f"Multiply-adds of each of {counted(record.data.clips, 'clip')} as a share of FE2E's, at each top-p. Boxes: the middle "
+        "half of the clips; whiskers: 95 %; line: the median.",
         origin=origin_of(record, cost_unit=UNIT_SENTENCES["share"]),
         draw=partial(plot_clip_cost, chart),
         table=clip_cost_table(record),

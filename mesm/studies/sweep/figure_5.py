@@ -9,6 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from mesm.errors import ConfigError, DataError
+from mesm.estimate import counted
 from mesm.figures.export import FigureExport, origin_of, record_export
 from mesm.figures.page import COLOURS, FAINT, INK, guide, new_figure
 from mesm.figures.tables import Row, Table
@@ -116,7 +117,8 @@ def figure_5_export(
         "topp",
         "Score and cost over top-p (Figure 5)",
         f"{METRICS[metric].capitalize()} (top) and operations of convolutions and attention (bottom, one per multiply-add) "
-        f"over top-p, {data.split} split, {data.clips} clips; thresholds chosen at each p. Lines: MESM; star: FE2E; bands "
+        f"over top-p, {data.split} split, {counted(data.clips, 'clip')}; thresholds chosen at each p. "
+        f"Lines: MESM; star: FE2E; bands "
         f"and bars: 95 % intervals over speakers.{beside}{remarks}",
         name=f"topp-{metric}",
         options=f" --metric {metric}",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from mesm.batch import ACTIVE_INTENSITY
-from mesm.estimate import decimal_text
+from mesm.estimate import counted, decimal_text
 from mesm.figures.png import encode_png
 from mesm.records.prediction import Prediction
 from mesm.studies.case.exports import MOST_FACES, export_regions
@@ -55,7 +55,8 @@ def show_action_units(case: Case, model: Model, prediction: Prediction) -> None:
         source = "from the renderer's geometry" if case.sample.truth is not None else "from five facial landmarks"
         layout.picture(
             encode_png(picture),
-            f"{len(some)} faces; sites that layer {layer + 1} dropped are faded; outlined: {', '.join(chosen) or 'nothing'}.",
+            f"{counted(len(some), 'face')}; sites that layer {layer + 1} dropped are faded; "
+            f"outlined: {', '.join(chosen) or 'nothing'}.",
             f"Faded: dropped by L{layer + 1}. Outlines: regions of action units, placed {source}.",
         )
         _table(regions, len(layers))

@@ -150,21 +150,17 @@ def _show_mosaics(
     layers = prediction.layers if prediction is not None else {}
     source = model.facts.sha256 if model is not None and prediction is not None else ""
     faces_png, mel_png = clip_pictures.draw_clip(case, prediction, source, window, style)
-    faces, chunks = layers.get("visual", ()), layers.get("acoustic", ())
     if prediction is None:
         face_caption, mel_caption = (
             "Face crops as the model reads them.",
             "Mel spectrogram, low frequencies at the bottom.",
         )
     else:
-        missing = {
-            "visual": "" if len(sample.faces) else "Face: no picture in this clip.",
-            "acoustic": "" if len(sample.mel) else "Voice: no sound in this clip.",
-        }
-        face_caption = missing["visual"] or captions.modality_caption("visual", faces, style)
-        mel_caption = missing["acoustic"] or captions.modality_caption("acoustic", chunks, style)
-    layout.picture(faces_png, captions.face_alt(sample.text, len(sample.faces), faces, window, style), face_caption)
-    layout.picture(mel_png, captions.mel_alt(len(sample.mel), chunks, style), mel_caption)
+        face_caption, mel_caption = (
+            captions.modality_caption(modality, sample, prediction, style) for modality in ("visual", "acoustic")
+        )
+    layout.picture(faces_png, captions.face_alt(sample.text, len(sample.faces), window, face_caption), face_caption)
+    layout.picture(mel_png, captions.mel_alt(len(sample.mel), mel_caption), mel_caption)
     if case.preview is not None:
         player.show_cursor(window)
     if layers:

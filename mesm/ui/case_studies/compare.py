@@ -16,6 +16,7 @@ from mesm.studies.case.exports import Pair, pair_names
 from mesm.studies.case.mosaic import MosaicStyle, TimeWindow
 from mesm.studies.case.screen import chart_pair
 from mesm.ui import clip_pictures, export_menu, layout, models, state
+from mesm.ui.controls import TOP_P_STEP
 from mesm.ui.corpora import Case
 from mesm.ui.models import Model
 
@@ -72,7 +73,7 @@ def _predict_second(
     name = model.facts.name
     top_p = prediction.top_p or 1.0
     if kind == OTHER_P:
-        second = st.slider("The other p", 0.05, 1.0, 1.0, 0.01, key="versus-p", bind="query-params")
+        second = st.slider("The other p", TOP_P_STEP, 1.0, 1.0, TOP_P_STEP, key="versus-p", bind="query-params")
         return *pair_names(name, top_p, other_p=second), models.predict(model, case, second)
     if kind == RANDOM:
         seeds = list(range(1, _SEEDS + 1))

@@ -13,6 +13,7 @@ from PIL import Image
 
 from mesm.batch import Sample
 from mesm.data.store import IndexRow
+from mesm.estimate import counted
 from mesm.studies.case.captions import truth_words
 from mesm.ui import state
 from mesm.ui.case_studies.filters import Filters, words_of
@@ -96,7 +97,7 @@ def first_shown(clip_ids: Sequence[str], current: str) -> int:
 def shown_words(clip_ids: Sequence[str], current: str, filters: Filters) -> str:
     """Return the numbers of the clips on the strip and the filters, such as "1–24 of 40 clips: wrong"."""
     first = first_shown(clip_ids, current)
-    words = f"{first + 1}–{min(first + PER_PAGE, len(clip_ids))} of {len(clip_ids)} clips"
+    words = f"{first + 1}–{min(first + PER_PAGE, len(clip_ids))} of {counted(len(clip_ids), 'clip')}"
     if chosen := words_of(filters):
         words += f": {plain(chosen)}"
     return words if current in clip_ids else f"{words}; the open clip is not among them"

@@ -55,22 +55,23 @@ def page_of(
 ) -> NotebookPage:
     """Return the page of one case."""
     sample, labels = case.sample, case.sample.labels or {}
-    layers = prediction.layers
     dense = prediction.macs.get("fe2e_conv_stack", 0)
     facts = [
         f"Clip {entry.clip_id} of {entry.corpus}, {decimal_text(sample.duration_s, 1)} s"
         + (f", speaker {sample.speaker}" if sample.speaker else ""),
         f"Truth: {captions.truth_words(sample.labels)}",
         f"Checkpoint {entry.checkpoint}"
-        + (f" at p = {entry.top_p:g}" if layers else "")
+        + (f" at p = {entry.top_p:g}" if prediction.layers else "")
         + (f", work {prediction.macs['conv_stack'] / dense:.2f} of FE2E" if dense else ""),
         f"At or above the decision threshold: {', '.join(prediction.decided) or 'none'}",
         *([_PRIVACY_WORDS[privacy]] if privacy in _PRIVACY_WORDS else []),
     ]
     window, style = fit_window(sample.duration_s), MosaicStyle()
     alts = (
-        captions.face_alt(sample.text, len(sample.faces), layers.get("visual", ()), window, style),
-        captions.mel_alt(len(sample.mel), layers.get("acoustic", ()), style),
+        captions.face_alt(
+            sample.text, len(sample.faces), window, captions.modality_caption("visual", sample, prediction, style)
+        ),
+        captions.mel_alt(len(sample.mel), captions.modality_caption("acoustic", sample, prediction, style)),
     )
     rows = zip(prediction.labels, prediction.scores, prediction.thresholds, strict=True)
     return NotebookPage(

@@ -143,7 +143,7 @@ def _drop(key: tuple[str, str, str]) -> None:
 def _open(entry: Entry) -> None:
     """Restore the view of an entry; the filters stay as they are, and the clip stays open although they exclude it."""
     st.session_state["checkpoint"], st.session_state["corpus"] = entry.checkpoint, entry.corpus
-    st.session_state["p"] = min(1.0, max(controls.LOWEST_TOP_P, entry.top_p))
+    st.session_state["p"] = min(1.0, max(controls.TOP_P_STEP, entry.top_p))
     state.remember("clip", entry.clip_id)
 
 

@@ -1,4 +1,4 @@
-"""Show one clip's scores over top-p, with its label flip and its smallest sufficient p."""
+"""Show one clip's scores over top-p, with its label flip and its sufficient p."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ def show_scores_over_p(case: Case, model: Model) -> None:
             "Label flips at", flip, help="Lowering p from 1, the first value at which the top label changes."
         )
         facts[1].metric(
-            "Smallest sufficient p",
+            "Sufficient p",
             decimal_text(report.sufficient_p, 2),
-            help="The smallest p whose top label equals that at p = 1. The top label may change in between.",
+            help="The smallest p from which on the top label is that at p = 1.",
         )
         work = report.work[int(abs(report.top_ps - report.sufficient_p).argmin())]
         facts[2].metric("Work at that p", f"{decimal_text(work, 2)} of FE2E" if work == work else "none")

@@ -65,7 +65,7 @@ def _open(record: Record[Any], corpus: str, top_p: float | None, part: str = "",
     state.forget("emotion", "clip")
     choices: dict[str, str | float] = {"checkpoint": checkpoint, "corpus": corpus}
     if top_p is not None:
-        choices["p"] = min(max(top_p, controls.LOWEST_TOP_P), 1.0)
+        choices["p"] = min(max(top_p, controls.TOP_P_STEP), 1.0)
     st.session_state[_CHOICES] = choices | ({"split": split} if split else {})
     st.switch_page("pages/case_studies.py", query_params={PART: part} if part else None)
 

@@ -11,7 +11,7 @@ import streamlit as st
 from mesm.studies.case.mosaic import BODY_PX, GUTTER_PX, TimeWindow
 
 #: Words in the alternative texts of the pictures that share the time axis.
-MARKS = ("faces, one every", "Mel spectrogram of")
+MARKS = (", one every half second", "Mel spectrogram of")
 _CSS = ".line{position:fixed;width:2px;background:var(--st-primary-color);pointer-events:none;z-index:1;display:none}"
 _JS = """
 export default function ({ data, parentElement }) {

@@ -13,6 +13,7 @@ from mesm.access import computing
 from mesm.analysis.provenance import clip_origin
 from mesm.batch import Sample
 from mesm.data.store import IndexRow
+from mesm.estimate import counted
 from mesm.files import slug
 from mesm.records.prediction import Prediction
 from mesm.studies.case.exports import clip_option
@@ -27,7 +28,7 @@ MOST_CLIPS = 200
 def offer_traces(opened: OpenCorpus, model: Model, rows: Sequence[IndexRow], emotion: str) -> None:
     """Show the menu for the clips that pass the filters. Its content is made only while it is open."""
     scored = [row for row in rows if set(row.modalities) & set(model.facts.config.modalities)]
-    label = f"Attention and scores of these {len(scored)} clips"
+    label = f"Attention and scores of {counted(len(scored), 'clip')}"
     menu = st.popover(label, icon=":material/download:", type="tertiary", key="traces", on_change="rerun")
     if not menu.open or not scored:
         return

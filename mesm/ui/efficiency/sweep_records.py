@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from mesm.estimate import counted
 from mesm.records.base import CorpusId, Record
 from mesm.records.store import RecordStore
 from mesm.records.sweep import Sweep
@@ -28,7 +29,7 @@ def label_sweeps(sweeps: Sequence[Record[Sweep]], known: Mapping[str, CorpusId])
         if label in labels or (opened is not None and not origin.corpus.same(opened)):
             label = origin.source
         if label in labels:  # a trial on fewer clips, say
-            label = f"{label}, {record.data.clips} clips"
+            label = f"{label}, {counted(record.data.clips, 'clip')}"
         if label in labels:
             label = f"{label}, {origin.created}"
         labels.setdefault(label, record)

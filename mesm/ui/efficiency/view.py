@@ -11,7 +11,7 @@ import streamlit as st
 from mesm.access import access
 from mesm.analysis.checkpoints import find_checkpoints, read_facts
 from mesm.errors import CheckpointError
-from mesm.estimate import Estimate, decimal_text
+from mesm.estimate import Estimate, counted, decimal_text
 from mesm.records.base import Record
 from mesm.records.evaluation import Evaluation
 from mesm.records.store import one_per_checkpoint
@@ -188,7 +188,7 @@ def _show_elbow(record: Record[Sweep], evaluations: Sequence[Record[Evaluation]]
     lines = one_per_checkpoint(record_cache.records().find("reproduce", corpus=record.provenance.corpus))
     time = time_sentence(record) or time_note(lines)
     st.caption(
-        f"{source}, {sweep.split} split, {sweep.clips} clips, {sweep.speakers} speakers."
+        f"{source}, {sweep.split} split, {counted(sweep.clips, 'clip')}, {counted(sweep.speakers, 'speaker')}."
         + (f" {layout.plain(time)}" if time is not None else "")
     )
 

@@ -9,6 +9,7 @@ from typing import Any, Generic, TypeVar
 import streamlit as st
 
 from mesm.analysis.supervision import with_supervision
+from mesm.estimate import counted
 from mesm.records.base import Record
 from mesm.ui.corpora import OpenCorpus
 from mesm.ui.models import Model
@@ -56,7 +57,7 @@ def pick_record(kind: str, model: Model, opened: OpenCorpus) -> RecordLookup[Any
     labels: dict[str, Record[Any]] = {}
     for record in known:
         made = record.provenance.created[:16].replace("T", " ")
-        labels.setdefault(f"{record.data.clips} clips, {record.data.split} split, {made}", record)
+        labels.setdefault(f"{counted(record.data.clips, 'clip')}, {record.data.split} split, {made}", record)
     if len(labels) < 2:
         return _lookup(kind, model, opened, known[0] if known else None)
     chosen = st.selectbox(f"Record of mesm {kind}", list(labels), key=f"record-{kind}", bind="query-params", width=340)

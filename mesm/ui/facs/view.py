@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from mesm.estimate import decimal_text
+from mesm.estimate import counted, decimal_text
 from mesm.records.base import Record
 from mesm.records.canonical import CanonicalFaces
 from mesm.records.facs import FacsStudy
@@ -122,11 +122,12 @@ def _note_supervision(sentences: Sequence[str]) -> None:
 
 
 def show_leak(faithfulness: RecordLookup[Faithfulness], facs: RecordLookup[FacsStudy]) -> None:
-    """Show the leak tests in one line, from the record of either study."""
-    study = faithfulness.data or facs.data
-    if study is None:
+    """Show the leak tests in one line, from the record of the study that tested more clips."""
+    studies = [lookup.data for lookup in (facs, faithfulness) if lookup.data is not None]
+    if not studies:
         st.caption(f":material/info: The leak of the text through the mask was not measured. {faithfulness.remedy}")
         return
+    study = max(studies, key=lambda data: data.shuffled_text.clips)
     st.caption(f":material/shield: {leak_sentence(study.shuffled_text, study.neutral_text)}")
 
 
@@ -161,11 +162,11 @@ def show_faces(canonical: RecordLookup[CanonicalFaces]) -> None:
     )
     st.caption(
         f"Every face is moved onto one template by its five points and averaged, each speaker once; no participant is "
-        f"shown. {reading} {faces.frames} faces of {faces.speakers} speakers; emotion: {faces.emotion_from}."
+        f"shown. {reading} {counted(faces.frames, 'face')} of {counted(faces.speakers, 'speaker')}; emotion: {faces.emotion_from}."
     )
     if faces.supervision is not None:
         _note_supervision(faces.supervision.sentences)
-    export_menu.offer(exports.faces_export(canonical.record, view), "facs-faces")
+    export_menu.offer(exports.faces_export(canonical.record, view, layer), "facs-faces")
 
 
 def show_controls(facs: RecordLookup[FacsStudy]) -> None:

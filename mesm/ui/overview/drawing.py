@@ -9,7 +9,7 @@ import streamlit as st
 from mesm.config import ModelConfig
 from mesm.studies.architecture.chart_data import architecture_alt, architecture_caption
 from mesm.studies.architecture.paper import screen_boxes, screen_svg
-from mesm.ui import frame, layout, state
+from mesm.ui import frame, state
 
 _BLOCK = "attention, nucleus and sparse convolutions on the sites that are left (mesm/layers/sparse_vgg.py)"
 #: Part of the drawing -> its name, what it computes and where, and the page that shows it.
@@ -36,7 +36,9 @@ PARTS: dict[str, tuple[str, str, str]] = {
     "step 3": ("Convolution", "computed at kept sites, from kept sites (mesm/sparse)", "pages/efficiency.py"),
     "step 4": ("Max-pool", "halves the grid for the next block (mesm/sparse)", "pages/efficiency.py"),
 }  # fmt: skip
-_CSS = """.drawing { position: relative; } .drawing img { width: 100%; display: block; }
+#: The drawing is as wide as the window shows it whole: about 1.4 times its height, below a heading of some 220 pixels.
+_CSS = """.drawing { position: relative; max-width: max(1060px, calc(139vh - 310px)); }
+.drawing img { width: 100%; display: block; }
 button { position: absolute; padding: 0; background: none; border: 2px solid transparent; border-radius: 4px; cursor: pointer; }
 button:hover, button:focus-visible { border-color: var(--st-primary-color); outline: none; }"""
 _JS = """
@@ -70,7 +72,6 @@ def show_architecture(config: ModelConfig) -> None:
             "picture": f"data:image/svg+xml;base64,{picture}", "alt": architecture_alt(config), "parts": parts,
         },
         key="architecture-parts",
-        width=layout.DRAWING_PX,
         on_part_change=lambda: None,
     )  # fmt: skip
     st.caption(f"{architecture_caption(config)} Click a part to open the page that shows it.")

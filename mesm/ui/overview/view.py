@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from mesm.estimate import Estimate, decimal_text
+from mesm.estimate import Estimate, counted, decimal_text
 from mesm.records.base import Record
 from mesm.records.evaluation import ScoredModel
 from mesm.records.facs import FacsStudy
@@ -66,7 +66,9 @@ def _score_caption(model: Model, data: ScoredModel, opened: OpenCorpus) -> str:
         parts.append(f"{layout.plain(dense.provenance.checkpoint)}: {decimal_text(dense.data.average.wacc, 1)} %")
     if (interval := data.interval.get("wacc")) is not None:
         parts.append(f"95 % interval {interval.words()}")
-    parts.append(f"{data.clips} clips of {data.speakers} speakers it was not trained on, {data.split} split")
+    parts.append(
+        f"{counted(data.clips, 'clip')} of {counted(data.speakers, 'speaker')} it was not trained on, {data.split} split"
+    )
     return "; ".join(parts)
 
 

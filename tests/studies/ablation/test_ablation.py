@@ -121,7 +121,7 @@ def test_rows_are_trained_once_and_counted(small: None, tmp_path: Path, monkeypa
     assert unasked.shuffled_text["visual"]["auc"].cost == 0, "without a query, another text changes nothing"
     assert dense.share_of_bayes_wacc is None, "no design, no ceiling"
     assert unasked.what in ablation_table(data).to_text()
-    assert "8 training clips, 1 epochs" in setup_line(data)
+    assert "8 training clips, 1 epoch, " in setup_line(data)
 
     def never(*_: object) -> None:
         raise AssertionError("trained twice")

@@ -40,9 +40,9 @@ def test_an_answer_that_never_changes() -> None:
 
 
 def test_an_answer_that_is_lost_and_found() -> None:
-    """Right at .1, wrong between .2 and .6: little is enough, and yet it flips."""
+    """As at 1 below .2, another one between .2 and .6: a p below the flip is not sufficient, whatever it gives."""
     report = flip_report(clip(lambda p: 0 if 0.2 <= p < 0.6 else 1))
-    assert report.sufficient_p == GRID[0] and 0.59 <= report.flip_p < 0.6
+    assert 0.59 <= report.flip_p < 0.6 <= report.sufficient_p <= 0.61
     assert report.strongest[-1] == "fear" and "anger" in report.strongest
 
 
