@@ -81,7 +81,7 @@ def test_with_records_every_section_shows(recorded: Path) -> None:
     plain = said.replace("\\", "")
     assert "disgust: no more specific than chance (lift 2.00 / 2.00 / 2.00; shuffled labels 1.90 / 1.90 / 1.90" in plain
     assert "centre bias 1.60" in plain and "0: as much as with other emotions" in said
-    assert said.count("cost the face branch") == 1, "the leak is said once"
+    assert said.count("the accuracy of the face branch") == 1, "the leak is said once"
     assert "do better than as many random ones" in texts(tests).replace("\\", "")
     assert "correctness" not in said.lower()
     assert "supervised with true AU regions" in said and "Below chance in every layer: re-initialised" in said

@@ -105,7 +105,7 @@ def test_a_later_time_of_the_same_weights_replaces_the_sweeps() -> None:
     assert [point.ms_per_clip for point in record.data.points] == [2.0, 5.0, 10.0]
     assert record.data.reference is not None and record.data.reference.point.ms_per_clip == 8.0
     assert [time_ratio(record, point) for point in record.data.points] == [0.25, 0.625, 1.25]
-    assert "38 % of the time is saved" in (sentence := time_sentence(record) or "")
+    assert "MESM saves 38 % of the time" in (sentence := time_sentence(record) or "")
     assert "processor time of 3 threads, another processor, 2026-11-30" in sentence and "5.0 ms at p = 0.5" in sentence
     assert replace(record.data, points=(), reference=None, timed_on=None) == replace(
         sweep.data, points=(), reference=None, timed_on=None
