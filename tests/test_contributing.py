@@ -56,6 +56,7 @@ def test_the_model(monkeypatch: pytest.MonkeyPatch) -> None:
         torch.testing.assert_close(model(batch).logits_BE[1:], model(member(batch, 1)).logits_BE)
 
 
+@pytest.mark.slow
 def test_the_corpus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     assert tuple(importers.IMPORTERS) == corpus_import.NAMES
     monkeypatch.setitem(importers.IMPORTERS, "mycorpus", "mycorpus")

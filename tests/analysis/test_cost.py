@@ -184,6 +184,7 @@ def test_modalities_that_are_not_there_cost_nothing():
     assert np.isnan(count_macs(FE2EConfig(), None, 0, 0).ratio)
 
 
+@pytest.mark.slow
 def test_an_albert_is_counted_with_its_pooler(monkeypatch):
     from transformers import AlbertConfig, AlbertModel
 

@@ -333,6 +333,7 @@ def same_as_the_command(exhibit: FigureExport, form: str, folder: Path) -> None:
     assert beside["title"] == exhibit.title
 
 
+@pytest.mark.slow
 def test_the_command_makes_the_same_files_of_records(
     recorded: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -367,6 +368,7 @@ def test_the_command_makes_the_same_files_of_a_case(
     same_as_the_command(case.private("sketch"), "pdf", tmp_path)
 
 
+@pytest.mark.slow
 def test_the_command_makes_the_same_files_of_facs(home: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     digest = file_sha256(home / "checkpoints" / "tiny-mesm" / "model.safetensors")
     write_records(home / "records", "tiny-mesm", "noise", digest)

@@ -85,6 +85,7 @@ def test_every_named_width_is_exact() -> None:
             render(exhibit, "pdf", wrong)
 
 
+@pytest.mark.slow
 def test_the_same_input_gives_the_same_bytes() -> None:
     for exhibit in (everything()[2], figure_case("blur")):
         for form in exhibit.formats:

@@ -23,6 +23,7 @@ def unannounced() -> None:
     compilation._announce_once.cache_clear()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("is_new", [True, False])
 def test_the_command_line_prints_it_on_standard_error(
     is_new: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

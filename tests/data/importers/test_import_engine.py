@@ -280,6 +280,7 @@ def test_flags_of_long_texts(grey_clip: Path, tmp_path: Path) -> None:
     assert "text_cut" not in run(release, tmp_path / "b", count_tokens=lambda text: 50).flags
 
 
+@pytest.mark.slow
 def test_command_line(grey_clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "m.csv").write_text("path,text,fear\n" + f"{grey_clip},hello,1\n" * 4)
     command = ["corpus", "import", "manifest", str(tmp_path / "m.csv"), str(tmp_path / "out"), "--workers", "0"]

@@ -98,6 +98,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setitem(presets.PRESETS, f"tinted-{kind}", RunConfig(model, train))
 
 
+@pytest.mark.slow
 def test_rows_are_trained_once_and_counted(small: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     corpus = tinted_corpus(tmp_path / "tinted", train=16, valid=8, test=12)
     setup = AblationSetup(str(corpus), preset="tinted", clips=8, epochs=1)

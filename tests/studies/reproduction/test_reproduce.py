@@ -124,6 +124,7 @@ def test_a_line_that_cannot_be_made_says_why(tmp_path: Path, capsys: pytest.Capt
     assert "no row of table3 could be made" in err
 
 
+@pytest.mark.slow
 def test_what_ships_with_a_corpus_is_loaded(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     command = ["reproduce", "table4", "--corpus", "marionette", "--models", "fe2e", "mesm", *places(tmp_path)]
     assert main(command) == 0
