@@ -39,7 +39,7 @@ FLAGS = [
 TIMEOUT_MS = 120_000
 #: Folder with a sitecustomize.py that refuses connections to other machines.
 NO_NETWORK = Path(__file__).parent / "no_network"
-FACES, SOUND = "faces, one every", "Mel spectrogram of"
+FACES, SOUND = ", one every half second", "Mel spectrogram of"
 
 
 def find_chromium() -> str | None:
