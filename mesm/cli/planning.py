@@ -105,11 +105,12 @@ def plan_options(arguments: argparse.Namespace) -> list[str]:
 
 
 def _of_preset(arguments: argparse.Namespace) -> Recipe:
-    from mesm.training.recipes import recipe_of_preset
+    from mesm.presets import preset
+    from mesm.training.recipes import one_stage
 
     if arguments.size or arguments.cold or arguments.stage:
         raise ConfigError("--size, --cold and --stage belong to --recipe; leave them out, or give --recipe")
-    return recipe_of_preset(arguments.preset)
+    return one_stage(arguments.preset, preset(arguments.preset))
 
 
 def _of_corpus(arguments: argparse.Namespace, corpus: Corpus) -> Recipe:

@@ -27,7 +27,6 @@ from mesm.data.store import Corpus
 from mesm.errors import ConfigError
 from mesm.estimate import counted
 from mesm.json_form import Json, from_json
-from mesm.presets import preset
 from mesm.vocabulary import CAPABILITIES, MODALITIES, NEUTRAL_QUERY, RECIPES, SIZES
 
 
@@ -301,13 +300,9 @@ def plan_recipe(
     return Recipe(name, size, (dense, sparse, *guided), (*missing, *guidance.left_out))
 
 
-def recipe_of_preset(name: str) -> Recipe:
-    """Return a preset as a recipe of one stage.
-
-    Raises:
-        ConfigError: there is none of that name.
-    """
-    return Recipe(name, "", (Stage(name, preset(name)),))
+def one_stage(name: str, run: RunConfig) -> Recipe:
+    """Return a run, such as a preset's, as a recipe of one stage."""
+    return Recipe(name, "", (Stage(name, run),))
 
 
 _WORDS = {"text": "words", "visual": "faces", "acoustic": "voice"}

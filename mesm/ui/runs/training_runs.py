@@ -25,11 +25,11 @@ from mesm.errors import ConfigError, DataError, MesmError
 from mesm.files import MAX_NAME, slug
 from mesm.json_form import members, read_json, short_repr
 from mesm.locks import LOCK_NAME, FolderLock, read_owner
-from mesm.presets import PRESETS
+from mesm.presets import PRESETS, preset
 from mesm.records.training_log import EpochReport, read_log
 from mesm.studies.learning.chart_data import TrainingRun, run_created, run_number, run_numbers
 from mesm.training.recipe_plan import read_recipe, stage_folder
-from mesm.training.recipes import CorpusFacts, Recipe, plan_recipe, recipe_of_preset
+from mesm.training.recipes import CorpusFacts, Recipe, one_stage, plan_recipe
 from mesm.training.requirements import check_recipe
 from mesm.ui import jobs
 from mesm.vocabulary import RECIPES
@@ -196,7 +196,7 @@ def planned_recipe(
 ) -> Recipe:
     """Plan a run as `mesm train` does, and check all that can be checked before the training; see `start_run`."""
     opened = Corpus(corpus, hide_truth=hide_truth)
-    recipe = plan_recipe(plan, CorpusFacts.of(opened), size) if plan in RECIPES else recipe_of_preset(plan)
+    recipe = plan_recipe(plan, CorpusFacts.of(opened), size) if plan in RECIPES else one_stage(plan, preset(plan))
     recipe = recipe.with_settings(settings or {}).start_from("" if init is None else str(init))
     check_recipe(recipe, opened)
     return recipe
