@@ -1,4 +1,4 @@
-"""Where does the time of `mesm predict` go? Processor time of each part, one thread, one process, mean over many clips.
+"""Measure the processor time of each part of `mesm predict`: one thread, one process, mean over many clips.
 
     python -m benchmarks.predict --clips 60 --json predict.json
     python -m benchmarks.predict --source clips/ --detector mtcnn

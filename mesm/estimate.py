@@ -1,8 +1,9 @@
-"""Hold measured values with their intervals, and print numbers with one rounding."""
+"""Hold measured values with their intervals, and print numbers with one rounding, counts and lists in words."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 
@@ -24,6 +25,12 @@ def decimal_text(value: float, digits: int, sign: bool = False) -> str:
 def counted(number: int, noun: str) -> str:
     """Return a number of things in words: "1 clip", "2 clips"."""
     return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def listed(names: Sequence[str]) -> str:
+    """Return names in words: "a", "a and b", "a, b and c"; "" for none."""
+    *first, last = names or ("",)
+    return f"{', '.join(first)} and {last}" if first else last
 
 
 @dataclass(frozen=True)

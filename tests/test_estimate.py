@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from mesm.estimate import Estimate, counted, decimal_text
+from mesm.estimate import Estimate, counted, decimal_text, listed
 
 
 def test_one_thing_has_no_plural() -> None:
     assert [counted(n, "clip") for n in (0, 1, 2)] == ["0 clips", "1 clip", "2 clips"]
+
+
+def test_names_are_listed_as_in_a_sentence() -> None:
+    assert [listed(list(names)) for names in ("", "a", "ab", "abc")] == ["", "a", "a and b", "a, b and c"]
 
 
 def test_zero_has_no_sign() -> None:

@@ -32,9 +32,8 @@ def run(arguments: argparse.Namespace) -> int:
 
     if arguments.public:
         os.environ[PUBLIC] = "1"
-    if access().is_public or _address(
-        arguments.passed_on
-    ):  # reached under names that .streamlit/config.toml cannot know
+    # Elsewhere the server is reached under names that .streamlit/config.toml cannot know.
+    if access().is_public or _address(arguments.passed_on):
         os.environ.setdefault("STREAMLIT_SERVER_ALLOWED_HOSTS", "*")
     options = _server_options(access(), arguments.passed_on)
     home = ["--", "--home", arguments.home] if arguments.home else []

@@ -236,8 +236,8 @@ class _StoredRecipe:
 
 
 def _epochs(train: TrainConfig) -> str:
-    clips = f" of at most {train.max_clips} clips" if train.max_clips else ""
-    return f"{train.epochs} epoch{'' if train.epochs == 1 else 's'}{clips}"
+    clips = f" of at most {counted(train.max_clips, 'clip')}" if train.max_clips else ""
+    return f"{counted(train.epochs, 'epoch')}{clips}"
 
 
 def _has(run: RunConfig, setting: str) -> bool:
@@ -276,7 +276,7 @@ def plan_recipe(
         raise ConfigError("words alone have no positions to select: MESM cannot be trained on this corpus")
     sparse_too = name != "fe2e" and bool(segments)
     missing = tuple(
-        _MISSING[m] + _ASKED_WITHOUT * (m == "text" and sparse_too) for m in MODALITIES if m not in facts.modalities
+        _MISSING[m] + _WITHOUT_WORDS * (m == "text" and sparse_too) for m in MODALITIES if m not in facts.modalities
     )
     # The text is MESM's query, and MESM starts from a dense model with the same branches.
     model = _dense_model(facts, size, ("text", *segments) if sparse_too else facts.modalities)
@@ -311,7 +311,7 @@ _MISSING = {
     "visual": "faces: no training clip has any",
     "acoustic": "voice: no training clip has one",
 }
-_ASKED_WITHOUT = f"; their branch stays untrained, and faces and voices are queried by “{NEUTRAL_QUERY}”"
+_WITHOUT_WORDS = f"; their branch stays untrained, and faces and voices are queried by “{NEUTRAL_QUERY}”"
 _FAITHFUL = "guidance, any-p, augmentation and branch loss: the paper has none"
 
 

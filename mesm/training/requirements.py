@@ -8,6 +8,7 @@ from mesm.data.known_truth import emotion_prototypes
 from mesm.data.split_rows import split_rows
 from mesm.data.store import Corpus
 from mesm.errors import ConfigError
+from mesm.estimate import listed
 from mesm.training.recipes import Recipe
 
 
@@ -67,8 +68,8 @@ def _check_start(run: RunConfig) -> None:
     if needed and not train.init_from:
         settings = [remedy.partition("=")[0] for remedy in needed]
         raise ConfigError(
-            f"{_listed(settings)} need{'s' * (len(needed) == 1)} a trained FE2E: name one with --init, or set "
-            f"{_listed(needed)}"
+            f"{listed(settings)} need{'s' * (len(needed) == 1)} a trained FE2E: name one with --init, or set "
+            f"{listed(needed)}"
         )
 
 
@@ -97,14 +98,10 @@ def _check_truth(run: RunConfig, corpus: Corpus) -> None:
     if remedies := [remedy for remedy, names in lacking.items() if names]:
         names = dict.fromkeys(name.replace("_", " ") for each in lacking.values() for name in each)
         raise ConfigError(
-            f"corpus {corpus.name!r} has no known {_listed(list(names))}; set {_listed(remedies)}, or train with --recipe "
+            f"corpus {corpus.name!r} has no known {listed(list(names))}; set {listed(remedies)}, or train with --recipe "
             "mesm, which plans for what the corpus holds"
         )
     prototypes = emotion_prototypes(corpus) if regions else {}
     unknown = next((name for name in run.model.labels if name not in prototypes), None) if regions else None
     if unknown is not None:
         raise ConfigError(f"the action units of {unknown!r} are not known; set train.attention.weight=0")
-
-
-def _listed(names: list[str]) -> str:
-    return ", ".join(names[:-1]) + " and " * (len(names) > 1) + names[-1]

@@ -132,7 +132,7 @@ def test_one_modality(stored: tuple[str, ...], dense: tuple[str, ...], sparse: t
             plan_recipe("paper", facts, cold=True)
         return
     assert recipe.stage("sparse").run.model.modalities == sparse
-    assert ("“This is a person.”" in recipe.left_out[0]) == ("text" not in stored), "words that MESM asks without"
+    assert ("“This is a person.”" in recipe.left_out[0]) == ("text" not in stored), "the query where there are no words"
     assert bool(recipe.stage("sparse").run.train.neutral.per_batch) == ("visual" in stored)
 
 

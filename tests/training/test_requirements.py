@@ -1,4 +1,4 @@
-"""What a training needs is checked before anything is trained or written, and the first thing to change is named."""
+"""Check that settings, truth and starts are refused before anything is trained or written, by what to change first."""
 
 from __future__ import annotations
 

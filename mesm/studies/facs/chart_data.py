@@ -11,7 +11,7 @@ from typing import Literal
 
 import numpy as np
 
-from mesm.estimate import Estimate, decimal_text
+from mesm.estimate import Estimate, decimal_text, listed
 from mesm.records.canonical import CanonicalFaces, unpack, unpack_mask
 from mesm.records.facs import MAPS, Codebook, FacsStudy, RegionGroup
 from mesm.vocabulary import ACTION_UNITS, EMOTIONS
@@ -372,8 +372,7 @@ class LayerSeries:
 
 def _layers_where(chosen: Sequence[bool]) -> str:
     """Return the layers for which it is true, such as "L1 and L3"."""
-    names = [name for name, yes in zip(layer_names(len(chosen)), chosen, strict=True) if yes]
-    return " and ".join(", ".join(names).rsplit(", ", 1))
+    return listed([name for name, yes in zip(layer_names(len(chosen)), chosen, strict=True) if yes])
 
 
 def layer_series(study: FacsStudy, control: Control, kind: str = "kept") -> LayerSeries:
