@@ -2,22 +2,35 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
+
 from mesm.config import SALIENCY_TARGETS, EndToEndConfig, FE2EConfig, RunConfig
 from mesm.data.action_unit_files import action_unit_folder, check_unit_files
 from mesm.data.known_truth import emotion_prototypes
 from mesm.data.split_rows import split_rows
 from mesm.data.store import Corpus
-from mesm.errors import ConfigError
+from mesm.errors import BackendUnavailable, ConfigError
 from mesm.estimate import listed
 from mesm.training.recipes import Recipe
+
+
+def check_packages() -> None:
+    """Check that the packages of the extra `train` are installed.
+
+    Raises:
+        BackendUnavailable: they are not.
+    """
+    if find_spec("accelerate") is None:
+        raise BackendUnavailable("training needs the package accelerate; pip install 'mesm[train]'")
 
 
 def check_recipe(recipe: Recipe, corpus: Corpus) -> None:
     """Check all stages of a recipe, as far as it can be done before the first one is trained.
 
     Raises:
-        MesmError: a stage cannot be trained, see `check_run`.
+        MesmError: a package is not installed, or a stage cannot be trained, see `check_run`.
     """
+    check_packages()
     if recipe.stages[0].run.train.truth == "hidden" and not corpus.hide_truth:
         corpus = Corpus(corpus.folder, hide_truth=True)
     for number, stage in enumerate(recipe.stages):

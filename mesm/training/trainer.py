@@ -22,7 +22,7 @@ from mesm.batch import Batch
 from mesm.config import MESMConfig, RunConfig, TrainConfig
 from mesm.data.loading import SplitLoader
 from mesm.data.store import Corpus
-from mesm.errors import BackendUnavailable, DataError
+from mesm.errors import DataError
 from mesm.models import load_checkpoint, save_checkpoint
 from mesm.models.card import model_card
 from mesm.models.checkpoint import WEIGHTS
@@ -33,7 +33,7 @@ from mesm.training.model_setup import build_training_model
 from mesm.training.objectives import Objectives
 from mesm.training.optim import build_optimizer, build_schedule, clip_gradients
 from mesm.training.progress import StepReport, TrainingProgress
-from mesm.training.requirements import check_run
+from mesm.training.requirements import check_packages, check_run
 from mesm.training.run_folder import RunFolder, require_corpus, same_settings, with_corpus
 from mesm.training.run_state import RunState, check_same_run, unfit_state_errors
 from mesm.training.validation import Validation, checkpoint_metrics
@@ -78,10 +78,9 @@ class Trainer:
     def __init__(
         self, run: RunConfig, folder: str | os.PathLike[str], progress: TrainingProgress | None = None
     ) -> None:
-        try:
-            from accelerate import Accelerator
-        except ImportError as error:
-            raise BackendUnavailable("training needs the package accelerate; pip install 'mesm[train]'") from error
+        check_packages()
+        from accelerate import Accelerator
+
         self.run = run
         self.progress: TrainingProgress = progress or (lambda _: None)
         precision = {"float32": "no", "bfloat16": "bf16"}[run.train.precision]

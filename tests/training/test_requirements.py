@@ -14,11 +14,13 @@ from mesm.config import AttentionSupervisionConfig, DistillationConfig
 from mesm.data import action_unit_files
 from mesm.data.action_unit_files import check_unit_files
 from mesm.data.store import Corpus
-from mesm.errors import CheckpointError, ConfigError, DataError
+from mesm.errors import BackendUnavailable, CheckpointError, ConfigError, DataError
 from mesm.presets import PRESETS
 from mesm.runtime import assets
+from mesm.training import requirements
 from mesm.training.recipes import CorpusFacts, plan_recipe
 from mesm.training.requirements import check_recipe, check_run
+from mesm.training.trainer import Trainer
 from mesm.ui.runs import training_runs
 from tests.training.corpora import tinted_corpus
 
@@ -61,6 +63,18 @@ def test_a_missing_start_is_one_sentence_with_all_that_needs_it(stored: Path) ->
         ConfigError, match=r"^freeze_text needs a trained FE2E: name one with --init, or set freeze_text=false$"
     ):
         check_run(replace(run, train=named), corpus)
+
+
+def test_a_missing_package_is_named_before_a_missing_split(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(requirements, "find_spec", lambda _: None)
+    for more in (["--plan"], ["--out", str(tmp_path / "run")]):
+        assert main(["train", "--preset", "marionette-fe2e", "--corpus", "marionette", *more]) == 2
+        assert capsys.readouterr().err.endswith("training needs the package accelerate; pip install 'mesm[train]'\n")
+    with pytest.raises(BackendUnavailable, match="accelerate"):
+        Trainer(PRESETS["marionette-fe2e"], tmp_path / "run")
+    assert not (tmp_path / "run").exists()
 
 
 def test_truth_that_the_corpus_lacks_is_one_sentence_with_every_setting(stored: Path) -> None:
