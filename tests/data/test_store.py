@@ -65,6 +65,16 @@ def clips(number: int) -> list[Sample]:
     ]
 
 
+def test_a_passing_corpus_is_stored_uncompressed(tmp_path: Path) -> None:
+    for compressed, codec in ((True, "ZSTD"), (False, "UNCOMPRESSED")):
+        corpus = store(tmp_path / codec, clips(3), compressed=compressed)
+        group = pq.ParquetFile(tmp_path / codec / "shard-00000.parquet").metadata.row_group(0)
+        assert {group.column(i).compression for i in range(group.num_columns)} == {codec}
+        corpus.verify()
+        for clip, again in zip(clips(3), corpus.iterate(), strict=True):
+            assert_same(clip, again)
+
+
 def test_same_samples_same_bytes(tmp_path: Path) -> None:
     store(tmp_path / "a", clips(10), shard_clips=4)
     store(tmp_path / "b", clips(10), shard_clips=4)
