@@ -21,6 +21,10 @@ from tests.models.model_fixtures import random_batch, tiny
 def test_light_and_gain_do_not_count(name, settings, changes):
     torch.manual_seed(0)
     model, plain = build_model(tiny(name, **settings)).eval(), build_model(tiny(name)).eval()
+    with torch.no_grad():  # untrained kernels pass so little on that a rounding error counts beside it
+        for weight in model.parameters():
+            if weight.ndim == 4:
+                weight.mul_(2)
     plain.load_state_dict(model.state_dict())
     batch = random_batch([3, 2], [2, 4])
     batch = replace(batch, faces=batch.faces.float())
@@ -28,4 +32,4 @@ def test_light_and_gain_do_not_count(name, settings, changes):
     gap, plain_gap = (
         float((one(changed).logits_BE - one(batch).logits_BE).abs().max().detach()) for one in (model, plain)
     )
-    assert gap < 0.02 * plain_gap
+    assert plain_gap > 1e-3 and gap < 0.02 * plain_gap
