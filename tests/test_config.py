@@ -178,7 +178,15 @@ def test_a_stored_config_has_every_setting() -> None:
 
 
 #: Settings that earlier versions had not, whose default is what these did.
-LATER = ("face_scaling", "mel_level", "text_lexicon", "mel_statistics", "padding")
+LATER = (
+    "face_scaling",
+    "mel_level",
+    "text_lexicon",
+    "text_adapter",
+    "mel_statistics",
+    "mel_statistics_hidden",
+    "padding",
+)
 
 
 @pytest.mark.parametrize("name", [n for n in MESMConfig().to_dict() if n not in LATER])

@@ -10,9 +10,18 @@ from safetensors import SafetensorError, safe_open
 
 from mesm.config import ModelConfig
 from mesm.errors import CheckpointError, ConfigError, DataError
-from mesm.files import file_sha256, read_regular
+from mesm.files import read_regular
 from mesm.json_form import read_json
-from mesm.records.checkpoint import CARD, CONFIG, METRICS, WEIGHTS, CheckpointMetrics, read_metrics
+from mesm.records.checkpoint import (
+    CARD,
+    CONFIG,
+    METRICS,
+    WEIGHTS,
+    CheckpointMetrics,
+    read_metrics,
+    weight_files,
+    weights_sha256,
+)
 from mesm.runtime import assets, workspace
 
 #: Longest model card.
@@ -112,9 +121,10 @@ def read_facts(folder: Path) -> CheckpointFacts:
                 f"{METRICS} has {len(metrics.thresholds)} thresholds for {len(config.labels)} labels; train it again"
             )
         card = read_regular(folder / CARD, _CARD_BYTES).decode(errors="replace") if (folder / CARD).is_file() else ""
-        with safe_open(folder / WEIGHTS, framework="numpy"):  # fails where the file is not whole
-            pass
-        return CheckpointFacts(checkpoint_name(folder), folder, config, file_sha256(folder / WEIGHTS), metrics, card)
+        for name in weight_files(config):
+            with safe_open(folder / name, framework="numpy"):  # fails where the file is not whole
+                pass
+        return CheckpointFacts(checkpoint_name(folder), folder, config, weights_sha256(folder, config), metrics, card)
     except (ConfigError, DataError) as error:
         raise CheckpointError(f"checkpoint {folder.name}: {error}") from error
     except (OSError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError, SafetensorError) as error:

@@ -18,12 +18,11 @@ from mesm.config import ModelConfig, check_top_p
 from mesm.data.features.extract import sample_features
 from mesm.data.loading import collate
 from mesm.errors import CheckpointError
-from mesm.files import file_sha256
 from mesm.layers.text import TextEncoder
 from mesm.layers.vgg import VGGTrunk
 from mesm.models import Checkpoint, EmotionModel, Features, Prepared, PreparedFeatures, load_checkpoint
 from mesm.models.inputs import ReadFeatures
-from mesm.records.checkpoint import WEIGHTS
+from mesm.records.checkpoint import weights_sha256
 from mesm.records.prediction import Prediction
 from mesm.runtime import pick_device
 from mesm.sparse import compilation
@@ -84,7 +83,7 @@ class Predictor:
         self.config: ModelConfig = checkpoint.config
         self.folder = checkpoint.folder
         self.name = name or checkpoint_name(checkpoint.folder)
-        self.sha256 = file_sha256(checkpoint.folder / WEIGHTS)
+        self.sha256 = weights_sha256(checkpoint.folder, checkpoint.config)
         self.metrics = checkpoint.metrics
         self.card = checkpoint.card
         self.trained_on = self.metrics.trained_on

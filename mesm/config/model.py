@@ -193,6 +193,8 @@ class EndToEndConfig(ModelConfig):
     """Entries of a table with a score per word piece and pair of pieces, added to the text branch's; 0: none."""
     text_trainable: bool = False
     """The paper fine-tunes ALBERT; the shipped checkpoints keep MiniLM frozen and refer to it by name and hash."""
+    text_adapter: int = bounded(0, 0, 256)
+    """Rank of trained low-rank updates of MiniLM's last layers, which are stored beside the weights; 0: none."""
     face_scaling: str = chosen("corpus", ("corpus", "crop", "grey"))
     """`corpus` subtracts `face_mean` and divides by `face_std`; `crop` scales each crop to mean 0 and spread 1 per channel,
     `grey` its luma, so that camera and light do not count."""
@@ -206,8 +208,10 @@ class EndToEndConfig(ModelConfig):
     """`removed` subtracts each clip's level, so that the gain of a recording does not count; `mel_mean` and `mel_std`
     then apply to the rest. Needs mel_scaling=log."""
     mel_statistics: bool = False
-    """Add a linear score of the voice's statistics over the clip (mean, spread and change per band) to the acoustic
+    """Add a score of the voice's statistics over the clip (mean, spread and change per band, and more) to the acoustic
     branch's."""
+    mel_statistics_hidden: int = bounded(0, 0, 8192)
+    """Hidden units of that score; 0 for a linear one."""
     mel_mean: float = bounded(-2.0, -1e6, 1e6)
     """Subtracted after scaling."""
     mel_std: float = bounded(2.0, 0, 1e6, above=True)
@@ -229,10 +233,19 @@ class EndToEndConfig(ModelConfig):
             raise ConfigError(
                 "text_lexicon beside a frozen encoder needs text_source=minilm, whose word pieces it counts"
             )
+        if self.text_adapter and (self.text_trainable or self.text_source != "minilm"):
+            raise ConfigError(
+                "text_adapter updates a frozen MiniLM; set text_source=minilm and text_trainable=false, or text_adapter=0"
+            )
         if self.mel_level == "removed" and self.mel_scaling != "log":
             raise ConfigError(
                 "mel_level=removed subtracts a level in log power; set mel_scaling=log, or mel_level=kept"
             )
+
+    @property
+    def has_text_encoder(self) -> bool:
+        """Return True if the text encoder is a part of the model that is trained, whole or by its adapter."""
+        return self.text_trainable or self.text_adapter > 0
 
     @property
     def cnn(self) -> str:
@@ -343,7 +356,15 @@ def config_class(name: str) -> type[ModelConfig]:
 
 
 #: Settings that came after the first version of a stored config; a config without them means their defaults.
-_LATER_SETTINGS = ("face_scaling", "mel_level", "text_lexicon", "mel_statistics", "padding")
+_LATER_SETTINGS = (
+    "face_scaling",
+    "mel_level",
+    "text_lexicon",
+    "text_adapter",
+    "mel_statistics",
+    "mel_statistics_hidden",
+    "padding",
+)
 
 
 def model_config(name: str = "mesm", **settings: Any) -> ModelConfig:

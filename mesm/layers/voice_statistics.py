@@ -1,8 +1,8 @@
-"""Score a voice by statistics of its mel spectrogram over time: a linear term beside the CNN and the Transformer.
+"""Score a voice by statistics of its mel spectrogram over time: a term beside the CNN and the Transformer.
 
 Statistics of bands, cepstral coefficients, loudness contour and modulation over a whole utterance are what acoustic
-emotion features have long been made of (Eyben et al. 2016, doi:10.1109/TAFFC.2015.2457417); a linear model on them needs
-few recordings, a CNN many.
+emotion features have long been made of (Eyben et al. 2016, doi:10.1109/TAFFC.2015.2457417); a linear or shallow model on
+them needs few recordings, a CNN many.
 """
 
 from __future__ import annotations
@@ -118,13 +118,18 @@ def _modulation(hops_TF: Tensor) -> Tensor:
 
 
 class VoiceStatistics(nn.Module):
-    """Compute (B, E) logits from `voice_statistics`, standardised over the training clips."""
+    """Compute (B, E) logits from `voice_statistics`, standardised over the training clips.
 
-    def __init__(self, classes: int, dropout: float) -> None:
+    Args:
+        hidden: units of a hidden layer; 0 for a linear score.
+    """
+
+    def __init__(self, classes: int, dropout: float, hidden: int = 0) -> None:
         super().__init__()
         self.norm = nn.BatchNorm1d(COLUMNS, affine=False)
         self.dropout = nn.Dropout(dropout)
-        self.linear = nn.Linear(COLUMNS, classes)
+        self.hidden = nn.Sequential(nn.Linear(COLUMNS, hidden), nn.ReLU(), nn.Dropout(dropout)) if hidden else None
+        self.linear = nn.Linear(hidden or COLUMNS, classes)
         nn.init.zeros_(self.linear.weight)
 
     def forward(self, statistics_BF: Tensor) -> Tensor:
@@ -135,4 +140,5 @@ class VoiceStatistics(nn.Module):
             scaled_BF = F.batch_norm(statistics_BF, norm.running_mean, norm.running_var, eps=norm.eps)
         else:
             scaled_BF = norm(statistics_BF)
-        return self.linear(self.dropout(scaled_BF))
+        shown_BF = self.dropout(scaled_BF)
+        return self.linear(shown_BF if self.hidden is None else self.hidden(shown_BF))

@@ -27,11 +27,12 @@ from mesm.models.scorer import Scorer
 class EmotionModel(Scorer[Prepared]):
     """Compute text, visual and acoustic branches with weighted late fusion (paper, sections 4.2 and 4.3).
 
-    A trainable text encoder is part of the model; a frozen one stays outside and its vectors come with the batch.
+    A text encoder that is trained or adapted is part of the model; a frozen one stays outside and its vectors come with
+    the batch.
 
     Args:
         config: shape and arithmetic; a `MESMConfig` gives the segment branches their cross-modal attention.
-        text_encoder: needed when `config.text_trainable`; built from the config when not given.
+        text_encoder: needed when `config.has_text_encoder`; built from the config when not given.
     """
 
     config: EndToEndConfig
@@ -39,7 +40,7 @@ class EmotionModel(Scorer[Prepared]):
     def __init__(self, config: EndToEndConfig, text_encoder: TextEncoder | None = None) -> None:
         super().__init__()
         self.config = config
-        self.text_encoder = (text_encoder or TextEncoder(config)) if config.text_trainable else None
+        self.text_encoder = (text_encoder or TextEncoder(config)) if config.has_text_encoder else None
         self.branches = nn.ModuleDict()
         for modality in config.modalities:
             self.branches[modality] = TextBranch(config) if modality == "text" else SegmentBranch(modality, config)
@@ -47,7 +48,7 @@ class EmotionModel(Scorer[Prepared]):
 
     @property
     def inputs(self) -> Inputs:
-        """Return the kind of input: token ids for a trainable text encoder, vectors of a frozen one."""
+        """Return the kind of input: token ids for a text encoder inside the model, vectors of a frozen one."""
         if self.text_encoder is not None:
             return TokenText(self.text_encoder.tokenize)
         return FrozenText(minilm_tokenizer(self.config.text_max_tokens) if self._has_lexicon else None)
@@ -198,7 +199,7 @@ class EmotionModel(Scorer[Prepared]):
     def _text_vectors(self, batch: Batch) -> Tensor:
         if self.text_encoder is not None:
             if batch.token_ids is None or batch.token_mask is None:
-                raise DataError("this model has a trainable text encoder; collate the batch with tokenize=")
+                raise DataError("this model has a text encoder inside; collate the batch with tokenize=")
             return self.text_encoder(batch.token_ids, batch.token_mask)
         if batch.text_vectors is None:
             raise DataError("this model has a frozen text encoder; collate the batch with text_vectors=")
@@ -211,10 +212,15 @@ class EmotionModel(Scorer[Prepared]):
                 branch.cnn.freeze_stem()
 
     def freeze_text(self) -> None:
-        """Keep the text branch and the fusion weights as they are in training."""
+        """Keep the text encoder, the text branch and the fusion weights as they are in training."""
         frozen = [self.fusion, *(branch for branch in self.branches.values() if isinstance(branch, TextBranch))]
-        for module in frozen:
+        for module in frozen if self.text_encoder is None else [*frozen, self.text_encoder]:
             module.requires_grad_(False)
+
+    def freeze_branches(self) -> None:
+        """Keep all branches and the fusion weights as they are in training: the text encoder alone is trained."""
+        self.branches.requires_grad_(False)
+        self.fusion.requires_grad_(False)
 
     def attention_parameters(self) -> list[nn.Parameter]:
         """Return the parameters of the cross-modal attention; none for FE2E."""

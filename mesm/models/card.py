@@ -118,9 +118,12 @@ def _inputs(config: ModelConfig) -> list[str]:
     if isinstance(config, FeatureModelConfig) and config.feature_sources:
         pairs = zip(config.modalities, config.feature_sources, config.feature_dims, strict=True)
         return [f"| {modality} features | {dim} columns, {source} |" for modality, source, dim in pairs]
-    frozen = "" if isinstance(config, EndToEndConfig) and config.text_trainable else ", frozen"
+    kept = ", frozen"
+    if isinstance(config, EndToEndConfig) and config.has_text_encoder:
+        rank = config.text_adapter
+        kept = f", frozen, with trained low-rank updates (rank {rank}) of its last layers" if rank else ""
     return [
-        f"| text encoder | {config.text_source}{frozen}, {config.text_pooling} pooling, "
+        f"| text encoder | {config.text_source}{kept}, {config.text_pooling} pooling, "
         f"sha256 {config.text_sha256[:16] or 'unknown'} |"
     ]
 

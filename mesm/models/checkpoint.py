@@ -1,4 +1,8 @@
-"""Save and load checkpoints: folders of model.safetensors, config.json, metrics.json and README.md. No pickle anywhere."""
+"""Save and load checkpoints: folders of model.safetensors, config.json, metrics.json and README.md. No pickle anywhere.
+
+An adapter of the text encoder is a file of its own, text_adapter.safetensors, as adapters usually are: the weights beside
+it stay the same file.
+"""
 
 from __future__ import annotations
 
@@ -23,8 +27,21 @@ from mesm.json_form import members, read_json
 from mesm.models.card import model_card
 from mesm.models.registry import build_model
 from mesm.models.scorer import AnyScorer
-from mesm.records.checkpoint import CARD, CONFIG, METRICS, WEIGHTS, CheckpointMetrics, SplitMetrics, read_metrics
+from mesm.records.checkpoint import (
+    ADAPTER,
+    CARD,
+    CONFIG,
+    METRICS,
+    WEIGHTS,
+    CheckpointMetrics,
+    SplitMetrics,
+    read_metrics,
+    weight_files,
+)
 from mesm.records.evaluation import Evaluation
+
+#: Names of the adapter's weights in a model begin so.
+_ADAPTED = "text_encoder."
 
 
 @dataclass(frozen=True)
@@ -82,6 +99,8 @@ def save_state(
         if old.exists() and not folder.exists():  # a kill between the two renames below
             old.rename(folder)
         fresh = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}.", suffix=PART))
+        if ADAPTER in weight_files(config):
+            save_file({name: state.pop(name) for name in list(state) if name.startswith(_ADAPTED)}, fresh / ADAPTER)
         save_file(state, fresh / WEIGHTS)
         (fresh / CONFIG).write_text(json.dumps(config.to_dict(), indent=1) + "\n")
         (fresh / METRICS).write_text(json.dumps(metrics.to_json(), indent=1) + "\n")
@@ -90,7 +109,8 @@ def save_state(
             with path.open("rb") as file:
                 os.fsync(file.fileno())
         fresh.chmod(0o755)
-        (fresh / WEIGHTS).chmod(0o644)
+        for path in fresh.glob("*.safetensors"):
+            path.chmod(0o644)
         shutil.rmtree(old, ignore_errors=True)
         if folder.exists():
             folder.rename(old)
@@ -146,7 +166,7 @@ def _fetch(name: str) -> Path:
     from huggingface_hub import snapshot_download
 
     try:
-        return Path(snapshot_download(name, allow_patterns=[WEIGHTS, CONFIG, METRICS, CARD]))
+        return Path(snapshot_download(name, allow_patterns=[WEIGHTS, ADAPTER, CONFIG, METRICS, CARD]))
     except Exception as error:
         raise CheckpointError(f"checkpoint {name!r} is neither a folder nor a hub id that can be reached") from error
 
@@ -161,7 +181,7 @@ def load_checkpoint(source: str | os.PathLike[str]) -> Checkpoint:
     try:
         stored = members(read_json(folder / CONFIG))
         config = ModelConfig.from_stored(stored)
-        state = load_file(folder / WEIGHTS)
+        state = {name: value for file in weight_files(config) for name, value in load_file(folder / file).items()}
         metrics = read_metrics(folder)
         if len(metrics.thresholds) not in (0, len(config.labels)):
             raise DataError(f"{METRICS} has {len(metrics.thresholds)} thresholds for {len(config.labels)} labels")

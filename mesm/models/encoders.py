@@ -94,7 +94,7 @@ class SegmentBranch(nn.Module):
         self.out = nn.Linear(config.transformer_dim, len(config.labels))
         self.statistics: VoiceStatistics | None = None
         if modality == "acoustic" and config.mel_statistics:
-            self.statistics = VoiceStatistics(len(config.labels), config.dropout)
+            self.statistics = VoiceStatistics(len(config.labels), config.dropout, config.mel_statistics_hidden)
         self.config = config
         shape = (1, in_channels, 1, 1)
         mean, std = (

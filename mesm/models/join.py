@@ -13,9 +13,17 @@ from mesm.vocabulary import MODALITIES
 
 #: Modality -> settings that its branch alone reads; they come from where the branch comes from.
 _OWN_SETTINGS: dict[str, tuple[str, ...]] = {
-    "text": ("text_hidden", "text_lexicon"),
+    "text": ("text_hidden", "text_lexicon", "text_adapter"),
     "visual": ("face_scaling", "face_mean", "face_std"),
-    "acoustic": ("mel_scaling", "mel_level", "mel_mean", "mel_std", "mel_statistics", "padding"),
+    "acoustic": (
+        "mel_scaling",
+        "mel_level",
+        "mel_mean",
+        "mel_std",
+        "mel_statistics",
+        "mel_statistics_hidden",
+        "padding",
+    ),
 }
 
 
@@ -78,4 +86,7 @@ def join(models: Sequence[EmotionModel]) -> EmotionModel:
     for modality, branch in joined.branches.items():
         source = models[_source(configs, modality, joined.config.name)]
         branch.load_state_dict(source.branches[modality].state_dict())
+        if modality == "text" and joined.text_encoder is not None:
+            assert source.text_encoder is not None
+            joined.text_encoder.load_state_dict(source.text_encoder.state_dict())
     return joined.eval()

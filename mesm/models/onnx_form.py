@@ -159,7 +159,7 @@ def _why_not(model: nn.Module, config: ModelConfig) -> str | None:
     branches = list(model.branches.values())
     if any(isinstance(b, SegmentBranch) and not isinstance(b.cnn, VGGTrunk) for b in branches):
         return "its CNN is not the VGG of the paper"
-    if config.text_trainable or config.text_lexicon:
+    if config.has_text_encoder or config.text_lexicon:
         return "its text branch reads word pieces, and the text encoder stays outside of the graph"
     if config.mel_statistics:
         return "its voice branch reads statistics that are computed outside of the network"

@@ -6,17 +6,38 @@ version does not know are kept (`other`) and written again.
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TypeVar
 
+from mesm.config import EndToEndConfig, ModelConfig
 from mesm.errors import DataError
+from mesm.files import file_sha256
 from mesm.json_form import Json, from_json, read_json, to_json
 from mesm.records.evaluation import ClassScores, Evaluation, Scores
 
 WEIGHTS, CONFIG, METRICS, CARD = "model.safetensors", "config.json", "metrics.json", "README.md"
+#: Low-rank updates of the text encoder, where the model has them: the rest of the weights is the same without.
+ADAPTER = "text_adapter.safetensors"
 
 T = TypeVar("T")
+
+
+def weight_files(config: ModelConfig) -> tuple[str, ...]:
+    """Return the names of the files that hold a model's weights."""
+    adapted = isinstance(config, EndToEndConfig) and config.text_adapter > 0
+    return (WEIGHTS, ADAPTER) if adapted else (WEIGHTS,)
+
+
+def weights_sha256(folder: Path, config: ModelConfig) -> str:
+    """Compute the digest of a checkpoint's weights: of its file, or of the digests of both files.
+
+    Raises:
+        OSError: a file cannot be read.
+    """
+    digests = [file_sha256(folder / name) for name in weight_files(config)]
+    return digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()
 
 
 @dataclass(frozen=True)

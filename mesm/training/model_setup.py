@@ -6,10 +6,11 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from mesm.config import FeatureModelConfig, RunConfig
+from mesm.config import EndToEndConfig, FeatureModelConfig, RunConfig
 from mesm.data.features.extract import open_features
 from mesm.data.store import Corpus
 from mesm.errors import ConfigError
+from mesm.estimate import listed
 from mesm.layers.text import TextEncoder
 from mesm.models import AnyScorer, EmotionModel, build_model, load_checkpoint
 from mesm.models.checkpoint import warm_start
@@ -43,7 +44,7 @@ def build_training_model(
         resumed: the weights come from the run's state; the first ones need not be there any more.
 
     Raises:
-        ConfigError: a frozen text branch from a checkpoint with other labels.
+        ConfigError: a frozen text branch from a checkpoint with other labels, or one with an adapter without it.
         CheckpointError: `init_from` does not fit.
     """
     rows = [row for row in corpus.index if row.split in ("train", "valid")]
@@ -61,6 +62,11 @@ def build_training_model(
         load_cnn(model, run.train.cnn_weights)
     if run.train.init_from and not resumed:
         start = load_checkpoint(run.train.init_from)
+        rank = start.config.text_adapter if isinstance(start.config, EndToEndConfig) else 0
+        if rank and "text" in run.model.modalities and rank != model.config.text_adapter:
+            raise ConfigError(
+                f"the text branch of {run.train.init_from} reads an adapted text encoder; set text_adapter={rank}"
+            )
         warm_start(model, start.model.state_dict(), start.config.labels)
         if start.config.labels != run.model.labels:
             if run.train.freeze_text:
@@ -87,9 +93,24 @@ def _undecidable_note(run: RunConfig, corpus: Corpus) -> tuple[str, ...]:
 
 
 def _freeze(model: EmotionModel, run: RunConfig) -> None:
-    """Stop the gradients of the parts that the config keeps as they are."""
+    """Stop the gradients of the parts that the config keeps as they are.
+
+    Raises:
+        ConfigError: no part is left.
+    """
     for parameter in model.attention_parameters():
         parameter.requires_grad_(not run.train.freeze_attention)
-    for setting, freeze in {"freeze_stem": model.freeze_stem, "freeze_text": model.freeze_text}.items():
+    freezers = {
+        "freeze_stem": model.freeze_stem,
+        "freeze_text": model.freeze_text,
+        "freeze_branches": model.freeze_branches,
+    }
+    for setting, freeze in freezers.items():
         if getattr(run.train, setting):
             freeze()
+    if not any(parameter.requires_grad for parameter in model.parameters()):
+        frozen = [setting for setting in freezers if getattr(run.train, setting)]
+        raise ConfigError(
+            f"{listed(frozen)} leave{'s' * (len(frozen) == 1)} nothing to train; set one to false, or text_adapter=16 to "
+            "train updates of the text encoder"
+        )

@@ -74,6 +74,7 @@ def _check_start(run: RunConfig) -> None:
     remedies = {
         "freeze_stem=false": train.freeze_stem,
         "freeze_text=false": train.freeze_text,
+        "freeze_branches=false": train.freeze_branches,
         "attention.target=points": bool(train.attention.weight) and train.attention.target in SALIENCY_TARGETS,
         "distillation.weight=0": bool(train.distillation.weight) and not train.distillation.checkpoint,
     }
@@ -90,7 +91,7 @@ def _check_model(run: RunConfig) -> None:
     model, train = run.model, run.train
     if train.attention.weight and model.name != "mesm":
         raise ConfigError(f"{model.name} has no attention to supervise; set train.attention.weight=0")
-    frozen = isinstance(model, EndToEndConfig) and not model.text_trainable
+    frozen = isinstance(model, EndToEndConfig) and not model.has_text_encoder
     if train.neutral.per_batch and not (model.name == "mesm" and "visual" in model.modalities and frozen):
         raise ConfigError(
             "neutral faces need a MESM with a visual branch and a frozen text encoder; set train.neutral.per_batch=0"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -10,7 +11,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mesm.batch import Batch
+from mesm.batch import MEL_FLOOR, Batch
 from mesm.config import MESMConfig
 from mesm.data.ingest.audio import mel_chunks
 from mesm.layers.padding import column_sites, sound_columns
@@ -87,14 +88,27 @@ def test_masked_padding_gets_no_attention_and_no_computation(gradients):
         assert old.kept_SHW[old.padding_SHW].all()
 
 
-@pytest.mark.parametrize("change", [augment, broad_augment])
-def test_augmentation_leaves_the_padding_as_it_was(change):
+def test_light_augmentation_leaves_the_padding_as_it_was():
     mels = sound(7000)
     counts = torch.tensor([2])
-    changed, _ = change(batch_of(mels, [2]), torch.Generator().manual_seed(0))
+    changed, _ = augment(batch_of(mels, [2]), torch.Generator().manual_seed(0))
     columns = sound_columns(mels, counts)
     assert torch.equal(sound_columns(changed.mels, counts), columns)
     assert not torch.equal(changed.mels, mels)
+
+
+def test_padding_follows_the_sound_when_the_tempo_changes():
+    mels = sound(40 * 200)
+    hops = int(sound_columns(mels, torch.tensor([2])).sum())
+    found = set()
+    for seed in range(40):
+        changed, _ = broad_augment(batch_of(mels, [2]), torch.Generator().manual_seed(seed))
+        columns = sound_columns(changed.mels, changed.chunk_counts)
+        found.add(now := int(columns.sum()))
+        assert 0.86 * hops - 1 <= now <= 1.17 * hops + 1 and len(changed.mels) == -(-now // 32)
+        assert (changed.mels[:, 0].permute(0, 2, 1)[~columns] == math.log10(MEL_FLOOR)).all()
+        assert columns.flatten()[:now].all(), "sound comes first"
+    assert max(found) - min(found) > 0.15 * hops
 
 
 def test_shares_leave_padding_out():

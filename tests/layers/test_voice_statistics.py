@@ -48,3 +48,13 @@ def test_one_clip_in_training_is_scaled_as_in_inference() -> None:
         head.linear.weight.normal_()
     row = torch.randn(1, COLUMNS)
     assert torch.allclose(head.train()(row), head.eval()(row), atol=1e-5)
+
+
+def test_a_hidden_layer_lies_before_the_score() -> None:
+    torch.manual_seed(0)
+    linear, shallow = VoiceStatistics(6, 0.0).eval(), VoiceStatistics(6, 0.0, hidden=8).eval()
+    rows = torch.randn(2, 5, COLUMNS)
+    for head in (linear, shallow):
+        torch.nn.init.normal_(head.linear.weight)
+    sums = [head(rows[0]) + head(rows[1]) - 2 * head((rows[0] + rows[1]) / 2) for head in (linear, shallow)]
+    assert float(sums[0].detach().abs().max()) < 1e-3 < float(sums[1].detach().abs().max()), "only the second bends"

@@ -10,12 +10,13 @@ from typing import Any
 import pytest
 import torch
 
+from mesm.analysis.checkpoints import read_facts
 from mesm.batch import Batch
 from mesm.config import upgrade_training
 from mesm.errors import CheckpointError, DataError
-from mesm.models import build_model, load_checkpoint, save_checkpoint
+from mesm.models import EmotionModel, build_model, load_checkpoint, save_checkpoint
 from mesm.models.checkpoint import CONFIG, WEIGHTS, warm_start
-from mesm.records.checkpoint import METRICS, CheckpointMetrics, read_metrics
+from mesm.records.checkpoint import ADAPTER, METRICS, CheckpointMetrics, read_metrics, weights_sha256
 from mesm.runtime import assets
 from tests.models.model_fixtures import TINY, random_batch
 
@@ -102,6 +103,36 @@ def test_bad_checkpoints_are_one_sentence(tmp_path: Path) -> None:
     (folder / CONFIG).write_text(json.dumps(config | {"color": 1}))
     with pytest.raises(CheckpointError, match="no setting 'color'"):
         load_checkpoint(folder)
+
+
+def test_an_adapter_is_a_file_of_its_own(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    config = replace(TINY.as_model("fe2e"), text_dim=384, text_adapter=2)
+    adapted = build_model(config).eval()
+    assert isinstance(adapted, EmotionModel) and adapted.text_encoder is not None
+    for update in adapted.text_encoder.parameters():
+        torch.nn.init.normal_(update, std=0.02)
+    folder = save_checkpoint(tmp_path / "adapted", adapted, CheckpointMetrics(), "")
+    plain = build_model(replace(config, text_adapter=0))
+    warm_start(plain, adapted.state_dict())
+    without = save_checkpoint(tmp_path / "plain", plain, CheckpointMetrics(), "")
+    assert (folder / WEIGHTS).read_bytes() == (without / WEIGHTS).read_bytes() and not (without / ADAPTER).exists()
+    found = load_checkpoint(folder).model
+    assert isinstance(found, EmotionModel) and found.text_encoder is not None
+    assert torch.equal(found.text_encoder.vectors(["so glad"]), adapted.text_encoder.vectors(["so glad"]))
+
+    facts = read_facts(folder)
+    assert facts.sha256 == weights_sha256(folder, config) != read_facts(without).sha256
+    whole = (folder / ADAPTER).read_bytes()
+    (folder / ADAPTER).write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+    assert weights_sha256(folder, config) != facts.sha256, "another adapter is another model"
+    for damaged in (whole[: len(whole) // 2], None):
+        (folder / ADAPTER).unlink()
+        if damaged is not None:
+            (folder / ADAPTER).write_bytes(damaged)
+        for load in (load_checkpoint, read_facts):
+            with pytest.raises(CheckpointError, match="cannot be read"):
+                load(folder)
 
 
 def test_warm_start_refuses_another_width() -> None:

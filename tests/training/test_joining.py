@@ -45,6 +45,18 @@ def test_each_branch_scores_as_it_did_alone(
             torch.testing.assert_close(scores_BME[:, place], alone_BE)
 
 
+def test_the_words_bring_their_adapted_encoder(tmp_path: Path) -> None:
+    words, voice = (
+        build_model(replace(SMALL, modalities=(m,), text_adapter=2 * (m == "text"))) for m in ("text", "acoustic")
+    )
+    assert isinstance(words, EmotionModel) and isinstance(voice, EmotionModel) and words.text_encoder is not None
+    for update in words.text_encoder.parameters():
+        torch.nn.init.normal_(update, std=0.02)
+    joined = join([voice, words])
+    assert joined.config.text_adapter == 2 and joined.text_encoder is not None
+    assert torch.equal(joined.text_encoder.vectors(["so glad"]), words.text_encoder.vectors(["so glad"]))
+
+
 def test_parts_that_do_not_go_together_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     models = []
     voice = replace(SMALL, modalities=("acoustic",))

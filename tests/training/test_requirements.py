@@ -98,6 +98,10 @@ def test_truth_that_the_corpus_lacks_is_one_sentence_with_every_setting(stored: 
         ("--recipe mesm --set cnn=vgg11 --set width=1", "stage sparse cannot start from cnn=vgg11"),
         ("--recipe fe2e --set attention.weight=1 --set attention.target=points", "fe2e has no attention to supervise"),
         ("--recipe mesm --set text_trainable=true --set neutral.per_batch=4", "a frozen text encoder"),
+        (
+            "--preset marionette-fe2e --init marionette-fe2e --set freeze_branches=true --set auxiliary.weight=0",
+            "freeze_branches leaves nothing to train; set one to false, or text_adapter=16",
+        ),
         ("--recipe mesm --init nowhere", "no checkpoint named 'nowhere'; there are marionette-fe2e,"),
         ("--recipe mesm --set distillation.checkpoint=nowhere", "no checkpoint named 'nowhere'; there are"),
         ("--recipe mesm --stage sparse", "freeze_text, attention.target and distillation.weight need a trained FE2E"),

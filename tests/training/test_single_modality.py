@@ -14,7 +14,7 @@ from mesm.batch import Sample
 from mesm.config import AttentionSupervisionConfig, FE2EConfig, RunConfig, TrainConfig
 from mesm.data.loading import SplitLoader
 from mesm.data.store import Corpus, CorpusWriter
-from mesm.errors import DataError
+from mesm.errors import ConfigError, DataError
 from mesm.models import load_checkpoint
 from mesm.studies.evaluation.measure import evaluate
 from mesm.studies.evaluation.tables import summary_lines
@@ -127,3 +127,28 @@ def test_a_silent_clip_scores_alike_in_any_company(tmp_path: Path) -> None:
     scores = evaluate(predictor, corpus, draws=10).per_clip
     for clip_id, row in zip(scores.ids, scores.scores, strict=True):
         np.testing.assert_allclose(predictor.predict(corpus[clip_id]).scores, row, atol=1e-3)
+
+
+def test_the_adapter_of_the_text_encoder_is_trained_alone(tmp_path: Path) -> None:
+    corpus = corpus_of(tmp_path / "corpus", "text")
+    start = trained("fe2e", corpus, tmp_path / "start", modalities=("text",))
+    words = replace(SMALL, modalities=("text",), text_adapter=2)
+    train = TrainConfig(
+        corpus=str(corpus.folder), batch_size=2, epochs=2, lr=1e-2, text_lr_factor=1.0, init_from=str(start.folder)
+    )
+    run = RunConfig(words, replace(train, freeze_branches=True))
+    adapted = Predictor(load_checkpoint(Trainer(run, tmp_path / "run").fit()), device="cpu")
+    before, after = start.model.state_dict(), adapted.model.state_dict()
+    assert all(torch.equal(after[name], before[name]) for name in before)
+    moved = {name for name in after if name.startswith("text_encoder.") and name.endswith(".up") and after[name].any()}
+    assert len(moved) == 18, "each linear map of the last three layers"
+    sample = corpus["test00"]
+    assert not np.allclose(adapted.predict(sample).scores, start.predict(sample).scores, atol=1e-4)
+    assert evaluate(adapted, corpus, draws=10).clips == 6
+
+    again = replace(train, init_from=str(adapted.folder), epochs=1)
+    with pytest.raises(ConfigError, match="reads an adapted text encoder; set text_adapter=2"):
+        Trainer(RunConfig(replace(words, text_adapter=0), again), tmp_path / "dropped")
+    frozen = RunConfig(words, replace(again, freeze_text=True))
+    with pytest.raises(ConfigError, match=r"^freeze_text leaves nothing to train; set one to false"):
+        Trainer(frozen, tmp_path / "frozen")

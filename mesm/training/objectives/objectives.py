@@ -89,9 +89,9 @@ class Objectives:
         if self.run.train.augment:
             draws = torch.Generator().manual_seed(seed)
             if self.run.train.augmentation == "broad":
-                # Target maps of the voices belong to chunks, which must stay.
+                # Target maps of the voices belong to mel cells, which must stay where they are.
                 whole = targets is not None and bool(targets.voices)
-                batch, regions_SRHW = broad_augment(batch, draws, regions_SRHW, cut_silence=not whole)
+                batch, regions_SRHW = broad_augment(batch, draws, regions_SRHW, keep_places=whole)
             else:
                 batch, regions_SRHW = augment(batch, draws, regions_SRHW)
         rng = np.random.default_rng(seed)
