@@ -8,7 +8,7 @@ import sys
 from collections import deque
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,10 +31,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "Scores are written as they come, to OUT.part; the same command goes on from there and tries failed clips again.\n"
         "Clips that OUT has already with the same path, text, top-p and checkpoint are not scored again.\n"
         "The flag several_faces counts faces of about the speaker's size: smaller ones are not searched for.\n"
-        "example:\n  mesm predict clips/ --out scores.csv --top-p 0.6"
+        "examples:\n  mesm predict clips/ --out scores.csv --top-p 0.6\n"
+        '  mesm predict clip.mp4 --text "I never thought they would come." --checkpoint people-mesm'
     )
     parser.add_argument("source", help="folder, CSV file, or one clip")
-    parser.add_argument("--out", required=True, help="CSV to write: one row per clip, one column per emotion")
+    parser.add_argument(
+        "--out", help="CSV to write: one row per clip, one column per emotion (default, for one clip: print its scores)"
+    )
+    parser.add_argument("--text", help="words of a single clip, instead of the transcript beside it")
     parser.add_argument("--checkpoint", default="marionette-mesm", help="name or folder (default: marionette-mesm)")
     parser.add_argument("--top-p", type=float, help="nucleus mass in (0, 1]; default: the checkpoint's")
     parser.add_argument("--restart", action="store_true", help="score every clip again, and replace OUT of any kind")
@@ -53,11 +57,20 @@ def run(arguments: argparse.Namespace) -> int:
     from mesm.data.clip_list import list_clips
     from mesm.data.csv_files import escape_bytes
     from mesm.data.ingest import Decoders
-    from mesm.errors import DataError
+    from mesm.errors import ConfigError, DataError
     from mesm.records.limits import training_note
 
-    source, out = Path(arguments.source), Path(arguments.out)
+    source = Path(arguments.source)
     clips, left_out = list_clips(source)
+    if arguments.text is not None:
+        if not source.is_file() or len(clips) != 1:
+            raise ConfigError("--text holds the words of a single clip; name its file")
+        clips = [replace(clips[0], text=arguments.text)]
+    if arguments.out is None:
+        if len(clips) != 1 or clips[0].error:
+            raise ConfigError(clips[0].error or f"{counted(len(clips), 'clip')}: name the CSV to write with --out")
+        return _print_scores(clips[0], load(arguments.checkpoint), arguments)
+    out = Path(arguments.out)
     if out.exists() and out.samefile(source):
         raise DataError(f"--out {out} is the list of clips itself; choose another file")
     with ScoreFile(out, restart=arguments.restart) as file:
@@ -74,6 +87,20 @@ def run(arguments: argparse.Namespace) -> int:
         shown = ", ".join(map(escape_bytes, left_out[:20])) + (" ..." if len(left_out) > 20 else "")
         print(f"left out (no clips; folders inside are not searched): {shown}")
     return 0 if failed < len(rows) else 1
+
+
+def _print_scores(clip: ListedClip, predictor: Predictor, arguments: argparse.Namespace) -> int:
+    """Print one clip's scores as columns: emotion, score, and a mark at those decided."""
+    from mesm.records.limits import training_note
+
+    prediction = predictor.predict(clip.path, clip.text, arguments.top_p, guarded=not arguments.no_guard)
+    if note := training_note(predictor.metrics):
+        print(note, file=sys.stderr)
+    for flag in prediction.flags:
+        print(f"flag: {flag}", file=sys.stderr)
+    for name, score in zip(prediction.labels, prediction.scores, strict=True):
+        print(f"{name:<12}{score:.4f}{'  decided' * (name in prediction.decided)}")
+    return 0
 
 
 def _workers(number: int | None, clips: int) -> int:

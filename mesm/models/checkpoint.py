@@ -42,6 +42,8 @@ from mesm.records.evaluation import Evaluation
 
 #: Names of the adapter's weights in a model begin so.
 _ADAPTED = "text_encoder."
+#: A weight per modality.
+_FUSION = "fusion.weight"
 
 
 @dataclass(frozen=True)
@@ -213,6 +215,8 @@ def warm_start(model: AnyScorer, weights: Mapping[str, Tensor], labels: Sequence
     own = model.state_dict()
     last = () if labels is None or tuple(labels) == model.config.labels else _last_layers(model)
     shared = {k: v for k, v in weights.items() if k in own and not k.startswith(last)}
+    if len(own.get(_FUSION, ())) != len(shared.get(_FUSION, ())):  # of other modalities: fitted again
+        shared.pop(_FUSION, None)
     wrong = [k for k, v in shared.items() if v.shape != own[k].shape]
     if wrong or not shared:
         what = f"{wrong[0]} has shape {tuple(shared[wrong[0]].shape)}" if wrong else "no weight has a known name"

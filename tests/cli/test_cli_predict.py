@@ -33,7 +33,7 @@ class Scorer:
         self.texts: list[str] = []
         self.stop_at: str | None = None
 
-    def predict(self, path: Path, text: str, top_p: float | None) -> Prediction:
+    def predict(self, path: Path, text: str, top_p: float | None, guarded: bool = True) -> Prediction:
         if not path.is_file():
             raise DataError(f"{path} does not exist; check the path")
         if text == self.stop_at:
@@ -208,3 +208,20 @@ def test_content_decides_what_is_a_clip(tmp_path: Path) -> None:
     assert left_out == ["a.m4a", "e.txt", "list.csv", "more/", "notes.md"]
     one, nothing = list_clips(tmp_path / "a.M4V")
     assert one == clips[:1] and nothing == []
+
+
+def test_one_clip_is_printed_without_a_file(tmp_path: Path, scorer: Scorer, capsys: pytest.CaptureFixture[str]) -> None:
+    write_clip(tmp_path / "a.mp4", [grey(90)] * 8, tone(0.5))
+    (tmp_path / "a.txt").write_text("beside it")
+    assert main(["predict", str(tmp_path / "a.mp4")]) == 0
+    printed = capsys.readouterr()
+    assert printed.out.splitlines() == ["happiness   0.0900  decided", "sadness     0.0000"]
+    assert "flag: a flag" in printed.err and scorer.texts == ["beside it"]
+    assert main(["predict", str(tmp_path / "a.mp4"), "--text", "other"]) == 0 and scorer.texts[-1] == "other"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.mp4", "a.txt"]
+
+
+def test_several_clips_need_a_file(clips: Path, scorer: Scorer, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["predict", str(clips)]) == 2 and "name the CSV to write with --out" in capsys.readouterr().err
+    assert main(["predict", str(clips), "--text", "x", "--out", "y.csv"]) == 2
+    assert "--text holds the words of a single clip; name its file" in capsys.readouterr().err and not scorer.texts

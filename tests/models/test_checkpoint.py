@@ -139,3 +139,13 @@ def test_warm_start_refuses_another_width() -> None:
     dense = build_model(TINY.as_model("fe2e"))
     with pytest.raises(CheckpointError, match="same width"):
         warm_start(build_model(replace(TINY, width=0.25)), dense.state_dict())
+
+
+def test_a_start_with_more_modalities_gives_its_branches() -> None:
+    whole, part = (build_model(replace(TINY, modalities=m)) for m in (TINY.modalities, ("text", "visual")))
+    with torch.no_grad():
+        whole.fusion.weight.fill_(0.5)  # type: ignore[union-attr, operator]
+    left = warm_start(part, whole.state_dict())
+    assert left == ["fusion.weight"] and torch.equal(part.fusion.weight, torch.ones(2))  # type: ignore[union-attr]
+    for name, value in part.state_dict().items():
+        assert name == "fusion.weight" or torch.equal(value, whole.state_dict()[name])
