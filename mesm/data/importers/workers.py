@@ -14,6 +14,7 @@ from mesm.data.importers.plan import Problem, Utterance
 from mesm.data.ingest import limits
 from mesm.data.ingest.search import shared_search
 from mesm.data.sources import SourceFacts
+from mesm.errors import DataError
 
 Chunk = Sequence[Utterance]
 #: Chunks that are under way or wait to be written, per worker: this bounds the memory.
@@ -88,6 +89,25 @@ def run_local(chunks: Sequence[Chunk], settings: Settings, workers: int, stall_s
         pool.shutdown(wait=True, cancel_futures=True)
 
 
+def _load_detector() -> None:
+    shared_search()
+
+
+def _check_worker(pool: ProcessPoolExecutor) -> None:
+    """Start the pool's worker.
+
+    Raises:
+        DataError: it ends before it has a clip, so that no clip is to blame.
+    """
+    try:
+        pool.submit(_load_detector).result()
+    except _ENDED as error:
+        raise DataError(
+            "a process of the import ends at its start, before any clip; free memory, or decode in this process with "
+            "--workers 0"
+        ) from error
+
+
 def _one_by_one(utterances: Sequence[Utterance], settings: Settings, stall_s: float) -> Iterator[Outcome]:
     pool = _pool(1)
     try:
@@ -97,6 +117,7 @@ def _one_by_one(utterances: Sequence[Utterance], settings: Settings, stall_s: fl
             except _ENDED:
                 pool.shutdown(wait=True, cancel_futures=True)
                 pool = _pool(1)
+                _check_worker(pool)
                 problem = Problem(
                     "broke_decoder",
                     f"decoding it crashed, stood still for {stall_s:.0f} s or took more than {_MEMORY_MB} MB; "

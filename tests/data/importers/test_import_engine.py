@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
 import signal
 import struct
 import zlib
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -128,6 +130,16 @@ def test_a_file_that_ends_its_process_costs_only_itself(
     assert_same(
         replace(Corpus(tmp_path / "out")["c003"], split=""), replace(Corpus(tmp_path / "alone")["c003"], split="")
     )
+
+
+def test_a_process_that_ends_at_its_start_blames_no_clip(
+    grey_clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spawn = multiprocessing.get_context("spawn")
+    monkeypatch.setattr(workers, "_pool", lambda count: ProcessPoolExecutor(count, spawn, os._exit, (1,)))
+    with pytest.raises(DataError, match=r"ends at its start, before any clip; free memory, or .* --workers 0"):
+        run(release_of(3, grey_clip), tmp_path / "out", workers=1)
+    assert not (tmp_path / "out" / "quarantine.jsonl").read_text()
 
 
 def test_hostile_files(grey_clip: Path, left_half: np.ndarray, tmp_path: Path) -> None:
