@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mesm.errors import DataError
-from mesm.estimate import decimal_text
+from mesm.estimate import counted, decimal_text
 from mesm.json_form import Json, members
 
 
@@ -72,6 +72,20 @@ class Comparison:
         """Raise `DataError` if a difference is missing."""
         if not {"wacc", "f1"} <= set(self.difference):
             raise DataError("data.difference has no wacc or no f1")
+
+    def not_above(self) -> str | None:
+        """Return a sentence if the first model's WAcc is not shown to be above the second's; None if it is."""
+        wacc, (first, second) = self.difference["wacc"], (self.first, self.second)
+        interval = wacc.interval_text(1)
+        if wacc.value is None or wacc.low is None or wacc.low > 0 or interval is None:
+            return None
+        scores = [decimal_text(model.wacc or 0.0, 1) for model in (first, second)]
+        verdict = "it is below" if wacc.high is not None and wacc.high < 0 else "not shown to differ"
+        return (
+            f"{first.name}, mean of {counted(first.runs, 'seed')}, has WAcc {scores[0]} beside "
+            f"{scores[1]} of {second.name} ({counted(second.runs, 'seed')}): "
+            f"{decimal_text(wacc.value, 1, sign=True)} ({interval}), {verdict}."
+        )
 
 
 def difference_from_schema_1(data: dict[str, Json]) -> dict[str, Json]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mesm.estimate import Estimate, counted, decimal_text
+from mesm.estimate import Estimate, counted, decimal_text, listed
 from mesm.figures.export import FigureExport, corpus_export, origin_of
 from mesm.figures.tables import Row, Table
 from mesm.records.base import Record
@@ -98,4 +98,4 @@ def same_budget(guidance: Guidance) -> str | None:
             lines.append(
                 f"{decimal_text(dense.wacc, 1)} against MESM's {decimal_text(sparse.wacc, 1)} (trained {truth})"
             )
-    return f"After as many epochs, FE2E has WAcc {' and '.join(lines)}." if lines else None
+    return f"After as many epochs, FE2E has WAcc {listed(lines)}." if lines else None

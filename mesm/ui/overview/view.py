@@ -113,6 +113,9 @@ def awkward_sentences(model: Model, opened: OpenCorpus) -> list[str]:
     guidance = records().first("guidance", corpus=opened.corpus.id)
     if guidance is not None:
         lines += [line for line in (same_budget(guidance.data), fair_null(guidance.data)) if line is not None]
+    comparisons = [record.data for record in records().find("compare", corpus=opened.corpus.id)]
+    of_seeds = [data for data in comparisons if data.first.name == model.facts.name and data.first.runs > 1]
+    lines += [sentence for data in of_seeds if (sentence := data.not_above()) is not None]
     if not model.facts.has_attention:
         return lines
     faithfulness: Faithfulness | None = find_record("faithfulness", model, opened).data
