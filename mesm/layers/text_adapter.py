@@ -1,7 +1,7 @@
 """Adapt a frozen text encoder: low-rank updates of the linear maps in its last layers.
 
 LoRA (Hu et al. 2022, doi:10.48550/arXiv.2106.09685). The encoder's own weights are not trained and not stored: they are
-those of the published file. Of MiniLM's 22.6 million weights 12 in a thousand are added and stored, at rank 16.
+those of the published file. At rank 16 the updates have 332 000 weights, beside MiniLM's 22.7 million.
 """
 
 from __future__ import annotations

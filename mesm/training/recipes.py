@@ -321,10 +321,11 @@ def _dense_model(facts: CorpusFacts, size: str, modalities: tuple[str, ...]) -> 
         return model
     # Cameras, lights and microphones differ from clip to clip; the mel's mean and spread are those of recorded voices
     # (RAVDESS) whose level is removed.
-    # Word scores and voice statistics are linear and learn from few clips (benchmarks/README.md).
+    # Word scores and voice statistics learn from few clips (benchmarks/README.md); their sizes are those of people-fe2e, so
+    # that its branches can be the start.
     return replace(
         model, face_scaling="grey", mel_level="removed", mel_mean=-3.5, mel_std=1.85, mel_statistics=True,
-        text_lexicon=65_536,
+        mel_statistics_hidden=128, text_lexicon=65_536,
     )  # fmt: skip
 
 
