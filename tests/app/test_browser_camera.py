@@ -45,6 +45,8 @@ def record(browser: Any, address: str) -> Any:
     page = open_page(browser, f"{address}/try_a_clip?checkpoint=marionette-mesm&corpus=marionette")
     page.get_by_text("camera and microphone").last.click()
     settle(page)
+    # Before the camera delivers, the button is there and takes nothing.
+    page.wait_for_function("() => [...document.querySelectorAll('video')].some(video => video.videoWidth > 0)")
     page.get_by_role("button", name="Take Photo").click()
     page.get_by_role("button", name="Clear photo").wait_for()
     page.get_by_role("button", name="Record", exact=True).click()
