@@ -82,7 +82,7 @@ class Comparison:
         scores = [decimal_text(model.wacc or 0.0, 1) for model in (first, second)]
         verdict = "it is below" if wacc.high is not None and wacc.high < 0 else "not shown to differ"
         return (
-            f"{first.name}, mean of {counted(first.runs, 'seed')}, has WAcc {scores[0]} beside "
+            f"Over {counted(first.runs, 'seed')}, {first.name} has WAcc {scores[0]} beside "
             f"{scores[1]} of {second.name} ({counted(second.runs, 'seed')}): "
             f"{decimal_text(wacc.value, 1, sign=True)} ({interval}), {verdict}."
         )

@@ -203,7 +203,7 @@ def test_every_recipe_stands_beside_fe2e_with_as_many_epochs() -> None:
 def test_the_seeds_are_compared_with_an_fe2e_of_as_many_epochs() -> None:
     found = [record.data for record in of("compare") if record.data.first.runs == 3]
     assert [data.not_above() for data in found] == [
-        "marionette-mesm, mean of 3 seeds, has WAcc 85.5 beside 86.2 of marionette-fe2e-as-many-epochs (1 seed): "
+        "Over 3 seeds, marionette-mesm has WAcc 85.5 beside 86.2 of marionette-fe2e-as-many-epochs (1 seed): "
         "-0.7 (-1.8 to +0.6), not shown to differ."
     ]
     better = replace(
