@@ -121,10 +121,12 @@ def read_facts(folder: Path) -> CheckpointFacts:
                 f"{METRICS} has {len(metrics.thresholds)} thresholds for {len(config.labels)} labels; train it again"
             )
         card = read_regular(folder / CARD, _CARD_BYTES).decode(errors="replace") if (folder / CARD).is_file() else ""
-        for name in weight_files(config):
+        for name in weight_files(config.is_adapted):
             with safe_open(folder / name, framework="numpy"):  # fails where the file is not whole
                 pass
-        return CheckpointFacts(checkpoint_name(folder), folder, config, weights_sha256(folder, config), metrics, card)
+        return CheckpointFacts(
+            checkpoint_name(folder), folder, config, weights_sha256(folder, config.is_adapted), metrics, card
+        )
     except (ConfigError, DataError) as error:
         raise CheckpointError(f"checkpoint {folder.name}: {error}") from error
     except (OSError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError, SafetensorError) as error:

@@ -83,7 +83,7 @@ class Predictor:
         self.config: ModelConfig = checkpoint.config
         self.folder = checkpoint.folder
         self.name = name or checkpoint_name(checkpoint.folder)
-        self.sha256 = weights_sha256(checkpoint.folder, checkpoint.config)
+        self.sha256 = weights_sha256(checkpoint.folder, checkpoint.config.is_adapted)
         self.metrics = checkpoint.metrics
         self.card = checkpoint.card
         self.trained_on = self.metrics.trained_on

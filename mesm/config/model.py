@@ -178,6 +178,11 @@ class ModelConfig(JsonConfig):
         return "text" in self.modalities or self.has_text_query
 
     @property
+    def is_adapted(self) -> bool:
+        """Return True if the text encoder has trained low-rank updates."""
+        return False
+
+    @property
     def top_p(self) -> float:
         """Return the reference nucleus mass; 1, every site, for a model without attention."""
         return 1.0
@@ -245,7 +250,12 @@ class EndToEndConfig(ModelConfig):
     @property
     def has_text_encoder(self) -> bool:
         """Return True if the text encoder is a part of the model that is trained, whole or by its adapter."""
-        return self.text_trainable or self.text_adapter > 0
+        return self.text_trainable or self.is_adapted
+
+    @property
+    def is_adapted(self) -> bool:
+        """Return True if the text encoder has trained low-rank updates."""
+        return self.text_adapter > 0
 
     @property
     def cnn(self) -> str:

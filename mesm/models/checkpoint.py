@@ -101,7 +101,7 @@ def save_state(
         if old.exists() and not folder.exists():  # a kill between the two renames below
             old.rename(folder)
         fresh = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}.", suffix=PART))
-        if ADAPTER in weight_files(config):
+        if ADAPTER in weight_files(config.is_adapted):
             save_file({name: state.pop(name) for name in list(state) if name.startswith(_ADAPTED)}, fresh / ADAPTER)
         save_file(state, fresh / WEIGHTS)
         (fresh / CONFIG).write_text(json.dumps(config.to_dict(), indent=1) + "\n")
@@ -183,7 +183,9 @@ def load_checkpoint(source: str | os.PathLike[str]) -> Checkpoint:
     try:
         stored = members(read_json(folder / CONFIG))
         config = ModelConfig.from_stored(stored)
-        state = {name: value for file in weight_files(config) for name, value in load_file(folder / file).items()}
+        state = {
+            name: value for file in weight_files(config.is_adapted) for name, value in load_file(folder / file).items()
+        }
         metrics = read_metrics(folder)
         if len(metrics.thresholds) not in (0, len(config.labels)):
             raise DataError(f"{METRICS} has {len(metrics.thresholds)} thresholds for {len(config.labels)} labels")

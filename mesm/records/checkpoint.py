@@ -11,7 +11,6 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TypeVar
 
-from mesm.config import EndToEndConfig, ModelConfig
 from mesm.errors import DataError
 from mesm.files import file_sha256
 from mesm.json_form import Json, from_json, read_json, to_json
@@ -24,19 +23,26 @@ ADAPTER = "text_adapter.safetensors"
 T = TypeVar("T")
 
 
-def weight_files(config: ModelConfig) -> tuple[str, ...]:
-    """Return the names of the files that hold a model's weights."""
-    adapted = isinstance(config, EndToEndConfig) and config.text_adapter > 0
+def weight_files(adapted: bool) -> tuple[str, ...]:
+    """Return the names of the files that hold a model's weights.
+
+    Args:
+        adapted: whether its text encoder has an adapter (`ModelConfig.is_adapted`).
+    """
     return (WEIGHTS, ADAPTER) if adapted else (WEIGHTS,)
 
 
-def weights_sha256(folder: Path, config: ModelConfig) -> str:
+def weights_sha256(folder: Path, adapted: bool) -> str:
     """Compute the digest of a checkpoint's weights: of its file, or of the digests of both files.
+
+    Args:
+        folder: of the checkpoint.
+        adapted: see `weight_files`.
 
     Raises:
         OSError: a file cannot be read.
     """
-    digests = [file_sha256(folder / name) for name in weight_files(config)]
+    digests = [file_sha256(folder / name) for name in weight_files(adapted)]
     return digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()
 
 
