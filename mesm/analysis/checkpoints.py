@@ -121,8 +121,8 @@ def read_facts(folder: Path) -> CheckpointFacts:
                 f"{METRICS} has {len(metrics.thresholds)} thresholds for {len(config.labels)} labels; train it again"
             )
         card = read_regular(folder / CARD, _CARD_BYTES).decode(errors="replace") if (folder / CARD).is_file() else ""
-        for name in weight_files(config.is_adapted):
-            with safe_open(folder / name, framework="numpy"):  # fails where the file is not whole
+        for path in weight_files(folder, config.is_adapted):
+            with safe_open(path, framework="numpy"):  # fails where the file is not whole
                 pass
         return CheckpointFacts(
             checkpoint_name(folder), folder, config, weights_sha256(folder, config.is_adapted), metrics, card

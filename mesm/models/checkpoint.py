@@ -101,7 +101,7 @@ def save_state(
         if old.exists() and not folder.exists():  # a kill between the two renames below
             old.rename(folder)
         fresh = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}.", suffix=PART))
-        if ADAPTER in weight_files(config.is_adapted):
+        if config.is_adapted:
             save_file({name: state.pop(name) for name in list(state) if name.startswith(_ADAPTED)}, fresh / ADAPTER)
         save_file(state, fresh / WEIGHTS)
         (fresh / CONFIG).write_text(json.dumps(config.to_dict(), indent=1) + "\n")
@@ -184,7 +184,7 @@ def load_checkpoint(source: str | os.PathLike[str]) -> Checkpoint:
         stored = members(read_json(folder / CONFIG))
         config = ModelConfig.from_stored(stored)
         state = {
-            name: value for file in weight_files(config.is_adapted) for name, value in load_file(folder / file).items()
+            name: value for path in weight_files(folder, config.is_adapted) for name, value in load_file(path).items()
         }
         metrics = read_metrics(folder)
         if len(metrics.thresholds) not in (0, len(config.labels)):

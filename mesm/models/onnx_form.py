@@ -123,7 +123,10 @@ def write_onnx(model: nn.Module, config: ModelConfig, path: Path, top_p: float |
         BackendUnavailable: the package onnx is not installed.
     """
     if reason := _why_not(model, config):
-        raise ConfigError(f"{config.name} has no ONNX form here: {reason}")
+        raise ConfigError(
+            f"{config.name} has no ONNX form here: {reason}; an FE2E or MESM with text_trainable=false, text_adapter=0, "
+            "text_lexicon=0 and mel_statistics=false has one"
+        )
     if top_p is not None and not config.has_attention:
         raise ConfigError(f"{config.name} computes every site: it has no top-p; leave --top-p out")
     top_p = check_top_p(config.top_p if top_p is None else top_p)

@@ -23,13 +23,19 @@ ADAPTER = "text_adapter.safetensors"
 T = TypeVar("T")
 
 
-def weight_files(adapted: bool) -> tuple[str, ...]:
-    """Return the names of the files that hold a model's weights.
+def weight_files(folder: Path, adapted: bool) -> list[Path]:
+    """Return the files that hold a model's weights.
 
     Args:
+        folder: of the checkpoint.
         adapted: whether its text encoder has an adapter (`ModelConfig.is_adapted`).
+
+    Raises:
+        DataError: an adapter lies there that the model's config does not have.
     """
-    return (WEIGHTS, ADAPTER) if adapted else (WEIGHTS,)
+    if not adapted and (folder / ADAPTER).exists():
+        raise DataError(f"{CONFIG} lacks text_adapter beside {ADAPTER}; copy it from where the checkpoint comes from")
+    return [folder / name for name in ((WEIGHTS, ADAPTER) if adapted else (WEIGHTS,))]
 
 
 def weights_sha256(folder: Path, adapted: bool) -> str:
@@ -41,8 +47,9 @@ def weights_sha256(folder: Path, adapted: bool) -> str:
 
     Raises:
         OSError: a file cannot be read.
+        DataError: see `weight_files`.
     """
-    digests = [file_sha256(folder / name) for name in weight_files(adapted)]
+    digests = [file_sha256(path) for path in weight_files(folder, adapted)]
     return digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()
 
 

@@ -57,6 +57,8 @@ def refit_fusion(
 ) -> Validation:
     """Set the model's fusion weights to `fit_fusion`'s, and return the scores and thresholds with them.
 
+    They stay where a modality occurs in no held-out clip.
+
     Args:
         model: with two modalities or more, on `device`.
         held_out: the validation split.
@@ -64,7 +66,11 @@ def refit_fusion(
     """
     fusion = model.fusion
     assert isinstance(fusion, WeightedFusion) and fusion.weight is not None, "one modality has no weights"
-    scores = Validation.of(model, held_out, device).scores
+    validation = Validation.of(model, held_out, device)
+    scores = validation.scores
+    # The weight of a branch that no clip shows, and with it the scale of the others, is unknown.
+    if not all(any(m in row.modalities for row in held_out.rows) for m in model.config.modalities):
+        return validation
     fitted_M = fit_fusion(branch_logits(scores.branch_scores), torch.from_numpy(scores.truth), weights_E.cpu())
     with torch.no_grad():
         fusion.weight.copy_(fitted_M)

@@ -38,7 +38,7 @@ def join_checkpoints(
         The folder, and modality -> fusion weight.
 
     Raises:
-        ConfigError: the parts do not go together, or make up a single modality.
+        ConfigError: the parts do not go together, make up a single modality, or have one that no validation clip has.
         DataError: the corpus lacks a label or a validation split.
     """
     models = [part.model for part in parts if isinstance(part.model, EmotionModel)]
@@ -48,6 +48,12 @@ def join_checkpoints(
     if len(model.config.modalities) < 2:
         raise ConfigError(
             f"all checkpoints have {model.config.modalities[0]} alone; give one for another modality, too"
+        )
+    shown = {modality for row in corpus.index if row.split == "valid" for modality in row.modalities}
+    if lacking := [modality for modality in model.config.modalities if modality not in shown]:
+        raise ConfigError(
+            f"no validation clip of {corpus.name} has {' or '.join(lacking)}, so their fusion weights cannot be fitted; name a "
+            "corpus with all modalities"
         )
     encoder = model.text_encoder or TextEncoder(model.config)
     inputs = loader_arguments(model, encoder, corpus, ("valid",))

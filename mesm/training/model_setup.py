@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from mesm.config import EndToEndConfig, FeatureModelConfig, RunConfig
+from mesm.config import EndToEndConfig, FeatureModelConfig, ModelConfig, RunConfig
 from mesm.data.features.extract import open_features
 from mesm.data.store import Corpus
 from mesm.errors import ConfigError
@@ -44,7 +44,7 @@ def build_training_model(
         resumed: the weights come from the run's state; the first ones need not be there any more.
 
     Raises:
-        ConfigError: a frozen text branch from a checkpoint with other labels, or one with an adapter without it.
+        ConfigError: a frozen text branch from a checkpoint with other labels, or a text branch with a part that this one lacks.
         CheckpointError: `init_from` does not fit.
     """
     rows = [row for row in corpus.index if row.split in ("train", "valid")]
@@ -62,10 +62,9 @@ def build_training_model(
         load_cnn(model, run.train.cnn_weights)
     if run.train.init_from and not resumed:
         start = load_checkpoint(run.train.init_from)
-        rank = start.config.text_adapter if isinstance(start.config, EndToEndConfig) else 0
-        if rank and "text" in run.model.modalities and rank != model.config.text_adapter:
+        if dropped := _dropped_text(start.config, model.config):
             raise ConfigError(
-                f"the text branch of {run.train.init_from} reads an adapted text encoder; set text_adapter={rank}"
+                f"the text branch of {run.train.init_from} has parts that this model lacks; set {listed(dropped)}"
             )
         warm_start(model, start.model.state_dict(), start.config.labels)
         if start.config.labels != run.model.labels:
@@ -80,6 +79,14 @@ def build_training_model(
             )
     _freeze(model, run)
     return TrainingModel(model.to(device), inputs, notes)
+
+
+def _dropped_text(start: ModelConfig, model: EndToEndConfig) -> list[str]:
+    """Return the settings, as key=value, of parts of the start's text branch that would be left out in silence."""
+    if not isinstance(start, EndToEndConfig) or not {"text"} <= {*start.modalities} & {*model.modalities}:
+        return []
+    parts = {name: getattr(start, name) for name in ("text_adapter", "text_lexicon")}
+    return [f"{name}={value}" for name, value in parts.items() if value and not getattr(model, name)]
 
 
 def _undecidable_note(run: RunConfig, corpus: Corpus) -> tuple[str, ...]:

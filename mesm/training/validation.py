@@ -16,7 +16,7 @@ from mesm.data.loading import SplitLoader
 from mesm.data.store import Corpus
 from mesm.json_form import members
 from mesm.models import AnyScorer, ModelOutput
-from mesm.records.checkpoint import CheckpointMetrics, SplitMetrics
+from mesm.records.checkpoint import METRICS, CheckpointMetrics, SplitMetrics, read_metrics
 from mesm.statistics import rounded
 from mesm.training import metrics
 from mesm.training.objectives.label_loss import LabelLoss
@@ -95,7 +95,7 @@ def checkpoint_metrics(run: RunConfig, corpus: Corpus, validation: Validation, e
             thresholds_top_p=run.model.top_p,
             epoch=epoch,
             train=train,
-            sources=corpus_sources(corpus),
+            sources=tuple(dict.fromkeys([*corpus_sources(corpus), *_start_sources(run)])),
         )
     )
 
@@ -110,6 +110,12 @@ def corpus_sources(corpus: Corpus) -> tuple[str, ...]:
         licence = facts.get("licence") or "licence not stated"
         lines.append("; ".join(str(fact) for fact in (facts["corpus"], licence, facts.get("citation")) if fact))
     return tuple(dict.fromkeys(lines))
+
+
+def _start_sources(run: RunConfig) -> list[str]:
+    """Return the sources of the checkpoints that a run starts from and is distilled from, whose licences go with them."""
+    folders = [Path(name) for name in (run.train.init_from, run.train.distillation.checkpoint) if name]
+    return [source for folder in folders if (folder / METRICS).is_file() for source in read_metrics(folder).sources]
 
 
 def _run_name(checkpoint: str) -> str:

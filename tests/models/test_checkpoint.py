@@ -124,6 +124,14 @@ def test_an_adapter_is_a_file_of_its_own(tmp_path: Path) -> None:
     facts = read_facts(folder)
     assert facts.sha256 == weights_sha256(folder, config.is_adapted) != read_facts(without).sha256
     whole = (folder / ADAPTER).read_bytes()
+    stored = (folder / CONFIG).read_text()
+    (folder / CONFIG).write_text(stored.replace('"text_adapter": 2', '"text_adapter": 0'))
+    for load in (load_checkpoint, read_facts):
+        with pytest.raises(
+            CheckpointError, match=r"config\.json lacks text_adapter beside text_adapter\.safetensors; copy"
+        ):
+            load(folder)
+    (folder / CONFIG).write_text(stored)
     (folder / ADAPTER).write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
     assert weights_sha256(folder, config.is_adapted) != facts.sha256, "another adapter is another model"
     for damaged in (whole[: len(whole) // 2], None):

@@ -13,9 +13,10 @@ from mesm.errors import ConfigError
 from mesm.models import EmotionModel, build_model, load_checkpoint, save_checkpoint
 from mesm.models.join import join
 from mesm.records.checkpoint import CheckpointMetrics
+from mesm.training.joining import join_checkpoints
 from tests.models.model_fixtures import random_batch
 from tests.training.corpora import tinted_corpus
-from tests.training.test_single_modality import SMALL
+from tests.training.test_single_modality import SMALL, corpus_of
 
 
 def part(folder: Path, modality: str, **settings: object) -> Path:
@@ -73,4 +74,12 @@ def test_parts_that_do_not_go_together_are_refused(tmp_path: Path, capsys: pytes
     voices = str(part(tmp_path, "acoustic"))
     assert main(["join", voices, voices, "--corpus", str(corpus), "--out", str(tmp_path / "out")]) == 2
     assert "all checkpoints have acoustic alone; give one for another modality" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_modality_that_no_validation_clip_has_is_not_joined(tmp_path: Path) -> None:
+    corpus = corpus_of(tmp_path / "corpus", "text")
+    parts = [load_checkpoint(part(tmp_path, modality)) for modality in ("acoustic", "text")]
+    with pytest.raises(ConfigError, match="no validation clip of text has acoustic, so their fusion weights cannot be"):
+        join_checkpoints(parts, corpus, tmp_path / "out")
     assert not (tmp_path / "out").exists()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from mesm.data.loading import SplitLoader
 from mesm.data.store import Corpus, CorpusWriter
 from mesm.errors import ConfigError, DataError
 from mesm.models import load_checkpoint
+from mesm.records.checkpoint import METRICS
 from mesm.studies.evaluation.measure import evaluate
 from mesm.studies.evaluation.tables import summary_lines
 from mesm.studies.sweep.measure import measure_sweep
@@ -132,12 +134,17 @@ def test_a_silent_clip_scores_alike_in_any_company(tmp_path: Path) -> None:
 def test_the_adapter_of_the_text_encoder_is_trained_alone(tmp_path: Path) -> None:
     corpus = corpus_of(tmp_path / "corpus", "text")
     start = trained("fe2e", corpus, tmp_path / "start", modalities=("text",))
+    stored = json.loads((start.folder / METRICS).read_text())
+    (start.folder / METRICS).write_text(json.dumps(stored | {"sources": ["x; CC BY-NC 4.0"]}))
     words = replace(SMALL, modalities=("text",), text_adapter=2)
     train = TrainConfig(
         corpus=str(corpus.folder), batch_size=2, epochs=2, lr=1e-2, text_lr_factor=1.0, init_from=str(start.folder)
     )
     run = RunConfig(words, replace(train, freeze_branches=True))
     adapted = Predictor(load_checkpoint(Trainer(run, tmp_path / "run").fit()), device="cpu")
+    assert adapted.metrics.sources[-1] == "x; CC BY-NC 4.0" and "non-commercial" in adapted.card, (
+        "the start's licence goes on"
+    )
     before, after = start.model.state_dict(), adapted.model.state_dict()
     assert all(torch.equal(after[name], before[name]) for name in before)
     moved = {name for name in after if name.startswith("text_encoder.") and name.endswith(".up") and after[name].any()}
@@ -147,7 +154,7 @@ def test_the_adapter_of_the_text_encoder_is_trained_alone(tmp_path: Path) -> Non
     assert evaluate(adapted, corpus, draws=10).clips == 6
 
     again = replace(train, init_from=str(adapted.folder), epochs=1)
-    with pytest.raises(ConfigError, match="reads an adapted text encoder; set text_adapter=2"):
+    with pytest.raises(ConfigError, match=r"has parts that this model lacks; set text_adapter=2$"):
         Trainer(RunConfig(replace(words, text_adapter=0), again), tmp_path / "dropped")
     frozen = RunConfig(words, replace(again, freeze_text=True))
     with pytest.raises(ConfigError, match=r"^freeze_text leaves nothing to train; set one to false"):
