@@ -78,13 +78,17 @@ def list_clips(source: Path) -> tuple[list[ListedClip], list[str]]:
     if source.is_dir():
         clips, left_out = _list_folder(source)
     elif not source.is_file():
-        raise DataError(f"{source} does not exist; give a folder with clips or a CSV with the columns path and text")
+        raise DataError(
+            f"{source} does not exist; give a clip, a folder with clips, or a CSV with the columns path and text"
+        )
     elif media_kind(source):
         clips, left_out = [_with_transcript(source)], []
     else:
         clips, left_out = list(_list_table(source)), []
     if not clips:
-        raise DataError(f"{source} holds no clip; give a folder with videos or sounds, or a CSV with a row for each")
+        raise DataError(
+            f"{source} holds no clip; give a folder with videos or sounds (folders inside are not searched), or a CSV"
+        )
     return clips, left_out
 
 
