@@ -52,13 +52,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Score every clip and write the CSV; the error of a clip that fails goes into the column `error`."""
-    from mesm.analysis.predictor import load
     from mesm.cli.score_file import ScoreFile
     from mesm.data.clip_list import list_clips
     from mesm.data.csv_files import escape_bytes
     from mesm.data.ingest import Decoders
     from mesm.errors import ConfigError, DataError
-    from mesm.records.limits import training_note
 
     source = Path(arguments.source)
     clips, left_out = list_clips(source)
@@ -69,14 +67,12 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.out is None:
         if len(clips) != 1 or clips[0].error:
             raise ConfigError(clips[0].error or f"{counted(len(clips), 'clip')}: name the CSV to write with --out")
-        return _print_scores(clips[0], load(arguments.checkpoint), arguments)
+        return _print_scores(clips[0], _load(arguments.checkpoint), arguments)
     out = Path(arguments.out)
     if out.exists() and out.samefile(source):
         raise DataError(f"--out {out} is the list of clips itself; choose another file")
     with ScoreFile(out, restart=arguments.restart) as file:
-        predictor = load(arguments.checkpoint)
-        if note := training_note(predictor.metrics):
-            print(note, file=sys.stderr)
+        predictor = _load(arguments.checkpoint)
         with Decoders(_workers(arguments.workers, len(clips)), guarded=not arguments.no_guard) as decoders:
             rows, kept = _score(clips, predictor, arguments.top_p, file, decoders)
         file.finish(rows)
@@ -89,13 +85,20 @@ def run(arguments: argparse.Namespace) -> int:
     return 0 if failed < len(rows) else 1
 
 
-def _print_scores(clip: ListedClip, predictor: Predictor, arguments: argparse.Namespace) -> int:
-    """Print one clip's scores as columns: emotion, score, and a mark at those decided."""
+def _load(checkpoint: str) -> Predictor:
+    """Load a checkpoint, and print what its scores are good for."""
+    from mesm.analysis.predictor import load
     from mesm.records.limits import training_note
 
-    prediction = predictor.predict(clip.path, clip.text, arguments.top_p, guarded=not arguments.no_guard)
+    predictor = load(checkpoint)
     if note := training_note(predictor.metrics):
         print(note, file=sys.stderr)
+    return predictor
+
+
+def _print_scores(clip: ListedClip, predictor: Predictor, arguments: argparse.Namespace) -> int:
+    """Print one clip's scores as columns: emotion, score, and a mark at those decided."""
+    prediction = predictor.predict(clip.path, clip.text, arguments.top_p, guarded=not arguments.no_guard)
     for flag in prediction.flags:
         print(f"flag: {flag}", file=sys.stderr)
     for name, score in zip(prediction.labels, prediction.scores, strict=True):

@@ -8,12 +8,15 @@ stacking (Wolpert 1992, Neural Networks 5:241-259).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from mesm.data.loading import SplitLoader
+from mesm.data.store import IndexRow
 from mesm.layers.fusion import WeightedFusion
 from mesm.models import AnyScorer
 from mesm.training.validation import Validation
@@ -47,6 +50,12 @@ def fit_fusion(logits_NME: Tensor, truth_NE: Tensor, weights_E: Tensor) -> Tenso
     return log_weights.detach().exp().float()
 
 
+def absent_modalities(modalities: Sequence[str], rows: Sequence[IndexRow]) -> list[str]:
+    """Return the modalities that none of the clips has."""
+    shown = {modality for row in rows for modality in row.modalities}
+    return [modality for modality in modalities if modality not in shown]
+
+
 def branch_logits(scores_NME: np.ndarray) -> Tensor:
     """Return the logits of the branches' scores in [0, 1]."""
     return torch.logit(torch.from_numpy(scores_NME).double(), eps=1e-6)
@@ -69,7 +78,7 @@ def refit_fusion(
     validation = Validation.of(model, held_out, device)
     scores = validation.scores
     # The weight of a branch that no clip shows, and with it the scale of the others, is unknown.
-    if not all(any(m in row.modalities for row in held_out.rows) for m in model.config.modalities):
+    if absent_modalities(model.config.modalities, held_out.rows):
         return validation
     fitted_M = fit_fusion(branch_logits(scores.branch_scores), torch.from_numpy(scores.truth), weights_E.cpu())
     with torch.no_grad():

@@ -19,7 +19,7 @@ from mesm.models.card import model_card
 from mesm.models.checkpoint import Checkpoint, save_checkpoint
 from mesm.models.join import join
 from mesm.records.checkpoint import CheckpointMetrics
-from mesm.training.calibration import refit_fusion
+from mesm.training.calibration import absent_modalities, refit_fusion
 from mesm.training.objectives.label_loss import positive_weights
 from mesm.training.scoring import loader_arguments
 
@@ -49,8 +49,8 @@ def join_checkpoints(
         raise ConfigError(
             f"all checkpoints have {model.config.modalities[0]} alone; give one for another modality, too"
         )
-    shown = {modality for row in corpus.index if row.split == "valid" for modality in row.modalities}
-    if lacking := [modality for modality in model.config.modalities if modality not in shown]:
+    rows = [row for row in corpus.index if row.split == "valid"]
+    if lacking := absent_modalities(model.config.modalities, rows):
         raise ConfigError(
             f"no validation clip of {corpus.name} has {' or '.join(lacking)}, so their fusion weights cannot be fitted; name a "
             "corpus with all modalities"

@@ -83,7 +83,7 @@ def build_training_model(
 
 def _dropped_text(start: ModelConfig, model: EndToEndConfig) -> list[str]:
     """Return the settings, as key=value, of parts of the start's text branch that would be left out in silence."""
-    if not isinstance(start, EndToEndConfig) or not {"text"} <= {*start.modalities} & {*model.modalities}:
+    if not isinstance(start, EndToEndConfig) or "text" not in start.modalities or "text" not in model.modalities:
         return []
     parts = {name: getattr(start, name) for name in ("text_adapter", "text_lexicon")}
     return [f"{name}={value}" for name, value in parts.items() if value and not getattr(model, name)]
